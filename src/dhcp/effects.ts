@@ -1,0 +1,20 @@
+import type { Ip4 } from "../lib/ip4.ts";
+import type { PxeEvent } from "../observe/events.ts";
+import type { Lease } from "./leases.ts";
+import type { DhcpPacket } from "./packet.ts";
+
+/** Where a reply goes, and from which of our ports (67 or 4011) it leaves. */
+export interface Destination {
+  readonly address: Ip4;
+  readonly port: number;
+}
+
+/**
+ * What a handler wants done, in this order. Handlers are pure; `server.ts` performs the effects and
+ * awaits each `record` before the `send` that follows it (RFC 2131 3.1: commit before DHCPACK).
+ */
+export type Effect =
+  | { readonly kind: "record"; readonly lease: Lease }
+  | { readonly kind: "send"; readonly packet: DhcpPacket; readonly to: Destination }
+  | { readonly kind: "event"; readonly event: PxeEvent }
+  | { readonly kind: "ignore"; readonly reason: string };

@@ -1,0 +1,78 @@
+/**
+ * The errors of eim-pxe. Each kind has a stable `code`; the command line turns the kind into an
+ * exit code and prints the message, which says what happened, why, and what to do next.
+ */
+
+/** The configuration cannot be used (exit 2). `problems` are ready to print, one a line. */
+export class ConfigError extends Error {
+  readonly code = "EIM_PXE_CONFIG";
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join("\n"));
+    this.name = "ConfigError";
+    this.problems = problems;
+  }
+}
+
+/** A socket could not be had (exit 1): which one, who may hold it, how to get the privilege. */
+export class BindError extends Error {
+  readonly code = "EIM_PXE_BIND";
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "BindError";
+  }
+}
+
+export type DecodeLayer = "dhcp" | "dhcp-option" | "tftp" | "journal";
+
+/** Bytes from outside that are not what their place demands. Counted and dropped, never fatal. */
+export class DecodeError extends Error {
+  readonly code = "EIM_PXE_DECODE";
+  readonly layer: DecodeLayer;
+  /** Where in the buffer the fault was found, in bytes. */
+  readonly offset: number;
+  readonly reason: string;
+
+  constructor(layer: DecodeLayer, offset: number, reason: string) {
+    super(`${layer}: ${reason} at byte ${offset}`);
+    this.name = "DecodeError";
+    this.layer = layer;
+    this.offset = offset;
+    this.reason = reason;
+  }
+}
+
+/** The mirror could not be brought up to date; the generation that was served stays. */
+export class SyncError extends Error {
+  readonly code = "EIM_PXE_SYNC";
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "SyncError";
+  }
+}
+
+/** A fault of ours: a caller broke a rule that types cannot express. */
+export class InternalError extends Error {
+  readonly code = "EIM_PXE_INTERNAL";
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "InternalError";
+  }
+}
+
+/** The message of whatever was thrown. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
+/** The errno name (`EADDRINUSE`, `ENOENT`, …) of a Node system error, if it is one. */
+export function errnoOf(thrown: unknown): string | null {
+  if (thrown instanceof Error && "code" in thrown && typeof thrown.code === "string") {
+    return thrown.code;
+  }
+  return null;
+}

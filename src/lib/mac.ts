@@ -1,0 +1,24 @@
+/** A hardware address in lower-case colon form: `08:00:27:29:4e:67`. */
+export type Mac = string;
+
+/** The colon form of a hardware address of any length; empty for none. */
+export function macFromBytes(bytes: Uint8Array): Mac {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(":");
+}
+
+export function macToBytes(mac: Mac): Uint8Array {
+  return Uint8Array.from(mac.split(":"), (part) => Number.parseInt(part, 16));
+}
+
+/** Six bytes in colon, dash, dot (`aabb.ccdd.eeff`) or bare form, any case; null when it is none of these. */
+export function parseMac(text: string): Mac | null {
+  const forms = [
+    /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i,
+    /^[0-9a-f]{2}(-[0-9a-f]{2}){5}$/i,
+    /^[0-9a-f]{4}(\.[0-9a-f]{4}){2}$/i,
+    /^[0-9a-f]{12}$/i,
+  ];
+  if (!forms.some((form) => form.test(text))) return null;
+  const digits = text.replace(/[^0-9a-f]/gi, "").toLowerCase();
+  return digits.match(/../g)?.join(":") ?? null;
+}
