@@ -1,0 +1,105 @@
+import { architectureOf, type Architecture } from "./architecture.ts";
+import type { BootClient } from "./client.ts";
+import type { NodeEntry } from "./node.ts";
+
+/** What a machine boots next, decided once for every protocol. */
+export type Plan =
+  /** The loader by its bare name, from our TFTP server. */
+  | { readonly kind: "loader"; readonly transport: "tftp"; readonly file: string }
+  /** The loader by URL, for UEFI HTTP boot. */
+  | {
+      readonly kind: "loader";
+      readonly transport: "http";
+      readonly file: string;
+      readonly url: string;
+    }
+  /** iPXE runs already: the script by URL. */
+  | { readonly kind: "script"; readonly url: string }
+  /** It wants to boot and may not, or nothing fits it. It may still get an address in mode full. */
+  | { readonly kind: "refused"; readonly reason: string }
+  /** An ordinary DHCP client: no boot information, and in proxy mode no answer. */
+  | { readonly kind: "none"; readonly reason: string };
+
+export interface BootPolicy {
+  /** Loaders by option-93 number; they win over the table of architectures. */
+  readonly loaders: ReadonlyMap<number, string>;
+  /** User classes (option 77) that get the script instead of a loader. */
+  readonly userClasses: readonly string[];
+  /** Whether machines that no node entry matches may boot. */
+  readonly unknownNodes: "allow" | "deny";
+}
+
+/**
+ * Decides what `client` boots next.
+ *
+ * @param baseUrl our HTTP server as this machine reaches it, without a trailing slash: `http://192.168.77.1:8080`
+ */
+export function planBoot(
+  client: BootClient,
+  node: NodeEntry | null,
+  policy: BootPolicy,
+  baseUrl: string,
+): Plan {
+  if (client.transport === null) return { kind: "none", reason: "not a network boot client" };
+  if (client.faults.length > 0) return { kind: "none", reason: client.faults.join("; ") };
+  const denial = denialOf(node, policy);
+  if (denial !== null) return { kind: "refused", reason: denial };
+  if (runsIpxe(client, policy)) {
+    return { kind: "script", url: node?.scriptUrl ?? scriptUrl(baseUrl, client.mac) };
+  }
+  const choice = chooseLoader(client, node, policy);
+  if (choice === null) {
+    const announced = client.architectures.join(", ") || "nothing";
+    return {
+      kind: "refused",
+      reason: `no loader fits its architecture: option 93 says ${announced}, option 60 says "${client.vendorClass}"; name a loader for it under boot.loaders`,
+    };
+  }
+  if (client.transport === "http") {
+    const url = `${baseUrl}/${client.mac}/${encodeURIComponent(choice)}`;
+    return { kind: "loader", transport: "http", file: choice, url };
+  }
+  return { kind: "loader", transport: "tftp", file: choice };
+}
+
+/** Why policy keeps a machine from booting, or null when it may. */
+export function denialOf(node: NodeEntry | null, policy: BootPolicy): string | null {
+  if (node === null) {
+    return policy.unknownNodes === "deny"
+      ? "no node entry matches this machine and nodes.unknown is deny"
+      : null;
+  }
+  return node.netboot === "deny" ? "its node entry says netboot: deny" : null;
+}
+
+/** Whether iPXE runs on the machine already: handed the loader once more it would loop for ever. */
+export function runsIpxe(client: BootClient, policy: BootPolicy): boolean {
+  return client.ipxe || client.userClasses.some((name) => policy.userClasses.includes(name));
+}
+
+export function scriptUrl(baseUrl: string, mac: string): string {
+  return `${baseUrl}/${mac}/boot.ipxe`;
+}
+
+/** The node's own loader, else that of the first announced architecture that has one. */
+function chooseLoader(
+  client: BootClient,
+  node: NodeEntry | null,
+  policy: BootPolicy,
+): string | null {
+  if (node !== null && node.loader !== null) return node.loader;
+  for (const code of client.architectures) {
+    const loader = policy.loaders.get(code) ?? architectureOf(code)?.loader ?? null;
+    if (loader !== null) return loader;
+  }
+  return null;
+}
+
+/** The architecture that decided, for reports: the first announced one that is known, else the first. */
+export function reportedArchitecture(client: BootClient): Architecture | null {
+  for (const code of client.architectures) {
+    const architecture = architectureOf(code);
+    if (architecture !== null) return architecture;
+  }
+  return null;
+}
