@@ -1,0 +1,130 @@
+import { createSocket, type BindOptions, type Socket } from "node:dgram";
+import { InternalError } from "../lib/errors.ts";
+import { bindError } from "./bind-error.ts";
+import { formatEndpoint, sameEndpoint } from "./udp.ts";
+import type { OpenConnectedUdp, OpenUdp, UdpEndpoint, UdpSocket } from "./udp.ts";
+
+/** A burst of clients must not overrun the socket; the kernel cuts this to `net.core.rmem_max`. */
+const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
+
+/** A socket bound to one address of this host. */
+export const openDgram: OpenUdp = async (local) => {
+  const socket = newSocket();
+  await bind(socket, { address: local.address, port: local.port, exclusive: true }, local, null);
+  return adapt(socket, null);
+};
+
+/** The same, but it also hears broadcasts and may send them; `reuseAddress` lets others share the port. */
+export async function openDgramBroadcast(
+  local: UdpEndpoint,
+  reuseAddress: boolean,
+): Promise<UdpSocket> {
+  const socket = newSocket(reuseAddress);
+  await bind(socket, { address: local.address, port: local.port, exclusive: true }, local, null);
+  socket.setBroadcast(true);
+  return adapt(socket, null);
+}
+
+/** A socket that talks to one peer only, and learns when that peer is gone. */
+export const openDgramConnected: OpenConnectedUdp = async (local, remote) => {
+  const socket = newSocket();
+  await bind(socket, { address: local.address, port: local.port, exclusive: true }, local, null);
+  await new Promise<void>((resolve, reject) => {
+    const failed = (error: Error): void => {
+      socket.close();
+      reject(bindError(local, error, null));
+    };
+    socket.once("error", failed);
+    socket.connect(remote.port, remote.address, () => {
+      socket.off("error", failed);
+      resolve();
+    });
+  });
+  return adapt(socket, remote);
+};
+
+/**
+ * Takes over a socket that is bound already (by systemd, or by us through libc). `local` is for error
+ * texts; `device` is the network device that it is bound to, if any. Throws `BindError`.
+ */
+export async function adoptDgram(
+  fd: number,
+  local: UdpEndpoint,
+  device: string | null,
+): Promise<UdpSocket> {
+  const socket = newSocket();
+  await bind(socket, { fd, exclusive: true }, local, device);
+  return adapt(socket, null);
+}
+
+function newSocket(reuseAddr = false): Socket {
+  return createSocket({
+    type: "udp4",
+    reuseAddr,
+    recvBufferSize: RECEIVE_BUFFER_BYTES,
+    // Only literal addresses come here: no resolver, and no turn of the event loop lost.
+    lookup: (address, _options, callback) => callback(null, address, 4),
+  });
+}
+
+function bind(
+  socket: Socket,
+  options: BindOptions,
+  local: UdpEndpoint,
+  device: string | null,
+): Promise<void> {
+  return new Promise<void>((resolve, reject) => {
+    const failed = (error: Error): void => {
+      socket.close();
+      reject(bindError(local, error, device));
+    };
+    socket.once("error", failed);
+    socket.bind(options, () => {
+      socket.off("error", failed);
+      resolve();
+    });
+  });
+}
+
+/** Our interface over a bound `dgram` socket; `peer` is set when it is connected. */
+function adapt(socket: Socket, peer: UdpEndpoint | null): UdpSocket {
+  const errorHandlers: ((error: Error) => void)[] = [];
+  const fail = (error: Error): void => {
+    for (const handler of errorHandlers) handler(error);
+  };
+  // Without a listener of ours an error event would end the process.
+  socket.on("error", fail);
+  const bound = socket.address();
+  let closing: Promise<void> | null = null;
+  const sent = (error: Error | null): void => {
+    if (error !== null && closing === null) fail(error);
+  };
+
+  return {
+    local: { address: bound.address, port: bound.port },
+    send(payload, to) {
+      if (closing !== null) return;
+      try {
+        if (peer === null) socket.send(payload, to.port, to.address, sent);
+        else if (sameEndpoint(peer, to)) socket.send(payload, sent);
+        else fail(new InternalError(`a socket to ${formatEndpoint(peer)} cannot send elsewhere`));
+      } catch (error) {
+        fail(error instanceof Error ? error : new InternalError(String(error)));
+      }
+    },
+    onMessage(handler) {
+      socket.on("message", (payload, from) => {
+        handler(payload, { address: from.address, port: from.port });
+      });
+    },
+    onError(handler) {
+      errorHandlers.push(handler);
+    },
+    close() {
+      closing ??= new Promise<void>((resolve) => {
+        socket.close(resolve);
+      });
+      return closing;
+    },
+  };
+}

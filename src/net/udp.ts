@@ -1,0 +1,43 @@
+import type { Ip4 } from "../lib/ip4.ts";
+
+/** One end of a UDP conversation. */
+export interface UdpEndpoint {
+  readonly address: Ip4;
+  /** 0 to 65535; 0 only where a free port is asked for. */
+  readonly port: number;
+}
+
+/** A bound UDP socket, as the protocols see it. */
+export interface UdpSocket {
+  /** Where it is bound, with the port that was really taken. */
+  readonly local: UdpEndpoint;
+  /** Sends one datagram. Never throws and never waits; failures go to `onError`. After `close` it does nothing. */
+  send(payload: Uint8Array, to: UdpEndpoint): void;
+  /**
+   * Adds a handler for each datagram that arrives. The payload is the handler's to keep. What
+   * arrives before there is a handler is lost, so register in the same turn in which the socket was had.
+   */
+  onMessage(handler: (payload: Uint8Array, from: UdpEndpoint) => void): void;
+  /** Adds a handler for what went wrong later: a failed send, or (connected sockets) a peer that is gone. */
+  onError(handler: (error: Error) => void): void;
+  /** Frees the port; resolves when it is free. May be called more than once. */
+  close(): Promise<void>;
+}
+
+/** Opens a socket bound to one local address; port 0 takes any free one. Throws `BindError`. */
+export type OpenUdp = (local: UdpEndpoint) => Promise<UdpSocket>;
+
+/**
+ * Opens a socket that talks to one peer only: the kernel drops what others send, and `onError` hears
+ * `ECONNREFUSED` when the peer's port is closed (ICMP port unreachable), which no other socket on
+ * Linux is told. `send` to anybody but the peer is an error. Throws `BindError`.
+ */
+export type OpenConnectedUdp = (local: UdpEndpoint, remote: UdpEndpoint) => Promise<UdpSocket>;
+
+export function formatEndpoint(endpoint: UdpEndpoint): string {
+  return `${endpoint.address}:${endpoint.port}`;
+}
+
+export function sameEndpoint(a: UdpEndpoint, b: UdpEndpoint): boolean {
+  return a.address === b.address && a.port === b.port;
+}
