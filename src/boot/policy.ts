@@ -1,3 +1,4 @@
+import type { Mac } from "../lib/mac.ts";
 import { architectureOf, type Architecture } from "./architecture.ts";
 import type { BootClient } from "./client.ts";
 import type { NodeEntry } from "./node.ts";
@@ -56,7 +57,7 @@ export function planBoot(
     };
   }
   if (client.transport === "http") {
-    const url = `${baseUrl}/${client.mac}/${encodeURIComponent(choice)}`;
+    const url = machineUrl(baseUrl, client.mac, encodeURIComponent(choice));
     return { kind: "loader", transport: "http", file: choice, url };
   }
   return { kind: "loader", transport: "tftp", file: choice };
@@ -77,8 +78,13 @@ export function runsIpxe(client: BootClient, policy: BootPolicy): boolean {
   return client.ipxe || client.userClasses.some((name) => policy.userClasses.includes(name));
 }
 
-export function scriptUrl(baseUrl: string, mac: string): string {
-  return `${baseUrl}/${mac}/boot.ipxe`;
+export function scriptUrl(baseUrl: string, mac: Mac): string {
+  return machineUrl(baseUrl, mac, "boot.ipxe");
+}
+
+/** A machine without a hardware address (hlen 0) gets the URL that holds for all. */
+function machineUrl(baseUrl: string, mac: Mac, file: string): string {
+  return mac === "" ? `${baseUrl}/${file}` : `${baseUrl}/${mac}/${file}`;
 }
 
 /** The node's own loader, else that of the first announced architecture that has one. */

@@ -58,6 +58,7 @@ export interface EventFields {
   // What happens beside the stages.
   beacon: Machine & { stage: string; message: string | null };
   "address-learned": Machine & { interface: string };
+  "system-dhcp": Machine & { interface: string };
   "dhcp-ignored": Machine & { interface: string; reason: string };
   "dhcp-refused": Machine & { interface: string; reason: string };
   "dhcp-malformed": { interface: string; from: string; reason: string };
@@ -197,6 +198,12 @@ export const eventCatalogue: { readonly [Name in EventName]: EventEntry } = {
     message: "a machine asks the site's server for this address",
     meaning:
       "Proxy mode listens to broadcast requests to know which machine an address belongs to.",
+  },
+  "system-dhcp": {
+    level: "debug",
+    message: "an operating system asked for an address",
+    meaning:
+      "A DHCP request of an ordinary client. After the initramfs was fetched it proves that the Micro-OS runs.",
   },
   "dhcp-ignored": {
     level: "debug",

@@ -1,0 +1,229 @@
+import type { Ip4 } from "../lib/ip4.ts";
+import type { Mac } from "../lib/mac.ts";
+import { type Stage, stages } from "./stages.ts";
+
+/** What is known of a machine when something of its boot is seen. Absent parts are filled in from earlier. */
+export interface Sighting {
+  readonly mac: Mac | null;
+  readonly address: Ip4 | null;
+  readonly uuid?: string | null;
+  readonly serial?: string | null;
+  readonly generation?: string | null;
+}
+
+export type StepDetail = Readonly<Record<string, string | number | boolean | null>>;
+
+/** One stage of a boot: when it was first seen, how often, and what was last seen of it. */
+export interface Step {
+  readonly stage: Stage;
+  /** Milliseconds since the Unix epoch. */
+  readonly firstAtMs: number;
+  readonly lastAtMs: number;
+  readonly count: number;
+  readonly detail: StepDetail;
+}
+
+/** One boot of one machine as a timeline. */
+export interface Boot {
+  /** Unique within this process: the machine and the start. */
+  readonly id: string;
+  readonly mac: Mac | null;
+  readonly address: Ip4 | null;
+  readonly uuid: string | null;
+  readonly serial: string | null;
+  /** The generation that its script came from; its kernel and initramfs come from the same one. */
+  readonly generation: string | null;
+  readonly startedAtMs: number;
+  readonly updatedAtMs: number;
+  /** The furthest stage that was reached. */
+  readonly stage: Stage;
+  readonly steps: readonly Step[];
+}
+
+export interface SessionLimits {
+  /** Machines that are remembered; the one seen longest ago is forgotten first. */
+  readonly maxMachines: number;
+  readonly maxBootsPerMachine: number;
+}
+
+// A machine that was silent for longer starts a new boot with whatever it does next.
+const silenceMs = 10 * 60_000;
+// EDK2 discovers at 0, 4, 12 and 28 s; a discover after a longer pause is a new power-on.
+const discoverRetryMs = 60_000;
+
+const order: ReadonlyMap<Stage, number> = new Map(stages.map((stage, index) => [stage, index]));
+
+function rank(stage: Stage): number {
+  return order.get(stage) ?? 0;
+}
+
+function reached(boot: Boot, stage: Stage): boolean {
+  return rank(boot.stage) >= rank(stage);
+}
+
+/** The boots of all machines that were seen lately. Bounded in memory whatever the network sends. */
+export class BootSessions {
+  readonly #limits: SessionLimits;
+  /** Boots by machine (its MAC, or its address while no MAC is known), newest first; least recently seen machine first. */
+  readonly #machines = new Map<string, Boot[]>();
+  readonly #macByAddress = new Map<Ip4, Mac>();
+
+  constructor(limits: SessionLimits = { maxMachines: 4096, maxBootsPerMachine: 5 }) {
+    this.#limits = limits;
+  }
+
+  /** Records that a machine reached a stage, in its current boot or a new one, and returns that boot. */
+  record(stage: Stage, seen: Sighting, detail: StepDetail, nowMs: number): Boot {
+    const mac = seen.mac ?? this.machineAt(seen.address);
+    if (mac !== null && seen.address !== null) this.learnAddress(mac, seen.address);
+    const key = mac ?? `address ${seen.address ?? "unknown"}`;
+    const boots = this.#machines.get(key) ?? [];
+    const current = boots[0];
+    const boot =
+      current === undefined || startsNewBoot(current, stage, nowMs)
+        ? newBoot(key, stage, nowMs)
+        : current;
+    const updated = withStep({ ...boot, mac: mac ?? boot.mac }, stage, seen, detail, nowMs);
+    this.#store(key, [updated, ...(boot === current ? boots.slice(1) : boots)]);
+    return updated;
+  }
+
+  /** Notes which machine an address belongs to; what was recorded for the bare address becomes the machine's. */
+  learnAddress(mac: Mac, address: Ip4): void {
+    if (this.#macByAddress.get(address) === mac) return;
+    this.#macByAddress.delete(address);
+    this.#macByAddress.set(address, mac);
+    if (this.#macByAddress.size > this.#limits.maxMachines) {
+      for (const oldest of this.#macByAddress.keys()) {
+        this.#macByAddress.delete(oldest);
+        break;
+      }
+    }
+    const nameless = this.#machines.get(`address ${address}`);
+    if (nameless !== undefined && !this.#machines.has(mac)) {
+      this.#machines.delete(`address ${address}`);
+      this.#store(
+        mac,
+        nameless.map((boot) => ({ ...boot, mac })),
+      );
+    }
+  }
+
+  /** The machine that an address is known to belong to. */
+  machineAt(address: Ip4 | null): Mac | null {
+    return address === null ? null : (this.#macByAddress.get(address) ?? null);
+  }
+
+  /** The boot that a machine is in, or went through last. */
+  latest(machine: { readonly mac: Mac | null; readonly address: Ip4 | null }): Boot | null {
+    const mac = machine.mac ?? this.machineAt(machine.address);
+    const key = mac ?? `address ${machine.address ?? "unknown"}`;
+    return this.#machines.get(key)?.[0] ?? null;
+  }
+
+  /** Whether an operating system heard from this machine must be the Micro-OS that it was just handed. */
+  awaitsMicroOs(
+    machine: { readonly mac: Mac | null; readonly address: Ip4 | null },
+    nowMs: number,
+  ): boolean {
+    const boot = this.latest(machine);
+    return (
+      boot !== null && boot.stage === "initramfs-done" && nowMs - boot.updatedAtMs <= silenceMs
+    );
+  }
+
+  /** All remembered boots, newest first. */
+  list(): readonly Boot[] {
+    return [...this.#machines.values()].flat().toSorted((a, b) => b.startedAtMs - a.startedAtMs);
+  }
+
+  /** Generations that boots under way still need. */
+  generationsInUse(nowMs: number): ReadonlySet<string> {
+    const inUse = new Set<string>();
+    for (const [boot] of this.#machines.values()) {
+      if (boot === undefined || boot.generation === null) continue;
+      if (boot.stage !== "micro-os" && nowMs - boot.updatedAtMs <= silenceMs) {
+        inUse.add(boot.generation);
+      }
+    }
+    return inUse;
+  }
+
+  #store(key: string, boots: readonly Boot[]): void {
+    this.#machines.delete(key);
+    this.#machines.set(key, boots.slice(0, this.#limits.maxBootsPerMachine));
+    if (this.#machines.size > this.#limits.maxMachines) {
+      for (const oldest of this.#machines.keys()) {
+        this.#machines.delete(oldest);
+        break;
+      }
+    }
+  }
+}
+
+function startsNewBoot(current: Boot, stage: Stage, nowMs: number): boolean {
+  const silentMs = nowMs - current.updatedAtMs;
+  if (silentMs > silenceMs) return true;
+  switch (stage) {
+    case "discover":
+      return reached(current, "loader-start") || silentMs > discoverRetryMs;
+    case "loader-start":
+      return reached(current, "script");
+    case "ipxe-discover":
+      return reached(current, "script");
+    case "script":
+      return reached(current, "initramfs-done");
+    case "offer":
+    case "loader-done":
+    case "ipxe-offer":
+    case "kernel":
+    case "initramfs-start":
+    case "initramfs-done":
+    case "micro-os":
+      return false;
+  }
+}
+
+function newBoot(key: string, stage: Stage, nowMs: number): Boot {
+  return {
+    id: `${key.replace("address ", "")}@${new Date(nowMs).toISOString()}`,
+    mac: null,
+    address: null,
+    uuid: null,
+    serial: null,
+    generation: null,
+    startedAtMs: nowMs,
+    updatedAtMs: nowMs,
+    stage,
+    steps: [],
+  };
+}
+
+function withStep(
+  boot: Boot,
+  stage: Stage,
+  seen: Sighting,
+  detail: StepDetail,
+  nowMs: number,
+): Boot {
+  const before = boot.steps.find((step) => step.stage === stage);
+  const step: Step = {
+    stage,
+    firstAtMs: before?.firstAtMs ?? nowMs,
+    lastAtMs: nowMs,
+    count: (before?.count ?? 0) + 1,
+    detail,
+  };
+  return {
+    ...boot,
+    address: seen.address ?? boot.address,
+    uuid: seen.uuid ?? boot.uuid,
+    serial: seen.serial ?? boot.serial,
+    generation: seen.generation ?? boot.generation,
+    updatedAtMs: nowMs,
+    stage: rank(stage) > rank(boot.stage) ? stage : boot.stage,
+    steps: [...boot.steps.filter((other) => other.stage !== stage), step].toSorted(
+      (a, b) => a.firstAtMs - b.firstAtMs || rank(a.stage) - rank(b.stage),
+    ),
+  };
+}
