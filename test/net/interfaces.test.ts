@@ -1,0 +1,149 @@
+import { describe, expect, test } from "vitest";
+import { ConfigError } from "../../src/lib/errors.ts";
+import {
+  interfaceNamed,
+  type InterfaceFacts,
+  joinInterfaces,
+  type ListedAddresses,
+  type NetworkInterface,
+  readInterfaces,
+  soleInterface,
+} from "../../src/net/interfaces.ts";
+
+const UP_ETHERNET = 0x1003;
+const DOWN_ETHERNET = 0x1002;
+const LOOPBACK = 0x9;
+const TUNNEL = 0x1091;
+
+function ip4(address: string, netmask = "255.255.255.0"): ListedAddresses[string] {
+  return [{ family: "IPv4", address, netmask }];
+}
+
+function host(
+  listed: ListedAddresses,
+  facts: Record<string, InterfaceFacts>,
+): readonly NetworkInterface[] {
+  return joinInterfaces(listed, new Map(Object.entries(facts)));
+}
+
+const lo = { flags: LOOPBACK, hardware: false };
+const card = { flags: UP_ETHERNET, hardware: true };
+const bridge = { flags: UP_ETHERNET, hardware: false };
+
+describe("joinInterfaces", () => {
+  test("takes IPv4 addresses with their network, and leaves IPv6 out", () => {
+    const all = host(
+      {
+        lo: ip4("127.0.0.1", "255.0.0.0"),
+        eth1: [
+          { family: "IPv6", address: "fe80::1", netmask: "ffff:ffff:ffff:ffff::" },
+          { family: "IPv4", address: "192.168.77.1", netmask: "255.255.254.0" },
+        ],
+      },
+      { lo, eth1: card },
+    );
+    expect(all.find((one) => one.name === "eth1")).toEqual({
+      name: "eth1",
+      addresses: [
+        { address: "192.168.77.1", subnet: { network: "192.168.76.0", prefixLength: 23 } },
+      ],
+      up: true,
+      loopback: false,
+      broadcast: true,
+      hardware: true,
+    });
+  });
+
+  test("an address with a label belongs to its interface", () => {
+    const all = host({ eth1: ip4("10.0.0.1"), "eth1:old": ip4("10.0.1.1") }, { eth1: card });
+    expect(all.map((one) => one.name)).toEqual(["eth1"]);
+    expect(all[0]?.addresses.map((one) => one.address)).toEqual(["10.0.0.1", "10.0.1.1"]);
+  });
+
+  test("without facts the addresses tell loopback from the rest", () => {
+    const all = joinInterfaces(
+      { lo: ip4("127.0.0.1", "255.0.0.0"), en0: ip4("10.0.0.1") },
+      new Map(),
+    );
+    expect(all.map((one) => [one.name, one.loopback, one.broadcast])).toEqual([
+      ["en0", false, true],
+      ["lo", true, false],
+    ]);
+  });
+});
+
+describe("interfaceNamed", () => {
+  const all = host(
+    { eth1: ip4("10.0.0.1"), "eth1:2": ip4("10.0.1.1") },
+    { eth1: card, eth2: card, eth3: { flags: DOWN_ETHERNET, hardware: true } },
+  );
+
+  test("gives the first address, or the one that is asked for", () => {
+    expect(interfaceNamed(all, "eth1")).toEqual({
+      name: "eth1",
+      address: "10.0.0.1",
+      subnet: { network: "10.0.0.0", prefixLength: 24 },
+    });
+    expect(interfaceNamed(all, "eth1", "10.0.1.1").subnet.network).toBe("10.0.1.0");
+  });
+
+  test.each([
+    ["eth9", null, "this host has eth1 (10.0.0.1 in 10.0.0.0/24)"],
+    ["eth2", null, "ip addr add ADDRESS/PREFIX dev eth2"],
+    ["eth3", null, "ip link set eth3 up"],
+    ["eth1", "10.0.2.1", "it has 10.0.0.1, 10.0.1.1"],
+  ])("%s with address %s is an error that says what to do", (name, address, says) => {
+    expect(() => interfaceNamed(all, name, address)).toThrow(ConfigError);
+    expect(() => interfaceNamed(all, name, address)).toThrow(says);
+  });
+});
+
+describe("soleInterface", () => {
+  test("the only one that is up with an address is taken", () => {
+    const all = host(
+      { lo: ip4("127.0.0.1", "255.0.0.0"), eth1: ip4("10.0.0.1") },
+      { lo, eth1: card, eth2: card },
+    );
+    expect(soleInterface(all)).toMatchObject({ name: "eth1", address: "10.0.0.1" });
+  });
+
+  test("a tunnel is no candidate, since it carries no broadcast", () => {
+    const all = host(
+      { eth1: ip4("10.0.0.1"), tun0: ip4("10.8.0.1") },
+      { eth1: card, tun0: { flags: TUNNEL, hardware: false } },
+    );
+    expect(soleInterface(all).name).toBe("eth1");
+  });
+
+  test("beside the bridges of containers the only piece of hardware is taken", () => {
+    const all = host(
+      { eth1: ip4("10.0.0.1"), docker0: ip4("172.17.0.1", "255.255.0.0") },
+      { eth1: card, docker0: bridge },
+    );
+    expect(soleInterface(all).name).toBe("eth1");
+  });
+
+  test("a bridge that holds the address of its only card is taken", () => {
+    const all = host({ br0: ip4("10.0.0.1") }, { br0: bridge, eth1: card });
+    expect(soleInterface(all).name).toBe("br0");
+  });
+
+  test("two candidates are an error that lists both and shows the line to write", () => {
+    const all = host({ eth1: ip4("10.0.0.1"), eth2: ip4("10.0.1.1") }, { eth1: card, eth2: card });
+    expect(() => soleInterface(all)).toThrow(ConfigError);
+    expect(() => soleInterface(all)).toThrow("eth2 (10.0.1.1 in 10.0.1.0/24)");
+    expect(() => soleInterface(all)).toThrow("interfaces: [{ name: eth1 }]");
+  });
+
+  test("no candidate is an error that names what there is", () => {
+    const all = host({ lo: ip4("127.0.0.1", "255.0.0.0") }, { lo, eth1: card });
+    expect(() => soleInterface(all)).toThrow("eth1 (no IPv4 address)");
+    expect(() => soleInterface([])).toThrow("none but loopback");
+  });
+});
+
+test("this host has a loopback interface that is up", () => {
+  const loopback = readInterfaces().find((one) => one.loopback);
+  expect(loopback?.up).toBe(true);
+  expect(loopback?.addresses[0]?.address).toBe("127.0.0.1");
+});
