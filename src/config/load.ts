@@ -1,0 +1,100 @@
+import { readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { ConfigError, errnoOf, messageOf } from "../lib/errors.ts";
+import { applyOverrides, type Override, readEnvironment } from "./environment.ts";
+import { ruleFaults } from "./rules.ts";
+import { type Config, configSchema } from "./schema.ts";
+import {
+  checkValue,
+  type Fault,
+  formatFault,
+  formatPath,
+  readYaml,
+  type YamlFile,
+} from "./yaml.ts";
+
+export interface ConfigSource {
+  /** The path of the configuration file; null: built-in defaults and the environment only. */
+  readonly file: string | null;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+/**
+ * Reads, checks and freezes the configuration. Relative paths in it are relative to its file.
+ *
+ * @throws ConfigError with every problem as `FILE:LINE:COLUMN: message`
+ */
+export function loadConfig(source: ConfigSource): Config {
+  const { file } = source;
+  return parseConfig(
+    file === null ? "" : readText(file, "configuration"),
+    file,
+    source.environment,
+  );
+}
+
+/** Like `loadConfig`, for text that was read already. */
+export function parseConfig(
+  text: string,
+  file: string | null,
+  environment: ConfigSource["environment"] = {},
+): Config {
+  const yaml = readYaml(text, file ?? "built-in defaults");
+  const { overrides, problems } = readEnvironment(environment);
+  const checked = checkValue(configSchema, applyOverrides(yaml.value ?? {}, overrides));
+  const faults = checked.value === null ? checked.faults : ruleFaults(checked.value);
+  problems.push(...faults.map((fault) => formatProblem(yaml, overrides, fault)));
+  if (problems.length > 0 || checked.value === null) throw new ConfigError(problems);
+  return deepFreeze(withAbsolutePaths(checked.value, file === null ? "." : dirname(file)));
+}
+
+/**
+ * The text of a file that the configuration names.
+ *
+ * @throws ConfigError when it cannot be read
+ */
+export function readText(file: string, what: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    const why =
+      errnoOf(error) === "ENOENT"
+        ? "there is no such file"
+        : errnoOf(error) === "EACCES"
+          ? "this user may not read it"
+          : messageOf(error);
+    throw new ConfigError([`${file}:1:1: the ${what} file cannot be read: ${why}`]);
+  }
+}
+
+/** A fault of a value that came from the environment is reported by its variable, not by a line of the file. */
+function formatProblem(file: YamlFile, overrides: readonly Override[], fault: Fault): string {
+  const path = formatPath(fault.path);
+  const from = overrides.find((override) => path.startsWith(formatPath(override.path)));
+  if (from === undefined) return formatFault(file, fault);
+  return `environment variable ${from.variable}: ${path}: ${fault.message}`;
+}
+
+function withAbsolutePaths(config: Config, base: string): Config {
+  const absolute = (path: string) => resolve(base, path);
+  const maybe = (path: string | null) => (path === null ? null : absolute(path));
+  return {
+    ...config,
+    dataDir: absolute(config.dataDir),
+    admin: { ...config.admin, tokenFile: maybe(config.admin.tokenFile) },
+    artifacts: {
+      ...config.artifacts,
+      ca: { ...config.artifacts.ca, file: maybe(config.artifacts.ca.file) },
+      loaderDirs: config.artifacts.loaderDirs.map(absolute),
+    },
+    nodes: { ...config.nodes, file: maybe(config.nodes.file) },
+  };
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === "object" && value !== null && !ArrayBuffer.isView(value)) {
+    Object.values(value).forEach(deepFreeze);
+    Object.freeze(value);
+  }
+  return value;
+}

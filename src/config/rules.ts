@@ -1,0 +1,129 @@
+import { ip4ToNumber, parseSubnet, subnetContains } from "../lib/ip4.ts";
+import { type Config, type LinkConfig, splitListen } from "./schema.ts";
+import type { Fault } from "./yaml.ts";
+
+/** What a configuration must hold beyond the form of its values. */
+export function ruleFaults(config: Config): Fault[] {
+  return [
+    ...config.interfaces.flatMap((link, index) => linkFaults(link, index, config)),
+    ...adminFaults(config),
+    ...artifactFaults(config),
+    ...notBuiltFaults(config),
+  ];
+}
+
+// RFC 2132 and 3046: the server computes these itself.
+const serversOwn = new Set([50, 51, 52, 53, 54, 55, 61, 82]);
+
+function linkFaults(link: LinkConfig, index: number, config: Config): Fault[] {
+  const faults: Fault[] = [];
+  const path = ["interfaces", index];
+  if (config.interfaces.findIndex((other) => other.name === link.name) !== index) {
+    faults.push({ path: [...path, "name"], message: `interface ${link.name} is listed twice` });
+  }
+  const { dhcp, address } = link;
+  const subnet = dhcp.subnet === null ? null : parseSubnet(dhcp.subnet);
+  if (subnet !== null && address !== null && !subnetContains(subnet, address)) {
+    faults.push({ path: [...path, "address"], message: `is not in the subnet ${dhcp.subnet}` });
+  }
+  for (const [at, pool] of dhcp.pools.entries()) {
+    const where = [...path, "dhcp", "pools", at];
+    if (
+      subnet !== null &&
+      !(subnetContains(subnet, pool.first) && subnetContains(subnet, pool.last))
+    ) {
+      faults.push({ path: where, message: `is not in the subnet ${dhcp.subnet}` });
+    }
+    const overlap = dhcp.pools.findIndex(
+      (other, before) =>
+        before < at &&
+        ip4ToNumber(other.first) <= ip4ToNumber(pool.last) &&
+        ip4ToNumber(pool.first) <= ip4ToNumber(other.last),
+    );
+    if (overlap !== -1) faults.push({ path: where, message: `overlaps pool ${overlap + 1}` });
+  }
+  if (dhcp.pools.length > 0 && dhcp.mode !== "full") {
+    faults.push({
+      path: [...path, "dhcp", "pools"],
+      message: `has no effect in mode ${dhcp.mode}; set mode: full or remove the pools`,
+    });
+  }
+  for (const [at, option] of dhcp.options.entries()) {
+    if (serversOwn.has(option.code)) {
+      faults.push({
+        path: [...path, "dhcp", "options", at],
+        message: `option ${option.code} is computed by the server and cannot be set`,
+      });
+    }
+  }
+  return faults;
+}
+
+function adminFaults(config: Config): Fault[] {
+  const listen = splitListen(config.admin.listen);
+  if (listen === null || listen.host.startsWith("127.") || config.admin.tokenFile !== null) {
+    return [];
+  }
+  return [
+    {
+      path: ["admin", "listen"],
+      message: `${listen.host} can be reached from the network and needs a token: set admin.tokenFile, or listen on 127.0.0.1`,
+    },
+  ];
+}
+
+function artifactFaults(config: Config): Fault[] {
+  const { files, sha256, origin, ca } = config.artifacts;
+  const faults: Fault[] = [];
+  for (const needed of ["boot.ipxe"]) {
+    if (!files.includes(needed)) {
+      faults.push({ path: ["artifacts", "files"], message: `must list ${needed}` });
+    }
+  }
+  for (const name of Object.keys(sha256)) {
+    if (!files.includes(name)) {
+      faults.push({
+        path: ["artifacts", "sha256"],
+        key: name,
+        message: `pins ${name}, which is not in artifacts.files`,
+      });
+    }
+  }
+  if (origin?.startsWith("http://") === true && ca.file !== null) {
+    faults.push({
+      path: ["artifacts", "ca", "file"],
+      message: "has no effect: artifacts.origin is not https",
+    });
+  }
+  return faults;
+}
+
+/** Keys of the contract whose part does not exist yet: refused, never silently ignored. */
+function notBuiltFaults(config: Config): Fault[] {
+  const faults: Fault[] = [];
+  const refuse = (path: Fault["path"], what: string) =>
+    faults.push({ path, message: `${what} is not available in this version` });
+  if (config.dhcp.compatibility !== "standard") {
+    refuse(["dhcp", "compatibility"], `compatibility ${config.dhcp.compatibility}`);
+  }
+  if (config.dhcp.allowOtherServers) {
+    refuse(["dhcp", "allowOtherServers"], "serving beside another DHCP server in mode full");
+  }
+  if (config.boot.path !== "mirror") refuse(["boot", "path"], `path ${config.boot.path}`);
+  if (config.boot.script !== "mirror") refuse(["boot", "script"], "a script template of your own");
+  if (config.artifacts.ca.url !== null) {
+    refuse(["artifacts", "ca", "url"], "fetching the CA from a URL");
+  }
+  if (config.artifacts.ca.sha256 !== null) {
+    refuse(["artifacts", "ca", "sha256"], "pinning the CA");
+  }
+  if (config.nodes.format !== "eim") {
+    refuse(["nodes", "format"], `the nodes format ${config.nodes.format}`);
+  }
+  for (const [index, link] of config.interfaces.entries()) {
+    if (link.dhcp.relayed.length > 0) {
+      refuse(["interfaces", index, "dhcp", "relayed"], "serving subnets behind relays");
+    }
+  }
+  return faults;
+}

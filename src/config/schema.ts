@@ -1,0 +1,158 @@
+import { z } from "zod";
+import { parseIp4 } from "../lib/ip4.ts";
+import {
+  fixedOption,
+  httpUrl,
+  ip4,
+  ip4List,
+  ip4Range,
+  kernelArgument,
+  loaderName,
+  seconds,
+  subnet,
+} from "./values.ts";
+
+/**
+ * The configuration file. Every default lives here; `docs/configuration.md` explains each key and
+ * `eim-pxe schema` prints this as JSON Schema. Unknown keys are errors.
+ */
+
+const port = z.int().min(0).max(65535);
+
+const linkDhcp = z
+  .strictObject({
+    mode: z.enum(["proxy", "full", "off"]).default("proxy"),
+    subnet: subnet.nullable().default(null),
+    pools: z.array(ip4Range).default([]),
+    router: ip4List.default([]),
+    dns: z.array(ip4).default([]),
+    ntp: z.array(ip4).default([]),
+    domain: z.string().min(1).max(253).nullable().default(null),
+    logServers: z.array(ip4).default([]),
+    leaseSeconds: seconds.default(3600),
+    netbootLeaseSeconds: seconds.default(120),
+    options: z.array(fixedOption).default([]),
+    relayed: z.array(z.unknown()).default([]),
+  })
+  .prefault({});
+
+const link = z.strictObject({
+  name: z.string().regex(/^[^\s/]{1,15}$/, "must be the name of a network interface, such as eth1"),
+  address: ip4.nullable().default(null),
+  dhcp: linkDhcp,
+});
+
+const boot = z
+  .strictObject({
+    path: z.enum(["mirror", "orchestrator"]).default("mirror"),
+    loaders: z
+      .record(z.string().regex(/^(0|[1-9][0-9]{0,4})$/, "must be an option-93 number"), loaderName)
+      .default({}),
+    userClasses: z.array(z.string().min(1).max(255)).default(["iPXE", "Tinkerbell"]),
+    script: z.string().min(1).default("mirror"),
+    kernelArgs: z.array(kernelArgument).default([]),
+  })
+  .prefault({});
+
+const portRange = z
+  .string()
+  .regex(/^[0-9]{1,5}-[0-9]{1,5}$/, 'must be a range of ports such as "40000-40999"')
+  .refine((text) => {
+    const [first = 0, last = 0] = text.split("-").map(Number);
+    return first >= 1 && first <= last && last <= 65535;
+  }, "must be a rising range within 1 to 65535");
+
+const tftp = z
+  .strictObject({
+    enabled: z.boolean().default(true),
+    port: port.default(69),
+    singlePort: z.boolean().default(false),
+    maxBlockSize: z.int().min(8).max(65464).default(1468),
+    maxWindowSize: z.int().min(1).max(65535).default(64),
+    maxTransfers: z.int().min(1).default(1000),
+    dataPorts: portRange.nullable().default(null),
+  })
+  .prefault({});
+
+const listenAddress = z
+  .string()
+  .refine((text) => splitListen(text) !== null, "must be ADDRESS:PORT, such as 127.0.0.1:8081");
+
+const sha256 = z
+  .string()
+  .regex(/^[0-9a-fA-F]{64}$/, "must be a SHA-256 in 64 hex digits")
+  .transform((text) => text.toLowerCase());
+
+const artifactName = z
+  .string()
+  .regex(/^(keys\/)?[A-Za-z0-9_][A-Za-z0-9._-]*$/, "must be the name of a file under the origin");
+
+const artifacts = z
+  .strictObject({
+    origin: httpUrl.nullable().default(null),
+    ca: z
+      .strictObject({
+        file: z.string().min(1).nullable().default(null),
+        url: httpUrl.nullable().default(null),
+        sha256: sha256.nullable().default(null),
+      })
+      .prefault({}),
+    proxy: httpUrl.nullable().default(null),
+    intervalSeconds: z.int().min(5).default(300),
+    files: z
+      .array(artifactName)
+      .min(1)
+      .default(["boot.ipxe", "vmlinuz-x86_64", "initramfs-x86_64"]),
+    sha256: z.record(artifactName, sha256).default({}),
+    loaderDirs: z
+      .array(z.string().min(1))
+      .default(["/usr/share/eim-pxe/loaders", "/usr/lib/ipxe", "/boot"]),
+    keepGenerations: z.int().min(1).default(2),
+  })
+  .prefault({});
+
+export const configSchema = z
+  .strictObject({
+    dataDir: z.string().min(1).default("/var/lib/eim-pxe"),
+    interfaces: z.array(link).default([]),
+    dhcp: z
+      .strictObject({
+        compatibility: z.enum(["standard", "smee", "smee-standalone"]).default("standard"),
+        authoritative: z.boolean().default(true),
+        allowOtherServers: z.boolean().default(false),
+      })
+      .prefault({}),
+    boot,
+    tftp,
+    http: z.strictObject({ port: port.default(8080) }).prefault({}),
+    admin: z
+      .strictObject({
+        listen: listenAddress.default("127.0.0.1:8081"),
+        tokenFile: z.string().min(1).nullable().default(null),
+      })
+      .prefault({}),
+    artifacts,
+    nodes: z
+      .strictObject({
+        unknown: z.enum(["allow", "deny"]).default("allow"),
+        file: z.string().min(1).nullable().default(null),
+        format: z.enum(["eim", "tinkerbell"]).default("eim"),
+      })
+      .prefault({}),
+    log: z
+      .strictObject({ level: z.enum(["debug", "info", "warn", "error"]).default("info") })
+      .prefault({}),
+  })
+  .prefault({});
+
+export type Config = z.output<typeof configSchema>;
+export type LinkConfig = Config["interfaces"][number];
+
+/** `127.0.0.1:8081` → its parts; null when the text is not ADDRESS:PORT. */
+export function splitListen(text: string): { host: string; port: number } | null {
+  const at = text.lastIndexOf(":");
+  const host = parseIp4(text.slice(0, at));
+  const number = text.slice(at + 1);
+  if (host === null || !/^[0-9]{1,5}$/.test(number) || Number(number) > 65535) return null;
+  return { host, port: Number(number) };
+}

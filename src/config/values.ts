@@ -1,0 +1,77 @@
+import { z } from "zod";
+import { concat, fromHex, fromText, u16, u32 } from "../lib/bytes.ts";
+import { ip4ToBytes, ip4ToNumber, parseIp4, parseSubnet } from "../lib/ip4.ts";
+
+/** Kinds of values that several keys of the configuration share. */
+
+export const ip4 = z
+  .string()
+  .refine((text) => parseIp4(text) !== null, "must be an IPv4 address such as 192.168.77.1");
+
+/** One address or a list of them. */
+export const ip4List = z.union([ip4.transform((one) => [one]), z.array(ip4)]);
+
+export const subnet = z
+  .string()
+  .refine((text) => parseSubnet(text) !== null, "must be a network such as 192.168.77.0/24");
+
+export const seconds = z.int().min(1).max(0xffffffff);
+
+export const httpUrl = z
+  .string()
+  .refine(
+    (text) => /^https?:\/\/[^/]/.test(text) && URL.canParse(text),
+    "must be an http:// or https:// URL",
+  );
+
+/** `192.168.77.100-192.168.77.199` → its two ends. */
+export const ip4Range = z
+  .string()
+  .refine((text) => splitRange(text) !== null, {
+    error: "must be two rising addresses such as 192.168.77.100-192.168.77.199",
+  })
+  .transform((text) => splitRange(text) ?? { first: text, last: text });
+
+function splitRange(text: string): { first: string; last: string } | null {
+  const [first, last, ...rest] = text.split("-").map((part) => part.trim());
+  if (first === undefined || last === undefined || rest.length > 0) return null;
+  if (parseIp4(first) === null || parseIp4(last) === null) return null;
+  return ip4ToNumber(first) <= ip4ToNumber(last) ? { first, last } : null;
+}
+
+/** One word of a kernel's command line. */
+export const kernelArgument = z
+  .string()
+  .regex(/^[!-~]+$/, "must be one word of printable ASCII, such as console=ttyS0");
+
+/** A bare file name; where it is found is the business of `artifacts.loaderDirs`. */
+export const loaderName = z
+  .string()
+  .regex(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,126}$/, "must be a bare file name such as ipxe.efi");
+
+const code = z.int().min(1).max(254);
+const bytes = z.union([
+  z.strictObject({ code, u8: z.int().min(0).max(0xff) }),
+  z.strictObject({ code, u16: z.int().min(0).max(0xffff) }),
+  z.strictObject({ code, u32: z.int().min(0).max(0xffffffff) }),
+  z.strictObject({ code, text: z.string().min(1).max(1024) }),
+  z.strictObject({ code, hex: z.string().refine((text) => fromHex(text) !== null, "must be hex") }),
+  z.strictObject({ code, ip: ip4 }),
+  z.strictObject({ code, ips: z.array(ip4).min(1) }),
+]);
+
+/** A DHCP option by number and one value, whose key names its type: `{code: 26, u16: 1400}`. */
+export const fixedOption = bytes.transform((option) => ({
+  code: option.code,
+  value: encodeValue(option),
+}));
+
+function encodeValue(option: z.output<typeof bytes>): Uint8Array {
+  if ("u8" in option) return Uint8Array.of(option.u8);
+  if ("u16" in option) return u16(option.u16);
+  if ("u32" in option) return u32(option.u32);
+  if ("text" in option) return fromText(option.text);
+  if ("hex" in option) return fromHex(option.hex) ?? new Uint8Array();
+  if ("ip" in option) return ip4ToBytes(option.ip);
+  return concat(option.ips.map(ip4ToBytes));
+}

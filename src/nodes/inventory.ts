@@ -1,0 +1,77 @@
+import type { FindNode, NodeEntry } from "../boot/node.ts";
+import { checkValue, type Fault, formatFault, readYaml } from "../config/yaml.ts";
+import { ConfigError } from "../lib/errors.ts";
+import { parseSubnet } from "../lib/ip4.ts";
+import { type NodeInput, nodesSchema } from "./schema.ts";
+
+/** The machines that the administrator named, found by MAC, UUID or serial number, in that order. */
+export interface Inventory {
+  readonly entries: readonly NodeEntry[];
+  readonly find: FindNode;
+}
+
+export function createInventory(entries: readonly NodeEntry[]): Inventory {
+  const index = (key: (entry: NodeEntry) => string | null) =>
+    new Map(entries.flatMap((entry) => (key(entry) === null ? [] : [[key(entry), entry]])));
+  const byMac = index((entry) => entry.mac);
+  const byUuid = index((entry) => entry.uuid);
+  const bySerial = index((entry) => entry.serial);
+  return {
+    entries,
+    find: ({ mac, uuid, serial }) =>
+      byMac.get(mac) ??
+      (uuid === null ? undefined : byUuid.get(uuid)) ??
+      (serial === null ? undefined : bySerial.get(serial)) ??
+      null,
+  };
+}
+
+/**
+ * Reads the text of a nodes file.
+ *
+ * @throws ConfigError with every problem as `FILE:LINE:COLUMN: message`
+ */
+export function parseNodes(text: string, file: string): readonly NodeEntry[] {
+  const yaml = readYaml(text, file);
+  const checked = checkValue(nodesSchema, yaml.value ?? []);
+  const faults = checked.value === null ? checked.faults : ruleFaults(checked.value);
+  if (faults.length > 0 || checked.value === null) {
+    throw new ConfigError(faults.map((fault) => formatFault(yaml, fault)));
+  }
+  return checked.value.map(nodeEntry);
+}
+
+function ruleFaults(nodes: readonly NodeInput[]): Fault[] {
+  const faults: Fault[] = [];
+  for (const key of ["mac", "uuid", "serial", "address"] as const) {
+    const first = new Map<string, number>();
+    for (const [index, node] of nodes.entries()) {
+      const value = node[key];
+      if (value === null) continue;
+      const earlier = first.get(value);
+      if (earlier === undefined) first.set(value, index);
+      else {
+        const message = `entry ${earlier + 1} has the same ${key}`;
+        faults.push({ path: [index, key], message });
+      }
+    }
+  }
+  for (const [index, node] of nodes.entries()) {
+    if (node.netboot === "once") {
+      const message = "once is not available in this version; use allow or deny";
+      faults.push({ path: [index, "netboot"], message });
+    }
+  }
+  return faults;
+}
+
+function nodeEntry(node: NodeInput): NodeEntry {
+  return {
+    ...node,
+    netboot: node.netboot === "deny" ? "deny" : "allow",
+    routes: node.routes.flatMap(({ to, via }) => {
+      const subnet = parseSubnet(to);
+      return subnet === null ? [] : [{ ...subnet, via }];
+    }),
+  };
+}

@@ -1,0 +1,146 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { parseConfig } from "../../src/config/load.ts";
+import { ConfigError } from "../../src/lib/errors.ts";
+
+function problemsOf(text: string, environment: Record<string, string> = {}): readonly string[] {
+  try {
+    parseConfig(text, "/etc/eim-pxe.yaml", environment);
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+}
+
+describe("parseConfig", () => {
+  it("takes the example configuration", () => {
+    const config = parseConfig(readFileSync("examples/eim-pxe.yaml", "utf8"), "examples/x.yaml");
+    expect(config.interfaces[0]?.name).toBe("eth1");
+    expect(config.interfaces[0]?.dhcp.mode).toBe("proxy");
+  });
+
+  it("gives every default for an empty file, frozen", () => {
+    const config = parseConfig("", null);
+    expect(config.tftp.port).toBe(69);
+    expect(config.http.port).toBe(8080);
+    expect(config.admin.listen).toBe("127.0.0.1:8081");
+    expect(config.artifacts.files).toEqual(["boot.ipxe", "vmlinuz-x86_64", "initramfs-x86_64"]);
+    expect(Object.isFrozen(config.artifacts.files)).toBe(true);
+  });
+
+  it("names the line and column of an unknown key", () => {
+    expect(problemsOf("http:\n  prot: 80\n")).toEqual([
+      '/etc/eim-pxe.yaml:2:3: http: unknown key "prot"',
+    ]);
+  });
+
+  it("names the line and column of a wrong value, deep in a list", () => {
+    const text = "interfaces:\n  - name: eth1\n    dhcp:\n      mode: full\n      router: 1.2.3\n";
+    expect(problemsOf(text)).toEqual([
+      "/etc/eim-pxe.yaml:5:15: interfaces[0].dhcp.router: must be an IPv4 address such as 192.168.77.1",
+    ]);
+  });
+
+  it("reports every problem of a file at once", () => {
+    expect(problemsOf("http: {port: 99999}\ntftp: {port: x}\n")).toHaveLength(2);
+  });
+
+  it("names the line of what is not YAML", () => {
+    expect(problemsOf("http:\n  port: [1\n")[0]).toMatch(/^\/etc\/eim-pxe\.yaml:\d+:\d+: /);
+    expect(problemsOf("http: 1\nhttp: 2\n")[0]).toMatch(/^\/etc\/eim-pxe\.yaml:2:1: /);
+  });
+
+  it("refuses what is not a map", () => {
+    expect(problemsOf("- a\n- b\n")[0]).toMatch(/^\/etc\/eim-pxe\.yaml:1:1: /);
+  });
+
+  it("encodes an option from the value whose key names its type", () => {
+    const text =
+      "interfaces: [{name: eth1, dhcp: {mode: full, options: [{code: 26, u16: 1400}, {code: 43, hex: '01ff'}]}}]";
+    expect(parseConfig(text, null).interfaces[0]?.dhcp.options).toEqual([
+      { code: 26, value: Uint8Array.of(0x05, 0x78) },
+      { code: 43, value: Uint8Array.of(0x01, 0xff) },
+    ]);
+  });
+
+  it("says which value of an option is wrong, not that no form fits", () => {
+    const text =
+      "interfaces: [{name: eth1, dhcp: {mode: full, options: [{code: 26, u16: 70000}]}}]";
+    const problems = problemsOf(text);
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toMatch(/options\[0\]\.u16: .*65535/);
+  });
+
+  it("refuses an option that the server computes itself", () => {
+    const text =
+      "interfaces: [{name: eth1, dhcp: {mode: full, options: [{code: 54, ip: 1.2.3.4}]}}]";
+    expect(problemsOf(text)[0]).toContain("option 54 is computed by the server");
+  });
+
+  it("refuses pools outside of the subnet, overlapping pools, and pools in proxy mode", () => {
+    const full = (pools: string) =>
+      `interfaces: [{name: eth1, dhcp: {mode: full, subnet: 192.168.77.0/24, pools: [${pools}]}}]`;
+    expect(problemsOf(full("192.168.78.1-192.168.78.9"))[0]).toContain("is not in the subnet");
+    expect(problemsOf(full("192.168.77.1-192.168.77.9, 192.168.77.9-192.168.77.20"))[0]).toContain(
+      "overlaps pool 1",
+    );
+    expect(
+      problemsOf("interfaces: [{name: eth1, dhcp: {pools: [192.168.77.1-192.168.77.9]}}]")[0],
+    ).toContain("has no effect in mode proxy");
+  });
+
+  it("refuses an admin port that the network can reach without a token", () => {
+    expect(problemsOf('admin: {listen: "0.0.0.0:8081"}')[0]).toContain("admin.tokenFile");
+    expect(problemsOf('admin: {listen: "0.0.0.0:8081", tokenFile: token}')).toEqual([]);
+  });
+
+  it.each([
+    ["dhcp: {compatibility: smee}", "compatibility smee"],
+    ["dhcp: {allowOtherServers: true}", "another DHCP server"],
+    ["boot: {path: orchestrator}", "path orchestrator"],
+    ["boot: {script: my.ipxe}", "template"],
+    ["artifacts: {ca: {url: 'https://a/b'}}", "from a URL"],
+    ["nodes: {format: tinkerbell}", "nodes format"],
+    ["interfaces: [{name: eth1, dhcp: {relayed: [{}]}}]", "behind relays"],
+  ])("refuses what this version does not do: %s", (text, words) => {
+    const problems = problemsOf(text);
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toContain(words);
+    expect(problems[0]).toContain("not available in this version");
+  });
+
+  it("takes every key from the environment, over the file", () => {
+    const config = parseConfig("http: {port: 1}\n", null, {
+      EIM_PXE_HTTP__PORT: "8000",
+      EIM_PXE_DATA_DIR: "/data",
+      EIM_PXE_DATADIR_: "/data",
+      EIM_PXE_INTERFACES__0__NAME: "eth7",
+      EIM_PXE_INTERFACES__0__DHCP__ROUTER: "[10.0.0.1, 10.0.0.2]",
+      EIM_PXE_BOOT__LOADERS__7: "snponly.efi",
+      EIM_PXE_ARTIFACTS__CA__FILE: "/ca.pem",
+      PATH: "/bin",
+    });
+    expect(config.http.port).toBe(8000);
+    expect(config.dataDir).toBe("/data");
+    expect(config.interfaces[0]?.name).toBe("eth7");
+    expect(config.interfaces[0]?.dhcp.router).toEqual(["10.0.0.1", "10.0.0.2"]);
+    expect(config.boot.loaders).toEqual({ 7: "snponly.efi" });
+    expect(config.artifacts.ca.file).toBe("/ca.pem");
+  });
+
+  it("names the variable of a wrong or unknown override", () => {
+    expect(problemsOf("", { EIM_PXE_HTTP__PORT: "x" })[0]).toMatch(
+      /^environment variable EIM_PXE_HTTP__PORT: http\.port: /,
+    );
+    expect(problemsOf("", { EIM_PXE_HTPP__PORT: "1" })).toEqual([
+      "environment variable EIM_PXE_HTPP__PORT: no such key in the configuration",
+    ]);
+  });
+
+  it("takes relative paths as relative to the file", () => {
+    const config = parseConfig("nodes: {file: nodes.yaml}\ndataDir: data\n", "/etc/pxe/c.yaml");
+    expect(config.nodes.file).toBe("/etc/pxe/nodes.yaml");
+    expect(config.dataDir).toBe("/etc/pxe/data");
+  });
+});

@@ -1,0 +1,63 @@
+import { describe, expect, it } from "vitest";
+import { ConfigError } from "../../src/lib/errors.ts";
+import { createInventory, parseNodes } from "../../src/nodes/inventory.ts";
+
+const text = `
+- mac: 08-00-27-29-4E-67
+  name: pxe-virtualbox
+  address: 192.168.2.153
+  router: 192.168.2.1
+  routes: [{ to: 10.0.0.0/8, via: 192.168.2.2 }]
+- uuid: 11223344-5566-7788-99AA-BBCCDDEEFF00
+  netboot: deny
+- serial: SN1
+`;
+
+describe("parseNodes", () => {
+  it("reads entries with defaults for what they leave out", () => {
+    const [first] = parseNodes(text, "nodes.yaml");
+    expect(first).toMatchObject({
+      mac: "08:00:27:29:4e:67",
+      router: ["192.168.2.1"],
+      routes: [{ network: "10.0.0.0", prefixLength: 8, via: "192.168.2.2" }],
+      dhcp: true,
+      netboot: "allow",
+    });
+  });
+
+  it("takes an empty file as no entries", () => {
+    expect(parseNodes("", "nodes.yaml")).toEqual([]);
+  });
+
+  it.each([
+    ["- name: x\n", /^nodes\.yaml:1:3: \[0\]: needs at least one of mac, uuid and serial/],
+    ["- serial: 12\n", /^nodes\.yaml:1:11: \[0\]\.serial: must be text; put it in quotes/],
+    ["- mac: a\n", /^nodes\.yaml:1:8: \[0\]\.mac: must be a MAC address/],
+    [
+      "- mac: 08:00:27:29:4e:67\n- mac: 08-00-27-29-4E-67\n",
+      /^nodes\.yaml:2:8: \[1\]\.mac: entry 1 has the same mac/,
+    ],
+    [
+      "- {mac: 08:00:27:29:4e:67, netboot: once}",
+      /^nodes\.yaml:1:37: \[0\]\.netboot: once is not available/,
+    ],
+  ])("says where %j is wrong", (broken, message) => {
+    expect(() => parseNodes(broken, "nodes.yaml")).toThrow(ConfigError);
+    expect(() => parseNodes(broken, "nodes.yaml")).toThrow(message);
+  });
+});
+
+describe("createInventory", () => {
+  const { find } = createInventory(parseNodes(text, "nodes.yaml"));
+  const nobody = { mac: "00:00:00:00:00:00", uuid: null, serial: null };
+
+  it("finds a machine by MAC, UUID or serial number", () => {
+    expect(find({ ...nobody, mac: "08:00:27:29:4e:67" })?.name).toBe("pxe-virtualbox");
+    expect(find({ ...nobody, uuid: "11223344-5566-7788-99aa-bbccddeeff00" })?.netboot).toBe("deny");
+    expect(find({ ...nobody, serial: "SN1" })?.serial).toBe("SN1");
+  });
+
+  it("finds nothing for a machine that no entry names", () => {
+    expect(find(nobody)).toBeNull();
+  });
+});
