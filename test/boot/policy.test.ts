@@ -1,0 +1,144 @@
+import { describe, expect, it } from "vitest";
+import { architectureOf, architectures } from "../../src/boot/architecture.ts";
+import { bootClient, type BootFacts } from "../../src/boot/client.ts";
+import type { NodeEntry } from "../../src/boot/node.ts";
+import { type BootPolicy, planBoot } from "../../src/boot/policy.ts";
+import { concat, fromHex, fromText, u16 } from "../../src/lib/bytes.ts";
+import { macToBytes } from "../../src/lib/mac.ts";
+import { parseNodes } from "../../src/nodes/inventory.ts";
+
+const mac = "08:00:27:29:4e:67";
+const base = "http://192.168.77.1:8080";
+const uefi: BootFacts = {
+  hardwareAddress: macToBytes(mac),
+  vendorClass: fromText("PXEClient:Arch:00007:UNDI:003016"),
+  userClass: null,
+  architectures: u16(7),
+  networkInterface: Uint8Array.of(1, 3, 16),
+  machineId: fromHex("0011223344556677 8899aabbccddeeff00"),
+  ipxeOptions: null,
+};
+const policy: BootPolicy = {
+  loaders: new Map(),
+  userClasses: ["iPXE", "Tinkerbell"],
+  unknownNodes: "allow",
+};
+
+function plan(change: Partial<BootFacts>, node: NodeEntry | null = null, how = policy) {
+  return planBoot(bootClient({ ...uefi, ...change }), node, how, base);
+}
+
+function nodeOf(yaml: string): NodeEntry | null {
+  return parseNodes(`- {mac: "${mac}", ${yaml}}`, "nodes.yaml")[0] ?? null;
+}
+
+describe("bootClient", () => {
+  it("reads the UUID in the order of its text form", () => {
+    expect(bootClient(uefi).uuid).toBe("11223344-5566-7788-99aa-bbccddeeff00");
+  });
+
+  it.each([
+    ["bare text, as iPXE sends it", fromText("iPXE"), ["iPXE"]],
+    ["RFC 3004", concat([Uint8Array.of(4), fromText("iPXE")]), ["iPXE"]],
+    ["two of RFC 3004", fromHex("0161026262"), ["a", "bb"]],
+    ["a length that runs over", fromHex("0961"), ["\ta"]],
+    ["nothing", new Uint8Array(), []],
+  ])("reads user classes from %s", (_, userClass, expected) => {
+    expect(bootClient({ ...uefi, userClass }).userClasses).toEqual(expected);
+  });
+
+  it("reads an odd-length option 93 as no architecture", () => {
+    expect(bootClient({ ...uefi, architectures: fromHex("000700") }).architectures).toEqual([]);
+  });
+
+  it("knows a Raspberry Pi by its hardware address", () => {
+    const pi = { ...uefi, hardwareAddress: macToBytes("dc:a6:32:01:02:03"), architectures: u16(0) };
+    expect(bootClient(pi).architectures).toEqual([41]);
+  });
+});
+
+describe("planBoot", () => {
+  it.each([
+    [0, "undionly.kpxe"],
+    [6, "ipxe.efi"],
+    [7, "ipxe.efi"],
+    [9, "ipxe.efi"],
+    [11, "snp-arm64.efi"],
+  ])("hands architecture %i the loader %s by TFTP", (code, file) => {
+    expect(plan({ architectures: u16(code) })).toEqual({ kind: "loader", transport: "tftp", file });
+  });
+
+  it("hands UEFI HTTP boot the URL of its loader", () => {
+    expect(
+      plan({
+        architectures: u16(16),
+        vendorClass: fromText("HTTPClient:Arch:00016:UNDI:003000"),
+      }),
+    ).toEqual({
+      kind: "loader",
+      transport: "http",
+      file: "ipxe.efi",
+      url: `${base}/${mac}/ipxe.efi`,
+    });
+  });
+
+  it.each([
+    ["the user class iPXE", { userClass: fromText("iPXE") }],
+    ["the user class Tinkerbell", { userClass: fromText("Tinkerbell") }],
+    ["an RFC 3004 user class", { userClass: concat([Uint8Array.of(4), fromText("iPXE")]) }],
+    ["option 175", { ipxeOptions: fromHex("b101ff") }],
+  ])("hands a client with %s the script, never the loader again", (_, change) => {
+    expect(plan(change)).toEqual({ kind: "script", url: `${base}/${mac}/boot.ipxe` });
+  });
+
+  it("hands the loader to a user class that is not ours", () => {
+    expect(plan({ userClass: fromText("Acme") }).kind).toBe("loader");
+  });
+
+  it("takes the first announced architecture that has a loader", () => {
+    expect(plan({ architectures: concat([u16(17), u16(7)]) })).toMatchObject({ file: "ipxe.efi" });
+  });
+
+  it("refuses an architecture that has none, and names options 93 and 60", () => {
+    const refused = plan({ architectures: u16(99) });
+    expect(refused).toMatchObject({ kind: "refused" });
+    expect(refused.kind === "refused" && refused.reason).toMatch(/93 says 99.*PXEClient:Arch/);
+  });
+
+  it("lets the configuration name a loader for any architecture", () => {
+    const how = { ...policy, loaders: new Map([[99, "x.efi"]]) };
+    expect(plan({ architectures: u16(99) }, null, how)).toMatchObject({ file: "x.efi" });
+  });
+
+  it.each([
+    ["without option 60", { vendorClass: null }],
+    ["of another vendor", { vendorClass: fromText("MSFT 5.0") }],
+    ["without option 93", { architectures: null }],
+    ["without option 94", { networkInterface: null }],
+    ["with an option 97 that is no UUID", { machineId: Uint8Array.of(0, 1, 2) }],
+  ])("gives nothing to a client %s", (_, change) => {
+    expect(plan(change).kind).toBe("none");
+  });
+
+  it("refuses unknown machines when they are denied, and allows the known ones", () => {
+    const how: BootPolicy = { ...policy, unknownNodes: "deny" };
+    expect(plan({}, null, how).kind).toBe("refused");
+    expect(plan({}, nodeOf("name: a"), how).kind).toBe("loader");
+  });
+
+  it("follows the machine's own entry", () => {
+    expect(plan({}, nodeOf("netboot: deny")).kind).toBe("refused");
+    expect(plan({}, nodeOf("loader: snponly.efi"))).toMatchObject({ file: "snponly.efi" });
+    expect(
+      plan({ userClass: fromText("iPXE") }, nodeOf('scriptUrl: "https://boot.example/x.ipxe"')),
+    ).toEqual({ kind: "script", url: "https://boot.example/x.ipxe" });
+  });
+});
+
+describe("the table of architectures", () => {
+  it("has each number once", () => {
+    expect(new Set(architectures.map(({ code }) => code)).size).toBe(architectures.length);
+    expect(architectureOf(7)?.name).toBe("x86-64 UEFI");
+    expect(architectureOf(999)).toBeNull();
+  });
+});
