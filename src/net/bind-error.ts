@@ -13,14 +13,31 @@ const usualHolders: ReadonlyMap<number, string> = new Map([
  * privilege. `device` names the network device when the socket was to be bound to one.
  */
 export function bindError(local: UdpEndpoint, thrown: unknown, device: string | null): BindError {
-  const where = `UDP ${formatEndpoint(local)}${device === null ? "" : ` on ${device}`}`;
-  return new BindError(`cannot bind ${where}: ${explain(local, thrown, device)}`, {
-    cause: thrown,
-  });
+  const why = explain(local, errnoOf(thrown), device) ?? messageOf(thrown);
+  return new BindError(`cannot bind ${place(local, device)}: ${why}`, { cause: thrown });
 }
 
-function explain(local: UdpEndpoint, thrown: unknown, device: string | null): string {
-  switch (errnoOf(thrown) ?? "") {
+/** The same for a call to libc that set `errno`; `call` names it. */
+export function bindCallError(
+  local: UdpEndpoint,
+  call: string,
+  errno: string,
+  device: string,
+): BindError {
+  // Linux before 5.7: binding to a device took CAP_NET_RAW.
+  const why =
+    call === "SO_BINDTODEVICE" && errno === "EPERM"
+      ? "Linux before 5.7 binds a socket to a network device only with CAP_NET_RAW; add it"
+      : explain(local, errno, device);
+  return new BindError(`cannot bind ${place(local, device)}: ${why ?? `${call} gave ${errno}`}`);
+}
+
+function place(local: UdpEndpoint, device: string | null): string {
+  return `UDP ${formatEndpoint(local)}${device === null ? "" : ` on ${device}`}`;
+}
+
+function explain(local: UdpEndpoint, errno: string | null, device: string | null): string | null {
+  switch (errno ?? "") {
     case "EADDRINUSE": {
       const holders = usualHolders.get(local.port);
       const guess = holders === undefined ? "" : `, often ${holders}`;
@@ -44,6 +61,6 @@ function explain(local: UdpEndpoint, thrown: unknown, device: string | null): st
     case "ENODEV":
       return `there is no network interface ${device ?? ""}. See which there are with: ip -4 addr`;
     default:
-      return messageOf(thrown);
+      return null;
   }
 }

@@ -14,16 +14,16 @@ export const openDgram: OpenUdp = async (local) => {
   return adapt(socket, null);
 };
 
-/** The same, but it also hears broadcasts and may send them; `reuseAddress` lets others share the port. */
-export async function openDgramBroadcast(
-  local: UdpEndpoint,
-  reuseAddress: boolean,
-): Promise<UdpSocket> {
-  const socket = newSocket(reuseAddress);
+/**
+ * The same for broadcasts: on `0.0.0.0` it hears them, on an address it sends them out of that
+ * address's link. Others that ask for it may share the port, since the two are opened as a pair.
+ */
+export const openDgramShared: OpenUdp = async (local) => {
+  const socket = newSocket(true);
   await bind(socket, { address: local.address, port: local.port, exclusive: true }, local, null);
   socket.setBroadcast(true);
   return adapt(socket, null);
-}
+};
 
 /** A socket that talks to one peer only, and learns when that peer is gone. */
 export const openDgramConnected: OpenConnectedUdp = async (local, remote) => {
@@ -44,8 +44,8 @@ export const openDgramConnected: OpenConnectedUdp = async (local, remote) => {
 };
 
 /**
- * Takes over a socket that is bound already (by systemd, or by us through libc). `local` is for error
- * texts; `device` is the network device that it is bound to, if any. Throws `BindError`.
+ * Takes over a socket that is bound already (by systemd, or by us through libc) and lets it send
+ * broadcasts. `local` and `device` are for error texts. Throws `BindError`.
  */
 export async function adoptDgram(
   fd: number,
@@ -54,6 +54,7 @@ export async function adoptDgram(
 ): Promise<UdpSocket> {
   const socket = newSocket();
   await bind(socket, { fd, exclusive: true }, local, device);
+  socket.setBroadcast(true);
   return adapt(socket, null);
 }
 

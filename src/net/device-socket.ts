@@ -1,0 +1,150 @@
+import { BindError } from "../lib/errors.ts";
+import { ANY_ADDRESS, type Ip4 } from "../lib/ip4.ts";
+import { adoptDgram, openDgram, openDgramShared } from "./dgram.ts";
+import { readInterfaces } from "./interfaces.ts";
+import { type Libc, loadLibc } from "./libc.ts";
+import type { PassedSocket } from "./passed.ts";
+import { formatEndpoint, type UdpEndpoint, type UdpSocket } from "./udp.ts";
+
+export interface DeviceSocketOptions {
+  /** The network device to hear and speak on, e.g. `eth1`. */
+  readonly device: string;
+  /** Our address on it: what leaves has it as source, whatever other addresses the device has. */
+  readonly address: Ip4;
+  readonly port: number;
+  /** What systemd passed; a socket that was taken from it must not be asked for again. */
+  readonly passed: readonly PassedSocket[];
+  /** No other device is served: then a socket that cannot tell devices apart may do. */
+  readonly onlyDevice: boolean;
+}
+
+export interface DeviceSocket extends UdpSocket {
+  /**
+   * How the device is told apart: a socket passed by systemd, a socket that we bound to the device,
+   * or not at all (`shared`: it hears the broadcasts of other devices too).
+   */
+  readonly means: "systemd" | "device" | "shared";
+}
+
+/**
+ * A socket that hears broadcasts and unicasts on one network device and answers from `address`.
+ *
+ * Node has neither SO_BINDTODEVICE nor IP_PKTINFO, so it takes, in this order: a socket passed by
+ * systemd; sockets bound to the device through libc; and last, for a single device, plain ones.
+ * Broadcasts reach only a socket on 0.0.0.0, and only a socket on `address` is sure to send from it
+ * (the kernel picks the device's first address otherwise): hence a pair.
+ *
+ * @throws {BindError} when none of these can be had.
+ */
+export async function openDeviceSocket(
+  options: DeviceSocketOptions,
+  load: () => Promise<Libc | null> = loadLibc,
+): Promise<DeviceSocket> {
+  const { device, address, port } = options;
+  const passed = choosePassed(options);
+  if (passed !== null) return { ...passed, means: "systemd" };
+  const libc = await load();
+  if (libc !== null) {
+    return { ...(await openBoundPair(libc, device, { address, port })), means: "device" };
+  }
+  if (!options.onlyDevice) {
+    throw new BindError(
+      `cannot bind UDP ${formatEndpoint(options)} on ${device}: several interfaces are served, and ` +
+        `without the optional package koffi they cannot be told apart. Install it (npm install koffi), ` +
+        `let systemd pass the sockets (BindToDevice=${device}), or serve one interface only`,
+    );
+  }
+  return { ...(await openPlainPair({ address, port })), means: "shared" };
+}
+
+/**
+ * The first is bound without SO_REUSEADDR, so that a server that is there already is noticed; then
+ * the two share the port, and afterwards nobody else may, whatever flags they come with.
+ */
+async function openBoundPair(libc: Libc, device: string, local: UdpEndpoint): Promise<UdpSocket> {
+  const ownDescriptor = libc.bindToDevice(device, local, false);
+  const own = await adopt(libc, ownDescriptor, local, device);
+  try {
+    libc.setShared(ownDescriptor, true);
+    const any = { address: ANY_ADDRESS, port: own.local.port };
+    const anyDescriptor = libc.bindToDevice(device, any, true);
+    const both = pair(await adopt(libc, anyDescriptor, any, device), own);
+    libc.setShared(ownDescriptor, false);
+    libc.setShared(anyDescriptor, false);
+    return both;
+  } catch (error) {
+    await own.close();
+    throw error;
+  }
+}
+
+async function adopt(
+  libc: Libc,
+  descriptor: number,
+  local: UdpEndpoint,
+  device: string,
+): Promise<UdpSocket> {
+  try {
+    return await adoptDgram(descriptor, local, device);
+  } catch (error) {
+    libc.close(descriptor);
+    throw error;
+  }
+}
+
+async function openPlainPair(local: UdpEndpoint): Promise<UdpSocket> {
+  // Sockets that share a port do not notice another server that shares it too; this one does.
+  const probe = await openDgram({ address: ANY_ADDRESS, port: local.port });
+  await probe.close();
+  const own = await openDgramShared({ address: local.address, port: probe.local.port });
+  try {
+    return pair(await openDgramShared({ address: ANY_ADDRESS, port: own.local.port }), own);
+  } catch (error) {
+    await own.close();
+    throw error;
+  }
+}
+
+/** Hears on both, since unicast goes to the socket that is bound to the address; sends from `own`. */
+function pair(any: UdpSocket, own: UdpSocket): UdpSocket {
+  return {
+    local: own.local,
+    send: (payload, to) => own.send(payload, to),
+    onMessage(handler) {
+      any.onMessage(handler);
+      own.onMessage(handler);
+    },
+    onError(handler) {
+      any.onError(handler);
+      own.onError(handler);
+    },
+    async close() {
+      await Promise.all([any.close(), own.close()]);
+    },
+  };
+}
+
+/** The sockets of systemd that are for this device and port: by name, or any when it is the only device. */
+function choosePassed(options: DeviceSocketOptions): UdpSocket | null {
+  const { device, address, port, passed, onlyDevice } = options;
+  const atPort = passed.filter(({ socket }) => socket.local.port === port);
+  const named = atPort.filter(({ name }) => name === device);
+  const ours = named.length === 0 && onlyDevice ? atPort : named;
+  const any = ours.find(({ socket }) => socket.local.address === ANY_ADDRESS)?.socket;
+  const own = ours.find(({ socket }) => socket.local.address === address)?.socket;
+  if (any === undefined) {
+    if (own === undefined) return null;
+    throw new BindError(
+      `the socket ${formatEndpoint(own.local)} that systemd passed hears no broadcasts; ` +
+        `write ListenDatagram=0.0.0.0:${port} with BindToDevice=${device}`,
+    );
+  }
+  if (own !== undefined) return pair(any, own);
+  const first = readInterfaces().find((one) => one.name === device)?.addresses[0]?.address;
+  if (first === address) return { ...any, local: { address, port } };
+  throw new BindError(
+    `the socket ${formatEndpoint(any.local)} that systemd passed would answer from another address ` +
+      `of ${device} (${first ?? "it has none"}) than ${address}; ` +
+      `write ListenDatagram=${address}:${port} beside it`,
+  );
+}

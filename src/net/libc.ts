@@ -1,0 +1,88 @@
+import { endianness } from "node:os";
+import { getSystemErrorName } from "node:util";
+import { ip4ToBytes } from "../lib/ip4.ts";
+import { bindCallError } from "./bind-error.ts";
+import type { UdpEndpoint } from "./udp.ts";
+
+/** The one thing we need from the C library that Node does not offer. */
+export interface Libc {
+  /**
+   * A UDP socket that hears and speaks on one network device only and may send broadcasts. With
+   * `share` it takes a port that is in use by others who allow that, too. The descriptor is the
+   * caller's to close. Throws `BindError`.
+   */
+  bindToDevice(device: string, local: UdpEndpoint, share: boolean): number;
+  /** Lets later sockets share this one's port, or not. */
+  setShared(descriptor: number, share: boolean): void;
+  /** Gives up a descriptor that nobody took over. */
+  close(descriptor: number): void;
+}
+
+// <sys/socket.h> on Linux, for every architecture that Node runs on.
+const AF_INET = 2;
+const SOCK_DGRAM = 2;
+const SOCK_CLOEXEC = 0x80000;
+const SOL_SOCKET = 1;
+const SO_REUSEADDR = 2;
+const SO_BROADCAST = 6;
+const SO_BINDTODEVICE = 25;
+
+/** Null where `koffi` is not installed, has no build for this machine, or the system is not Linux. */
+export async function loadLibc(): Promise<Libc | null> {
+  try {
+    const { load, errno } = await import("koffi");
+    const library = load(null);
+    const call = {
+      socket: library.func("int socket(int domain, int type, int protocol)"),
+      setsockopt: library.func(
+        "int setsockopt(int fd, int level, int name, const void *value, unsigned int length)",
+      ),
+      bind: library.func("int bind(int fd, const void *address, unsigned int length)"),
+      close: library.func("int close(int fd)"),
+    };
+    const setFlag = (descriptor: number, flag: number, on: boolean): unknown =>
+      call.setsockopt(descriptor, SOL_SOCKET, flag, Int32Array.of(on ? 1 : 0), 4);
+    return {
+      bindToDevice(device, local, share) {
+        const descriptor = Number(call.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+        if (descriptor < 0) throw failed("socket");
+        const name = new TextEncoder().encode(`${device}\0`);
+        const address = sockaddr(local);
+        const steps: readonly [string, () => unknown][] = [
+          ["SO_REUSEADDR", () => setFlag(descriptor, SO_REUSEADDR, share)],
+          ["SO_BROADCAST", () => setFlag(descriptor, SO_BROADCAST, true)],
+          [
+            "SO_BINDTODEVICE",
+            () => call.setsockopt(descriptor, SOL_SOCKET, SO_BINDTODEVICE, name, name.length),
+          ],
+          ["bind", () => call.bind(descriptor, address, address.length)],
+        ];
+        for (const [step, perform] of steps) {
+          if (Number(perform()) === 0) continue;
+          const error = failed(step);
+          call.close(descriptor);
+          throw error;
+        }
+        return descriptor;
+
+        function failed(step: string): Error {
+          return bindCallError(local, step, getSystemErrorName(-errno()), device);
+        }
+      },
+      setShared: (descriptor, share) => void setFlag(descriptor, SO_REUSEADDR, share),
+      close: (descriptor) => void call.close(descriptor),
+    };
+  } catch {
+    return null;
+  }
+}
+
+/** `struct sockaddr_in`: the family in the machine's own byte order, port and address in the network's. */
+function sockaddr(local: UdpEndpoint): Uint8Array {
+  const bytes = new Uint8Array(16);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, AF_INET, endianness() === "LE");
+  view.setUint16(2, local.port);
+  bytes.set(ip4ToBytes(local.address), 4);
+  return bytes;
+}
