@@ -13,6 +13,9 @@ import { ipxeOptions, pxeVendorOptions } from "./vendor.ts";
  * none looks at the steps before it, so a server puts together those that its mode needs.
  */
 
+/** A plan that boots something. */
+export type BootPlan = Extract<Plan, { kind: "loader" | "script" }>;
+
 /** What a server says of itself in option 60. */
 export type VendorClass = "PXEClient" | "HTTPClient";
 
@@ -120,6 +123,17 @@ export function withNoProxyWait(reply: DhcpPacket): DhcpPacket {
   return withOption(reply, OptionCode.IPXE_ENCAPSULATED, ipxeOptions({ noPxeDhcp: true }));
 }
 
+/** What every boot answer holds: next server, boot file, and the client's machine identifier. */
+export function withBootSource(
+  reply: DhcpPacket,
+  request: DhcpRequest,
+  plan: BootPlan,
+  link: Link,
+): DhcpPacket {
+  const named = withBootFile(withNextServer(reply, link.address), bootFileOf(plan));
+  return withMachineId97(named, request);
+}
+
 /**
  * Everything that `plan` adds to an offer or acknowledgement on `link`.
  *
@@ -137,24 +151,19 @@ export function withNetboot(
 ): DhcpPacket {
   if (plan.kind === "refused") return reply;
   if (plan.kind === "none") return { ...reply, siaddr: link.address };
-  const steps: Step[] = [
-    (to) => withNextServer(to, link.address),
-    (to) => withBootFile(to, bootFileOf(plan)),
-    (to) => withMachineId97(to, request),
-  ];
+  const booting = withBootSource(reply, request, plan, link);
   const http = request.client.transport === "http";
-  if (!http) steps.push((to) => withVendorOption43(to, discoveryOptions(request)));
-  if (link.mode === "proxy") steps.push((to) => withServerName(to, link.address));
-  if (http) steps.push((to) => withVendorClass(to, "HTTPClient"));
-  else if (link.mode === "proxy") steps.push((to) => withVendorClass(to, "PXEClient"));
-  if (link.mode === "full" && plan.kind === "script") steps.push(withNoProxyWait);
-  return steps.reduce((to, step) => step(to), reply);
+  const typed = http ? booting : withVendorOption43(booting, discoveryOptions(request));
+  if (link.mode === "proxy") {
+    const classed = withVendorClass(typed, http ? "HTTPClient" : "PXEClient");
+    return withServerName(classed, link.address);
+  }
+  if (http) return withVendorClass(typed, "HTTPClient");
+  return plan.kind === "script" ? withNoProxyWait(typed) : typed;
 }
 
-type Step = (reply: DhcpPacket) => DhcpPacket;
-
 /** The name or URL of what a machine is told to boot. */
-export function bootFileOf(plan: Extract<Plan, { kind: "loader" | "script" }>): string {
+export function bootFileOf(plan: BootPlan): string {
   if (plan.kind === "script") return plan.url;
   return plan.transport === "http" ? plan.url : plan.file;
 }

@@ -113,7 +113,7 @@ export function pxeVendorOptions(options: Partial<PxeVendorOptions>): Uint8Array
   return concat([buildSubOptions(parts), Uint8Array.of(255)]);
 }
 
-function readBootServers(value = new Uint8Array()): readonly PxeBootServers[] {
+function readBootServers(value: Uint8Array = new Uint8Array()): readonly PxeBootServers[] {
   const servers: PxeBootServers[] = [];
   for (let at = 0; at < value.length;) {
     const count = value[at + 2];
@@ -132,7 +132,7 @@ function buildBootServers({ type, addresses }: PxeBootServers): Uint8Array {
   return concat([u16(type), Uint8Array.of(addresses.length), ...addresses.map(ip4ToBytes)]);
 }
 
-function readBootMenu(value = new Uint8Array()): readonly PxeMenuItem[] {
+function readBootMenu(value: Uint8Array = new Uint8Array()): readonly PxeMenuItem[] {
   const items: PxeMenuItem[] = [];
   for (let at = 0; at < value.length;) {
     const length = value[at + 2];

@@ -1,0 +1,95 @@
+import type { Plan } from "../boot/policy.ts";
+import { DecodeError } from "../lib/errors.ts";
+import { addressEvents, ignored, offerEvents, reasonOf, refusalEvents } from "./boot-events.ts";
+import type { Effect } from "./effects.ts";
+import type { Link } from "./link.ts";
+import { OptionCode } from "./option-codes.ts";
+import { BOOTREQUEST, type DhcpPacket, MessageType } from "./packet.ts";
+import {
+  type BootPlan,
+  startReply,
+  withBootSource,
+  withClientAddress,
+  withServerId,
+  withServerName,
+  withVendorClass,
+  withVendorOption43,
+} from "./reply.ts";
+import type { DhcpRequest } from "./request.ts";
+import { routeToSource } from "./route.ts";
+import { type PxeBootItem, pxeVendorOptions, readPxeVendorOptions } from "./vendor.ts";
+
+/** PXE 2.1, table 2-1: the type of a boot item that means "the bootstrap server", the only one we are. */
+const BOOTSTRAP = 0;
+
+/**
+ * A boot server on port 4011 (PXE 2.1, 2.2.4). Firmware asks here when the offer told it to, when it
+ * disregards 43.6, or when the site's server sent option 60; iPXE when an offer lacked something. The
+ * answer goes back to the source port (EDK2 listens on 4011, iPXE on 68) and must leave from 4011.
+ *
+ * @param plan what the policy has this machine boot, the same as on port 67
+ */
+export function handleBootServer(request: DhcpRequest, plan: Plan, link: Link): readonly Effect[] {
+  if (request.packet.op !== BOOTREQUEST) return ignored("not a BOOTREQUEST");
+  const { messageType, serverId } = request;
+  if (messageType !== MessageType.REQUEST && messageType !== MessageType.INFORM) {
+    return ignored(`message type ${messageType} is not for a boot server`);
+  }
+  // UEFI HTTP boot knows no boot servers: an answer here would only mislead a PXE client.
+  if (request.client.transport === "http") return ignored("an HTTP boot client");
+  if (plan.kind === "none") return ignored(reasonOf(request, plan));
+  if (serverId !== null && serverId !== link.address) {
+    return ignored("addressed to another server");
+  }
+  const item = bootItemOf(request);
+  if (item !== null && !isBootstrap(item)) {
+    return ignored("a boot item that is not ours");
+  }
+  if (plan.kind === "refused") return refusalEvents(request, plan, link);
+  const reply = bootServerReply(request, plan, link, item);
+  return [
+    ...addressEvents(request, link),
+    { kind: "send", packet: reply, to: routeToSource(request) },
+    ...offerEvents(request, plan, link, null),
+  ];
+}
+
+/**
+ * A boot server's acknowledgement. `siaddr` and the boot file are what iPXE waits for, option 60 too.
+ * Option 43 only gives back the boot item: with discovery control in it, firmware that came here
+ * because it disregards that would start over.
+ */
+export function bootServerReply(
+  request: DhcpRequest,
+  plan: BootPlan,
+  link: Link,
+  item: PxeBootItem | null,
+): DhcpPacket {
+  const steps = [
+    (to: DhcpPacket) => withClientAddress(to, request),
+    (to: DhcpPacket) => withServerId(to, link.address),
+    (to: DhcpPacket) => withServerName(to, link.address),
+    (to: DhcpPacket) => withVendorClass(to, "PXEClient"),
+    (to: DhcpPacket) => withBootSource(to, request, plan, link),
+    (to: DhcpPacket) =>
+      item === null ? to : withVendorOption43(to, pxeVendorOptions({ bootItem: item })),
+  ];
+  return steps.reduce((to, step) => step(to), startReply(request, MessageType.ACK));
+}
+
+/** The boot item (43.71) that a client asks for; null when it names none or its option 43 is malformed. */
+export function bootItemOf(request: DhcpRequest): PxeBootItem | null {
+  const value = request.packet.options.get(OptionCode.VENDOR_SPECIFIC);
+  if (value === undefined) return null;
+  try {
+    return readPxeVendorOptions(value).bootItem;
+  } catch (error) {
+    if (error instanceof DecodeError) return null;
+    throw error;
+  }
+}
+
+/** Whether a client asks for what we serve. */
+export function isBootstrap(item: PxeBootItem): boolean {
+  return item.type === BOOTSTRAP;
+}
