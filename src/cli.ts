@@ -1,0 +1,112 @@
+#!/usr/bin/env node
+import { readFileSync } from "node:fs";
+import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { check } from "./commands/check.ts";
+import { demo } from "./commands/demo.ts";
+import { ExitCode, type Program } from "./commands/program.ts";
+import { schema } from "./commands/schema.ts";
+import { serve } from "./commands/serve.ts";
+import { sync } from "./commands/sync.ts";
+import { BindError, ConfigError, SyncError } from "./lib/errors.ts";
+
+const program: Program = {
+  environment: process.env,
+  pid: process.pid,
+  out: process.stdout,
+  err: process.stderr,
+  outIsTerminal: process.stdout.isTTY === true,
+  errIsTerminal: process.stderr.isTTY === true,
+  onSignal(signal, handler) {
+    process.on(signal, handler);
+    return () => process.off(signal, handler);
+  },
+};
+
+/** The version in the package that this file was installed with. */
+function packageVersion(): string {
+  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  const found = /"version":\s*"([^"]+)"/.exec(text)?.[1];
+  return found ?? "unknown";
+}
+
+function count(text: string): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1 || number > 200) {
+    throw new InvalidArgumentError("It must be a whole number from 1 to 200.");
+  }
+  return number;
+}
+
+function commandLine(finish: (code: number) => void): Command {
+  const cli = new Command("eim-pxe")
+    .description("Boots a site's machines over the network into the orchestrator's Micro-OS.")
+    .version(packageVersion())
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(text) });
+  const configured = (name: string, description: string) =>
+    cli
+      .command(name)
+      .description(description)
+      .option("-c, --config <file>", "the configuration (default: /etc/eim-pxe/eim-pxe.yaml)");
+
+  configured("serve", "serve DHCP, TFTP and HTTP until a signal ends it").action(
+    async (options: { config?: string }) => {
+      finish(await serve(program, options.config ?? null));
+    },
+  );
+  configured("check", "validate the configuration; problems as FILE:LINE:COLUMN: message").action(
+    (options: { config?: string }) => {
+      finish(check(program, options.config ?? null));
+    },
+  );
+  configured("sync", "bring the mirror up to date once")
+    .option("--json", "print the result as JSON")
+    .action(async (options: { config?: string; json?: boolean }) => {
+      finish(await sync(program, options.config ?? null, { json: options.json === true }));
+    });
+  cli
+    .command("demo")
+    .description("the whole thing on this machine, with simulated machines; needs no configuration")
+    .option("--once", "end after the machines have booted")
+    .option("--nodes <count>", "how many machines", count, 3)
+    .action(async (options: { once?: boolean; nodes: number }) => {
+      finish(await demo(program, { once: options.once === true, nodes: options.nodes }));
+    });
+  cli
+    .command("schema")
+    .description("print the configuration's JSON Schema")
+    .action(() => {
+      finish(schema(program));
+    });
+  return cli;
+}
+
+/** An error as a person wants to read it, and the exit code that goes with its kind. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : ExitCode.badConfiguration;
+  if (error instanceof ConfigError) {
+    process.stderr.write(`${error.problems.join("\n")}\n`);
+    return ExitCode.badConfiguration;
+  }
+  if (error instanceof BindError) {
+    process.stderr.write(`${error.message}\n`);
+    return ExitCode.fault;
+  }
+  if (error instanceof SyncError) {
+    process.stderr.write(`${error.message}\n`);
+    return ExitCode.syncFailed;
+  }
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(
+    `eim-pxe met a fault of its own; please report it with these lines:\n${text}\n`,
+  );
+  return ExitCode.fault;
+}
+
+try {
+  await commandLine((code) => {
+    process.exitCode = code;
+  }).parseAsync(process.argv);
+} catch (error) {
+  process.exitCode = report(error);
+}

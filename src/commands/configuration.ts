@@ -1,0 +1,72 @@
+import { existsSync } from "node:fs";
+import { loadConfig, readText } from "../config/load.ts";
+import type { Config } from "../config/schema.ts";
+import { ConfigError } from "../lib/errors.ts";
+import { createInventory, type Inventory, parseNodes } from "../nodes/inventory.ts";
+import type { Program } from "./program.ts";
+
+/** Where the configuration is looked for when no `--config` says otherwise. */
+export const defaultConfigFile = "/etc/eim-pxe/eim-pxe.yaml";
+
+/** Everything that the configuration names and that is read once, at the start. */
+export interface Settings {
+  readonly config: Config;
+  readonly inventory: Inventory;
+  /** The CA of `artifacts.ca.file` as PEM text. */
+  readonly ca: string | null;
+  readonly adminToken: string | null;
+}
+
+/**
+ * Reads the configuration and the files that it names.
+ *
+ * @param file the path given on the command line, or null for the default one
+ * @throws ConfigError with every problem on a line of its own
+ */
+export function loadSettings(file: string | null, environment: Program["environment"]): Settings {
+  const found = file ?? (existsSync(defaultConfigFile) ? defaultConfigFile : null);
+  const config = loadConfig({ file: found, environment });
+  return { config, ...readNamedFiles(config) };
+}
+
+function readNamedFiles(config: Config): Omit<Settings, "config"> {
+  const problems: string[] = [];
+  const attempt = <T>(read: () => T): T | null => {
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      problems.push(...error.problems);
+      return null;
+    }
+  };
+  const inventory = attempt(() => loadInventory(config));
+  const ca = attempt(() => readCa(config.artifacts.ca.file));
+  const adminToken = attempt(() => readToken(config.admin.tokenFile));
+  if (problems.length > 0 || inventory === null) throw new ConfigError(problems);
+  return { inventory, ca, adminToken };
+}
+
+/** @throws ConfigError when the nodes file cannot be read or is not right */
+export function loadInventory(config: Config): Inventory {
+  const { file } = config.nodes;
+  return createInventory(file === null ? [] : parseNodes(readText(file, "nodes"), file));
+}
+
+function readCa(file: string | null): string | null {
+  if (file === null) return null;
+  const text = readText(file, "CA");
+  if (text.includes("-----BEGIN CERTIFICATE-----")) return text;
+  throw new ConfigError([
+    `${file}:1:1: holds no certificate in PEM form (-----BEGIN CERTIFICATE-----); fetch the orchestrator's Full_server.crt`,
+  ]);
+}
+
+function readToken(file: string | null): string | null {
+  if (file === null) return null;
+  const token = readText(file, "token").trim();
+  if (token.length >= 16) return token;
+  throw new ConfigError([
+    `${file}:1:1: the token is shorter than 16 characters; make one with: openssl rand -hex 32`,
+  ]);
+}

@@ -1,0 +1,21 @@
+/** What a command gets of the process it runs in. Only `cli.ts` makes one; tests make their own. */
+export interface Program {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly pid: number;
+  readonly out: NodeJS.WritableStream;
+  readonly err: NodeJS.WritableStream;
+  /** Whether `out` and `err` are terminals: lines for people, progress that redraws itself. */
+  readonly outIsTerminal: boolean;
+  readonly errIsTerminal: boolean;
+  /** Calls `handler` at each signal; returns a function that stops it. */
+  onSignal(signal: NodeJS.Signals, handler: () => void): () => void;
+}
+
+/** The exit codes that the commands share. */
+export const ExitCode = {
+  ok: 0,
+  fault: 1,
+  badConfiguration: 2,
+  syncFailed: 3,
+  notBooted: 4,
+} as const;

@@ -1,0 +1,10 @@
+import { z } from "zod";
+import { configSchema } from "../config/schema.ts";
+import { ExitCode, type Program } from "./program.ts";
+
+/** `eim-pxe schema`: prints the configuration's JSON Schema, for editors and other programs. */
+export function schema(program: Program): number {
+  const text = JSON.stringify(z.toJSONSchema(configSchema, { io: "input" }), null, 2);
+  program.out.write(`${text}\n`);
+  return ExitCode.ok;
+}

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Every check of the project in one go: installs what the tests need (as root on Debian), then format,
+# lint, types, unit tests, interoperation with other programs, and boots of real firmware in QEMU.
+# As a plain user, tests that need root or an absent tool are skipped and counted as such.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+packages=(
+  qemu-system-x86 ovmf ipxe ipxe-qemu linux-image-cloud-amd64 busybox-static cpio xz-utils kmod
+  dnsmasq-base isc-dhcp-client iproute2 tcpdump tshark tftp-hpa atftp curl
+)
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+  missing=()
+  for package in "${packages[@]}"; do
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+  done
+  if [ ${#missing[@]} -gt 0 ]; then
+    echo "installing: ${missing[*]}"
+    apt-get -qq update
+    DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${missing[@]}" >/dev/null
+  fi
+fi
+
+if [ ! -d node_modules ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
+  npm ci --no-audit --no-fund
+fi
+
+npm run --silent format:check
+npm run --silent lint
+npm run --silent types
+
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
+failed=0
+for project in unit interop qemu; do
+  npx vitest run --project "$project" --reporter=default --reporter=json --outputFile.json="$results/$project.json" || failed=1
+done
+node test/summary.mjs "$results" || failed=1
+exit "$failed"
