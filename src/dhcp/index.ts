@@ -1,0 +1,112 @@
+/**
+ * DHCP for network boot, without input or output: packets to bytes and back, options as data, and
+ * handlers that turn a request into effects. Nothing here opens a socket, sets a timer or reads a
+ * clock, and no datagram can make it throw anything but a `DecodeError`.
+ *
+ * A proxy DHCP server is this, around a socket of the caller's:
+ *
+ * ```ts
+ * const link: Link = {
+ *   interface: "eth1",
+ *   address: "192.168.77.1",
+ *   subnet: { network: "192.168.77.0", prefixLength: 24 },
+ *   mode: "proxy",
+ * };
+ * socket.on("message", (bytes, { address, port }) => {
+ *   const request = readRequest(decodePacket(bytes), { address, port }); // may throw DecodeError
+ *   const plan: Plan = { kind: "loader", transport: "tftp", file: "ipxe.efi" };
+ *   for (const effect of handleProxy(request, plan, link)) {
+ *     if (effect.kind !== "send") continue;
+ *     socket.send(encodePacket(effect.packet), effect.to.port, effect.to.address);
+ *   }
+ * });
+ * ```
+ */
+
+export type { BootClient } from "../boot/client.ts";
+export type { Plan } from "../boot/policy.ts";
+export { DecodeError, type DecodeLayer, InternalError } from "../lib/errors.ts";
+export type { Ip4, Subnet } from "../lib/ip4.ts";
+export type { Mac } from "../lib/mac.ts";
+export type { PxeEvent } from "../observe/events.ts";
+
+export {
+  BOOTREPLY,
+  BOOTREQUEST,
+  BROADCAST_FLAG,
+  decodePacket,
+  type DhcpPacket,
+  encodePacket,
+  MAX_FILE_BYTES,
+  MAX_SNAME_BYTES,
+  MessageType,
+} from "./packet.ts";
+
+export { OptionCode } from "./option-codes.ts";
+export {
+  decodeOption,
+  encodeOption,
+  formatOption,
+  optionName,
+  type OptionRow,
+  optionTable,
+  optionType,
+} from "./options.ts";
+export {
+  type ClasslessRoute,
+  type ClientIdentifier,
+  type Ip4Pair,
+  messageTypeName,
+  type OptionType,
+  type OptionValue,
+} from "./option-values.ts";
+
+export {
+  buildSubOptions,
+  type Framing,
+  type IpxeFeature,
+  ipxeFeatures,
+  type IpxeOptions,
+  ipxeOptions,
+  type PxeBootItem,
+  type PxeBootServers,
+  type PxeMenuItem,
+  type PxeMenuPrompt,
+  type PxeVendorOptions,
+  pxeVendorOptions,
+  readIpxeOptions,
+  readPxeVendorOptions,
+  readRelayInformation,
+  readSubOptions,
+  type RelayInformation,
+  relayInformation,
+  type SubOption,
+} from "./vendor.ts";
+
+export { type DhcpRequest, readRequest, type Source } from "./request.ts";
+export {
+  type BootPlan,
+  startReply,
+  type VendorClass,
+  withBootFile,
+  withBootSource,
+  withBroadcastFlag,
+  withClientAddress,
+  withClientId,
+  withMachineId97,
+  withNetboot,
+  withNextServer,
+  withNoProxyWait,
+  withOption,
+  withRelayInformation,
+  withServerId,
+  withServerName,
+  withVendorClass,
+  withVendorOption43,
+} from "./reply.ts";
+export { route, routeToSource } from "./route.ts";
+export type { Destination, Effect } from "./effects.ts";
+export type { AddressRange, FixedOption, FullSettings, Link } from "./link.ts";
+export { handleProxy } from "./proxy.ts";
+export { handleBootServer } from "./boot-server.ts";
+export { NOT_A_BOOT_CLIENT } from "./boot-events.ts";
