@@ -9,6 +9,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   commands: [
     "commands",
     "demo",
+    "client",
     "dhcp",
     "tftp",
     "http",
@@ -20,7 +21,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "boot",
     "lib",
   ],
-  demo: ["demo", "dhcp", "tftp", "boot", "lib"],
+  client: ["client", "dhcp", "tftp", "boot", "lib", "net/udp"],
+  demo: ["demo", "boot", "lib"],
   dhcp: ["dhcp", ...protocols],
   tftp: ["tftp", ...protocols],
   http: ["http", ...protocols],

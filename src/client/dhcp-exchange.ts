@@ -1,0 +1,41 @@
+import { decodePacket, type DhcpPacket, encodePacket } from "../dhcp/packet.ts";
+import type { UdpEndpoint, UdpSocket } from "../net/udp.ts";
+import { BootFailure } from "./failure.ts";
+import type { Inbox } from "./inbox.ts";
+
+// On a wire without loss a second is plenty; as firmware does, it asks four times (PXE 2.1, 3.1).
+const tryMs = 1000;
+const tries = 4;
+
+/**
+ * Sends a request and waits for the reply that carries its `xid`.
+ *
+ * @throws BootFailure when none comes
+ */
+export async function exchange(
+  socket: UdpSocket,
+  inbox: Inbox,
+  server: UdpEndpoint,
+  request: DhcpPacket,
+): Promise<DhcpPacket> {
+  for (let attempt = 0; attempt < tries; attempt++) {
+    socket.send(encodePacket(request), server);
+    const until = performance.now() + tryMs;
+    for (let left = tryMs; left > 0; left = until - performance.now()) {
+      const heard = await inbox.next(left);
+      const reply = heard === null ? null : tryDecode(heard.payload);
+      if (reply !== null && reply.op === 2 && reply.xid === request.xid) return reply;
+    }
+  }
+  throw new BootFailure(
+    `no DHCP answer from ${server.address}:${server.port} after ${tries} tries`,
+  );
+}
+
+function tryDecode(payload: Uint8Array): DhcpPacket | null {
+  try {
+    return decodePacket(payload);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,44 @@
+/** What a boot script would have iPXE fetch, in order, with its variables filled in. */
+export interface ScriptDownloads {
+  readonly kernelUrl: string;
+  readonly initrdUrl: string;
+  /** The kernel's arguments. */
+  readonly kernelArguments: string;
+}
+
+/**
+ * Follows the straight way through a boot script: `set` lines, then the first kernel
+ * (`kernel`, `imgfetch`) and the first `initrd`. Branches and labels are not followed.
+ *
+ * @returns null when the script fetches no kernel or no initrd
+ */
+export function readDownloads(
+  script: string,
+  given: Readonly<Record<string, string>>,
+): ScriptDownloads | null {
+  const variables = new Map(Object.entries(given));
+  const expand = (text: string) =>
+    text.replace(/\$\{([^}:]+)(:[a-z0-9]+)?\}/g, (_, name: string) => variables.get(name) ?? "");
+  let kernelUrl: string | null = null;
+  let initrdUrl: string | null = null;
+  let kernelArguments = "";
+  for (const line of script.replaceAll(/\\\r?\n/g, " ").split(/\r?\n/)) {
+    const words = expand(line.replace(/\s(\|\||&&)\s.*$/, ""))
+      .trim()
+      .split(/\s+/);
+    const [command, ...rest] = words.filter((word) => !word.startsWith("--"));
+    if (command === "set" && rest[0] !== undefined) {
+      variables.set(rest[0].replace(/:.*$/, ""), rest.slice(1).join(" "));
+    } else if ((command === "kernel" || command === "imgfetch") && rest[0] !== undefined) {
+      kernelUrl ??= rest[0];
+      if (command === "kernel") kernelArguments ||= rest.slice(1).join(" ");
+    } else if (command === "initrd" && rest[0] !== undefined) {
+      initrdUrl ??= rest[0];
+    } else if (command === "imgargs") {
+      kernelArguments ||= rest.slice(1).join(" ");
+    }
+  }
+  return kernelUrl === null || initrdUrl === null
+    ? null
+    : { kernelUrl, initrdUrl, kernelArguments };
+}
