@@ -1,0 +1,280 @@
+import { type FileHandle, mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { crc32 } from "node:zlib";
+import { printable } from "../lib/bytes.ts";
+import { DecodeError, errnoOf, InternalError } from "../lib/errors.ts";
+import { parseIp4 } from "../lib/ip4.ts";
+import type { Lease, LeaseState, LeaseTable } from "./leases.ts";
+
+/*
+ * The leases on disk: `leases.journal` in the data folder. Each line is one lease as it became, with
+ * a checksum over the text of the lease: {"crc":"89abcdef","lease":{…}}. The last line about an
+ * address or a machine holds. Lines are only ever appended; when there are far more of them than
+ * leases, the file is replaced by one that has each lease once.
+ */
+
+const FILE = "leases.journal";
+const LINE = /^\{"crc":"([0-9a-f]{8})","lease":(\{.*\})\}$/;
+const NEWLINE = 0x0a;
+const states: readonly string[] = ["bound", "declined", "released"] satisfies LeaseState[];
+
+/** What a journal holds. */
+export interface Replay {
+  /** In the order in which they were written. */
+  readonly leases: readonly Lease[];
+  /** Lines that are not what was written; they were left out. */
+  readonly damaged: readonly DecodeError[];
+  /** Where the last whole line ends. What follows was being written when the power went. */
+  readonly wholeBytes: number;
+}
+
+export interface Journal {
+  /**
+   * Resolves once the lease is on disk and survives a power failure. Leases that are appended at the
+   * same time share one write. Rejects when it could not be written (a full disk); a later append
+   * tries again.
+   */
+  append(lease: Lease): Promise<void>;
+  /** Writes what is under way, then closes the file. */
+  close(): Promise<void>;
+}
+
+export interface JournalOptions {
+  /** Made if missing. */
+  readonly dataDir: string;
+  /** Filled from the journal; afterwards the source for a compacted one. */
+  readonly leases: LeaseTable;
+  /** The size below which a journal is never compacted. Default: 1 MiB. */
+  readonly compactAboveBytes?: number;
+}
+
+/**
+ * Opens the journal of the data folder and replays it into `leases`. What is damaged is reported in
+ * `replay` and left out; it never keeps the program from starting.
+ */
+export async function openJournal(
+  options: JournalOptions,
+): Promise<{ journal: Journal; replay: Replay }> {
+  await mkdir(options.dataDir, { recursive: true, mode: 0o750 });
+  const path = join(options.dataDir, FILE);
+  const replay = replayJournal(await readIfThere(path));
+  for (const lease of replay.leases) options.leases.restore(lease);
+  const file = await open(path, "a", 0o640);
+  // A torn line must not become the beginning of the next one.
+  await file.truncate(replay.wholeBytes);
+  await syncFolder(options.dataDir);
+  const journal = new LeaseJournal(path, file, replay.wholeBytes, options);
+  return { journal, replay };
+}
+
+async function readIfThere(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return new Uint8Array();
+    throw error;
+  }
+}
+
+/** After a new name in a folder, the folder itself has to reach the disk. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The leases in the bytes of a journal. Total: damage is reported, not thrown. */
+export function replayJournal(bytes: Uint8Array): Replay {
+  const leases: Lease[] = [];
+  const damaged: DecodeError[] = [];
+  const decoder = new TextDecoder();
+  let at = 0;
+  for (;;) {
+    const end = bytes.indexOf(NEWLINE, at);
+    if (end === -1) break;
+    try {
+      leases.push(decodeLine(decoder.decode(bytes.subarray(at, end)), at));
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      damaged.push(error);
+    }
+    at = end + 1;
+  }
+  return { leases, damaged, wholeBytes: at };
+}
+
+export function encodeLine(lease: Lease): string {
+  const text = JSON.stringify(lease);
+  return `{"crc":"${checksum(text)}","lease":${text}}\n`;
+}
+
+function checksum(text: string): string {
+  return crc32(text).toString(16).padStart(8, "0");
+}
+
+function decodeLine(line: string, offset: number): Lease {
+  const [, crc, text] = LINE.exec(line) ?? [];
+  if (crc === undefined || text === undefined) {
+    throw new DecodeError("journal", offset, `"${printable(line, 40)}" is no record`);
+  }
+  if (checksum(text) !== crc) throw new DecodeError("journal", offset, "the checksum is wrong");
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new DecodeError("journal", offset, "a record is not JSON");
+  }
+  if (!isLease(value)) throw new DecodeError("journal", offset, "a record is not a lease");
+  return value;
+}
+
+function isLease(value: unknown): value is Lease {
+  if (typeof value !== "object" || value === null) return false;
+  const fields: Partial<Record<string, unknown>> = { ...value };
+  return (
+    typeof fields["mac"] === "string" &&
+    typeof fields["address"] === "string" &&
+    parseIp4(fields["address"]) !== null &&
+    typeof fields["state"] === "string" &&
+    states.includes(fields["state"]) &&
+    Number.isFinite(fields["expiresAtMs"]) &&
+    Number.isFinite(fields["startedAtMs"]) &&
+    isTextOrNull(fields["hostname"]) &&
+    isTextOrNull(fields["clientId"])
+  );
+}
+
+function isTextOrNull(value: unknown): boolean {
+  return value === null || typeof value === "string";
+}
+
+interface Pending {
+  readonly line: string;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+class LeaseJournal implements Journal {
+  readonly #path: string;
+  readonly #options: JournalOptions;
+  #file: FileHandle;
+  /** Up to here the file is whole and on disk. */
+  #size: number;
+  #compactAt: number;
+  /** After a failed sync nobody knows what is on disk: only a new file helps. */
+  #doubtful = false;
+  #pending: Pending[] = [];
+  #flushing: Promise<void> | null = null;
+  #closed = false;
+
+  constructor(path: string, file: FileHandle, size: number, options: JournalOptions) {
+    this.#path = path;
+    this.#file = file;
+    this.#size = size;
+    this.#options = options;
+    this.#compactAt = this.#threshold(size);
+  }
+
+  append(lease: Lease): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) {
+        reject(new InternalError("the lease journal is closed"));
+        return;
+      }
+      this.#pending.push({ line: encodeLine(lease), resolve, reject });
+      this.#flushing ??= this.#flush();
+    });
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#flushing;
+    await this.#file.close();
+  }
+
+  /** One write and one sync for all that came while the one before was under way. */
+  async #flush(): Promise<void> {
+    // Requests that have arrived already share the first write.
+    await new Promise((resolve) => setImmediate(resolve));
+    while (this.#pending.length > 0) {
+      const batch = this.#pending.splice(0);
+      try {
+        if (this.#doubtful || this.#size > this.#compactAt) await this.#tryToCompact();
+        await this.#write(batch.map(({ line }) => line).join(""));
+        for (const { resolve } of batch) resolve();
+      } catch (error) {
+        for (const { reject } of batch) reject(error);
+      }
+    }
+    this.#flushing = null;
+  }
+
+  async #write(text: string): Promise<void> {
+    const bytes = new TextEncoder().encode(text);
+    try {
+      await this.#file.appendFile(bytes);
+    } catch (error) {
+      // A full disk may have taken a part of it.
+      await this.#file.truncate(this.#size).catch(() => {
+        this.#doubtful = true;
+      });
+      throw error;
+    }
+    try {
+      await this.#file.datasync();
+    } catch (error) {
+      this.#doubtful = true;
+      throw error;
+    }
+    this.#size += bytes.length;
+  }
+
+  async #tryToCompact(): Promise<void> {
+    try {
+      await this.#compact();
+    } catch (error) {
+      if (this.#doubtful) throw error;
+      // The old file is as good as before, only long.
+      this.#compactAt = this.#threshold(this.#size);
+    }
+  }
+
+  /** At every moment either the old file or the whole new one is there under the name. */
+  async #compact(): Promise<void> {
+    const lines = this.#options.leases
+      .all()
+      .filter((lease) => lease.state !== "offered")
+      .map(encodeLine);
+    const bytes = new TextEncoder().encode(lines.join(""));
+    const fresh = `${this.#path}.new`;
+    const file = await open(fresh, "a", 0o640);
+    try {
+      // One may be left over from a crash.
+      await file.truncate(0);
+      await file.appendFile(bytes);
+      await file.sync();
+      await rename(fresh, this.#path);
+    } catch (error) {
+      await file.close();
+      await rm(fresh, { force: true });
+      throw error;
+    }
+    const old = this.#file;
+    this.#file = file;
+    this.#size = bytes.length;
+    this.#compactAt = this.#threshold(bytes.length);
+    // Until the folder is on disk, a power failure may bring back the old file.
+    this.#doubtful = true;
+    await old.close();
+    await syncFolder(this.#options.dataDir);
+    this.#doubtful = false;
+  }
+
+  #threshold(size: number): number {
+    return Math.max(this.#options.compactAboveBytes ?? 1024 * 1024, size * 4);
+  }
+}

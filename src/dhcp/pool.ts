@@ -1,0 +1,81 @@
+import { type Ip4, ip4FromNumber, ip4ToNumber } from "../lib/ip4.ts";
+import type { Mac } from "../lib/mac.ts";
+import type { AddressRange } from "./link.ts";
+
+/**
+ * How free an address is: `null` is not free at all, 0 was never used, and any other number is the
+ * moment since when it is free again, in milliseconds since the Unix epoch.
+ */
+export type FreeSince = (address: number) => number | null;
+
+/**
+ * An address for a newcomer: one that was never used, or else the one that has been free for longest,
+ * so that machines which come back late still find their own. Null when none is free.
+ *
+ * The search begins at a place that depends on the machine alone: machines that come at the same time
+ * do not compete, one that lost its lease is likely to get the same address again, and a well-filled
+ * pool need not be walked from its beginning each time.
+ */
+export function pickAddress(
+  ranges: readonly AddressRange[],
+  mac: Mac,
+  freeSince: FreeSince,
+): Ip4 | null {
+  const total = poolSize(ranges);
+  if (total === 0) return null;
+  const start = hash(mac) % total;
+  let oldest: number | null = null;
+  let oldestSince = Infinity;
+  for (const [from, to] of circle(ranges, start)) {
+    for (let address = from; address <= to; address++) {
+      const since = freeSince(address);
+      if (since === 0) return ip4FromNumber(address);
+      if (since !== null && since < oldestSince) {
+        oldest = address;
+        oldestSince = since;
+      }
+    }
+  }
+  return oldest === null ? null : ip4FromNumber(oldest);
+}
+
+/** The number of addresses in the ranges. */
+export function poolSize(ranges: readonly AddressRange[]): number {
+  return ranges.reduce((sum, range) => sum + sizeOf(range), 0);
+}
+
+export function inRanges(ranges: readonly AddressRange[], address: Ip4): boolean {
+  const number = ip4ToNumber(address);
+  return ranges.some(
+    ({ first, last }) => ip4ToNumber(first) <= number && number <= ip4ToNumber(last),
+  );
+}
+
+function sizeOf({ first, last }: AddressRange): number {
+  return Math.max(0, ip4ToNumber(last) - ip4ToNumber(first) + 1);
+}
+
+/** Every address once, as stretches, from the one at `start` to the one before it. */
+function circle(ranges: readonly AddressRange[], start: number): [from: number, to: number][] {
+  const behind: [number, number][] = [];
+  const ahead: [number, number][] = [];
+  let passed = 0;
+  for (const range of ranges) {
+    const from = ip4ToNumber(range.first);
+    const to = ip4ToNumber(range.last);
+    const cut = Math.min(Math.max(start - passed, 0), sizeOf(range));
+    behind.push([from, from + cut - 1]);
+    ahead.push([from + cut, to]);
+    passed += sizeOf(range);
+  }
+  return [...ahead, ...behind];
+}
+
+/** FNV-1a, 32 bits: spreads hardware addresses that differ in their last digits only. */
+function hash(text: string): number {
+  let value = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) {
+    value = Math.imul(value ^ text.charCodeAt(i), 0x01000193) >>> 0;
+  }
+  return value;
+}
