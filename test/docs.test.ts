@@ -1,0 +1,91 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { architectures } from "../src/boot/architecture.ts";
+import { configSchema } from "../src/config/schema.ts";
+import { nodeSchema } from "../src/nodes/schema.ts";
+import { eventCatalogue } from "../src/observe/events.ts";
+
+/*
+ * Tables in docs/ that are made from data. After a change of the data write them anew with
+ *   npx vitest run --project unit test/docs.test.ts -u
+ */
+
+describe("docs/events.md", () => {
+  it("is the catalogue of events", async () => {
+    const rows = Object.entries(eventCatalogue).map(
+      ([name, { level, message, meaning }]) =>
+        `| \`${name}\` | ${level} | ${message} | ${meaning} |`,
+    );
+    const text = `# Events
+
+Everything that eim-pxe reports is one of these: one log line, one count in
+\`eim_pxe_events_total{event="…"}\`, for the stages one step of the machine's timeline, and one message on
+\`/api/v1/events\`. A log line is a JSON object with \`level\`, \`time\`, \`event\`, the event's fields
+(\`mac\`, \`address\`, \`interface\`, …) and \`msg\`. Of one event at most 100 lines a second are written.
+
+| event | level | message | what it means |
+|---|---|---|---|
+${rows.join("\n")}
+`;
+    await expect(text).toMatchFileSnapshot("../docs/events.md");
+  });
+});
+
+describe("docs/loaders.md", () => {
+  it("is the table of architectures", async () => {
+    const rows = architectures.map(
+      ({ code, name, transport, loader }) =>
+        `| ${code} | ${name} | ${transport.toUpperCase()} | ${loader === null ? "none" : `\`${loader}\``} |`,
+    );
+    const text = `# Loaders by architecture
+
+What a machine gets is decided by the architecture that it announces in DHCP option 93: the first number
+in it that has a loader. \`boot.loaders\` and a node's \`loader\` name another one. Loaders are looked for by
+name in \`artifacts.loaderDirs\`, then in the mirror. A machine for which there is none gets an address in
+mode full and no answer in proxy mode, and the event \`dhcp-refused\` says so.
+
+| option 93 | machine | fetched by | loader |
+|---|---|---|---|
+${rows.join("\n")}
+`;
+    await expect(text).toMatchFileSnapshot("../docs/loaders.md");
+  });
+});
+
+describe("docs/configuration.md", () => {
+  const text = readFileSync("docs/configuration.md", "utf8");
+  const keysOf = (schema: z.ZodType) => {
+    const found = new Set<string>();
+    const walk = (part: unknown) => {
+      if (typeof part !== "object" || part === null) return;
+      if ("properties" in part && typeof part.properties === "object") {
+        for (const key of Object.keys(part.properties ?? {})) found.add(key);
+      }
+      Object.values(part).forEach(walk);
+    };
+    walk(z.toJSONSchema(schema, { io: "input" }));
+    return [...found];
+  };
+
+  it.each([...keysOf(configSchema), ...keysOf(nodeSchema)])("names the key %s", (key) => {
+    expect(text).toMatch(new RegExp(`\\b${key}\\b`));
+  });
+});
+
+describe("links in the documents", () => {
+  const documents = ["README.md", "CONTRIBUTING.md"].concat(
+    readdirSync("docs", { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".md"))
+      .map((name) => join("docs", name)),
+  );
+
+  it.each(documents)("of %s lead to files that exist", (document) => {
+    const targets = [...readFileSync(document, "utf8").matchAll(/\]\(([^)#]+)(#[^)]*)?\)/g)]
+      .map((match) => match[1] ?? "")
+      .filter((target) => !target.startsWith("http"));
+    const missing = targets.filter((target) => !existsSync(join(dirname(document), target)));
+    expect(missing).toEqual([]);
+  });
+});
