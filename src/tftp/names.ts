@@ -1,0 +1,75 @@
+import { type Mac, parseMac } from "../lib/mac.ts";
+
+/** A file name as a client may have meant it. */
+export interface RequestedName {
+  /**
+   * Clean relative names to look up in this order, the likeliest first, at least one: segments
+   * joined by `/`, none of them empty, `.` or `..`, no backslash and no NUL. The further ones undo
+   * damage; they are safe to try because only a name that exists matches.
+   */
+  readonly candidates: readonly string[];
+  /** From a directory that is a hardware address (`08-00-27-29-4e-67/ipxe.efi`); null without one. */
+  readonly mac: Mac | null;
+}
+
+const MAX_NAME_CHARACTERS = 255;
+
+/** The scheme and host of a URL that was handed to a plain TFTP client as if it were a name. */
+const URL_PREFIX = /^tftp:\/\/[^/]*\//i;
+
+/**
+ * W3C trace context, which some PXE servers append to the names that they offer:
+ * `-version-traceId-parentId-flags` in hex.
+ */
+const TRACEPARENT_SUFFIX = /-[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/i;
+
+/** Bytes that no name of ours has and that firmware leaves there: controls, DEL and everything above ASCII. */
+// oxlint-disable-next-line no-control-regex
+const FIRST_DAMAGED = /[\x01-\x1f\x7f-\uffff]/;
+
+/** A loader's name with something behind it. */
+const LOADER_AND_MORE = /^.*\.(?:efi|ipxe|k{0,3}pxe|lkrn)(?=.)/is;
+
+/**
+ * What a client asks for, as names to look up; null when the request must be refused: an empty or
+ * over-long name, a NUL, or `..` anywhere. Case is kept, and tried in lower case last. Percent signs
+ * mean nothing in TFTP and are left as they are.
+ */
+export function readRequestedName(raw: string): RequestedName | null {
+  if (raw.length > MAX_NAME_CHARACTERS || raw.includes("\0")) return null;
+  const segments = raw.replaceAll("\\", "/").replace(/^\/+/, "").replace(URL_PREFIX, "").split("/");
+  // Judged before anything is cut off, so that no repair can turn a refused name into another one.
+  if (segments.includes("..")) return null;
+  const named = segments.filter((segment) => segment !== "" && segment !== ".");
+  const mac = named.length > 1 ? parseMac(named[0] ?? "") : null;
+  const name = (mac === null ? named : named.slice(1)).join("/");
+
+  const spellings = [name, ...repairs(name)].flatMap((spelling) => [
+    spelling,
+    spelling.replace(TRACEPARENT_SUFFIX, ""),
+  ]);
+  const confined = spellings.filter(isConfined);
+  if (confined.length === 0) return null;
+  const lowered = confined.map((spelling) => spelling.toLowerCase());
+  return { candidates: [...new Set([...confined, ...lowered])], mac };
+}
+
+/**
+ * Firmware that takes DHCP option 67 for a NUL-terminated string reads on into the next option: it
+ * asks for `ipxe.efi\xff` before End, for `ipxe.efia\x11` before option 97 of 17 bytes. So cut at the
+ * first byte that cannot be a name's; the option's code and length in front of it may be printable.
+ */
+function repairs(name: string): string[] {
+  const found: string[] = [];
+  const damagedAt = name.search(FIRST_DAMAGED);
+  if (damagedAt !== -1) {
+    for (const cut of [0, 1, 2]) found.push(name.slice(0, Math.max(0, damagedAt - cut)));
+  }
+  const loader = LOADER_AND_MORE.exec(name)?.[0];
+  if (loader !== undefined) found.push(loader);
+  return found;
+}
+
+function isConfined(name: string): boolean {
+  return name.split("/").every((segment) => !["", ".", ".."].includes(segment));
+}

@@ -1,0 +1,37 @@
+import type { Clock } from "../lib/clock.ts";
+import type { Ip4 } from "../lib/ip4.ts";
+import type { OpenConnectedUdp, OpenUdp } from "../net/udp.ts";
+import type { Emit } from "../observe/events.ts";
+import type { PortRange } from "./data-ports.ts";
+import type { TftpFile } from "./delivery.ts";
+import type { NegotiationLimits } from "./negotiate.ts";
+
+export interface TftpLimits extends NegotiationLimits {
+  /** Transfers at the same time, over all addresses; further clients are told to try again. */
+  readonly maxTransfers: number;
+  /** Where the ports of transfers are taken from; null: any free port. */
+  readonly dataPorts: PortRange | null;
+  /** Send everything from the listening port, for clients behind NAT and load balancers. */
+  readonly singlePort: boolean;
+}
+
+export interface TftpServerOptions {
+  /** One listening socket each, so that an answer always comes from the address that was asked. */
+  readonly addresses: readonly Ip4[];
+  /** Usually 69; 0 takes any free port, each address its own. */
+  readonly port: number;
+  readonly limits: TftpLimits;
+  /**
+   * The file of exactly this name, or null. The name is relative and has no `..`; several spellings
+   * of one request are tried in turn. The blob that it returns is closed here.
+   */
+  readonly find: (name: string) => Promise<TftpFile | null>;
+  readonly emit: Emit;
+  readonly clock: Clock;
+  readonly openUdp: OpenUdp;
+  /**
+   * Opens the socket of one transfer; a connected one notices clients that are gone. By default
+   * `openUdp` does it, and such clients are given up after a while.
+   */
+  readonly openTransferUdp?: OpenConnectedUdp;
+}
