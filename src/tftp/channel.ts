@@ -1,4 +1,4 @@
-import { BindError, errnoOf } from "../lib/errors.ts";
+import { BindError, errnoOf, messageOf } from "../lib/errors.ts";
 import type { Ip4 } from "../lib/ip4.ts";
 import type { OpenConnectedUdp, UdpEndpoint, UdpSocket } from "../net/udp.ts";
 import type { DataPorts } from "./data-ports.ts";
@@ -13,8 +13,8 @@ export interface Channel {
 export interface ChannelHandlers {
   /** A datagram came, from the client or from anybody else. */
   heard(socket: UdpSocket, payload: Uint8Array, from: UdpEndpoint): void;
-  /** A datagram could not be sent, or did not find the client. */
-  failed(socket: UdpSocket, error: Error): void;
+  /** No datagram will find the client any more. */
+  failed(socket: UdpSocket, reason: string): void;
 }
 
 /** The channel of a transfer in single-port mode. */
@@ -51,7 +51,9 @@ export async function openChannel(
 
 function adopt(socket: UdpSocket, closed: () => void, handlers: ChannelHandlers): Channel {
   socket.onMessage((payload, from) => handlers.heard(socket, payload, from));
-  socket.onError((error) => handlers.failed(socket, error));
+  socket.onError((error) => {
+    if (!isPassing(error)) handlers.failed(socket, describeFailure(error));
+  });
   let released: Promise<void> | null = null;
   return {
     socket,
@@ -60,4 +62,15 @@ function adopt(socket: UdpSocket, closed: () => void, handlers: ChannelHandlers)
       return released;
     },
   };
+}
+
+/** The kernel had no room for a packet: the same as a loss, and mended in the same way. */
+function isPassing(error: Error): boolean {
+  return ["EAGAIN", "ENOBUFS", "ENOMEM", "EINTR"].includes(errnoOf(error) ?? "");
+}
+
+function describeFailure(error: Error): string {
+  // ICMP port unreachable, as a connected socket hears it.
+  if (errnoOf(error) === "ECONNREFUSED") return "the client is gone: its port is closed";
+  return `cannot send: ${messageOf(error)}`;
 }

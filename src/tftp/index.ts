@@ -14,7 +14,7 @@
  * ```ts
  * const limits = { maxBlockSize: 1468, maxWindowSize: 64 };
  * const transfer = new ReadTransfer(file.length, negotiate(request.options, limits, file.length));
- * let timer: NodeJS.Timeout;
+ * const now = (): number => performance.now();
  *
  * function perform(effects: readonly TransferEffect[]): void {
  *   for (const effect of effects) {
@@ -22,25 +22,21 @@
  *       socket.send(encodePacket(effect.packet), client.port, client.address);
  *     } else if (effect.kind === "read") {
  *       const bytes = file.subarray(effect.offset, effect.offset + effect.length);
- *       perform(transfer.blockRead(bytes, performance.now()));
+ *       perform(transfer.blockRead(bytes, now()));
  *     } else {
  *       socket.close(); // "done" or "fail"
  *     }
  *   }
- *   clearTimeout(timer);
- *   const deadline = transfer.deadline();
- *   if (deadline === null) return;
- *   timer = setTimeout(
- *     () => perform(transfer.handleTimeout(performance.now())),
- *     deadline - performance.now(),
- *   );
+ *   // Set the one timer of this transfer to this time (null: off); then, and not earlier,
+ *   // call perform(transfer.handleTimeout(now())).
+ *   wakeAt(transfer.deadline());
  * }
  *
  * socket.on("message", (bytes, from) => {
  *   if (from.port !== client.port || from.address !== client.address) return; // RFC 1350 4: ERROR 5
- *   perform(transfer.receive(decodePacket(bytes), performance.now())); // throws DecodeError
+ *   perform(transfer.receive(decodePacket(bytes), now())); // throws DecodeError
  * });
- * perform(transfer.start(performance.now()));
+ * perform(transfer.start(now()));
  * ```
  *
  * @module

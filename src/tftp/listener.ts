@@ -1,8 +1,7 @@
 import { equalBytes, printable } from "../lib/bytes.ts";
-import { DecodeError, errnoOf, messageOf } from "../lib/errors.ts";
+import { DecodeError, messageOf } from "../lib/errors.ts";
 import { formatEndpoint, sameEndpoint } from "../net/udp.ts";
 import type { OpenConnectedUdp, UdpEndpoint, UdpSocket } from "../net/udp.ts";
-import { Alarm } from "./alarm.ts";
 import { type Channel, openChannel, sharedChannel } from "./channel.ts";
 import { DataPorts } from "./data-ports.ts";
 import { Delivery, type Subject, type TftpFile } from "./delivery.ts";
@@ -12,8 +11,16 @@ import { decodePacket, encodePacket, ErrorCode } from "./packet.ts";
 import type { ErrorPacket, RequestPacket, TftpPacket } from "./packet.ts";
 import { judgeRequest } from "./request.ts";
 
-/** What a listener needs to know of the others. */
+/** Something that can be set to a time. */
+export interface Alarm {
+  /** Rings at this time, on the clock's scale, and at no other; null: not at all. */
+  set(atMs: number | null): void;
+}
+
+/** What a listener needs of the server. */
 export interface ListenerHost {
+  /** An alarm that calls `ring` once for each time that was set and came. */
+  newAlarm(ring: () => void): Alarm;
   /** One more transfer may begin. */
   hasRoom(): boolean;
   /** A session of this listener is over. */
@@ -194,7 +201,7 @@ export class Listener {
       if (channel !== null) this.#release(channel.release());
       return errorPacket(ErrorCode.NOT_DEFINED, "the server has no free port, try again");
     }
-    const alarm = new Alarm(clock, () => session.delivery?.wake());
+    const alarm = this.#host.newAlarm(() => session.delivery?.wake());
     const terms = negotiate(request.options, limits, found.blob.size);
     session.delivery = new Delivery(found, terms, session.subject, {
       clock,
@@ -229,10 +236,7 @@ export class Listener {
         if (!sameEndpoint(from, client)) answerStranger(socket, packet, from);
         else this.#current(socket, client)?.delivery?.receive(packet);
       },
-      failed: (socket, error) => {
-        if (isPassing(error)) return;
-        this.#current(socket, client)?.delivery?.fail(describeFailure(error));
-      },
+      failed: (socket, reason) => this.#current(socket, client)?.delivery?.fail(reason),
     });
   }
 
@@ -279,15 +283,4 @@ function answerStranger(socket: UdpSocket, packet: TftpPacket, from: UdpEndpoint
   if (packet.opcode === "error" || from.port === 0) return;
   const error = errorPacket(ErrorCode.UNKNOWN_TRANSFER_ID, "unknown transfer ID");
   socket.send(encodePacket(error), from);
-}
-
-/** The kernel had no room for a packet: the same as a loss, and mended in the same way. */
-function isPassing(error: Error): boolean {
-  return ["EAGAIN", "ENOBUFS", "ENOMEM", "EINTR"].includes(errnoOf(error) ?? "");
-}
-
-function describeFailure(error: Error): string {
-  // ICMP port unreachable, as a connected socket hears it.
-  if (errnoOf(error) === "ECONNREFUSED") return "the client is gone: its port is closed";
-  return `cannot send: ${messageOf(error)}`;
 }

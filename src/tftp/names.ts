@@ -24,8 +24,7 @@ const URL_PREFIX = /^tftp:\/\/[^/]*\//i;
 const TRACEPARENT_SUFFIX = /-[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/i;
 
 /** Bytes that no name of ours has and that firmware leaves there: controls, DEL and everything above ASCII. */
-// oxlint-disable-next-line no-control-regex
-const FIRST_DAMAGED = /[\x01-\x1f\x7f-\uffff]/;
+const DAMAGED = /[^\x20-\x7e]/;
 
 /** A loader's name with something behind it. */
 const LOADER_AND_MORE = /^.*\.(?:efi|ipxe|k{0,3}pxe|lkrn)(?=.)/is;
@@ -61,7 +60,7 @@ export function readRequestedName(raw: string): RequestedName | null {
  */
 function repairs(name: string): string[] {
   const found: string[] = [];
-  const damagedAt = name.search(FIRST_DAMAGED);
+  const damagedAt = name.search(DAMAGED);
   if (damagedAt !== -1) {
     for (const cut of [0, 1, 2]) found.push(name.slice(0, Math.max(0, damagedAt - cut)));
   }
