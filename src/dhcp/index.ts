@@ -12,9 +12,10 @@
  *   subnet: { network: "192.168.77.0", prefixLength: 24 },
  *   mode: "proxy",
  * };
+ * const policy: BootPolicy = { loaders: new Map(), userClasses: ["iPXE"], unknownNodes: "allow" };
  * socket.on("message", (bytes, { address, port }) => {
  *   const request = readRequest(decodePacket(bytes), { address, port }); // may throw DecodeError
- *   const plan: Plan = { kind: "loader", transport: "tftp", file: "ipxe.efi" };
+ *   const plan = planBoot(request.client, null, policy, "http://192.168.77.1:8080");
  *   for (const effect of handleProxy(request, plan, link)) {
  *     if (effect.kind !== "send") continue;
  *     socket.send(encodePacket(effect.packet), effect.to.port, effect.to.address);
@@ -24,7 +25,8 @@
  */
 
 export type { BootClient } from "../boot/client.ts";
-export type { Plan } from "../boot/policy.ts";
+export type { FindNode, NodeEntry, NodeRoute } from "../boot/node.ts";
+export { type BootPolicy, type Plan, planBoot } from "../boot/policy.ts";
 export { DecodeError, type DecodeLayer, InternalError } from "../lib/errors.ts";
 export type { Ip4, Subnet } from "../lib/ip4.ts";
 export type { Mac } from "../lib/mac.ts";
