@@ -1,0 +1,53 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { wire } from "./network.ts";
+import type { LabNetwork } from "./network.ts";
+import { startService } from "./process.ts";
+import type { Command, Service } from "./process.ts";
+
+/**
+ * The site's own DHCP server in proxy mode: dnsmasq in a namespace of its own on the same link. It
+ * gives addresses, and no word about booting.
+ */
+export async function startAddressServer(network: LabNetwork, folder: string): Promise<Service> {
+  return startDnsmasq("site-dnsmasq", folder, network.insideSite, [
+    "interface=eth0",
+    `dhcp-range=${wire.firstAddress},${wire.lastAddress},${wire.netmask},2m`,
+    // Neither router nor name server: there is none.
+    "dhcp-option=3",
+    "dhcp-option=6",
+    "dhcp-authoritative",
+  ]);
+}
+
+/** dnsmasq in the foreground with these lines as its whole configuration; resolves when it serves. */
+export async function startDnsmasq(
+  name: string,
+  folder: string,
+  inside: (...command: Command) => Command,
+  lines: readonly string[],
+): Promise<Service> {
+  const configuration = join(folder, `${name}.conf`);
+  const common = [
+    "port=0", // no name service
+    "user=root",
+    "bind-interfaces",
+    "log-dhcp",
+    `dhcp-leasefile=${join(folder, `${name}.leases`)}`,
+    "pid-file=",
+  ];
+  await writeFile(configuration, [...common, ...lines, ""].join("\n"));
+  const service = startService({
+    name,
+    command: inside(
+      "dnsmasq",
+      "--keep-in-foreground",
+      "--log-facility=-",
+      `--conf-file=${configuration}`,
+    ),
+    logFile: join(folder, `${name}.log`),
+  });
+  const started = (line: string) => (/started, version/.test(line) ? true : null);
+  await service.waitForLine("start", started, 10_000);
+  return service;
+}

@@ -1,0 +1,161 @@
+import { randomBytes } from "node:crypto";
+import { mkdir, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { startAddressServer } from "./address-server.ts";
+import { dhcpReplies, startCapture } from "./capture.ts";
+import type { SeenReply } from "./capture.ts";
+import { bootMachine } from "./client.ts";
+import type { BootOptions, BootResult } from "./client.ts";
+import { adminUrl, startEimPxe } from "./eim-pxe.ts";
+import { buildMicroOs } from "./micro-os.ts";
+import { createNetwork, ownerIsAlive, removeLeftovers } from "./network.ts";
+import type { LabNetwork } from "./network.ts";
+import { startOrchestrator } from "./orchestrator.ts";
+import { LabError, run } from "./process.ts";
+import type { Command } from "./process.ts";
+import type { Accelerator, Firmware, Machine } from "./qemu-command.ts";
+import { startReferenceServer } from "./reference.ts";
+import type { BootServer, Mode } from "./server.ts";
+
+/** Everything that the lab writes: a cache, and a folder for each run. */
+export const labFolder = fileURLToPath(new URL("../../.lab/", import.meta.url));
+const cacheFolder = join(labFolder, "cache");
+
+/** What serves the machines: the program under test, or programs known to work. */
+export const servers = ["eim-pxe", "dnsmasq"] as const;
+export type ServerKind = (typeof servers)[number];
+
+export interface SiteOptions {
+  readonly mode: Mode;
+  readonly server?: ServerKind;
+  /** How to run eim-pxe; default: from source. */
+  readonly command?: Command;
+  readonly accelerator?: Accelerator;
+}
+
+/** A site in the lab: a link with a server under test, and machines that can be powered on. */
+export interface Site {
+  /** Logs, serial consoles, capture and configuration of this run. */
+  readonly folder: string;
+  readonly network: LabNetwork;
+  readonly server: BootServer;
+  /** A machine that was never seen on this link. */
+  readonly newMachine: (firmware: Firmware) => Machine;
+  /** Powers a machine on and waits for its Micro-OS; fails with a `LabError` that names the logs. */
+  readonly boot: (
+    machine: Machine,
+    options?: Pick<BootOptions, "onConsoleLine" | "raw" | "signal">,
+  ) => Promise<BootResult>;
+  /** The body of a page of the server's admin port. */
+  readonly adminPage: (path: string) => Promise<unknown>;
+  /** From here on the server has only its mirror. */
+  readonly stopOrchestrator: () => Promise<void>;
+  /** Ends the recording, and gives the DHCP replies that passed the bridge. */
+  readonly replies: () => Promise<SeenReply[]>;
+  /** Leave the folder where it is at the end. */
+  readonly keep: () => void;
+  readonly close: () => Promise<void>;
+}
+
+export async function openSite(options: SiteOptions): Promise<Site> {
+  const { mode, server: kind = "eim-pxe", accelerator = "tcg" } = options;
+  const microOs = await buildMicroOs(cacheFolder);
+  const name = `${mode}-${randomBytes(2).toString("hex")}`;
+  const stamp = new Date().toISOString().slice(0, 19).replaceAll(":", "");
+  // Ends in the process number for the same reason as the namespaces' names begin with it.
+  const folder = join(labFolder, `${stamp}-${kind}-${name}-${process.pid}`);
+  await mkdir(folder, { recursive: true });
+
+  const network = await createNetwork(name);
+  const stops: (() => Promise<unknown>)[] = [() => network.close()];
+  let keep = false;
+  const close = async () => {
+    for (const stop of stops.toReversed()) await stop();
+    // A generation is as large as the Micro-OS and says nothing about a failure.
+    await rm(keep ? join(folder, "data") : folder, { recursive: true, force: true });
+  };
+
+  try {
+    const capture = await startCapture(
+      network,
+      join(folder, "bridge.pcap"),
+      join(folder, "tcpdump.log"),
+    );
+    stops.push(capture.stop);
+    if (mode === "proxy") {
+      const addresses = await startAddressServer(network, folder);
+      stops.push(addresses.stop);
+    }
+    const orchestrator = await startOrchestrator(network, microOs, folder);
+    stops.push(orchestrator.stop);
+    const server = await startServer();
+
+    let machines = 0;
+    return {
+      folder,
+      network,
+      server,
+      newMachine: (firmware) => {
+        const number = String(++machines).padStart(2, "0");
+        return {
+          firmware,
+          mac: `52:54:00:77:00:${number}`,
+          uuid: `e1a9c0de-0077-4000-8000-0000000000${number}`,
+          serial: `LAB${number}`,
+        };
+      },
+      boot: async (machine, how) => {
+        try {
+          return await bootMachine(machine, { network, folder, accelerator, ...how });
+        } catch (cause) {
+          keep = true;
+          const message = cause instanceof Error ? cause.message : String(cause);
+          const state = server.service.running() ? "" : "\nThe server has ended before.";
+          throw new LabError(`${message}${state}\nServer's log, capture and all else: ${folder}`, {
+            cause,
+          });
+        }
+      },
+      adminPage: async (path) =>
+        JSON.parse(await run(network.inside("busybox", "wget", "-qO-", `${adminUrl}${path}`))),
+      stopOrchestrator: orchestrator.stop,
+      replies: async () => {
+        await capture.stop();
+        return dhcpReplies(capture.file);
+      },
+      keep: () => {
+        keep = true;
+      },
+      close,
+    };
+
+    async function startServer(): Promise<BootServer> {
+      if (kind === "dnsmasq") {
+        const reference = await startReferenceServer({ network, folder, mode, microOs });
+        stops.push(reference.stop);
+        return reference.server;
+      }
+      const { command } = options;
+      const started = await startEimPxe({ network, folder, mode, orchestrator, command });
+      stops.push(started.service.stop);
+      return started;
+    }
+  } catch (cause) {
+    keep = true;
+    await close();
+    throw cause;
+  }
+}
+
+/** Removes what ended runs have left: namespaces with all that runs in them, and folders. Gives their names. */
+export async function clean(): Promise<string[]> {
+  const removed = await removeLeftovers();
+  for (const name of await readdir(labFolder).catch(() => [])) {
+    const owner = /-(\d+)$/.exec(name)?.[1];
+    if (owner === undefined || (await ownerIsAlive(owner))) continue;
+    await rm(join(labFolder, name), { recursive: true });
+    removed.push(join(labFolder, name));
+  }
+  return removed;
+}
