@@ -72,7 +72,7 @@ export interface EventFields {
   "tftp-probe": Machine & { file: string };
   "tftp-failed": Machine & { file: string; reason: string; bytesSent: number };
   "tftp-malformed": { from: string; reason: string };
-  "http-refused": Machine & { path: string; status: number };
+  "http-refused": Machine & { path: string; status: number; reason: string };
   "download-aborted": Machine & { file: string; bytesSent: number; bytes: number };
 
   // The mirror.
@@ -80,6 +80,7 @@ export interface EventFields {
   "sync-file": { file: string; bytes: number; durationMs: number };
   "sync-done": { generation: string; changed: boolean; durationMs: number };
   "sync-failed": { origin: string; reason: string; serving: string | null };
+  "generation-damaged": { generation: string; reason: string };
 }
 
 export type EventName = keyof EventFields;
@@ -276,7 +277,7 @@ export const eventCatalogue: { readonly [Name in EventName]: EventEntry } = {
     level: "warn",
     message: "an HTTP request was refused",
     meaning:
-      "The boot port has nothing at `path`; a script or an offer names something that is not served.",
+      "`reason` says why: nothing is served at `path`, policy forbids the boot, or no generation is there yet.",
   },
   "download-aborted": {
     level: "warn",
@@ -304,5 +305,11 @@ export const eventCatalogue: { readonly [Name in EventName]: EventEntry } = {
     message: "the mirror could not be brought up to date",
     meaning:
       "`reason` says why. Machines go on booting from the generation `serving`, if there is one.",
+  },
+  "generation-damaged": {
+    level: "warn",
+    message: "a stored generation is not whole and is not served",
+    meaning:
+      "Found at the start: something was lost or changed on disk. An older whole generation is served, and the next synchronisation fetches what is missing. If it happens again, look at the disk.",
   },
 };
