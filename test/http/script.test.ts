@@ -1,0 +1,171 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { BootPort, nodeEntry, orchestratorScript } from "../support/boot-port.ts";
+
+const mac = "52:54:00:12:34:56";
+const uuid = "4c4c4544-0042-3510-8052-b4c04f4e3732";
+let port: BootPort;
+
+beforeEach(async () => {
+  port = new BootPort({ kernelArgs: ["site=1"] });
+  port.addGeneration("g1", { "boot.ipxe": orchestratorScript });
+  await port.open();
+});
+afterEach(() => port.close());
+
+async function get(path: string, init?: RequestInit): Promise<{ reply: Response; text: string }> {
+  const reply = await fetch(port.url + path, init);
+  return { reply, text: await reply.text() };
+}
+
+describe("boot.ipxe", () => {
+  test("is the orchestrator's script, fetching from the address that the machine connected to", async () => {
+    const { reply, text } = await get("/boot.ipxe");
+    expect(reply.status).toBe(200);
+    expect(reply.headers.get("content-type")).toMatch(/^text\/plain/);
+    expect(reply.headers.get("cache-control")).toBe("no-store");
+    expect(text.startsWith("#!ipxe\n")).toBe(true);
+    expect(text).toContain(`set download-url ${port.url}/artifacts\n`);
+    expect(text).toContain(`${port.url}/events?`);
+    expect(text).not.toContain("orchestrator.example");
+  });
+
+  test("does not believe the Host header", async () => {
+    const socket = port.connect();
+    socket.write("GET /boot.ipxe HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n");
+    let text = "";
+    for await (const chunk of socket) text += String(chunk);
+    expect(text).toContain(`set download-url ${port.url}/artifacts\n`);
+    expect(text).not.toContain("evil.example");
+  });
+
+  test("appends the configured kernel arguments, then the node's own", async () => {
+    port.nodes = (machine) => (machine.mac === mac ? nodeEntry({ kernelArgs: ["own=2"] }) : null);
+    const own = await get(`/${mac}/boot.ipxe`);
+    expect(own.text).toContain("worker_id=${mac} site=1 own=2\n");
+    const other = await get("/52:54:00:00:00:01/boot.ipxe");
+    expect(other.text).toContain("worker_id=${mac} site=1\n");
+  });
+
+  test("is reported with generation, UUID and serial number", async () => {
+    await get(`/52-54-00-12-34-56/boot.ipxe?uuid=${uuid.toUpperCase()}&serial=ABC%20123`);
+    expect(port.named("script")).toEqual([
+      { event: "script", mac, address: "127.0.0.1", uuid, serial: "ABC 123", generation: "g1" },
+    ]);
+  });
+
+  test("takes the MAC from the query", async () => {
+    await get("/boot.ipxe?mac=525400123456&uuid=&serial=");
+    expect(port.named("script")).toMatchObject([{ mac, uuid: null, serial: null }]);
+  });
+
+  test("knows the machine by its address when it names no MAC", async () => {
+    port.sessions.learnAddress(mac, "127.0.0.1");
+    await get("/boot.ipxe");
+    expect(port.named("script")).toMatchObject([{ mac }]);
+  });
+
+  test("takes hostile values in the query for absent or makes them harmless", async () => {
+    const { reply } = await get(
+      "/boot.ipxe?mac=%0a&mac=2&uuid=%3Cscript%3E&serial=%1b%5B31m%0aset%20x%20y",
+    );
+    expect(reply.status).toBe(200);
+    expect(port.named("script")).toMatchObject([
+      { mac: null, uuid: null, serial: "\\x1b[31m\\x0aset x y" },
+    ]);
+  });
+
+  test("is not reported for HEAD, which has the same headers and no body", async () => {
+    const { reply, text } = await get("/boot.ipxe", { method: "HEAD" });
+    const whole = await get("/boot.ipxe");
+    expect(text).toBe("");
+    expect(reply.headers.get("content-length")).toBe(String(whole.text.length));
+    expect(port.named("script")).toHaveLength(1);
+  });
+
+  test("is refused for a path that names no hardware address", async () => {
+    const { reply } = await get("/not-a-mac/boot.ipxe");
+    expect(reply.status).toBe(404);
+    expect(port.named("http-refused")).toMatchObject([
+      { path: "/not-a-mac/boot.ipxe", status: 404 },
+    ]);
+  });
+
+  test("a machine that may not boot is told so, and no stage is reported", async () => {
+    port.nodes = () => nodeEntry({ netboot: "deny" });
+    const { reply, text } = await get(`/${mac}/boot.ipxe`);
+    expect(reply.status).toBe(403);
+    expect(text).toBe("this machine may not boot from here: its node entry says netboot: deny\n");
+    expect(port.events).toMatchObject([{ event: "http-refused", mac, status: 403 }]);
+  });
+
+  test("a machine that is known by its UUID only is found by it", async () => {
+    port.nodes = (machine) => (machine.uuid === uuid ? nodeEntry({ netboot: "deny" }) : null);
+    expect((await get(`/boot.ipxe?uuid=${uuid}`)).reply.status).toBe(403);
+  });
+
+  test("before the first synchronisation iPXE is told to ask again, and people what to do", async () => {
+    port.currentGeneration = null;
+    const { reply, text } = await get("/boot.ipxe");
+    expect(reply.status).toBe(503);
+    expect(reply.headers.get("retry-after")).toBe("10");
+    expect(text).toContain("eim-pxe sync");
+    expect(port.named("script")).toEqual([]);
+  });
+
+  test("a script that cannot be rewritten is a clear error", async () => {
+    port.addGeneration("g2", { "boot.ipxe": "#!ipxe\nboot\n" });
+    const { reply, text } = await get("/boot.ipxe");
+    expect(reply.status).toBe(500);
+    expect(text).toContain("set download-url");
+    expect(port.events).toMatchObject([{ event: "http-refused", status: 500 }]);
+  });
+
+  test("a generation without a script is a clear error", async () => {
+    port.addGeneration("g2", { other: "x" });
+    const { reply, text } = await get("/boot.ipxe");
+    expect(reply.status).toBe(500);
+    expect(text).toContain("artifacts.files");
+  });
+
+  test("a node with a script of its own is sent there, with nothing synchronised", async () => {
+    port.currentGeneration = null;
+    port.nodes = () => nodeEntry({ scriptUrl: "http://boot.example/${mac}/a b.ipxe" });
+    const { reply, text } = await get(`/${mac}/boot.ipxe`);
+    expect(reply.status).toBe(200);
+    expect(text.startsWith("#!ipxe\n")).toBe(true);
+    expect(text).toContain("\nchain --replace http://boot.example/${mac}/a%20b.ipxe ||\n");
+    expect(port.named("script")).toMatchObject([{ mac, generation: null }]);
+  });
+});
+
+describe("the base URL", () => {
+  test("is the configured one of the address that was connected to", async () => {
+    const special = new BootPort({ baseUrls: new Map([["127.0.0.1", "http://boot.site:80"]]) });
+    special.addGeneration("g1", { "boot.ipxe": orchestratorScript });
+    await special.open();
+    const text = await (await fetch(`${special.url}/boot.ipxe`)).text();
+    await special.close();
+    expect(text).toContain("set download-url http://boot.site:80/artifacts\n");
+  });
+});
+
+describe("autoexec.ipxe", () => {
+  test.each(["/autoexec.ipxe", "/loaders/autoexec.ipxe", `/${mac}/autoexec.ipxe`])(
+    "is at %s and goes on to boot.ipxe",
+    async (path) => {
+      const { reply, text } = await get(path);
+      expect(reply.status).toBe(200);
+      expect(text.startsWith("#!ipxe\n")).toBe(true);
+      expect(text).toContain(`${port.url}/boot.ipxe?mac=`);
+      expect(port.events).toEqual([]);
+    },
+  );
+
+  test("is not there when the orchestrator's loader goes its own way", async () => {
+    const without = new BootPort({ autoexec: false });
+    await without.open();
+    const reply = await fetch(`${without.url}/autoexec.ipxe`);
+    await without.close();
+    expect(reply.status).toBe(404);
+  });
+});

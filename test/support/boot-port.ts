@@ -1,0 +1,155 @@
+import { createHash } from "node:crypto";
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import type { FastifyInstance } from "fastify";
+import type { NodeEntry } from "../../src/boot/node.ts";
+import { BootSessions } from "../../src/boot/session.ts";
+import { type BootAppOptions, createBootApp } from "../../src/http/boot-app.ts";
+import type { ServedFile, ServedGeneration } from "../../src/http/served.ts";
+import { listen } from "../../src/http/server.ts";
+import { memoryBlob } from "../../src/lib/blob.ts";
+import type { EventName, PxeEvent } from "../../src/observe/events.ts";
+
+/** The orchestrator's `boot.ipxe`, as short as it can be and still be rewritten. */
+export const orchestratorScript = [
+  "#!ipxe",
+  "set arch x86_64",
+  "set download-url https://orchestrator.example/tink-stack",
+  "imgfetch ${download-url}/vmlinuz-${arch} || goto error",
+  "initrd ${download-url}/initramfs-${arch} || goto error",
+  "imgargs vmlinuz-${arch} console=tty0 worker_id=${mac}",
+  "boot || goto error",
+  ":error",
+  "shell",
+  "",
+].join("\n");
+
+export function sha256(bytes: string | Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+/** A node entry that says nothing but what is given. */
+export function nodeEntry(given: Partial<NodeEntry>): NodeEntry {
+  return {
+    mac: null,
+    uuid: null,
+    serial: null,
+    name: null,
+    address: null,
+    netmask: null,
+    router: null,
+    dns: null,
+    ntp: null,
+    domain: null,
+    domainSearch: [],
+    broadcast: null,
+    leaseSeconds: null,
+    routes: [],
+    options: [],
+    dhcp: true,
+    netboot: "allow",
+    loader: null,
+    scriptUrl: null,
+    kernelArgs: [],
+    ...given,
+  };
+}
+
+/** A boot port with files in a folder of its own, a clock that stands still, and all events kept. */
+export class BootPort {
+  readonly folder = mkdtempSync(join(tmpdir(), "eim-pxe-http-"));
+  readonly sessions = new BootSessions();
+  readonly events: PxeEvent[] = [];
+  readonly generations = new Map<string, ServedGeneration>();
+  readonly app: FastifyInstance;
+  currentGeneration: string | null = null;
+  nodes: (machine: { mac: string; uuid: string | null }) => NodeEntry | null = () => null;
+  nowMs = 1_000_000;
+  url = "";
+  #port = 0;
+  readonly #waiting: { readonly name: EventName; readonly resolve: (event: PxeEvent) => void }[] =
+    [];
+
+  constructor(given: Partial<BootAppOptions> = {}) {
+    this.app = createBootApp({
+      generations: {
+        current: () => this.generations.get(this.currentGeneration ?? "") ?? null,
+        get: (id) => this.generations.get(id) ?? null,
+      },
+      loaders: {
+        find: (name) => {
+          const path = join(this.folder, "loaders", name);
+          const found = statSync(path, { throwIfNoEntry: false });
+          const loader = { name, path, blob: memoryBlob(new Uint8Array()) };
+          return Promise.resolve(found === undefined ? null : loader);
+        },
+      },
+      sessions: this.sessions,
+      findNode: (machine) => this.nodes(machine),
+      policy: { loaders: new Map(), userClasses: [], unknownNodes: "allow" },
+      kernelArgs: [],
+      autoexec: true,
+      baseUrls: new Map(),
+      emit: (event) => this.#hear(event),
+      clock: { now: () => this.nowMs, wall: () => this.nowMs },
+      ...given,
+    });
+  }
+
+  async open(): Promise<void> {
+    const bound = await listen(this.app, { host: "127.0.0.1", port: 0 });
+    this.#port = bound.port;
+    this.url = `http://127.0.0.1:${bound.port}`;
+  }
+
+  async close(): Promise<void> {
+    this.app.server.closeAllConnections();
+    await this.app.close();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  write(path: string, content: string | Uint8Array): string {
+    const whole = join(this.folder, path);
+    mkdirSync(dirname(whole), { recursive: true });
+    writeFileSync(whole, content);
+    return whole;
+  }
+
+  /** Puts a generation on disk and makes it the current one. */
+  addGeneration(id: string, files: Readonly<Record<string, string | Uint8Array>>): void {
+    const served = new Map<string, ServedFile>();
+    for (const [name, content] of Object.entries(files)) {
+      const path = this.write(join(id, name), content);
+      served.set(name, { path, size: Buffer.byteLength(content), sha256: sha256(content) });
+    }
+    this.generations.set(id, { id, file: (name) => served.get(name) ?? null });
+    this.currentGeneration = id;
+  }
+
+  /** A TCP connection to the port, for what `fetch` cannot do. */
+  connect(): Socket {
+    return connect(this.#port, "127.0.0.1");
+  }
+
+  named(name: EventName): PxeEvent[] {
+    return this.events.filter(({ event }) => event === name);
+  }
+
+  /** The first event of that name, past or to come. */
+  event(name: EventName): Promise<PxeEvent> {
+    const [first] = this.named(name);
+    if (first !== undefined) return Promise.resolve(first);
+    return new Promise((resolve) => this.#waiting.push({ name, resolve }));
+  }
+
+  #hear(event: PxeEvent): void {
+    this.events.push(event);
+    if (event.event === "script") {
+      const { mac, address, generation } = event;
+      this.sessions.record("script", { mac, address, generation }, {}, this.nowMs);
+    }
+    for (const { name, resolve } of this.#waiting) if (name === event.event) resolve(event);
+  }
+}
