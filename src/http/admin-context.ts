@@ -1,0 +1,57 @@
+import type { FastifyReply } from "fastify";
+import type { BootSessions } from "../boot/session.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { PxeEvent } from "../observe/events.ts";
+
+export interface Readiness {
+  readonly ready: boolean;
+  /** What is missing, for people. Empty when ready. */
+  readonly reasons: readonly string[];
+}
+
+export interface ListedGeneration {
+  readonly id: string;
+  readonly manifest: object;
+}
+
+export interface ListedGenerations {
+  current(): { readonly id: string } | null;
+  list(): readonly ListedGeneration[] | Promise<readonly ListedGeneration[]>;
+}
+
+/** What the admin port works with. */
+export interface AdminAppOptions {
+  readonly sessions: BootSessions;
+  readonly clock: Clock;
+  /** Whether a machine could boot now. */
+  readiness(): Readiness;
+  /** A registry of Prometheus metrics, as prom-client has them. */
+  readonly metrics: { readonly contentType: string; metrics(): Promise<string> };
+  readonly generations: ListedGenerations;
+  /** Runs one synchronisation and says what came of it. Throws `SyncError`. */
+  sync(): Promise<object>;
+  /** Leases in force. */
+  leases(): readonly object[];
+  /** Hears every event from now on, until the returned function is called. */
+  subscribe(listener: (event: PxeEvent) => void): () => void;
+  /** What callers must present as bearer token; null: anybody may ask (on loopback only). */
+  readonly token: string | null;
+}
+
+/** Stable names of what went wrong, for programs. */
+export type ApiErrorCode =
+  | "BAD_REQUEST"
+  | "UNAUTHORIZED"
+  | "NOT_FOUND"
+  | "SYNC_FAILED"
+  | "TOO_MANY_STREAMS"
+  | "INTERNAL";
+
+export function sendError(
+  reply: FastifyReply,
+  status: number,
+  code: ApiErrorCode,
+  message: string,
+): FastifyReply {
+  return reply.code(status).send({ error: { code, message } });
+}

@@ -1,0 +1,17 @@
+import type { FastifyInstance } from "fastify";
+import type { AdminAppOptions } from "../admin-context.ts";
+
+/** For supervisors and monitoring: alive, ready, metrics. */
+export function healthRoutes(app: FastifyInstance, options: AdminAppOptions): void {
+  app.get("/healthz", (_request, reply) => reply.send({ status: "alive" }));
+
+  app.get("/readyz", (_request, reply) => {
+    const { ready, reasons } = options.readiness();
+    if (!ready) return reply.code(503).send({ status: "not ready", reasons });
+    return reply.send({ status: "ready", generation: options.generations.current()?.id ?? null });
+  });
+
+  app.get("/metrics", async (_request, reply) =>
+    reply.type(options.metrics.contentType).send(await options.metrics.metrics()),
+  );
+}
