@@ -35,7 +35,7 @@ function readFrame(frame: Uint8Array): Datagram | null {
   return {
     source: { address: ip4FromBytes(packet, 12), port: readU16(udp, 0) },
     destination: { address: ip4FromBytes(packet, 16), port: readU16(udp, 2) },
-    payload: udp.slice(8, readU16(udp, 4)),
+    payload: concat([udp.subarray(8, readU16(udp, 4))]),
   };
 }
 
