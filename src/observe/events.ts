@@ -63,11 +63,13 @@ export interface EventFields {
   "dhcp-refused": Machine & { interface: string; reason: string };
   "dhcp-malformed": { interface: string; from: string; reason: string };
   "dhcp-send-failed": Machine & { interface: string; reason: string };
+  "dhcp-failed": Machine & { interface: string; reason: string };
   "lease-granted": Machine & { interface: string; leaseSeconds: number };
   "lease-released": Machine & { interface: string };
   "lease-declined": Machine & { interface: string };
   "lease-refused": Machine & { interface: string; reason: string };
   "pool-full": Machine & { interface: string };
+  "journal-damaged": { records: number; reason: string };
   "tftp-refused": Machine & { file: string; errorCode: number; reason: string };
   "tftp-probe": Machine & { file: string };
   "tftp-failed": Machine & { file: string; reason: string; bytesSent: number };
@@ -227,6 +229,12 @@ export const eventCatalogue: { readonly [Name in EventName]: EventEntry } = {
     message: "a DHCP reply could not be sent",
     meaning: "The kernel refused the datagram; look at the interface's address and link state.",
   },
+  "dhcp-failed": {
+    level: "error",
+    message: "a DHCP request could not be answered",
+    meaning:
+      "The lease could not be written to `dataDir` (a full disk?), or it is a fault of ours; `reason` says which. Nothing was acknowledged.",
+  },
   "lease-granted": {
     level: "info",
     message: "an address was leased",
@@ -252,6 +260,12 @@ export const eventCatalogue: { readonly [Name in EventName]: EventEntry } = {
     level: "error",
     message: "no address is left to lease",
     meaning: "Enlarge `pools`, shorten `leaseSeconds`, or remove machines that are gone.",
+  },
+  "journal-damaged": {
+    level: "error",
+    message: "the lease journal is damaged",
+    meaning:
+      "`records` lines of `leases.journal` were unreadable and left out at start; `reason` is the first. Look at the disk.",
   },
   "tftp-refused": {
     level: "warn",

@@ -1,0 +1,87 @@
+import type { NodeEntry } from "../boot/node.ts";
+import { broadcastOf, type Ip4, ip4FromNumber, subnetContains } from "../lib/ip4.ts";
+import type { Mac } from "../lib/mac.ts";
+import { isActive, type Leases } from "./leases.ts";
+import type { Link } from "./link.ts";
+import { inRanges, pickAddress } from "./pool.ts";
+
+/** A link in mode full. */
+export type FullLink = Extract<Link, { mode: "full" }>;
+
+/** What decides which address a machine may have. */
+export interface Candidate {
+  readonly mac: Mac;
+  /** The entry of the machine; null when none matches. */
+  readonly node: NodeEntry | null;
+  readonly link: FullLink;
+  readonly leases: Leases;
+  /** The entry that sets an address aside for its machine, whichever that is. */
+  readonly reservedFor: (address: Ip4) => NodeEntry | null;
+  /** Milliseconds since the Unix epoch. */
+  readonly nowMs: number;
+}
+
+/** The address that its entry sets aside for the machine, if it lies on this link. */
+export function reservedAddress({ node, link }: Candidate): Ip4 | null {
+  const address = node?.address ?? null;
+  return address !== null && subnetContains(link.subnet, address) ? address : null;
+}
+
+/**
+ * The address that is the machine's own now: the reserved one, or that of its lease, past or present.
+ * Null when it has none, or has lost it: to somebody else, or because the configuration changed.
+ */
+export function ownAddress(candidate: Candidate): Ip4 | null {
+  const reserved = reservedAddress(candidate);
+  if (reserved !== null && mayHave(candidate, reserved)) return reserved;
+  const leased = candidate.leases.ofMachine(candidate.mac)?.address ?? null;
+  return leased !== null && mayHave(candidate, leased) ? leased : null;
+}
+
+/**
+ * The address to offer: the machine's own, else the one that it wishes for, else one from the pools
+ * (RFC 2131 4.3.1). Null when there is none.
+ */
+export function addressToOffer(candidate: Candidate, wish: Ip4 | null): Ip4 | null {
+  const own = ownAddress(candidate);
+  if (own !== null) return own;
+  if (wish !== null && mayHave(candidate, wish)) return wish;
+  const { mac, link, leases, nowMs } = candidate;
+  return pickAddress(link.full.pools, mac, (number) => {
+    const lease = leases.atNumber(number);
+    if (lease === null ? !leases.hasRoom : isActive(lease, nowMs)) return null;
+    if (!isAllotted(candidate, ip4FromNumber(number))) return null;
+    // An offer that nobody took up never was a machine's address.
+    return lease === null || lease.state === "offered" ? 0 : lease.expiresAtMs;
+  });
+}
+
+/** Whether the configuration gives the machine this address and nobody else has it now. */
+export function mayHave(candidate: Candidate, address: Ip4): boolean {
+  return isAllotted(candidate, address) && isFree(candidate, address);
+}
+
+/** Whether the address is reserved for the machine, or is in a pool and reserved for nobody. */
+function isAllotted(candidate: Candidate, address: Ip4): boolean {
+  const { link, node, reservedFor } = candidate;
+  if (!isHostAddress(link, address)) return false;
+  const owner = reservedFor(address);
+  return owner === null ? inRanges(link.full.pools, address) : owner === node;
+}
+
+/** An address of the link's network that no other use is known for. */
+function isHostAddress(link: FullLink, address: Ip4): boolean {
+  const { subnet, full } = link;
+  if (!subnetContains(subnet, address) || address === link.address) return false;
+  // RFC 3021: a network of two addresses has neither a network nor a broadcast address.
+  const wide = subnet.prefixLength < 31;
+  if (wide && (address === subnet.network || address === broadcastOf(subnet))) return false;
+  return ![full.router, full.dns, full.ntp, full.logServers].some((use) => use.includes(address));
+}
+
+function isFree(candidate: Candidate, address: Ip4): boolean {
+  const { mac, leases, nowMs } = candidate;
+  const lease = leases.at(address);
+  if (lease === null) return leases.hasRoom || candidate.node?.address === address;
+  return (lease.mac === mac && lease.state !== "declined") || !isActive(lease, nowMs);
+}

@@ -1,0 +1,70 @@
+import type { BootClient } from "../boot/client.ts";
+import type { FindNode, NodeEntry } from "../boot/node.ts";
+import type { Plan } from "../boot/policy.ts";
+import type { Ip4 } from "../lib/ip4.ts";
+import { ignored } from "./boot-events.ts";
+import { handleBootServer } from "./boot-server.ts";
+import type { Effect } from "./effects.ts";
+import { handleFull } from "./full.ts";
+import type { Leases } from "./leases.ts";
+import type { Link } from "./link.ts";
+import { BOOTREQUEST, MessageType } from "./packet.ts";
+import { handleProxy } from "./proxy.ts";
+import type { DhcpRequest } from "./request.ts";
+
+/** The port that a request came to: 67, or 4011 where a proxy's boot server listens. */
+export type Role = "server" | "boot-server";
+
+/** What the answer to a request depends on, besides the request, the link and the time. */
+export interface Knowledge {
+  /** What the policy has a machine boot. */
+  readonly plan: (client: BootClient, node: NodeEntry | null, link: Link) => Plan;
+  readonly findNode: FindNode;
+  /** The entry that sets an address aside for its machine. */
+  readonly reservedFor: (address: Ip4) => NodeEntry | null;
+  readonly leases: Leases;
+}
+
+/**
+ * What to do about a request, whatever the mode of its link. Pure: the same input gives the same
+ * effects, and nothing happens before somebody performs them.
+ *
+ * @param nowMs milliseconds since the Unix epoch
+ */
+export function decide(
+  request: DhcpRequest,
+  link: Link,
+  role: Role,
+  knowledge: Knowledge,
+  nowMs: number,
+): readonly Effect[] {
+  const node = nodeOf(request, knowledge);
+  if (node?.dhcp === false) return ignored("its node entry says dhcp: false");
+  const plan = knowledge.plan(request.client, node, link);
+  if (role === "boot-server") return handleBootServer(request, plan, link);
+  const effects =
+    link.mode === "proxy"
+      ? handleProxy(request, plan, link)
+      : handleFull(request, plan, link, node, knowledge, nowMs);
+  return [...effects, ...systemEvents(request, link)];
+}
+
+/**
+ * The machine's entry. An operating system does not tell the UUID by which its firmware was
+ * recognised, but it has the address that this entry reserves.
+ */
+function nodeOf(request: DhcpRequest, knowledge: Knowledge): NodeEntry | null {
+  const { mac, client } = request;
+  const node = knowledge.findNode({ mac, uuid: client.uuid, serial: null });
+  const lease = node === null ? knowledge.leases.ofMachine(mac) : null;
+  const reserving = lease === null ? null : knowledge.reservedFor(lease.address);
+  return reserving !== null && reserving.mac === null ? reserving : node;
+}
+
+/** `system-dhcp`: an ordinary client asks, so an operating system runs on the machine. */
+function systemEvents({ packet, client, messageType, mac }: DhcpRequest, link: Link): Effect[] {
+  const asks = messageType === MessageType.DISCOVER || messageType === MessageType.REQUEST;
+  if (packet.op !== BOOTREQUEST || client.transport !== null || !asks || mac === "") return [];
+  const event = { event: "system-dhcp", mac, address: null, interface: link.interface } as const;
+  return [{ kind: "event", event }];
+}

@@ -1,0 +1,255 @@
+import type { NodeEntry } from "../boot/node.ts";
+import type { Plan } from "../boot/policy.ts";
+import { printable, toHex, toText } from "../lib/bytes.ts";
+import { DecodeError } from "../lib/errors.ts";
+import { ANY_ADDRESS, type Ip4, subnetContains } from "../lib/ip4.ts";
+import {
+  addressToOffer,
+  type Candidate,
+  type FullLink,
+  mayHave,
+  ownAddress,
+  reservedAddress,
+} from "./assign.ts";
+import { discoverEvents, ignored, offerEvents, refusalEvents } from "./boot-events.ts";
+import type { Effect } from "./effects.ts";
+import {
+  acknowledgeReply,
+  type Answer,
+  informReply,
+  leaseSecondsFor,
+  offerReply,
+  refuseReply,
+} from "./full-reply.ts";
+import { isActive, type Lease, type Leases, type LeaseState } from "./leases.ts";
+import { OptionCode } from "./option-codes.ts";
+import { BOOTREQUEST, type DhcpPacket, MessageType } from "./packet.ts";
+import type { DhcpRequest } from "./request.ts";
+import { route } from "./route.ts";
+import { readRelayInformation } from "./vendor.ts";
+
+/** For how long an offered address waits for its DHCPREQUEST: EDK2 takes up to 12 s to decide. */
+const OFFER_MS = 15_000;
+/** For how long nobody gets an address at which its machine found somebody else. */
+const QUARANTINE_MS = 3_600_000;
+/** The same for a reserved address: its machine has no other. */
+const RESERVED_QUARANTINE_MS = 600_000;
+
+/** What mode full knows besides the request. */
+export interface FullState {
+  readonly leases: Leases;
+  /** The entry that sets an address aside for its machine. */
+  readonly reservedFor: (address: Ip4) => NodeEntry | null;
+}
+
+/** A request in the light of everything that is known. */
+interface Case extends Answer, Candidate {}
+
+/**
+ * A whole DHCP server for one link (RFC 2131 4.3): pools, reservations, leases by hardware address.
+ *
+ * @param plan what the policy has this machine boot; a refused machine gets an address all the same
+ * @param node the machine's entry, null when none matches
+ * @param nowMs milliseconds since the Unix epoch
+ */
+export function handleFull(
+  request: DhcpRequest,
+  plan: Plan,
+  link: FullLink,
+  node: NodeEntry | null,
+  state: FullState,
+  nowMs: number,
+): readonly Effect[] {
+  const { packet, mac } = request;
+  if (packet.op !== BOOTREQUEST) return ignored("not a BOOTREQUEST");
+  if (mac === "") return ignored("it has no hardware address");
+  if (!isFromLink(request, link)) return ignored("relayed from a network that is not served");
+  const the: Case = { ...state, request, plan, link, node, mac, nowMs };
+  switch (request.messageType) {
+    case MessageType.DISCOVER:
+      return discover(the);
+    case MessageType.REQUEST:
+      return requested(the);
+    case MessageType.DECLINE:
+      return decline(the);
+    case MessageType.RELEASE:
+      return release(the);
+    case MessageType.INFORM:
+      return inform(the);
+    default:
+      return ignored(`message type ${request.messageType} is not for a server`);
+  }
+}
+
+/** A relay agent names the client's network by `giaddr`, or by option 82.5 (RFC 3527). */
+function isFromLink(request: DhcpRequest, link: FullLink): boolean {
+  const { giaddr } = request.packet;
+  if (giaddr === ANY_ADDRESS) return true;
+  return subnetContains(link.subnet, linkSelection(request) ?? giaddr);
+}
+
+function linkSelection({ relayInformation }: DhcpRequest): Ip4 | null {
+  if (relayInformation === null) return null;
+  try {
+    return readRelayInformation(relayInformation).linkSelection;
+  } catch (error) {
+    if (error instanceof DecodeError) return null;
+    throw error;
+  }
+}
+
+/** RFC 2131 4.3.1. */
+function discover(the: Case): readonly Effect[] {
+  const { request, plan, link } = the;
+  const seen = [...discoverEvents(request, plan, link), ...refusalEvents(request, plan, link)];
+  const address = addressToOffer(the, request.requestedAddress);
+  if (address === null) return [...seen, ...nothingToOffer(the)];
+  const reply = offerReply(the, address, leaseSecondsFor(the));
+  const held = the.leases.at(address);
+  // A machine that starts again keeps its lease until it takes up the offer.
+  const keeps = held !== null && held.state === "bound" && isActive(held, the.nowMs);
+  return [
+    ...seen,
+    ...(keeps ? [] : [record(the, address, "offered", OFFER_MS)]),
+    send(request, reply),
+    ...offerEvents(request, plan, link, address),
+  ];
+}
+
+function nothingToOffer(the: Case): readonly Effect[] {
+  if (the.link.full.pools.length === 0) {
+    return ignored(
+      reservedAddress(the) === null
+        ? "the link has no pool, and no address is reserved for the machine"
+        : "its reserved address is in use by another machine",
+    );
+  }
+  const event = { event: "pool-full", ...machine(the, null) } as const;
+  return [{ kind: "event", event }, ...ignored("no address is left")];
+}
+
+/** RFC 2131 4.3.2: which kind of DHCPREQUEST it is follows from what is filled in. */
+function requested(the: Case): readonly Effect[] {
+  const { request, link } = the;
+  const { ciaddr } = request.packet;
+  const address = ciaddr === ANY_ADDRESS ? request.requestedAddress : ciaddr;
+  // SELECTING: the client has chosen a server.
+  if (request.serverId !== null) {
+    if (request.serverId !== link.address) return takenElsewhere(the);
+    if (address === null) return ignored("it requests no address");
+    const refusal = refusalOf(the, address);
+    return refusal === null ? acknowledge(the, address) : refuse(the, address, refusal);
+  }
+  // INIT-REBOOT asks for option 50; RENEWING and REBINDING have a `ciaddr`.
+  if (address === null) return ignored("it requests no address");
+  const { authoritative } = link.full;
+  if (!subnetContains(link.subnet, address)) {
+    return authoritative
+      ? refuse(the, address, "this address is of another network")
+      : ignored("it asks for an address of another network");
+  }
+  // RFC 2131 4.3.2: a server that knows nothing of the client stays silent; another may know it.
+  const known = the.leases.ofMachine(the.mac) !== null || reservedAddress(the) !== null;
+  if (!known && !authoritative) return ignored("another server may know this machine");
+  const refusal = refusalOf(the, address);
+  return refusal === null ? acknowledge(the, address) : refuse(the, address, refusal);
+}
+
+/** Why the machine cannot have the address, or null when it can. */
+function refusalOf(the: Case, address: Ip4): string | null {
+  const own = ownAddress(the);
+  if (own !== null) return own === address ? null : "another address is this machine's";
+  return mayHave(the, address) ? null : "this address is not for this machine";
+}
+
+/** RFC 2131 4.3.2: the client took another server's offer, so ours is free again. */
+function takenElsewhere(the: Case): readonly Effect[] {
+  const lease = the.leases.ofMachine(the.mac);
+  const offered = lease !== null && lease.state === "offered" && isActive(lease, the.nowMs);
+  return [
+    ...(offered ? [record(the, lease.address, "offered", 0)] : []),
+    ...ignored("addressed to another server"),
+  ];
+}
+
+function acknowledge(the: Case, address: Ip4): readonly Effect[] {
+  const { request } = the;
+  const leaseSeconds = leaseSecondsFor(the);
+  const event = { event: "lease-granted", ...machine(the, address), leaseSeconds } as const;
+  return [
+    record(the, address, "bound", leaseSeconds * 1000),
+    send(request, acknowledgeReply(the, address, leaseSeconds)),
+    { kind: "event", event },
+  ];
+}
+
+function refuse(the: Case, address: Ip4, reason: string): readonly Effect[] {
+  const event = { event: "lease-refused", ...machine(the, address), reason } as const;
+  return [send(the.request, refuseReply(the.request, the.link, reason)), { kind: "event", event }];
+}
+
+/** RFC 2131 4.3.3: the machine found its address in use. Only the machine that has it may say so. */
+function decline(the: Case): readonly Effect[] {
+  const { requestedAddress } = the.request;
+  const lease = leaseFor(the, requestedAddress);
+  if (lease === null) return ignored("it declines an address that it does not have");
+  const reserved = the.reservedFor(lease.address) !== null;
+  const event = { event: "lease-declined", ...machine(the, lease.address) } as const;
+  return [
+    record(the, lease.address, "declined", reserved ? RESERVED_QUARANTINE_MS : QUARANTINE_MS),
+    { kind: "event", event },
+  ];
+}
+
+/** RFC 2131 4.3.4: given back, but kept in mind, so that the machine finds its address again. */
+function release(the: Case): readonly Effect[] {
+  const lease = leaseFor(the, the.request.packet.ciaddr);
+  if (lease === null) return ignored("it releases an address that it does not have");
+  const event = { event: "lease-released", ...machine(the, lease.address) } as const;
+  return [record(the, lease.address, "released", 0), { kind: "event", event }];
+}
+
+/** The machine's present lease, if it is of that address and the request is for us. */
+function leaseFor({ request, link, leases, mac, nowMs }: Case, address: Ip4 | null): Lease | null {
+  if (request.serverId !== null && request.serverId !== link.address) return null;
+  const lease = leases.ofMachine(mac);
+  return lease !== null && lease.address === address && isActive(lease, nowMs) ? lease : null;
+}
+
+/** RFC 2131 4.3.5: it has an address and wants the rest. */
+function inform(the: Case): readonly Effect[] {
+  const { ciaddr } = the.request.packet;
+  if (ciaddr !== ANY_ADDRESS && !subnetContains(the.link.subnet, ciaddr)) {
+    return ignored("it has an address of another network");
+  }
+  return [send(the.request, informReply(the))];
+}
+
+function send(request: DhcpRequest, packet: DhcpPacket): Effect {
+  return { kind: "send", packet, to: route(request, packet) };
+}
+
+/** Lease records are complete: what is known of the client is written anew each time. */
+function record(the: Case, address: Ip4, state: LeaseState, forMs: number): Effect {
+  const { mac, request, nowMs } = the;
+  const former = the.leases.ofMachine(mac);
+  const continues = former !== null && former.address === address && isActive(former, nowMs);
+  const hostname = request.packet.options.get(OptionCode.HOST_NAME);
+  const lease: Lease = {
+    mac,
+    address,
+    state,
+    expiresAtMs: nowMs + forMs,
+    startedAtMs: continues ? former.startedAtMs : nowMs,
+    hostname:
+      hostname === undefined || hostname.length === 0
+        ? (former?.hostname ?? null)
+        : printable(toText(hostname), 64),
+    clientId: request.clientId === null ? null : toHex(request.clientId),
+  };
+  return { kind: "record", lease };
+}
+
+function machine({ mac, link }: Case, address: Ip4 | null) {
+  return { mac, address, interface: link.interface };
+}

@@ -1,0 +1,179 @@
+import type { Clock } from "../lib/clock.ts";
+import { DecodeError, messageOf } from "../lib/errors.ts";
+import type { Mac } from "../lib/mac.ts";
+import { formatEndpoint, type UdpEndpoint, type UdpSocket } from "../net/udp.ts";
+import type { Emit, PxeEvent } from "../observe/events.ts";
+import { decide, type Knowledge, type Role } from "./decide.ts";
+import type { Effect } from "./effects.ts";
+import type { Journal } from "./journal.ts";
+import type { LeaseTable } from "./leases.ts";
+import type { Link } from "./link.ts";
+import { decodePacket, encodePacket } from "./packet.ts";
+import { type DhcpRequest, readRequest } from "./request.ts";
+
+export interface DhcpServerOptions extends Omit<Knowledge, "leases"> {
+  readonly links: readonly Link[];
+  /** A socket that hears the broadcasts and unicasts of a link on a port. Throws `BindError`. */
+  readonly openSocket: (link: Link, port: number) => Promise<UdpSocket>;
+  readonly leases: LeaseTable;
+  /** Where leases are kept; null keeps them in memory only. The caller closes it after the server. */
+  readonly journal: Journal | null;
+  readonly emit: Emit;
+  readonly clock: Clock;
+  /** Default: 67, and 4011 for the boot server beside a proxy. */
+  readonly ports?: { readonly server: number; readonly bootServer: number };
+}
+
+export interface DhcpServer {
+  /** Each socket for people: `dhcp eth1 192.168.77.1:67`. */
+  readonly sockets: readonly string[];
+  /** Stops listening, and waits for what is under way. */
+  close(): Promise<void>;
+}
+
+/** More requests than this do not wait for the disk at the same time; the clients ask again. */
+const MAX_UNDER_WAY = 2048;
+/** A full pool is worth a line a minute for each link, not one for each packet. */
+const POOL_FULL_EVERY_MS = 60_000;
+
+/**
+ * Answers DHCP on all links: mode proxy with its boot server, and mode full. Resolves when all
+ * sockets are bound. Whatever arrives, it goes on.
+ *
+ * @throws {BindError} when one of the sockets cannot be had; then none is kept.
+ */
+export async function startDhcpServer(options: DhcpServerOptions): Promise<DhcpServer> {
+  const { server, bootServer } = options.ports ?? { server: 67, bootServer: 4011 };
+  const wanted = options.links.flatMap((link): readonly Listener[] => {
+    const main: Listener = { link, role: "server", port: server };
+    return link.mode === "proxy" ? [main, { link, role: "boot-server", port: bootServer }] : [main];
+  });
+  const sockets: UdpSocket[] = [];
+  try {
+    for (const { link, port } of wanted) sockets.push(await options.openSocket(link, port));
+  } catch (error) {
+    await Promise.all(sockets.map((socket) => socket.close()));
+    throw error;
+  }
+  const running = new RunningServer(options);
+  const names = wanted.map((listener, i) => {
+    const socket = sockets[i];
+    if (socket === undefined) return "";
+    running.listen(listener, socket);
+    const name = listener.role === "server" ? "dhcp" : "boot-server";
+    return `${name} ${listener.link.interface} ${formatEndpoint(socket.local)}`;
+  });
+  return { sockets: names, close: () => running.close() };
+}
+
+interface Listener {
+  readonly link: Link;
+  readonly role: Role;
+  readonly port: number;
+}
+
+class RunningServer {
+  readonly #options: DhcpServerOptions;
+  readonly #sockets: UdpSocket[] = [];
+  readonly #underWay = new Set<Promise<void>>();
+  /** By interface: when its pool was last reported full. */
+  readonly #poolFullAt = new Map<string, number>();
+
+  constructor(options: DhcpServerOptions) {
+    this.#options = options;
+  }
+
+  listen({ link, role }: Listener, socket: UdpSocket): void {
+    this.#sockets.push(socket);
+    socket.onMessage((payload, from) => this.#receive(link, role, socket, payload, from));
+    socket.onError((error) => {
+      const fields = { mac: null, address: null, interface: link.interface };
+      this.#options.emit({ event: "dhcp-send-failed", ...fields, reason: messageOf(error) });
+    });
+  }
+
+  async close(): Promise<void> {
+    // What is under way still has its socket: a lease that is on disk by now is acknowledged.
+    await Promise.allSettled(this.#underWay);
+    await Promise.all(this.#sockets.map((socket) => socket.close()));
+    await Promise.allSettled(this.#underWay);
+  }
+
+  #receive(
+    link: Link,
+    role: Role,
+    socket: UdpSocket,
+    payload: Uint8Array,
+    from: UdpEndpoint,
+  ): void {
+    const { emit, clock } = this.#options;
+    let request: DhcpRequest;
+    try {
+      request = readRequest(decodePacket(payload), from);
+    } catch (error) {
+      const reason =
+        error instanceof DecodeError ? error.message : `our fault: ${messageOf(error)}`;
+      emit({ event: "dhcp-malformed", interface: link.interface, from: from.address, reason });
+      return;
+    }
+    const mac = request.mac === "" ? null : request.mac;
+    if (this.#underWay.size >= MAX_UNDER_WAY) {
+      const fields = { mac, address: null, interface: link.interface };
+      emit({ event: "dhcp-ignored", ...fields, reason: "too many requests wait for the disk" });
+      return;
+    }
+    const work = this.#perform(
+      () => decide(request, link, role, this.#options, clock.wall()),
+      link,
+      socket,
+      mac,
+    ).finally(() => this.#underWay.delete(work));
+    this.#underWay.add(work);
+  }
+
+  /**
+   * Performs the effects in their order. Up to the first write to the journal all happens at once, so
+   * the next request finds the leases as this one left them.
+   */
+  async #perform(
+    effectsOf: () => readonly Effect[],
+    link: Link,
+    socket: UdpSocket,
+    mac: Mac | null,
+  ): Promise<void> {
+    try {
+      for (const effect of effectsOf()) {
+        switch (effect.kind) {
+          case "record":
+            this.#options.leases.put(effect.lease, this.#options.clock.wall());
+            // RFC 2131 3.1: the lease is in permanent storage before its DHCPACK leaves.
+            if (effect.lease.state !== "offered") await this.#options.journal?.append(effect.lease);
+            break;
+          case "send":
+            socket.send(encodePacket(effect.packet), effect.to);
+            break;
+          case "event":
+            this.#report(effect.event, link);
+            break;
+          case "ignore": {
+            const fields = { mac, address: null, interface: link.interface };
+            this.#options.emit({ event: "dhcp-ignored", ...fields, reason: effect.reason });
+          }
+        }
+      }
+    } catch (error) {
+      const fields = { mac, address: null, interface: link.interface };
+      this.#options.emit({ event: "dhcp-failed", ...fields, reason: messageOf(error) });
+    }
+  }
+
+  #report(event: PxeEvent, link: Link): void {
+    if (event.event === "pool-full") {
+      const now = this.#options.clock.now();
+      const last = this.#poolFullAt.get(link.interface);
+      if (last !== undefined && now - last < POOL_FULL_EVERY_MS) return;
+      this.#poolFullAt.set(link.interface, now);
+    }
+    this.#options.emit(event);
+  }
+}
