@@ -6,11 +6,12 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { handleBootServer } from "../../src/dhcp/boot-server.ts";
 import type { Effect } from "../../src/dhcp/effects.ts";
 import type { Link } from "../../src/dhcp/link.ts";
+import { handleFull } from "../../src/dhcp/full.ts";
+import { LeaseTable } from "../../src/dhcp/leases.ts";
 import { decodePacket, encodePacket, MessageType } from "../../src/dhcp/packet.ts";
 import { handleProxy } from "../../src/dhcp/proxy.ts";
-import { startReply, withNetboot, withServerId } from "../../src/dhcp/reply.ts";
+import { startReply } from "../../src/dhcp/reply.ts";
 import { type DhcpRequest, readRequest } from "../../src/dhcp/request.ts";
-import { route } from "../../src/dhcp/route.ts";
 import {
   firmwareRequests,
   fullLink,
@@ -22,7 +23,7 @@ import {
 import { type Datagram, readPcap, writePcap } from "../support/pcap.ts";
 import { reasonToSkip } from "../support/tools.ts";
 
-/** The captured requests, each also as if the client had taken our offer instead of the site's. */
+/** The captured requests; the server that they choose has our address. */
 const requests = firmwareRequests().map(({ payload, source }) =>
   readRequest(decodePacket(payload), source),
 );
@@ -39,18 +40,10 @@ function toBootServer(request: DhcpRequest): DhcpRequest {
   return readRequest({ ...packet, ciaddr: client, options }, { address: client, port });
 }
 
-function toUs(request: DhcpRequest): DhcpRequest {
-  if (request.serverId === null) return request;
-  const options = new Map(request.packet.options).set(54, Uint8Array.of(192, 168, 77, 1));
-  return readRequest({ ...request.packet, options }, request.source);
-}
-
-function inModeFull(request: DhcpRequest, link: Link): readonly Effect[] {
-  const type = request.messageType === MessageType.DISCOVER ? MessageType.OFFER : MessageType.ACK;
-  const start = withServerId(startReply(request, type), link.address);
-  const addressed = { ...start, yiaddr: client };
-  const packet = withNetboot(addressed, request, planFor(request), link);
-  return [{ kind: "send", packet, to: route(request, packet) }];
+/** Mode full with nothing leased yet. */
+function inModeFull(request: DhcpRequest): readonly Effect[] {
+  const state = { leases: new LeaseTable(), reservedFor: () => null };
+  return handleFull(request, planFor(request), fullLink, null, state, 0);
 }
 
 interface Way {
@@ -62,19 +55,19 @@ interface Way {
 
 const ways: readonly Way[] = [
   {
-    name: "as proxy",
+    name: "in mode proxy",
     port: 67,
-    asked: requests.map(toUs),
+    asked: requests,
     handle: (request) => handleProxy(request, planFor(request), proxyLink),
   },
   {
-    name: "with an address",
+    name: "in mode full",
     port: 67,
-    asked: requests.map(toUs),
-    handle: (request) => inModeFull(request, fullLink),
+    asked: requests,
+    handle: inModeFull,
   },
   {
-    name: "as boot server",
+    name: "on port 4011",
     port: 4011,
     asked: requests.map(toBootServer).filter((request) => request.client.transport === "pxe"),
     handle: (request) => handleBootServer(request, planFor(request), proxyLink),

@@ -28,7 +28,13 @@ const full: FullSettings = {
 };
 
 export const proxyLink: Link = { interface: "eth1", address: ourAddress, subnet, mode: "proxy" };
-export const fullLink: Link = { ...proxyLink, mode: "full", full };
+export const fullLink: Extract<Link, { mode: "full" }> = {
+  interface: "eth1",
+  address: ourAddress,
+  subnet,
+  mode: "full",
+  full,
+};
 
 export const policy: BootPolicy = {
   loaders: new Map(),
