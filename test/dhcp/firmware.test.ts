@@ -11,7 +11,8 @@ import { LeaseTable } from "../../src/dhcp/leases.ts";
 import { decodePacket, encodePacket, MessageType } from "../../src/dhcp/packet.ts";
 import { handleProxy } from "../../src/dhcp/proxy.ts";
 import { startReply } from "../../src/dhcp/reply.ts";
-import { type DhcpRequest, readRequest } from "../../src/dhcp/request.ts";
+import { type DhcpRequest, readRequest, type Source } from "../../src/dhcp/request.ts";
+import { DecodeError } from "../../src/lib/errors.ts";
 import {
   firmwareRequests,
   fullLink,
@@ -21,14 +22,26 @@ import {
   sent,
 } from "../support/dhcp.ts";
 import { type Datagram, readPcap, writePcap } from "../support/pcap.ts";
+import { mutated, randomNumbers } from "../support/random.ts";
 import { reasonToSkip } from "../support/tools.ts";
 
 /** The captured requests; the server that they choose has our address. */
-const requests = firmwareRequests().map(({ payload, source }) =>
+const firmwareDatagrams = firmwareRequests();
+const requests = firmwareDatagrams.map(({ payload, source }) =>
   readRequest(decodePacket(payload), source),
 );
 
 const client = "192.168.77.50";
+const none = new Uint8Array();
+
+function readable(bytes: Uint8Array, source: Source): DhcpRequest | null {
+  try {
+    return readRequest(decodePacket(bytes), source);
+  } catch (error) {
+    if (error instanceof DecodeError) return null;
+    throw error;
+  }
+}
 
 /** What is asked of port 4011: the same client, with an address, by unicast. */
 function toBootServer(request: DhcpRequest): DhcpRequest {
@@ -136,6 +149,33 @@ describe("the requests of real firmware for the site's own server", () => {
         { kind: "ignore", reason: "addressed to another server" },
       ]);
     }
+  });
+});
+
+describe("what is left of real requests after damage", () => {
+  it("is answered or ignored, and no answer is more than 300 bytes longer than the request", () => {
+    const seed = Date.now() >>> 0;
+    const random = randomNumbers(seed);
+    const sources = [
+      { address: "0.0.0.0", port: 68 },
+      { address: client, port: 4011 },
+    ];
+    let answered = 0;
+    for (let i = 0; i < 20_000; i++) {
+      const { payload } = firmwareDatagrams[i % firmwareDatagrams.length] ?? { payload: none };
+      const request = readable(
+        mutated(payload, random),
+        sources[i % 2] ?? { address: "", port: 0 },
+      );
+      if (request === null) continue;
+      const effects = ways.flatMap(({ handle }) => handle(request));
+      for (const { packet } of sent(effects)) {
+        const bytes = encodePacket(packet);
+        if (bytes.length > Math.max(payload.length, 300) + 300) throw new Error(`seed ${seed}`);
+        answered += 1;
+      }
+    }
+    expect(answered, `with seed ${seed}`).toBeGreaterThan(1000);
   });
 });
 

@@ -1,14 +1,12 @@
 import { describe, expect, it } from "vitest";
 import type { Plan } from "../../src/boot/policy.ts";
-import { NOT_A_BOOT_CLIENT } from "../../src/dhcp/boot-events.ts";
-import type { Effect } from "../../src/dhcp/effects.ts";
 import { decodePacket, type DhcpPacket, encodePacket, MessageType } from "../../src/dhcp/packet.ts";
-import { handleProxy } from "../../src/dhcp/proxy.ts";
 import type { Source } from "../../src/dhcp/request.ts";
 import { readPxeVendorOptions } from "../../src/dhcp/vendor.ts";
 import { toHex, toText } from "../../src/lib/bytes.ts";
 import { ip4FromBytes } from "../../src/lib/ip4.ts";
 import {
+  askProxy,
   clientMac,
   eventNames,
   firmware,
@@ -18,36 +16,12 @@ import {
   onlyReply,
   type Options,
   ourAddress,
-  planFor,
-  proxyLink,
-  requestWith,
-  selecting,
   sent,
+  textOf,
 } from "../support/dhcp.ts";
 
-const otherServer = "192.168.77.9";
-const refused: Plan = { kind: "refused", reason: "its node entry says netboot: deny" };
-
-function handle(
-  options: Options,
-  changes: Partial<DhcpPacket> = {},
-  source: Source = fromNowhere,
-  plan: Plan | null = null,
-): readonly Effect[] {
-  const request = requestWith(options, changes, source);
-  return handleProxy(request, plan ?? planFor(request), proxyLink);
-}
-
-function reasons(effects: readonly Effect[]): readonly string[] {
-  return effects.flatMap((effect) => (effect.kind === "ignore" ? [effect.reason] : []));
-}
-
-function text(packet: DhcpPacket, code: number): string {
-  return String.fromCharCode(...(packet.options.get(code) ?? []));
-}
-
 describe("the proxy's offer to PXE firmware", () => {
-  const offer = onlyReply(handle(message(firmware.uefi)));
+  const offer = onlyReply(askProxy(message(firmware.uefi)));
 
   it("gives no address and says where the loader is", () => {
     expect(offer).toMatchObject({
@@ -74,7 +48,7 @@ describe("the proxy's offer to PXE firmware", () => {
 
   it("holds options 54 and 60, without which EDK2 drops it", () => {
     expect(ip4FromBytes(offer.options.get(54) ?? new Uint8Array())).toBe(ourAddress);
-    expect(text(offer, 60)).toBe("PXEClient");
+    expect(textOf(offer, 60)).toBe("PXEClient");
   });
 
   it("tells the firmware by 43.6 to load the file at once, and ends 43 with End", () => {
@@ -82,8 +56,8 @@ describe("the proxy's offer to PXE firmware", () => {
   });
 
   it("ends option 67 with NUL and option 66 without", () => {
-    expect(text(offer, 67)).toBe("ipxe.efi\0");
-    expect(text(offer, 66)).toBe(ourAddress);
+    expect(textOf(offer, 67)).toBe("ipxe.efi\0");
+    expect(textOf(offer, 66)).toBe(ourAddress);
   });
 
   it("gives back option 97 as it came", () => {
@@ -91,7 +65,7 @@ describe("the proxy's offer to PXE firmware", () => {
   });
 
   it("is broadcast with the broadcast flag, also when the client did not set it", () => {
-    const effects = handle(message(firmware.bios), { flags: 0 });
+    const effects = askProxy(message(firmware.bios), { flags: 0 });
     expect(onlyReply(effects).flags).toBe(0x8000);
     expect(sent(effects)[0]?.to).toEqual({ address: "255.255.255.255", port: 68 });
   });
@@ -107,11 +81,11 @@ describe("the proxy's offer to PXE firmware", () => {
     ["UEFI x86-64", firmware.uefi, "ipxe.efi"],
     ["UEFI arm64", firmware.arm64, "snp-arm64.efi"],
   ])("names the loader of %s", (_, options, file) => {
-    expect(onlyReply(handle(message(options))).file).toBe(file);
+    expect(onlyReply(askProxy(message(options))).file).toBe(file);
   });
 
   it("comes between the events discover and offer", () => {
-    const effects = handle(message(firmware.uefi));
+    const effects = askProxy(message(firmware.uefi));
     expect(effects.map(({ kind }) => kind)).toEqual(["event", "send", "event"]);
     const machine = { mac: clientMac, address: null, interface: "eth1" };
     expect(effects[0]).toEqual({
@@ -136,7 +110,7 @@ describe("the proxy's offer to PXE firmware", () => {
       ...firmware.uefi,
       60: Uint8Array.from([...Buffer.from("PXEClient"), 10, 27, ...nasty.subarray(1)]),
     };
-    const [event] = handle(message(options));
+    const [event] = askProxy(message(options));
     expect(JSON.stringify(event)).toMatch(/"firmware":"PXEClient\\\\x0a\\\\x1b/);
   });
 });
@@ -144,7 +118,7 @@ describe("the proxy's offer to PXE firmware", () => {
 describe("the proxy's offer without some option of the client", () => {
   function without(code: number): DhcpPacket {
     const options = Object.entries(message(firmware.uefi)).filter(([key]) => key !== String(code));
-    return onlyReply(handle(Object.fromEntries(options)));
+    return onlyReply(askProxy(Object.fromEntries(options)));
   }
 
   it("holds option 97 only when the client sent one", () => {
@@ -154,14 +128,14 @@ describe("the proxy's offer without some option of the client", () => {
   it("holds nothing of zero length, whatever was empty in the request", () => {
     const empty = new Uint8Array();
     const options = { ...message(firmware.uefi), 97: empty, 61: empty, 82: empty, 43: empty };
-    const offer = onlyReply(handle(options));
+    const offer = onlyReply(askProxy(options));
     expect([...offer.options.values()].filter((value) => value.length === 0)).toEqual([]);
     expect([61, 82, 97].filter((code) => offer.options.has(code))).toEqual([]);
   });
 
   it("gives back a client identifier when there was one", () => {
     const id = Uint8Array.of(0, 1, 2, 3);
-    expect(onlyReply(handle({ ...message(firmware.uefi), 61: id })).options.get(61)).toEqual(id);
+    expect(onlyReply(askProxy({ ...message(firmware.uefi), 61: id })).options.get(61)).toEqual(id);
     expect(without(61).options.has(61)).toBe(false);
   });
 });
@@ -170,19 +144,19 @@ describe("the proxy's offer to iPXE", () => {
   const url = `http://192.168.77.1:8080/${clientMac}/boot.ipxe`;
 
   it("names the script, not the loader", () => {
-    const offer = onlyReply(handle(message(firmware.ipxe)));
+    const offer = onlyReply(askProxy(message(firmware.ipxe)));
     expect(offer.file).toBe(url);
-    expect(text(offer, 67)).toBe(`${url}\0`);
+    expect(textOf(offer, 67)).toBe(`${url}\0`);
   });
 
   it("holds siaddr and option 60, without which iPXE does not take it as final", () => {
-    const offer = onlyReply(handle(message(firmware.ipxe)));
+    const offer = onlyReply(askProxy(message(firmware.ipxe)));
     expect(offer.siaddr).toBe(ourAddress);
-    expect(text(offer, 60)).toBe("PXEClient");
+    expect(textOf(offer, 60)).toBe("PXEClient");
   });
 
   it("does not speak of waiting for a proxy, being one", () => {
-    expect(onlyReply(handle(message(firmware.ipxe))).options.has(175)).toBe(false);
+    expect(onlyReply(askProxy(message(firmware.ipxe))).options.has(175)).toBe(false);
   });
 
   it.each<[string, Options]>([
@@ -191,11 +165,11 @@ describe("the proxy's offer to iPXE", () => {
     ["another configured user class", { ...firmware.uefi, 77: Buffer.from("Tinkerbell") }],
     ["option 175 alone", { ...firmware.uefi, 175: Uint8Array.of(19, 1, 1) }],
   ])("knows it by its %s", (_, options) => {
-    expect(onlyReply(handle(message(options))).file).toBe(url);
+    expect(onlyReply(askProxy(message(options))).file).toBe(url);
   });
 
   it("comes between the events ipxe-discover and ipxe-offer", () => {
-    const effects = handle(message(firmware.ipxe));
+    const effects = askProxy(message(firmware.ipxe));
     expect(eventNames(effects)).toEqual(["ipxe-discover", "ipxe-offer"]);
     expect(effects.at(-1)).toMatchObject({ event: { boots: url } });
   });
@@ -203,10 +177,10 @@ describe("the proxy's offer to iPXE", () => {
   it("puts a URL of more than 127 bytes into option 67 alone, whole", () => {
     const long = `http://192.168.77.1:8080/${"x".repeat(300)}.ipxe`;
     const offer = onlyReply(
-      handle(message(firmware.ipxe), {}, fromNowhere, { kind: "script", url: long }),
+      askProxy(message(firmware.ipxe), {}, fromNowhere, { kind: "script", url: long }),
     );
     expect(offer.file).toBe("");
-    expect(text(decodePacket(encodePacket(offer)), 67)).toBe(`${long}\0`);
+    expect(textOf(decodePacket(encodePacket(offer)), 67)).toBe(`${long}\0`);
   });
 
   it.each([
@@ -215,20 +189,20 @@ describe("the proxy's offer to iPXE", () => {
   ])("puts a URL of %i bytes into file as %i bytes", (length, inFile) => {
     const name = `http://h/${"x".repeat(length - 9)}`;
     const plan: Plan = { kind: "script", url: name };
-    const offer = onlyReply(handle(message(firmware.ipxe), {}, fromNowhere, plan));
+    const offer = onlyReply(askProxy(message(firmware.ipxe), {}, fromNowhere, plan));
     expect(offer.file).toHaveLength(inFile);
-    expect(text(offer, 67)).toBe(`${name}\0`);
+    expect(textOf(offer, 67)).toBe(`${name}\0`);
   });
 });
 
 describe("the proxy's offer to UEFI HTTP firmware", () => {
-  const offer = onlyReply(handle(message(firmware.uefiHttp)));
+  const offer = onlyReply(askProxy(message(firmware.uefiHttp)));
   const url = `http://192.168.77.1:8080/${clientMac}/ipxe.efi`;
 
   it("says HTTPClient and gives a URL, in file and option 67", () => {
-    expect(text(offer, 60)).toBe("HTTPClient");
+    expect(textOf(offer, 60)).toBe("HTTPClient");
     expect(offer.file).toBe(url);
-    expect(text(offer, 67)).toBe(`${url}\0`);
+    expect(textOf(offer, 67)).toBe(`${url}\0`);
   });
 
   it("holds no PXE options", () => {
@@ -239,7 +213,7 @@ describe("the proxy's offer to UEFI HTTP firmware", () => {
 describe("the proxy's offer to a Raspberry Pi", () => {
   it("holds the menu item that its boot ROM looks for", () => {
     const chaddr = Uint8Array.of(0xdc, 0xa6, 0x32, 1, 2, 3);
-    const offer = onlyReply(handle(message(firmware.bios), { chaddr }));
+    const offer = onlyReply(askProxy(message(firmware.bios), { chaddr }));
     expect(readPxeVendorOptions(offer.options.get(43) ?? new Uint8Array())).toMatchObject({
       discoveryControl: 8,
       bootMenu: [{ type: 0, text: "Raspberry Pi Boot" }],
@@ -252,7 +226,7 @@ describe("the proxy's offer to a Raspberry Pi", () => {
 describe("the proxy through a relay agent", () => {
   const relay: Source = { address: "192.168.5.1", port: 67 };
   const agent = Uint8Array.of(1, 4, 101, 116, 104, 48);
-  const effects = handle(
+  const effects = askProxy(
     { ...message(firmware.uefi), 82: agent },
     { giaddr: "192.168.5.1", flags: 0, hops: 1 },
     relay,
@@ -270,137 +244,5 @@ describe("the proxy through a relay agent", () => {
     const bytes = encodePacket(onlyReply(effects));
     const end = bytes.lastIndexOf(255);
     expect([...bytes.subarray(end - 8, end)]).toEqual([82, 6, ...agent]);
-  });
-});
-
-describe("a DHCPREQUEST on port 67", () => {
-  it("that takes another server's offer is not acknowledged", () => {
-    const effects = handle(selecting(firmware.uefi, otherServer, "192.168.77.50"));
-    expect(sent(effects)).toEqual([]);
-    expect(reasons(effects)).toEqual(["addressed to another server"]);
-  });
-
-  it("that takes another server's offer tells whose the address will be", () => {
-    const effects = handle(selecting(firmware.uefi, otherServer, "192.168.77.50"));
-    expect(effects[0]).toEqual({
-      kind: "event",
-      event: {
-        event: "address-learned",
-        mac: clientMac,
-        address: "192.168.77.50",
-        interface: "eth1",
-      },
-    });
-  });
-
-  it("that renews by broadcast tells it too, by ciaddr", () => {
-    const options = message(firmware.operatingSystem, MessageType.REQUEST);
-    const effects = handle(options, { ciaddr: "192.168.77.51" });
-    expect(effects[0]).toMatchObject({
-      event: { event: "address-learned", address: "192.168.77.51" },
-    });
-    expect(reasons(effects)).toEqual([NOT_A_BOOT_CLIENT]);
-  });
-
-  it("without a server identifier is not acknowledged", () => {
-    const options = {
-      ...message(firmware.uefi, MessageType.REQUEST),
-      50: Uint8Array.of(192, 168, 77, 50),
-    };
-    expect(sent(handle(options))).toEqual([]);
-  });
-
-  it("for us is acknowledged with the same boot information, and no address", () => {
-    const effects = handle(selecting(firmware.uefi, ourAddress, "192.168.77.50"));
-    const ack = onlyReply(effects);
-    expect(ack.options.get(53)).toEqual(Uint8Array.of(MessageType.ACK));
-    expect(ack).toMatchObject({ yiaddr: "0.0.0.0", siaddr: ourAddress, file: "ipxe.efi" });
-  });
-
-  it("that looks for a bootstrap server by broadcast gets its boot item back", () => {
-    const options = {
-      ...message(firmware.bios, MessageType.REQUEST),
-      43: Uint8Array.of(71, 4, 0, 0, 0, 0, 255),
-    };
-    const ack = onlyReply(handle(options));
-    expect(toHex(ack.options.get(43) ?? new Uint8Array())).toBe("470400000000ff");
-    expect(ack.file).toBe("undionly.kpxe");
-  });
-
-  it.each([
-    ["of another type", ourAddress, [71, 4, 0, 9, 0, 0]],
-    ["of another type, to all servers", null, [71, 4, 0x80, 1, 0, 0]],
-    ["that is malformed, to all servers", null, [71, 9, 0, 0]],
-  ])("for a boot item %s is not acknowledged", (_, server, item) => {
-    const options =
-      server === null
-        ? message(firmware.bios, MessageType.REQUEST)
-        : selecting(firmware.bios, server, "192.168.77.50");
-    expect(sent(handle({ ...options, 43: Uint8Array.from(item) }))).toEqual([]);
-  });
-});
-
-describe("the proxy leaves alone", () => {
-  it("the DHCPDISCOVER of an operating system", () => {
-    const options = { ...message(firmware.operatingSystem), 50: Uint8Array.of(192, 168, 77, 50) };
-    const effects = handle(options);
-    // Its option 50 is a wish, and perhaps by now another machine's address.
-    expect(effects).toEqual([{ kind: "ignore", reason: NOT_A_BOOT_CLIENT }]);
-  });
-
-  it("the DHCPREQUEST of an operating system, but learns its address", () => {
-    const options = selecting(firmware.operatingSystem, otherServer, "192.168.77.50");
-    const effects = handle(options);
-    expect(eventNames(effects)).toEqual(["address-learned"]);
-    expect(reasons(effects)).toEqual([NOT_A_BOOT_CLIENT]);
-    expect(sent(effects)).toEqual([]);
-  });
-
-  it("a client that is only half a network boot client, and says what is missing", () => {
-    const { 94: _, ...rest } = firmware.uefi;
-    expect(reasons(handle(message(rest)))).toEqual(["option 94 is missing"]);
-  });
-
-  it.each([
-    ["DHCPDECLINE", MessageType.DECLINE],
-    ["DHCPRELEASE", MessageType.RELEASE],
-    ["DHCPINFORM", MessageType.INFORM],
-    ["DHCPOFFER", MessageType.OFFER],
-    ["BOOTP", 0],
-  ])("a %s", (_, type) => {
-    const effects = handle(message(firmware.uefi, type));
-    expect(effects.map(({ kind }) => kind)).toEqual(["ignore"]);
-  });
-
-  it("a server's packet", () => {
-    expect(reasons(handle(message(firmware.uefi), { op: 2 }))).toEqual(["not a BOOTREQUEST"]);
-  });
-});
-
-describe("a machine that may not boot", () => {
-  it("hears nothing, and the event says why", () => {
-    expect(handle(message(firmware.uefi), {}, fromNowhere, refused)).toEqual([
-      {
-        kind: "event",
-        event: {
-          event: "dhcp-refused",
-          mac: clientMac,
-          address: null,
-          interface: "eth1",
-          reason: refused.reason,
-        },
-      },
-    ]);
-  });
-
-  it("of an unknown architecture is named with its options 93 and 60", () => {
-    const effects = handle(message(firmware.unknown));
-    expect(eventNames(effects)).toEqual(["dhcp-refused"]);
-    expect(JSON.stringify(effects)).toMatch(/option 93 says 99.*PXEClient:Arch:00099/);
-  });
-
-  it("is not reported as refused for taking another server's offer", () => {
-    const options = selecting(firmware.uefi, otherServer, "192.168.77.50");
-    expect(eventNames(handle(options, {}, fromNowhere, refused))).toEqual(["address-learned"]);
   });
 });

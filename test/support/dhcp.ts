@@ -4,6 +4,7 @@ import type { Effect } from "../../src/dhcp/effects.ts";
 import type { FullSettings, Link } from "../../src/dhcp/link.ts";
 import { OptionCode } from "../../src/dhcp/option-codes.ts";
 import { type DhcpPacket, MessageType } from "../../src/dhcp/packet.ts";
+import { handleProxy } from "../../src/dhcp/proxy.ts";
 import { type DhcpRequest, readRequest, type Source } from "../../src/dhcp/request.ts";
 import { concat, fromHex, fromText, u16 } from "../../src/lib/bytes.ts";
 import { ANY_ADDRESS, ip4ToBytes } from "../../src/lib/ip4.ts";
@@ -143,4 +144,25 @@ export function onlyReply(effects: readonly Effect[]): DhcpPacket {
 /** The events' names, in order. */
 export function eventNames(effects: readonly Effect[]): readonly string[] {
   return effects.flatMap((effect) => (effect.kind === "event" ? [effect.event.event] : []));
+}
+
+/** Why nothing is done. */
+export function reasons(effects: readonly Effect[]): readonly string[] {
+  return effects.flatMap((effect) => (effect.kind === "ignore" ? [effect.reason] : []));
+}
+
+/** What our proxy does for a client; without `plan`, what the policy plans. */
+export function askProxy(
+  options: Options,
+  changes: Partial<DhcpPacket> = {},
+  source: Source = fromNowhere,
+  plan: Plan | null = null,
+): readonly Effect[] {
+  const request = requestWith(options, changes, source);
+  return handleProxy(request, plan ?? planFor(request), proxyLink);
+}
+
+/** All bytes of an option as text, NUL included. */
+export function textOf(packet: DhcpPacket, code: number): string {
+  return String.fromCharCode(...(packet.options.get(code) ?? []));
 }
