@@ -1,0 +1,186 @@
+import type { NodeEntry } from "../../src/boot/node.ts";
+import { planBoot } from "../../src/boot/policy.ts";
+import type { FullLink } from "../../src/dhcp/assign.ts";
+import type { Effect } from "../../src/dhcp/effects.ts";
+import { handleFull } from "../../src/dhcp/full.ts";
+import { type Lease, LeaseTable } from "../../src/dhcp/leases.ts";
+import type { FullSettings } from "../../src/dhcp/link.ts";
+import { OptionCode } from "../../src/dhcp/option-codes.ts";
+import { type DhcpPacket, MessageType } from "../../src/dhcp/packet.ts";
+import { type DhcpRequest, readRequest, type Source } from "../../src/dhcp/request.ts";
+import { ANY_ADDRESS, type Ip4, ip4ToBytes } from "../../src/lib/ip4.ts";
+import { type Mac, macToBytes } from "../../src/lib/mac.ts";
+import {
+  baseUrl,
+  firmware,
+  fullLink,
+  type Options,
+  ourAddress,
+  packetWith,
+  policy,
+} from "./dhcp.ts";
+
+export const noNode: NodeEntry = {
+  mac: null,
+  uuid: null,
+  serial: null,
+  name: null,
+  address: null,
+  netmask: null,
+  router: null,
+  dns: null,
+  ntp: null,
+  domain: null,
+  domainSearch: [],
+  broadcast: null,
+  leaseSeconds: null,
+  routes: [],
+  options: [],
+  dhcp: true,
+  netboot: "allow",
+  loader: null,
+  scriptUrl: null,
+  kernelArgs: [],
+};
+
+/** What came back from one packet. */
+export interface Outcome {
+  readonly effects: readonly Effect[];
+  readonly reply: DhcpPacket | null;
+  readonly sentTo: Source | null;
+  /** `OFFER`, `ACK`, `NAK`, or null when there was no reply. */
+  readonly type: string | null;
+  /** Why nothing was done. */
+  readonly ignored: string | null;
+  readonly events: readonly string[];
+  readonly recorded: Lease | null;
+}
+
+/** A link in mode full with its leases, whose clock stands still until it is moved. */
+export class FullSite {
+  readonly leases: LeaseTable;
+  readonly nodes: NodeEntry[] = [];
+  link: FullLink;
+  nowMs = 1_800_000_000_000;
+
+  constructor(settings: Partial<FullSettings> = {}, limit = 65_536) {
+    this.link = { ...fullLink, full: { ...fullLink.full, ...settings } };
+    this.leases = new LeaseTable(limit);
+  }
+
+  addNode(entry: Partial<NodeEntry>): NodeEntry {
+    const node = { ...noNode, ...entry };
+    this.nodes.push(node);
+    return node;
+  }
+
+  passSeconds(seconds: number): void {
+    this.nowMs += seconds * 1000;
+  }
+
+  handle(request: DhcpRequest): Outcome {
+    const node = this.nodes.find((one) => one.mac === request.mac) ?? null;
+    const plan = planBoot(request.client, node, policy, baseUrl);
+    const state = {
+      leases: this.leases,
+      reservedFor: (address: Ip4) => this.nodes.find((one) => one.address === address) ?? null,
+    };
+    const effects = handleFull(request, plan, this.link, node, state, this.nowMs);
+    for (const effect of effects) {
+      if (effect.kind === "record") this.leases.put(effect.lease, this.nowMs);
+    }
+    return outcome(effects);
+  }
+}
+
+function outcome(effects: readonly Effect[]): Outcome {
+  const send = effects.find((effect) => effect.kind === "send");
+  const ignore = effects.find((effect) => effect.kind === "ignore");
+  const record = effects.find((effect) => effect.kind === "record");
+  const code = send?.packet.options.get(OptionCode.MESSAGE_TYPE)?.[0];
+  const type = Object.entries(MessageType).find(([, value]) => value === code)?.[0];
+  return {
+    effects,
+    reply: send?.packet ?? null,
+    sentTo: send?.to ?? null,
+    type: type ?? null,
+    ignored: ignore?.reason ?? null,
+    events: effects.flatMap((effect) => (effect.kind === "event" ? [effect.event.event] : [])),
+    recorded: record?.lease ?? null,
+  };
+}
+
+export interface Ask {
+  /** Option 50. */
+  readonly requested?: Ip4 | null;
+  /** Option 54. */
+  readonly server?: Ip4 | null;
+  readonly ciaddr?: Ip4;
+  readonly options?: Options;
+  readonly packet?: Partial<DhcpPacket>;
+}
+
+/** A DHCP client on a `FullSite`; with firmware's options, or as an operating system. */
+export class Machine {
+  readonly site: FullSite;
+  readonly mac: Mac;
+  options: Options;
+
+  constructor(site: FullSite, mac: Mac, options: Options = firmware.operatingSystem) {
+    this.site = site;
+    this.mac = mac;
+    this.options = options;
+  }
+
+  send(type: number, ask: Ask = {}): Outcome {
+    const { requested = null, server = null, ciaddr = ANY_ADDRESS } = ask;
+    const options: Options = {
+      ...this.options,
+      [OptionCode.MESSAGE_TYPE]: Uint8Array.of(type),
+      ...(requested === null ? {} : { [OptionCode.REQUESTED_ADDRESS]: ip4ToBytes(requested) }),
+      ...(server === null ? {} : { [OptionCode.SERVER_IDENTIFIER]: ip4ToBytes(server) }),
+      ...ask.options,
+    };
+    const packet = packetWith(options, { chaddr: macToBytes(this.mac), ciaddr, ...ask.packet });
+    return this.site.handle(readRequest(packet, { address: ciaddr, port: 68 }));
+  }
+
+  discover(ask: Ask = {}): Outcome {
+    return this.send(MessageType.DISCOVER, ask);
+  }
+
+  /** SELECTING: takes an offer. */
+  select(address: Ip4, server: Ip4 = ourAddress): Outcome {
+    return this.send(MessageType.REQUEST, { requested: address, server });
+  }
+
+  /** INIT-REBOOT: asks for the address that it had. */
+  reboot(address: Ip4): Outcome {
+    return this.send(MessageType.REQUEST, { requested: address });
+  }
+
+  /** RENEWING and REBINDING look the same to the server. */
+  renew(address: Ip4): Outcome {
+    return this.send(MessageType.REQUEST, { ciaddr: address });
+  }
+
+  decline(address: Ip4, server: Ip4 = ourAddress): Outcome {
+    return this.send(MessageType.DECLINE, { requested: address, server });
+  }
+
+  release(address: Ip4, server: Ip4 = ourAddress): Outcome {
+    return this.send(MessageType.RELEASE, { ciaddr: address, server });
+  }
+
+  inform(address: Ip4): Outcome {
+    return this.send(MessageType.INFORM, { ciaddr: address });
+  }
+
+  /** The whole exchange of four; returns the address. */
+  lease(): Ip4 {
+    const offered = this.discover().reply?.yiaddr ?? "no offer";
+    const acknowledged = this.select(offered);
+    if (acknowledged.type !== "ACK") throw new Error(`${this.mac} got ${acknowledged.type}`);
+    return offered;
+  }
+}
