@@ -22,7 +22,8 @@ export interface BootOptions {
 }
 
 export interface BootResult {
-  readonly machine: Machine;
+  /** What the machine ran on in the end. */
+  readonly accelerator: Accelerator;
   /** The Micro-OS's own line on the serial console. */
   readonly marker: string;
   /** The kernel's arguments as the kernel got them. */
@@ -56,8 +57,10 @@ export async function bootMachine(machine: Machine, options: BootOptions): Promi
   }
 }
 
-/** KVM is there, but the host's processor does not do all that the firmware needs (seen where KVM is nested). */
+/** KVM is there, but does not do all that the firmware needs (seen where KVM is nested). */
 class KvmError extends LabError {}
+
+const kvmFailed = "KVM failed";
 
 /** What the serial console has told so far. */
 interface Progress {
@@ -100,12 +103,15 @@ async function powerOn(machine: Machine, tap: string, options: BootOptions): Pro
   });
   createInterface({ input: qemu.stderr }).on("line", (line) => {
     complaints.push(line);
-    if (line.includes("KVM internal error")) stop("KVM failed");
+    if (line.includes("KVM internal error")) stop(kvmFailed);
   });
 
-  const limitSeconds = firmwareFacts[machine.firmware].usualSeconds * 3;
+  // KVM that is not even as fast as emulation is of no use: it was seen to hang, and to crawl.
+  const { usualSeconds } = firmwareFacts[machine.firmware];
+  const limitSeconds = accelerator === "kvm" ? usualSeconds : usualSeconds * 3;
   const timer = setTimeout(() => {
-    stop(`${limitSeconds} s were over, three times what it usually takes`);
+    const why = `${limitSeconds} s were over, three times what it usually takes`;
+    stop(accelerator === "kvm" ? kvmFailed : why);
   }, limitSeconds * 1000);
   const onAbort = () => stop("it was interrupted");
   options.signal?.addEventListener("abort", onAbort, { once: true });
@@ -124,12 +130,12 @@ async function powerOn(machine: Machine, tap: string, options: BootOptions): Pro
   if (failure !== null) {
     const { title } = firmwareFacts[machine.firmware];
     const message = `${title}, ${machine.mac}: ${failure}; see ${serialLog}`;
-    if (stoppedBecause === "KVM failed") throw new KvmError(message);
+    if (stoppedBecause === kvmFailed) throw new KvmError(message);
     throw new LabError([message, ...complaints.slice(0, 10)].join("\n"));
   }
   const { marker, seconds, address } = progress;
   const commandLine = afterMarker(marker, markers.up);
-  return { machine, marker, commandLine, address, seconds, poweredOnAt, serialLog };
+  return { accelerator, marker, commandLine, address, seconds, poweredOnAt, serialLog };
 }
 
 function follow(progress: Progress, line: string, seconds: number): void {

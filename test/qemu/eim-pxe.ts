@@ -82,6 +82,8 @@ function configurationFor(options: {
     artifacts: {
       origin: orchestrator.origin,
       ca: { file: orchestrator.caFile },
+      // So that a test sees within seconds that the server noticed a change.
+      intervalSeconds: 5,
       loaderDirs: ["/usr/lib/ipxe", "/boot"],
     },
     log: { level: "debug" },

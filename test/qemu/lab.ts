@@ -76,8 +76,9 @@ async function main(options: Options): Promise<void> {
   }
   const interrupted = new AbortController();
   const interrupt = () => interrupted.abort();
-  process.on("SIGINT", interrupt);
-  process.on("SIGTERM", interrupt);
+  // The second Ctrl-C ends us at once; the network is removed all the same.
+  process.once("SIGINT", interrupt);
+  process.once("SIGTERM", interrupt);
   say(`starting ${options.server} in mode ${options.mode} …`);
   const site = await openSite({
     mode: options.mode,

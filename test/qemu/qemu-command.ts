@@ -53,7 +53,7 @@ export async function qemuCommand(
     ["-cpu", "max"],
     ["-m", "1024"],
     ["-nographic", "-nodefaults", "-no-reboot"],
-    ["-chardev", "stdio,id=console,signal=off"],
+    ["-chardev", "stdio,id=console"],
     ["-serial", "chardev:console"],
     ["-netdev", `tap,id=n0,ifname=${tap},script=no,downscript=no`],
     ["-smbios", `type=1,serial=${machine.serial},uuid=${machine.uuid}`],

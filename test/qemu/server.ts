@@ -19,11 +19,12 @@ export interface BootServer {
   readonly events: readonly ServerEvent[];
   /** Calls the listener with every event from now on; gives the way to stop that. */
   readonly onEvent: (listener: (event: ServerEvent) => void) => () => void;
-  /** The first event of that name, past or future, about that machine where one is given. */
+  /** The first event of that name from the `from`th on, past or future, about that machine where one is given. */
   readonly waitForEvent: (
     name: string,
     mac: string | null,
     timeoutMs: number,
+    from?: number,
   ) => Promise<ServerEvent>;
 }
 
@@ -49,12 +50,12 @@ export function readEvents(
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    waitForEvent: async (name, mac, timeoutMs) => {
+    waitForEvent: async (name, mac, timeoutMs, from = 0) => {
       const wanted = (event: ServerEvent) =>
         event.event === name && (mac === null || event.fields["mac"] === mac);
       const about = mac === null ? `event ${name}` : `event ${name} of ${mac}`;
       // The listener above was registered first, so `events` has every line that this one sees.
-      return service.waitForLine(about, () => events.find(wanted) ?? null, timeoutMs);
+      return service.waitForLine(about, () => events.slice(from).find(wanted) ?? null, timeoutMs);
     },
   };
 }

@@ -2,8 +2,9 @@ import { randomBytes } from "node:crypto";
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { messageOf } from "../../src/lib/errors.ts";
 import { startAddressServer } from "./address-server.ts";
-import { dhcpReplies, startCapture } from "./capture.ts";
+import { captureTools, dhcpReplies, startCapture } from "./capture.ts";
 import type { SeenReply } from "./capture.ts";
 import { bootMachine } from "./client.ts";
 import type { BootOptions, BootResult } from "./client.ts";
@@ -14,12 +15,26 @@ import type { LabNetwork } from "./network.ts";
 import { startOrchestrator } from "./orchestrator.ts";
 import { LabError, run } from "./process.ts";
 import type { Command } from "./process.ts";
+import { machineTools } from "./qemu-command.ts";
 import type { Accelerator, Firmware, Machine } from "./qemu-command.ts";
 import { startReferenceServer } from "./reference.ts";
 import type { BootServer, Mode } from "./server.ts";
 
 /** Everything that the lab writes: a cache, and a folder for each run. */
 export const labFolder = fileURLToPath(new URL("../../.lab/", import.meta.url));
+/** All programs and files that the lab needs. */
+export const labTools = [
+  ...machineTools,
+  ...captureTools,
+  "ip",
+  "dnsmasq",
+  "busybox",
+  "xz",
+  "xargs",
+  "/usr/lib/ipxe/ipxe.efi",
+  "/lib/modules",
+] as const;
+
 const cacheFolder = join(labFolder, "cache");
 
 /** What serves the machines: the program under test, or programs known to work. */
@@ -59,7 +74,8 @@ export interface Site {
 }
 
 export async function openSite(options: SiteOptions): Promise<Site> {
-  const { mode, server: kind = "eim-pxe", accelerator = "tcg" } = options;
+  const { mode, server: kind = "eim-pxe" } = options;
+  let accelerator = options.accelerator ?? "tcg";
   const microOs = await buildMicroOs(cacheFolder);
   const name = `${mode}-${randomBytes(2).toString("hex")}`;
   const stamp = new Date().toISOString().slice(0, 19).replaceAll(":", "");
@@ -107,10 +123,14 @@ export async function openSite(options: SiteOptions): Promise<Site> {
       },
       boot: async (machine, how) => {
         try {
-          return await bootMachine(machine, { network, folder, accelerator, ...how });
+          const result = await bootMachine(machine, { network, folder, accelerator, ...how });
+          // Where KVM has failed once it is not tried again.
+          accelerator = result.accelerator;
+          return result;
         } catch (cause) {
+          if (how?.signal?.aborted === true) throw cause;
           keep = true;
-          const message = cause instanceof Error ? cause.message : String(cause);
+          const message = messageOf(cause);
           const state = server.service.running() ? "" : "\nThe server has ended before.";
           throw new LabError(`${message}${state}\nServer's log, capture and all else: ${folder}`, {
             cause,
