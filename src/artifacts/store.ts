@@ -13,8 +13,10 @@ const generationId = /^(\d{6,})-\d{8}T\d{6}Z$/;
 export interface GenerationStoreOptions {
   /** `<dataDir>/artifacts`. One process at a time works in it. */
   readonly directory: string;
-  /** How many of the newest generations stay; those that are pinned stay besides. At least 1. */
+  /** How many of the newest generations stay; those in use stay besides. At least 1. */
   readonly keepGenerations: number;
+  /** The ids of generations that boots under way still need; asked before any is removed. */
+  readonly inUse: () => ReadonlySet<string>;
   readonly clock: Clock;
   readonly emit: Emit;
 }
@@ -64,7 +66,6 @@ export class GenerationStore {
   /** Folders that were not whole at the start; the next `publish` removes them. */
   #damaged: string[];
   #sequence: number;
-  readonly #pins = new Map<string, number>();
   #pruning: Promise<void> = Promise.resolve();
 
   constructor(
@@ -89,19 +90,6 @@ export class GenerationStore {
   /** Newest first. */
   list(): readonly Generation[] {
     return this.#generations;
-  }
-
-  /** Keeps a generation until `unpin` was called as often as `pin`. False when there is none of that id. */
-  pin(id: string): boolean {
-    if (this.get(id) === null) return false;
-    this.#pins.set(id, (this.#pins.get(id) ?? 0) + 1);
-    return true;
-  }
-
-  unpin(id: string): void {
-    const left = (this.#pins.get(id) ?? 0) - 1;
-    if (left > 0) this.#pins.set(id, left);
-    else if (this.#pins.delete(id)) void this.prune();
   }
 
   /** A new empty folder to gather the next generation in; end it with `publish` or `discard`. */
@@ -147,12 +135,13 @@ export class GenerationStore {
     await rm(staging.directory, removal).catch(() => {});
   }
 
-  /** Removes generations that are neither pinned nor among the newest, and the folders of `also`. */
+  /** Removes generations that are neither in use nor among the newest, and the folders of `also`. */
   prune(also: readonly string[] = []): Promise<void> {
+    const inUse = this.#options.inUse();
     const spare = this.#generations.filter(
-      ({ id }, index) => index >= this.#options.keepGenerations && !this.#pins.has(id),
+      ({ id }, index) => index >= this.#options.keepGenerations && !inUse.has(id),
     );
-    // From here on nobody can pin them.
+    // From here on no new boot can come to need them.
     this.#generations = this.#generations.filter((generation) => !spare.includes(generation));
     const ids = [...spare.map(({ id }) => id), ...also];
     this.#pruning = this.#pruning.then(() => this.#remove(ids));

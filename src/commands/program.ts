@@ -11,6 +11,23 @@ export interface Program {
   onSignal(signal: NodeJS.Signals, handler: () => void): () => void;
 }
 
+/** What HTTP_PROXY, HTTPS_PROXY and NO_PROXY say. */
+export interface ProxyEnvironment {
+  readonly httpProxy: string | null;
+  readonly httpsProxy: string | null;
+  readonly noProxy: string | null;
+}
+
+/** Lower case wins over upper case, as in curl. */
+export function proxyEnvironment(environment: Program["environment"]): ProxyEnvironment {
+  const read = (name: string) => environment[name] ?? environment[name.toUpperCase()] ?? null;
+  return {
+    httpProxy: read("http_proxy"),
+    httpsProxy: read("https_proxy"),
+    noProxy: read("no_proxy"),
+  };
+}
+
 /** The exit codes that the commands share. */
 export const ExitCode = {
   ok: 0,

@@ -1,13 +1,17 @@
 import type { FindNode, NodeEntry } from "../boot/node.ts";
 import { checkValue, type Fault, formatFault, readYaml } from "../config/yaml.ts";
 import { ConfigError } from "../lib/errors.ts";
-import { parseSubnet } from "../lib/ip4.ts";
+import { type Ip4, parseSubnet } from "../lib/ip4.ts";
 import { type NodeInput, nodesSchema } from "./schema.ts";
 
 /** The machines that the administrator named, found by MAC, UUID or serial number, in that order. */
 export interface Inventory {
   readonly entries: readonly NodeEntry[];
   readonly find: FindNode;
+  /** The entry that sets an address aside for its machine. */
+  readonly reservedFor: (address: Ip4) => NodeEntry | null;
+  /** Whether some entry names this file as its loader. */
+  readonly namesLoader: (name: string) => boolean;
 }
 
 export function createInventory(entries: readonly NodeEntry[]): Inventory {
@@ -16,6 +20,8 @@ export function createInventory(entries: readonly NodeEntry[]): Inventory {
   const byMac = index((entry) => entry.mac);
   const byUuid = index((entry) => entry.uuid);
   const bySerial = index((entry) => entry.serial);
+  const byAddress = index((entry) => entry.address);
+  const loaders = new Set(entries.map((entry) => entry.loader));
   return {
     entries,
     find: ({ mac, uuid, serial }) =>
@@ -23,6 +29,8 @@ export function createInventory(entries: readonly NodeEntry[]): Inventory {
       (uuid === null ? undefined : byUuid.get(uuid)) ??
       (serial === null ? undefined : bySerial.get(serial)) ??
       null,
+    reservedFor: (address) => byAddress.get(address) ?? null,
+    namesLoader: (name) => loaders.has(name),
   };
 }
 

@@ -1,0 +1,132 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseConfig } from "../config/load.ts";
+import { makeCertificate } from "../demo/certificate.ts";
+import { makeMicroOs, orchestratorBootScript } from "../demo/micro-os.ts";
+import { startOrchestrator } from "../demo/orchestrator.ts";
+import type { Link } from "../dhcp/link.ts";
+import { systemClock } from "../lib/clock.ts";
+import type { Ip4 } from "../lib/ip4.ts";
+import { openDgram } from "../net/dgram.ts";
+import type { UdpEndpoint } from "../net/udp.ts";
+import { createInventory } from "../nodes/inventory.ts";
+import type { Logger } from "../observe/log.ts";
+import { type Services, startServices } from "./services.ts";
+
+/** The server's address, and what its machines lease: loopback takes every address that begins with 127. */
+const serverAddress: Ip4 = "127.77.0.1";
+const pool = { first: "127.77.0.100", last: "127.77.3.254" };
+
+// As large as the orchestrator's: iPXE's loader, a kernel, and a share of the initramfs.
+const loaderBytes = 1_100_000;
+const kernelBytes = 12_000_000;
+const initramfsBytes = 48_000_000;
+
+export interface DemoSite {
+  readonly services: Services;
+  readonly orchestratorUrl: string;
+  readonly dhcp: UdpEndpoint;
+  readonly tftpPort: number;
+  close(): Promise<void>;
+}
+
+/**
+ * A whole site on loopback and free ports, in mode full: an orchestrator with its own CA and a generated
+ * Micro-OS, loaders that are right in form, and the real servers. Everything is in a folder that `close`
+ * removes.
+ */
+export async function startDemoSite(log: Logger): Promise<DemoSite> {
+  const folder = await mkdtemp(join(tmpdir(), "eim-pxe-demo-"));
+  const closers: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
+  const close = async () => {
+    for (const one of closers.splice(0).toReversed()) await one();
+  };
+  try {
+    const certificate = await makeCertificate(["orchestrator.demo.example"], systemClock.wall());
+    const { kernel, initramfs } = makeMicroOs({ kernelBytes, initramfsBytes });
+    const files = new Map<string, Uint8Array | string>([
+      ["boot.ipxe", orchestratorBootScript("https://orchestrator.demo.example/tink-stack")],
+      ["vmlinuz-x86_64", kernel],
+      ["initramfs-x86_64", initramfs],
+    ]);
+    const orchestrator = await startOrchestrator({ files, certificate });
+    closers.push(() => orchestrator.close());
+    await writeLoaders(join(folder, "loaders"));
+    await writeFile(join(folder, "ca.pem"), certificate.cert);
+
+    let dhcp: UdpEndpoint = { address: serverAddress, port: 0 };
+    const services = await startServices({
+      settings: {
+        config: parseConfig(configuration(orchestrator.url()), join(folder, "eim-pxe.yaml")),
+        inventory: createInventory([]),
+        ca: certificate.cert,
+        adminToken: null,
+      },
+      links: [{ interface: "lo", address: serverAddress, dhcp: demoLink() }],
+      openDhcpSocket: async ({ address }, port) => {
+        const socket = await openDgram({ address, port });
+        dhcp = socket.local;
+        return socket;
+      },
+      dhcpPorts: { server: 0, bootServer: 0 },
+      proxyEnvironment: { httpProxy: null, httpsProxy: null, noProxy: null },
+      log,
+      clock: systemClock,
+    });
+    closers.push(() => services.close(1000));
+    return {
+      services,
+      orchestratorUrl: orchestrator.url(),
+      dhcp,
+      tftpPort: services.tftpPort ?? 0,
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** The configuration that a person would write for such a site, with free ports in place of the usual ones. */
+function configuration(origin: string): string {
+  return `
+dataDir: data
+tftp: { port: 0 }
+http: { port: 0 }
+admin: { listen: "127.0.0.1:0" }
+artifacts:
+  origin: ${origin}
+  ca: { file: ca.pem }
+  loaderDirs: [loaders]
+`;
+}
+
+function demoLink(): Link {
+  return {
+    interface: "lo",
+    address: serverAddress,
+    subnet: { network: "127.77.0.0", prefixLength: 16 },
+    mode: "full",
+    full: {
+      pools: [pool],
+      router: [],
+      dns: [],
+      ntp: [],
+      logServers: [],
+      domain: null,
+      leaseSeconds: 3600,
+      netbootLeaseSeconds: 120,
+      options: [],
+      authoritative: true,
+    },
+  };
+}
+
+async function writeLoaders(folder: string): Promise<void> {
+  await mkdir(folder);
+  for (const name of ["ipxe.efi", "undionly.kpxe"]) {
+    const { kernel } = makeMicroOs({ kernelBytes: loaderBytes, initramfsBytes: 0, seed: name });
+    await writeFile(join(folder, name), kernel);
+  }
+}

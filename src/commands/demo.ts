@@ -1,0 +1,163 @@
+import { randomUUID } from "node:crypto";
+import { diagnose } from "../boot/diagnosis.ts";
+import type { Boot } from "../boot/session.ts";
+import { isStage } from "../boot/stages.ts";
+import type { Firmware, MachineIdentity } from "../client/dhcp-request.ts";
+import { bootMachine } from "../client/machine.ts";
+import { systemClock } from "../lib/clock.ts";
+import { messageOf } from "../lib/errors.ts";
+import { openDgram } from "../net/dgram.ts";
+import type { PxeEvent } from "../observe/events.ts";
+import { createLog } from "../observe/log.ts";
+import { type DemoSite, startDemoSite } from "./demo-site.ts";
+import { ExitCode, type Program } from "./program.ts";
+import { megabytes } from "./progress.ts";
+
+export interface DemoOptions {
+  /** End after the boots; otherwise the servers stay up for a look. */
+  readonly once: boolean;
+  readonly nodes: number;
+}
+
+const firmwares: readonly Firmware[] = ["uefi", "bios", "uefi-http", "ipxe"];
+
+/** `eim-pxe demo`: a whole site on loopback with simulated machines, and their timelines as they happen. */
+export async function demo(program: Program, options: DemoOptions): Promise<number> {
+  const print = (line: string) => program.out.write(`${line}\n`);
+  print(
+    "Starting an orchestrator with a CA of its own, the mirror and the servers, all on loopback …",
+  );
+  // What happens is told by the timelines; the log is for what goes wrong.
+  const log = createLog({ level: "error", pretty: true, out: program.err });
+  const site = await startDemoSite(log);
+  try {
+    await site.services.mirror?.sync();
+    print(`The mirror fetched a generation from ${site.orchestratorUrl}.`);
+    print(`Powering on ${options.nodes} machine${options.nodes === 1 ? "" : "s"}:\n`);
+    const startMs = systemClock.now();
+    const names = new Map<string, string>();
+    site.services.reporter.subscribe((event) => printStage(event, startMs, names, print));
+    const machines = Array.from({ length: options.nodes }, (_, index) => machine(index));
+    for (const [index, { mac }] of machines.entries()) names.set(mac, `node ${index + 1}`);
+    const failures = await Promise.all(machines.map((one) => failureOf(one, site)));
+
+    print(`\n${summary(machines, failures, site)}`);
+    const booted = failures.every((failure) => failure === null);
+    print(
+      booted
+        ? "\nEvery machine is in its Micro-OS."
+        : "\nNot every machine came up; the table says where it stopped and why.",
+    );
+    if (!options.once) await stayUp(program, site, print);
+    return booted ? ExitCode.ok : ExitCode.notBooted;
+  } finally {
+    await site.close();
+  }
+}
+
+function machine(index: number): MachineIdentity {
+  const number = index + 1;
+  const tail = [number >> 8, number & 0xff].map((byte) => byte.toString(16).padStart(2, "0"));
+  return {
+    mac: `02:00:00:77:${tail.join(":")}`,
+    uuid: randomUUID(),
+    firmware: firmwares[index % firmwares.length] ?? "uefi",
+  };
+}
+
+/** Boots one machine; null when it came up, else why it did not. */
+async function failureOf(one: MachineIdentity, site: DemoSite): Promise<string | null> {
+  try {
+    await bootMachine(one, { dhcp: site.dhcp, tftpPort: site.tftpPort, openUdp: openDgram });
+  } catch (error) {
+    return messageOf(error);
+  }
+  const stage = site.services.sessions.latest({ mac: one.mac, address: null })?.stage;
+  return stage === "micro-os" ? null : `the server saw it only up to ${stage ?? "nothing"}`;
+}
+
+function printStage(
+  event: PxeEvent,
+  startMs: number,
+  names: ReadonlyMap<string, string>,
+  print: (line: string) => void,
+): void {
+  if (!isStage(event.event) || !("mac" in event)) return;
+  const seconds = ((systemClock.now() - startMs) / 1000).toFixed(3).padStart(7);
+  const name = names.get(event.mac ?? "") ?? event.address ?? "?";
+  print(`${seconds} s  ${name.padEnd(8)}  ${event.event.padEnd(15)}  ${remark(event)}`.trimEnd());
+}
+
+/** What a person wants to know of a stage besides its name. */
+function remark(event: PxeEvent): string {
+  switch (event.event) {
+    case "discover":
+    case "ipxe-discover":
+      return `${event.architecture}, ${event.firmware}`;
+    case "offer":
+    case "ipxe-offer":
+      return `${event.address ?? "no address"}, boot ${event.boots}`;
+    case "loader-start":
+      return `${event.file} by ${event.protocol.toUpperCase()}, ${megabytes(event.bytes)}`;
+    case "loader-done":
+      return `${event.durationMs.toFixed(0)} ms`;
+    case "script":
+      return `generation ${event.generation ?? "none"}`;
+    case "kernel":
+    case "initramfs-start":
+      return `${event.file}, ${megabytes(event.bytes)}`;
+    case "initramfs-done":
+      return `${event.durationMs.toFixed(0)} ms`;
+    case "micro-os":
+      return event.evidence === "dhcp"
+        ? "its own DHCP request was heard"
+        : "it reported by a beacon";
+    default:
+      return "";
+  }
+}
+
+function summary(
+  machines: readonly MachineIdentity[],
+  failures: readonly (string | null)[],
+  { services }: DemoSite,
+): string {
+  const header = ["machine", "firmware", "address", "stage", "time", ""];
+  const rows = machines.map((one, index) => {
+    const boot = services.sessions.latest({ mac: one.mac, address: null });
+    const seconds = boot === null ? "" : `${secondsOf(boot)} s`;
+    const failure = failures[index] ?? null;
+    const why = failure ?? (boot === null ? "" : (diagnose(boot, systemClock.wall()) ?? ""));
+    return [one.mac, one.firmware, boot?.address ?? "", boot?.stage ?? "none", seconds, why];
+  });
+  const widths = header.map((_, column) =>
+    Math.max(...[header, ...rows].map((row) => (row[column] ?? "").length)),
+  );
+  return [header, ...rows]
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+function secondsOf(boot: Boot): string {
+  return ((boot.updatedAtMs - boot.startedAtMs) / 1000).toFixed(2);
+}
+
+async function stayUp(
+  program: Program,
+  site: DemoSite,
+  print: (line: string) => void,
+): Promise<void> {
+  const { adminUrl } = site.services;
+  print(`\nStill running for a look; Ctrl-C ends it:`);
+  print(`  timelines  ${adminUrl}/api/v1/boots`);
+  print(`  readiness  ${adminUrl}/readyz`);
+  print(`  metrics    ${adminUrl}/metrics`);
+  await new Promise<void>((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) program.onSignal(signal, resolve);
+  });
+}

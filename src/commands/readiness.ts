@@ -1,0 +1,74 @@
+import type { LoaderStore } from "../artifacts/loaders.ts";
+import type { GenerationStore } from "../artifacts/store.ts";
+import type { Reporter } from "../observe/reporter.ts";
+
+export interface Readiness {
+  readonly ready: boolean;
+  /** What is missing and what to do about it, for people. Empty when ready. */
+  readonly reasons: readonly string[];
+}
+
+export interface ReadinessParts {
+  readonly store: Pick<GenerationStore, "current">;
+  readonly loaders: LoaderStore;
+  readonly reporter: Reporter;
+  /** Where the mirror fetches from; null: nowhere. */
+  readonly origin: string | null;
+  readonly loaderDirs: readonly string[];
+}
+
+/**
+ * Whether a machine could boot now. Looks again after each synchronisation and reports each change as
+ * event `ready` or `not-ready`.
+ */
+export class ReadinessWatch {
+  readonly #parts: ReadinessParts;
+  #hasLoader = false;
+  #reported: string | null = null;
+  #unsubscribe: () => void = () => {};
+
+  constructor(parts: ReadinessParts) {
+    this.#parts = parts;
+  }
+
+  /** Begins to report; to be called when every socket is bound. */
+  async start(): Promise<void> {
+    await this.#look();
+    this.#unsubscribe = this.#parts.reporter.subscribe(({ event }) => {
+      if (event === "sync-done" || event === "sync-failed") void this.#look();
+    });
+  }
+
+  stop(): void {
+    this.#unsubscribe();
+  }
+
+  now(): Readiness {
+    const { store, origin, loaderDirs } = this.#parts;
+    const reasons: string[] = [];
+    if (store.current() === null) {
+      reasons.push(
+        origin === null
+          ? "there is no Micro-OS to serve and artifacts.origin is not set: name the orchestrator's URL there"
+          : `there is no Micro-OS to serve yet: the first synchronisation with ${origin} has not succeeded`,
+      );
+    }
+    if (!this.#hasLoader) {
+      reasons.push(
+        `no iPXE loader was found in ${loaderDirs.join(", ")}: install one (apt-get install ipxe) or set artifacts.loaderDirs`,
+      );
+    }
+    return { ready: reasons.length === 0, reasons };
+  }
+
+  async #look(): Promise<void> {
+    const { store, loaders, reporter } = this.#parts;
+    this.#hasLoader = (await loaders.list()).length > 0;
+    const { ready, reasons } = this.now();
+    const report = reasons.join("\n");
+    if (report === this.#reported) return;
+    this.#reported = report;
+    if (ready) reporter.emit({ event: "ready", generation: store.current()?.id ?? null });
+    else reporter.emit({ event: "not-ready", reasons });
+  }
+}

@@ -1,0 +1,75 @@
+import { ConfigError } from "../lib/errors.ts";
+import { systemClock } from "../lib/clock.ts";
+import { openDeviceSocket } from "../net/device-socket.ts";
+import { readInterfaces } from "../net/interfaces.ts";
+import { adoptPassed, passedDescriptors } from "../net/passed.ts";
+import { createLog } from "../observe/log.ts";
+import { loadInventory, loadSettings } from "./configuration.ts";
+import { servedLinks } from "./links.ts";
+import { ExitCode, type Program, proxyEnvironment } from "./program.ts";
+import { announceRunning, withdrawRunning } from "./running.ts";
+import { type Services, startServices } from "./services.ts";
+
+// The contract gives five seconds from the signal to the end; some are for closing what is left.
+const graceMs = 4000;
+
+/** `eim-pxe serve`: runs until SIGTERM or SIGINT; SIGHUP reads the nodes file again. */
+export async function serve(program: Program, file: string | null): Promise<number> {
+  const settings = loadSettings(file, program.environment);
+  const { config } = settings;
+  const links = servedLinks(config, readInterfaces());
+  const log = createLog({
+    level: config.log.level,
+    pretty: program.outIsTerminal,
+    out: program.out,
+  });
+  const passed = await adoptPassed(passedDescriptors(program.environment, program.pid));
+  const services = await startServices({
+    settings,
+    links,
+    openDhcpSocket: (link, port) =>
+      openDeviceSocket({
+        device: link.interface,
+        address: link.address,
+        port,
+        passed,
+        onlyDevice: links.length === 1,
+      }),
+    dhcpPorts: { server: 67, bootServer: 4011 },
+    proxyEnvironment: proxyEnvironment(program.environment),
+    log,
+    clock: systemClock,
+  });
+  const running = { pid: program.pid, admin: services.adminUrl };
+  await announceRunning(config.dataDir, running);
+
+  const stopReloading = program.onSignal("SIGHUP", () => {
+    reload(services, () => loadInventory(config));
+  });
+  const signal = await firstSignal(program, ["SIGTERM", "SIGINT"]);
+  services.reporter.emit({ event: "stopping", signal });
+  stopReloading();
+  await services.close(graceMs);
+  await withdrawRunning(config.dataDir, running);
+  return ExitCode.ok;
+}
+
+function reload(services: Services, load: () => ReturnType<typeof loadInventory>): void {
+  try {
+    services.useInventory(load());
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    services.reporter.emit({ event: "reload-failed", reason: error.problems.join("; ") });
+  }
+}
+
+function firstSignal(program: Program, signals: readonly NodeJS.Signals[]): Promise<string> {
+  return new Promise((resolve) => {
+    const stops = signals.map((signal) =>
+      program.onSignal(signal, () => {
+        for (const stop of stops) stop();
+        resolve(signal);
+      }),
+    );
+  });
+}

@@ -1,0 +1,323 @@
+import { join } from "node:path";
+import { createLoaderStore, type LoaderStore } from "../artifacts/loaders.ts";
+import { createMirror, type Mirror } from "../artifacts/mirror.ts";
+import { createOrigin } from "../artifacts/origin.ts";
+import { type GenerationStore, openGenerationStore } from "../artifacts/store.ts";
+import { autoexecScript } from "../boot/ipxe-script.ts";
+import { type BootPolicy, planBoot } from "../boot/policy.ts";
+import { BootSessions } from "../boot/session.ts";
+import { type Config, splitListen } from "../config/schema.ts";
+import { openJournal } from "../dhcp/journal.ts";
+import { isActive, LeaseTable } from "../dhcp/leases.ts";
+import type { Link } from "../dhcp/link.ts";
+import { startDhcpServer } from "../dhcp/server.ts";
+import { createAdminApp } from "../http/admin-app.ts";
+import { createBootApp } from "../http/boot-app.ts";
+import { closeApp, type HttpEndpoint, listen } from "../http/server.ts";
+import { memoryBlob } from "../lib/blob.ts";
+import { fromText } from "../lib/bytes.ts";
+import type { Clock } from "../lib/clock.ts";
+import { InternalError, SyncError } from "../lib/errors.ts";
+import type { Ip4 } from "../lib/ip4.ts";
+import { openDgram, openDgramConnected } from "../net/dgram.ts";
+import { formatEndpoint, type UdpSocket } from "../net/udp.ts";
+import type { Inventory } from "../nodes/inventory.ts";
+import type { Emit } from "../observe/events.ts";
+import type { Logger } from "../observe/log.ts";
+import { createMetrics } from "../observe/metrics.ts";
+import { Reporter } from "../observe/reporter.ts";
+import { startTftpServer, type TftpFile } from "../tftp/server.ts";
+import type { Settings } from "./configuration.ts";
+import type { ServedLink } from "./links.ts";
+import type { ProxyEnvironment } from "./program.ts";
+import { type Readiness, ReadinessWatch } from "./readiness.ts";
+
+/** What differs between a server on a site and the demo's on loopback. */
+export interface ServiceOptions {
+  readonly settings: Settings;
+  readonly links: readonly ServedLink[];
+  /** Opens the socket of a link's DHCP port. */
+  readonly openDhcpSocket: (link: Link, port: number) => Promise<UdpSocket>;
+  readonly dhcpPorts: { readonly server: number; readonly bootServer: number };
+  readonly proxyEnvironment: ProxyEnvironment;
+  readonly log: Logger;
+  readonly clock: Clock;
+}
+
+export interface Services {
+  readonly reporter: Reporter;
+  readonly sessions: BootSessions;
+  readonly mirror: Mirror | null;
+  /** Base URL of the admin port. */
+  readonly adminUrl: string;
+  /** As it was really taken on the first link; null when TFTP is switched off. */
+  readonly tftpPort: number | null;
+  readonly readiness: () => Readiness;
+  /** Takes another inventory of nodes into force. */
+  useInventory(inventory: Inventory): void;
+  /** Stops answering; running transfers have `graceMs` to end. */
+  close(graceMs: number): Promise<void>;
+}
+
+/**
+ * Builds the whole program from its configuration and binds every socket.
+ *
+ * @throws BindError when a socket cannot be had, ConfigError when a folder or the CA cannot be used;
+ *   nothing stays open then
+ */
+export async function startServices(options: ServiceOptions): Promise<Services> {
+  const site = new Site(options);
+  try {
+    return await site.start();
+  } catch (error) {
+    await site.close(0);
+    throw error;
+  }
+}
+
+/** The mirror of a configuration, or null when it names no origin. */
+export function mirrorFor(
+  { config, ca }: Settings,
+  store: GenerationStore,
+  environment: ProxyEnvironment,
+  report: { readonly emit: Emit; readonly clock: Clock },
+): Mirror | null {
+  const { origin: url, proxy, files, sha256, intervalSeconds, ca: trust } = config.artifacts;
+  if (url === null) return null;
+  const authority = ca === null ? null : { pem: ca, file: trust.file ?? "artifacts.ca" };
+  const origin = createOrigin({ url, ca: authority, proxy, environment });
+  return createMirror({
+    origin,
+    store,
+    files,
+    sha256,
+    intervalMs: intervalSeconds * 1000,
+    ...report,
+  });
+}
+
+/** Where the mirror keeps its generations. */
+export function artifactFolder(config: Config): string {
+  return join(config.dataDir, "artifacts");
+}
+
+class Site {
+  readonly #options: ServiceOptions;
+  readonly #config: Config;
+  readonly #sessions = new BootSessions();
+  readonly #leases = new LeaseTable();
+  readonly #policy: BootPolicy;
+  readonly #reporter: Reporter;
+  readonly #metrics;
+  /** What was opened, to be closed in the opposite order. */
+  readonly #opened: ((graceMs: number) => Promise<void>)[] = [];
+  readonly #sockets: string[] = [];
+  #inventory: Inventory;
+  #readiness: ReadinessWatch | null = null;
+
+  constructor(options: ServiceOptions) {
+    const { settings, log, clock } = options;
+    this.#options = options;
+    this.#config = settings.config;
+    this.#inventory = settings.inventory;
+    this.#policy = policyOf(settings.config);
+    this.#metrics = createMetrics(() => this.#readinessNow().ready);
+    this.#reporter = new Reporter({ sessions: this.#sessions, metrics: this.#metrics, log, clock });
+  }
+
+  async start(): Promise<Services> {
+    const { emit } = this.#reporter;
+    const { settings, proxyEnvironment, clock } = this.#options;
+    const { keepGenerations, loaderDirs, origin } = this.#config.artifacts;
+    const store = await openGenerationStore({
+      directory: artifactFolder(this.#config),
+      keepGenerations,
+      inUse: () => this.#sessions.generationsInUse(clock.wall()),
+      emit,
+      clock,
+    });
+    const mirror = mirrorFor(settings, store, proxyEnvironment, { emit, clock });
+    if (mirror !== null) this.#opened.push(() => mirror.close());
+    const named = new Set(Object.values(this.#config.boot.loaders));
+    const loaders = createLoaderStore({
+      directories: loaderDirs,
+      store,
+      alsoAllowed: (name) => named.has(name) || this.#inventory.namesLoader(name),
+    });
+    const reporter = this.#reporter;
+    const readiness = new ReadinessWatch({ store, loaders, reporter, origin, loaderDirs });
+    this.#readiness = readiness;
+    this.#opened.push(() => Promise.resolve(readiness.stop()));
+
+    // HTTP comes first: what DHCP and TFTP hand out names its port.
+    const httpPort = await this.#openBootPorts(store, loaders);
+    const baseUrl = (address: Ip4) => `http://${address}:${httpPort}`;
+    const admin = await this.#openAdminPort(store, mirror);
+    const tftpPort = await this.#openTftp(loaders, baseUrl);
+    await this.#openDhcp(baseUrl);
+    emit({ event: "listening", sockets: this.#sockets });
+    await readiness.start();
+    mirror?.start();
+
+    return {
+      reporter: this.#reporter,
+      sessions: this.#sessions,
+      mirror,
+      adminUrl: `http://${admin.host}:${admin.port}`,
+      tftpPort,
+      readiness: () => this.#readinessNow(),
+      useInventory: (inventory) => {
+        this.#inventory = inventory;
+        emit({ event: "reloaded", nodes: inventory.entries.length });
+      },
+      close: (graceMs) => this.close(graceMs),
+    };
+  }
+
+  async close(graceMs: number): Promise<void> {
+    const { clock } = this.#options;
+    const untilMs = clock.now() + graceMs;
+    for (const close of this.#opened.splice(0).toReversed()) {
+      await close(Math.max(0, untilMs - clock.now()));
+    }
+  }
+
+  #readinessNow(): Readiness {
+    return this.#readiness?.now() ?? { ready: false, reasons: ["the server is starting"] };
+  }
+
+  get #addresses(): readonly Ip4[] {
+    return [...new Set(this.#options.links.map((link) => link.address))];
+  }
+
+  async #openBootPorts(store: GenerationStore, loaders: LoaderStore): Promise<number> {
+    let { port } = this.#config.http;
+    for (const host of this.#addresses) {
+      const app = createBootApp({
+        generations: store,
+        loaders,
+        sessions: this.#sessions,
+        findNode: (machine) => this.#inventory.find(machine),
+        policy: this.#policy,
+        kernelArgs: this.#config.boot.kernelArgs,
+        autoexec: true,
+        baseUrls: new Map(),
+        emit: this.#reporter.emit,
+        clock: this.#options.clock,
+      });
+      this.#opened.push((graceMs) => closeApp(app, graceMs));
+      const bound = await listen(app, { host, port });
+      this.#sockets.push(`http ${bound.host}:${bound.port}`);
+      ({ port } = bound);
+    }
+    return port;
+  }
+
+  async #openAdminPort(store: GenerationStore, mirror: Mirror | null): Promise<HttpEndpoint> {
+    const { listen: at } = this.#config.admin;
+    const endpoint = splitListen(at);
+    if (endpoint === null) throw new InternalError(`admin.listen ${at} was not checked`);
+    const { clock, settings } = this.#options;
+    const app = createAdminApp({
+      sessions: this.#sessions,
+      clock,
+      readiness: () => this.#readinessNow(),
+      metrics: this.#metrics.registry,
+      generations: store,
+      sync: async () => {
+        if (mirror === null)
+          throw new SyncError("artifacts.origin is not set: nothing to fetch from");
+        return mirror.sync();
+      },
+      leases: () => this.#leases.all().filter((lease) => isActive(lease, clock.wall())),
+      subscribe: (listener) => this.#reporter.subscribe(listener),
+      token: settings.adminToken,
+    });
+    this.#opened.push((graceMs) => closeApp(app, graceMs));
+    const bound = await listen(app, endpoint);
+    this.#sockets.push(`admin ${bound.host}:${bound.port}`);
+    return bound;
+  }
+
+  async #openTftp(loaders: LoaderStore, baseUrl: (address: Ip4) => string): Promise<number | null> {
+    const { enabled, port, dataPorts, ...limits } = this.#config.tftp;
+    if (!enabled) return null;
+    const server = await startTftpServer({
+      addresses: this.#addresses,
+      port,
+      limits: { ...limits, dataPorts: portRange(dataPorts) },
+      find: (name, asked) => findTftpFile(name, loaders, `${baseUrl(asked)}/boot.ipxe`),
+      emit: this.#reporter.emit,
+      clock: this.#options.clock,
+      openUdp: openDgram,
+      openTransferUdp: openDgramConnected,
+    });
+    this.#opened.push((graceMs) => server.close(graceMs));
+    this.#sockets.push(...server.endpoints.map((endpoint) => `tftp ${formatEndpoint(endpoint)}`));
+    return server.endpoints[0]?.port ?? null;
+  }
+
+  async #openDhcp(baseUrl: (address: Ip4) => string): Promise<void> {
+    const { openDhcpSocket, dhcpPorts, clock } = this.#options;
+    const links = this.#options.links.flatMap(({ dhcp }) => (dhcp === null ? [] : [dhcp]));
+    if (links.length === 0) return;
+    const journal = links.some((link) => link.mode === "full") ? await this.#openJournal() : null;
+    const server = await startDhcpServer({
+      links,
+      openSocket: openDhcpSocket,
+      plan: (client, node, link) => planBoot(client, node, this.#policy, baseUrl(link.address)),
+      findNode: (machine) => this.#inventory.find(machine),
+      reservedFor: (address) => this.#inventory.reservedFor(address),
+      leases: this.#leases,
+      journal,
+      emit: this.#reporter.emit,
+      clock,
+      ports: dhcpPorts,
+    });
+    this.#opened.push(() => server.close());
+    this.#sockets.push(...server.sockets);
+  }
+
+  async #openJournal() {
+    const { journal, replay } = await openJournal({
+      dataDir: this.#config.dataDir,
+      leases: this.#leases,
+    });
+    this.#opened.push(() => journal.close());
+    const [first] = replay.damaged;
+    if (first !== undefined) {
+      const records = replay.damaged.length;
+      this.#reporter.emit({ event: "journal-damaged", records, reason: first.reason });
+    }
+    return journal;
+  }
+}
+
+function policyOf(config: Config): BootPolicy {
+  const loaders = Object.entries(config.boot.loaders).map(
+    ([code, name]) => [Number(code), name] as const,
+  );
+  return {
+    loaders: new Map(loaders),
+    userClasses: config.boot.userClasses,
+    unknownNodes: config.nodes.unknown,
+  };
+}
+
+/** What TFTP serves: loaders, and the script that a modern iPXE looks for beside its loader. */
+async function findTftpFile(
+  name: string,
+  loaders: LoaderStore,
+  bootUrl: string,
+): Promise<TftpFile | null> {
+  if (name === "autoexec.ipxe") {
+    return { name, kind: "script", blob: memoryBlob(fromText(autoexecScript({ bootUrl }))) };
+  }
+  const loader = await loaders.find(name);
+  return loader === null ? null : { name, kind: "loader", blob: loader.blob };
+}
+
+function portRange(text: string | null): { first: number; last: number } | null {
+  const [first, last] = text?.split("-").map(Number) ?? [];
+  return first === undefined || last === undefined ? null : { first, last };
+}

@@ -1,0 +1,105 @@
+import { request } from "undici";
+import { z } from "zod";
+import { openGenerationStore } from "../artifacts/store.ts";
+import { systemClock } from "../lib/clock.ts";
+import { errnoOf, messageOf, SyncError } from "../lib/errors.ts";
+import { eventCatalogue, type PxeEvent } from "../observe/events.ts";
+import { loadSettings, type Settings } from "./configuration.ts";
+import { ExitCode, type Program, proxyEnvironment } from "./program.ts";
+import { megabytes, ProgressLine } from "./progress.ts";
+import { findRunning } from "./running.ts";
+import { artifactFolder, mirrorFor } from "./services.ts";
+
+const outcome = z.object({ generation: z.string(), changed: z.boolean(), durationMs: z.number() });
+type Outcome = z.output<typeof outcome>;
+
+/** `eim-pxe sync`: one synchronisation, by the server that runs on the same data folder if there is one. */
+export async function sync(
+  program: Program,
+  file: string | null,
+  how: { readonly json: boolean },
+): Promise<number> {
+  const settings = loadSettings(file, program.environment);
+  try {
+    const result = (await askServer(settings)) ?? (await syncHere(program, settings, how.json));
+    const text = result.changed
+      ? `The mirror now serves generation ${result.generation}.`
+      : `The mirror is up to date: generation ${result.generation}.`;
+    program.out.write(`${how.json ? JSON.stringify(result) : text}\n`);
+    return ExitCode.ok;
+  } catch (error) {
+    if (!(error instanceof SyncError)) throw error;
+    if (how.json) program.out.write(`${JSON.stringify({ error: error.message })}\n`);
+    else program.err.write(`${error.message}\n`);
+    return ExitCode.syncFailed;
+  }
+}
+
+/** What the running server made of it, or null when none runs on this data folder. */
+async function askServer({ config, adminToken }: Settings): Promise<Outcome | null> {
+  const running = await findRunning(config.dataDir);
+  if (running === null) return null;
+  const url = `${running.admin}/api/v1/artifacts/sync`;
+  const headers = adminToken === null ? {} : { authorization: `Bearer ${adminToken}` };
+  try {
+    // A first synchronisation takes as long as the line to the orchestrator is slow.
+    const answer = await request(url, { method: "POST", headers, headersTimeout: 0 });
+    const body: unknown = await answer.body.json();
+    const result = outcome.safeParse(body);
+    if (answer.statusCode === 200 && result.success) return result.data;
+    throw new SyncError(`the server at ${running.admin} answered: ${errorIn(body)}`);
+  } catch (error) {
+    // It was announced and is gone: it ended without taking its announcement back.
+    if (errnoOf(error) === "ECONNREFUSED") return null;
+    if (error instanceof SyncError) throw error;
+    throw new SyncError(
+      `the server of this data folder (pid ${running.pid}) could not be asked at ${url}: ${messageOf(error)}. ` +
+        "Stop it, or look at its log.",
+      { cause: error },
+    );
+  }
+}
+
+function errorIn(body: unknown): string {
+  const found = z.object({ error: z.object({ message: z.string() }) }).safeParse(body);
+  return found.success ? found.data.error.message : JSON.stringify(body);
+}
+
+async function syncHere(program: Program, settings: Settings, quiet: boolean): Promise<Outcome> {
+  const terminal = program.errIsTerminal && !quiet;
+  const line = new ProgressLine(program.err, () => systemClock.now());
+  const emit = (event: PxeEvent) => {
+    if (quiet) return;
+    if (event.event === "sync-file") {
+      line.clear();
+      program.err.write(
+        `${event.file}: ${megabytes(event.bytes)} in ${(event.durationMs / 1000).toFixed(1)} s\n`,
+      );
+    } else if (event.event === "generation-damaged") {
+      program.err.write(`${eventCatalogue[event.event].message}: ${event.reason}\n`);
+    }
+  };
+  const clock = systemClock;
+  const store = await openGenerationStore({
+    directory: artifactFolder(settings.config),
+    keepGenerations: settings.config.artifacts.keepGenerations,
+    inUse: () => new Set(),
+    emit,
+    clock,
+  });
+  const environment = proxyEnvironment(program.environment);
+  const mirror = mirrorFor(settings, store, environment, { emit, clock });
+  if (mirror === null) {
+    throw new SyncError("artifacts.origin is not set: name the orchestrator's URL there");
+  }
+  const stops = (["SIGTERM", "SIGINT"] as const).map((signal) =>
+    program.onSignal(signal, () => void mirror.close()),
+  );
+  try {
+    return await mirror.sync(undefined, terminal ? line.update : undefined);
+  } finally {
+    line.clear();
+    for (const stop of stops) stop();
+    await mirror.close();
+  }
+}
