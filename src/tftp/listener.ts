@@ -219,7 +219,7 @@ export class Listener {
 
   async #find(candidates: readonly string[]): Promise<TftpFile | null> {
     for (const name of candidates) {
-      const found = await this.#options.find(name);
+      const found = await this.#options.find(name, this.#socket.local.address);
       if (found !== null) return found;
     }
     return null;

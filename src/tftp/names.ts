@@ -26,8 +26,8 @@ const TRACEPARENT_SUFFIX = /-[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/
 /** Bytes that no name of ours has and that firmware leaves there: controls, DEL and everything above ASCII. */
 const DAMAGED = /[^\x20-\x7e]/;
 
-/** A loader's name with something behind it. */
-const LOADER_AND_MORE = /^.*\.(?:efi|ipxe|k{0,3}pxe|lkrn)(?=.)/is;
+/** A loader's name with something behind it that does not go on as a name would (`ipxe.efi.sig`). */
+const LOADER_AND_MORE = /^.*\.(?:efi|ipxe|k{0,3}pxe|lkrn)(?=[^\w./-])/is;
 
 /**
  * What a client asks for, as names to look up; null when the request must be refused: an empty or

@@ -23,9 +23,10 @@ export interface TftpServerOptions {
   readonly limits: TftpLimits;
   /**
    * The file of exactly this name, or null. The name is relative and has no `..`; several spellings
-   * of one request are tried in turn. The blob that it returns is closed here.
+   * of one request are tried in turn. `asked` is our address that the client asked. The blob that it
+   * returns is closed here.
    */
-  readonly find: (name: string) => Promise<TftpFile | null>;
+  readonly find: (name: string, asked: Ip4) => Promise<TftpFile | null>;
   readonly emit: Emit;
   readonly clock: Clock;
   readonly openUdp: OpenUdp;

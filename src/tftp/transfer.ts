@@ -2,6 +2,7 @@ import { InternalError } from "../lib/errors.ts";
 import { printable } from "../lib/bytes.ts";
 import type { Negotiated } from "./negotiate.ts";
 import { type AckPacket, ErrorCode, type ErrorPacket, type TftpPacket } from "./packet.ts";
+import { RetransmissionTimeout } from "./timeout.ts";
 
 /** What the host of a `ReadTransfer` has to do, in this order. */
 export type TransferEffect =
@@ -16,21 +17,13 @@ export type TransferEffect =
 
 const nothing: readonly TransferEffect[] = [];
 
-/** Until a round trip was measured. RFC 6298 2.1 starts at 1 s too. */
-const INITIAL_TIMEOUT_MS = 1000;
-/** Below this the pauses of an idle server or a busy firmware would look like loss. */
-const MIN_TIMEOUT_MS = 100;
-const MAX_TIMEOUT_MS = 8000;
-/** Firmware answers unevenly, so be this many round trips patient. */
-const ROUND_TRIPS_PER_TIMEOUT = 4;
-/** Weight of the newest round trip in the average, as in RFC 6298 2.3. */
-const NEWEST_WEIGHT = 1 / 8;
-
 /** A client that never acknowledged anything may be a forged address: repeat little. 1+2+4+8+8+8 s. */
 const MAX_RETRIES_UNPROVEN = 5;
 /** On a link that was fast: 0.1+0.2+…+6.4+8 s, longer than EDK2 and iPXE wait before they repeat an ACK. */
 const MAX_RETRIES = 7;
 
+/** Who repeats itself more often than this without getting on will never get on. */
+const MAX_REPEATED_ACKS = 20;
 /** Bounds the retries where the client chose the interval; two are made in any case. */
 const MAX_SILENCE_SECONDS = 60;
 
@@ -43,8 +36,9 @@ const READ_TIMEOUT_MS = 10_000;
  * clock: every method takes the time and returns what is to be done. Between calls the host waits
  * for a packet of the client, for the end of a read, or until `deadline()`, whatever comes first.
  *
- * It is go-back-N: up to `windowsize` blocks are sent, then an acknowledgement is awaited. Block
- * numbers are 16 bits on the wire and wrap to 0; inside they count on.
+ * It is go-back-N: up to `windowsize` blocks are sent, then an acknowledgement is awaited; what a gap
+ * or a silence shows to be lost is sent again from the first missing block. Block numbers are 16 bits
+ * on the wire and wrap to 0; inside they count on.
  */
 export class ReadTransfer {
   readonly #size: number;
@@ -53,10 +47,12 @@ export class ReadTransfer {
 
   /** Highest block that the client has, and all before it. The OACK counts as block 0. */
   #acked: number;
-  /** Highest block that was sent since then; more than `#acked` while an answer is awaited. */
+  /** Highest block that was sent; more than `#acked` while an answer is awaited. */
   #sent: number;
-  /** Highest block that was ever sent. */
-  #highest = -1;
+  /** Where sending goes on: behind `#sent`, or further back after a loss. */
+  #next = 1;
+  /** Blocks up to this one were on their way when we last went back, so copies of them may arrive. */
+  #resentUpTo = -1;
   #answered = false;
   #over = false;
 
@@ -66,11 +62,12 @@ export class ReadTransfer {
   #readLength: number | null = null;
 
   #deadline: number | null = null;
-  #timeoutMs: number;
-  #roundTripMs: number | null = null;
-  /** When the present window left, if it left only once: what is sent twice measures nothing (Karn). */
+  readonly #timeout: RetransmissionTimeout;
+  /** When the present window left, if nothing in it was sent before: copies measure nothing (Karn). */
   #measuredFrom: number | null = null;
+  #sentAt = 0;
   #retries = 0;
+  #repeatedAcks = 0;
   #retransmissions = 0;
 
   /** For a file of `size` bytes, sent as `negotiate` arranged it. */
@@ -81,8 +78,7 @@ export class ReadTransfer {
     this.#lastBlock = Math.floor(size / terms.blksize) + 1;
     this.#acked = terms.oack === null ? 0 : -1;
     this.#sent = this.#acked;
-    this.#timeoutMs =
-      terms.timeoutSeconds === null ? INITIAL_TIMEOUT_MS : terms.timeoutSeconds * 1000;
+    this.#timeout = new RetransmissionTimeout(terms.timeoutSeconds);
   }
 
   /** When `handleTimeout` is due, on the scale of `now`; null once the transfer is over. */
@@ -97,7 +93,7 @@ export class ReadTransfer {
 
   /** Bytes of the file that were sent, each counted once. */
   get bytesSent(): number {
-    return Math.min(Math.max(0, this.#highest) * this.#terms.blksize, this.#size);
+    return Math.min(Math.max(0, this.#sent) * this.#terms.blksize, this.#size);
   }
 
   /** Packets that were sent again. */
@@ -107,7 +103,7 @@ export class ReadTransfer {
 
   /** Sends the OACK, or the first window when there is nothing to acknowledge. Call it once. */
   start(now: number): readonly TransferEffect[] {
-    return this.#sendWindow(now);
+    return this.#sendOn(now);
   }
 
   /** A packet came from the client's address and port. */
@@ -128,7 +124,7 @@ export class ReadTransfer {
     }
     this.#readLength = null;
     this.#chunk = bytes;
-    return this.#sendWindow(now);
+    return this.#sendOn(now);
   }
 
   /** The last `read` effect could not be done. `reason` goes to the log, not to the client. */
@@ -144,11 +140,9 @@ export class ReadTransfer {
       return this.#abort("the client stopped answering");
     }
     this.#retries += 1;
-    // RFC 2349: an interval that the client chose is kept as it is.
-    if (this.#terms.timeoutSeconds === null) {
-      this.#timeoutMs = Math.min(this.#timeoutMs * 2, MAX_TIMEOUT_MS);
-    }
-    return this.#sendWindow(now);
+    this.#timeout.backOff();
+    this.#goBack();
+    return this.#sendOn(now);
   }
 
   #maxRetries(): number {
@@ -161,18 +155,43 @@ export class ReadTransfer {
 
   #receiveAck(packet: AckPacket, now: number): readonly TransferEffect[] {
     const advance = (packet.block - this.#acked) & 0xffff;
-    // Only a block of the present window moves us. A repeated ACK does not: answering it with DATA
-    // doubles the traffic for the rest of the file (Sorcerer's Apprentice, RFC 1123 4.2.3.1). What
-    // it may ask for, the timer sends.
-    if (advance === 0 || advance > this.#sent - this.#acked) return nothing;
+    if (advance === 0) return this.#receiveRepeatedAck(now);
+    // Of a block that we did not send yet, or long ago.
+    if (advance > this.#sent - this.#acked) return nothing;
     this.#acked += advance;
     this.#answered = true;
     this.#retries = 0;
-    this.#measureRoundTrip(now);
+    this.#repeatedAcks = 0;
+    if (this.#measuredFrom === null) this.#timeout.recovered();
+    else this.#timeout.measured(now - this.#measuredFrom);
+    this.#measuredFrom = null;
     if (this.#acked === this.#lastBlock) return this.#end({ kind: "done", outcome: "complete" });
     if (this.#readLength !== null) return nothing;
-    // RFC 7440 4: an ACK inside the window tells of a gap behind that block; go on from there.
-    return this.#sendWindow(now);
+    // RFC 7440 4: an ACK inside the window tells of a gap behind that block: go back. But EDK2 sends
+    // one for every block that it did not expect, copies included; going back for those too would
+    // send the rest of the file `windowsize` times.
+    if (this.#acked < this.#sent && this.#acked > this.#resentUpTo) this.#goBack();
+    return this.#sendOn(now);
+  }
+
+  /**
+   * An ACK that we had before. To answer every one with DATA doubles the traffic for the rest of the
+   * file (Sorcerer's Apprentice, RFC 1123 4.2.3.1), so only one is that comes later than an answer
+   * should take: then it is no copy, but a client that waited in vain while we hold back.
+   */
+  #receiveRepeatedAck(now: number): readonly TransferEffect[] {
+    const early = now < this.#sentAt + this.#timeout.usualMs;
+    if (early || this.#readLength !== null) return nothing;
+    this.#repeatedAcks += 1;
+    if (this.#repeatedAcks > MAX_REPEATED_ACKS) return nothing;
+    this.#timeout.reset();
+    this.#goBack();
+    return this.#sendOn(now);
+  }
+
+  #goBack(): void {
+    this.#resentUpTo = this.#sent;
+    this.#next = this.#acked + 1;
   }
 
   #receiveError(packet: ErrorPacket): readonly TransferEffect[] {
@@ -184,47 +203,47 @@ export class ReadTransfer {
     return this.#end({ kind: "fail", reason });
   }
 
-  /** Sends everything from behind `#acked` to the end of the window, reading it first if need be. */
-  #sendWindow(now: number): readonly TransferEffect[] {
+  /** Sends from block `#next` to the end of the window, after reading what is not at hand. */
+  #sendOn(now: number): readonly TransferEffect[] {
     if (this.#acked < 0) return this.#sendOack(now);
     const { blksize, windowsize } = this.#terms;
+    const first = Math.max(this.#next, this.#acked + 1);
     const last = Math.min(this.#acked + windowsize, this.#lastBlock);
-    const from = this.#acked * blksize;
+    const from = (first - 1) * blksize;
     const to = Math.min(last * blksize, this.#size);
-    if (from < this.#chunkAt || to > this.#chunkAt + this.#chunk.length) {
+    const chunkEnd = this.#chunkAt + this.#chunk.length;
+    if (first <= last && (from < this.#chunkAt || to > chunkEnd)) {
       return this.#read(from, to - from, now);
     }
+    this.#awaitAnswer(now);
     const effects: TransferEffect[] = [];
-    const firstTime = this.#acked >= this.#highest;
-    for (let block = this.#acked + 1; block <= last; block++) {
+    for (let block = first; block <= last; block++) {
       const start = (block - 1) * blksize - this.#chunkAt;
       const end = Math.min(start + blksize, this.#size - this.#chunkAt);
       const data = this.#chunk.subarray(start, end);
       effects.push(this.#send({ opcode: "data", block: block & 0xffff, data }, block));
     }
-    this.#sent = last;
-    this.#await(now, firstTime);
+    this.#next = this.#sent + 1;
     return effects;
   }
 
   #sendOack(now: number): readonly TransferEffect[] {
-    const firstTime = this.#highest < 0;
     const options = this.#terms.oack ?? new Map<string, string>();
-    const effect = this.#send({ opcode: "oack", options }, 0);
-    this.#sent = 0;
-    this.#await(now, firstTime);
-    return [effect];
+    this.#awaitAnswer(now);
+    return [this.#send({ opcode: "oack", options }, 0)];
   }
 
   #send(packet: TftpPacket, block: number): TransferEffect {
-    if (block <= this.#highest) this.#retransmissions += 1;
-    else this.#highest = block;
+    if (block <= this.#sent) this.#retransmissions += 1;
+    else this.#sent = block;
     return { kind: "send", packet };
   }
 
-  #await(now: number, firstTime: boolean): void {
-    this.#measuredFrom = firstTime ? now : null;
-    this.#deadline = now + this.#timeoutMs;
+  /** Called before the packets that are to be answered are sent. */
+  #awaitAnswer(now: number): void {
+    this.#measuredFrom = this.#acked === this.#sent ? now : null;
+    this.#sentAt = now;
+    this.#deadline = now + this.#timeout.ms;
   }
 
   #read(offset: number, atLeast: number, now: number): readonly TransferEffect[] {
@@ -234,17 +253,6 @@ export class ReadTransfer {
     this.#readLength = length;
     this.#deadline = now + READ_TIMEOUT_MS;
     return [{ kind: "read", offset, length }];
-  }
-
-  #measureRoundTrip(now: number): void {
-    // After a loss nothing is measured, and the longer timeout stays until something is (RFC 6298 5.7).
-    if (this.#measuredFrom === null || this.#terms.timeoutSeconds !== null) return;
-    const measured = now - this.#measuredFrom;
-    this.#measuredFrom = null;
-    const former = this.#roundTripMs ?? measured;
-    this.#roundTripMs = former + (measured - former) * NEWEST_WEIGHT;
-    const timeoutMs = this.#roundTripMs * ROUND_TRIPS_PER_TIMEOUT;
-    this.#timeoutMs = Math.min(Math.max(timeoutMs, MIN_TIMEOUT_MS), MAX_TIMEOUT_MS);
   }
 
   /** Gives up and tells the client, who may still be there. */
