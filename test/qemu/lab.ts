@@ -17,6 +17,7 @@ interface Options {
   readonly client: Firmware;
   readonly mode: Mode;
   readonly server: ServerKind;
+  readonly command?: string;
   readonly accel: Accelerator;
   readonly boots: number;
   readonly offline: boolean;
@@ -52,6 +53,7 @@ const program = new Command("npm run lab --")
       .choices(servers)
       .default("eim-pxe"),
   )
+  .option("--command <words>", "how to run eim-pxe; from source when not given")
   .addOption(
     new Option("--accel <name>", "kvm is faster where it works, and falls back to tcg")
       .choices(accelerators)
@@ -84,6 +86,7 @@ async function main(options: Options): Promise<void> {
     mode: options.mode,
     server: options.server,
     accelerator: options.accel,
+    ...(options.command === undefined ? {} : { command: words(options.command) }),
   });
   if (options.keep) site.keep();
   try {
@@ -100,6 +103,11 @@ async function main(options: Options): Promise<void> {
   if (options.keep) say(`kept: ${site.folder}`);
 }
 
+function words(text: string): [string, ...string[]] {
+  const [first = "", ...rest] = text.trim().split(/\s+/);
+  return [first, ...rest];
+}
+
 async function bootOne(
   site: Site,
   machine: Machine,
@@ -112,7 +120,9 @@ async function bootOne(
     say(`${seconds(performance.now() - start)} ${who.padEnd(8)}${text}`);
   const unsubscribe = options.raw
     ? () => {}
-    : site.server.onEvent((event) => line("server", describe(event)));
+    : site.server.onEvent((event) => {
+        if (isOfInterest(event)) line("server", describe(event));
+      });
   const result = await site
     .boot(machine, {
       ...(options.raw ? { raw: true } : { onConsoleLine: consolePrinter(line) }),
@@ -130,6 +140,11 @@ function consolePrinter(line: (who: string, text: string) => void): (text: strin
   return (text) => {
     if (text.trim() !== "") line("console", text.trimEnd());
   };
+}
+
+/** Every few seconds the mirror finds that nothing is new. */
+function isOfInterest({ event, fields }: ServerEvent): boolean {
+  return event !== "sync-start" && !(event === "sync-done" && fields["changed"] === false);
 }
 
 function describe({ event, fields }: ServerEvent): string {
