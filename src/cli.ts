@@ -14,8 +14,8 @@ const program: Program = {
   pid: process.pid,
   out: process.stdout,
   err: process.stderr,
-  outIsTerminal: Boolean(process.stdout.isTTY),
-  errIsTerminal: Boolean(process.stderr.isTTY),
+  outIsTerminal: process.stdout.isTTY,
+  errIsTerminal: process.stderr.isTTY,
   onSignal(signal, handler) {
     process.on(signal, handler);
     return () => process.off(signal, handler);

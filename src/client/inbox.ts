@@ -1,5 +1,4 @@
 import type { UdpEndpoint, UdpSocket } from "../net/udp.ts";
-import { answerWithin } from "./wait.ts";
 
 export interface Datagram {
   readonly payload: Uint8Array;
@@ -21,7 +20,13 @@ export class Inbox {
   /** The next datagram, or null when none comes within `ms` milliseconds. */
   async next(ms: number): Promise<Datagram | null> {
     if (this.#queue.length === 0) {
-      await answerWithin(new Promise<void>((resolve) => (this.#wake = resolve)), ms);
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, ms);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
       this.#wake = null;
     }
     return this.#queue.shift() ?? null;

@@ -6,6 +6,7 @@ import { makeCertificate } from "../demo/certificate.ts";
 import { makeMicroOs, orchestratorBootScript } from "../demo/micro-os.ts";
 import { startOrchestrator } from "../demo/orchestrator.ts";
 import type { Link } from "../dhcp/link.ts";
+import { fromText } from "../lib/bytes.ts";
 import { systemClock } from "../lib/clock.ts";
 import type { Ip4 } from "../lib/ip4.ts";
 import { openDgram } from "../net/dgram.ts";
@@ -45,8 +46,9 @@ export async function startDemoSite(log: Logger): Promise<DemoSite> {
   try {
     const certificate = await makeCertificate(["orchestrator.demo.example"], systemClock.wall());
     const { kernel, initramfs } = makeMicroOs({ kernelBytes, initramfsBytes });
-    const files = new Map<string, Uint8Array | string>([
-      ["boot.ipxe", orchestratorBootScript("https://orchestrator.demo.example/tink-stack")],
+    const script = orchestratorBootScript("https://orchestrator.demo.example/tink-stack");
+    const files = new Map([
+      ["boot.ipxe", fromText(script)],
       ["vmlinuz-x86_64", kernel],
       ["initramfs-x86_64", initramfs],
     ]);
