@@ -76,6 +76,7 @@ export function createLoaderStore(options: LoaderStoreOptions): LoaderStore {
     if (former?.mtimeMs === mtimeMs && former.size === size) return former.blob;
     const blob = readFile(path).then(memoryBlob, () => null);
     held.set(path, { mtimeMs, size, blob });
+    await forgetRemoved(held);
     return blob;
   };
 
@@ -95,6 +96,13 @@ export function createLoaderStore(options: LoaderStoreOptions): LoaderStore {
       return located.filter((loader) => loader !== null);
     },
   };
+}
+
+/** Each generation has a path of its own; what went away with one need not stay in memory. */
+async function forgetRemoved(held: Map<string, Held>): Promise<void> {
+  for (const path of held.keys()) {
+    if ((await stat(path).catch(() => null)) === null) held.delete(path);
+  }
 }
 
 function isBareName(name: string): boolean {

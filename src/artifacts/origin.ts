@@ -74,7 +74,7 @@ export function createOrigin(options: OriginOptions): Origin {
     signal: AbortSignal,
   ): Promise<Dispatcher.ResponseData> => {
     try {
-      return await dispatcher.request({
+      const response = await dispatcher.request({
         // Origin and path apart, so that the proxy's choice sees the origin as undici expects it.
         origin: new URL(url).origin,
         path: `${new URL(url).pathname.replace(/\/$/, "")}/${name}`,
@@ -82,6 +82,9 @@ export function createOrigin(options: OriginOptions): Origin {
         headers: { "accept-encoding": "identity", ...conditions(known) },
         signal,
       });
+      // When the run is stopped, a body that nobody has begun to read fails, too.
+      response.body.on("error", () => {});
+      return response;
     } catch (error) {
       throw explainTransport(error, name, facts);
     }
@@ -99,7 +102,7 @@ export function createOrigin(options: OriginOptions): Origin {
     ask: async (name, known, signal) => {
       const response = await request("HEAD", name, known, signal);
       const state = await stateOf(response, name, facts);
-      if (state.kind === "present") response.body.destroy();
+      if (state.kind === "present") await response.body.dump().catch(() => {});
       return state;
     },
     close: () => dispatcher.destroy(),

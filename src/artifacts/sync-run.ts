@@ -97,6 +97,8 @@ class SyncRun {
     this.#stop.abort();
     const staging = await this.#staging?.catch(() => null);
     if (staging) await this.#job.store.discard(staging);
+    // Boots that held on to an old generation may have ended since.
+    await this.#job.store.prune();
   }
 
   /** Asks for a file by what the former generation knows of it. */

@@ -1,0 +1,125 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createMirror, type Mirror, type MirrorOptions } from "../../src/artifacts/mirror.ts";
+import { createOrigin, type OriginOptions } from "../../src/artifacts/origin.ts";
+import { type GenerationStore, openGenerationStore } from "../../src/artifacts/store.ts";
+import { type Certificate, makeCertificate } from "../../src/demo/certificate.ts";
+import { makeMicroOs, orchestratorBootScript } from "../../src/demo/micro-os.ts";
+import { type Content, type Orchestrator, startOrchestrator } from "../../src/demo/orchestrator.ts";
+import { systemClock } from "../../src/lib/clock.ts";
+import type { EventName, PxeEvent } from "../../src/observe/events.ts";
+
+export const mirrored = ["boot.ipxe", "vmlinuz-x86_64", "initramfs-x86_64"];
+
+/** A small set of the orchestrator's files; another `seed` gives another release of them. */
+export function release(seed: string): Map<string, Content> {
+  const { kernel, initramfs } = makeMicroOs({ kernelBytes: 40_000, initramfsBytes: 900_000, seed });
+  const script = orchestratorBootScript("https://tinkerbell-haproxy.example.com/tink-stack");
+  return new Map<string, Content>([
+    ["boot.ipxe", Buffer.from(`${script}# release ${seed}\n`)],
+    ["vmlinuz-x86_64", kernel],
+    ["initramfs-x86_64", initramfs],
+  ]);
+}
+
+/** Keeps events, and waits for those to come. */
+export class EventLog {
+  readonly all: PxeEvent[] = [];
+  readonly #waiting: { readonly test: (event: PxeEvent) => boolean; readonly done: () => void }[] =
+    [];
+
+  readonly emit = (event: PxeEvent): void => {
+    this.all.push(event);
+    for (const { test, done } of this.#waiting) if (test(event)) done();
+  };
+
+  names(): EventName[] {
+    return this.all.map(({ event }) => event);
+  }
+
+  named<Name extends EventName>(name: Name): Extract<PxeEvent, { event: Name }>[] {
+    return this.all.filter(
+      (event): event is Extract<PxeEvent, { event: Name }> => event.event === name,
+    );
+  }
+
+  /** Waits until an event of that name has come so often. */
+  async count(name: EventName, times: number): Promise<void> {
+    while (this.named(name).length < times) {
+      await new Promise<void>((done) => {
+        this.#waiting.push({ test: ({ event }) => event === name, done });
+      });
+    }
+  }
+}
+
+/** An orchestrator and a site that mirrors it, in a folder of its own. */
+export class MirrorSite {
+  readonly events = new EventLog();
+  /** Ids of generations that boots under way need. */
+  readonly inUse = new Set<string>();
+  readonly folder: string;
+  readonly certificate: Certificate;
+  readonly orchestrator: Orchestrator;
+  readonly #closers: (() => Promise<unknown>)[] = [];
+
+  constructor(folder: string, certificate: Certificate, orchestrator: Orchestrator) {
+    this.folder = folder;
+    this.certificate = certificate;
+    this.orchestrator = orchestrator;
+  }
+
+  static async open(files: ReadonlyMap<string, Content> = release("1")): Promise<MirrorSite> {
+    const folder = await mkdtemp(join(tmpdir(), "eim-pxe-artifacts-"));
+    const certificate = await makeCertificate(["tinkerbell-haproxy.example.com"], Date.now());
+    return new MirrorSite(folder, certificate, await startOrchestrator({ files, certificate }));
+  }
+
+  async openStore(keepGenerations = 2): Promise<GenerationStore> {
+    const store = await openGenerationStore({
+      directory: join(this.folder, "artifacts"),
+      keepGenerations,
+      inUse: () => this.inUse,
+      clock: systemClock,
+      emit: this.events.emit,
+    });
+    this.#closers.push(() => store.close());
+    return store;
+  }
+
+  originOptions(changes: Partial<OriginOptions> = {}): OriginOptions {
+    return {
+      url: this.orchestrator.url(),
+      ca: { pem: this.certificate.cert, file: "Full_server.crt" },
+      proxy: null,
+      environment: { httpProxy: null, httpsProxy: null, noProxy: null },
+      stallTimeoutMs: 5_000,
+      ...changes,
+    };
+  }
+
+  mirror(
+    store: GenerationStore,
+    changes: Partial<MirrorOptions> & { readonly originOptions?: Partial<OriginOptions> } = {},
+  ): Mirror {
+    const mirror = createMirror({
+      origin: createOrigin(this.originOptions(changes.originOptions)),
+      store,
+      files: mirrored,
+      sha256: {},
+      intervalMs: 3_600_000,
+      emit: this.events.emit,
+      clock: systemClock,
+      ...changes,
+    });
+    this.#closers.unshift(() => mirror.close());
+    return mirror;
+  }
+
+  async close(): Promise<void> {
+    for (const close of this.#closers) await close();
+    await this.orchestrator.close();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
