@@ -30,10 +30,13 @@ export interface CableEnd {
 export interface Guest {
   /** The next line of its output, parsed. Rejects with all output when the program ends before. */
   next(): Promise<unknown>;
+  /** Resolves when its output, errors included, contains the text. */
+  said(text: string): Promise<void>;
   /** Writes a line to its standard input. */
   write(line: string): void;
   /** Resolves with all output when the program has ended. */
   ended(): Promise<{ readonly code: number | null; readonly output: string }>;
+  signal(signal: NodeJS.Signals): void;
   /** Asks it to end, and waits for it. */
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
@@ -106,10 +109,15 @@ function guestOf(child: ChildProcess, name: string): Guest {
   let output = "";
   let ended = false;
   let parsing = true;
-  child.stderr?.on("data", (text) => (output += String(text)));
+  const listeners = new Set<() => void>();
+  const hear = (text: string): void => {
+    output += text;
+    for (const listener of listeners) listener();
+  };
+  child.stderr?.on("data", (text) => hear(String(text)));
   if (child.stdout !== null) {
     createInterface({ input: child.stdout }).on("line", (line) => {
-      output += `${line}\n`;
+      hear(`${line}\n`);
       parsing = parsing && line.startsWith("{");
       if (!parsing) return;
       const parsed: unknown = JSON.parse(line);
@@ -136,8 +144,22 @@ function guestOf(child: ChildProcess, name: string): Guest {
       if (ended) return Promise.reject(new Error(`${name} has ended: ${output}`));
       return new Promise((resolve, reject) => waiting.push({ resolve, reject }));
     },
+    async said(text) {
+      if (output.includes(text)) return;
+      const heard = new Promise<void>((resolve) => {
+        const listener = (): void => {
+          if (!output.includes(text)) return;
+          listeners.delete(listener);
+          resolve();
+        };
+        listeners.add(listener);
+      });
+      await Promise.race([heard, end]);
+      if (!output.includes(text)) throw new Error(`${name} never said "${text}": ${output}`);
+    },
     write: (line) => void child.stdin?.write(`${line}\n`),
     ended: async () => ({ code: await end, output }),
+    signal: (signal) => void child.kill(signal),
     async stop(signal = "SIGTERM") {
       if (!ended) child.kill(signal);
       await end;

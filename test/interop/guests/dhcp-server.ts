@@ -1,0 +1,47 @@
+/**
+ * A DHCP server in mode full on real ports. Arguments: the data folder, then for each link
+ * `DEVICE=ADDRESS/PREFIX=FIRST-LAST`. Tells its events in lines of JSON.
+ */
+import { planBoot } from "../../../src/boot/policy.ts";
+import { openJournal } from "../../../src/dhcp/journal.ts";
+import { LeaseTable } from "../../../src/dhcp/leases.ts";
+import type { Link } from "../../../src/dhcp/link.ts";
+import { startDhcpServer } from "../../../src/dhcp/server.ts";
+import { systemClock } from "../../../src/lib/clock.ts";
+import { subnetOf } from "../../../src/lib/ip4.ts";
+import { openDeviceSocket } from "../../../src/net/device-socket.ts";
+import { fullLink, policy } from "../../support/dhcp.ts";
+
+const [dataDir = "", ...args] = process.argv.slice(2);
+const links = args.map((arg): Link => {
+  const [device = "", own = "", pool = ""] = arg.split("=");
+  const [address = "", prefix = ""] = own.split("/");
+  const [first = "", last = ""] = pool.split("-");
+  const pools = [{ first, last }];
+  return {
+    interface: device,
+    address,
+    subnet: subnetOf(address, Number(prefix)),
+    mode: "full",
+    full: { ...fullLink.full, pools, router: [address], domain: "site.example" },
+  };
+});
+
+const tell = (line: object): void => console.log(JSON.stringify(line));
+const leases = new LeaseTable();
+const { journal } = await openJournal({ dataDir, leases });
+const server = await startDhcpServer({
+  links,
+  openSocket: ({ interface: device, address }, port) =>
+    openDeviceSocket({ device, address, port, passed: [], onlyDevice: links.length === 1 }),
+  plan: (client, node, { address }) => planBoot(client, node, policy, `http://${address}:8080`),
+  findNode: () => null,
+  reservedFor: () => null,
+  leases,
+  journal,
+  emit: (event) => {
+    if (event.event !== "system-dhcp" && event.event !== "dhcp-ignored") tell(event);
+  },
+  clock: systemClock,
+});
+tell({ listening: server.sockets });
