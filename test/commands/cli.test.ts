@@ -1,0 +1,129 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { run } from "../support/command.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "eim-pxe-cli-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function file(name: string, text: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+describe("eim-pxe check", () => {
+  it("accepts the example configuration", async () => {
+    const { code, out, err } = await run(["check", "--config", "examples/eim-pxe.yaml"]);
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(out).toContain("eth1 (proxy)");
+  });
+
+  it("ends with 2 and one line for each problem", async () => {
+    const broken = file("broken.yaml", "http:\n  port: many\nbogus: 1\n");
+    const { code, err } = await run(["check", "--config", broken]);
+    expect(code).toBe(2);
+    expect(err.trim().split("\n")).toEqual([
+      expect.stringMatching(/broken\.yaml:2:9: http\.port: /),
+      expect.stringMatching(/broken\.yaml:3:1: unknown key "bogus"$/),
+    ]);
+  });
+
+  it("says which of the files that it names are missing or wrong", async () => {
+    file("nodes.yaml", "- mac: nonsense\n");
+    const config = file(
+      "c.yaml",
+      "nodes: {file: nodes.yaml}\nartifacts: {ca: {file: nowhere.pem}}\n",
+    );
+    const { code, err } = await run(["check", "--config", config]);
+    expect(code).toBe(2);
+    expect(err).toMatch(/nodes\.yaml:1:8: \[0\]\.mac: must be a MAC address/);
+    expect(err).toMatch(/nowhere\.pem:1:1: the CA file cannot be read: there is no such file/);
+  });
+
+  it("ends with 2 when the configuration is not there", async () => {
+    const { code, err } = await run(["check", "--config", join(folder, "none.yaml")]);
+    expect(code).toBe(2);
+    expect(err).toContain("there is no such file");
+  });
+
+  it("takes the environment into account", async () => {
+    const { code, err } = await run(["check", "-c", "examples/eim-pxe.yaml"], {
+      EIM_PXE_HTTP__PORT: "70000",
+    });
+    expect(code).toBe(2);
+    expect(err).toContain("environment variable EIM_PXE_HTTP__PORT: http.port: ");
+  });
+});
+
+describe("eim-pxe schema", () => {
+  it("prints a JSON Schema with every top-level key", async () => {
+    const { code, out } = await run(["schema"]);
+    expect(code).toBe(0);
+    expect(Object.keys(JSON.parse(out).properties)).toEqual(
+      expect.arrayContaining([
+        "dataDir",
+        "interfaces",
+        "dhcp",
+        "boot",
+        "tftp",
+        "http",
+        "artifacts",
+      ]),
+    );
+  });
+});
+
+describe("eim-pxe", () => {
+  it("ends with 2 for a command that does not exist, and with 0 for --help", async () => {
+    expect((await run(["bogus"])).code).toBe(2);
+    const help = await run(["--help"]);
+    expect(help.code).toBe(0);
+    expect(help.out).toContain("serve");
+  });
+
+  it("tells its version", async () => {
+    expect((await run(["--version"])).out).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+});
+
+describe("eim-pxe serve", () => {
+  it("ends with 2 when an interface of its configuration does not exist", async () => {
+    const config = file("serve.yaml", "dataDir: data\ninterfaces: [{name: nosuch0}]\n");
+    const { code, err } = await run(["serve", "-c", config]);
+    expect(code).toBe(2);
+    expect(err).toContain("there is no network interface nosuch0");
+  });
+});
+
+describe("eim-pxe sync", () => {
+  it("ends with 3 and says what to do when there is nothing to fetch from", async () => {
+    const config = file("sync.yaml", "dataDir: data\n");
+    const { code, err } = await run(["sync", "-c", config]);
+    expect(code).toBe(3);
+    expect(err).toContain("artifacts.origin is not set");
+  });
+
+  it("ends with 3 and names the origin when it cannot be reached", async () => {
+    const config = file(
+      "down.yaml",
+      "dataDir: data\nartifacts: {origin: 'https://127.0.0.1:1/tink-stack'}\n",
+    );
+    const { code, out } = await run(["sync", "-c", config, "--json"]);
+    expect(code).toBe(3);
+    expect(JSON.parse(out).error).toContain("127.0.0.1:1");
+  });
+});
+
+describe("eim-pxe demo", () => {
+  it("boots every machine and ends with 0", async () => {
+    const { code, out } = await run(["demo", "--once", "--nodes", "4"]);
+    expect(out).toContain("Every machine is in its Micro-OS.");
+    expect(code).toBe(0);
+    const rows = out.split("\n").filter((line) => line.startsWith("02:00:00:77:"));
+    expect(rows).toHaveLength(4);
+    expect(rows.every((row) => row.includes("micro-os"))).toBe(true);
+    expect(rows.map((row) => row.split(/\s+/)[1])).toEqual(["uefi", "bios", "uefi-http", "ipxe"]);
+  }, 120_000);
+});
