@@ -8,9 +8,9 @@ const LOADER_LIMIT_BYTES = 64 * 1024 * 1024;
 
 /**
  * What boot loaders are called. A folder such as /boot also holds initramfs images, which may carry
- * keys and must not be handed to whoever asks.
+ * keys and must not be handed to whoever asks. `pxelinux.0` is one, `initrd.img-6.1.0` is not.
  */
-const loaderNames = /\.(efi|k{0,3}pxe|lkrn|0|com|bin)$/i;
+const loaderNames = /\.(efi|k{0,3}pxe|lkrn|com|bin)$|^\w+\.0$/i;
 
 export interface LoaderStoreOptions {
   /** Folders that are looked through, in this order; those that do not exist are passed over. */

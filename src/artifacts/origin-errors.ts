@@ -45,9 +45,9 @@ function reasonOf(error: unknown, facts: OriginFacts): string {
   const { hostname, host } = new URL(facts.url);
   const code = errnoOf(error) ?? "";
   const message = messageOf(error);
-  if (error instanceof Error && error.name === "AbortError") return "it was stopped.";
   const proxyStatus = /Proxy response \((\d+)\)/.exec(message)?.[1];
   if (proxyStatus !== undefined) return proxyReason(proxyStatus, facts);
+  if (error instanceof Error && error.name === "AbortError") return "it was stopped.";
   if (untrusted.has(code)) return untrustedReason(code, facts);
   switch (code) {
     case "CERT_HAS_EXPIRED":
