@@ -1,0 +1,88 @@
+import { execFile } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+const execute = promisify(execFile);
+const folder = mkdtempSync(join(tmpdir(), "eim-pxe-package-"));
+let tarball = "";
+
+interface Finished {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Runs a program to its end, whatever its exit code. */
+async function run(program: string, args: readonly string[], cwd: string): Promise<Finished> {
+  try {
+    const { stdout, stderr } = await execute(program, args, { cwd, maxBuffer: 16 * 1024 * 1024 });
+    return { code: 0, out: stdout, err: stderr };
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && "stdout" in error && "stderr" in error)) {
+      throw error;
+    }
+    return { code: Number(error.code), out: String(error.stdout), err: String(error.stderr) };
+  }
+}
+
+describe("the packed tarball", () => {
+  beforeAll(async () => {
+    const packed = await run("npm", ["pack", "--pack-destination", folder], ".");
+    expect(packed).toMatchObject({ code: 0 });
+    tarball = join(folder, readdirSync(folder).find((name) => name.endsWith(".tgz")) ?? "");
+    writeFileSync(join(folder, "package.json"), '{"private": true, "type": "module"}');
+    const installed = await run("npm", ["install", "--no-audit", "--no-fund", tarball], folder);
+    expect(installed).toMatchObject({ code: 0 });
+  }, 300_000);
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  const npx = (...args: string[]) => run("npx", ["--no-install", "eim-pxe", ...args], folder);
+
+  it("runs check on the example configuration outside of the checkout", async () => {
+    const example = join(folder, "node_modules/eim-pxe/examples/eim-pxe.yaml");
+    expect(await npx("check", "--config", example)).toMatchObject({ code: 0 });
+  });
+
+  it("ends with 2 and names file, line and column of a broken configuration", async () => {
+    const broken = join(folder, "broken.yaml");
+    writeFileSync(broken, "tftp:\n  port: 69\n  prot: 70\n");
+    const { code, err } = await npx("check", "--config", broken);
+    expect(code).toBe(2);
+    expect(err).toContain(`${broken}:3:3: tftp: unknown key "prot"`);
+  });
+
+  it("boots the demo's machines", async () => {
+    const { code, out } = await npx("demo", "--once", "--nodes", "1");
+    expect(out).toContain("Every machine is in its Micro-OS.");
+    expect(code).toBe(0);
+  });
+
+  it("offers the protocols to other programs, with types", async () => {
+    writeFileSync(
+      join(folder, "use.ts"),
+      `import { decodePacket, encodePacket, MessageType } from "eim-pxe/dhcp";
+import { negotiate, ReadTransfer } from "eim-pxe/tftp";
+const bytes: Uint8Array = encodePacket(decodePacket(new Uint8Array(240).fill(1, 0, 1).map((byte, at) => [99, 130, 83, 99][at - 236] ?? byte)));
+console.log(bytes.length, MessageType.DISCOVER, typeof negotiate, typeof ReadTransfer);
+`,
+    );
+    const compiled = await run(
+      join(process.cwd(), "node_modules/.bin/tsc"),
+      ["--module", "nodenext", "--target", "es2023", "--strict", "--types", "", "use.ts"],
+      folder,
+    );
+    expect(compiled).toMatchObject({ code: 0, out: "" });
+    const used = await run("node", ["use.js"], folder);
+    expect(used).toMatchObject({ code: 0, out: "300 1 function function\n" });
+  });
+
+  it("holds the program and its licence, and no tests", async () => {
+    const { out } = await run("tar", ["-tzf", tarball], folder);
+    expect(out).toContain("package/dist/cli.js");
+    expect(out).toContain("package/LICENSE");
+    expect(out).not.toMatch(/package\/(test|src|docker)\//);
+  });
+});
