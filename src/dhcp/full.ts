@@ -131,16 +131,17 @@ function nothingToOffer(the: Case): readonly Effect[] {
 /** RFC 2131 4.3.2: which kind of DHCPREQUEST it is follows from what is filled in. */
 function requested(the: Case): readonly Effect[] {
   const { request, link } = the;
-  const { ciaddr } = request.packet;
-  const address = ciaddr === ANY_ADDRESS ? request.requestedAddress : ciaddr;
-  // SELECTING: the client has chosen a server.
+  const used = request.packet.ciaddr === ANY_ADDRESS ? null : request.packet.ciaddr;
+  // SELECTING: the client has chosen a server, and repeats what that offered.
   if (request.serverId !== null) {
     if (request.serverId !== link.address) return takenElsewhere(the);
+    const address = request.requestedAddress ?? used;
     if (address === null) return ignored("it requests no address");
     const refusal = refusalOf(the, address);
     return refusal === null ? acknowledge(the, address) : refuse(the, address, refusal);
   }
-  // INIT-REBOOT asks for option 50; RENEWING and REBINDING have a `ciaddr`.
+  // RENEWING and REBINDING have a `ciaddr`; INIT-REBOOT has none and names the address in option 50.
+  const address = used ?? request.requestedAddress;
   if (address === null) return ignored("it requests no address");
   const { authoritative } = link.full;
   if (!subnetContains(link.subnet, address)) {

@@ -112,3 +112,7 @@ export type { AddressRange, FixedOption, FullSettings, Link } from "./link.ts";
 export { handleProxy } from "./proxy.ts";
 export { handleBootServer } from "./boot-server.ts";
 export { NOT_A_BOOT_CLIENT } from "./boot-events.ts";
+export { handleFull, type FullState } from "./full.ts";
+export type { FullLink } from "./assign.ts";
+export { isActive, type Lease, type Leases, type LeaseState, LeaseTable } from "./leases.ts";
+export { decide, type Knowledge, type Role } from "./decide.ts";

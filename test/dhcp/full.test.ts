@@ -263,6 +263,13 @@ describe("DHCPREQUEST that takes an offer (SELECTING)", () => {
     expect(machine.select("192.168.77.151").type).toBe("NAK");
   });
 
+  test("counts by the address it requests, also when it gives another one as its present one", () => {
+    const machine = new Machine(new FullSite(), macA);
+    const requested = machine.discover().reply?.yiaddr ?? "";
+    const ask = { requested, server: ourAddress, ciaddr: "192.168.77.20" };
+    expect(machine.send(MessageType.REQUEST, ask).reply?.yiaddr).toBe(requested);
+  });
+
   test("without a requested address is not answered", () => {
     const machine = new Machine(new FullSite(), macA);
     const { type } = machine.send(MessageType.REQUEST, { server: ourAddress });
