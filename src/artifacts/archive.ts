@@ -40,7 +40,7 @@ export async function initramfsProblem(blob: BlobSource): Promise<string | null>
 
 /** What is wrong with a gzip file from byte `start` to its end (zero padding is allowed), or null. */
 export async function gzipProblem(blob: BlobSource, start = 0): Promise<string | null> {
-  const gunzip = createGunzip();
+  const gunzip = createGunzip({ chunkSize: CHUNK_BYTES });
   const inflated = new Promise<string | null>((resolve) => {
     gunzip.once("end", () => resolve(null));
     gunzip.once("error", (error) => resolve(`its gzip stream is damaged: ${messageOf(error)}`));

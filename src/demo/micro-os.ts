@@ -14,7 +14,7 @@ const OPTIONAL_HEADER_BYTES = 240;
 
 /**
  * @param kernelBytes size of the kernel, rounded up to a multiple of 512
- * @param initramfsBytes size of the initramfs, met within a few hundred bytes
+ * @param initramfsBytes size of the initramfs, met within a thousandth
  * @param seed the same seed gives the same bytes
  */
 export function makeMicroOs({
