@@ -22,9 +22,9 @@ export interface TftpServerOptions {
   readonly port: number;
   readonly limits: TftpLimits;
   /**
-   * The file of exactly this name, or null. The name is relative and has no `..`; several spellings
-   * of one request are tried in turn. `asked` is our address that the client asked. The blob that it
-   * returns is closed here.
+   * The file of exactly this name, or null; `asked` is the address of ours that the request came to.
+   * The name is relative and has no `..`; several spellings of one request are tried in turn. The
+   * blob that it returns is closed here.
    */
   readonly find: (name: string, asked: Ip4) => Promise<TftpFile | null>;
   readonly emit: Emit;

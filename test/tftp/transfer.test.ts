@@ -224,6 +224,14 @@ describe("windows", () => {
     run.ack(4);
     for (const block of [0, 3, 9, 1000, 65_535]) expect(run.ack(block)).toEqual([]);
   });
+
+  it("are not moved by ACKs of blocks behind the end of the file", () => {
+    const run = running();
+    for (const block of [4, 8, 12]) run.ack(block);
+    run.ack(17);
+    expect(run.ack(21)).toEqual([]);
+    expect(run.ack(20)).toEqual([complete]);
+  });
 });
 
 describe("a repeated ACK", () => {
@@ -303,6 +311,16 @@ describe("silence", () => {
     let last = run.wait();
     while (ending(last.effects) === undefined) last = run.wait();
     expect(last.now).toBe(3 * 255_000);
+  });
+
+  it("is not judged by answers to what was sent twice (Karn)", () => {
+    const run = transferOf(bytes);
+    run.start();
+    run.ack(1, 200);
+    expect(run.wait().now).toBe(1000);
+    // The answer to the first copy after 801 ms, or to the second one after 1 ms?
+    run.ack(2, 1001);
+    expect(run.transfer.deadline()).toBe(1801);
   });
 
   it("is not assumed before its time", () => {
