@@ -5,7 +5,7 @@ import { z } from "zod";
 import { architectures } from "../src/boot/architecture.ts";
 import { configSchema } from "../src/config/schema.ts";
 import { nodeSchema } from "../src/nodes/schema.ts";
-import { eventCatalogue } from "../src/observe/events.ts";
+import { eventCatalogue } from "../src/observe/catalogue.ts";
 
 /*
  * Tables in docs/ that are made from data. After a change of the data write them anew with

@@ -1,9 +1,6 @@
-import { join } from "node:path";
 import { createLoaderStore, type LoaderStore } from "../artifacts/loaders.ts";
-import { createMirror, type Mirror } from "../artifacts/mirror.ts";
-import { createOrigin } from "../artifacts/origin.ts";
+import type { Mirror } from "../artifacts/mirror.ts";
 import { type GenerationStore, openGenerationStore } from "../artifacts/store.ts";
-import { autoexecScript } from "../boot/ipxe-script.ts";
 import { type BootPolicy, planBoot } from "../boot/policy.ts";
 import { BootSessions } from "../boot/session.ts";
 import { type Config, splitListen } from "../config/schema.ts";
@@ -14,19 +11,19 @@ import { startDhcpServer } from "../dhcp/server.ts";
 import { createAdminApp } from "../http/admin-app.ts";
 import { createBootApp } from "../http/boot-app.ts";
 import { closeApp, type HttpEndpoint, listen } from "../http/server.ts";
-import { memoryBlob } from "../lib/blob.ts";
-import { fromText } from "../lib/bytes.ts";
 import type { Clock } from "../lib/clock.ts";
 import { InternalError, SyncError } from "../lib/errors.ts";
 import type { Ip4 } from "../lib/ip4.ts";
-import { openDgram, openDgramConnected } from "../net/dgram.ts";
+import type { DeviceSocket } from "../net/device-socket.ts";
+import { openDgram } from "../net/dgram.ts";
+import { openTransferUdp } from "../net/transfer-socket.ts";
 import { formatEndpoint, type UdpSocket } from "../net/udp.ts";
 import type { Inventory } from "../nodes/inventory.ts";
-import type { Emit } from "../observe/events.ts";
 import type { Logger } from "../observe/log.ts";
 import { createMetrics } from "../observe/metrics.ts";
 import { Reporter } from "../observe/reporter.ts";
-import { startTftpServer, type TftpFile } from "../tftp/server.ts";
+import { startTftpServer } from "../tftp/server.ts";
+import { artifactFolder, findTftpFile, mirrorFor } from "./artifacts.ts";
 import type { Settings } from "./configuration.ts";
 import type { ServedLink } from "./links.ts";
 import type { ProxyEnvironment } from "./program.ts";
@@ -37,12 +34,15 @@ export interface ServiceOptions {
   readonly settings: Settings;
   readonly links: readonly ServedLink[];
   /** Opens the socket of a link's DHCP port. */
-  readonly openDhcpSocket: (link: Link, port: number) => Promise<UdpSocket>;
+  readonly openDhcpSocket: (link: Link, port: number) => Promise<LinkSocket>;
   readonly dhcpPorts: { readonly server: number; readonly bootServer: number };
   readonly proxyEnvironment: ProxyEnvironment;
   readonly log: Logger;
   readonly clock: Clock;
 }
+
+/** A socket on one link; `means` tells how the link is told apart from others, where there could be any. */
+export type LinkSocket = UdpSocket & Partial<Pick<DeviceSocket, "means">>;
 
 export interface Services {
   readonly reporter: Reporter;
@@ -73,32 +73,6 @@ export async function startServices(options: ServiceOptions): Promise<Services> 
     await site.close(0);
     throw error;
   }
-}
-
-/** The mirror of a configuration, or null when it names no origin. */
-export function mirrorFor(
-  { config, ca }: Settings,
-  store: GenerationStore,
-  environment: ProxyEnvironment,
-  report: { readonly emit: Emit; readonly clock: Clock },
-): Mirror | null {
-  const { origin: url, proxy, files, sha256, intervalSeconds, ca: trust } = config.artifacts;
-  if (url === null) return null;
-  const authority = ca === null ? null : { pem: ca, file: trust.file ?? "artifacts.ca" };
-  const origin = createOrigin({ url, ca: authority, proxy, environment });
-  return createMirror({
-    origin,
-    store,
-    files,
-    sha256,
-    intervalMs: intervalSeconds * 1000,
-    ...report,
-  });
-}
-
-/** Where the mirror keeps its generations. */
-export function artifactFolder(config: Config): string {
-  return join(config.dataDir, "artifacts");
 }
 
 class Site {
@@ -250,7 +224,7 @@ class Site {
       emit: this.#reporter.emit,
       clock: this.#options.clock,
       openUdp: openDgram,
-      openTransferUdp: openDgramConnected,
+      openTransferUdp,
     });
     this.#opened.push((graceMs) => server.close(graceMs));
     this.#sockets.push(...server.endpoints.map((endpoint) => `tftp ${formatEndpoint(endpoint)}`));
@@ -264,7 +238,13 @@ class Site {
     const journal = links.some((link) => link.mode === "full") ? await this.#openJournal() : null;
     const server = await startDhcpServer({
       links,
-      openSocket: openDhcpSocket,
+      openSocket: async (link, port) => {
+        const socket = await openDhcpSocket(link, port);
+        if (socket.means === "shared") {
+          this.#reporter.emit({ event: "shared-socket", interface: link.interface });
+        }
+        return socket;
+      },
       plan: (client, node, link) => planBoot(client, node, this.#policy, baseUrl(link.address)),
       findNode: (machine) => this.#inventory.find(machine),
       reservedFor: (address) => this.#inventory.reservedFor(address),
@@ -302,19 +282,6 @@ function policyOf(config: Config): BootPolicy {
     userClasses: config.boot.userClasses,
     unknownNodes: config.nodes.unknown,
   };
-}
-
-/** What TFTP serves: loaders, and the script that a modern iPXE looks for beside its loader. */
-async function findTftpFile(
-  name: string,
-  loaders: LoaderStore,
-  bootUrl: string,
-): Promise<TftpFile | null> {
-  if (name === "autoexec.ipxe") {
-    return { name, kind: "script", blob: memoryBlob(fromText(autoexecScript({ bootUrl }))) };
-  }
-  const loader = await loaders.find(name);
-  return loader === null ? null : { name, kind: "loader", blob: loader.blob };
 }
 
 function portRange(text: string | null): { first: number; last: number } | null {

@@ -3,12 +3,13 @@ import { z } from "zod";
 import { openGenerationStore } from "../artifacts/store.ts";
 import { systemClock } from "../lib/clock.ts";
 import { errnoOf, messageOf, SyncError } from "../lib/errors.ts";
-import { eventCatalogue, type PxeEvent } from "../observe/events.ts";
+import { eventCatalogue } from "../observe/catalogue.ts";
+import type { PxeEvent } from "../observe/events.ts";
+import { artifactFolder, mirrorFor } from "./artifacts.ts";
 import { loadSettings, type Settings } from "./configuration.ts";
 import { ExitCode, type Program, proxyEnvironment } from "./program.ts";
 import { megabytes, ProgressLine } from "./progress.ts";
 import { findRunning } from "./running.ts";
-import { artifactFolder, mirrorFor } from "./services.ts";
 
 const outcome = z.object({ generation: z.string(), changed: z.boolean(), durationMs: z.number() });
 type Outcome = z.output<typeof outcome>;

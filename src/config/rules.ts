@@ -13,7 +13,7 @@ export function ruleFaults(config: Config): Fault[] {
 }
 
 // RFC 2132 and 3046: the server computes these itself.
-const serversOwn = new Set([50, 51, 52, 53, 54, 55, 61, 82]);
+const serversOwn = new Set([50, 51, 52, 53, 54, 55, 58, 59, 61, 82]);
 
 function linkFaults(link: LinkConfig, index: number, config: Config): Fault[] {
   const faults: Fault[] = [];

@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
-import { type EventName, type PxeEvent, eventCatalogue } from "./events.ts";
+import { eventCatalogue } from "./catalogue.ts";
+import type { EventName, PxeEvent } from "./events.ts";
 
 export interface Metrics {
   readonly registry: Registry;

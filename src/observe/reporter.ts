@@ -1,7 +1,8 @@
 import type { BootSessions, StepDetail } from "../boot/session.ts";
 import { isStage } from "../boot/stages.ts";
 import type { Clock } from "../lib/clock.ts";
-import { type EventName, type Machine, type PxeEvent, eventCatalogue } from "./events.ts";
+import { eventCatalogue } from "./catalogue.ts";
+import type { EventName, Machine, PxeEvent } from "./events.ts";
 import type { Logger } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 

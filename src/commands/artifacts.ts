@@ -1,0 +1,55 @@
+import { join } from "node:path";
+import type { LoaderStore } from "../artifacts/loaders.ts";
+import { createMirror, type Mirror } from "../artifacts/mirror.ts";
+import { createOrigin } from "../artifacts/origin.ts";
+import type { GenerationStore } from "../artifacts/store.ts";
+import { autoexecScript } from "../boot/ipxe-script.ts";
+import type { Config } from "../config/schema.ts";
+import { memoryBlob } from "../lib/blob.ts";
+import { fromText } from "../lib/bytes.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Emit } from "../observe/events.ts";
+import type { TftpFile } from "../tftp/server.ts";
+import type { Settings } from "./configuration.ts";
+import type { ProxyEnvironment } from "./program.ts";
+
+/** What of the artifacts the commands share. */
+
+/** The mirror of a configuration, or null when it names no origin. */
+export function mirrorFor(
+  { config, ca }: Settings,
+  store: GenerationStore,
+  environment: ProxyEnvironment,
+  report: { readonly emit: Emit; readonly clock: Clock },
+): Mirror | null {
+  const { origin: url, proxy, files, sha256, intervalSeconds, ca: trust } = config.artifacts;
+  if (url === null) return null;
+  const authority = ca === null ? null : { pem: ca, file: trust.file ?? "artifacts.ca" };
+  const origin = createOrigin({ url, ca: authority, proxy, environment });
+  return createMirror({
+    origin,
+    store,
+    files,
+    sha256,
+    intervalMs: intervalSeconds * 1000,
+    ...report,
+  });
+}
+
+/** Where the mirror keeps its generations. */
+export function artifactFolder(config: Config): string {
+  return join(config.dataDir, "artifacts");
+}
+
+/** What TFTP serves: loaders, and the script that a modern iPXE looks for beside its loader. */
+export async function findTftpFile(
+  name: string,
+  loaders: LoaderStore,
+  bootUrl: string,
+): Promise<TftpFile | null> {
+  if (name === "autoexec.ipxe") {
+    return { name, kind: "script", blob: memoryBlob(fromText(autoexecScript({ bootUrl }))) };
+  }
+  const loader = await loaders.find(name);
+  return loader === null ? null : { name, kind: "loader", blob: loader.blob };
+}

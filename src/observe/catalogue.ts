@@ -1,0 +1,245 @@
+import type { EventName } from "./events.ts";
+
+/** The level and the words of each event. `docs/events.md` is this table for people. */
+
+export type Level = "debug" | "info" | "warn" | "error";
+
+export interface EventEntry {
+  readonly level: Level;
+  /** The constant text of the log line. */
+  readonly message: string;
+  /** For operators: what it means and what to do. */
+  readonly meaning: string;
+}
+
+export const eventCatalogue: { readonly [Name in EventName]: EventEntry } = {
+  listening: {
+    level: "info",
+    message: "all sockets are bound",
+    meaning: "Every socket that the configuration asks for is open; `sockets` lists them.",
+  },
+  ready: {
+    level: "info",
+    message: "a machine could boot now",
+    meaning: "Sockets are bound and a verified generation of the Micro-OS is served.",
+  },
+  "not-ready": {
+    level: "warn",
+    message: "no machine could boot now",
+    meaning: "Something that a boot needs is missing; `reasons` says what. `/readyz` answers 503.",
+  },
+  "shared-socket": {
+    level: "warn",
+    message: "the DHCP socket hears the broadcasts of other interfaces too",
+    meaning:
+      "Without the optional package koffi a socket cannot be bound to one interface. Install it, or let systemd pass the socket, if this host has a second network.",
+  },
+  reloaded: {
+    level: "info",
+    message: "the nodes file was read again",
+    meaning: "After SIGHUP; `nodes` is the number of entries now in force.",
+  },
+  "reload-failed": {
+    level: "error",
+    message: "the nodes file could not be read again; the former entries stay in force",
+    meaning: "Mend what `reason` names (file, line and column) and send SIGHUP again.",
+  },
+  stopping: {
+    level: "info",
+    message: "stopping",
+    meaning: "A signal asked the process to end; running transfers have a few seconds to finish.",
+  },
+
+  discover: {
+    level: "info",
+    message: "the firmware asks how to boot",
+    meaning: "First stage of a boot: a DHCPDISCOVER of a PXE or UEFI HTTP client.",
+  },
+  offer: {
+    level: "info",
+    message: "the firmware was told what to boot",
+    meaning: "Our offer left; `boots` is the loader that it names.",
+  },
+  "loader-start": {
+    level: "info",
+    message: "the loader is being fetched",
+    meaning: "The firmware took our offer and asks for the loader by TFTP or HTTP.",
+  },
+  "loader-done": {
+    level: "info",
+    message: "the loader was fetched",
+    meaning: "The last byte of the loader was acknowledged. The firmware starts it next.",
+  },
+  "ipxe-discover": {
+    level: "info",
+    message: "iPXE asks how to go on",
+    meaning: "The loader runs and asks by DHCP, or the machine's own firmware is iPXE.",
+  },
+  "ipxe-offer": {
+    level: "info",
+    message: "iPXE was told its script",
+    meaning: "Our offer left; `boots` is the URL of the script.",
+  },
+  script: {
+    level: "info",
+    message: "the boot script was fetched",
+    meaning: "The machine runs `boot.ipxe`; from here on kernel and initramfs follow.",
+  },
+  kernel: {
+    level: "info",
+    message: "the kernel is being fetched",
+    meaning: "The machine asks for the Micro-OS's kernel.",
+  },
+  "initramfs-start": {
+    level: "info",
+    message: "the initramfs is being fetched",
+    meaning: "The kernel is there; the machine asks for the Micro-OS's initramfs.",
+  },
+  "initramfs-done": {
+    level: "info",
+    message: "the initramfs was fetched",
+    meaning:
+      "The last byte was handed to the network. It does not yet prove that the kernel started.",
+  },
+  "micro-os": {
+    level: "info",
+    message: "the Micro-OS is up",
+    meaning: "Proved by a beacon, or by the operating system's own DHCP request (`evidence`).",
+  },
+
+  beacon: {
+    level: "info",
+    message: "a machine reported",
+    meaning: "A script or the Micro-OS sent a message to `/events`.",
+  },
+  "address-learned": {
+    level: "debug",
+    message: "a machine asks the site's server for this address",
+    meaning:
+      "Proxy mode listens to broadcast requests to know which machine an address belongs to.",
+  },
+  "system-dhcp": {
+    level: "debug",
+    message: "an operating system asked for an address",
+    meaning:
+      "A DHCP request of an ordinary client. After the initramfs was fetched it proves that the Micro-OS runs.",
+  },
+  "dhcp-ignored": {
+    level: "debug",
+    message: "a DHCP packet was not for us",
+    meaning: "Nothing was answered; `reason` says why.",
+  },
+  "dhcp-refused": {
+    level: "warn",
+    message: "a machine that wants to boot was not served",
+    meaning:
+      "It asked by PXE or HTTP boot, and policy or its architecture forbids; `reason` says which.",
+  },
+  "dhcp-malformed": {
+    level: "debug",
+    message: "a datagram on the DHCP port was not DHCP",
+    meaning: "Dropped and counted. Many of them point to a broken or hostile neighbour.",
+  },
+  "dhcp-send-failed": {
+    level: "error",
+    message: "a DHCP reply could not be sent",
+    meaning: "The kernel refused the datagram; look at the interface's address and link state.",
+  },
+  "dhcp-failed": {
+    level: "error",
+    message: "a DHCP request could not be answered",
+    meaning:
+      "The lease could not be written to `dataDir` (a full disk?), or it is a fault of ours; `reason` says which. Nothing was acknowledged.",
+  },
+  "lease-granted": {
+    level: "info",
+    message: "an address was leased",
+    meaning: "Mode full acknowledged the address; the lease is in the journal.",
+  },
+  "lease-released": {
+    level: "info",
+    message: "an address was given back",
+    meaning: "The machine sent DHCPRELEASE.",
+  },
+  "lease-declined": {
+    level: "warn",
+    message: "an address is in use by someone else",
+    meaning:
+      "A machine declined it; it is kept out of use for a while. Look for a static address inside the pool.",
+  },
+  "lease-refused": {
+    level: "info",
+    message: "a wanted address was refused",
+    meaning: "A DHCPNAK was sent; the machine starts over and gets a right address.",
+  },
+  "pool-full": {
+    level: "error",
+    message: "no address is left to lease",
+    meaning: "Enlarge `pools`, shorten `leaseSeconds`, or remove machines that are gone.",
+  },
+  "journal-damaged": {
+    level: "error",
+    message: "the lease journal is damaged",
+    meaning:
+      "`records` lines of `leases.journal` were unreadable and left out at start; `reason` is the first. Look at the disk.",
+  },
+  "tftp-refused": {
+    level: "warn",
+    message: "a TFTP request was refused",
+    meaning: "The file does not exist or may not be read; `reason` says which.",
+  },
+  "tftp-probe": {
+    level: "debug",
+    message: "the firmware asked for the size of a file only",
+    meaning: "UEFI asks for `tsize` first and aborts with ERROR 8. It is not a failure.",
+  },
+  "tftp-failed": {
+    level: "warn",
+    message: "a TFTP transfer ended before its end",
+    meaning: "The client stopped answering or aborted; `reason` says which.",
+  },
+  "tftp-malformed": {
+    level: "debug",
+    message: "a datagram on the TFTP port was not TFTP",
+    meaning: "Dropped and counted.",
+  },
+  "http-refused": {
+    level: "warn",
+    message: "an HTTP request was refused",
+    meaning:
+      "`reason` says why: nothing is served at `path`, policy forbids the boot, or no generation is there yet.",
+  },
+  "download-aborted": {
+    level: "warn",
+    message: "a download ended before its end",
+    meaning: "The machine closed the connection: it was reset, or it gave up.",
+  },
+
+  "sync-start": {
+    level: "debug",
+    message: "the mirror asks the orchestrator",
+    meaning: "A synchronisation began.",
+  },
+  "sync-file": {
+    level: "info",
+    message: "a file was fetched from the orchestrator",
+    meaning: "It is in staging; it is served only after the whole set was verified.",
+  },
+  "sync-done": {
+    level: "info",
+    message: "the mirror is up to date",
+    meaning: "`changed` tells whether a new generation is served from now on.",
+  },
+  "sync-failed": {
+    level: "error",
+    message: "the mirror could not be brought up to date",
+    meaning:
+      "`reason` says why. Machines go on booting from the generation `serving`, if there is one.",
+  },
+  "generation-damaged": {
+    level: "warn",
+    message: "a stored generation is not whole and is not served",
+    meaning:
+      "Found at the start: something was lost or changed on disk. An older whole generation is served, and the next synchronisation fetches what is missing. If it happens again, look at the disk.",
+  },
+};
