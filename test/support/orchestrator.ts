@@ -1,13 +1,17 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Generation } from "../../src/artifacts/generation.ts";
 import { createMirror, type Mirror, type MirrorOptions } from "../../src/artifacts/mirror.ts";
-import { createOrigin, type OriginOptions } from "../../src/artifacts/origin.ts";
+import { createOrigin, type Origin, type OriginOptions } from "../../src/artifacts/origin.ts";
 import { type GenerationStore, openGenerationStore } from "../../src/artifacts/store.ts";
 import { type Certificate, makeCertificate } from "../../src/demo/certificate.ts";
 import { makeMicroOs, orchestratorBootScript } from "../../src/demo/micro-os.ts";
 import { type Content, type Orchestrator, startOrchestrator } from "../../src/demo/orchestrator.ts";
 import { systemClock } from "../../src/lib/clock.ts";
+import { InternalError, SyncError } from "../../src/lib/errors.ts";
 import type { EventName, PxeEvent } from "../../src/observe/events.ts";
 
 export const mirrored = ["boot.ipxe", "vmlinuz-x86_64", "initramfs-x86_64"];
@@ -113,8 +117,24 @@ export class MirrorSite {
       clock: systemClock,
       ...changes,
     });
-    this.#closers.unshift(() => mirror.close());
+    this.atEnd(() => mirror.close());
     return mirror;
+  }
+
+  origin(changes: Partial<OriginOptions> = {}): Origin {
+    const origin = createOrigin(this.originOptions(changes));
+    this.atEnd(() => origin.close());
+    return origin;
+  }
+
+  /** Something to be closed before the site is. */
+  atEnd(close: () => Promise<unknown>): void {
+    this.#closers.unshift(close);
+  }
+
+  /** What lies in the staging folder. */
+  staging(): Promise<string[]> {
+    return readdir(join(this.folder, "artifacts", "staging"));
   }
 
   async close(): Promise<void> {
@@ -122,4 +142,45 @@ export class MirrorSite {
     await this.orchestrator.close();
     await rm(this.folder, { recursive: true, force: true });
   }
+}
+
+/** What a generation really holds on disk: names and checksums, in the order of names. */
+export async function held(generation: Generation | null): Promise<[string, string][]> {
+  const names = generation?.manifest.files.map(({ name }) => name) ?? [];
+  const files = names.map(
+    async (name) => [name, await readFile(generation?.file(name)?.path ?? "")] as const,
+  );
+  return sums(new Map(await Promise.all(files)));
+}
+
+export function sums(files: ReadonlyMap<string, string | Uint8Array>): [string, string][] {
+  const sum = (content: string | Uint8Array) => createHash("sha256").update(content).digest("hex");
+  return [...files]
+    .map(([name, content]): [string, string] => [name, sum(content)])
+    .toSorted(([a], [b]) => (a < b ? -1 : 1));
+}
+
+/** The message of the `SyncError` that `work` ends in; fails when it ends in anything else. */
+export async function syncFailure(work: Promise<unknown>): Promise<string> {
+  const error: unknown = await work.catch((thrown: unknown) => thrown);
+  if (error instanceof SyncError) return error.message;
+  throw new InternalError(`no SyncError but ${String(error)}`);
+}
+
+/** What is fetched, whole; or the state where there is no body. */
+export async function fetchWhole(from: Origin, name = "boot.ipxe"): Promise<Buffer | string> {
+  const answer = await from.get(name, null, new AbortController().signal);
+  if (answer.kind !== "body") return answer.kind;
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of answer.chunks) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+/** A port of loopback on which nothing listens. */
+export async function closedPort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const bound = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof bound === "object" && bound !== null ? bound.port : 0;
 }
