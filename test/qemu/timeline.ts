@@ -15,7 +15,10 @@ export function stagesOf(events: readonly ServerEvent[], mac: string, since: num
       const about = fields["mac"] ?? mac;
       return isStage(event) && at >= since && about === mac;
     })
-    .map(({ event, at }) => ({ name: event, at }));
+    .map(({ event, at, fields }) => {
+      const { evidence } = fields;
+      return { name: typeof evidence === "string" ? `${event} (${evidence})` : event, at };
+    });
 }
 
 /** A table: when each step came, counted from `start`, and how long after the step before. */
