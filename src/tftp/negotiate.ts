@@ -70,7 +70,8 @@ export function negotiate(
         // RFC 2349: a reader asks with 0 and is told the size.
         if (value !== 0) continue;
         sizeAsked = true;
-        oack.set(name, String(fileSize));
+        // curl takes "tsize=0" for a fault of the server; an option may always be left out.
+        if (fileSize > 0) oack.set(name, String(fileSize));
         break;
       default:
         break;

@@ -74,8 +74,9 @@ describe("negotiating", () => {
     expect(answer({ blksize: 7, tsize: 0, utimeout: 1000 }).oack).toBe("tsize=300000");
   });
 
-  it("tells the size of an empty file too", () => {
-    expect(answer({ tsize: 0 }, 0).oack).toBe("tsize=0");
+  it("does not tell the size of an empty file, which curl takes for a fault", () => {
+    expect(answer({ tsize: 0 }, 0)).toEqual({ ...defaults, sizeAsked: true, oack: null });
+    expect(answer({ tsize: 0, blksize: 8 }, 0).oack).toBe("blksize=8");
   });
 
   it("never answers what was not asked, nor with more than was asked", () => {

@@ -1,0 +1,428 @@
+import { createHash } from "node:crypto";
+import { afterEach, describe, expect, it } from "vitest";
+import type { BlobSource } from "../../src/lib/blob.ts";
+import { concat } from "../../src/lib/bytes.ts";
+import { BindError } from "../../src/lib/errors.ts";
+import { openDgram } from "../../src/net/dgram.ts";
+import { openTransferUdp } from "../../src/net/transfer-socket.ts";
+import type { UdpEndpoint } from "../../src/net/udp.ts";
+import type { TftpPacket } from "../../src/tftp/packet.ts";
+import { mutated, randomBytes, randomNumbers } from "../support/random.ts";
+import { ack, firmwareTftp } from "../support/tftp.ts";
+import { TftpClient } from "../support/tftp-client.ts";
+import { TestServer } from "../support/tftp-server.ts";
+
+const file = randomBytes(randomNumbers(3), 100_000);
+const files = {
+  "ipxe.efi": file,
+  "autoexec.ipxe": file.subarray(0, 300),
+  "empty.efi": new Uint8Array(),
+};
+
+const opened: { close(): Promise<void> }[] = [];
+
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((one) => one.close()));
+});
+
+type StartOptions = Partial<Parameters<typeof TestServer.start>[1]>;
+
+async function serve(options: StartOptions = {}): Promise<TestServer> {
+  const server = await TestServer.start(files, { openUdp: openDgram, openTransferUdp, ...options });
+  opened.push(server);
+  return server;
+}
+
+async function client(address?: string): Promise<TftpClient> {
+  const one = await TftpClient.open(openDgram, address);
+  opened.push(one);
+  return one;
+}
+
+/** What was fetched, in a form that is quick to compare: the checksum of bytes, or the packet itself. */
+function told(fetched: Uint8Array | TftpPacket): string | TftpPacket {
+  if (!(fetched instanceof Uint8Array)) return fetched;
+  return createHash("sha256").update(fetched).digest("hex");
+}
+
+const whole = told(file);
+
+/** A port that was free a moment ago. */
+async function freePort(): Promise<number> {
+  const socket = await openDgram({ address: "127.0.0.1", port: 0 });
+  await socket.close();
+  return socket.local.port;
+}
+
+describe("a download", () => {
+  it("delivers the file and reports its beginning and end", async () => {
+    const server = await serve();
+    const fetched = await (
+      await client()
+    ).fetch(server.endpoint, "/08-00-27-29-4E-67/ipxe.efi", {
+      blksize: 1468,
+      tsize: 0,
+    });
+    expect(told(fetched)).toBe(whole);
+    const about = {
+      mac: "08:00:27:29:4e:67",
+      address: "127.0.0.1",
+      file: "/08-00-27-29-4E-67/ipxe.efi",
+      protocol: "tftp",
+      bytes: 100_000,
+    };
+    await server.event("loader-done");
+    expect(server.events).toEqual([
+      { event: "loader-start", ...about },
+      {
+        event: "loader-done",
+        ...about,
+        durationMs: expect.any(Number),
+        retransmissions: expect.any(Number),
+      },
+    ]);
+    expect(server.asked).toEqual(["ipxe.efi"]);
+  });
+
+  it("of a script is no stage of a boot", async () => {
+    const server = await serve();
+    const fetched = await (await client()).fetch(server.endpoint, "autoexec.ipxe");
+    expect(fetched).toEqual(files["autoexec.ipxe"]);
+    await server.close(5000);
+    expect(server.events).toEqual([]);
+  });
+
+  it("of an empty file is one empty block", async () => {
+    const server = await serve();
+    expect(await (await client()).fetch(server.endpoint, "empty.efi")).toEqual(new Uint8Array());
+  });
+
+  it("goes on beside many others, each from a port of its own", async () => {
+    const server = await serve();
+    const clients = await Promise.all(Array.from({ length: 60 }, () => client()));
+    const fetched = await Promise.all(
+      clients.map((one, i) =>
+        one.fetch(server.endpoint, "ipxe.efi", { blksize: 512 + i * 16, windowsize: 1 + (i % 8) }),
+      ),
+    );
+    for (const bytes of fetched) expect(told(bytes)).toBe(whole);
+    await server.close(5000);
+    expect(server.eventNames.filter((name) => name === "loader-done").length).toBe(60);
+    expect(server.openBlobs).toBe(0);
+  });
+
+  it("comes from the address that was asked", async () => {
+    const server = await serve({ addresses: ["127.0.0.1", "127.0.0.2"] });
+    for (const endpoint of server.server.endpoints) {
+      const one = await client();
+      one.request(endpoint, "ipxe.efi");
+      const { from } = await one.next();
+      expect(from.address).toBe(endpoint.address);
+      expect(from.port).not.toBe(endpoint.port);
+      expect(await one.fetch(endpoint, "nothing.efi")).toMatchObject({ opcode: "error" });
+    }
+  });
+
+  it("reads from slow storage, and closes what it opened", async () => {
+    const slow: BlobSource = {
+      size: file.length,
+      read: (offset, length) => Promise.resolve(file.subarray(offset, offset + length)),
+      close: () => Promise.reject(new Error("cannot close")),
+    };
+    const server = await TestServer.start({ "slow.efi": slow }, { openUdp: openDgram });
+    opened.push(server);
+    const options = { blksize: 1000, windowsize: 8 };
+    expect(told(await (await client()).fetch(server.endpoint, "slow.efi", options))).toBe(whole);
+    await server.close(5000);
+    expect(server.openBlobs).toBe(0);
+  });
+
+  it("ends with ERROR 0 when the storage fails, and the client is not told why", async () => {
+    const broken: BlobSource = {
+      size: 1000,
+      read: () => Promise.reject(new Error("EIO /srv/disk")),
+      close: () => Promise.resolve(),
+    };
+    const server = await TestServer.start({ "broken.efi": broken }, { openUdp: openDgram });
+    opened.push(server);
+    const answer = await (await client()).fetch(server.endpoint, "broken.efi");
+    expect(answer).toEqual({ opcode: "error", code: 0, message: "the file cannot be read" });
+    expect(await server.event("tftp-failed")).toMatchObject({
+      reason: "cannot read the file: EIO /srv/disk",
+      bytesSent: 0,
+    });
+  });
+});
+
+describe("the size probe of UEFI", () => {
+  it("is a probe and no failure, and no loader was started", async () => {
+    const server = await serve();
+    const one = await client();
+    one.request(server.endpoint, "ipxe.efi", { tsize: 0, blksize: 1468, windowsize: 4 });
+    const { packet, from } = await one.next();
+    expect(packet).toEqual({
+      opcode: "oack",
+      options: new Map([
+        ["tsize", "100000"],
+        ["blksize", "1468"],
+        ["windowsize", "4"],
+      ]),
+    });
+    one.send({ opcode: "error", code: 8, message: "User aborted the transfer" }, from);
+    await server.event("tftp-probe");
+    expect(server.events).toEqual([
+      { event: "tftp-probe", mac: null, address: "127.0.0.1", file: "ipxe.efi" },
+    ]);
+    expect(told(await one.fetch(server.endpoint, "ipxe.efi", { blksize: 1468 }))).toBe(whole);
+  });
+});
+
+describe("a request that is refused", () => {
+  it.each([
+    ["a file that does not exist", "rrq", "nothing.efi", "octet", 1],
+    ["writing", "wrq", "ipxe.efi", "octet", 2],
+    ["netascii", "rrq", "ipxe.efi", "netascii", 0],
+    ["mail", "rrq", "ipxe.efi", "mail", 4],
+    ["an unknown mode", "rrq", "ipxe.efi", "binary", 4],
+    ["a way out of the folder", "rrq", "../../etc/passwd", "octet", 2],
+    ["a way out with backslashes", "rrq", "..\\..\\boot.ini", "octet", 2],
+    ["a way out behind a MAC", "rrq", "08-00-27-29-4e-67/../x", "octet", 2],
+    ["no name", "rrq", "", "octet", 2],
+    ["a very long name", "rrq", "a".repeat(400), "octet", 2],
+  ] as const)("is told so at once: %s", async (_, opcode, filename, mode, code) => {
+    const server = await serve();
+    const one = await client();
+    one.send({ opcode, filename, mode, options: new Map() }, server.endpoint);
+    const { packet } = await one.next();
+    expect(packet).toMatchObject({ opcode: "error", code });
+    expect(server.events).toMatchObject([
+      { event: "tftp-refused", address: "127.0.0.1", errorCode: code },
+    ]);
+    for (const name of server.asked) expect(name).toBe("nothing.efi");
+  });
+
+  it("is reported with a name that cannot disturb a log", async () => {
+    const server = await serve();
+    await (await client()).fetch(server.endpoint, "a\x1b[2J\nb\xff");
+    expect(await server.event("tftp-refused")).toMatchObject({ file: "a\\x1b[2J\\x0ab\\xff" });
+  });
+
+  it("is answered with ERROR 0 where looking it up fails, and only we know why", async () => {
+    const server = await serve({ find: () => Promise.reject(new Error("database on fire")) });
+    const answer = await (await client()).fetch(server.endpoint, "ipxe.efi");
+    expect(answer).toMatchObject({ opcode: "error", code: 0 });
+    expect(answer).not.toMatchObject({ message: expect.stringContaining("fire") });
+    expect(await server.event("tftp-refused")).toMatchObject({ reason: "database on fire" });
+  });
+
+  it("is told that the server is busy while the transfers are as many as allowed", async () => {
+    const server = await serve({ limits: { maxTransfers: 1 } });
+    const [first, second] = [await client(), await client()];
+    first.request(server.endpoint, "ipxe.efi");
+    const { from } = await first.next();
+    const busy = await second.fetch(server.endpoint, "ipxe.efi");
+    expect(busy).toMatchObject({
+      opcode: "error",
+      code: 0,
+      message: expect.stringMatching("busy"),
+    });
+    first.send({ opcode: "error", code: 0, message: "enough" }, from);
+    await server.event("tftp-failed");
+    expect(told(await second.fetch(server.endpoint, "ipxe.efi"))).toBe(whole);
+  });
+});
+
+describe.each([
+  ["connected sockets", openTransferUdp],
+  ["plain sockets", undefined],
+])("strangers, with %s", (_, open) => {
+  it("get ERROR 5 and disturb nothing", async () => {
+    const server = await TestServer.start(
+      files,
+      open === undefined ? { openUdp: openDgram } : { openUdp: openDgram, openTransferUdp: open },
+    );
+    opened.push(server);
+    const [one, stranger] = [await client(), await client()];
+    one.request(server.endpoint, "ipxe.efi", { blksize: 1468 });
+    const { from } = await one.next();
+    stranger.send(ack(0), from);
+    expect((await stranger.next()).packet).toMatchObject({ opcode: "error", code: 5 });
+    // An ERROR must not be answered, or two servers would talk for ever.
+    stranger.send({ opcode: "error", code: 0, message: "stop" }, from);
+    stranger.sendBytes(Uint8Array.of(9, 9, 9), from);
+    stranger.send(ack(7), from);
+    expect((await stranger.next()).packet).toMatchObject({ opcode: "error", code: 5 });
+    expect(stranger.unread).toEqual([]);
+    one.send(ack(0), from);
+    // The OACK that set the block size was looked at above.
+    const parts: Uint8Array[] = [];
+    for (let block = 1; block <= 69; block++) {
+      const { packet } = await one.next();
+      expect(packet).toMatchObject({ opcode: "data", block });
+      if (packet.opcode === "data") parts.push(packet.data);
+      one.send(ack(block), from);
+    }
+    expect(told(concat(parts))).toBe(whole);
+    expect(await server.event("loader-done")).toMatchObject({ bytes: 100_000 });
+  });
+});
+
+describe("a client that is gone", () => {
+  it("ends the transfer by its closed port", async () => {
+    const server = await serve();
+    const one = await TftpClient.open(openDgram);
+    one.request(server.endpoint, "ipxe.efi");
+    const { from } = await one.next();
+    one.send(ack(1), from);
+    await one.close();
+    expect(await server.event("tftp-failed")).toMatchObject({
+      file: "ipxe.efi",
+      reason: "the client is gone: its port is closed",
+      bytesSent: 1024,
+    });
+    expect(server.openBlobs).toBe(0);
+  });
+});
+
+describe("single-port mode", () => {
+  it("sends everything from the port that was asked", async () => {
+    const server = await serve({ limits: { singlePort: true } });
+    const clients = await Promise.all(Array.from({ length: 20 }, () => client()));
+    const fetched = await Promise.all(
+      clients.map(async (one) => {
+        one.request(server.endpoint, "ipxe.efi", { blksize: 1468, windowsize: 4 });
+        const { from, packet } = await one.next();
+        expect(from).toEqual(server.endpoint);
+        expect(packet.opcode).toBe("oack");
+        one.send({ opcode: "error", code: 8, message: "" }, from);
+        return one.fetch(server.endpoint, "ipxe.efi", { windowsize: 4 });
+      }),
+    );
+    for (const bytes of fetched) expect(told(bytes)).toBe(whole);
+  });
+
+  it("lets running transfers end after it was told to stop", async () => {
+    const server = await serve({ limits: { singlePort: true } });
+    const [one, late] = [await client(), await client()];
+    one.request(server.endpoint, "ipxe.efi");
+    const { from } = await one.next();
+    const closed = server.close(10_000);
+    late.request(server.endpoint, "ipxe.efi");
+    one.send({ opcode: "error", code: 0, message: "" }, from);
+    await closed;
+    expect(server.eventNames).toEqual(["tftp-failed"]);
+    expect(late.unread).toEqual([]);
+  });
+});
+
+describe("data ports", () => {
+  it("are where transfers come from, and a client is told when none is free", async () => {
+    const port = await freePort();
+    const server = await serve({ limits: { dataPorts: { first: port, last: port } } });
+    const [one, two] = [await client(), await client()];
+    one.request(server.endpoint, "ipxe.efi");
+    const { from } = await one.next();
+    expect(from.port).toBe(port);
+    const refused = await two.fetch(server.endpoint, "ipxe.efi");
+    expect(refused).toMatchObject({
+      opcode: "error",
+      code: 0,
+      message: expect.stringMatching("port"),
+    });
+    one.send({ opcode: "error", code: 0, message: "" }, from);
+    await server.event("tftp-failed");
+    let answer = await two.fetch(server.endpoint, "autoexec.ipxe");
+    // The port is free a moment after the transfer's end.
+    while (!(answer instanceof Uint8Array))
+      answer = await two.fetch(server.endpoint, "autoexec.ipxe");
+    expect(answer).toEqual(files["autoexec.ipxe"]);
+  });
+
+  it("that another program holds are passed over", async () => {
+    const held = await openDgram({ address: "127.0.0.1", port: 0 });
+    opened.push(held);
+    const { port } = held.local;
+    const server = await serve({ limits: { dataPorts: { first: port, last: port } } });
+    const refused = await (await client()).fetch(server.endpoint, "ipxe.efi");
+    expect(refused).toMatchObject({ opcode: "error", code: 0 });
+  });
+});
+
+describe("stopping", () => {
+  async function begin(server: TestServer): Promise<{ one: TftpClient; from: UdpEndpoint }> {
+    const one = await client();
+    one.request(server.endpoint, "ipxe.efi", { blksize: 1468 });
+    const { from } = await one.next();
+    return { one, from };
+  }
+
+  it("lets a running transfer end", async () => {
+    const server = await serve();
+    const { one, from } = await begin(server);
+    const closed = server.close(10_000);
+    one.send(ack(0), from);
+    const parts = [];
+    for (let block = 1; block <= 69; block++) {
+      const { packet } = await one.next();
+      parts.push(packet);
+      one.send(ack(block), from);
+    }
+    await closed;
+    expect(parts.length).toBe(69);
+    expect(server.eventNames).toEqual(["loader-start", "loader-done"]);
+  });
+
+  it("cuts what does not end in time, and says so to both sides", async () => {
+    const server = await serve();
+    const { one } = await begin(server);
+    await server.close(0);
+    const { packet } = await one.next();
+    expect(packet).toEqual({ opcode: "error", code: 0, message: "the server is stopping" });
+    expect(server.events).toMatchObject([
+      { event: "tftp-failed", reason: "the server is stopping", bytesSent: 0 },
+    ]);
+    expect(server.openBlobs).toBe(0);
+  });
+
+  it("frees the ports", async () => {
+    const server = await serve();
+    const { endpoint } = server;
+    await begin(server);
+    await Promise.all([server.close(0), server.close(0)]);
+    opened.push(await openDgram(endpoint));
+    expect(server.endpoint).toEqual(endpoint);
+  });
+});
+
+describe("starting", () => {
+  it("leaves nothing open when one of the addresses cannot be had", async () => {
+    const port = await freePort();
+    const started = serve({ addresses: ["127.0.0.1", "192.0.2.1"], port });
+    await expect(started).rejects.toThrow(BindError);
+    const again = await openDgram({ address: "127.0.0.1", port });
+    opened.push(again);
+    expect(again.local.port).toBe(port);
+  });
+});
+
+describe("hostile datagrams", () => {
+  it("are counted and harm nobody, at the listening port and at a transfer's", async () => {
+    const server = await serve();
+    const random = randomNumbers(Date.now() >>> 0);
+    const real = firmwareTftp().map(({ payload }) => payload);
+    const hostile = await client();
+    const [one] = [await client()];
+    one.request(server.endpoint, "ipxe.efi", { blksize: 1468 });
+    const { from } = await one.next();
+    for (let i = 0; i < 2000; i++) {
+      const payload = mutated(real[random(real.length)] ?? new Uint8Array(), random);
+      hostile.sendBytes(payload, i % 2 === 0 ? server.endpoint : from);
+      // Let the server read, or its socket would overflow and the test prove little.
+      if (i % 50 === 0) await (await client()).fetch(server.endpoint, "empty.efi");
+    }
+    const fetched = await (await client()).fetch(server.endpoint, "ipxe.efi", { blksize: 1468 });
+    expect(told(fetched)).toBe(whole);
+    expect(server.eventNames).toContain("tftp-malformed");
+    for (const name of server.asked) expect(name.split("/")).not.toContain("..");
+  });
+});
