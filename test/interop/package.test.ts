@@ -28,14 +28,17 @@ async function run(program: string, args: readonly string[], cwd: string): Promi
   }
 }
 
+async function succeed(program: string, args: readonly string[], cwd: string): Promise<void> {
+  const { code, out, err } = await run(program, args, cwd);
+  if (code !== 0) throw new Error(`${program} ${args.join(" ")} ended with ${code}:\n${out}${err}`);
+}
+
 describe("the packed tarball", () => {
   beforeAll(async () => {
-    const packed = await run("npm", ["pack", "--pack-destination", folder], ".");
-    expect(packed).toMatchObject({ code: 0 });
+    await succeed("npm", ["pack", "--pack-destination", folder], ".");
     tarball = join(folder, readdirSync(folder).find((name) => name.endsWith(".tgz")) ?? "");
     writeFileSync(join(folder, "package.json"), '{"private": true, "type": "module"}');
-    const installed = await run("npm", ["install", "--no-audit", "--no-fund", tarball], folder);
-    expect(installed).toMatchObject({ code: 0 });
+    await succeed("npm", ["install", "--no-audit", "--no-fund", tarball], folder);
   }, 300_000);
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
