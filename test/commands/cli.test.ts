@@ -1,11 +1,20 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
-import { run } from "../support/command.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Program } from "../support/command.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "eim-pxe-cli-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+let program: Program;
+beforeAll(async () => {
+  program = await Program.build();
+}, 60_000);
+afterAll(async () => {
+  await program.remove();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const run: Program["run"] = (...args) => program.run(...args);
 
 function file(name: string, text: string): string {
   const path = join(folder, name);

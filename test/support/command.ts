@@ -1,5 +1,9 @@
-import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { type ChildProcessByStdio, execFile, spawn } from "node:child_process";
+import { copyFile, mkdtemp, realpath, rm, symlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { Readable } from "node:stream";
+import { promisify } from "node:util";
 
 export interface Finished {
   readonly code: number | null;
@@ -7,7 +11,48 @@ export interface Finished {
   readonly err: string;
 }
 
-/** `eim-pxe` from the sources, as a process of its own. */
+/**
+ * The program compiled as for the package, in a folder of its own. Compiling once costs less than a
+ * loader for TypeScript in each process, and it is the compiled program that people run.
+ */
+export class Program {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  static async build(): Promise<Program> {
+    const folder = await realpath(await mkdtemp(join(tmpdir(), "eim-pxe-built-")));
+    await copyFile("package.json", join(folder, "package.json"));
+    await symlink(await realpath("node_modules"), join(folder, "node_modules"));
+    // Types are the business of `npm run types`.
+    const args = ["-p", "tsconfig.build.json", "--noCheck", "--declaration", "false"];
+    await promisify(execFile)("node_modules/.bin/tsc", [...args, "--outDir", join(folder, "dist")]);
+    return new Program(folder);
+  }
+
+  /** Starts `eim-pxe` with these arguments as a process of its own. */
+  start(args: readonly string[], environment: Readonly<Record<string, string>> = {}): Command {
+    return new Command([join(this.#folder, "dist/cli.js"), ...args], environment);
+  }
+
+  /** Runs `eim-pxe` to its end. */
+  run(
+    args: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+  ): Promise<Finished> {
+    return this.start(args, environment).finished();
+  }
+
+  remove(): Promise<void> {
+    return rm(this.#folder, { recursive: true, force: true });
+  }
+}
+
+export type LogLine = Readonly<Record<string, unknown>>;
+
+/** A running process of Node, with what it wrote so far. */
 export class Command {
   readonly #child: ChildProcessByStdio<null, Readable, Readable>;
   readonly #finished: Promise<Finished>;
@@ -15,8 +60,8 @@ export class Command {
   #out = "";
   #err = "";
 
-  constructor(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
-    this.#child = spawn(process.execPath, ["--import", "tsx", "src/cli.ts", ...args], {
+  constructor(args: readonly string[], environment: Readonly<Record<string, string>>) {
+    this.#child = spawn(process.execPath, args, {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...environment },
     });
@@ -30,22 +75,31 @@ export class Command {
     });
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   finished(): Promise<Finished> {
     return this.#finished;
   }
 
-  /** The log line with this event, once it has come; fails when the command ends before. */
-  async event(name: string): Promise<Record<string, unknown>> {
-    const find = () =>
-      this.#out
-        .split("\n")
-        .filter((line) => line.startsWith("{"))
-        .map((line): Record<string, unknown> => JSON.parse(line))
-        .find(({ event }) => event === name);
-    const there = new Promise<Record<string, unknown>>((resolve) => {
+  /** The log so far. */
+  log(): LogLine[] {
+    return this.#out
+      .split("\n")
+      .slice(0, -1)
+      .filter((line) => line.startsWith("{"))
+      .map((line): LogLine => JSON.parse(line));
+  }
+
+  /** The first log line with this event, once it has come; fails when the command ends before. */
+  async event(name: string): Promise<LogLine> {
+    const there = new Promise<LogLine>((resolve) => {
       const look = () => {
-        const found = find();
-        if (found !== undefined) resolve(found);
+        const found = this.log().find(({ event }) => event === name);
+        if (found === undefined) return;
+        this.#watchers.delete(look);
+        resolve(found);
       };
       this.#watchers.add(look);
       look();
@@ -59,12 +113,9 @@ export class Command {
   kill(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }
-}
 
-/** Runs `eim-pxe` to its end. */
-export function run(
-  args: readonly string[],
-  environment: Readonly<Record<string, string>> = {},
-): Promise<Finished> {
-  return new Command(args, environment).finished();
+  /** Nobody reads its standard output any more. */
+  closeOutput(): void {
+    this.#child.stdout.destroy();
+  }
 }
