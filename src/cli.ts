@@ -1,12 +1,13 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
-import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { ExitCode, type Program } from "./commands/program.ts";
 import { BindError, ConfigError, SyncError } from "./lib/errors.ts";
 
 const program: Program = {
   environment: process.env,
   pid: process.pid,
+  in: process.stdin,
   out: process.stdout,
   err: process.stderr,
   outIsTerminal: process.stdout.isTTY,
@@ -30,6 +31,13 @@ function count(text: string): number {
     throw new InvalidArgumentError("It must be a whole number from 1 to 200.");
   }
   return number;
+}
+
+interface ExplainFlags {
+  readonly config?: string;
+  readonly interface?: string;
+  readonly source?: string;
+  readonly port: string;
 }
 
 function commandLine(finish: (code: number) => void): Command {
@@ -62,6 +70,21 @@ function commandLine(finish: (code: number) => void): Command {
     .action(async (options: { config?: string; json?: boolean }) => {
       const { sync } = await import("./commands/sync.ts");
       finish(await sync(program, options.config ?? null, { json: options.json === true }));
+    });
+  configured("explain", "what the server would answer to a DHCP packet, and why; sends nothing")
+    .argument("<hex>", "the packet, the UDP payload in hex; - reads it from standard input")
+    .option("--interface <name>", "the interface it came in on (default: the first configured)")
+    .option("--source <ip:port>", "where it came from (default: 0.0.0.0:68)")
+    .addOption(
+      new Option("--port <port>", "the port it came to").choices(["67", "4011"]).default("67"),
+    )
+    .action(async (hex: string, options: ExplainFlags) => {
+      const { explain } = await import("./commands/explain.ts");
+      const port = options.port === "4011" ? 4011 : 67;
+      const { interface: name = null, source = null } = options;
+      finish(
+        await explain(program, options.config ?? null, { interface: name, source, port, hex }),
+      );
     });
   cli
     .command("demo")

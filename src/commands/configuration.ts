@@ -24,9 +24,17 @@ export interface Settings {
  * @throws ConfigError with every problem on a line of its own
  */
 export function loadSettings(file: string | null, environment: Program["environment"]): Settings {
-  const found = file ?? (existsSync(defaultConfigFile) ? defaultConfigFile : null);
-  const config = loadConfig({ file: found, environment });
+  const config = loadConfiguration(file, environment);
   return { config, ...readNamedFiles(config) };
+}
+
+/** The configuration alone, for commands that need none of the files that it names. */
+export function loadConfiguration(
+  file: string | null,
+  environment: Program["environment"],
+): Config {
+  const found = file ?? (existsSync(defaultConfigFile) ? defaultConfigFile : null);
+  return loadConfig({ file: found, environment });
 }
 
 function readNamedFiles(config: Config): Omit<Settings, "config"> {

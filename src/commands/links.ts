@@ -1,6 +1,6 @@
 import type { Config, LinkConfig } from "../config/schema.ts";
 import type { Link } from "../dhcp/link.ts";
-import { parseSubnet, type Subnet } from "../lib/ip4.ts";
+import { parseSubnet, type Subnet, subnetOf } from "../lib/ip4.ts";
 import {
   interfaceNamed,
   type NetworkInterface,
@@ -33,6 +33,26 @@ export function servedLinks(
   return config.interfaces.map((link) =>
     servedLink(link, interfaceNamed(interfaces, link.name, link.address), config),
   );
+}
+
+/**
+ * Like `servedLinks`, for thinking about packets only: an interface need not exist when its `address` is
+ * configured. A network that is told by neither is taken to have 24 bits.
+ *
+ * @throws ConfigError when an interface that has no `address` is not there
+ */
+export function configuredLinks(
+  config: Config,
+  interfaces: readonly NetworkInterface[],
+): readonly ServedLink[] {
+  const assumed = config.interfaces.flatMap(({ name, address }): NetworkInterface[] => {
+    const there = interfaces.some((one) => one.addresses.some((own) => own.address === address));
+    if (address === null || there) return [];
+    const addresses = [{ address, subnet: subnetOf(address, 24) }];
+    return [{ name, addresses, up: true, loopback: false, broadcast: true, hardware: false }];
+  });
+  const names = new Set(assumed.map(({ name }) => name));
+  return servedLinks(config, [...interfaces.filter(({ name }) => !names.has(name)), ...assumed]);
 }
 
 function servedLink(link: LinkConfig, found: UsableInterface, config: Config): ServedLink {

@@ -2,6 +2,7 @@
 export interface Program {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly pid: number;
+  readonly in: NodeJS.ReadableStream;
   readonly out: NodeJS.WritableStream;
   readonly err: NodeJS.WritableStream;
   /** Whether `out` and `err` are terminals: lines for people, progress that redraws itself. */

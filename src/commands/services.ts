@@ -26,6 +26,7 @@ import { startTftpServer } from "../tftp/server.ts";
 import { artifactFolder, findTftpFile, mirrorFor } from "./artifacts.ts";
 import type { Settings } from "./configuration.ts";
 import type { ServedLink } from "./links.ts";
+import { policyOf } from "./policy.ts";
 import type { ProxyEnvironment } from "./program.ts";
 import { type Readiness, ReadinessWatch } from "./readiness.ts";
 
@@ -271,17 +272,6 @@ class Site {
     }
     return journal;
   }
-}
-
-function policyOf(config: Config): BootPolicy {
-  const loaders = Object.entries(config.boot.loaders).map(
-    ([code, name]) => [Number(code), name] as const,
-  );
-  return {
-    loaders: new Map(loaders),
-    userClasses: config.boot.userClasses,
-    unknownNodes: config.nodes.unknown,
-  };
 }
 
 function portRange(text: string | null): { first: number; last: number } | null {

@@ -44,6 +44,7 @@ export {
   MessageType,
 } from "./packet.ts";
 
+export { type DescribedPacket, describePacket } from "./describe.ts";
 export { OptionCode } from "./option-codes.ts";
 export {
   decodeOption,

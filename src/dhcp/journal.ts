@@ -13,7 +13,11 @@ import type { Lease, LeaseState, LeaseTable } from "./leases.ts";
  * leases, the file is replaced by one that has each lease once.
  */
 
-const FILE = "leases.journal";
+/** Where the journal of a data folder is. */
+export function journalFile(dataDir: string): string {
+  return join(dataDir, "leases.journal");
+}
+
 const LINE = /^\{"crc":"([0-9a-f]{8})","lease":(\{.*\})\}$/;
 const NEWLINE = 0x0a;
 const states: readonly string[] = ["bound", "declined", "released"] satisfies LeaseState[];
@@ -56,7 +60,7 @@ export async function openJournal(
   options: JournalOptions,
 ): Promise<{ journal: Journal; replay: Replay }> {
   await mkdir(options.dataDir, { recursive: true, mode: 0o750 });
-  const path = join(options.dataDir, FILE);
+  const path = journalFile(options.dataDir);
   const replay = replayJournal(await readIfThere(path));
   for (const lease of replay.leases) options.leases.restore(lease);
   const file = await open(path, "a", 0o640);

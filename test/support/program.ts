@@ -1,0 +1,28 @@
+import { PassThrough, Readable } from "node:stream";
+import type { Program } from "../../src/commands/program.ts";
+
+/** A process that a command can be run in without being one. */
+export class FakeProgram implements Program {
+  readonly environment: Record<string, string>;
+  readonly pid = 1;
+  readonly in: Readable;
+  readonly out = new PassThrough();
+  readonly err = new PassThrough();
+  readonly outIsTerminal = false;
+  readonly errIsTerminal = false;
+
+  constructor(input = "", environment: Record<string, string> = {}) {
+    this.in = Readable.from([input]);
+    this.environment = environment;
+  }
+
+  onSignal(): () => void {
+    return () => {};
+  }
+
+  /** All that was written to `out` so far. */
+  get written(): string {
+    const text: unknown = this.out.read();
+    return text instanceof Uint8Array ? Buffer.from(text).toString("utf8") : "";
+  }
+}
