@@ -1,4 +1,4 @@
-import { ConfigError } from "../lib/errors.ts";
+import { ConfigError, messageOf } from "../lib/errors.ts";
 import { systemClock } from "../lib/clock.ts";
 import { openDeviceSocket } from "../net/device-socket.ts";
 import { readInterfaces } from "../net/interfaces.ts";
@@ -58,8 +58,9 @@ function reload(services: Services, load: () => ReturnType<typeof loadInventory>
   try {
     services.useInventory(load());
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    services.reporter.emit({ event: "reload-failed", reason: error.problems.join("; ") });
+    // Whatever is wrong with a file, it must not end a server that runs.
+    const reason = error instanceof ConfigError ? error.problems.join("; ") : messageOf(error);
+    services.reporter.emit({ event: "reload-failed", reason });
   }
 }
 

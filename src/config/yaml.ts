@@ -1,6 +1,6 @@
-import { type Document, LineCounter, isMap, isNode, isScalar, parseDocument } from "yaml";
+import { type Document, LineCounter, isMap, isNode, isScalar, parseDocument, visit } from "yaml";
 import { z } from "zod";
-import { ConfigError } from "../lib/errors.ts";
+import { ConfigError, messageOf } from "../lib/errors.ts";
 
 type Path = readonly PropertyKey[];
 
@@ -34,10 +34,29 @@ export function readYaml(text: string, file: string): YamlFile {
     );
   }
   return {
-    value: document.toJS() ?? null,
+    value: valueOf(document, at),
     locate: (path) => at(offsetOf(document, path)),
     locateKey: (path, name) => at(keyOffsetOf(document, path, name) ?? offsetOf(document, path)),
   };
+}
+
+/** Aliases are resolved only here: one of nothing, or of far too many others, throws. */
+function valueOf(document: Document, at: (offset: number) => string): unknown {
+  const problems: string[] = [];
+  visit(document, {
+    Alias(_, alias) {
+      if (alias.resolve(document) !== undefined) return;
+      problems.push(
+        `${at(alias.range?.[0] ?? 0)}: there is no anchor &${alias.source} before this`,
+      );
+    },
+  });
+  if (problems.length > 0) throw new ConfigError(problems);
+  try {
+    return document.toJS() ?? null;
+  } catch (error) {
+    throw new ConfigError([`${at(0)}: ${messageOf(error)}`]);
+  }
 }
 
 function offsetOf(document: Document, path: Path): number {

@@ -13,6 +13,15 @@ function problemsOf(text: string, environment: Record<string, string> = {}): rea
   }
 }
 
+/** Ten levels of lists, each with ten references to the level below. */
+function manyReferences(): string {
+  const levels = Array.from({ length: 9 }, (_, level) => {
+    const references = Array.from({ length: 10 }, () => `*l${level}`).join(", ");
+    return `l${level + 1}: &l${level + 1} [${references}]`;
+  });
+  return ["l0: &l0 x", ...levels, ""].join("\n");
+}
+
 describe("parseConfig", () => {
   it("takes the example configuration", () => {
     const config = parseConfig(readFileSync("examples/eim-pxe.yaml", "utf8"), "examples/x.yaml");
@@ -49,6 +58,19 @@ describe("parseConfig", () => {
   it("names the line of what is not YAML", () => {
     expect(problemsOf("http:\n  port: [1\n")[0]).toMatch(/^\/etc\/eim-pxe\.yaml:\d+:\d+: /);
     expect(problemsOf("http: 1\nhttp: 2\n")[0]).toMatch(/^\/etc\/eim-pxe\.yaml:2:1: /);
+  });
+
+  it("names the place of a reference to nothing", () => {
+    expect(problemsOf("tftp:\n  port: *nothing\n")).toEqual([
+      "/etc/eim-pxe.yaml:2:9: there is no anchor &nothing before this",
+    ]);
+  });
+
+  it.each([
+    ["a reference to what it is part of", "http: &a {port: *a}\n"],
+    ["references that would fill the memory", manyReferences()],
+  ])("refuses %s", (_, text) => {
+    expect(problemsOf(text)).toEqual([expect.stringMatching(/^\/etc\/eim-pxe\.yaml:\d+:\d+: /)]);
   });
 
   it("refuses what is not a map", () => {
