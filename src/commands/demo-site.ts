@@ -5,7 +5,6 @@ import { parseConfig } from "../config/load.ts";
 import { makeCertificate } from "../demo/certificate.ts";
 import { makeMicroOs, orchestratorBootScript } from "../demo/micro-os.ts";
 import { startOrchestrator } from "../demo/orchestrator.ts";
-import type { Link } from "../dhcp/link.ts";
 import { fromText } from "../lib/bytes.ts";
 import { systemClock } from "../lib/clock.ts";
 import type { Ip4 } from "../lib/ip4.ts";
@@ -13,11 +12,11 @@ import { openDgram } from "../net/dgram.ts";
 import type { UdpEndpoint } from "../net/udp.ts";
 import { createInventory } from "../nodes/inventory.ts";
 import type { Logger } from "../observe/log.ts";
+import { configuredLinks } from "./links.ts";
 import { type Services, startServices } from "./services.ts";
 
-/** The server's address, and what its machines lease: loopback takes every address that begins with 127. */
+/** The server's; what its machines lease is near it. Loopback takes every address that begins with 127. */
 const serverAddress: Ip4 = "127.77.0.1";
-const pool = { first: "127.77.0.100", last: "127.77.3.254" };
 
 // As large as the orchestrator's: iPXE's loader, a kernel, and a share of the initramfs.
 const loaderBytes = 1_100_000;
@@ -57,15 +56,12 @@ export async function startDemoSite(log: Logger): Promise<DemoSite> {
     await writeLoaders(join(folder, "loaders"));
     await writeFile(join(folder, "ca.pem"), certificate.cert);
 
+    const text = configuration(orchestrator.url());
+    const config = parseConfig(text, join(folder, "eim-pxe.yaml"));
     let dhcp: UdpEndpoint = { address: serverAddress, port: 0 };
     const services = await startServices({
-      settings: {
-        config: parseConfig(configuration(orchestrator.url()), join(folder, "eim-pxe.yaml")),
-        inventory: createInventory([]),
-        ca: certificate.cert,
-        adminToken: null,
-      },
-      links: [{ interface: "lo", address: serverAddress, dhcp: demoLink() }],
+      settings: { config, inventory: createInventory([]), ca: certificate.cert, adminToken: null },
+      links: configuredLinks(config, []),
       openDhcpSocket: async ({ address }, port) => {
         const socket = await openDgram({ address, port });
         dhcp = socket.local;
@@ -75,6 +71,7 @@ export async function startDemoSite(log: Logger): Promise<DemoSite> {
       proxyEnvironment: { httpProxy: null, httpsProxy: null, noProxy: null },
       log,
       clock: systemClock,
+      instance: "demo",
     });
     closers.push(() => services.close(1000));
     return {
@@ -94,6 +91,10 @@ export async function startDemoSite(log: Logger): Promise<DemoSite> {
 function configuration(origin: string): string {
   return `
 dataDir: data
+interfaces:
+  - name: lo
+    address: ${serverAddress}
+    dhcp: { mode: full, subnet: 127.77.0.0/16, pools: [127.77.0.100-127.77.3.254] }
 tftp: { port: 0 }
 http: { port: 0 }
 admin: { listen: "127.0.0.1:0" }
@@ -102,27 +103,6 @@ artifacts:
   ca: { file: ca.pem }
   loaderDirs: [loaders]
 `;
-}
-
-function demoLink(): Link {
-  return {
-    interface: "lo",
-    address: serverAddress,
-    subnet: { network: "127.77.0.0", prefixLength: 16 },
-    mode: "full",
-    full: {
-      pools: [pool],
-      router: [],
-      dns: [],
-      ntp: [],
-      logServers: [],
-      domain: null,
-      leaseSeconds: 3600,
-      netbootLeaseSeconds: 120,
-      options: [],
-      authoritative: true,
-    },
-  };
 }
 
 async function writeLoaders(folder: string): Promise<void> {

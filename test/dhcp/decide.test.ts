@@ -18,7 +18,7 @@ import {
   requestWith,
   sent,
 } from "../support/dhcp.ts";
-import { noNode } from "../support/full-site.ts";
+import { noNode } from "../support/node-entry.ts";
 
 const uuid = "00112233-4455-6677-8899-aabbccddeeff";
 const nowMs = 1_800_000_000_000;

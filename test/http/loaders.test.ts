@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { BootPort, nodeEntry } from "../support/boot-port.ts";
+import { BootPort } from "../support/boot-port.ts";
+import { nodeEntry } from "../support/node-entry.ts";
 
 const mac = "52:54:00:12:34:56";
 let port: BootPort;

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { BootPort, nodeEntry, orchestratorScript } from "../support/boot-port.ts";
+import { BootPort, orchestratorScript } from "../support/boot-port.ts";
+import { nodeEntry } from "../support/node-entry.ts";
 
 const mac = "52:54:00:12:34:56";
 const uuid = "4c4c4544-0042-3510-8052-b4c04f4e3732";

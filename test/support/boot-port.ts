@@ -30,33 +30,6 @@ export function sha256(bytes: string | Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
-/** A node entry that says nothing but what is given. */
-export function nodeEntry(given: Partial<NodeEntry>): NodeEntry {
-  return {
-    mac: null,
-    uuid: null,
-    serial: null,
-    name: null,
-    address: null,
-    netmask: null,
-    router: null,
-    dns: null,
-    ntp: null,
-    domain: null,
-    domainSearch: [],
-    broadcast: null,
-    leaseSeconds: null,
-    routes: [],
-    options: [],
-    dhcp: true,
-    netboot: "allow",
-    loader: null,
-    scriptUrl: null,
-    kernelArgs: [],
-    ...given,
-  };
-}
-
 /** A boot port with files in a folder of its own, a clock that stands still, and all events kept. */
 export class BootPort {
   readonly folder = mkdtempSync(join(tmpdir(), "eim-pxe-http-"));

@@ -19,29 +19,7 @@ import {
   packetWith,
   policy,
 } from "./dhcp.ts";
-
-export const noNode: NodeEntry = {
-  mac: null,
-  uuid: null,
-  serial: null,
-  name: null,
-  address: null,
-  netmask: null,
-  router: null,
-  dns: null,
-  ntp: null,
-  domain: null,
-  domainSearch: [],
-  broadcast: null,
-  leaseSeconds: null,
-  routes: [],
-  options: [],
-  dhcp: true,
-  netboot: "allow",
-  loader: null,
-  scriptUrl: null,
-  kernelArgs: [],
-};
+import { noNode } from "./node-entry.ts";
 
 /** What came back from one packet. */
 export interface Outcome {
