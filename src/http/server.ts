@@ -53,10 +53,11 @@ function explain(at: HttpEndpoint, thrown: unknown): string {
   }
 }
 
-// Large reads: a 300 MB initramfs for many machines at once must not cost a system call for every 64 KiB.
 /** Takes no more requests; downloads under way have `graceMs` to end, then their connections are closed. */
 export async function closeApp(app: FastifyInstance, graceMs: number): Promise<void> {
   const timer = setTimeout(() => app.server.closeAllConnections(), graceMs);
+  // After its download a client's connection waits for no next request.
+  app.server.keepAliveTimeout = 1;
   try {
     await app.close();
   } finally {
@@ -64,6 +65,7 @@ export async function closeApp(app: FastifyInstance, graceMs: number): Promise<v
   }
 }
 
+// Large reads: a 300 MB initramfs for many machines at once must not cost a system call for every 64 KiB.
 const readBytes = 256 * 1024;
 
 /** A file opened for one reply. It stays readable when it is removed meanwhile. */
