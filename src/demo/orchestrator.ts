@@ -156,9 +156,13 @@ async function openVersion({ content, modifiedSeconds }: MemoryFile): Promise<Op
   };
 }
 
+/** Until more can be written, or nobody is there any more. */
 function drained(response: ServerResponse): Promise<void> {
   return new Promise((resolve) => {
-    response.once("drain", resolve);
-    response.once("close", resolve);
+    const done = () => {
+      response.off("drain", done).off("close", done);
+      resolve();
+    };
+    response.on("drain", done).on("close", done);
   });
 }
