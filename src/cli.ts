@@ -127,6 +127,9 @@ function report(error: unknown): number {
   return ExitCode.fault;
 }
 
+// Who read the output is gone, or the disk with the log file is full: no reason to end a server.
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+
 try {
   await commandLine((code) => {
     process.exitCode = code;
