@@ -1,13 +1,14 @@
-import { ConfigError, messageOf } from "../lib/errors.ts";
+import { randomUUID } from "node:crypto";
 import { systemClock } from "../lib/clock.ts";
+import { BindError, ConfigError, messageOf } from "../lib/errors.ts";
 import { openDeviceSocket } from "../net/device-socket.ts";
 import { readInterfaces } from "../net/interfaces.ts";
 import { adoptPassed, passedDescriptors } from "../net/passed.ts";
 import { createLog } from "../observe/log.ts";
-import { loadInventory, loadSettings } from "./configuration.ts";
+import { loadInventory, loadSettings, type Settings } from "./configuration.ts";
 import { servedLinks } from "./links.ts";
 import { ExitCode, type Program, proxyEnvironment } from "./program.ts";
-import { announceRunning, withdrawRunning } from "./running.ts";
+import { announceRunning, findRunning, withdrawRunning } from "./running.ts";
 import { type Services, startServices } from "./services.ts";
 
 // The contract gives five seconds from the signal to the end; some are for closing what is left.
@@ -15,16 +16,51 @@ const graceMs = 4000;
 
 /** `eim-pxe serve`: runs until SIGTERM or SIGINT; SIGHUP reads the nodes file again. */
 export async function serve(program: Program, file: string | null): Promise<number> {
+  // Signals that come while the server starts count when it has.
+  const stopSignal = firstSignal(program, ["SIGTERM", "SIGINT"]);
+  const instance = randomUUID();
   const settings = loadSettings(file, program.environment);
   const { config } = settings;
+  const started = start(program, settings, instance);
+  const stopReloading = program.onSignal("SIGHUP", () => {
+    started.then(
+      (services) => reload(services, () => loadInventory(config)),
+      () => {},
+    );
+  });
+  const services = await started;
+  const running = { pid: program.pid, admin: services.adminUrl, instance };
+  try {
+    await announceRunning(config.dataDir, running);
+  } catch (error) {
+    // A full disk is no reason not to boot machines.
+    services.reporter.emit({ event: "announce-failed", reason: messageOf(error) });
+  }
+  const signal = await stopSignal;
+  services.reporter.emit({ event: "stopping", signal });
+  stopReloading();
+  await services.close(graceMs);
+  await withdrawRunning(config.dataDir, running);
+  return ExitCode.ok;
+}
+
+async function start(program: Program, settings: Settings, instance: string): Promise<Services> {
+  const { config } = settings;
   const links = servedLinks(config, readInterfaces());
+  const other = await findRunning(config.dataDir);
+  if (other?.answers === true) {
+    throw new BindError(
+      `another eim-pxe works in ${config.dataDir} already (pid ${other.pid}, ${other.admin}): stop it, ` +
+        "or give this one a dataDir of its own",
+    );
+  }
   const log = createLog({
     level: config.log.level,
     pretty: program.outIsTerminal,
     out: program.out,
   });
   const passed = await adoptPassed(passedDescriptors(program.environment, program.pid));
-  const services = await startServices({
+  return startServices({
     settings,
     links,
     openDhcpSocket: (link, port) =>
@@ -39,19 +75,8 @@ export async function serve(program: Program, file: string | null): Promise<numb
     proxyEnvironment: proxyEnvironment(program.environment),
     log,
     clock: systemClock,
+    instance,
   });
-  const running = { pid: program.pid, admin: services.adminUrl };
-  await announceRunning(config.dataDir, running);
-
-  const stopReloading = program.onSignal("SIGHUP", () => {
-    reload(services, () => loadInventory(config));
-  });
-  const signal = await firstSignal(program, ["SIGTERM", "SIGINT"]);
-  services.reporter.emit({ event: "stopping", signal });
-  stopReloading();
-  await services.close(graceMs);
-  await withdrawRunning(config.dataDir, running);
-  return ExitCode.ok;
 }
 
 function reload(services: Services, load: () => ReturnType<typeof loadInventory>): void {

@@ -40,6 +40,8 @@ export interface ServiceOptions {
   readonly proxyEnvironment: ProxyEnvironment;
   readonly log: Logger;
   readonly clock: Clock;
+  /** Tells this run of the program from every other. */
+  readonly instance: string;
 }
 
 /** A socket on one link; `means` tells how the link is told apart from others, where there could be any. */
@@ -192,8 +194,9 @@ class Site {
     const { listen: at } = this.#config.admin;
     const endpoint = splitListen(at);
     if (endpoint === null) throw new InternalError(`admin.listen ${at} was not checked`);
-    const { clock, settings } = this.#options;
+    const { clock, settings, instance } = this.#options;
     const app = createAdminApp({
+      instance,
       sessions: this.#sessions,
       clock,
       readiness: () => this.#readinessNow(),

@@ -2,16 +2,22 @@ import { request } from "undici";
 import { z } from "zod";
 import { openGenerationStore } from "../artifacts/store.ts";
 import { systemClock } from "../lib/clock.ts";
-import { errnoOf, messageOf, SyncError } from "../lib/errors.ts";
+import { messageOf, SyncError } from "../lib/errors.ts";
 import { eventCatalogue } from "../observe/catalogue.ts";
 import type { PxeEvent } from "../observe/events.ts";
 import { artifactFolder, mirrorFor } from "./artifacts.ts";
 import { loadSettings, type Settings } from "./configuration.ts";
 import { ExitCode, type Program, proxyEnvironment } from "./program.ts";
 import { megabytes, ProgressLine } from "./progress.ts";
-import { findRunning } from "./running.ts";
+import { findRunning, type Running } from "./running.ts";
 
-const outcome = z.object({ generation: z.string(), changed: z.boolean(), durationMs: z.number() });
+/** A `SyncResult` of the mirror, here or in the server. */
+const outcome = z.object({
+  generation: z.string(),
+  changed: z.boolean(),
+  fetched: z.array(z.object({ file: z.string(), bytes: z.number() })).readonly(),
+  durationMs: z.number(),
+});
 type Outcome = z.output<typeof outcome>;
 
 /** `eim-pxe sync`: one synchronisation, by the server that runs on the same data folder if there is one. */
@@ -41,6 +47,7 @@ async function askServer({ config, adminToken }: Settings): Promise<Outcome | nu
   const running = await findRunning(config.dataDir);
   if (running === null) return null;
   const url = `${running.admin}/api/v1/artifacts/sync`;
+  if (!running.answers) throw silentServer(running, "it does not answer");
   const headers = adminToken === null ? {} : { authorization: `Bearer ${adminToken}` };
   try {
     // A first synchronisation takes as long as the line to the orchestrator is slow.
@@ -50,15 +57,16 @@ async function askServer({ config, adminToken }: Settings): Promise<Outcome | nu
     if (answer.statusCode === 200 && result.success) return result.data;
     throw new SyncError(`the server at ${running.admin} answered: ${errorIn(body)}`);
   } catch (error) {
-    // It was announced and is gone: it ended without taking its announcement back.
-    if (errnoOf(error) === "ECONNREFUSED") return null;
     if (error instanceof SyncError) throw error;
-    throw new SyncError(
-      `the server of this data folder (pid ${running.pid}) could not be asked at ${url}: ${messageOf(error)}. ` +
-        "Stop it, or look at its log.",
-      { cause: error },
-    );
+    throw silentServer(running, messageOf(error));
   }
+}
+
+function silentServer({ pid, admin }: Running, why: string): SyncError {
+  return new SyncError(
+    `the server of this data folder (pid ${pid}) could not be asked at ${admin}: ${why}. ` +
+      "Stop it, or look at its log.",
+  );
 }
 
 function errorIn(body: unknown): string {

@@ -21,6 +21,8 @@ export interface ListedGenerations {
 
 /** What the admin port works with. */
 export interface AdminAppOptions {
+  /** Tells this run of the program from every other. */
+  readonly instance: string;
   readonly sessions: BootSessions;
   readonly clock: Clock;
   /** Whether a machine could boot now. */

@@ -34,6 +34,12 @@ export const eventCatalogue: { readonly [Name in EventName]: EventEntry } = {
     meaning:
       "Without the optional package koffi a socket cannot be bound to one interface. Install it, or let systemd pass the socket, if this host has a second network.",
   },
+  "announce-failed": {
+    level: "warn",
+    message: "other commands cannot find this server",
+    meaning:
+      "`running.json` could not be written to `dataDir` (a full disk?). Machines boot; `eim-pxe sync` would work beside the server instead of asking it, so do not run it.",
+  },
   reloaded: {
     level: "info",
     message: "the nodes file was read again",

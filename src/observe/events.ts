@@ -23,6 +23,7 @@ export interface EventFields {
   ready: { generation: string | null };
   "not-ready": { reasons: readonly string[] };
   "shared-socket": { interface: string };
+  "announce-failed": { reason: string };
   reloaded: { nodes: number };
   "reload-failed": { reason: string };
   stopping: { signal: string };

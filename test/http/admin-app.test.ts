@@ -15,6 +15,7 @@ let listeners: Set<(event: PxeEvent) => void>;
 
 function adminApp(given: Partial<AdminAppOptions> = {}): FastifyInstance {
   const app = createAdminApp({
+    instance: "this one",
     sessions,
     clock: { now: () => nowMs, wall: () => nowMs },
     readiness: () => ({ ready: true, reasons: [] }),
@@ -56,7 +57,10 @@ describe("/healthz and /readyz", () => {
   test("say alive and ready, with the generation that is served", async () => {
     const app = adminApp();
     const alive = await app.inject("/healthz");
-    expect([alive.statusCode, alive.json()]).toEqual([200, { status: "alive" }]);
+    expect([alive.statusCode, alive.json()]).toEqual([
+      200,
+      { status: "alive", instance: "this one" },
+    ]);
     const ready = await app.inject("/readyz");
     expect([ready.statusCode, ready.json()]).toEqual([200, { status: "ready", generation: "g2" }]);
   });

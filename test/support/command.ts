@@ -92,11 +92,11 @@ export class Command {
       .map((line): LogLine => JSON.parse(line));
   }
 
-  /** The first log line with this event, once it has come; fails when the command ends before. */
-  async event(name: string): Promise<LogLine> {
+  /** The first log line with this event, or a later one, once it has come; fails when the command ends before. */
+  async event(name: string, nth = 1): Promise<LogLine> {
     const there = new Promise<LogLine>((resolve) => {
       const look = () => {
-        const found = this.log().find(({ event }) => event === name);
+        const found = this.log().filter(({ event }) => event === name)[nth - 1];
         if (found === undefined) return;
         this.#watchers.delete(look);
         resolve(found);

@@ -3,7 +3,9 @@ import type { AdminAppOptions } from "../admin-context.ts";
 
 /** For supervisors and monitoring: alive, ready, metrics. */
 export function healthRoutes(app: FastifyInstance, options: AdminAppOptions): void {
-  app.get("/healthz", (_request, reply) => reply.send({ status: "alive" }));
+  app.get("/healthz", (_request, reply) =>
+    reply.send({ status: "alive", instance: options.instance }),
+  );
 
   app.get("/readyz", (_request, reply) => {
     const { ready, reasons } = options.readiness();

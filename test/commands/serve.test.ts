@@ -1,0 +1,237 @@
+import { once } from "node:events";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import { connect, type Socket } from "node:net";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { type Command, Program } from "../support/command.ts";
+import { ServedSite, urlOf } from "../support/served-site.ts";
+
+let program: Program;
+let site: ServedSite;
+// More than the buffers of a connection hold.
+const large = { initramfsBytes: 20_000_000 };
+const running: Command[] = [];
+const sockets: Socket[] = [];
+const servers: Server[] = [];
+
+beforeAll(async () => {
+  program = await Program.build();
+}, 60_000);
+afterAll(() => program.remove());
+beforeEach(async () => {
+  site = await ServedSite.open();
+});
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+  for (const server of servers.splice(0)) server.close();
+  for (const command of running.splice(0)) {
+    command.kill("SIGKILL");
+    await command.finished();
+  }
+  await site.close();
+});
+
+function serve(config: string, environment: Record<string, string> = {}): Command {
+  const command = program.start(["serve", "--config", config], environment);
+  running.push(command);
+  return command;
+}
+
+/** Asks for a file and stops reading after its first bytes. */
+async function stalledDownload(url: string, path: string): Promise<Socket> {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  sockets.push(socket);
+  socket.on("error", () => {});
+  socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+  await once(socket, "data");
+  socket.pause();
+  return socket;
+}
+
+async function secondsUntilEnd(server: Command): Promise<number> {
+  const startMs = performance.now();
+  await server.finished();
+  return (performance.now() - startMs) / 1000;
+}
+
+describe("eim-pxe serve", () => {
+  it("is listening first, then ready when a verified generation is served", async () => {
+    const server = serve(site.configuration());
+    const readyz = `${await urlOf(server, "admin")}/readyz`;
+    await server.event("ready");
+    expect((await fetch(readyz)).status).toBe(200);
+    const events = server.log().map(({ event }) => event);
+    expect(events.slice(0, 2)).toEqual(["listening", "not-ready"]);
+    expect(events.indexOf("ready")).toBeGreaterThan(events.indexOf("sync-file"));
+    server.kill("SIGTERM");
+    expect(await server.finished()).toMatchObject({ code: 0, err: "" });
+    expect(existsSync(site.path("data/running.json"))).toBe(false);
+  });
+
+  it("serves what it has when the orchestrator is down, and says why it is not ready when it has nothing", async () => {
+    const config = site.configuration();
+    expect((await program.run(["sync", "--config", config])).code).toBe(0);
+    await site.orchestrator.close();
+    const server = serve(config);
+    await server.event("sync-failed");
+    const events = server.log().map(({ event }) => event);
+    expect(events).toEqual(["listening", "ready", "sync-failed"]);
+    const empty = serve(site.configuration("", "empty.yaml"), { EIM_PXE_DATA_DIR: site.path("b") });
+    await empty.event("sync-failed");
+    const script = await fetch(`${await urlOf(empty, "http")}/boot.ipxe`);
+    expect(script.status).toBe(503);
+    expect(script.headers.get("retry-after")).toBe("10");
+    expect((await fetch(`${await urlOf(empty, "admin")}/readyz`)).status).toBe(503);
+  });
+
+  it("ends within five seconds of SIGTERM while a client does not read its download", async () => {
+    await site.close();
+    site = await ServedSite.open(large);
+    const server = serve(site.configuration());
+    await server.event("ready");
+    await stalledDownload(await urlOf(server, "http"), "/artifacts/initramfs-x86_64");
+    await stalledDownload(await urlOf(server, "admin"), "/api/v1/events");
+    server.kill("SIGTERM");
+    expect(await secondsUntilEnd(server)).toBeLessThan(5);
+    expect((await server.finished()).code).toBe(0);
+  });
+
+  it("ends within five seconds of SIGTERM while the orchestrator does not answer", async () => {
+    const asked = new Promise<void>((resolve) => {
+      site.orchestrator.intercept(() => {
+        resolve();
+        return true;
+      });
+    });
+    const server = serve(site.configuration());
+    await asked;
+    server.kill("SIGTERM");
+    expect(await secondsUntilEnd(server)).toBeLessThan(2);
+    expect((await server.finished()).code).toBe(0);
+  });
+
+  it("lets a running download end after SIGTERM, and ends with it", async () => {
+    await site.close();
+    site = await ServedSite.open(large);
+    const server = serve(site.configuration());
+    await server.event("ready");
+    const socket = await stalledDownload(
+      await urlOf(server, "http"),
+      "/artifacts/initramfs-x86_64",
+    );
+    server.kill("SIGTERM");
+    await server.event("stopping");
+    let bytes = 0;
+    socket.on("data", (chunk) => (bytes += chunk.length));
+    socket.resume();
+    expect(await secondsUntilEnd(server)).toBeLessThan(2);
+    expect(server.log().map(({ event }) => event)).toContain("initramfs-done");
+    expect(bytes).toBeGreaterThan(19_000_000);
+  });
+
+  it("stays up when SIGHUP finds a broken nodes file, and reads it when mended", async () => {
+    const nodes = site.write("nodes.yaml", "[]\n");
+    const server = serve(site.configuration("nodes: { file: nodes.yaml }"));
+    await server.event("listening");
+    const broken = ["- mac: nonsense\n", "- serial: *nothing\n", "- [\n"];
+    for (const [index, text] of broken.entries()) {
+      site.write("nodes.yaml", text);
+      server.kill("SIGHUP");
+      const { reason } = await server.event("reload-failed", index + 1);
+      expect(reason).toMatch(new RegExp(`^${nodes}:\\d+:\\d+: `));
+    }
+    site.write("nodes.yaml", "- mac: 52:54:00:00:00:01\n");
+    server.kill("SIGHUP");
+    expect(await server.event("reloaded")).toMatchObject({ nodes: 1 });
+  });
+
+  it("serves although it cannot write where it is to be found, and says so", async () => {
+    mkdirSync(site.path("data/running.json"), { recursive: true });
+    const server = serve(site.configuration());
+    await server.event("ready");
+    expect(await server.event("announce-failed")).toMatchObject({ level: "warn" });
+    server.kill("SIGTERM");
+    expect(await server.finished()).toMatchObject({ code: 0, err: "" });
+  });
+
+  it("goes on when nobody reads its log any more", async () => {
+    const server = serve(site.configuration());
+    await server.event("ready");
+    const url = await urlOf(server, "http");
+    server.closeOutput();
+    for (let request = 0; request < 3; request++) {
+      expect((await fetch(`${url}/nothing`)).status).toBe(404);
+    }
+    expect((await fetch(`${url}/boot.ipxe`)).status).toBe(200);
+  });
+
+  it("ends with 1 where another server works in the same data folder", async () => {
+    const config = site.configuration();
+    const first = serve(config);
+    await first.event("ready");
+    const { code, err } = await serve(config).finished();
+    expect(code).toBe(1);
+    expect(err).toContain(`pid ${first.pid}`);
+    expect(JSON.parse(readFileSync(site.path("data/running.json"), "utf8"))).toMatchObject({
+      pid: first.pid,
+    });
+  });
+});
+
+describe("eim-pxe sync", () => {
+  it("is done by the server that runs, which serves the result at once", async () => {
+    site.write("token", "0123456789abcdef\n");
+    const config = site.configuration('admin: { listen: "127.0.0.1:0", tokenFile: token }');
+    const server = serve(config);
+    await server.event("ready");
+    const script = "#!ipxe\nset download-url https://x/y\nboot\n";
+    site.orchestrator.replace("boot.ipxe", Buffer.from(script));
+    const { code, out } = await program.run(["sync", "--json", "--config", config]);
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ changed: true, fetched: [{ file: "boot.ipxe" }] });
+    const served = await fetch(`${await urlOf(server, "http")}/boot.ipxe`);
+    expect(await served.text()).toContain("/artifacts\nboot\n");
+  });
+
+  it("ends with 3 when the server that runs cannot do it", async () => {
+    const config = site.configuration();
+    const server = serve(config);
+    await server.event("ready");
+    await site.orchestrator.close();
+    const { code, err } = await program.run(["sync", "--config", config]);
+    expect(code).toBe(3);
+    expect(err).toContain("connection refused");
+  });
+
+  it("is done here when the server that was announced is gone", async () => {
+    const config = site.configuration();
+    const server = serve(config);
+    await server.event("ready");
+    server.kill("SIGKILL");
+    await server.finished();
+    expect(existsSync(site.path("data/running.json"))).toBe(true);
+    const { code, out } = await program.run(["sync", "--config", config]);
+    expect(code).toBe(0);
+    expect(out).toContain("up to date");
+  });
+
+  it("does not take another program at the announced port for the server", async () => {
+    const asked: string[] = [];
+    const other = createServer((request, response) => {
+      asked.push(`${request.method} ${request.url}`);
+      response.end('{"generation": "not ours", "changed": true, "durationMs": 1, "fetched": []}');
+    });
+    servers.push(other.listen(0, "127.0.0.1"));
+    await once(other, "listening");
+    const bound = other.address();
+    const port = typeof bound === "object" ? bound?.port : null;
+    mkdirSync(site.path("data"));
+    const announced = { pid: 1, admin: `http://127.0.0.1:${port}`, instance: "gone" };
+    site.write("data/running.json", JSON.stringify(announced));
+    const { code, out } = await program.run(["sync", "--json", "--config", site.configuration()]);
+    expect(code).toBe(0);
+    expect(JSON.parse(out).generation).toMatch(/^000001-/);
+    expect(asked.filter((line) => line.startsWith("POST"))).toEqual([]);
+  });
+});
