@@ -9,7 +9,7 @@ const patienceMs = 60_000;
 // After the last byte of the initramfs comes the start of the kernel, unpacking and device set-up.
 const startPatienceMs = 180_000;
 
-/** Whether a boot goes on, arrived, or has stood still for longer than is normal. */
+/** Whether a boot goes on, arrived, or has stood still for longer than is normal; `nowMs` is monotonic. */
 export function statusOf(boot: Boot, nowMs: number): BootStatus {
   if (boot.stage === "micro-os") return "up";
   const patience = boot.stage === "initramfs-done" ? startPatienceMs : patienceMs;

@@ -1,5 +1,7 @@
+import type { Moment } from "../lib/clock.ts";
 import type { Ip4 } from "../lib/ip4.ts";
 import type { Mac } from "../lib/mac.ts";
+import { GenerationPins } from "./pins.ts";
 import { type Stage, stages } from "./stages.ts";
 
 /** What is known of a machine when something of its boot is seen. Absent parts are filled in from earlier. */
@@ -11,19 +13,24 @@ export interface Sighting {
   readonly generation?: string | null;
 }
 
+/** A machine by what is known of it. */
+export type MachineKey = Pick<Sighting, "mac" | "address">;
+
 export type StepDetail = Readonly<Record<string, string | number | boolean | null>>;
 
 /** One stage of a boot: when it was first seen, how often, and what was last seen of it. */
 export interface Step {
   readonly stage: Stage;
-  /** Milliseconds since the Unix epoch. */
   readonly firstAtMs: number;
   readonly lastAtMs: number;
   readonly count: number;
   readonly detail: StepDetail;
 }
 
-/** One boot of one machine as a timeline. */
+/**
+ * One boot of one machine as a timeline. Its times are monotonic (`Clock.now`), so that a clock that is
+ * set meanwhile bends none of them; only its start is also known on the wall's clock.
+ */
 export interface Boot {
   /** Unique within this process: the machine and the start. */
   readonly id: string;
@@ -31,8 +38,10 @@ export interface Boot {
   readonly address: Ip4 | null;
   readonly uuid: string | null;
   readonly serial: string | null;
-  /** The generation that its script came from; its kernel and initramfs come from the same one. */
+  /** The generation of the Micro-OS that it was last given something of. */
   readonly generation: string | null;
+  /** Milliseconds since the Unix epoch, as the clock stood then. */
+  readonly startedWallMs: number;
   readonly startedAtMs: number;
   readonly updatedAtMs: number;
   /** The furthest stage that was reached. */
@@ -51,6 +60,13 @@ const silenceMs = 10 * 60_000;
 // EDK2 discovers at 0, 4, 12 and 28 s; a discover after a longer pause is a new power-on.
 const discoverRetryMs = 60_000;
 
+// The end of something belongs to the boot in which that began, however long it took.
+const endOf: ReadonlyMap<Stage, Stage> = new Map([
+  ["loader-done", "loader-start"],
+  ["initramfs-done", "initramfs-start"],
+  ["micro-os", "initramfs-start"],
+]);
+
 const order: ReadonlyMap<Stage, number> = new Map(stages.map((stage, index) => [stage, index]));
 
 function rank(stage: Stage): number {
@@ -67,21 +83,27 @@ export class BootSessions {
   /** Boots by machine (its MAC, or its address while no MAC is known), newest first; least recently seen machine first. */
   readonly #machines = new Map<string, Boot[]>();
   readonly #macByAddress = new Map<Ip4, Mac>();
+  readonly #pins: GenerationPins;
 
   constructor(limits: SessionLimits = { maxMachines: 4096, maxBootsPerMachine: 5 }) {
     this.#limits = limits;
+    this.#pins = new GenerationPins(limits.maxMachines, silenceMs);
   }
 
   /** Records that a machine reached a stage, in its current boot or a new one, and returns that boot. */
-  record(stage: Stage, seen: Sighting, detail: StepDetail, nowMs: number): Boot {
+  record(stage: Stage, seen: Sighting, detail: StepDetail, at: Moment): Boot {
+    const { nowMs } = at;
     const mac = seen.mac ?? this.machineAt(seen.address);
-    if (mac !== null && seen.address !== null) this.learnAddress(mac, seen.address);
-    const key = mac ?? `address ${seen.address ?? "unknown"}`;
+    if (seen.address !== null) {
+      if (mac !== null) this.learnAddress(mac, seen.address);
+      this.#pin(seen.address, stage, seen.generation ?? null, nowMs);
+    }
+    const key = this.#keyOf(seen);
     const boots = this.#machines.get(key) ?? [];
     const current = boots[0];
     const boot =
       current === undefined || startsNewBoot(current, stage, nowMs)
-        ? newBoot(key, stage, nowMs)
+        ? newBoot(key, stage, at)
         : current;
     const updated = withStep({ ...boot, mac: mac ?? boot.mac }, stage, seen, detail, nowMs);
     this.#store(key, [updated, ...(boot === current ? boots.slice(1) : boots)]);
@@ -115,21 +137,35 @@ export class BootSessions {
   }
 
   /** The boot that a machine is in, or went through last. */
-  latest(machine: { readonly mac: Mac | null; readonly address: Ip4 | null }): Boot | null {
-    const mac = machine.mac ?? this.machineAt(machine.address);
-    const key = mac ?? `address ${machine.address ?? "unknown"}`;
-    return this.#machines.get(key)?.[0] ?? null;
+  latest(machine: MachineKey): Boot | null {
+    return this.#machines.get(this.#keyOf(machine))?.[0] ?? null;
+  }
+
+  /** A download to the machine moves on: its boot does not stand still. */
+  progress(machine: MachineKey, nowMs: number): void {
+    if (machine.address !== null) this.#pins.refresh(machine.address, nowMs);
+    const key = this.#keyOf(machine);
+    const [boot, ...earlier] = this.#machines.get(key) ?? [];
+    if (boot === undefined || boot.stage === "micro-os") return;
+    this.#store(key, [{ ...boot, updatedAtMs: nowMs }, ...earlier]);
   }
 
   /** Whether an operating system heard from this machine must be the Micro-OS that it was just handed. */
-  awaitsMicroOs(
-    machine: { readonly mac: Mac | null; readonly address: Ip4 | null },
-    nowMs: number,
-  ): boolean {
+  awaitsMicroOs(machine: MachineKey, nowMs: number): boolean {
     const boot = this.latest(machine);
     return (
       boot !== null && boot.stage === "initramfs-done" && nowMs - boot.updatedAtMs <= silenceMs
     );
+  }
+
+  /** The generation that an address boots from; null when it has not begun with one lately. */
+  generationFor(address: Ip4 | null, nowMs: number): string | null {
+    return address === null ? null : this.#pins.get(address, nowMs);
+  }
+
+  /** Generations that boots under way still need. */
+  generationsInUse(nowMs: number): ReadonlySet<string> {
+    return this.#pins.inUse(nowMs);
   }
 
   /** All remembered boots, newest first. */
@@ -137,16 +173,15 @@ export class BootSessions {
     return [...this.#machines.values()].flat().toSorted((a, b) => b.startedAtMs - a.startedAtMs);
   }
 
-  /** Generations that boots under way still need. */
-  generationsInUse(nowMs: number): ReadonlySet<string> {
-    const inUse = new Set<string>();
-    for (const [boot] of this.#machines.values()) {
-      if (boot === undefined || boot.generation === null) continue;
-      if (boot.stage !== "micro-os" && nowMs - boot.updatedAtMs <= silenceMs) {
-        inUse.add(boot.generation);
-      }
-    }
-    return inUse;
+  /** A script begins with its generation; what follows only uses it, unless there was no script. */
+  #pin(address: Ip4, stage: Stage, generation: string | null, nowMs: number): void {
+    const begins = stage === "script" || generation !== this.#pins.get(address, nowMs);
+    if (generation !== null && begins) this.#pins.set(address, generation, nowMs);
+    else this.#pins.refresh(address, nowMs);
+  }
+
+  #keyOf({ mac, address }: MachineKey): string {
+    return mac ?? this.machineAt(address) ?? `address ${address ?? "unknown"}`;
   }
 
   #store(key: string, boots: readonly Boot[]): void {
@@ -162,6 +197,8 @@ export class BootSessions {
 }
 
 function startsNewBoot(current: Boot, stage: Stage, nowMs: number): boolean {
+  const begun = endOf.get(stage);
+  if (begun !== undefined && reached(current, begun)) return false;
   const silentMs = nowMs - current.updatedAtMs;
   if (silentMs > silenceMs) return true;
   switch (stage) {
@@ -184,14 +221,15 @@ function startsNewBoot(current: Boot, stage: Stage, nowMs: number): boolean {
   }
 }
 
-function newBoot(key: string, stage: Stage, nowMs: number): Boot {
+function newBoot(key: string, stage: Stage, { nowMs, wallMs }: Moment): Boot {
   return {
-    id: `${key.replace("address ", "")}@${new Date(nowMs).toISOString()}`,
+    id: `${key.replace("address ", "")}@${new Date(wallMs).toISOString()}`,
     mac: null,
     address: null,
     uuid: null,
     serial: null,
     generation: null,
+    startedWallMs: wallMs,
     startedAtMs: nowMs,
     updatedAtMs: nowMs,
     stage,

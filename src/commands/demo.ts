@@ -127,7 +127,7 @@ function summary(
     const boot = services.sessions.latest({ mac: one.mac, address: null });
     const seconds = boot === null ? "" : `${secondsOf(boot)} s`;
     const failure = failures[index] ?? null;
-    const why = failure ?? (boot === null ? "" : (diagnose(boot, systemClock.wall()) ?? ""));
+    const why = failure ?? (boot === null ? "" : (diagnose(boot, systemClock.now()) ?? ""));
     return [one.mac, one.firmware, boot?.address ?? "", boot?.stage ?? "none", seconds, why];
   });
   const widths = header.map((_, column) =>

@@ -109,7 +109,7 @@ class Site {
     const store = await openGenerationStore({
       directory: artifactFolder(this.#config),
       keepGenerations,
-      inUse: () => this.#sessions.generationsInUse(clock.wall()),
+      inUse: () => this.#sessions.generationsInUse(clock.now()),
       emit,
       clock,
     });

@@ -12,6 +12,8 @@ export interface Part {
 export interface TransferWatch {
   /** Before the first byte leaves. */
   started(part: Part): void;
+  /** The network took some more of it. */
+  moved(): void;
   /** The last byte of the part was handed to the network. */
   done(part: Part): void;
   /** The connection ended before that; `bytesSent` were handed to it. */
@@ -98,6 +100,7 @@ async function sendPart(
   stream.once("end", () => {
     if (stream.bytesRead !== expected) reply.raw.destroy();
   });
+  reply.raw.on("drain", () => watch.moved());
   let finished = false;
   reply.raw.once("finish", () => {
     finished = stream.bytesRead === expected;

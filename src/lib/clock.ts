@@ -10,3 +10,15 @@ export const systemClock: Clock = {
   now: () => performance.now(),
   wall: () => Date.now(),
 };
+
+/** One moment on both scales. */
+export interface Moment {
+  /** As of `Clock.now`. */
+  readonly nowMs: number;
+  /** As of `Clock.wall`. */
+  readonly wallMs: number;
+}
+
+export function momentOf(clock: Clock): Moment {
+  return { nowMs: clock.now(), wallMs: clock.wall() };
+}

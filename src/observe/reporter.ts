@@ -1,6 +1,6 @@
 import type { BootSessions, StepDetail } from "../boot/session.ts";
 import { isStage } from "../boot/stages.ts";
-import type { Clock } from "../lib/clock.ts";
+import { type Clock, momentOf } from "../lib/clock.ts";
 import { eventCatalogue } from "./catalogue.ts";
 import type { EventName, Machine, PxeEvent } from "./events.ts";
 import type { Logger } from "./log.ts";
@@ -54,12 +54,12 @@ export class Reporter {
 
   #follow(event: PxeEvent): void {
     const { sessions, clock, metrics } = this.#parts;
-    const wallMs = clock.wall();
+    const at = momentOf(clock);
     if (isStage(event.event) && "address" in event) {
-      const boot = sessions.record(event.event, sightingOf(event), detailOf(event), wallMs);
+      const boot = sessions.record(event.event, sightingOf(event), detailOf(event), at);
       const step = boot.steps.find(({ stage }) => stage === event.event);
       if (step !== undefined && step.count === 1) {
-        metrics.stageReached(event.event, (wallMs - boot.startedAtMs) / 1000);
+        metrics.stageReached(event.event, (at.nowMs - boot.startedAtMs) / 1000);
       }
       return;
     }
@@ -71,7 +71,7 @@ export class Reporter {
         }
         return;
       case "system-dhcp":
-        if (sessions.awaitsMicroOs(event, wallMs)) {
+        if (sessions.awaitsMicroOs(event, at.nowMs)) {
           const { mac, address } = event;
           this.emit({ event: "micro-os", mac, address, evidence: "dhcp" });
         }

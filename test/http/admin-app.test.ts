@@ -3,6 +3,7 @@ import type { FastifyInstance } from "fastify";
 import { BootSessions } from "../../src/boot/session.ts";
 import { type AdminAppOptions, createAdminApp } from "../../src/http/admin-app.ts";
 import { listen } from "../../src/http/server.ts";
+import type { Moment } from "../../src/lib/clock.ts";
 import { InternalError, SyncError } from "../../src/lib/errors.ts";
 import type { PxeEvent } from "../../src/observe/events.ts";
 
@@ -12,6 +13,11 @@ const apps: FastifyInstance[] = [];
 let sessions: BootSessions;
 let nowMs: number;
 let listeners: Set<(event: PxeEvent) => void>;
+
+/** A moment on a clock whose two scales agree. */
+function at(ms: number): Moment {
+  return { nowMs: ms, wallMs: ms };
+}
 
 function adminApp(given: Partial<AdminAppOptions> = {}): FastifyInstance {
   const app = createAdminApp({
@@ -86,9 +92,9 @@ describe("/metrics", () => {
 describe("/api/v1/boots", () => {
   test("is the timeline of each boot", async () => {
     const machine = { mac, address: "192.168.77.100" };
-    sessions.record("discover", { ...machine, uuid: "u" }, { interface: "eth1" }, startedAtMs);
-    sessions.record("offer", machine, {}, startedAtMs + 20);
-    sessions.record("discover", machine, { interface: "eth1" }, startedAtMs + 4_000);
+    sessions.record("discover", { ...machine, uuid: "u" }, { interface: "eth1" }, at(startedAtMs));
+    sessions.record("offer", machine, {}, at(startedAtMs + 20));
+    sessions.record("discover", machine, { interface: "eth1" }, at(startedAtMs + 4_000));
     const reply = await adminApp().inject("/api/v1/boots");
     expect(reply.json()).toEqual({
       boots: [
@@ -121,7 +127,7 @@ describe("/api/v1/boots", () => {
   });
 
   test("says of a boot that stands still what is likely wrong", async () => {
-    sessions.record("offer", { mac, address: null }, {}, startedAtMs);
+    sessions.record("offer", { mac, address: null }, {}, at(startedAtMs));
     nowMs += 120_000;
     const reply = await adminApp().inject("/api/v1/boots");
     expect(reply.json()).toMatchObject({
@@ -130,8 +136,8 @@ describe("/api/v1/boots", () => {
   });
 
   test("can be of one machine only, in any spelling of its MAC", async () => {
-    sessions.record("discover", { mac, address: null }, {}, startedAtMs);
-    sessions.record("discover", { mac: "52:54:00:00:00:01", address: null }, {}, startedAtMs);
+    sessions.record("discover", { mac, address: null }, {}, at(startedAtMs));
+    sessions.record("discover", { mac: "52:54:00:00:00:01", address: null }, {}, at(startedAtMs));
     const app = adminApp();
     const one = await app.inject("/api/v1/boots?mac=52-54-00-12-34-56");
     expect(one.json()).toMatchObject({ boots: [{ mac }] });

@@ -123,7 +123,7 @@ describe("the generation", () => {
   const second = "kernel of the second generation";
 
   test("is the one that the machine's boot began with, while it is kept", async () => {
-    port.sessions.record("script", { ...machine, generation: "g1" }, {}, port.nowMs);
+    port.sessions.record("script", { ...machine, generation: "g1" }, {}, port.moment);
     port.addGeneration("g2", { "vmlinuz-x86_64": second });
     expect((await get("vmlinuz-x86_64")).text).toBe(kernel);
     expect(port.named("kernel")).toMatchObject([{ generation: "g1" }]);
@@ -134,8 +134,21 @@ describe("the generation", () => {
   test("is the current one for a machine that fetched no script here, and for files it lacks", async () => {
     port.addGeneration("g2", { "vmlinuz-x86_64": second, extra: "extra" });
     expect((await get("vmlinuz-x86_64")).text).toBe(second);
-    port.sessions.record("script", { ...machine, generation: "g1" }, {}, port.nowMs);
+    port.sessions.record("script", { ...machine, generation: "g1" }, {}, port.moment);
     expect((await get("extra")).text).toBe("extra");
+  });
+
+  test("stays the same from the first file on where the script was another's", async () => {
+    await get("vmlinuz-x86_64");
+    port.addGeneration("g2", { "initramfs-x86_64": "of the second generation" });
+    expect((await get("initramfs-x86_64")).text).toBe(initramfs);
+  });
+
+  test("is the current one after a pause that no boot makes", async () => {
+    await get("vmlinuz-x86_64");
+    port.addGeneration("g2", { "vmlinuz-x86_64": second });
+    port.nowMs += 11 * 60_000;
+    expect((await get("vmlinuz-x86_64")).text).toBe(second);
   });
 
   test("none at all is a 404", async () => {
@@ -191,6 +204,23 @@ describe("a download", () => {
     expect(aborted).toMatchObject({ ...machine, file: "initramfs-x86_64", bytes });
     expect("bytesSent" in aborted && aborted.bytesSent).toBeLessThan(bytes);
     expect(port.named("initramfs-done")).toEqual([]);
+  });
+
+  test("that takes long is not taken for one that stands still", async () => {
+    const bytes = 32 * 1024 * 1024;
+    port.addGeneration("g2", { "initramfs-x86_64": new Uint8Array(bytes) });
+    const socket = port.connect();
+    socket.write("GET /artifacts/initramfs-x86_64 HTTP/1.1\r\nHost: x\r\n\r\n");
+    let received = 0;
+    for await (const chunk of socket) {
+      if (received === 0) port.nowMs += 5 * 60_000;
+      received += Buffer.byteLength(chunk);
+      if (received > bytes / 2) break;
+    }
+    expect(port.sessions.latest(machine)).toMatchObject({
+      stage: "initramfs-start",
+      updatedAtMs: port.nowMs,
+    });
   });
 
   test("in two hundred connections at once is complete in every one", async () => {

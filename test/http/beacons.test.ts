@@ -53,13 +53,28 @@ describe("a beacon", () => {
     expect(port.events).toMatchObject([{ event: "micro-os", mac }]);
   });
 
-  test("from another address and without a MAC is of the machine with that UUID or serial", async () => {
-    const seen = { mac, address: "192.168.77.9", uuid, serial: "ABC 123" };
-    port.sessions.record("script", seen, {}, port.nowMs);
+  test.each([
+    ["that UUID", `uuid=${uuid}`, mac],
+    ["that serial number", "serial=ABC+123", mac],
+    ["no UUID that it gives", "uuid=00000000-0000-0000-0000-000000000000&serial=ABC+123", null],
+  ])(
+    "from another address and without a MAC is of the machine with %s",
+    async (_, given, whose) => {
+      const seen = { mac, address: "192.168.77.9", uuid, serial: "ABC 123" };
+      port.sessions.record("script", seen, {}, port.moment);
+      await post(`stage=micro-os&${given}`);
+      expect(port.events).toMatchObject([{ mac: whose }]);
+    },
+  );
+
+  test("is of no machine where several have that UUID, as boards of one make may", async () => {
+    for (const one of [mac, mac, "52:54:00:00:00:02"]) {
+      const seen = { mac: one, address: null, uuid, serial: "Default string" };
+      port.sessions.record("discover", seen, {}, port.moment);
+    }
     await post(`stage=micro-os&uuid=${uuid}`);
-    await post("stage=micro-os&serial=ABC+123");
-    await post("stage=micro-os&uuid=00000000-0000-0000-0000-000000000000&serial=ABC+123");
-    expect(port.events).toMatchObject([{ mac }, { mac }, { mac: null }]);
+    await post("stage=micro-os&serial=Default+string");
+    expect(port.events).toMatchObject([{ mac: null }, { mac: null }]);
   });
 
   test("reaches the log only escaped and cut", async () => {

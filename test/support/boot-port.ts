@@ -6,10 +6,12 @@ import { dirname, join } from "node:path";
 import type { FastifyInstance } from "fastify";
 import type { NodeEntry } from "../../src/boot/node.ts";
 import { BootSessions } from "../../src/boot/session.ts";
+import { isStage } from "../../src/boot/stages.ts";
 import { type BootAppOptions, createBootApp } from "../../src/http/boot-app.ts";
 import type { ServedFile, ServedGeneration } from "../../src/http/served.ts";
 import { listen } from "../../src/http/server.ts";
 import { memoryBlob } from "../../src/lib/blob.ts";
+import type { Moment } from "../../src/lib/clock.ts";
 import type { EventName, PxeEvent } from "../../src/observe/events.ts";
 
 /** The orchestrator's `boot.ipxe`, as short as it can be and still be rewritten. */
@@ -101,6 +103,10 @@ export class BootPort {
     this.currentGeneration = id;
   }
 
+  get moment(): Moment {
+    return { nowMs: this.nowMs, wallMs: this.nowMs };
+  }
+
   /** A TCP connection to the port, for what `fetch` cannot do. */
   connect(): Socket {
     return connect(this.#port, "127.0.0.1");
@@ -119,9 +125,10 @@ export class BootPort {
 
   #hear(event: PxeEvent): void {
     this.events.push(event);
-    if (event.event === "script") {
-      const { mac, address, generation } = event;
-      this.sessions.record("script", { mac, address, generation }, {}, this.nowMs);
+    if (isStage(event.event) && "address" in event) {
+      const generation = "generation" in event ? event.generation : null;
+      const { mac, address } = event;
+      this.sessions.record(event.event, { mac, address, generation }, {}, this.moment);
     }
     for (const { name, resolve } of this.#waiting) if (name === event.event) resolve(event);
   }

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
+import type { Ip4 } from "../../lib/ip4.ts";
 import type { Machine } from "../../observe/events.ts";
 import { type BootAppOptions, machineOf, refuse, refuseUnknown } from "../boot-context.ts";
 import { sendFile, type TransferWatch } from "../file-reply.ts";
@@ -32,7 +33,7 @@ async function sendArtifact(
   name: string,
 ): Promise<FastifyReply> {
   const machine = machineOf(options, request, null);
-  const served = findArtifact(options, machine, name);
+  const served = findArtifact(options, machine.address, name);
   if (served === null) return refuseUnknown(options, request, reply);
   const { file, generation } = served;
   const opened = await openFile(file.path);
@@ -47,13 +48,13 @@ async function sendArtifact(
   return sendFile(request, reply, opened, headers, watch);
 }
 
-/** From the generation of the machine's boot while that is kept, else from the current one. */
+/** From the generation that the address boots from while that is kept, else from the current one. */
 function findArtifact(
-  { generations, sessions }: BootAppOptions,
-  machine: Machine,
+  { generations, sessions, clock }: BootAppOptions,
+  address: Ip4 | null,
   name: string,
 ): { readonly file: ServedFile; readonly generation: string } | null {
-  const pinned = sessions.latest(machine)?.generation ?? null;
+  const pinned = sessions.generationFor(address, clock.now());
   const candidates = [pinned === null ? null : generations.get(pinned), generations.current()];
   for (const generation of candidates) {
     const file = generation?.file(name) ?? null;
@@ -63,7 +64,7 @@ function findArtifact(
 }
 
 function watchArtifact(
-  { emit, clock }: BootAppOptions,
+  { emit, clock, sessions }: BootAppOptions,
   machine: Machine,
   artifact: { readonly name: string; readonly bytes: number; readonly generation: string },
 ): TransferWatch {
@@ -77,6 +78,7 @@ function watchArtifact(
         emit({ event: stage, ...machine, file, bytes, generation });
       }
     },
+    moved: () => sessions.progress(machine, clock.now()),
     done: ({ last }) => {
       if (stage !== "initramfs-start" || last !== bytes - 1) return;
       const durationMs = Math.round(clock.now() - startedAtMs);

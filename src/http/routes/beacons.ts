@@ -91,10 +91,14 @@ function macBySmbios(
 ): Mac | null {
   const uuid = readUuid(fields.uuid);
   const serial = readSerial(fields.serial);
-  // Boards of one make may share a serial number such as "Default string": UUIDs come first.
   const boots = uuid === null && serial === null ? [] : sessions.list();
-  const found =
-    boots.find((boot) => uuid !== null && boot.uuid === uuid) ??
-    boots.find((boot) => uuid === null && serial !== null && boot.serial === serial);
-  return found?.mac ?? null;
+  const macs = new Set(
+    boots.flatMap((boot) => {
+      const same = uuid === null ? boot.serial === serial : boot.uuid === uuid;
+      return same && boot.mac !== null ? [boot.mac] : [];
+    }),
+  );
+  // Boards of one make may share a serial number such as "Default string", and even a UUID.
+  const [mac, ...others] = macs;
+  return mac !== undefined && others.length === 0 ? mac : null;
 }

@@ -18,7 +18,7 @@ export function bootRoutes(app: FastifyInstance, { sessions, clock }: AdminAppOp
       const message = "mac must be a hardware address such as 08:00:27:29:4e:67";
       return sendError(reply, 400, "BAD_REQUEST", message);
     }
-    const nowMs = clock.wall();
+    const nowMs = clock.now();
     const listed = sessions.list().filter((boot) => mac === null || boot.mac === mac);
     return reply.send({ boots: listed.map((boot) => describeBoot(boot, nowMs)) });
   });
@@ -26,6 +26,8 @@ export function bootRoutes(app: FastifyInstance, { sessions, clock }: AdminAppOp
 
 /** A boot as people and scripts see it: times in ISO 8601, durations in milliseconds. */
 export function describeBoot(boot: Boot, nowMs: number) {
+  const wall = (atMs: number) =>
+    new Date(boot.startedWallMs + atMs - boot.startedAtMs).toISOString();
   return {
     id: boot.id,
     mac: boot.mac,
@@ -34,15 +36,15 @@ export function describeBoot(boot: Boot, nowMs: number) {
     serial: boot.serial,
     status: statusOf(boot, nowMs),
     stage: boot.stage,
-    startedAt: new Date(boot.startedAtMs).toISOString(),
-    updatedAt: new Date(boot.updatedAtMs).toISOString(),
-    durationMs: boot.updatedAtMs - boot.startedAtMs,
+    startedAt: wall(boot.startedAtMs),
+    updatedAt: wall(boot.updatedAtMs),
+    durationMs: Math.round(boot.updatedAtMs - boot.startedAtMs),
     generation: boot.generation,
     diagnosis: diagnose(boot, nowMs),
     steps: boot.steps.map(({ stage, firstAtMs, count, detail }) => ({
       stage,
-      at: new Date(firstAtMs).toISOString(),
-      afterMs: firstAtMs - boot.startedAtMs,
+      at: wall(firstAtMs),
+      afterMs: Math.round(firstAtMs - boot.startedAtMs),
       count,
       detail,
     })),

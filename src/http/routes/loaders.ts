@@ -83,7 +83,7 @@ function etagOf(file: OpenFile): string {
 }
 
 function watchLoader(
-  { emit, clock }: BootAppOptions,
+  { emit, clock, sessions }: BootAppOptions,
   machine: Machine,
   loader: { readonly name: string; readonly bytes: number },
 ): TransferWatch {
@@ -95,6 +95,7 @@ function watchLoader(
         emit({ event: "loader-start", ...machine, file, protocol: "http", bytes });
       }
     },
+    moved: () => sessions.progress(machine, clock.now()),
     done: ({ last }) => {
       if (last !== bytes - 1) return;
       const durationMs = Math.round(clock.now() - startedAtMs);
