@@ -1,5 +1,6 @@
 import { readU16, toText } from "../lib/bytes.ts";
 import { type Mac, macFromBytes } from "../lib/mac.ts";
+import { uuidFromBytes } from "../lib/uuid.ts";
 import { RASPBERRY_PI } from "./architecture.ts";
 
 /** What a machine said about itself in its DHCP request, as raw option values (absent: null). */
@@ -90,11 +91,13 @@ function readUserClasses(value: Uint8Array | null): readonly string[] {
   return classes;
 }
 
-/** Option 97 is a type byte 0 and 16 bytes of UUID in the order of the text form (RFC 4578 2.3). */
+/**
+ * Option 97 is a type byte 0 and a UUID in EFI's form (RFC 4578 2.3). EDK2 and iPXE send it so: what
+ * is read is the UUID that `dmidecode` and iPXE's `${uuid}` show.
+ */
 function readUuid(value: Uint8Array | null): string | null {
   if (value === null || value.length !== 17 || value[0] !== 0) return null;
-  const hex = Array.from(value.subarray(1), (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+  return uuidFromBytes(value.subarray(1));
 }
 
 /** What a network boot client must carry. Source: SMEE's test, which machines in the field pass. */

@@ -3,6 +3,7 @@ import { OptionCode } from "../dhcp/option-codes.ts";
 import { concat, fromHex, fromText, u16 } from "../lib/bytes.ts";
 import { ANY_ADDRESS, type Ip4, ip4ToBytes } from "../lib/ip4.ts";
 import { type Mac, macToBytes } from "../lib/mac.ts";
+import { uuidToBytes } from "../lib/uuid.ts";
 
 /** The firmware that a simulated machine speaks as. */
 export type Firmware = "bios" | "uefi" | "uefi-http" | "ipxe";
@@ -101,5 +102,5 @@ function packet(mac: Mac, xid: number, options: ReadonlyMap<number, Uint8Array>)
 
 /** Option 97: type 0 and the UUID (RFC 4578 2.3). */
 function machineId(uuid: string): Uint8Array {
-  return concat([Uint8Array.of(0), fromHex(uuid.replaceAll("-", "")) ?? new Uint8Array(16)]);
+  return concat([Uint8Array.of(0), uuidToBytes(uuid)]);
 }

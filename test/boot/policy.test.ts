@@ -33,8 +33,8 @@ function nodeOf(yaml: string): NodeEntry | null {
 }
 
 describe("bootClient", () => {
-  it("reads the UUID in the order of its text form", () => {
-    expect(bootClient(uefi).uuid).toBe("11223344-5566-7788-99aa-bbccddeeff00");
+  it("reads the UUID that the machine's administrator knows", () => {
+    expect(bootClient(uefi).uuid).toBe("44332211-6655-8877-99aa-bbccddeeff00");
   });
 
   it.each([

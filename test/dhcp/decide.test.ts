@@ -20,7 +20,7 @@ import {
 } from "../support/dhcp.ts";
 import { noNode } from "../support/node-entry.ts";
 
-const uuid = "00112233-4455-6677-8899-aabbccddeeff";
+const uuid = "33221100-5544-7766-8899-aabbccddeeff";
 const nowMs = 1_800_000_000_000;
 
 function knowing(...nodes: readonly NodeEntry[]): Knowledge & { leases: LeaseTable } {

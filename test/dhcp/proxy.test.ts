@@ -95,7 +95,7 @@ describe("the proxy's offer to PXE firmware", () => {
         ...machine,
         architecture: "x86-64 UEFI",
         firmware: "PXEClient:Arch:00007:UNDI:003001",
-        uuid: "00112233-4455-6677-8899-aabbccddeeff",
+        uuid: "33221100-5544-7766-8899-aabbccddeeff",
       },
     });
     expect(effects[2]).toEqual({
