@@ -40,7 +40,20 @@ export interface BootClient {
 }
 
 // The Raspberry Pi's boot ROM announces architecture 0 (x86 BIOS); only its vendor prefix tells.
-const raspberryPiPrefixes = ["b8:27:eb", "dc:a6:32", "e4:5f:01", "28:cd:c1", "d8:3a:dd"];
+// Source: the IEEE's list of assignments. The last two are of models since 2024, among them Pi 5.
+const raspberryPiPrefixes = [
+  "b8:27:eb",
+  "dc:a6:32",
+  "e4:5f:01",
+  "28:cd:c1",
+  "d8:3a:dd",
+  "2c:cf:67",
+  "88:a2:9e",
+];
+
+export function isRaspberryPi(mac: Mac): boolean {
+  return raspberryPiPrefixes.some((prefix) => mac.startsWith(prefix));
+}
 
 /** Reads the facts of a machine from its request. Total: malformed values read as absent or as a fault. */
 export function bootClient(facts: BootFacts): BootClient {
@@ -51,9 +64,7 @@ export function bootClient(facts: BootFacts): BootClient {
     uuid: readUuid(facts.machineId),
     transport: readTransport(vendorClass),
     vendorClass,
-    architectures: raspberryPiPrefixes.some((prefix) => mac.startsWith(prefix))
-      ? [RASPBERRY_PI]
-      : readArchitectures(facts.architectures),
+    architectures: isRaspberryPi(mac) ? [RASPBERRY_PI] : readArchitectures(facts.architectures),
     userClasses: readUserClasses(facts.userClass),
     ipxe: facts.ipxeOptions !== null && facts.ipxeOptions.length > 0,
     faults: readFaults(facts, vendorClass),

@@ -51,10 +51,15 @@ describe("bootClient", () => {
     expect(bootClient({ ...uefi, architectures: fromHex("000700") }).architectures).toEqual([]);
   });
 
-  it("knows a Raspberry Pi by its hardware address", () => {
-    const pi = { ...uefi, hardwareAddress: macToBytes("dc:a6:32:01:02:03"), architectures: u16(0) };
-    expect(bootClient(pi).architectures).toEqual([41]);
-  });
+  it.each(["b8:27:eb", "dc:a6:32", "e4:5f:01", "28:cd:c1", "d8:3a:dd", "2c:cf:67", "88:a2:9e"])(
+    "knows a Raspberry Pi by its hardware address, %s",
+    (prefix) => {
+      const hardwareAddress = macToBytes(`${prefix}:01:02:03`);
+      expect(bootClient({ ...uefi, hardwareAddress, architectures: u16(0) }).architectures).toEqual(
+        [41],
+      );
+    },
+  );
 });
 
 describe("planBoot", () => {
