@@ -8,6 +8,8 @@ import { runSync, type SyncOutcome, type Progress } from "./sync-run.ts";
 
 /** After a failure the next try comes sooner than the interval, and later with each further one. */
 const FIRST_RETRY_MS = 5_000;
+/** A timer of Node's for longer than this rings at once. */
+const LONGEST_PAUSE_MS = 2 ** 31 - 1;
 /** Sites with the same interval must not ask an orchestrator all at once. */
 const JITTER = 0.1;
 
@@ -136,7 +138,8 @@ export function createMirror(options: MirrorOptions): Mirror {
       failures === 0
         ? options.intervalMs
         : Math.min(options.intervalMs, FIRST_RETRY_MS * 2 ** Math.min(failures - 1, 16));
-    timer = setTimeout(() => void repeat(), pause * (1 - JITTER + 2 * JITTER * random()));
+    const spread = pause * (1 - JITTER + 2 * JITTER * random());
+    timer = setTimeout(() => void repeat(), Math.min(spread, LONGEST_PAUSE_MS));
   };
 
   return {
