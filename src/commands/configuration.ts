@@ -1,7 +1,10 @@
+import { X509Certificate } from "node:crypto";
 import { existsSync } from "node:fs";
+import { certificatesIn } from "../artifacts/verify.ts";
 import { loadConfig, readText } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
-import { ConfigError } from "../lib/errors.ts";
+import { fromText } from "../lib/bytes.ts";
+import { ConfigError, messageOf } from "../lib/errors.ts";
 import { createInventory, type Inventory, parseNodes } from "../nodes/inventory.ts";
 import type { Program } from "./program.ts";
 
@@ -64,17 +67,26 @@ export function loadInventory(config: Config): Inventory {
 function readCa(file: string | null): string | null {
   if (file === null) return null;
   const text = readText(file, "CA");
-  if (text.includes("-----BEGIN CERTIFICATE-----")) return text;
-  throw new ConfigError([
-    `${file}:1:1: holds no certificate in PEM form (-----BEGIN CERTIFICATE-----); fetch the orchestrator's Full_server.crt`,
-  ]);
+  if (!text.includes("-----BEGIN CERTIFICATE-----")) {
+    throw new ConfigError([
+      `${file}:1:1: holds no certificate in PEM form (-----BEGIN CERTIFICATE-----); fetch the orchestrator's Full_server.crt`,
+    ]);
+  }
+  try {
+    for (const one of certificatesIn(fromText(text))) void new X509Certificate(one).subject;
+    return text;
+  } catch (error) {
+    throw new ConfigError([
+      `${file}:1:1: holds a certificate that cannot be read (${messageOf(error)}); fetch the orchestrator's Full_server.crt`,
+    ]);
+  }
 }
 
 function readToken(file: string | null): string | null {
   if (file === null) return null;
   const token = readText(file, "token").trim();
-  if (token.length >= 16) return token;
+  if (/^[!-~]{16,}$/.test(token)) return token;
   throw new ConfigError([
-    `${file}:1:1: the token is shorter than 16 characters; make one with: openssl rand -hex 32`,
+    `${file}:1:1: the token must be one word of at least 16 characters; make one with: openssl rand -hex 32`,
   ]);
 }

@@ -12,9 +12,6 @@ export function ruleFaults(config: Config): Fault[] {
   ];
 }
 
-// RFC 2132 and 3046: the server computes these itself.
-const serversOwn = new Set([50, 51, 52, 53, 54, 55, 58, 59, 61, 82]);
-
 function linkFaults(link: LinkConfig, index: number, config: Config): Fault[] {
   const faults: Fault[] = [];
   const path = ["interfaces", index];
@@ -47,14 +44,6 @@ function linkFaults(link: LinkConfig, index: number, config: Config): Fault[] {
       path: [...path, "dhcp", "pools"],
       message: `has no effect in mode ${dhcp.mode}; set mode: full or remove the pools`,
     });
-  }
-  for (const [at, option] of dhcp.options.entries()) {
-    if (serversOwn.has(option.code)) {
-      faults.push({
-        path: [...path, "dhcp", "options", at],
-        message: `option ${option.code} is computed by the server and cannot be set`,
-      });
-    }
   }
   return faults;
 }

@@ -85,11 +85,19 @@ const sha256 = z
 
 const artifactName = z
   .string()
-  .regex(/^(keys\/)?[A-Za-z0-9_][A-Za-z0-9._-]*$/, "must be the name of a file under the origin");
+  .regex(/^(keys\/)?[A-Za-z0-9_][A-Za-z0-9._-]*$/, "must be the name of a file under the origin")
+  .max(200)
+  .refine((name) => name !== "manifest.json", "is a name that the mirror needs for itself");
+
+const originUrl = httpUrl.refine((text) => {
+  if (!URL.canParse(text)) return true;
+  const { search, hash, username, password } = new URL(text);
+  return `${search}${hash}${username}${password}` === "";
+}, "must be a URL without query, fragment, user name and password");
 
 const artifacts = z
   .strictObject({
-    origin: httpUrl.nullable().default(null),
+    origin: originUrl.nullable().default(null),
     ca: z
       .strictObject({
         file: z.string().min(1).nullable().default(null),

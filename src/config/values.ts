@@ -49,7 +49,16 @@ export const loaderName = z
   .string()
   .regex(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,126}$/, "must be a bare file name such as ipxe.efi");
 
-const code = z.int().min(1).max(254);
+// RFC 2132 and 3046: the server computes these itself.
+const serversOwn = new Set([50, 51, 52, 53, 54, 55, 58, 59, 61, 82]);
+
+const code = z
+  .int()
+  .min(1)
+  .max(254)
+  .refine((number) => !serversOwn.has(number), {
+    error: ({ input }) => `option ${String(input)} is computed by the server and cannot be set`,
+  });
 const bytes = z.union([
   z.strictObject({ code, u8: z.int().min(0).max(0xff) }),
   z.strictObject({ code, u16: z.int().min(0).max(0xffff) }),

@@ -41,14 +41,19 @@ describe("eim-pxe check", () => {
 
   it("says which of the files that it names are missing or wrong", async () => {
     file("nodes.yaml", "- mac: nonsense\n");
+    file("token", "two words of 24 letters\n");
+    const pem = "-----BEGIN CERTIFICATE-----\nbm9uZQ==\n-----END CERTIFICATE-----\n";
     const config = file(
       "c.yaml",
-      "nodes: {file: nodes.yaml}\nartifacts: {ca: {file: nowhere.pem}}\n",
+      `nodes: {file: nodes.yaml}\nadmin: {tokenFile: token}\nartifacts: {ca: {file: ${file("ca.pem", pem)}}}\n`,
     );
     const { code, err } = await run(["check", "--config", config]);
     expect(code).toBe(2);
     expect(err).toMatch(/nodes\.yaml:1:8: \[0\]\.mac: must be a MAC address/);
-    expect(err).toMatch(/nowhere\.pem:1:1: the CA file cannot be read: there is no such file/);
+    expect(err).toMatch(/ca\.pem:1:1: holds a certificate that cannot be read/);
+    expect(err).toMatch(/token:1:1: the token must be one word of at least 16 characters/);
+    const absent = await run(["check", "-c", config], { EIM_PXE_ARTIFACTS__CA__FILE: "nowhere" });
+    expect(absent.err).toMatch(/nowhere:1:1: the CA file cannot be read: there is no such file/);
   });
 
   it("ends with 2 when the configuration is not there", async () => {

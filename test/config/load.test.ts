@@ -112,6 +112,19 @@ describe("parseConfig", () => {
     ).toContain("has no effect in mode proxy");
   });
 
+  it.each([
+    ["files: [boot.ipxe, manifest.json]", ":1:32: artifacts.files[1]: is a name that the mirror"],
+    ["files: [boot.ipxe, ../x]", ":1:32: artifacts.files[1]: must be the name of a file"],
+    [
+      "origin: 'https://user:secret@host/tink-stack'",
+      ":1:21: artifacts.origin: must be a URL without",
+    ],
+    ["origin: 'https://host/tink-stack?x=1'", ":1:21: artifacts.origin: must be a URL without"],
+    ["origin: host/tink-stack", ":1:21: artifacts.origin: must be an http:// or https:// URL"],
+  ])("refuses what the mirror could not use: %s", (text, problem) => {
+    expect(problemsOf(`artifacts: {${text}}`)).toEqual([expect.stringContaining(problem)]);
+  });
+
   it("refuses an admin port that the network can reach without a token", () => {
     expect(problemsOf('admin: {listen: "0.0.0.0:8081"}')[0]).toContain("admin.tokenFile");
     expect(problemsOf('admin: {listen: "0.0.0.0:8081", tokenFile: token}')).toEqual([]);

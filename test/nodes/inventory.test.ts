@@ -41,6 +41,10 @@ describe("parseNodes", () => {
       "- {mac: 08:00:27:29:4e:67, netboot: once}",
       /^nodes\.yaml:1:37: \[0\]\.netboot: once is not available/,
     ],
+    [
+      "- {mac: 08:00:27:29:4e:67, options: [{code: 26, u16: 1400}, {code: 54, ip: 10.0.0.1}]}",
+      /^nodes\.yaml:1:68: \[0\]\.options\[1\]\.code: option 54 is computed by the server and cannot/,
+    ],
   ])("says where %j is wrong", (broken, message) => {
     expect(() => parseNodes(broken, "nodes.yaml")).toThrow(ConfigError);
     expect(() => parseNodes(broken, "nodes.yaml")).toThrow(message);
