@@ -143,17 +143,28 @@ function requested(the: Case): readonly Effect[] {
   // RENEWING and REBINDING have a `ciaddr`; INIT-REBOOT has none and names the address in option 50.
   const address = used ?? request.requestedAddress;
   if (address === null) return ignored("it requests no address");
-  const { authoritative } = link.full;
+  // RFC 2131 4.3.2: a server that knows nothing of the client stays silent.
+  if (mayBeAnothers(the)) return ignored("another server may know this machine");
   if (!subnetContains(link.subnet, address)) {
-    return authoritative
+    return link.full.authoritative
       ? refuse(the, address, "this address is of another network")
       : ignored("it asks for an address of another network");
   }
-  // RFC 2131 4.3.2: a server that knows nothing of the client stays silent; another may know it.
-  const known = the.leases.ofMachine(the.mac) !== null || reservedAddress(the) !== null;
-  if (!known && !authoritative) return ignored("another server may know this machine");
   const refusal = refusalOf(the, address);
   return refusal === null ? acknowledge(the, address) : refuse(the, address, refusal);
+}
+
+/**
+ * Whether a machine may have its address from another server: we know nothing of it, and we are not
+ * the authority for every machine of the link, either because the configuration says so or because
+ * there is no pool, only addresses for the machines that have an entry.
+ */
+function mayBeAnothers(the: Case): boolean {
+  const { leases, link, mac } = the;
+  const lease = leases.ofMachine(mac);
+  const leased = lease !== null && subnetContains(link.subnet, lease.address);
+  if (leased || reservedAddress(the) !== null) return false;
+  return !link.full.authoritative || link.full.pools.length === 0;
 }
 
 /** Why the machine cannot have the address, or null when it can. */
@@ -222,6 +233,9 @@ function inform(the: Case): readonly Effect[] {
   const { ciaddr } = the.request.packet;
   if (ciaddr !== ANY_ADDRESS && !subnetContains(the.link.subnet, ciaddr)) {
     return ignored("it has an address of another network");
+  }
+  if (the.link.full.pools.length === 0 && the.node === null) {
+    return ignored("the link has no pool, and no entry is there for the machine");
   }
   return [send(the.request, informReply(the))];
 }

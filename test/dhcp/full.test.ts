@@ -317,6 +317,29 @@ describe("DHCPREQUEST for a former address (INIT-REBOOT)", () => {
     expect(new Machine(site, macA).reboot("192.168.77.151").type).toBe("ACK");
   });
 
+  test("of a machine without an entry, on a link without a pool: silence, since it is another server's", () => {
+    const site = new FullSite({ pools: [] });
+    site.addNode({ mac: macB, address: "192.168.77.20" });
+    const stranger = new Machine(site, macA);
+    for (const address of ["192.168.77.150", elsewhere]) {
+      expect(stranger.reboot(address).ignored).toBe("another server may know this machine");
+      expect(stranger.renew(address).ignored).toBe("another server may know this machine");
+    }
+    expect(new Machine(site, macB).reboot("192.168.77.150").type).toBe("NAK");
+  });
+
+  test("of a machine that has a lease of another link only: it is as unknown as any other", () => {
+    const site = new FullSite({ authoritative: false });
+    const machine = new Machine(site, macA);
+    machine.lease();
+    site.link = {
+      ...site.link,
+      address: "10.9.9.1",
+      subnet: { network: "10.9.9.0", prefixLength: 24 },
+    };
+    expect(machine.reboot(elsewhere).ignored).toBe("another server may know this machine");
+  });
+
   test("of a machine with a reservation is answered even by a server that is not authoritative", () => {
     const site = new FullSite({ authoritative: false });
     site.addNode({ mac: macA, address: "192.168.77.20" });
@@ -449,6 +472,13 @@ describe("DHCPINFORM (RFC 2131 4.3.5)", () => {
     for (const code of [51, 58, 59]) expect(reply?.options.has(code)).toBe(false);
     expect(sentTo).toEqual({ address: "192.168.77.40", port: 68 });
     expect(recorded).toBeNull();
+  });
+
+  test("on a link without a pool is answered to machines with an entry only", () => {
+    const site = new FullSite({ pools: [] });
+    site.addNode({ mac: macB });
+    expect(new Machine(site, macA).inform("192.168.77.40").type).toBeNull();
+    expect(new Machine(site, macB).inform("192.168.77.40").type).toBe("ACK");
   });
 
   test("from another network is not answered", () => {
