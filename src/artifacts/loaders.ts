@@ -74,7 +74,11 @@ export function createLoaderStore(options: LoaderStoreOptions): LoaderStore {
     const { mtimeMs, size } = now;
     const former = held.get(path);
     if (former?.mtimeMs === mtimeMs && former.size === size) return former.blob;
-    const blob = readFile(path).then(memoryBlob, () => null);
+    const blob = readFile(path).then(memoryBlob, () => {
+      // For want of a descriptor, say: the next request tries again.
+      held.delete(path);
+      return null;
+    });
     held.set(path, { mtimeMs, size, blob });
     await forgetRemoved(held);
     return blob;

@@ -1,10 +1,24 @@
-import { mkdir, mkdtemp, rm, symlink, truncate, utimes, writeFile } from "node:fs/promises";
+import {
+  mkdir,
+  mkdtemp,
+  readFile,
+  rm,
+  symlink,
+  truncate,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type Generation, generationAt } from "../../src/artifacts/generation.ts";
 import { createLoaderStore, type LoaderStore } from "../../src/artifacts/loaders.ts";
 import { toText } from "../../src/lib/bytes.ts";
+
+vi.mock(import("node:fs/promises"), async (original) => {
+  const real = await original();
+  return { ...real, readFile: vi.fn(real.readFile) };
+});
 
 let folder: string;
 let current: Generation | null;
@@ -96,6 +110,14 @@ describe("finding a loader", () => {
     await write("one/one/ipxe.efi", "x");
     await write("one/.hidden.efi", "x");
     expect(await loaders(["one"]).find(name)).toBeNull();
+  });
+
+  it("tries again to read a file that could not be read", async () => {
+    await write("one/ipxe.efi", "first");
+    const store = loaders(["one"]);
+    vi.mocked(readFile).mockRejectedValueOnce(new Error("too many open files"));
+    expect(await content(store, "ipxe.efi")).toBeNull();
+    expect(await content(store, "ipxe.efi")).toBe("first");
   });
 
   it("does not hand out what is no loader, unless the configuration names it", async () => {
