@@ -179,7 +179,7 @@ class LeaseJournal implements Journal {
     this.#file = file;
     this.#size = size;
     this.#options = options;
-    this.#compactAt = this.#threshold(size);
+    this.#compactAt = this.#threshold(this.#compacted().length);
   }
 
   append(lease: Lease): Promise<void> {
@@ -243,17 +243,13 @@ class LeaseJournal implements Journal {
     } catch (error) {
       if (this.#doubtful) throw error;
       // The old file is as good as before, only long.
-      this.#compactAt = this.#threshold(this.#size);
+      this.#compactAt = this.#size + this.#compactAboveBytes;
     }
   }
 
   /** At every moment either the old file or the whole new one is there under the name. */
   async #compact(): Promise<void> {
-    const lines = this.#options.leases
-      .all()
-      .filter((lease) => lease.state !== "offered")
-      .map(encodeLine);
-    const bytes = new TextEncoder().encode(lines.join(""));
+    const bytes = this.#compacted();
     const fresh = `${this.#path}.new`;
     const file = await open(fresh, "a", 0o640);
     try {
@@ -278,7 +274,18 @@ class LeaseJournal implements Journal {
     this.#doubtful = false;
   }
 
-  #threshold(size: number): number {
-    return Math.max(this.#options.compactAboveBytes ?? 1024 * 1024, size * 4);
+  /** Each lease once. */
+  #compacted(): Uint8Array {
+    const leases = this.#options.leases.all().filter((lease) => lease.state !== "offered");
+    return new TextEncoder().encode(leases.map(encodeLine).join(""));
+  }
+
+  get #compactAboveBytes(): number {
+    return this.#options.compactAboveBytes ?? 1024 * 1024;
+  }
+
+  /** The size at which a file is replaced whose leases, each once, take `compactedBytes`. */
+  #threshold(compactedBytes: number): number {
+    return Math.max(this.#compactAboveBytes, compactedBytes * 4);
   }
 }

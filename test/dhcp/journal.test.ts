@@ -1,8 +1,10 @@
 import { execFileSync } from "node:child_process";
 import {
   appendFileSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
+  rmdirSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -48,10 +50,10 @@ async function append(to: { leases: LeaseTable; journal: Journal }, one: Lease):
 
 describe("the journal", () => {
   test("makes its folder, for its user and group only", async () => {
-    folder = join(folder, "deep", "er");
-    const { journal, path } = await reopen();
-    expect(statSync(folder).mode & 0o777).toBe(0o750);
-    expect(statSync(path).mode & 0o777).toBe(0o640);
+    const dataDir = join(folder, "deep", "er");
+    const { journal } = await openJournal({ dataDir, leases: new LeaseTable() });
+    expect(statSync(dataDir).mode & 0o777).toBe(0o750);
+    expect(statSync(join(dataDir, "leases.journal")).mode & 0o777).toBe(0o640);
     await journal.close();
   });
 
@@ -158,6 +160,27 @@ describe("the journal", () => {
     expect(again.leases.all()).toHaveLength(2);
     expect(again.leases.at("10.0.0.1")?.expiresAtMs).toBe(99);
     await again.journal.close();
+  });
+
+  test("grown over many starts it is replaced as well", async () => {
+    for (let i = 0; i < 10; i++) {
+      const opened = await reopen(2000);
+      for (let n = 0; n < 10; n++) await append(opened, lease(1));
+      await opened.journal.close();
+    }
+    expect(statSync(join(folder, "leases.journal")).size).toBeLessThan(2500);
+  });
+
+  test("that cannot be replaced for a while is replaced soon after it can", async () => {
+    const opened = await reopen(2000);
+    const inTheWay = join(folder, "leases.journal.new");
+    mkdirSync(inTheWay);
+    for (let i = 0; i < 100; i++) await append(opened, lease(1));
+    expect(statSync(opened.path).size).toBeGreaterThan(15_000);
+    rmdirSync(inTheWay);
+    for (let i = 0; i < 15; i++) await append(opened, lease(1));
+    await opened.journal.close();
+    expect(statSync(opened.path).size).toBeLessThan(4000);
   });
 
   test("a compaction that a crash left half done does no harm", async () => {
