@@ -244,7 +244,10 @@ function send(request: DhcpRequest, packet: DhcpPacket): Effect {
   return { kind: "send", packet, to: route(request, packet) };
 }
 
-/** Lease records are complete: what is known of the client is written anew each time. */
+/**
+ * Lease records are complete: what is known of the client is written anew each time. They are bounded
+ * as well: repeated options (RFC 3396) could fill a whole datagram.
+ */
 function record(the: Case, address: Ip4, state: LeaseState, forMs: number): Effect {
   const { mac, request, nowMs } = the;
   const former = the.leases.ofMachine(mac);
@@ -260,7 +263,7 @@ function record(the: Case, address: Ip4, state: LeaseState, forMs: number): Effe
       hostname === undefined || hostname.length === 0
         ? (former?.hostname ?? null)
         : printable(toText(hostname), 64),
-    clientId: request.clientId === null ? null : toHex(request.clientId),
+    clientId: request.clientId === null ? null : toHex(request.clientId.subarray(0, 255)),
   };
   return { kind: "record", lease };
 }

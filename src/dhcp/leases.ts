@@ -25,7 +25,7 @@ export interface Lease {
   readonly startedAtMs: number;
   /** Option 12 as the client sent it, made printable. */
   readonly hostname: string | null;
-  /** Option 61 as the client sent it, in hex. */
+  /** Option 61 as the client sent it, in hex; at most 255 bytes of it. */
   readonly clientId: string | null;
 }
 

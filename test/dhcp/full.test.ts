@@ -545,6 +545,13 @@ describe("what a lease remembers of its machine", () => {
   });
 });
 
+test("a lease keeps no more of a client identifier than one option can hold", () => {
+  const { recorded } = new Machine(new FullSite(), macA).discover({
+    options: { [OptionCode.CLIENT_IDENTIFIER]: new Uint8Array(60_000).fill(7) },
+  });
+  expect(recorded?.clientId).toBe("07".repeat(255));
+});
+
 test("a NAK says why in option 56", () => {
   const { reply } = new Machine(new FullSite(), macA).reboot(elsewhere);
   expect(toText(reply?.options.get(OptionCode.MESSAGE) ?? new Uint8Array())).toContain(
