@@ -1,3 +1,4 @@
+import type * as Files from "node:fs/promises";
 import {
   mkdir,
   mkdtemp,
@@ -15,9 +16,9 @@ import { type Generation, generationAt } from "../../src/artifacts/generation.ts
 import { createLoaderStore, type LoaderStore } from "../../src/artifacts/loaders.ts";
 import { toText } from "../../src/lib/bytes.ts";
 
-vi.mock(import("node:fs/promises"), async (original) => {
-  const real = await original();
-  return { ...real, readFile: vi.fn(real.readFile) };
+vi.mock("node:fs/promises", async (original) => {
+  const real = await original<typeof Files>();
+  return { ...real, readFile: vi.fn<typeof real.readFile>(real.readFile) };
 });
 
 let folder: string;
