@@ -12,6 +12,7 @@ import { createLog } from "../observe/log.ts";
 import { type DemoSite, startDemoSite } from "./demo-site.ts";
 import { ExitCode, type Program } from "./program.ts";
 import { megabytes } from "./progress.ts";
+import { firstSignal } from "./signals.ts";
 
 export interface DemoOptions {
   /** End after the boots; otherwise the servers stay up for a look. */
@@ -29,6 +30,8 @@ export async function demo(program: Program, options: DemoOptions): Promise<numb
   );
   // What happens is told by the timelines; the log is for what goes wrong.
   const log = createLog({ level: "error", pretty: true, out: program.err });
+  // From here on there is a folder to be removed.
+  const interrupted = firstSignal(program, ["SIGINT", "SIGTERM"]).then(() => null);
   const site = await startDemoSite(log);
   try {
     await site.services.mirror?.sync();
@@ -39,7 +42,9 @@ export async function demo(program: Program, options: DemoOptions): Promise<numb
     site.services.reporter.subscribe((event) => printStage(event, startMs, names, print));
     const machines = Array.from({ length: options.nodes }, (_, index) => machine(index));
     for (const [index, { mac }] of machines.entries()) names.set(mac, `node ${index + 1}`);
-    const failures = await Promise.all(machines.map((one) => failureOf(one, site)));
+    const boots = Promise.all(machines.map((one) => failureOf(one, site)));
+    const failures = await Promise.race([boots, interrupted]);
+    if (failures === null) return ExitCode.notBooted;
 
     print(`\n${summary(machines, failures, site)}`);
     const booted = failures.every((failure) => failure === null);
@@ -48,7 +53,10 @@ export async function demo(program: Program, options: DemoOptions): Promise<numb
         ? "\nEvery machine is in its Micro-OS."
         : "\nNot every machine came up; the table says where it stopped and why.",
     );
-    if (!options.once) await stayUp(program, site, print);
+    if (!options.once) {
+      printAddresses(site, print);
+      await interrupted;
+    }
     return booted ? ExitCode.ok : ExitCode.notBooted;
   } finally {
     await site.close();
@@ -147,17 +155,9 @@ function secondsOf(boot: Boot): string {
   return ((boot.updatedAtMs - boot.startedAtMs) / 1000).toFixed(2);
 }
 
-async function stayUp(
-  program: Program,
-  site: DemoSite,
-  print: (line: string) => void,
-): Promise<void> {
-  const { adminUrl } = site.services;
+function printAddresses({ services: { adminUrl } }: DemoSite, print: (line: string) => void): void {
   print(`\nStill running for a look; Ctrl-C ends it:`);
   print(`  timelines  ${adminUrl}/api/v1/boots`);
   print(`  readiness  ${adminUrl}/readyz`);
   print(`  metrics    ${adminUrl}/metrics`);
-  await new Promise<void>((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) program.onSignal(signal, resolve);
-  });
 }

@@ -15,7 +15,7 @@ import { parseIp4 } from "../lib/ip4.ts";
 import { readInterfaces } from "../net/interfaces.ts";
 import { loadConfiguration, loadInventory, type Settings } from "./configuration.ts";
 import { configuredLinks } from "./links.ts";
-import { policyOf } from "./policy.ts";
+import { policyOf, smeeOf } from "./policy.ts";
 import { ExitCode, type Program } from "./program.ts";
 
 export interface ExplainOptions {
@@ -136,6 +136,7 @@ async function knowledgeOf({ config, inventory }: Known): Promise<Knowledge> {
     findNode: inventory.find,
     reservedFor: inventory.reservedFor,
     leases,
+    smee: smeeOf(config, { tftpPort: config.tftp.port, httpPort: config.http.port }),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { BootPolicy } from "../boot/policy.ts";
 import type { Config } from "../config/schema.ts";
+import type { SmeeSettings } from "../dhcp/smee.ts";
 
 /** The boot policy that a configuration says. */
 export function policyOf(config: Config): BootPolicy {
@@ -11,4 +12,15 @@ export function policyOf(config: Config): BootPolicy {
     userClasses: config.boot.userClasses,
     unknownNodes: config.nodes.unknown,
   };
+}
+
+/** How to answer as SMEE does, or null when the configuration does not want that. */
+export function smeeOf(
+  config: Config,
+  ports: Pick<SmeeSettings, "tftpPort" | "httpPort">,
+): SmeeSettings | null {
+  const { compatibility } = config.dhcp;
+  if (compatibility === "standard") return null;
+  const { loaders, unknownNodes } = policyOf(config);
+  return { flavour: compatibility, ...ports, loaders, unknownNodes };
 }

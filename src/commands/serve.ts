@@ -10,6 +10,7 @@ import { servedLinks } from "./links.ts";
 import { ExitCode, type Program, proxyEnvironment } from "./program.ts";
 import { announceRunning, findRunning, withdrawRunning } from "./running.ts";
 import { type Services, startServices } from "./services.ts";
+import { firstSignal } from "./signals.ts";
 
 // The contract gives five seconds from the signal to the end; some are for closing what is left.
 const graceMs = 4000;
@@ -87,15 +88,4 @@ function reload(services: Services, load: () => ReturnType<typeof loadInventory>
     const reason = error instanceof ConfigError ? error.problems.join("; ") : messageOf(error);
     services.reporter.emit({ event: "reload-failed", reason });
   }
-}
-
-function firstSignal(program: Program, signals: readonly NodeJS.Signals[]): Promise<string> {
-  return new Promise((resolve) => {
-    const stops = signals.map((signal) =>
-      program.onSignal(signal, () => {
-        for (const stop of stops) stop();
-        resolve(signal);
-      }),
-    );
-  });
 }

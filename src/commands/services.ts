@@ -26,7 +26,7 @@ import { startTftpServer } from "../tftp/server.ts";
 import { artifactFolder, findTftpFile, mirrorFor } from "./artifacts.ts";
 import type { Settings } from "./configuration.ts";
 import type { ServedLink } from "./links.ts";
-import { policyOf } from "./policy.ts";
+import { policyOf, smeeOf } from "./policy.ts";
 import type { ProxyEnvironment } from "./program.ts";
 import { type Readiness, ReadinessWatch } from "./readiness.ts";
 
@@ -131,7 +131,7 @@ class Site {
     const baseUrl = (address: Ip4) => `http://${address}:${httpPort}`;
     const admin = await this.#openAdminPort(store, mirror);
     const tftpPort = await this.#openTftp(loaders, baseUrl);
-    await this.#openDhcp(baseUrl);
+    await this.#openDhcp(baseUrl, { tftpPort: tftpPort ?? this.#config.tftp.port, httpPort });
     emit({ event: "listening", sockets: this.#sockets });
     await readiness.start();
     mirror?.start();
@@ -169,6 +169,7 @@ class Site {
 
   async #openBootPorts(store: GenerationStore, loaders: LoaderStore): Promise<number> {
     let { port } = this.#config.http;
+    const { compatibility } = this.#config.dhcp;
     for (const host of this.#addresses) {
       const app = createBootApp({
         generations: store,
@@ -179,6 +180,7 @@ class Site {
         kernelArgs: this.#config.boot.kernelArgs,
         autoexec: true,
         baseUrls: new Map(),
+        smee: compatibility === "standard" ? null : compatibility,
         emit: this.#reporter.emit,
         clock: this.#options.clock,
       });
@@ -235,7 +237,10 @@ class Site {
     return server.endpoints[0]?.port ?? null;
   }
 
-  async #openDhcp(baseUrl: (address: Ip4) => string): Promise<void> {
+  async #openDhcp(
+    baseUrl: (address: Ip4) => string,
+    ports: { readonly tftpPort: number; readonly httpPort: number },
+  ): Promise<void> {
     const { openDhcpSocket, dhcpPorts, clock } = this.#options;
     const links = this.#options.links.flatMap(({ dhcp }) => (dhcp === null ? [] : [dhcp]));
     if (links.length === 0) return;
@@ -253,6 +258,7 @@ class Site {
       findNode: (machine) => this.#inventory.find(machine),
       reservedFor: (address) => this.#inventory.reservedFor(address),
       leases: this.#leases,
+      smee: smeeOf(this.#config, ports),
       journal,
       emit: this.#reporter.emit,
       clock,

@@ -39,6 +39,12 @@ function linkFaults(link: LinkConfig, index: number, config: Config): Fault[] {
     );
     if (overlap !== -1) faults.push({ path: where, message: `overlaps pool ${overlap + 1}` });
   }
+  if (dhcp.pools.length > 0 && config.dhcp.compatibility !== "standard") {
+    faults.push({
+      path: [...path, "dhcp", "pools"],
+      message: `has no effect with dhcp.compatibility ${config.dhcp.compatibility}: SMEE knows reservations only`,
+    });
+  }
   if (dhcp.pools.length > 0 && dhcp.mode !== "full") {
     faults.push({
       path: [...path, "dhcp", "pools"],
@@ -92,9 +98,6 @@ function notBuiltFaults(config: Config): Fault[] {
   const faults: Fault[] = [];
   const refuse = (path: Fault["path"], what: string) =>
     faults.push({ path, message: `${what} is not available in this version` });
-  if (config.dhcp.compatibility !== "standard") {
-    refuse(["dhcp", "compatibility"], `compatibility ${config.dhcp.compatibility}`);
-  }
   if (config.dhcp.allowOtherServers) {
     refuse(["dhcp", "allowOtherServers"], "serving beside another DHCP server in mode full");
   }

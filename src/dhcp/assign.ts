@@ -47,13 +47,14 @@ export function addressToOffer(candidate: Candidate, wish: Ip4 | null): Ip4 | nu
   if (own !== null) return own;
   if (wish !== null && mayHave(candidate, wish)) return wish;
   const { mac, link, leases, nowMs } = candidate;
-  return pickAddress(link.full.pools, mac, (number) => {
+  const freeSince = (number: number): number | null => {
     const lease = leases.atNumber(number);
     if (lease === null ? !leases.hasRoom : isActive(lease, nowMs)) return null;
-    if (!isAllotted(candidate, ip4FromNumber(number))) return null;
     // An offer that nobody took up never was a machine's address.
     return lease === null || lease.state === "offered" ? 0 : lease.expiresAtMs;
-  });
+  };
+  const mayGive = (number: number): boolean => isAllotted(candidate, ip4FromNumber(number));
+  return pickAddress(link.full.pools, mac, freeSince, mayGive);
 }
 
 /** Whether the configuration gives the machine this address and nobody else has it now. */

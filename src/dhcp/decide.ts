@@ -11,6 +11,7 @@ import type { Link } from "./link.ts";
 import { BOOTREQUEST, MessageType } from "./packet.ts";
 import { handleProxy } from "./proxy.ts";
 import type { DhcpRequest } from "./request.ts";
+import { handleSmee, type SmeeSettings } from "./smee.ts";
 
 /** The port that a request came to: 67, or 4011 where a proxy's boot server listens. */
 export type Role = "server" | "boot-server";
@@ -23,6 +24,8 @@ export interface Knowledge {
   /** The entry that sets an address aside for its machine. */
   readonly reservedFor: (address: Ip4) => NodeEntry | null;
   readonly leases: Leases;
+  /** Answer as SMEE does; null: as this program does by itself. */
+  readonly smee: SmeeSettings | null;
 }
 
 /**
@@ -39,6 +42,12 @@ export function decide(
   nowMs: number,
 ): readonly Effect[] {
   const node = nodeOf(request, knowledge);
+  if (knowledge.smee !== null) {
+    // SMEE has no boot server.
+    if (role === "boot-server") return ignored("SMEE does not answer on port 4011");
+    const effects = handleSmee(request, node, link, knowledge.smee);
+    return [...effects, ...systemEvents(request, link)];
+  }
   if (node?.dhcp === false) return ignored("its node entry says dhcp: false");
   const plan = knowledge.plan(request.client, node, link);
   if (role === "boot-server") return handleBootServer(request, plan, link);

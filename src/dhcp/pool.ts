@@ -9,8 +9,17 @@ import type { AddressRange } from "./link.ts";
 export type FreeSince = (address: number) => number | null;
 
 /**
+ * The most addresses that one search looks at: as many as are on record. A larger pool has one that
+ * was never used among them, or nothing more can be handed out.
+ */
+const MOST_LOOKS = 65_536;
+
+/**
  * An address for a newcomer: one that was never used, or else the one that has been free for longest,
  * so that machines which come back late still find their own. Null when none is free.
+ *
+ * Whoever sends requests decides how often this search runs, so it is cheap also in a large pool whose
+ * addresses have all been used: `mayGive` is asked only of an address that would be the best so far.
  *
  * The search begins at a place that depends on the machine alone: machines that come at the same time
  * do not compete, one that lost its lease is likely to get the same address again, and a well-filled
@@ -20,20 +29,21 @@ export function pickAddress(
   ranges: readonly AddressRange[],
   mac: Mac,
   freeSince: FreeSince,
+  mayGive: (address: number) => boolean,
 ): Ip4 | null {
   const total = poolSize(ranges);
   if (total === 0) return null;
   const start = hash(mac) % total;
   let oldest: number | null = null;
   let oldestSince = Infinity;
+  let looks = MOST_LOOKS;
   for (const [from, to] of circle(ranges, start)) {
-    for (let address = from; address <= to; address++) {
+    for (let address = from; address <= to && looks > 0; address++, looks--) {
       const since = freeSince(address);
+      if (since === null || since >= oldestSince || !mayGive(address)) continue;
       if (since === 0) return ip4FromNumber(address);
-      if (since !== null && since < oldestSince) {
-        oldest = address;
-        oldestSince = since;
-      }
+      oldest = address;
+      oldestSince = since;
     }
   }
   return oldest === null ? null : ip4FromNumber(oldest);

@@ -46,7 +46,8 @@ export async function startDhcpServer(options: DhcpServerOptions): Promise<DhcpS
   const { server, bootServer } = options.ports ?? { server: 67, bootServer: 4011 };
   const wanted = options.links.flatMap((link): readonly Listener[] => {
     const main: Listener = { link, role: "server", port: server };
-    return link.mode === "proxy" ? [main, { link, role: "boot-server", port: bootServer }] : [main];
+    const bootServes = link.mode === "proxy" && options.smee === null;
+    return bootServes ? [main, { link, role: "boot-server", port: bootServer }] : [main];
   });
   const sockets: UdpSocket[] = [];
   try {

@@ -6,6 +6,7 @@ import { artifactRoutes } from "./routes/artifacts.ts";
 import { beaconRoutes } from "./routes/beacons.ts";
 import { loaderRoutes } from "./routes/loaders.ts";
 import { scriptRoutes } from "./routes/script.ts";
+import { smeeRoutes } from "./routes/smee.ts";
 
 export type { BootAppOptions } from "./boot-context.ts";
 
@@ -55,5 +56,6 @@ export function createBootApp(options: BootAppOptions): FastifyInstance {
   artifactRoutes(app, options);
   loaderRoutes(app, options);
   beaconRoutes(app, options);
+  if (options.smee !== null) smeeRoutes(app, options, options.smee);
   return app;
 }

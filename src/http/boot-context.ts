@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import type { FindNode, NodeEntry } from "../boot/node.ts";
 import { type BootPolicy, denialOf } from "../boot/policy.ts";
 import type { BootSessions } from "../boot/session.ts";
+import type { SmeeFlavour } from "../boot/smee.ts";
 import { printable } from "../lib/bytes.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Ip4 } from "../lib/ip4.ts";
@@ -23,6 +24,8 @@ export interface BootAppOptions {
   readonly autoexec: boolean;
   /** By an address of ours, the base URL to write into scripts where `http://ADDRESS:PORT` would be wrong. */
   readonly baseUrls: ReadonlyMap<Ip4, string>;
+  /** Serve SMEE's URLs too; null: only our own. */
+  readonly smee: SmeeFlavour | null;
   readonly emit: Emit;
   readonly clock: Clock;
 }

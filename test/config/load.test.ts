@@ -125,13 +125,19 @@ describe("parseConfig", () => {
     expect(problemsOf(`artifacts: {${text}}`)).toEqual([expect.stringContaining(problem)]);
   });
 
+  it("refuses pools with SMEE's compatibility, which knows reservations only", () => {
+    const text =
+      "dhcp: {compatibility: smee}\ninterfaces: [{name: eth1, dhcp: {mode: full, pools: [192.168.77.1-192.168.77.9]}}]";
+    expect(problemsOf(text)[0]).toContain("SMEE knows reservations only");
+    expect(problemsOf("dhcp: {compatibility: smee-standalone}")).toEqual([]);
+  });
+
   it("refuses an admin port that the network can reach without a token", () => {
     expect(problemsOf('admin: {listen: "0.0.0.0:8081"}')[0]).toContain("admin.tokenFile");
     expect(problemsOf('admin: {listen: "0.0.0.0:8081", tokenFile: token}')).toEqual([]);
   });
 
   it.each([
-    ["dhcp: {compatibility: smee}", "compatibility smee"],
     ["dhcp: {allowOtherServers: true}", "another DHCP server"],
     ["boot: {path: orchestrator}", "path orchestrator"],
     ["boot: {script: my.ipxe}", "template"],

@@ -30,6 +30,7 @@ function knowing(...nodes: readonly NodeEntry[]): Knowledge & { leases: LeaseTab
       nodes.find((node) => node.mac === machine.mac || (node.uuid ?? "") === machine.uuid) ?? null,
     reservedFor: (address) => nodes.find((node) => node.address === address) ?? null,
     leases: new LeaseTable(),
+    smee: null,
   };
 }
 

@@ -76,6 +76,7 @@ async function start(changes: Partial<DhcpServerOptions> = {}): Promise<Running>
     plan: (client, node, link) => planBoot(client, node, policy, `http://${link.address}:8080`),
     findNode: () => null,
     reservedFor: () => null,
+    smee: null,
     journal: null,
     emit: (event) => {
       events.push(event);

@@ -67,6 +67,7 @@ export class BootPort {
       kernelArgs: [],
       autoexec: true,
       baseUrls: new Map(),
+      smee: null,
       emit: (event) => this.#hear(event),
       clock: { now: () => this.nowMs, wall: () => this.nowMs },
       ...given,

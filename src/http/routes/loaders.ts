@@ -40,7 +40,8 @@ export function loaderRoutes(app: FastifyInstance, options: BootAppOptions): voi
   });
 }
 
-async function sendLoader(
+/** A loader by its bare name, for the machine with that MAC where the URL tells one. */
+export async function sendLoader(
   options: BootAppOptions,
   request: FastifyRequest,
   reply: FastifyReply,

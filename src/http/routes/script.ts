@@ -60,7 +60,8 @@ function macOf(request: FastifyRequest): Mac | null {
   return params.success ? parseMac(params.data.mac) : null;
 }
 
-async function sendBootScript(
+/** The boot script for the machine with that MAC, else for the one that the query or the address tells. */
+export async function sendBootScript(
   options: BootAppOptions,
   request: FastifyRequest,
   reply: FastifyReply,

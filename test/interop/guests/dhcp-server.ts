@@ -37,6 +37,7 @@ const server = await startDhcpServer({
   plan: (client, node, { address }) => planBoot(client, node, policy, `http://${address}:8080`),
   findNode: () => null,
   reservedFor: () => null,
+  smee: null,
   leases,
   journal,
   emit: (event) => {

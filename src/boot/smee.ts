@@ -1,0 +1,85 @@
+import type { Ip4 } from "../lib/ip4.ts";
+import type { Mac } from "../lib/mac.ts";
+import { RASPBERRY_PI } from "./architecture.ts";
+
+/**
+ * What Tinkerbell SMEE hands out, where it differs from us: for sites whose machines and tools were
+ * built around it. `smee` is the one in Tinkerbell's monorepo of August 2026, `smee-standalone` the
+ * last one that was a program of its own, of July 2025.
+ */
+export type SmeeFlavour = "smee" | "smee-standalone";
+
+export interface SmeeLayout {
+  /** Folder of the loaders under our HTTP port, with slashes at both ends. */
+  readonly binaryFolder: string;
+  /** Folder of the scripts, likewise. */
+  readonly scriptFolder: string;
+  /** The loader by option-93 number; an architecture that is not here gets none. */
+  readonly loaders: ReadonlyMap<number, string>;
+  /** Whether a URL leaves port 80 out. */
+  readonly hidesPort80: boolean;
+}
+
+function loaders(arm64: string, biosHttp: string | null): ReadonlyMap<number, string> {
+  const table = new Map<number, string>();
+  for (const code of [0, 1, 2, 3, 4, 5]) table.set(code, "undionly.kpxe");
+  for (const code of [6, 7, 8, 9, 15, 16]) table.set(code, "ipxe.efi");
+  for (const code of [10, 11, 18, 19, RASPBERRY_PI]) table.set(code, arm64);
+  if (biosHttp !== null) table.set(20, biosHttp);
+  return table;
+}
+
+export const smeeLayouts: { readonly [Flavour in SmeeFlavour]: SmeeLayout } = {
+  smee: {
+    binaryFolder: "/ipxe/binary/",
+    scriptFolder: "/ipxe/script/",
+    loaders: loaders("snp-arm64.efi", "undionly.kpxe"),
+    hidesPort80: false,
+  },
+  "smee-standalone": {
+    binaryFolder: "/ipxe/",
+    scriptFolder: "/",
+    loaders: loaders("snp.efi", null),
+    hidesPort80: true,
+  },
+};
+
+// SMEE knows the Raspberry Pi by these and by no others.
+const piPrefixes = ["b8:27:eb", "dc:a6:32", "e4:5f:01", "28:cd:c1", "d8:3a:dd"];
+
+export function isSmeeRaspberryPi(mac: Mac): boolean {
+  return piPrefixes.some((prefix) => mac.startsWith(prefix));
+}
+
+/** Where SMEE's answers send machines. */
+export interface SmeeEndpoints {
+  readonly address: Ip4;
+  readonly tftpPort: number;
+  readonly httpPort: number;
+}
+
+/** A machine without a hardware address gets the path without one. */
+function underMac(folder: string, mac: Mac, file: string): string {
+  return mac === "" ? `${folder}${file}` : `${folder}${mac}/${file}`;
+}
+
+export function smeeBinaryUrl(
+  flavour: SmeeFlavour,
+  at: SmeeEndpoints,
+  mac: Mac,
+  name: string,
+): string {
+  const path = underMac(smeeLayouts[flavour].binaryFolder, mac, encodeURIComponent(name));
+  return `http://${at.address}:${at.httpPort}${path}`;
+}
+
+export function smeeScriptUrl(flavour: SmeeFlavour, at: SmeeEndpoints, mac: Mac): string {
+  const { scriptFolder, hidesPort80 } = smeeLayouts[flavour];
+  const port = hidesPort80 && at.httpPort === 80 ? "" : `:${at.httpPort}`;
+  return `http://${at.address}${port}${underMac(scriptFolder, mac, "auto.ipxe")}`;
+}
+
+/** The port is always there, even 69. */
+export function smeeTftpUrl(at: SmeeEndpoints, mac: Mac, name: string): string {
+  return `tftp://${at.address}:${at.tftpPort}${underMac("/", mac, encodeURIComponent(name))}`;
+}

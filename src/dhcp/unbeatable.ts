@@ -1,0 +1,46 @@
+import { ANY_ADDRESS, type Ip4, ip4FromBytes } from "../lib/ip4.ts";
+import { DecodeError } from "../lib/errors.ts";
+import { toText } from "../lib/bytes.ts";
+import { OptionCode } from "./option-codes.ts";
+import { BOOTREPLY, type DhcpPacket } from "./packet.ts";
+import { readSubOptions } from "./vendor.ts";
+
+/** PXE 2.1, table 2-1: 43.6 to 43.10 say where to look for a boot server. */
+const DISCOVERY_TAGS = [6, 7, 8, 9, 10];
+
+/** Whether option 43 tells a PXE client how to find its boot server; a malformed one does not. */
+export function hasDiscoveryOptions(packet: DhcpPacket): boolean {
+  const value = packet.options.get(OptionCode.VENDOR_SPECIFIC);
+  if (value === undefined) return false;
+  try {
+    const found = readSubOptions(value, "vendor");
+    return DISCOVERY_TAGS.some((tag) => found.has(tag));
+  } catch (error) {
+    if (error instanceof DecodeError) return false;
+    throw error;
+  }
+}
+
+/** Whether option 60 says PXEClient. */
+export function isPxeReply(packet: DhcpPacket): boolean {
+  const value = packet.options.get(OptionCode.VENDOR_CLASS_IDENTIFIER);
+  return value !== undefined && toText(value).startsWith("PXEClient");
+}
+
+/**
+ * The server that no proxy can win against among the offers that one client was sent, or null.
+ *
+ * A server that offers an address with option 60 `PXEClient` and no option 43 says "ask my port 4011".
+ * EDK2 needs an address offer without option 60 before it looks at any proxy's: when every address
+ * offer is of that kind it asks the first one's port 4011 and nobody else, whatever proxies send
+ * (seen with EDK2 2022.11, tianocore/edk2 NetworkPkg/UefiPxeBcDxe/PxeBcDhcp4.c).
+ */
+export function unbeatableServer(offers: readonly DhcpPacket[]): Ip4 | null {
+  const withAddress = offers.filter((one) => one.op === BOOTREPLY && one.yiaddr !== ANY_ADDRESS);
+  const [first] = withAddress;
+  if (first === undefined) return null;
+  const all = withAddress.every((one) => isPxeReply(one) && !hasDiscoveryOptions(one));
+  if (!all) return null;
+  const id = first.options.get(OptionCode.SERVER_IDENTIFIER);
+  return id?.length === 4 ? ip4FromBytes(id) : null;
+}

@@ -1,0 +1,51 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { z } from "zod";
+import { type SmeeFlavour, smeeLayouts } from "../../boot/smee.ts";
+import { type Mac, parseMac } from "../../lib/mac.ts";
+import { type BootAppOptions, refuseUnknown } from "../boot-context.ts";
+import { sendLoader } from "./loaders.ts";
+import { sendBootScript } from "./script.ts";
+
+const rest = z.object({ "*": z.string() });
+
+/** SMEE's URLs beside ours: what its answers name, and what scripts and tools of such sites ask for. */
+export function smeeRoutes(
+  app: FastifyInstance,
+  options: BootAppOptions,
+  flavour: SmeeFlavour,
+): void {
+  const { binaryFolder, scriptFolder } = smeeLayouts[flavour];
+  const route = (url: string, handler: (request: FastifyRequest, reply: FastifyReply) => unknown) =>
+    app.route({ method: ["GET", "HEAD"], url, handler });
+
+  route(`${binaryFolder}*`, (request, reply) => {
+    const { folder, name } = splitPath(rest.parse(request.params)["*"]);
+    return sendLoader(options, request, reply, { name, mac: macIn(folder) });
+  });
+  // A folder that is no MAC counts for nothing: the machine is known by its address then.
+  const script = (request: FastifyRequest, reply: FastifyReply) => {
+    const { folder, name } = splitPath(request.url.replace(/\?.*$/, ""));
+    return name === "auto.ipxe"
+      ? sendBootScript(options, request, reply, macIn(folder))
+      : refuseUnknown(options, request, reply);
+  };
+  if (scriptFolder === "/") {
+    route("/auto.ipxe", script);
+    route("/:mac/auto.ipxe", script);
+  } else {
+    route(`${scriptFolder}*`, script);
+  }
+}
+
+function splitPath(path: string): { folder: string; name: string } {
+  const parts = path.split("/");
+  return { folder: parts.at(-2) ?? "", name: parts.at(-1) ?? "" };
+}
+
+function macIn(folder: string): Mac | null {
+  try {
+    return parseMac(decodeURIComponent(folder));
+  } catch {
+    return null;
+  }
+}
