@@ -44,8 +44,8 @@ export type ServerKind = (typeof servers)[number];
 export interface SiteOptions {
   readonly mode: Mode;
   readonly server?: ServerKind;
-  /** How to run eim-pxe; default: from source. */
-  readonly command?: Command;
+  /** How to run eim-pxe; default: from source. A function is called when the network is there. */
+  readonly command?: Command | ((network: LabNetwork, folder: string) => Promise<Command>);
   readonly accelerator?: Accelerator;
 }
 
@@ -156,7 +156,10 @@ export async function openSite(options: SiteOptions): Promise<Site> {
         stops.push(reference.stop);
         return reference.server;
       }
-      const { command } = options;
+      const command =
+        typeof options.command === "function"
+          ? await options.command(network, folder)
+          : options.command;
       const started = await startEimPxe({ network, folder, mode, orchestrator, command });
       stops.push(started.service.stop);
       return started;

@@ -1,0 +1,74 @@
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { LabError, run } from "../qemu/process.ts";
+import type { Engine } from "./engine.ts";
+
+/** The image that docker/Dockerfile starts from. */
+export const baseImage = "node:24-trixie-slim";
+
+/** Programs that making it needs, and Debian's packages for them. */
+export const baseImageTools: Readonly<Record<string, string>> = {
+  debootstrap: "debootstrap",
+  npm: "npm",
+  tar: "tar",
+};
+
+/**
+ * Makes an image of the same name and content as Docker Hub's, for where there is no way to it:
+ * Debian 13 from Debian's mirror, Node and npm from npm's registry.
+ */
+export async function makeBaseImage(engine: Engine, workFolder: string): Promise<void> {
+  await mkdir(workFolder, { recursive: true });
+  const staging = await mkdtemp(join(workFolder, "base-"));
+  try {
+    const root = join(staging, "root");
+    // In mounts of its own, because it leaves the new system's /proc mounted when it is interrupted.
+    const debootstrap = ["debootstrap", "--variant=minbase", "trixie", root] as const;
+    await run(["unshare", "--mount", ...debootstrap]);
+    await installNode(join(root, "usr/local"), staging);
+    await likeSlim(root);
+    const archive = join(staging, "root.tar");
+    await run(["tar", "-C", root, "-cf", archive, "."]);
+    await engine.run("import", "--change", 'CMD ["node"]', archive, baseImage);
+  } finally {
+    await rm(staging, { recursive: true, force: true });
+  }
+}
+
+async function installNode(prefix: string, staging: string): Promise<void> {
+  const platform = `node-linux-${process.arch}@24`;
+  const packed = await run(["npm", "pack", "--silent", "--pack-destination", staging, platform]);
+  const archive = packed.trim().split("\n").at(-1);
+  if (archive === undefined || archive === "") throw new LabError(`npm pack gave no ${platform}`);
+  const node = ["--strip-components=1", "package/bin/node"];
+  await run(["tar", "-C", prefix, "-xzf", join(staging, archive), ...node]);
+  await run(["npm", "install", "--silent", "--global", "--prefix", prefix, "npm@11"]);
+  await useNpmSettings(join(prefix, "etc"));
+}
+
+/** npm in the image asks the same registry as npm here, and trusts the same certificates. */
+async function useNpmSettings(folder: string): Promise<void> {
+  const setting = async (key: string) => {
+    const value = (await run(["npm", "config", "get", key])).trim();
+    return value === "null" || value === "undefined" ? "" : value;
+  };
+  const lines = [`registry=${await setting("registry")}`];
+  const cafile = await setting("cafile");
+  await mkdir(folder, { recursive: true });
+  if (cafile !== "") {
+    await copyFile(cafile, join(folder, "npm-ca.pem"));
+    lines.push("cafile=/usr/local/etc/npm-ca.pem");
+  }
+  await writeFile(join(folder, "npmrc"), `${lines.join("\n")}\n`);
+}
+
+/** Debian's slim images have neither package lists nor documents, but licences. */
+async function likeSlim(root: string): Promise<void> {
+  const documents = join(root, "usr/share/doc");
+  await run(["find", documents, "-type", "f", "!", "-name", "copyright", "-delete"]);
+  const folders = ["var/cache/apt", "var/lib/apt/lists", "usr/share/man", "usr/share/locale"];
+  for (const folder of folders) {
+    await rm(join(root, folder), { recursive: true });
+    await mkdir(join(root, folder));
+  }
+}
