@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -140,4 +140,15 @@ describe("eim-pxe demo", () => {
     expect(rows.every((row) => row.includes("micro-os"))).toBe(true);
     expect(rows.map((row) => row.split(/\s+/)[1])).toEqual(["uefi", "bios", "uefi-http", "ipxe"]);
   }, 120_000);
+
+  it("leaves nothing behind when it is interrupted", async () => {
+    const temporary = join(folder, "temporary");
+    mkdirSync(temporary);
+    const demo = program.start(["demo"], { TMPDIR: temporary });
+    await demo.output("discover");
+    expect(readdirSync(temporary)).toHaveLength(1);
+    demo.kill("SIGINT");
+    expect((await demo.finished()).code).toBe(4);
+    expect(readdirSync(temporary)).toEqual([]);
+  }, 60_000);
 });

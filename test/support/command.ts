@@ -93,10 +93,20 @@ export class Command {
   }
 
   /** The first log line with this event, or a later one, once it has come; fails when the command ends before. */
-  async event(name: string, nth = 1): Promise<LogLine> {
-    const there = new Promise<LogLine>((resolve) => {
+  event(name: string, nth = 1): Promise<LogLine> {
+    const find = () => this.log().filter(({ event }) => event === name)[nth - 1];
+    return this.#once(find, `event ${name}`);
+  }
+
+  /** Resolves once its standard output has this text in it; fails when the command ends before. */
+  async output(text: string): Promise<void> {
+    await this.#once(() => this.#out.includes(text) || undefined, text);
+  }
+
+  async #once<T>(find: () => T | undefined, what: string): Promise<T> {
+    const there = new Promise<T>((resolve) => {
       const look = () => {
-        const found = this.log().filter(({ event }) => event === name)[nth - 1];
+        const found = find();
         if (found === undefined) return;
         this.#watchers.delete(look);
         resolve(found);
@@ -105,7 +115,7 @@ export class Command {
       look();
     });
     const ended = this.#finished.then(({ code, out, err }) => {
-      throw new Error(`it ended with ${code} before event ${name}:\n${out}${err}`);
+      throw new Error(`it ended with ${code} before ${what}:\n${out}${err}`);
     });
     return Promise.race([there, ended]);
   }
