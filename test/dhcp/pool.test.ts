@@ -10,6 +10,7 @@ const ranges: readonly AddressRange[] = [
   { first: "10.0.9.9", last: "10.0.9.9" },
 ];
 const mac = "52:54:00:00:00:01";
+const always = (): boolean => true;
 
 const anyRanges = fc
   .uniqueArray(fc.integer({ min: 0, max: 60 }), { minLength: 2, maxLength: 8 })
@@ -40,26 +41,67 @@ test("an address is in the pool from the first to the last of a range", () => {
 
 describe("pickAddress", () => {
   test("gives nothing from an empty pool, and nothing when all are taken", () => {
-    expect(pickAddress([], mac, () => 0)).toBeNull();
-    expect(pickAddress(ranges, mac, () => null)).toBeNull();
+    expect(pickAddress([], mac, () => 0, always)).toBeNull();
+    expect(pickAddress(ranges, mac, () => null, always)).toBeNull();
   });
 
   test("a machine gets the same address each time, and other machines mostly others", () => {
     const pool = [{ first: "10.1.0.0", last: "10.1.3.255" }];
     const macs = Array.from({ length: 100 }, (_, i) => `52:54:00:00:00:${i.toString(16)}`);
-    const given = macs.map((one) => pickAddress(pool, one, () => 0));
-    expect(macs.map((one) => pickAddress(pool, one, () => 0))).toEqual(given);
+    const given = macs.map((one) => pickAddress(pool, one, () => 0, always));
+    expect(macs.map((one) => pickAddress(pool, one, () => 0, always))).toEqual(given);
     expect(new Set(given).size).toBeGreaterThan(80);
   });
 
   test("an address that was never used goes before one that is free again", () => {
     const never = ip4ToNumber("10.0.1.0");
-    expect(pickAddress(ranges, mac, (address) => (address === never ? 0 : 5))).toBe("10.0.1.0");
+    expect(pickAddress(ranges, mac, (address) => (address === never ? 0 : 5), always)).toBe(
+      "10.0.1.0",
+    );
   });
 
   test("of those that are free again the oldest goes first", () => {
     const oldest = ip4ToNumber("10.0.0.12");
-    expect(pickAddress(ranges, mac, (address) => (address === oldest ? 1 : 2))).toBe("10.0.0.12");
+    expect(pickAddress(ranges, mac, (address) => (address === oldest ? 1 : 2), always)).toBe(
+      "10.0.0.12",
+    );
+  });
+
+  test("looks closely only at an address that is freer than those before it", () => {
+    const closely: number[] = [];
+    const mayGive = (address: number): boolean => {
+      closely.push(address);
+      return true;
+    };
+    const pool = [{ first: "10.1.0.0", last: "10.1.255.255" }];
+    expect(pickAddress(pool, mac, () => 5, mayGive)).not.toBeNull();
+    expect(closely).toHaveLength(1);
+  });
+
+  test("gives none that may not be given", () => {
+    const only = ip4ToNumber("10.0.1.1");
+    const mayGive = (address: number): boolean => address === only;
+    expect(pickAddress(ranges, mac, () => 0, mayGive)).toBe("10.0.1.1");
+    expect(pickAddress(ranges, mac, (address) => address, mayGive)).toBe("10.0.1.1");
+    expect(
+      pickAddress(
+        ranges,
+        mac,
+        () => 0,
+        () => false,
+      ),
+    ).toBeNull();
+  });
+
+  test("gives up a pool of millions after as many addresses as can be on record", () => {
+    let looks = 0;
+    const taken = (): null => {
+      looks += 1;
+      return null;
+    };
+    const pool = [{ first: "10.0.0.0", last: "10.255.255.255" }];
+    expect(pickAddress(pool, mac, taken, always)).toBeNull();
+    expect(looks).toBe(65_536);
   });
 
   test("looks at every address once, and picks one that is as free as any", () => {
@@ -72,10 +114,15 @@ describe("pickAddress", () => {
           const base = ip4ToNumber("10.0.0.0");
           const seen: number[] = [];
           const since = (address: number): number | null => free[address - base] ?? null;
-          const picked = pickAddress(pool, machine, (address) => {
-            seen.push(address);
-            return since(address);
-          });
+          const picked = pickAddress(
+            pool,
+            machine,
+            (address) => {
+              seen.push(address);
+              return since(address);
+            },
+            always,
+          );
           expect(new Set(seen).size).toBe(seen.length);
           expect(seen.every((address) => inRanges(pool, ip4FromNumber(address)))).toBe(true);
           const all = Array.from({ length: 61 }, (_, i) => base + i)
