@@ -1,5 +1,6 @@
 import type { LoaderStore } from "../artifacts/loaders.ts";
 import type { GenerationStore } from "../artifacts/store.ts";
+import { architectures } from "../boot/architecture.ts";
 import type { Reporter } from "../observe/reporter.ts";
 
 export interface Readiness {
@@ -11,21 +12,28 @@ export interface Readiness {
 export interface ReadinessParts {
   readonly store: Pick<GenerationStore, "current">;
   readonly loaders: LoaderStore;
-  readonly reporter: Reporter;
+  /** Whether the configuration or a node entry has machines fetch this loader. */
+  readonly isHandedOut: (name: string) => boolean;
+  readonly reporter: Pick<Reporter, "emit" | "subscribe">;
   /** Where the mirror fetches from; null: nowhere. */
   readonly origin: string | null;
   readonly loaderDirs: readonly string[];
 }
 
+// Loaders come and go with packages of the distribution.
+const lookEveryMs = 30_000;
+const loadersOfTheTable = new Set(architectures.map(({ loader }) => loader));
+
 /**
- * Whether a machine could boot now. Looks again after each synchronisation and reports each change as
- * event `ready` or `not-ready`.
+ * Whether a machine could boot now. Looks again after each synchronisation, and now and then, and reports
+ * each change as event `ready` or `not-ready`.
  */
 export class ReadinessWatch {
   readonly #parts: ReadinessParts;
   #hasLoader = false;
   #reported: string | null = null;
   #unsubscribe: () => void = () => {};
+  #timer: NodeJS.Timeout | null = null;
 
   constructor(parts: ReadinessParts) {
     this.#parts = parts;
@@ -37,10 +45,12 @@ export class ReadinessWatch {
     this.#unsubscribe = this.#parts.reporter.subscribe(({ event }) => {
       if (event === "sync-done" || event === "sync-failed") void this.#look();
     });
+    this.#timer = setInterval(() => void this.#look(), lookEveryMs);
   }
 
   stop(): void {
     this.#unsubscribe();
+    if (this.#timer !== null) clearInterval(this.#timer);
   }
 
   now(): Readiness {
@@ -62,8 +72,10 @@ export class ReadinessWatch {
   }
 
   async #look(): Promise<void> {
-    const { store, loaders, reporter } = this.#parts;
-    this.#hasLoader = (await loaders.list()).length > 0;
+    const { store, loaders, isHandedOut, reporter } = this.#parts;
+    this.#hasLoader = (await loaders.list()).some(
+      ({ name }) => loadersOfTheTable.has(name) || isHandedOut(name),
+    );
     const { ready, reasons } = this.now();
     const report = reasons.join("\n");
     if (report === this.#reported) return;

@@ -116,13 +116,15 @@ class Site {
     const mirror = mirrorFor(settings, store, proxyEnvironment, { emit, clock });
     if (mirror !== null) this.#opened.push(() => mirror.close());
     const named = new Set(Object.values(this.#config.boot.loaders));
+    const isHandedOut = (name: string) => named.has(name) || this.#inventory.namesLoader(name);
     const loaders = createLoaderStore({
       directories: loaderDirs,
       store,
-      alsoAllowed: (name) => named.has(name) || this.#inventory.namesLoader(name),
+      alsoAllowed: isHandedOut,
     });
     const reporter = this.#reporter;
-    const readiness = new ReadinessWatch({ store, loaders, reporter, origin, loaderDirs });
+    const shown = { origin, loaderDirs };
+    const readiness = new ReadinessWatch({ store, loaders, isHandedOut, reporter, ...shown });
     this.#readiness = readiness;
     this.#opened.push(() => Promise.resolve(readiness.stop()));
 
