@@ -25,23 +25,32 @@ export const openDgramShared: OpenUdp = async (local) => {
   return adapt(socket, null);
 };
 
-/** A socket that talks to one peer only, and learns when that peer is gone. */
+/**
+ * A socket that talks to one peer only, and learns when that peer is gone. It may share its port, so
+ * that another one can hear everybody else.
+ */
 export const openDgramConnected: OpenConnectedUdp = async (local, remote) => {
-  const socket = newSocket();
+  const socket = newSocket(true);
   await bind(socket, { address: local.address, port: local.port, exclusive: true }, local, null);
-  await new Promise<void>((resolve, reject) => {
-    const failed = (error: Error): void => {
-      socket.close();
-      reject(bindError(local, error, null));
-    };
-    socket.once("error", failed);
-    socket.connect(remote.port, remote.address, () => {
-      socket.off("error", failed);
-      resolve();
-    });
-  });
+  try {
+    await connect(socket, remote);
+  } catch (error) {
+    socket.close();
+    throw bindError(local, error, null);
+  }
   return adapt(socket, remote);
 };
+
+/** Rejects where no datagram can go: port 0, or a network without a route. */
+function connect(socket: Socket, remote: UdpEndpoint): Promise<void> {
+  return new Promise<void>((resolve, reject) => {
+    // Node calls this back with an error as well, which its types do not say.
+    socket.connect(remote.port, remote.address, (error?: Error) => {
+      if (error === undefined) resolve();
+      else reject(error);
+    });
+  });
+}
 
 /**
  * Takes over a socket that is bound already (by systemd, or by us through libc) and lets it send

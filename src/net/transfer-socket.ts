@@ -1,8 +1,5 @@
-import { createSocket, type Socket } from "node:dgram";
-import { InternalError } from "../lib/errors.ts";
-import { bindError } from "./bind-error.ts";
-import { openDgramShared } from "./dgram.ts";
-import { type OpenConnectedUdp, sameEndpoint, type UdpEndpoint, type UdpSocket } from "./udp.ts";
+import { openDgramConnected, openDgramShared } from "./dgram.ts";
+import { type OpenConnectedUdp, sameEndpoint, type UdpSocket } from "./udp.ts";
 
 /**
  * Opens a port for one transfer with one peer: a pair of sockets on the same port. One is connected,
@@ -14,77 +11,24 @@ import { type OpenConnectedUdp, sameEndpoint, type UdpEndpoint, type UdpSocket }
  */
 export const openTransferUdp: OpenConnectedUdp = async (local, peer) => {
   const strangers = await openDgramShared(local);
-  const errorHandlers: ((error: Error) => void)[] = [];
-  const fail = (error: Error): void => {
-    for (const handler of errorHandlers) handler(error);
-  };
-  let connected: Socket;
+  let connected: UdpSocket;
   try {
-    connected = await openConnected(strangers.local, peer);
+    connected = await openDgramConnected(strangers.local, peer);
   } catch (error) {
     await strangers.close();
     throw error;
   }
-  connected.on("error", fail);
-  let closing: Promise<void> | null = null;
-  const sent = (error: Error | null): void => {
-    if (error !== null && closing === null) fail(error);
-  };
-
   return {
     local: strangers.local,
-    send(payload, to) {
-      if (closing !== null) return;
-      if (!sameEndpoint(peer, to)) {
-        strangers.send(payload, to);
-        return;
-      }
-      try {
-        connected.send(payload, sent);
-      } catch (error) {
-        fail(error instanceof Error ? error : new InternalError(String(error)));
-      }
-    },
+    send: (payload, to) => (sameEndpoint(peer, to) ? connected : strangers).send(payload, to),
     onMessage(handler) {
-      connected.on("message", (payload) => handler(payload, peer));
+      connected.onMessage(handler);
       strangers.onMessage(handler);
     },
-    onError(handler) {
-      // That a stranger could not be answered is no trouble of the transfer's.
-      errorHandlers.push(handler);
-    },
-    close() {
-      closing ??= closeBoth(connected, strangers);
-      return closing;
+    // That a stranger could not be answered is no trouble of the transfer's.
+    onError: (handler) => connected.onError(handler),
+    async close() {
+      await Promise.all([connected.close(), strangers.close()]);
     },
   };
 };
-
-async function closeBoth(connected: Socket, strangers: UdpSocket): Promise<void> {
-  const closed = new Promise<void>((resolve) => {
-    connected.close(resolve);
-  });
-  await Promise.all([closed, strangers.close()]);
-}
-
-async function openConnected(local: UdpEndpoint, peer: UdpEndpoint): Promise<Socket> {
-  const socket = createSocket({
-    type: "udp4",
-    reuseAddr: true,
-    lookup: (address, _options, callback) => callback(null, address, 4),
-  });
-  await new Promise<void>((resolve, reject) => {
-    const failed = (error: Error): void => {
-      socket.close();
-      reject(bindError(local, error, null));
-    };
-    socket.once("error", failed);
-    socket.bind({ address: local.address, port: local.port, exclusive: true }, () => {
-      socket.connect(peer.port, peer.address, () => {
-        socket.off("error", failed);
-        resolve();
-      });
-    });
-  });
-  return socket;
-}

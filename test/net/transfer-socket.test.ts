@@ -75,6 +75,18 @@ describe("a transfer's socket", () => {
     expect((await keep(openTransferUdp(local, peer.local))).local).toEqual(local);
   });
 
+  test.each([
+    ["port 0", "127.0.0.1", 0],
+    // The kernel connects no socket of loopback to another network.
+    ["another network", "192.0.2.1", 9],
+  ])("to %s cannot be had, and its port is free again", async (_, address, port) => {
+    const probe = await openDgram(loopback);
+    await probe.close();
+    const { local } = probe;
+    await expect(openTransferUdp(local, { address, port })).rejects.toThrow(BindError);
+    expect((await keep(openDgram(local))).local).toEqual(local);
+  });
+
   test("reports a datagram that is too long, and does nothing once it is closed", async () => {
     const peer = await keep(openDgram(loopback));
     const socket = await keep(openTransferUdp(loopback, peer.local));
