@@ -1,0 +1,67 @@
+import { readFileSync } from "node:fs";
+import { z } from "zod";
+import type { SmeeFlavour } from "../../src/boot/smee.ts";
+
+/** A request, and what Tinkerbell SMEE answered to it in one of its modes. */
+export interface SmeeVector {
+  readonly flavour: SmeeFlavour;
+  readonly mode: "reservation" | "proxy" | "auto-proxy";
+  readonly id: string;
+  readonly name: string;
+  /** Which record of the machine SMEE had. */
+  readonly hardware: string;
+  /** `IP:PORT` */
+  readonly source: string;
+  readonly request: string;
+  /** Null: nothing. */
+  readonly reply: { readonly destination: string; readonly hex: string } | null;
+}
+
+/** Our and SMEE's address in the vectors. */
+export const vectorAddress = "192.168.2.112";
+
+const modes = ["reservation", "proxy", "auto-proxy"] as const;
+const answer = z.union([
+  z.object({ dst: z.string(), hex: z.string() }),
+  z.object({ no_reply: z.string() }),
+]);
+const vectorFile = z.object({
+  vectors: z.array(
+    z.object({
+      id: z.string(),
+      name: z.string(),
+      hardware: z.string(),
+      udp_source: z.string(),
+      request_hex: z.string(),
+      replies: z.object({ reservation: answer, proxy: answer, "auto-proxy": answer }),
+    }),
+  ),
+});
+
+/**
+ * All vectors of both lines, but for reservations with tracing on: SMEE writes a trace into those, and
+ * there is no tracing here.
+ */
+export const smeeVectors: readonly SmeeVector[] = (["smee", "smee-standalone"] as const).flatMap(
+  (flavour) => {
+    const file = flavour === "smee" ? "smee-current" : flavour;
+    const text = readFileSync(`test/fixtures/${file}.json`, "utf8");
+    return vectorFile.parse(JSON.parse(text)).vectors.flatMap((vector) =>
+      modes
+        .filter((mode) => !(vector.hardware === "otel" && mode === "reservation"))
+        .map((mode) => {
+          const reply = vector.replies[mode];
+          return {
+            flavour,
+            mode,
+            id: vector.id,
+            name: vector.name,
+            hardware: vector.hardware,
+            source: vector.udp_source,
+            request: vector.request_hex,
+            reply: "hex" in reply ? { destination: reply.dst, hex: reply.hex } : null,
+          };
+        }),
+    );
+  },
+);
