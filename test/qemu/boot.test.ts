@@ -13,12 +13,18 @@ import type { Site } from "./site.ts";
 
 const skipped = reasonToSkip({ root: true, tools: labTools });
 
-const booted = ["bios", "uefi"] as const;
+const booted = {
+  full: ["bios", "uefi", "uefi-http"],
+  proxy: ["bios", "uefi", "uefi-http", "uefi-ipxe-rom"],
+} as const;
 
 /** iPXE in the card's ROM needs no loader: it asks for its script from the start. */
-const expectedStages: { readonly [F in (typeof booted)[number]]: readonly string[] } = {
-  bios: stages.slice(stages.indexOf("ipxe-discover")),
+const withoutLoader = stages.slice(stages.indexOf("ipxe-discover"));
+const expectedStages: { readonly [F in (typeof booted)[Mode][number]]: readonly string[] } = {
+  bios: withoutLoader,
   uefi: stages,
+  "uefi-http": stages,
+  "uefi-ipxe-rom": withoutLoader,
 };
 
 /** Between `wire.firstAddress` and `wire.lastAddress`. */
@@ -37,12 +43,15 @@ describe.skipIf(skipped !== null)(`real firmware${skipped === null ? "" : ` (${s
   describe("in mode full", () => {
     const site = useSite("full");
 
-    it.each(booted)("boots %s into the Micro-OS, kernel arguments intact", async (firmware) => {
-      const boot = await bootOne(site(), firmware);
-      expect(boot.commandLine).toMatch(boot.expectedArguments);
-      expect(boot.stages).toEqual(expectedStages[firmware]);
-      expect(boot.address).toMatch(poolAddress);
-    });
+    it.each(booted.full)(
+      "boots %s into the Micro-OS, kernel arguments intact",
+      async (firmware) => {
+        const boot = await bootOne(site(), firmware);
+        expect(boot.commandLine).toMatch(boot.expectedArguments);
+        expect(boot.stages).toEqual(expectedStages[firmware]);
+        expect(boot.address).toMatch(poolAddress);
+      },
+    );
 
     it("gives each machine an address of the pool, by itself", async () => {
       const replies = await site().replies();
@@ -55,12 +64,15 @@ describe.skipIf(skipped !== null)(`real firmware${skipped === null ? "" : ` (${s
   describe("in mode proxy, beside the site's own address server", () => {
     const site = useSite("proxy");
 
-    it.each(booted)("boots %s into the Micro-OS, kernel arguments intact", async (firmware) => {
-      const boot = await bootOne(site(), firmware);
-      expect(boot.commandLine).toMatch(boot.expectedArguments);
-      expect(boot.stages).toEqual(expectedStages[firmware]);
-      expect(boot.address).toMatch(poolAddress);
-    });
+    it.each(booted.proxy)(
+      "boots %s into the Micro-OS, kernel arguments intact",
+      async (firmware) => {
+        const boot = await bootOne(site(), firmware);
+        expect(boot.commandLine).toMatch(boot.expectedArguments);
+        expect(boot.stages).toEqual(expectedStages[firmware]);
+        expect(boot.address).toMatch(poolAddress);
+      },
+    );
 
     it("boots a UEFI machine from the mirror when the orchestrator is gone", async () => {
       const seen = site().server.events.length;
