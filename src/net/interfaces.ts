@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { ConfigError } from "../lib/errors.ts";
 import { formatSubnet, type Ip4, parseIp4, prefixLengthOf, subnetOf } from "../lib/ip4.ts";
@@ -48,28 +48,29 @@ const CLASS_NET = "/sys/class/net";
 
 /** The interfaces of this host, by name. */
 export function readInterfaces(): NetworkInterface[] {
-  return joinInterfaces(networkInterfaces(), readFacts());
+  return joinInterfaces(networkInterfaces(), readFacts(CLASS_NET));
 }
 
-function readFacts(): Map<string, InterfaceFacts> {
+/** What a folder such as `/sys/class/net` says of each interface. */
+export function readFacts(folder: string): Map<string, InterfaceFacts> {
   const facts = new Map<string, InterfaceFacts>();
-  for (const name of listFolder(CLASS_NET)) {
-    const entries = listFolder(`${CLASS_NET}/${name}`);
-    // A bonding driver keeps plain files in this folder too, which have no entries.
-    if (!entries.includes("flags")) continue;
+  for (const name of orElse([], () => readdirSync(folder))) {
+    // Interfaces come and go with containers; and a bonding driver keeps plain files here as well.
+    const flags = orElse(null, () => readFileSync(`${folder}/${name}/flags`, "utf8"));
+    if (flags === null) continue;
     facts.set(name, {
-      flags: Number(readFileSync(`${CLASS_NET}/${name}/flags`, "utf8").trim()),
-      hardware: entries.includes("device"),
+      flags: Number(flags.trim()),
+      hardware: existsSync(`${folder}/${name}/device`),
     });
   }
   return facts;
 }
 
-function listFolder(folder: string): string[] {
+function orElse<Value>(fallback: Value, read: () => Value): Value {
   try {
-    return readdirSync(folder);
+    return read();
   } catch {
-    return [];
+    return fallback;
   }
 }
 

@@ -1,3 +1,6 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { ConfigError } from "../../src/lib/errors.ts";
 import {
@@ -6,6 +9,7 @@ import {
   joinInterfaces,
   type ListedAddresses,
   type NetworkInterface,
+  readFacts,
   readInterfaces,
   soleInterface,
 } from "../../src/net/interfaces.ts";
@@ -140,6 +144,19 @@ describe("soleInterface", () => {
     expect(() => soleInterface(all)).toThrow("eth1 (no IPv4 address)");
     expect(() => soleInterface([])).toThrow("none but loopback");
   });
+});
+
+test("an interface that goes away while it is read is left out, and the others stay", () => {
+  const folder = mkdtempSync(join(tmpdir(), "eim-pxe-net-"));
+  try {
+    mkdirSync(join(folder, "eth1"));
+    writeFileSync(join(folder, "eth1", "flags"), "0x1003\n");
+    // As when a container ends: its interface is listed, and cannot be read any more.
+    mkdirSync(join(folder, "veth1", "flags"), { recursive: true });
+    expect(readFacts(folder)).toEqual(new Map([["eth1", { flags: 0x1003, hardware: false }]]));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("this host has a loopback interface that is up", () => {
