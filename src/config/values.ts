@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { concat, fromHex, fromText, u16, u32 } from "../lib/bytes.ts";
-import { ip4ToBytes, ip4ToNumber, parseIp4, parseSubnet } from "../lib/ip4.ts";
+import { ip4ToBytes, ip4ToNumber, parseIp4, parseSubnet, prefixLengthOf } from "../lib/ip4.ts";
 
 /** Kinds of values that several keys of the configuration share. */
 
@@ -8,12 +8,23 @@ export const ip4 = z
   .string()
   .refine((text) => parseIp4(text) !== null, "must be an IPv4 address such as 192.168.77.1");
 
+export const netmask = ip4.refine(
+  (text) => parseIp4(text) === null || prefixLengthOf(text) !== null,
+  "must be a netmask such as 255.255.255.0",
+);
+
 /** One address or a list of them. */
 export const ip4List = z.union([ip4.transform((one) => [one]), z.array(ip4)]);
 
 export const subnet = z
   .string()
   .refine((text) => parseSubnet(text) !== null, "must be a network such as 192.168.77.0/24");
+
+/** Labels of 63 letters at most, as option 119 carries them (RFC 1035 3.1). */
+export const domainName = z
+  .string()
+  .max(253)
+  .regex(/^([\w-]{1,63}\.)*[\w-]{1,63}\.?$/, "must be a domain name such as site.example");
 
 export const seconds = z.int().min(1).max(0xffffffff);
 

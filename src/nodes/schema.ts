@@ -1,11 +1,13 @@
 import { z } from "zod";
 import {
+  domainName,
   fixedOption,
   httpUrl,
   ip4,
   ip4List,
   kernelArgument,
   loaderName,
+  netmask,
   seconds,
   subnet,
 } from "../config/values.ts";
@@ -34,12 +36,12 @@ export const nodeSchema = z
       .nullable()
       .default(null),
     address: ip4.nullable().default(null),
-    netmask: ip4.nullable().default(null),
+    netmask: netmask.nullable().default(null),
     router: ip4List.nullable().default(null),
     dns: z.array(ip4).nullable().default(null),
     ntp: z.array(ip4).nullable().default(null),
     domain: z.string().min(1).max(253).nullable().default(null),
-    domainSearch: z.array(z.string().min(1).max(253)).default([]),
+    domainSearch: z.array(domainName).default([]),
     broadcast: ip4.nullable().default(null),
     leaseSeconds: seconds.nullable().default(null),
     routes: z

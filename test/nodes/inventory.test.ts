@@ -45,6 +45,16 @@ describe("parseNodes", () => {
       "- {mac: 08:00:27:29:4e:67, options: [{code: 26, u16: 1400}, {code: 54, ip: 10.0.0.1}]}",
       /^nodes\.yaml:1:68: \[0\]\.options\[1\]\.code: option 54 is computed by the server and cannot/,
     ],
+    ...["a..b", "ä.example", `${"x".repeat(64)}.example`, "a b.example"].map(
+      (name): [string, RegExp] => [
+        `- {mac: 08:00:27:29:4e:67, domainSearch: [example.com, "${name}"]}`,
+        /^nodes\.yaml:1:56: \[0\]\.domainSearch\[1\]: must be a domain name/,
+      ],
+    ),
+    [
+      "- {mac: 08:00:27:29:4e:67, netmask: 255.0.255.0}",
+      /^nodes\.yaml:1:37: \[0\]\.netmask: must be a netmask such as 255\.255\.255\.0/,
+    ],
   ])("says where %j is wrong", (broken, message) => {
     expect(() => parseNodes(broken, "nodes.yaml")).toThrow(ConfigError);
     expect(() => parseNodes(broken, "nodes.yaml")).toThrow(message);
