@@ -4,15 +4,15 @@ import { type GenerationStore, openGenerationStore } from "../artifacts/store.ts
 import { type BootPolicy, planBoot } from "../boot/policy.ts";
 import { BootSessions } from "../boot/session.ts";
 import { type Config, splitListen } from "../config/schema.ts";
-import { openJournal } from "../dhcp/journal.ts";
+import { type Journal, openJournal } from "../dhcp/journal.ts";
 import { isActive, LeaseTable } from "../dhcp/leases.ts";
 import type { Link } from "../dhcp/link.ts";
-import { startDhcpServer } from "../dhcp/server.ts";
+import { type DhcpServer, startDhcpServer } from "../dhcp/server.ts";
 import { createAdminApp } from "../http/admin-app.ts";
 import { createBootApp } from "../http/boot-app.ts";
 import { closeApp, type HttpEndpoint, listen } from "../http/server.ts";
 import type { Clock } from "../lib/clock.ts";
-import { InternalError, SyncError } from "../lib/errors.ts";
+import { ConfigError, InternalError, messageOf, SyncError } from "../lib/errors.ts";
 import type { Ip4 } from "../lib/ip4.ts";
 import type { DeviceSocket } from "../net/device-socket.ts";
 import { openDgram } from "../net/dgram.ts";
@@ -86,7 +86,7 @@ class Site {
   readonly #policy: BootPolicy;
   readonly #reporter: Reporter;
   readonly #metrics;
-  /** What was opened, to be closed in the opposite order. */
+  /** What was opened, each with how it is closed. */
   readonly #opened: ((graceMs: number) => Promise<void>)[] = [];
   readonly #sockets: string[] = [];
   #inventory: Inventory;
@@ -154,11 +154,8 @@ class Site {
   }
 
   async close(graceMs: number): Promise<void> {
-    const { clock } = this.#options;
-    const untilMs = clock.now() + graceMs;
-    for (const close of this.#opened.splice(0).toReversed()) {
-      await close(Math.max(0, untilMs - clock.now()));
-    }
+    // All at once: nothing takes on more, and each has the whole time for what is under way.
+    await Promise.all(this.#opened.splice(0).map((close) => close(graceMs)));
   }
 
   #readinessNow(): Readiness {
@@ -247,7 +244,12 @@ class Site {
     const links = this.#options.links.flatMap(({ dhcp }) => (dhcp === null ? [] : [dhcp]));
     if (links.length === 0) return;
     const journal = links.some((link) => link.mode === "full") ? await this.#openJournal() : null;
-    const server = await startDhcpServer({
+    let server: DhcpServer | null = null;
+    this.#opened.push(async () => {
+      await server?.close();
+      await journal?.close();
+    });
+    server = await startDhcpServer({
       links,
       openSocket: async (link, port) => {
         const socket = await openDhcpSocket(link, port);
@@ -266,16 +268,18 @@ class Site {
       clock,
       ports: dhcpPorts,
     });
-    this.#opened.push(() => server.close());
     this.#sockets.push(...server.sockets);
   }
 
-  async #openJournal() {
-    const { journal, replay } = await openJournal({
-      dataDir: this.#config.dataDir,
-      leases: this.#leases,
-    });
-    this.#opened.push(() => journal.close());
+  async #openJournal(): Promise<Journal> {
+    const { dataDir } = this.#config;
+    const { journal, replay } = await openJournal({ dataDir, leases: this.#leases }).catch(
+      (error: unknown) => {
+        throw new ConfigError([
+          `dataDir: the lease journal in ${dataDir} cannot be used: ${messageOf(error)}`,
+        ]);
+      },
+    );
     const [first] = replay.damaged;
     if (first !== undefined) {
       const records = replay.damaged.length;

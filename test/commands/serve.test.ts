@@ -155,6 +155,22 @@ describe("eim-pxe serve", () => {
     expect(await server.finished()).toMatchObject({ code: 0, err: "" });
   });
 
+  it("ends with 2 when the lease journal cannot be used", async () => {
+    mkdirSync(site.path("data/leases.journal"), { recursive: true });
+    const full = "interfaces: [{ name: lo, address: 127.0.0.1, dhcp: { mode: full } }]";
+    const text = readFileSync(site.configuration(), "utf8").replace(/interfaces: .*/, full);
+    const { code, err } = await serve(site.write("full.yaml", text)).finished();
+    expect(code).toBe(2);
+    expect(err).toContain("the lease journal");
+  });
+
+  it("ends with 2 when the data folder cannot be used", async () => {
+    site.write("data", "a file");
+    const { code, err } = await serve(site.configuration()).finished();
+    expect(code).toBe(2);
+    expect(err).toMatch(/^dataDir: .* cannot be used: /);
+  });
+
   it("goes on when nobody reads its log any more", async () => {
     const server = serve(site.configuration());
     await server.event("ready");
