@@ -65,7 +65,7 @@ export function bootClient(facts: BootFacts): BootClient {
     transport: readTransport(vendorClass),
     vendorClass,
     architectures: isRaspberryPi(mac) ? [RASPBERRY_PI] : readArchitectures(facts.architectures),
-    userClasses: readUserClasses(facts.userClass),
+    userClasses: readUserClasses(facts.userClass ?? new Uint8Array()),
     ipxe: facts.ipxeOptions !== null && facts.ipxeOptions.length > 0,
     faults: readFaults(facts, vendorClass),
   };
@@ -86,14 +86,12 @@ function readArchitectures(value: Uint8Array | null): readonly number[] {
 }
 
 /**
- * iPXE sends its user class as bare text, RFC 3004 wants each class behind its length. A value is
- * RFC 3004 when its lengths add up exactly; otherwise all of it is one class.
+ * The classes in option 77. iPXE sends its class as bare text, RFC 3004 wants each one behind its
+ * length. A value is RFC 3004 when its lengths add up exactly; otherwise all of it is one class.
  */
-function readUserClasses(value: Uint8Array | null): readonly string[] {
-  if (value === null || value.length === 0) return [];
+export function readUserClasses(value: Uint8Array): readonly string[] {
   const classes: string[] = [];
-  let at = 0;
-  while (at < value.length) {
+  for (let at = 0; at < value.length;) {
     const length = value[at] ?? 0;
     if (length === 0 || at + 1 + length > value.length) return [toText(value)];
     classes.push(toText(value.subarray(at + 1, at + 1 + length)));

@@ -1,14 +1,5 @@
-import {
-  concat,
-  fromText,
-  printable,
-  readU16,
-  readU32,
-  toHex,
-  toText,
-  u16,
-  u32,
-} from "../lib/bytes.ts";
+import { readUserClasses } from "../boot/client.ts";
+import { concat, fromText, printable, readU16, readU32, toHex, u16, u32 } from "../lib/bytes.ts";
 import { DecodeError, InternalError } from "../lib/errors.ts";
 import { formatSubnet, type Ip4, ip4FromBytes, ip4ToBytes, subnetOf } from "../lib/ip4.ts";
 import { macFromBytes } from "../lib/mac.ts";
@@ -52,7 +43,7 @@ interface Values {
   routes: readonly ClasslessRoute[];
   /** Domain names without the final dot. */
   domains: readonly string[];
-  /** RFC 3004: each class behind its length. Bare text, as iPXE sends it, reads as one class. */
+  /** ASCII. RFC 3004: each class behind its length. Bare text, as iPXE sends it, reads as one class. */
   "user-class": readonly string[];
   "client-id": ClientIdentifier;
 }
@@ -250,17 +241,6 @@ function routeBytes({ network, prefixLength, via }: ClasslessRoute): Uint8Array 
     ip4ToBytes(network).subarray(0, octets),
     ip4ToBytes(via),
   ]);
-}
-
-function readUserClasses(bytes: Uint8Array): readonly string[] {
-  const classes: string[] = [];
-  for (let at = 0; at < bytes.length;) {
-    const length = bytes[at] ?? 0;
-    if (length === 0 || at + 1 + length > bytes.length) return [toText(bytes)];
-    classes.push(utf8.decode(bytes.subarray(at + 1, at + 1 + length)));
-    at += 1 + length;
-  }
-  return classes;
 }
 
 function userClassBytes(name: string): Uint8Array {
