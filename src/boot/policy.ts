@@ -1,5 +1,5 @@
 import type { Mac } from "../lib/mac.ts";
-import { architectureOf, type Architecture } from "./architecture.ts";
+import { architectureOf } from "./architecture.ts";
 import type { BootClient } from "./client.ts";
 import type { NodeEntry } from "./node.ts";
 
@@ -97,15 +97,6 @@ function chooseLoader(
   for (const code of client.architectures) {
     const loader = policy.loaders.get(code) ?? architectureOf(code)?.loader ?? null;
     if (loader !== null) return loader;
-  }
-  return null;
-}
-
-/** The architecture that decided, for reports: the first announced one that is known, else the first. */
-export function reportedArchitecture(client: BootClient): Architecture | null {
-  for (const code of client.architectures) {
-    const architecture = architectureOf(code);
-    if (architecture !== null) return architecture;
   }
   return null;
 }
