@@ -3,7 +3,9 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { connect, type Socket } from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { serve as serveHere } from "../../src/commands/serve.ts";
 import { type Command, Program } from "../support/command.ts";
+import { FakeProgram } from "../support/program.ts";
 import { ServedSite, urlOf } from "../support/served-site.ts";
 
 let program: Program;
@@ -153,6 +155,17 @@ describe("eim-pxe serve", () => {
     expect(await server.event("announce-failed")).toMatchObject({ level: "warn" });
     server.kill("SIGTERM");
     expect(await server.finished()).toMatchObject({ code: 0, err: "" });
+  });
+
+  it("takes signals that come while it starts", async () => {
+    site.write("nodes.yaml", "- mac: 52:54:00:00:00:01\n");
+    const here = new FakeProgram();
+    const ended = serveHere(here, site.configuration("nodes: { file: nodes.yaml }"));
+    here.signal("SIGHUP");
+    here.signal("SIGTERM");
+    expect(await ended).toBe(0);
+    expect(here.written).toContain('"event":"reloaded","nodes":1');
+    expect(existsSync(site.path("data/running.json"))).toBe(false);
   });
 
   it("ends with 2 when the lease journal cannot be used", async () => {

@@ -10,14 +10,22 @@ export class FakeProgram implements Program {
   readonly err = new PassThrough();
   readonly outIsTerminal = false;
   readonly errIsTerminal = false;
+  readonly #handlers = new Set<{ signal: NodeJS.Signals; handler: () => void }>();
 
   constructor(input = "", environment: Record<string, string> = {}) {
     this.in = Readable.from([input]);
     this.environment = environment;
   }
 
-  onSignal(): () => void {
-    return () => {};
+  onSignal(signal: NodeJS.Signals, handler: () => void): () => void {
+    const one = { signal, handler };
+    this.#handlers.add(one);
+    return () => this.#handlers.delete(one);
+  }
+
+  /** The process gets a signal. */
+  signal(signal: NodeJS.Signals): void {
+    for (const one of this.#handlers) if (one.signal === signal) one.handler();
   }
 
   /** All that was written to `out` so far. */
