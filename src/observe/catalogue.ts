@@ -113,6 +113,12 @@ export const eventCatalogue: { readonly [Name in EventName]: EventEntry } = {
     meaning: "Proved by a beacon, or by the operating system's own DHCP request (`evidence`).",
   },
 
+  autoexec: {
+    level: "info",
+    message: "iPXE fetched the script that lies beside its loader",
+    meaning:
+      "iPXE 1.21 and later looks for `autoexec.ipxe` by itself; ours sends it on to `boot.ipxe`.",
+  },
   beacon: {
     level: "info",
     message: "a machine reported",

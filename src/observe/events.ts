@@ -58,6 +58,7 @@ export interface EventFields {
   "micro-os": Machine & { evidence: "beacon" | "dhcp" };
 
   // What happens beside the stages.
+  autoexec: Machine & { file: string; protocol: "tftp" | "http" };
   beacon: Machine & { stage: string; message: string | null };
   "address-learned": Machine & { interface: string };
   "system-dhcp": Machine & { interface: string };

@@ -156,6 +156,8 @@ export class Delivery {
         durationMs: Math.round(this.#now() - startedAt),
         retransmissions: this.#transfer.retransmissions,
       });
+    } else {
+      this.#host.emit({ event: "autoexec", ...machine, file, protocol: "tftp" });
     }
     this.#end();
   }

@@ -158,7 +158,10 @@ describe("autoexec.ipxe", () => {
       expect(reply.status).toBe(200);
       expect(text.startsWith("#!ipxe\n")).toBe(true);
       expect(text).toContain(`${port.url}/boot.ipxe?mac=`);
-      expect(port.events).toEqual([]);
+      const machine = { mac: path.includes(mac) ? mac : null, address: "127.0.0.1" };
+      expect(port.events).toEqual([
+        { event: "autoexec", ...machine, file: "autoexec.ipxe", protocol: "http" },
+      ]);
     },
   );
 

@@ -84,12 +84,15 @@ describe("a download", () => {
     expect(server.asked).toEqual(["ipxe.efi"]);
   });
 
-  it("of a script is no stage of a boot", async () => {
+  it("of a script is told, and is no stage of a boot", async () => {
     const server = await serve();
     const fetched = await (await client()).fetch(server.endpoint, "autoexec.ipxe");
     expect(fetched).toEqual(files["autoexec.ipxe"]);
     await server.close(5000);
-    expect(server.events).toEqual([]);
+    const machine = { mac: null, address: "127.0.0.1" };
+    expect(server.events).toEqual([
+      { event: "autoexec", ...machine, file: "autoexec.ipxe", protocol: "tftp" },
+    ]);
   });
 
   it("of an empty file is one empty block", async () => {

@@ -153,5 +153,9 @@ function sendAutoexec(
 ): FastifyReply {
   const baseUrl = options.autoexec ? baseUrlFor(request, options.baseUrls) : null;
   if (baseUrl === null) return refuseUnknown(options, request, reply);
+  if (request.method === "GET") {
+    const machine = machineOf(options, request, macOf(request));
+    options.emit({ event: "autoexec", ...machine, file: "autoexec.ipxe", protocol: "http" });
+  }
   return sendText(reply, 200, autoexecScript({ bootUrl: `${baseUrl}/boot.ipxe` }));
 }
