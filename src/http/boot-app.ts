@@ -11,8 +11,8 @@ import { smeeRoutes } from "./routes/smee.ts";
 export type { BootAppOptions } from "./boot-context.ts";
 
 // Sites boot some two hundred machines at once, each with one connection or two; the rest is
-// room for firmware that leaves them open.
-const maxConnections = 2048;
+// room for firmware that leaves them open. If none of them reads its download, that costs 300 MB.
+const maxConnections = 1024;
 
 /** The port that machines see: boot content only, read-only. It listens when `listen` of server.ts is called. */
 export function createBootApp(options: BootAppOptions): FastifyInstance {
