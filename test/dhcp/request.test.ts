@@ -83,7 +83,7 @@ describe("reading a request", () => {
     const random = randomNumbers(seed);
     const real = firmwareRequests().map(({ payload }) => payload);
     let read = 0;
-    for (let i = 0; i < 20_000; i++) {
+    for (let i = 0; i < 10_000; i++) {
       try {
         const packet = decodePacket(mutated(real[i % real.length] ?? new Uint8Array(), random));
         readRequest(packet, fromNowhere);

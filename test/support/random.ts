@@ -1,3 +1,5 @@
+import { concat } from "../../src/lib/bytes.ts";
+
 /** A small repeatable generator (mulberry32): whole numbers from 0 to below `limit`. */
 export function randomNumbers(seed: number): (limit: number) => number {
   let state = seed >>> 0;
@@ -12,25 +14,25 @@ export function randomNumbers(seed: number): (limit: number) => number {
 export type Random = ReturnType<typeof randomNumbers>;
 
 export function randomBytes(random: Random, length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  for (let i = 0; i < length; i++) bytes[i] = random(256);
-  return bytes;
+  const words = new Uint16Array(Math.ceil(length / 2));
+  for (let i = 0; i < words.length; i++) words[i] = random(0x10000);
+  return new Uint8Array(words.buffer, 0, length);
 }
 
 /** A copy with a few bytes changed, removed or added, or its end cut off. */
 export function mutated(bytes: Uint8Array, random: Random): Uint8Array {
-  let copy = Array.from(bytes);
+  let copy = bytes.slice();
   for (let changes = 1 + random(6); changes > 0; changes--) {
     const at = random(copy.length + 1);
     switch (random(5)) {
       case 0:
-        copy = copy.slice(0, at);
+        copy = copy.subarray(0, at);
         break;
       case 1:
-        copy.splice(at, random(8));
+        copy = concat([copy.subarray(0, at), copy.subarray(at + random(8))]);
         break;
       case 2:
-        copy.splice(at, 0, ...randomBytes(random, random(8)));
+        copy = concat([copy.subarray(0, at), randomBytes(random, random(8)), copy.subarray(at)]);
         break;
       case 3:
         copy[at] = [0, 1, 82, 254, 255][random(5)] ?? 0;
@@ -39,5 +41,5 @@ export function mutated(bytes: Uint8Array, random: Random): Uint8Array {
         copy[at] = random(256);
     }
   }
-  return Uint8Array.from(copy);
+  return copy;
 }
