@@ -23,8 +23,13 @@ export async function announceRunning(dataDir: string, running: Running): Promis
   await mkdir(dataDir, { recursive: true, mode: 0o750 });
   const file = fileIn(dataDir);
   const fresh = `${file}.${running.pid}`;
-  await writeFile(fresh, `${JSON.stringify(running)}\n`, { mode: 0o640 });
-  await rename(fresh, file);
+  try {
+    await writeFile(fresh, `${JSON.stringify(running)}\n`, { mode: 0o640 });
+    await rename(fresh, file);
+  } catch (error) {
+    await rm(fresh, { force: true }).catch(() => {});
+    throw error;
+  }
 }
 
 /** Removes the announcement, unless another server has replaced it meanwhile. */

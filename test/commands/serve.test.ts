@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { connect, type Socket } from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -153,6 +153,7 @@ describe("eim-pxe serve", () => {
     const server = serve(site.configuration());
     await server.event("ready");
     expect(await server.event("announce-failed")).toMatchObject({ level: "warn" });
+    expect(readdirSync(site.path("data")).toSorted()).toEqual(["artifacts", "running.json"]);
     server.kill("SIGTERM");
     expect(await server.finished()).toMatchObject({ code: 0, err: "" });
   });
