@@ -7,6 +7,12 @@ import type { OpenConnectedUdp, OpenUdp, UdpEndpoint, UdpSocket } from "./udp.ts
 /** A burst of clients must not overrun the socket; the kernel cuts this to `net.core.rmem_max`. */
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 
+/**
+ * Beyond the kernel's own buffer Node keeps what waits to be sent, without a limit. On a link that
+ * takes less than it asks for, that would grow until the process ends; so from here on it is lost.
+ */
+const SEND_QUEUE_BYTES = 4 * 1024 * 1024;
+
 /** A socket bound to one address of this host. */
 export const openDgram: OpenUdp = async (local) => {
   const socket = newSocket();
@@ -113,7 +119,7 @@ function adapt(socket: Socket, peer: UdpEndpoint | null): UdpSocket {
   return {
     local: { address: bound.address, port: bound.port },
     send(payload, to) {
-      if (closing !== null) return;
+      if (closing !== null || socket.getSendQueueSize() > SEND_QUEUE_BYTES) return;
       try {
         if (peer === null) socket.send(payload, to.port, to.address, sent);
         else if (sameEndpoint(peer, to)) socket.send(payload, sent);

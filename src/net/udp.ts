@@ -11,7 +11,10 @@ export interface UdpEndpoint {
 export interface UdpSocket {
   /** Where it is bound, with the port that was really taken. */
   readonly local: UdpEndpoint;
-  /** Sends one datagram. Never throws and never waits; failures go to `onError`. After `close` it does nothing. */
+  /**
+   * Sends one datagram, or loses it. Never throws and never waits; failures go to `onError`. After
+   * `close` it does nothing.
+   */
   send(payload: Uint8Array, to: UdpEndpoint): void;
   /**
    * Adds a handler for each datagram that arrives. The payload is the handler's to keep. What

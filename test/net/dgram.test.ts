@@ -1,6 +1,6 @@
-import { createSocket } from "node:dgram";
+import { createSocket, Socket } from "node:dgram";
 import { once } from "node:events";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { BindError, errnoOf, InternalError } from "../../src/lib/errors.ts";
 import { bindError } from "../../src/net/bind-error.ts";
 import { openDgram, openDgramConnected } from "../../src/net/dgram.ts";
@@ -68,6 +68,17 @@ describe("openDgram", () => {
     const tooLong = nextError(socket);
     socket.send(new Uint8Array(70000), { address: "127.0.0.1", port: 9 });
     expect(errnoOf(await tooLong)).toBe("EMSGSIZE");
+  });
+
+  test("sends nothing more while a link that is too slow has megabytes to send yet", async () => {
+    const peer = await keep(openDgram(loopback));
+    const socket = await keep(openDgram(loopback));
+    const heard = nextMessage(peer);
+    const queued = vi.spyOn(Socket.prototype, "getSendQueueSize").mockReturnValue(5 * 1024 * 1024);
+    socket.send(Uint8Array.of(1), peer.local);
+    queued.mockRestore();
+    socket.send(Uint8Array.of(2), peer.local);
+    expect(Array.from((await heard).payload)).toEqual([2]);
   });
 
   test("closing twice is one close, and a later send does nothing", async () => {
