@@ -21,7 +21,7 @@ export function randomBytes(random: Random, length: number): Uint8Array {
 
 /** A copy with a few bytes changed, removed or added, or its end cut off. */
 export function mutated(bytes: Uint8Array, random: Random): Uint8Array {
-  let copy = bytes.slice();
+  let copy: Uint8Array = bytes.slice();
   for (let changes = 1 + random(6); changes > 0; changes--) {
     const at = random(copy.length + 1);
     switch (random(5)) {
