@@ -1,3 +1,5 @@
+import { wire } from "./network.ts";
+
 /**
  * The kernel's arguments in the lab's boot.ipxe, in the form and order of a real orchestrator's:
  * iPXE fills in its variables. Values like the proxy's are recognisable, so that a test finds any
@@ -28,11 +30,11 @@ const variables = {
 };
 
 /** The `boot.ipxe` of the lab's orchestrator, whose files are below `downloadUrl`. */
-export function bootScript(downloadUrl: string): string {
+export function bootScript(downloadUrl: string, arch = "x86_64"): string {
   const stamps = Object.entries(timestamps).map(([name, variable]) => `${name}=\${${variable}}`);
   return `#!ipxe
 
-set arch x86_64
+set arch ${arch}
 set bootdevmac \${mac}
 set bootdevip \${ip}
 set download-url ${downloadUrl}
@@ -60,7 +62,7 @@ goto initramfs
 
 :initramfs_here
 set initramfs_end \${unixtime}
-imgargs vmlinuz-\${arch} ${kernelArguments} ${stamps.join(" ")}
+imgargs vmlinuz-\${arch} ${kernelArguments.replace("x86_64", arch)} ${stamps.join(" ")}
 imgselect vmlinuz-\${arch}
 boot
 
@@ -71,13 +73,18 @@ shell
 }
 
 /** What the kernel must have got from the script on this machine: iPXE's variables as patterns. */
-export function expectedArguments(machine: { readonly mac: string }): RegExp {
+export function expectedArguments(
+  machine: { readonly mac: string },
+  { link = wire, arch = "x86_64" } = {},
+): RegExp {
+  const address = link.firstAddress.replace(/\d+$/, "");
   const filled = kernelArguments
+    .replace("x86_64", arch)
     .replace("${tink_worker_image}", variables.tink_worker_image)
     .replace("${grpc_authority}", variables.grpc_authority)
     .replace("${bootdevmac}", machine.mac)
     .replace(/[.*+?^()|[\]\\]/g, String.raw`\$&`)
-    .replace("${bootdevip}", String.raw`192\.168\.77\.\d+`);
+    .replace("${bootdevip}", `${address.replaceAll(".", String.raw`\.`)}\\d+`);
   const stamps = Object.keys(timestamps).map((name) => `${name}=\\S+`);
   return new RegExp(`(^| )${filled} ${stamps.join(" ")}( |$)`);
 }

@@ -1,15 +1,10 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { z } from "zod";
+import { describe, expect, it } from "vitest";
 import { stages } from "../../src/boot/stages.ts";
 import { reasonToSkip } from "../support/tools.ts";
-import { expectedArguments } from "./boot-script.ts";
+import { bootOne, poolAddress, useSite } from "./boots.ts";
 import { wire } from "./network.ts";
-import { LabError } from "./process.ts";
-import { firmwareFacts } from "./qemu-command.ts";
-import type { Firmware } from "./qemu-command.ts";
 import type { Mode } from "./server.ts";
-import { labTools, openSite } from "./site.ts";
-import type { Site } from "./site.ts";
+import { labTools } from "./site.ts";
 
 const skipped = reasonToSkip({ root: true, tools: labTools });
 
@@ -27,21 +22,9 @@ const expectedStages: { readonly [F in (typeof booted)[Mode][number]]: readonly 
   "uefi-ipxe-rom": withoutLoader,
 };
 
-/** Between `wire.firstAddress` and `wire.lastAddress`. */
-const poolAddress = /^192\.168\.77\.1\d\d$/;
-
-const bootsPage = z.object({
-  boots: z.array(
-    z.object({
-      mac: z.string().nullable(),
-      steps: z.array(z.object({ stage: z.string() })),
-    }),
-  ),
-});
-
 describe.skipIf(skipped !== null)(`real firmware${skipped === null ? "" : ` (${skipped})`}`, () => {
   describe("in mode full", () => {
-    const site = useSite("full");
+    const site = useSite({ mode: "full" });
 
     it.each(booted.full)(
       "boots %s into the Micro-OS, kernel arguments intact",
@@ -49,7 +32,7 @@ describe.skipIf(skipped !== null)(`real firmware${skipped === null ? "" : ` (${s
         const boot = await bootOne(site(), firmware);
         expect(boot.commandLine).toMatch(boot.expectedArguments);
         expect(boot.stages).toEqual(expectedStages[firmware]);
-        expect(boot.address).toMatch(poolAddress);
+        expect(boot.address).toMatch(poolAddress(wire));
       },
     );
 
@@ -62,7 +45,7 @@ describe.skipIf(skipped !== null)(`real firmware${skipped === null ? "" : ` (${s
   });
 
   describe("in mode proxy, beside the site's own address server", () => {
-    const site = useSite("proxy");
+    const site = useSite({ mode: "proxy" });
 
     it.each(booted.proxy)(
       "boots %s into the Micro-OS, kernel arguments intact",
@@ -70,7 +53,7 @@ describe.skipIf(skipped !== null)(`real firmware${skipped === null ? "" : ` (${s
         const boot = await bootOne(site(), firmware);
         expect(boot.commandLine).toMatch(boot.expectedArguments);
         expect(boot.stages).toEqual(expectedStages[firmware]);
-        expect(boot.address).toMatch(poolAddress);
+        expect(boot.address).toMatch(poolAddress(wire));
       },
     );
 
@@ -102,43 +85,3 @@ describe.skipIf(skipped !== null)(`real firmware${skipped === null ? "" : ` (${s
     });
   });
 });
-
-/** A site for all tests of a block; its logs stay when one of them fails. */
-function useSite(mode: Mode): () => Site {
-  let opened: Site | null = null;
-  const site = () => {
-    if (opened === null) throw new LabError("the site could not be opened");
-    return opened;
-  };
-  beforeAll(async () => {
-    opened = await openSite({ mode });
-  });
-  afterEach(({ task }) => {
-    if (task.result?.state !== "fail") return;
-    site().keep();
-    process.stderr.write(`logs, serial consoles and capture: ${site().folder}\n`);
-  });
-  afterAll(() => opened?.close());
-  return site;
-}
-
-/** Boots a new machine, and gives what its Micro-OS said and what the server's timeline says of it. */
-async function bootOne(site: Site, firmware: Firmware) {
-  const machine = site.newMachine(firmware);
-  const { commandLine, address, seconds } = await site.boot(machine);
-  const { title } = firmwareFacts[firmware];
-  process.stderr.write(`${title}: power-on to Micro-OS ${seconds.toFixed(1)} s\n`);
-
-  await site.server.waitForEvent("micro-os", machine.mac, 5_000);
-  const page = bootsPage.parse(await site.adminPage(`/api/v1/boots?mac=${machine.mac}`));
-  const [boot, ...others] = page.boots;
-  if (boot === undefined || others.length > 0) {
-    throw new LabError(`/api/v1/boots has ${page.boots.length} boots of ${machine.mac}, not one`);
-  }
-  return {
-    commandLine,
-    expectedArguments: expectedArguments(machine),
-    address,
-    stages: boot.steps.map(({ stage }) => stage),
-  };
-}

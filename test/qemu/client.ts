@@ -3,13 +3,14 @@ import { createWriteStream } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { markers } from "./micro-os.ts";
-import type { LabNetwork } from "./network.ts";
+import type { Segment } from "./network.ts";
 import { LabError, exitOf, stopChild } from "./process.ts";
 import { firmwareFacts, qemuCommand } from "./qemu-command.ts";
 import type { Accelerator, Machine } from "./qemu-command.ts";
 
 export interface BootOptions {
-  readonly network: LabNetwork;
+  /** Where the machine is plugged in. */
+  readonly network: Segment;
   /** The serial console's log and the firmware's variables go here. */
   readonly folder: string;
   readonly accelerator: Accelerator;

@@ -1,10 +1,11 @@
 import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
 import { beaconArgument } from "./micro-os.ts";
+import type { MicroOs } from "./micro-os.ts";
 import { wire } from "./network.ts";
-import type { LabNetwork } from "./network.ts";
+import type { LabNetwork, Wire } from "./network.ts";
 import type { OrchestratorDouble } from "./orchestrator.ts";
 import { startService } from "./process.ts";
 import type { Command } from "./process.ts";
@@ -27,17 +28,30 @@ const fromSource: Command = [
   fileURLToPath(new URL("../../src/cli.ts", import.meta.url)),
 ];
 
+/** What of the configuration a site can choose. */
+export interface Choices {
+  readonly mode: Mode;
+  readonly microOs: MicroOs;
+  /** The folder in which the server looks for loaders. */
+  readonly loaders: string;
+  /** Loaders by option-93 number. */
+  readonly loaderNames?: Readonly<Record<string, string>> | undefined;
+  /** Links besides `wire`. */
+  readonly links?: readonly { readonly wire: Wire; readonly mode: Mode }[] | undefined;
+}
+
 /**
  * Starts `eim-pxe serve` inside the lab's network and waits until it says that a machine could boot.
  * `command` is for other ways to run it than from source: a packed tarball, a container.
  */
-export async function startEimPxe(options: {
-  readonly network: LabNetwork;
-  readonly folder: string;
-  readonly mode: Mode;
-  readonly orchestrator: OrchestratorDouble;
-  readonly command?: Command | undefined;
-}): Promise<BootServer> {
+export async function startEimPxe(
+  options: Choices & {
+    readonly network: LabNetwork;
+    readonly folder: string;
+    readonly orchestrator: OrchestratorDouble;
+    readonly command?: Command | undefined;
+  },
+): Promise<BootServer> {
   const { network, folder, command = fromSource } = options;
   const configuration = join(folder, "eim-pxe.yaml");
   await writeFile(configuration, stringify(configurationFor(options)));
@@ -60,23 +74,21 @@ export async function startEimPxe(options: {
   return server;
 }
 
-function configurationFor(options: {
-  readonly folder: string;
-  readonly mode: Mode;
-  readonly orchestrator: OrchestratorDouble;
-}): object {
-  const { folder, mode, orchestrator } = options;
-  const pools = [`${wire.firstAddress}-${wire.lastAddress}`];
+function configurationFor(
+  options: Choices & { readonly folder: string; readonly orchestrator: OrchestratorDouble },
+): object {
+  const { folder, mode, orchestrator, microOs, loaders, loaderNames = {}, links = [] } = options;
   return {
     dataDir: join(folder, "data"),
-    interfaces: [
-      {
-        name: wire.bridge,
-        address: wire.serverAddress,
-        dhcp: mode === "full" ? { mode, pools } : { mode },
-      },
-    ],
-    boot: { kernelArgs: [`${beaconArgument}=${eventsUrl}`] },
+    interfaces: [{ wire, mode }, ...links].map((link) => ({
+      name: link.wire.bridge,
+      address: link.wire.serverAddress,
+      dhcp:
+        link.mode === "full"
+          ? { mode: link.mode, pools: [`${link.wire.firstAddress}-${link.wire.lastAddress}`] }
+          : { mode: link.mode },
+    })),
+    boot: { kernelArgs: [`${beaconArgument}=${eventsUrl}`], loaders: loaderNames },
     http: { port: bootPort },
     admin: { listen: adminListen },
     artifacts: {
@@ -84,7 +96,8 @@ function configurationFor(options: {
       ca: { file: orchestrator.caFile },
       // So that a test sees within seconds that the server noticed a change.
       intervalSeconds: 5,
-      loaderDirs: ["/usr/lib/ipxe", "/boot"],
+      files: ["boot.ipxe", basename(microOs.kernel), basename(microOs.initramfs)],
+      loaderDirs: [loaders, "/boot"],
     },
     log: { level: "debug" },
   };

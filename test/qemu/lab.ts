@@ -9,14 +9,15 @@ import type { Accelerator, Firmware } from "./qemu-command.ts";
 import { exitOf, LabError } from "./process.ts";
 import { modes } from "./server.ts";
 import type { Mode, ServerEvent } from "./server.ts";
-import { clean, openSite, servers } from "./site.ts";
-import type { ServerKind, Site } from "./site.ts";
+import { clean, loaderKinds, openSite, servers, siteNeeds } from "./site.ts";
+import type { LoaderKind, ServerKind, Site } from "./site.ts";
 import { seconds, stagesOf, timeTable } from "./timeline.ts";
 
 interface Options {
   readonly client: Firmware;
   readonly mode: Mode;
   readonly server: ServerKind;
+  readonly loaders: LoaderKind;
   readonly command?: string;
   readonly accel: Accelerator;
   readonly boots: number;
@@ -53,6 +54,14 @@ const program = new Command("npm run lab --")
       .choices(servers)
       .default("eim-pxe"),
   )
+  .addOption(
+    new Option(
+      "--loaders <kind>",
+      "the iPXE that eim-pxe hands out: Debian 12's, or Debian 13's, which is fetched once",
+    )
+      .choices(loaderKinds)
+      .default("old"),
+  )
   .option("--command <words>", "how to run eim-pxe; from source when not given")
   .addOption(
     new Option("--accel <name>", "kvm is faster where it works, and falls back to tcg")
@@ -86,6 +95,8 @@ async function main(options: Options): Promise<void> {
     mode: options.mode,
     server: options.server,
     accelerator: options.accel,
+    loaders: options.loaders,
+    ...siteNeeds(options.client),
     ...(options.command === undefined ? {} : { command: words(options.command) }),
   });
   if (options.keep) site.keep();

@@ -3,7 +3,11 @@ import { access, mkdir, mkdtemp, readFile, readdir, rename, rm, writeFile } from
 import { basename, join } from "node:path";
 import { cpioArchive } from "./cpio.ts";
 import type { CpioEntry } from "./cpio.ts";
+import { debianFiles } from "./debian.ts";
 import { LabError, run } from "./process.ts";
+
+/** The kinds of processor, as the orchestrator writes them into the names of its files. */
+export type Arch = "x86_64" | "arm64";
 
 /**
  * A Micro-OS small enough to boot in a few seconds even when emulated: Debian's cloud kernel and an
@@ -11,6 +15,7 @@ import { LabError, run } from "./process.ts";
  * kernel arguments, takes an address by DHCP, reports by a beacon, and powers the machine off.
  */
 export interface MicroOs {
+  readonly arch: Arch;
   /** The folder with the two files, named as the orchestrator names them. */
   readonly folder: string;
   readonly kernel: string;
@@ -31,10 +36,9 @@ export const markers = {
 export const beaconArgument = "eim_pxe_beacon";
 
 const kernelModules = ["virtio_pci", "virtio_net"];
-const busyboxPath = "/usr/bin/busybox";
 
 /**
- * `/init`. It writes to the first serial port by itself, whatever `console=` and `quiet` say: the
+ * `/init`. It writes to the first serial port (of an arm64 machine: ttyAMA0) by itself, whatever `console=` and `quiet` say: the
  * orchestrator's kernel arguments have to stay as they are. Like the real Micro-OS it looks for the
  * network card whose address is in `worker_id`, so a script that hands over a wrong one fails here.
  */
@@ -44,7 +48,9 @@ export PATH=/bin
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
-exec </dev/null >/dev/ttyS0 2>&1
+console=/dev/ttyS0
+[ -c /dev/ttyAMA0 ] && console=/dev/ttyAMA0
+exec </dev/null >$console 2>&1
 
 read -r arguments </proc/cmdline
 printf '\\n%s %s\\n' '${markers.up}' "$arguments"
@@ -85,19 +91,30 @@ ip addr add "$ip/$mask" dev "$interface"
 echo "${markers.address} $ip"
 `;
 
+/** What a Micro-OS is made of. */
+interface Source {
+  /** Where `boot/` and `lib/modules/` of the kernel's package are. */
+  readonly root: string;
+  readonly release: string;
+  /** The static busybox. */
+  readonly busybox: string;
+}
+
 /** Gives the Micro-OS from `cache`, and makes it there first where kernel or recipe have changed. */
-export async function buildMicroOs(cache: string): Promise<MicroOs> {
-  const release = await kernelRelease();
-  const kernelPath = `/boot/vmlinuz-${release}`;
-  const [kernel, busybox] = await Promise.all([readFile(kernelPath), readFile(busyboxPath)]);
-  const archive = cpioArchive(await initramfsEntries(release, busybox));
+export async function buildMicroOs(cache: string, arch: Arch = "x86_64"): Promise<MicroOs> {
+  const source = arch === "arm64" ? await arm64Source(cache) : await hostSource();
+  const [kernel, busybox] = await Promise.all([
+    readFile(join(source.root, "boot", `vmlinuz-${source.release}`)),
+    readFile(source.busybox),
+  ]);
+  const archive = cpioArchive(await initramfsEntries(source, busybox));
   const hash = createHash("sha256").update(kernel).update(archive).digest("hex").slice(0, 16);
   const folder = join(cache, `micro-os-${hash}`);
   if (!(await exists(folder))) {
     await mkdir(cache, { recursive: true });
     const staging = await mkdtemp(join(cache, "staging-"));
-    const plain = join(staging, "initramfs-x86_64");
-    await writeFile(join(staging, "vmlinuz-x86_64"), kernel);
+    const plain = join(staging, `initramfs-${arch}`);
+    await writeFile(join(staging, `vmlinuz-${arch}`), kernel);
     await writeFile(plain, archive);
     // As the orchestrator packs its own: the kernel's decoder knows no other xz checksum than CRC32.
     await run(["xz", "--check=crc32", "-6", "--suffix=.xz", plain]);
@@ -111,14 +128,15 @@ export async function buildMicroOs(cache: string): Promise<MicroOs> {
     }
   }
   return {
+    arch,
     folder,
-    kernel: join(folder, "vmlinuz-x86_64"),
-    initramfs: join(folder, "initramfs-x86_64"),
+    kernel: join(folder, `vmlinuz-${arch}`),
+    initramfs: join(folder, `initramfs-${arch}`),
   };
 }
 
-async function initramfsEntries(release: string, busybox: Buffer): Promise<CpioEntry[]> {
-  const modules = await modulesInOrder(release);
+async function initramfsEntries(source: Source, busybox: Buffer): Promise<CpioEntry[]> {
+  const modules = await modulesInOrder(source);
   const order = modules.map((path) => `${basename(path)}\n`).join("");
   const folders = ["bin", "dev", "proc", "sys", "modules"];
   return [
@@ -141,29 +159,48 @@ async function initramfsEntries(release: string, busybox: Buffer): Promise<CpioE
   ];
 }
 
-/** The newest cloud kernel in /boot that has its modules beside it, e.g. `6.1.0-56-cloud-amd64`. */
-async function kernelRelease(): Promise<string> {
-  const byNumber = new Intl.Collator("en", { numeric: true });
-  const releases = (await readdir("/boot"))
-    .filter((name) => /^vmlinuz-.*-cloud-amd64$/.test(name))
-    .map((name) => name.slice("vmlinuz-".length))
-    .toSorted((a, b) => byNumber.compare(b, a));
-  for (const release of releases) {
-    if (await exists(modulesIndex(release))) return release;
+/** This host's newest cloud kernel that has its modules beside it, e.g. `6.1.0-56-cloud-amd64`. */
+async function hostSource(): Promise<Source> {
+  const root = "/";
+  for (const release of await kernelReleases(root)) {
+    if (await exists(modulesIndex({ root, release }))) {
+      return { root, release, busybox: "/usr/bin/busybox" };
+    }
   }
   throw new LabError(
     "no /boot/vmlinuz-*-cloud-amd64 with its modules: apt-get install linux-image-cloud-amd64",
   );
 }
 
-function modulesIndex(release: string): string {
-  return `/lib/modules/${release}/modules.dep`;
+/** Debian 12's cloud kernel for arm64; Debian 13's modules are compressed, which busybox does not undo. */
+async function arm64Source(cache: string): Promise<Source> {
+  const debian = { suite: "bookworm", architecture: "arm64" } as const;
+  const packages = [/^busybox-static$/, /^linux-image-\d[\d.]*-\d+-cloud-arm64$/];
+  const root = await debianFiles(cache, "arm64-bookworm", debian, packages);
+  const [release] = await kernelReleases(root);
+  if (release === undefined) throw new LabError(`no kernel in ${root}/boot`);
+  // The package's own installation would have made it.
+  if (!(await exists(modulesIndex({ root, release })))) await run(["depmod", "-b", root, release]);
+  return { root, release, busybox: join(root, "bin/busybox") };
+}
+
+/** The cloud kernels in `boot/`, the newest first. */
+async function kernelReleases(root: string): Promise<string[]> {
+  const byNumber = new Intl.Collator("en", { numeric: true });
+  return (await readdir(join(root, "boot")))
+    .filter((name) => /^vmlinuz-.*-cloud-(amd64|arm64)$/.test(name))
+    .map((name) => name.slice("vmlinuz-".length))
+    .toSorted((a, b) => byNumber.compare(b, a));
+}
+
+function modulesIndex({ root, release }: Pick<Source, "root" | "release">): string {
+  return join(root, "lib/modules", release, "modules.dep");
 }
 
 /** Paths of the modules in which `kernelModules` and all that they need can be loaded one by one. */
-async function modulesInOrder(release: string): Promise<string[]> {
+async function modulesInOrder(source: Source): Promise<string[]> {
   const needs = new Map<string, string[]>();
-  for (const line of (await readFile(modulesIndex(release), "utf8")).split("\n")) {
+  for (const line of (await readFile(modulesIndex(source), "utf8")).split("\n")) {
     const [path, rest] = line.split(":");
     if (path === undefined || rest === undefined) continue;
     needs.set(path, rest.split(" ").filter(Boolean));
@@ -176,10 +213,10 @@ async function modulesInOrder(release: string): Promise<string[]> {
   };
   for (const name of kernelModules) {
     const path = [...needs.keys()].find((key) => basename(key) === `${name}.ko`);
-    if (path === undefined) throw new LabError(`kernel ${release} has no module ${name}`);
+    if (path === undefined) throw new LabError(`kernel ${source.release} has no module ${name}`);
     visit(path);
   }
-  return [...ordered].map((path) => join("/lib/modules", release, path));
+  return [...ordered].map((path) => join(source.root, "lib/modules", source.release, path));
 }
 
 async function exists(path: string): Promise<boolean> {

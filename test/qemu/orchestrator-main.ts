@@ -1,6 +1,7 @@
 /**
  * The orchestrator double's process; a process of its own, because only a whole process can live in
- * a network namespace. Arguments: the folder of the Micro-OS, and the file to write the CA to.
+ * a network namespace. Arguments: the folder of the Micro-OS, the file to write the CA to, and the
+ * Micro-OS's architecture.
  */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -8,7 +9,7 @@ import { makeCertificate } from "../../src/demo/certificate.ts";
 import { startOrchestrator } from "../../src/demo/orchestrator.ts";
 import { bootScript } from "./boot-script.ts";
 
-const [folder = "", caFile = ""] = process.argv.slice(2);
+const [folder = "", caFile = "", arch = ""] = process.argv.slice(2);
 const address = "127.0.0.1";
 
 const certificate = await makeCertificate(["tinkerbell-haproxy.lab.example"], Date.now());
@@ -16,13 +17,12 @@ await writeFile(caFile, certificate.cert);
 const orchestrator = await startOrchestrator({
   certificate,
   host: address,
-  files: new Map([
-    ["vmlinuz-x86_64", join(folder, "vmlinuz-x86_64")],
-    ["initramfs-x86_64", join(folder, "initramfs-x86_64")],
-  ]),
+  files: new Map(
+    [`vmlinuz-${arch}`, `initramfs-${arch}`].map((name) => [name, join(folder, name)]),
+  ),
 });
 const origin = orchestrator.url(address);
-orchestrator.replace("boot.ipxe", Buffer.from(bootScript(origin)));
+orchestrator.replace("boot.ipxe", Buffer.from(bootScript(origin, arch)));
 orchestrator.intercept((name, request) => {
   process.stdout.write(`${request.method} ${name}\n`);
   return false;

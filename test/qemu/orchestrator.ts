@@ -22,7 +22,15 @@ export async function startOrchestrator(
   const main = fileURLToPath(new URL("orchestrator-main.ts", import.meta.url));
   const service = startService({
     name: "orchestrator",
-    command: network.inside(process.execPath, "--import", "tsx", main, microOs.folder, caFile),
+    command: network.inside(
+      process.execPath,
+      "--import",
+      "tsx",
+      main,
+      microOs.folder,
+      caFile,
+      microOs.arch,
+    ),
     logFile: join(folder, "orchestrator.log"),
   });
   const origin = await service.waitForLine(

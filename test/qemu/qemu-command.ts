@@ -1,21 +1,36 @@
 import { copyFile } from "node:fs/promises";
+import type { Arch } from "./micro-os.ts";
 
 /** The kinds of firmware that a machine of the lab can have. */
-export const firmwares = ["bios", "uefi", "uefi-ipxe-rom", "uefi-http"] as const;
+export const firmwares = [
+  "bios",
+  "uefi",
+  "uefi-ipxe-rom",
+  "uefi-http",
+  "uefi-arm64",
+  "u-boot",
+] as const;
 export type Firmware = (typeof firmwares)[number];
 
 export interface FirmwareFacts {
   readonly title: string;
+  readonly arch: Arch;
   /** Power-on to the Micro-OS's marker with Debian 12's loaders, emulated, on a quiet core. */
   readonly usualSeconds: number;
 }
 
 export const firmwareFacts: { readonly [F in Firmware]: FirmwareFacts } = {
-  bios: { title: "BIOS: SeaBIOS, iPXE in the card's ROM", usualSeconds: 22 },
-  uefi: { title: "UEFI x64: EDK2's own PXE", usualSeconds: 31 },
-  "uefi-ipxe-rom": { title: "UEFI x64: iPXE in the card's ROM", usualSeconds: 29 },
-  "uefi-http": { title: "UEFI x64: EDK2's HTTP boot", usualSeconds: 31 },
+  bios: x64("BIOS: SeaBIOS, iPXE in the card's ROM", 22),
+  uefi: x64("UEFI x64: EDK2's own PXE", 31),
+  "uefi-ipxe-rom": x64("UEFI x64: iPXE in the card's ROM", 29),
+  "uefi-http": x64("UEFI x64: EDK2's HTTP boot", 31),
+  "uefi-arm64": { title: "UEFI arm64: EDK2's own PXE", arch: "arm64", usualSeconds: 17 },
+  "u-boot": { title: "U-Boot on arm64", arch: "arm64", usualSeconds: 20 },
 };
+
+function x64(title: string, usualSeconds: number): FirmwareFacts {
+  return { title, arch: "x86_64", usualSeconds };
+}
 
 /** `tcg` is software emulation, which works everywhere; `kvm` falls back to it by itself. */
 export const accelerators = ["tcg", "kvm"] as const;
@@ -29,11 +44,18 @@ export interface Machine {
   readonly serial: string;
 }
 
-const ovmfCode = "/usr/share/OVMF/OVMF_CODE.fd";
-const ovmfVariables = "/usr/share/OVMF/OVMF_VARS.fd";
+/** EDK2 as Debian packs it: the code, and a template of its variables. */
+const edk2 = {
+  x86_64: ["/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd"],
+  arm64: ["/usr/share/AAVMF/AAVMF_CODE.fd", "/usr/share/AAVMF/AAVMF_VARS.fd"],
+} as const satisfies Record<Arch, readonly [string, string]>;
+
+const uBoot = "/usr/lib/u-boot/qemu_arm64/u-boot.bin";
 
 /** The programs and files that the machines need. */
-export const machineTools = ["qemu-system-x86_64", ovmfCode, ovmfVariables] as const;
+export const machineTools = ["qemu-system-x86_64", ...edk2.x86_64] as const;
+/** The same for arm64 machines. */
+export const arm64Tools = ["qemu-system-aarch64", ...edk2.arm64, uBoot, "depmod"] as const;
 
 /** QEMU's command line for the machine. Its serial console is QEMU's standard input and output. */
 export async function qemuCommand(
@@ -46,27 +68,37 @@ export async function qemuCommand(
   },
 ): Promise<[string, ...string[]]> {
   const { tap, accelerator, variables } = options;
+  const { arch } = firmwareFacts[machine.firmware];
+  const arm64 = arch === "arm64";
   const flags = [
     // QEMU tries accelerators in order: where /dev/kvm cannot be opened it emulates.
     accelerator === "kvm" ? ["-accel", "kvm"] : [],
     ["-accel", "tcg"],
-    ["-cpu", "max"],
+    // "max" of an arm64 machine takes three times as long.
+    arm64 ? ["-M", "virt", "-cpu", "cortex-a57"] : ["-cpu", "max"],
     ["-m", "1024"],
     ["-nographic", "-nodefaults", "-no-reboot"],
     ["-chardev", "stdio,id=console"],
     ["-serial", "chardev:console"],
     ["-netdev", `tap,id=n0,ifname=${tap},script=no,downscript=no`],
     ["-smbios", `type=1,serial=${machine.serial},uuid=${machine.uuid}`],
-    ...(machine.firmware === "bios" ? [] : await uefiFlags(variables)),
+    ...(await firmwareFlags(machine.firmware, variables)),
     ...cardFlags(machine),
   ];
-  return ["qemu-system-x86_64", ...flags.flat()];
+  return [arm64 ? "qemu-system-aarch64" : "qemu-system-x86_64", ...flags.flat()];
 }
 
-async function uefiFlags(variables: string): Promise<string[][]> {
-  await copyFile(ovmfVariables, variables);
+async function firmwareFlags(firmware: Firmware, variables: string): Promise<string[][]> {
+  if (firmware === "bios") return [];
+  if (firmware === "u-boot") return [["-bios", uBoot]];
+  return uefiFlags(firmwareFacts[firmware].arch, variables);
+}
+
+async function uefiFlags(arch: Arch, variables: string): Promise<string[][]> {
+  const [code, template] = edk2[arch];
+  await copyFile(template, variables);
   return [
-    ["-drive", `if=pflash,format=raw,readonly=on,file=${ovmfCode}`],
+    ["-drive", `if=pflash,format=raw,readonly=on,file=${code}`],
     ["-drive", `if=pflash,format=raw,file=${variables}`],
     // OVMF does no PXE without a source of random numbers.
     ["-object", "rng-random,id=r0,filename=/dev/urandom"],
@@ -82,8 +114,11 @@ function cardFlags({ firmware, mac }: Machine): string[][] {
       // QEMU's own ROM for the card is iPXE, for either kind of firmware.
       return [["-device", `${card},bootindex=1`]];
     case "uefi":
+    case "uefi-arm64":
       // An empty ROM leaves the card to the firmware's own driver and its own PXE.
       return [["-device", `${card},romfile=,bootindex=1`]];
+    case "u-boot":
+      return [["-device", `${card},romfile=`]];
     case "uefi-http":
       // HTTP boot comes when PXE has failed by both protocols, two minutes later; so PXE is off.
       return [

@@ -3,19 +3,22 @@ import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { messageOf } from "../../src/lib/errors.ts";
-import { startAddressServer } from "./address-server.ts";
+import { addressLines, startAddressServer } from "./address-server.ts";
 import { captureTools, dhcpReplies, startCapture } from "./capture.ts";
-import type { SeenReply } from "./capture.ts";
+import type { SeenMessage } from "./capture.ts";
 import { bootMachine } from "./client.ts";
 import type { BootOptions, BootResult } from "./client.ts";
 import { adminUrl, startEimPxe } from "./eim-pxe.ts";
+import type { Choices } from "./eim-pxe.ts";
+import { modernLoaders, oldLoaders } from "./loaders.ts";
 import { buildMicroOs } from "./micro-os.ts";
-import { createNetwork, ownerIsAlive, removeLeftovers } from "./network.ts";
+import type { Arch } from "./micro-os.ts";
+import { createNetwork, ownerIsAlive, removeLeftovers, wire } from "./network.ts";
 import type { LabNetwork } from "./network.ts";
 import { startOrchestrator } from "./orchestrator.ts";
 import { LabError, run } from "./process.ts";
 import type { Command } from "./process.ts";
-import { machineTools } from "./qemu-command.ts";
+import { firmwareFacts, machineTools } from "./qemu-command.ts";
 import type { Accelerator, Firmware, Machine } from "./qemu-command.ts";
 import { startReferenceServer } from "./reference.ts";
 import type { BootServer, Mode } from "./server.ts";
@@ -47,6 +50,35 @@ export interface SiteOptions {
   /** How to run eim-pxe; default: from source. A function is called when the network is there. */
   readonly command?: Command | ((network: LabNetwork, folder: string) => Promise<Command>);
   readonly accelerator?: Accelerator;
+  /** What its machines are; default: x86_64. */
+  readonly arch?: Arch;
+  /** Which iPXE the server hands out: Debian 12's of 2019, or Debian 13's. Default: `old`. */
+  readonly loaders?: LoaderKind;
+  /** Loaders by option-93 number. */
+  readonly loaderNames?: Choices["loaderNames"];
+  /** Adds to the site when the network is there and no server runs yet. */
+  readonly extend?: (network: LabNetwork, folder: string) => Promise<Extension>;
+}
+
+/** What a site for machines of this kind needs. */
+export function siteNeeds(
+  firmware: Firmware,
+): Pick<SiteOptions, "arch" | "loaders" | "loaderNames"> {
+  return firmwareFacts[firmware].arch === "arm64"
+    ? { arch: "arm64", loaders: "modern", loaderNames: { 11: "ipxe-arm64.efi" } }
+    : {};
+}
+
+export const loaderKinds = ["old", "modern"] as const;
+export type LoaderKind = (typeof loaderKinds)[number];
+
+/** What a site has besides one link. */
+export interface Extension {
+  /** Links besides `wire` that the server under test serves. */
+  readonly links?: Choices["links"];
+  /** Further lines of configuration for the site's own address server. */
+  readonly siteLines?: readonly string[];
+  readonly stop?: () => Promise<unknown>;
 }
 
 /** A site in the lab: a link with a server under test, and machines that can be powered on. */
@@ -60,14 +92,14 @@ export interface Site {
   /** Powers a machine on and waits for its Micro-OS; fails with a `LabError` that names the logs. */
   readonly boot: (
     machine: Machine,
-    options?: Pick<BootOptions, "onConsoleLine" | "raw" | "signal">,
+    options?: Partial<Pick<BootOptions, "network" | "onConsoleLine" | "raw" | "signal">>,
   ) => Promise<BootResult>;
   /** The body of a page of the server's admin port. */
   readonly adminPage: (path: string) => Promise<unknown>;
   /** From here on the server has only its mirror. */
   readonly stopOrchestrator: () => Promise<void>;
   /** Ends the recording, and gives the DHCP replies that passed the bridge. */
-  readonly replies: () => Promise<SeenReply[]>;
+  readonly replies: () => Promise<SeenMessage[]>;
   /** Leave the folder where it is at the end. */
   readonly keep: () => void;
   readonly close: () => Promise<void>;
@@ -76,7 +108,8 @@ export interface Site {
 export async function openSite(options: SiteOptions): Promise<Site> {
   const { mode, server: kind = "eim-pxe" } = options;
   let accelerator = options.accelerator ?? "tcg";
-  const microOs = await buildMicroOs(cacheFolder);
+  const microOs = await buildMicroOs(cacheFolder, options.arch);
+  const loaders = options.loaders === "modern" ? await modernLoaders(cacheFolder) : oldLoaders;
   const name = `${mode}-${randomBytes(2).toString("hex")}`;
   const stamp = new Date().toISOString().slice(0, 19).replaceAll(":", "");
   // Ends in the process number for the same reason as the namespaces' names begin with it.
@@ -93,19 +126,21 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   };
 
   try {
-    const capture = await startCapture(
-      network,
-      join(folder, "bridge.pcap"),
-      join(folder, "tcpdump.log"),
-    );
+    const capture = await startCapture(network, wire.bridge, join(folder, "bridge.pcap"));
     stops.push(capture.stop);
-    if (mode === "proxy") {
-      const addresses = await startAddressServer(network, folder);
+    const extension = (await options.extend?.(network, folder)) ?? {};
+    if (extension.stop !== undefined) stops.push(extension.stop);
+    const siteLines = [
+      ...(mode === "proxy" ? addressLines(wire) : []),
+      ...(extension.siteLines ?? []),
+    ];
+    if (siteLines.length > 0) {
+      const addresses = await startAddressServer(network, folder, siteLines);
       stops.push(addresses.stop);
     }
     const orchestrator = await startOrchestrator(network, microOs, folder);
     stops.push(orchestrator.stop);
-    const server = await startServer();
+    const server = await startServer(extension);
 
     let machines = 0;
     return {
@@ -150,7 +185,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
       close,
     };
 
-    async function startServer(): Promise<BootServer> {
+    async function startServer({ links }: Extension): Promise<BootServer> {
       if (kind === "dnsmasq") {
         const reference = await startReferenceServer({ network, folder, mode, microOs });
         stops.push(reference.stop);
@@ -160,7 +195,9 @@ export async function openSite(options: SiteOptions): Promise<Site> {
         typeof options.command === "function"
           ? await options.command(network, folder)
           : options.command;
-      const started = await startEimPxe({ network, folder, mode, orchestrator, command });
+      const { loaderNames } = options;
+      const choices = { mode, microOs, loaders, loaderNames, links };
+      const started = await startEimPxe({ ...choices, network, folder, orchestrator, command });
       stops.push(started.service.stop);
       return started;
     }
