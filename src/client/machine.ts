@@ -63,7 +63,7 @@ async function boot(
   const told = await asFirmware("ipxe");
   const address = told.yiaddr;
   const scriptUrl = bootFileOf(told);
-  const script = await readByHttp(scriptUrl, address, true);
+  const script = await readByHttp(scriptUrl, address, { keep: true });
   const downloads = readDownloads(script.text, { mac: machine.mac, ip: address });
   if (downloads === null) throw new BootFailure(`the script ${scriptUrl} fetches no kernel`);
   const kernel = await readByHttp(downloads.kernelUrl, address);

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { printable } from "../lib/bytes.ts";
+import { messageOf } from "../lib/errors.ts";
 import type { Ip4 } from "../lib/ip4.ts";
 import type { OpenUdp, UdpEndpoint, UdpSocket } from "../net/udp.ts";
 import { decodePacket, encodePacket, type TftpPacket } from "../tftp/packet.ts";
@@ -19,6 +20,7 @@ const blockSize = 1468;
 /**
  * Reads a file by TFTP in blocks of 1468 bytes, one at a time as iPXE does. Nothing of it is kept.
  *
+ * @param onData is given each block's content
  * @throws BootFailure when the server refuses or falls silent
  */
 export async function readByTftp(
@@ -26,10 +28,11 @@ export async function readByTftp(
   localAddress: Ip4,
   server: UdpEndpoint,
   filename: string,
+  onData: (data: Uint8Array) => void = () => {},
 ): Promise<Download> {
   const socket = await openUdp({ address: localAddress, port: 0 });
   try {
-    return await receive(socket, server, filename);
+    return await receive(socket, server, filename, onData);
   } finally {
     await socket.close();
   }
@@ -39,6 +42,7 @@ async function receive(
   socket: UdpSocket,
   server: UdpEndpoint,
   filename: string,
+  onData: (data: Uint8Array) => void,
 ): Promise<Download> {
   const inbox = new Inbox(socket);
   const hash = createHash("sha256");
@@ -54,9 +58,7 @@ async function receive(
     peer = from;
     switch (packet.opcode) {
       case "error":
-        throw new BootFailure(
-          `TFTP ${filename}: error ${packet.code}: ${printable(packet.message)}`,
-        );
+        throw refused(filename, packet.code, printable(packet.message));
       case "oack":
         agreedBlockSize = Number(packet.options.get("blksize") ?? agreedBlockSize);
         sent = { opcode: "ack", block: 0 };
@@ -67,6 +69,7 @@ async function receive(
         block = expected;
         bytes += packet.data.length;
         hash.update(packet.data);
+        onData(packet.data);
         sent = { opcode: "ack", block };
         if (packet.data.length < agreedBlockSize) {
           socket.send(encodePacket(sent), peer);
@@ -92,9 +95,25 @@ async function ask(
   for (let attempt = 0; attempt < tries; attempt++) {
     socket.send(encodePacket(packet), peer);
     const heard = await nextFrom(inbox, peer, packet.opcode === "rrq");
-    if (heard !== null) return { packet: decodePacket(heard.payload), from: heard.from };
+    if (heard !== null) return { packet: decoded(heard.payload, filename), from: heard.from };
   }
-  throw new BootFailure(`TFTP ${filename}: no answer from ${peer.address} after ${tries} tries`);
+  throw new BootFailure(`TFTP ${filename}: no answer from ${peer.address} after ${tries} tries`, {
+    fault: { kind: "silent" },
+  });
+}
+
+function decoded(payload: Uint8Array, filename: string): TftpPacket {
+  try {
+    return decodePacket(payload);
+  } catch (error) {
+    throw new BootFailure(`TFTP ${filename}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function refused(filename: string, code: number, message: string): BootFailure {
+  return new BootFailure(`TFTP ${filename}: error ${code}: ${message}`, {
+    fault: { kind: "tftp-error", code, message },
+  });
 }
 
 async function nextFrom(
