@@ -4,6 +4,11 @@ import { formatEndpoint, type UdpEndpoint } from "./udp.ts";
 /** Programs that are known to sit on the ports we need. */
 const usualHolders: ReadonlyMap<number, string> = new Map([
   [67, "dnsmasq (also libvirt's and LXD's), isc-dhcp-server, kea-dhcp4-server or systemd-networkd"],
+  [
+    68,
+    "a DHCP client of this host (systemd-networkd, NetworkManager, dhclient or dhcpcd), which an interface " +
+      "with a fixed address does not need",
+  ],
   [69, "tftpd-hpa, atftpd, dnsmasq or inetd"],
   [4011, "dnsmasq or another PXE server"],
 ]);

@@ -54,6 +54,12 @@ describe("openDgram", () => {
     await expect(second).rejects.toThrow(`ss -lunp 'sport = :${first.local.port}'`);
   });
 
+  test("the client port in use is a BindError that names the DHCP clients that take it", () => {
+    const busy = Object.assign(new InternalError("bind"), { code: "EADDRINUSE" });
+    const error = bindError({ address: "192.0.2.1", port: 68 }, busy, "eth1");
+    expect(error.message).toMatch(/192\.0\.2\.1:68 on eth1: .*DHCP client.*systemd-networkd/);
+  });
+
   test("an address that is not ours is a BindError that says where to look", async () => {
     const socket = openDgram({ address: "192.0.2.1", port: 0 });
     await expect(socket).rejects.toThrow(BindError);
