@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { ExitCode, type Program } from "./commands/program.ts";
+import type { ProbeOptions } from "./commands/probe.ts";
 import { BindError, ConfigError, SyncError } from "./lib/errors.ts";
 
 const program: Program = {
@@ -38,6 +39,13 @@ interface ExplainFlags {
   readonly interface?: string;
   readonly source?: string;
   readonly port: string;
+}
+
+interface ProbeFlags {
+  readonly interface: string;
+  readonly firmware: ProbeOptions["firmware"];
+  readonly mac?: string;
+  readonly json?: boolean;
 }
 
 function commandLine(finish: (code: number) => void): Command {
@@ -85,6 +93,22 @@ function commandLine(finish: (code: number) => void): Command {
       finish(
         await explain(program, options.config ?? null, { interface: name, source, port, hex }),
       );
+    });
+  cli
+    .command("probe")
+    .description("play a PXE client on the wire: would it boot, and if not, why; takes no lease")
+    .requiredOption("--interface <name>", "the interface on the machines' link")
+    .addOption(
+      new Option("--firmware <kind>", "the firmware to play")
+        .choices(["bios", "uefi", "uefi-http", "ipxe"])
+        .default("uefi"),
+    )
+    .option("--mac <mac>", "the machine to play (default: one that nobody knows)")
+    .option("--json", "print the result as JSON")
+    .action(async (options: ProbeFlags) => {
+      const { probe } = await import("./commands/probe.ts");
+      const { interface: name, firmware, mac = null, json = false } = options;
+      finish(await probe(program, { interface: name, firmware, mac, json }));
     });
   cli
     .command("demo")

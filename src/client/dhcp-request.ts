@@ -1,5 +1,6 @@
 import { type DhcpPacket, MessageType } from "../dhcp/packet.ts";
 import { OptionCode } from "../dhcp/option-codes.ts";
+import { pxeVendorOptions } from "../dhcp/vendor.ts";
 import { concat, fromHex, fromText, u16 } from "../lib/bytes.ts";
 import { ANY_ADDRESS, type Ip4, ip4ToBytes } from "../lib/ip4.ts";
 import { type Mac, macToBytes } from "../lib/mac.ts";
@@ -55,6 +56,35 @@ export function bootRequest(
     if (ipxeFeatures !== null) options.set(OptionCode.IPXE_ENCAPSULATED, ipxeFeatures);
   }
   return packet(machine.mac, xid, withSelection(options, selected));
+}
+
+/**
+ * A DHCPREQUEST to a boot server on port 4011 (PXE 2.1, 2.2.4); it leases nothing.
+ *
+ * @param told `address`: ours, for `ciaddr`; `serverId`: iPXE names the server in option 54, EDK2 does not;
+ *   `itemType`: the boot item to ask for (43.71), null to name none
+ */
+export function bootServerRequest(
+  machine: MachineIdentity,
+  xid: number,
+  stage: "firmware" | "ipxe",
+  told: {
+    readonly address: Ip4;
+    readonly serverId: Ip4 | null;
+    readonly itemType: number | null;
+  },
+): DhcpPacket {
+  const discover = bootRequest(machine, xid, stage, null);
+  const options = new Map(discover.options);
+  options.set(OptionCode.MESSAGE_TYPE, Uint8Array.of(MessageType.REQUEST));
+  if (told.serverId !== null) {
+    options.set(OptionCode.SERVER_IDENTIFIER, ip4ToBytes(told.serverId));
+  }
+  if (told.itemType !== null) {
+    const bootItem = { type: told.itemType, layer: 0 };
+    options.set(OptionCode.VENDOR_SPECIFIC, pxeVendorOptions({ bootItem }));
+  }
+  return { ...discover, flags: 0, ciaddr: told.address, options };
 }
 
 /** The request of an operating system's ordinary DHCP client for the offer that it selected, or its DHCPDISCOVER. */

@@ -32,9 +32,14 @@ export class Program {
     return new Program(folder);
   }
 
+  /** The file to run with Node. */
+  get entry(): string {
+    return join(this.#folder, "dist/cli.js");
+  }
+
   /** Starts `eim-pxe` with these arguments as a process of its own. */
   start(args: readonly string[], environment: Readonly<Record<string, string>> = {}): Command {
-    return new Command([join(this.#folder, "dist/cli.js"), ...args], environment);
+    return new Command([this.entry, ...args], environment);
   }
 
   /** Runs `eim-pxe` to its end. */

@@ -1,0 +1,82 @@
+import { networkInterfaces } from "node:os";
+import type { Firmware } from "../client/dhcp-request.ts";
+import { probe as runProbe, type ProbeResult, type ProbeStep } from "../client/probe.ts";
+import { locallyAdministeredMac, uuidFor } from "../client/stranger.ts";
+import { serverLine, type ServerHeard } from "../client/probe-words.ts";
+import { ConfigError } from "../lib/errors.ts";
+import { parseMac } from "../lib/mac.ts";
+import { openDeviceSocket } from "../net/device-socket.ts";
+import { openDgram, openDgramConnected } from "../net/dgram.ts";
+import { interfaceNamed, readInterfaces } from "../net/interfaces.ts";
+import { ExitCode, type Program } from "./program.ts";
+
+export interface ProbeOptions {
+  readonly interface: string;
+  readonly firmware: Firmware;
+  /** The machine to play; null for one that nobody knows. */
+  readonly mac: string | null;
+  readonly json: boolean;
+}
+
+const CLIENT_PORT = 68;
+
+/** `eim-pxe probe`: plays a PXE client on the wire and says whether it would boot, or why not. */
+export async function probe(program: Program, options: ProbeOptions): Promise<number> {
+  const { name, address } = interfaceNamed(readInterfaces(), options.interface);
+  const own = networkInterfaces()[name]?.find((entry) => entry.address === address)?.mac ?? "";
+  const strangerMac = locallyAdministeredMac(own);
+  const mac = options.mac === null ? strangerMac : parseMac(options.mac);
+  if (mac === null) {
+    throw new ConfigError([`--mac ${options.mac ?? ""}: must be like 08:00:27:29:4e:67`]);
+  }
+  const machine = { mac, uuid: uuidFor(mac), firmware: options.firmware };
+  const print = (line: string) => {
+    if (!options.json) program.out.write(`${line}\n`);
+  };
+  print(
+    `Playing ${options.firmware} firmware as ${mac} on ${name} (${address}); it takes no lease.\n`,
+  );
+  const clientPort = await openDeviceSocket({
+    device: name,
+    address,
+    port: CLIENT_PORT,
+    passed: [],
+    onlyDevice: true,
+  });
+  try {
+    const result = await runProbe(machine, {
+      interface: name,
+      address,
+      clientPort,
+      strangerMac,
+      openUdp: openDgram,
+      openConnectedUdp: openDgramConnected,
+      onStep: (step, servers) => {
+        for (const line of stepLines(step, servers)) print(line);
+      },
+    });
+    if (options.json) program.out.write(`${JSON.stringify(asJson(result))}\n`);
+    else print(`\n${verdict(result)}`);
+    return result.wouldBoot ? ExitCode.ok : ExitCode.notBooted;
+  } finally {
+    await clientPort.close();
+  }
+}
+
+function asJson({ wouldBoot, steps, servers, failure }: ProbeResult): object {
+  const { code = null, cause = null, remedy = null } = failure ?? {};
+  return { wouldBoot, steps, servers, code, cause, remedy };
+}
+
+function stepLines(step: ProbeStep, servers: readonly ServerHeard[]): string[] {
+  const { ok, ms, bytes, sha256, detail } = step;
+  const size = bytes === undefined ? "" : `  ${bytes} bytes`;
+  const sum = sha256 === undefined ? "" : `\n${" ".repeat(36)}sha256 ${sha256}`;
+  const head = `${step.step.padEnd(16)}  ${ok ? "ok    " : "FAILED"}  ${`${ms} ms`.padStart(8)}`;
+  return [...servers.map((one) => `  heard ${serverLine(one)}`), `${head}  ${detail}${size}${sum}`];
+}
+
+function verdict({ failure }: ProbeResult): string {
+  if (failure === null) return "This machine would boot.";
+  return `This machine would not boot.\nCause:  ${failure.cause}\nRemedy: ${failure.remedy}`;
+}
