@@ -10,19 +10,26 @@ const skipped = reasonToSkip({ root: true, tools: [...labTools, ...debianTools] 
 describe.skipIf(skipped !== null)(`iPXE 1.21${skipped === null ? "" : ` (${skipped})`}`, () => {
   const site = useSite({ mode: "proxy", loaders: "modern" });
 
-  it("boots a UEFI machine by the autoexec.ipxe beside it, and tells which machine it is", async () => {
-    const boot = await bootOne(site(), "uefi");
-    expect(boot.commandLine).toMatch(boot.expectedArguments);
-    expect(boot.stages).toEqual(stages);
+  it.each([
+    ["uefi", "tftp"],
+    ["uefi-http", "http"],
+  ] as const)(
+    "boots %s by the autoexec.ipxe beside it, fetched by %s",
+    async (firmware, protocol) => {
+      const boot = await bootOne(site(), firmware);
+      expect(boot.commandLine).toMatch(boot.expectedArguments);
+      expect(boot.stages).toEqual(stages);
 
-    const { mac, uuid, serial } = boot.machine;
-    const of = (name: string) => site().server.events.filter(({ event }) => event === name);
-    expect(of("autoexec").map(({ fields }) => fields)).toEqual([
-      expect.objectContaining({ mac, file: "autoexec.ipxe", protocol: "tftp" }),
-    ]);
-    // Only that script adds them: the URL in our DHCP answer has no more than the MAC.
-    expect(of("script").map(({ fields }) => fields)).toEqual([
-      expect.objectContaining({ mac, uuid, serial }),
-    ]);
-  });
+      const { mac, uuid, serial } = boot.machine;
+      const of = (name: string) =>
+        site()
+          .server.events.filter(({ event, fields }) => event === name && fields["mac"] === mac)
+          .map(({ fields }) => fields);
+      expect(of("autoexec")).toEqual([
+        expect.objectContaining({ file: "autoexec.ipxe", protocol }),
+      ]);
+      // Only that script adds them: the URL in our DHCP answer has no more than the MAC.
+      expect(of("script")).toEqual([expect.objectContaining({ uuid, serial })]);
+    },
+  );
 });
