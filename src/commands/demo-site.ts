@@ -56,7 +56,7 @@ export async function startDemoSite(log: Logger): Promise<DemoSite> {
     await writeLoaders(join(folder, "loaders"));
     await writeFile(join(folder, "ca.pem"), certificate.cert);
 
-    const text = configuration(orchestrator.url());
+    const text = configuration(orchestrator.url("127.0.0.1"));
     const config = parseConfig(text, join(folder, "eim-pxe.yaml"));
     let dhcp: UdpEndpoint = { address: serverAddress, port: 0 };
     const services = await startServices({
@@ -76,7 +76,7 @@ export async function startDemoSite(log: Logger): Promise<DemoSite> {
     closers.push(() => services.close(1000));
     return {
       services,
-      orchestratorUrl: orchestrator.url(),
+      orchestratorUrl: orchestrator.url("127.0.0.1"),
       dhcp,
       tftpPort: services.tftpPort ?? 0,
       close,
