@@ -13,28 +13,25 @@ import { macToBytes } from "../../src/lib/mac.ts";
 import { openDgram } from "../../src/net/dgram.ts";
 import type { UdpEndpoint, UdpSocket } from "../../src/net/udp.ts";
 import type { PxeEvent } from "../../src/observe/events.ts";
-import { firmware, message, type Options, packetWith, policy, selecting } from "../support/dhcp.ts";
+import {
+  firmware,
+  fullLink as usualFullLink,
+  message,
+  type Options,
+  packetWith,
+  policy,
+  selecting,
+} from "../support/dhcp.ts";
 import { mutated, randomBytes, randomNumbers } from "../support/random.ts";
 
 const address = "127.0.0.1";
 const subnet = { network: "127.0.0.0", prefixLength: 8 };
-const fullLink: Extract<Link, { mode: "full" }> = {
+const fullLink = {
+  ...usualFullLink,
   interface: "lo",
   address,
   subnet,
-  mode: "full",
-  full: {
-    pools: [{ first: "127.0.7.1", last: "127.0.7.50" }],
-    router: [],
-    dns: [],
-    ntp: [],
-    logServers: [],
-    domain: null,
-    leaseSeconds: 3600,
-    netbootLeaseSeconds: 120,
-    options: [],
-    authoritative: true,
-  },
+  full: { ...usualFullLink.full, pools: [{ first: "127.0.7.1", last: "127.0.7.50" }] },
 };
 const proxyLink: Link = { interface: "lo", address, subnet, mode: "proxy" };
 

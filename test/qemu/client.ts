@@ -164,6 +164,5 @@ function afterMarker(line: string, marker: string): string {
 
 /** Firmware moves the cursor and paints; for a line-by-line reader only the text is of use. */
 export function withoutEscapes(line: string): string {
-  // eslint-disable-next-line no-control-regex
   return line.replace(/\x1b(\[[0-9;?=]*[A-Za-z]|[()][A-Z0-9]|[A-Za-z=>])|\r|\x00/g, "");
 }
