@@ -162,7 +162,11 @@ function afterMarker(line: string, marker: string): string {
   return line.slice(marker.length).trim();
 }
 
+const ESC = String.fromCharCode(0x1b);
+const NUL = String.fromCharCode(0);
+const escapes = new RegExp(`${ESC}(\\[[0-9;?=]*[A-Za-z]|[()][A-Z0-9]|[A-Za-z=>])|\\r|${NUL}`, "g");
+
 /** Firmware moves the cursor and paints; for a line-by-line reader only the text is of use. */
 export function withoutEscapes(line: string): string {
-  return line.replace(/\x1b(\[[0-9;?=]*[A-Za-z]|[()][A-Z0-9]|[A-Za-z=>])|\r|\x00/g, "");
+  return line.replaceAll(escapes, "");
 }
