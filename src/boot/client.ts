@@ -51,7 +51,7 @@ const raspberryPiPrefixes = [
   "88:a2:9e",
 ];
 
-export function isRaspberryPi(mac: Mac): boolean {
+function isRaspberryPi(mac: Mac): boolean {
   return raspberryPiPrefixes.some((prefix) => mac.startsWith(prefix));
 }
 

@@ -74,7 +74,7 @@ export function denialOf(node: NodeEntry | null, policy: BootPolicy): string | n
 }
 
 /** Whether iPXE runs on the machine already: handed the loader once more it would loop for ever. */
-export function runsIpxe(client: BootClient, policy: BootPolicy): boolean {
+function runsIpxe(client: BootClient, policy: BootPolicy): boolean {
   return client.ipxe || client.userClasses.some((name) => policy.userClasses.includes(name));
 }
 

@@ -2,7 +2,7 @@ import type { FastifyRequest } from "fastify";
 import { type Ip4, parseIp4 } from "../lib/ip4.ts";
 
 /** The IPv4 address behind `socket`'s text for one; a dual-stack socket says `::ffff:192.168.77.5`. */
-export function ip4Of(socketAddress: string | undefined): Ip4 | null {
+function ip4Of(socketAddress: string | undefined): Ip4 | null {
   return socketAddress === undefined ? null : parseIp4(socketAddress.replace(/^::ffff:/i, ""));
 }
 

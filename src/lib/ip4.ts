@@ -50,7 +50,7 @@ export function parseSubnet(text: string): Subnet | null {
   return subnet.network === network ? subnet : null;
 }
 
-export function maskNumber(prefixLength: number): number {
+function maskNumber(prefixLength: number): number {
   return prefixLength === 0 ? 0 : (0xffffffff << (32 - prefixLength)) >>> 0;
 }
 

@@ -4,7 +4,8 @@ import { decodePacket, type DhcpPacket, encodePacket } from "../../src/dhcp/pack
 import { concat, fromText } from "../../src/lib/bytes.ts";
 import { DecodeError, InternalError } from "../../src/lib/errors.ts";
 import { firmwareRequests, packetWith } from "../support/dhcp.ts";
-import { mutated, type Random, randomBytes, randomNumbers } from "../support/random.ts";
+import { decodeMany, valueOrFault } from "../support/decoding.ts";
+import { mutated, type Random, randomBytes } from "../support/random.ts";
 
 const cookie = Uint8Array.of(0x63, 0x82, 0x53, 0x63);
 
@@ -12,15 +13,6 @@ const cookie = Uint8Array.of(0x63, 0x82, 0x53, 0x63);
 function withOptionArea(...area: readonly number[]): Uint8Array {
   const bytes = encodePacket(packetWith({}));
   return concat([bytes.subarray(0, 240), Uint8Array.from(area)]);
-}
-
-function decodeOrFault(bytes: Uint8Array): DhcpPacket | DecodeError {
-  try {
-    return decodePacket(bytes);
-  } catch (error) {
-    if (error instanceof DecodeError) return error;
-    throw error;
-  }
 }
 
 describe("decoding any bytes", () => {
@@ -40,17 +32,10 @@ describe("decoding any bytes", () => {
     ["random", noise],
     ["mutated", disturbed],
   ])("gives a packet or a DecodeError of layer dhcp on 100,000 %s datagrams", (_, make) => {
-    const random = randomNumbers(seed);
-    let packets = 0;
-    const layers = new Set<string>();
-    for (let i = 0; i < 100_000; i++) {
-      const result = decodeOrFault(make(random));
-      if (result instanceof DecodeError) layers.add(result.layer);
-      else packets += 1;
-    }
-    expect([...layers], `with seed ${seed}`).toEqual(["dhcp"]);
-    expect(packets, `with seed ${seed}`).toBeGreaterThan(100);
-    expect(packets, `with seed ${seed}`).toBeLessThan(100_000);
+    const { values, layers } = decodeMany(100_000, seed, make, decodePacket);
+    expect(layers, `with seed ${seed}`).toEqual(["dhcp"]);
+    expect(values, `with seed ${seed}`).toBeGreaterThan(100);
+    expect(values, `with seed ${seed}`).toBeLessThan(100_000);
   });
 });
 
@@ -184,6 +169,6 @@ describe("decoding", () => {
     ["nothing", new Uint8Array(), /shorter/],
   ])("refuses %s", (_, bytes, reason) => {
     expect(() => decodePacket(bytes)).toThrow(reason);
-    expect(decodeOrFault(bytes)).toBeInstanceOf(DecodeError);
+    expect(valueOrFault(() => decodePacket(bytes))).toBeInstanceOf(DecodeError);
   });
 });

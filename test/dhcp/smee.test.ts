@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { planBoot } from "../../src/boot/policy.ts";
 import type { Link } from "../../src/dhcp/link.ts";
@@ -8,31 +7,34 @@ import { startReply, withNetboot, withServerId } from "../../src/dhcp/reply.ts";
 import { type DhcpRequest, readRequest } from "../../src/dhcp/request.ts";
 import { concat, fromHex, toText } from "../../src/lib/bytes.ts";
 import { fullLink, policy, proxyLink, sent } from "../support/dhcp.ts";
+import { type SmeeVector, smeeVectors, vectorAddress } from "../support/smee-vectors.ts";
 
-/** What SMEE answered to a request, in its modes proxy and reservation; null: nothing. */
-interface Vector {
+interface Case {
   readonly id: string;
   readonly name: string;
   readonly source: string;
   readonly request: string;
-  readonly proxy: Answer | null;
-  readonly reservation: Answer | null;
+  readonly proxy: SmeeVector["reply"];
+  readonly reservation: SmeeVector["reply"];
 }
 
-interface Answer {
-  readonly to: string;
-  readonly hex: string;
-}
-
-const file = new URL("../fixtures/smee-replies.json", import.meta.url);
-const vectors: readonly Vector[] = JSON.parse(readFileSync(file, "utf8"));
-const address = "192.168.2.112";
+/** What the current SMEE answers to a machine whose record has no surprises, in two of its modes. */
+const plainRecords = smeeVectors.filter(
+  ({ flavour, hardware }) => flavour === "smee" && ["full", "rpi"].includes(hardware),
+);
+const vectors: readonly Case[] = plainRecords
+  .filter(({ mode }) => mode === "proxy")
+  .map(({ id, name, source, request, reply: proxy }) => {
+    const reserved = plainRecords.find((one) => one.id === id && one.mode === "reservation");
+    return { id, name, source, request, proxy, reservation: reserved?.reply ?? null };
+  });
+const address = vectorAddress;
 const links: { readonly [Mode in Link["mode"]]: Link } = {
   proxy: { ...proxyLink, address },
   full: { ...fullLink, address },
 };
 
-function requestOf({ request, source }: Vector): DhcpRequest {
+function requestOf({ request, source }: Case): DhcpRequest {
   const [from = "", port = ""] = source.split(":");
   return readRequest(packetOf(request), { address: from, port: Number(port) });
 }
@@ -75,7 +77,7 @@ describe("our proxy beside SMEE's", () => {
       const smee = packetOf(vector.proxy?.hex ?? "");
       const [send, ...rest] = sent(handleProxy(request, planFor(request), links.proxy));
       expect(rest).toEqual([]);
-      expect(`${send?.to.address}:${send?.to.port}`).toBe(vector.proxy?.to);
+      expect(`${send?.to.address}:${send?.to.port}`).toBe(vector.proxy?.destination);
       const ours = send?.packet;
       const boots = expectedFile(request, smee);
       const options = new Map(smee.options);

@@ -3,17 +3,9 @@ import { describe, expect, it } from "vitest";
 import { concat, fromText } from "../../src/lib/bytes.ts";
 import { DecodeError, InternalError } from "../../src/lib/errors.ts";
 import { decodePacket, encodePacket, type TftpPacket } from "../../src/tftp/packet.ts";
-import { mutated, type Random, randomBytes, randomNumbers } from "../support/random.ts";
+import { decodeMany, valueOrFault } from "../support/decoding.ts";
+import { mutated, type Random, randomBytes } from "../support/random.ts";
 import { firmwareTftp, optionsOf } from "../support/tftp.ts";
-
-function decodeOrFault(bytes: Uint8Array): TftpPacket | DecodeError {
-  try {
-    return decodePacket(bytes);
-  } catch (error) {
-    if (error instanceof DecodeError) return error;
-    throw error;
-  }
-}
 
 /** A payload from its opcode and strings, each ended by a NUL. */
 function strings(opcode: number, ...texts: readonly string[]): Uint8Array {
@@ -73,17 +65,10 @@ describe("decoding any bytes", () => {
     ["random", noise],
     ["mutated", disturbed],
   ])("gives a packet or a DecodeError of layer tftp on 100,000 %s datagrams", (_, make) => {
-    const random = randomNumbers(seed);
-    let packets = 0;
-    const layers = new Set<string>();
-    for (let i = 0; i < 100_000; i++) {
-      const result = decodeOrFault(make(random));
-      if (result instanceof DecodeError) layers.add(result.layer);
-      else packets += 1;
-    }
-    expect([...layers], `with seed ${seed}`).toEqual(["tftp"]);
-    expect(packets, `with seed ${seed}`).toBeGreaterThan(1000);
-    expect(packets, `with seed ${seed}`).toBeLessThan(100_000);
+    const { values, layers } = decodeMany(100_000, seed, make, decodePacket);
+    expect(layers, `with seed ${seed}`).toEqual(["tftp"]);
+    expect(values, `with seed ${seed}`).toBeGreaterThan(1000);
+    expect(values, `with seed ${seed}`).toBeLessThan(100_000);
   });
 });
 
@@ -166,7 +151,7 @@ describe("decoding a request", () => {
     ["an ACK without block", Uint8Array.of(0, 4, 1), 3],
     ["DATA without block", Uint8Array.of(0, 3), 2],
   ])("says where the fault is in %s", (_, bytes, offset) => {
-    const fault = decodeOrFault(bytes);
+    const fault = valueOrFault(() => decodePacket(bytes));
     expect(fault).toBeInstanceOf(DecodeError);
     expect(fault).toMatchObject({ layer: "tftp", offset });
   });

@@ -25,7 +25,7 @@ export function bootRoutes(app: FastifyInstance, { sessions, clock }: AdminAppOp
 }
 
 /** A boot as people and scripts see it: times in ISO 8601, durations in milliseconds. */
-export function describeBoot(boot: Boot, nowMs: number) {
+function describeBoot(boot: Boot, nowMs: number) {
   const wall = (atMs: number) =>
     new Date(boot.startedWallMs + atMs - boot.startedAtMs).toISOString();
   return {
