@@ -1,6 +1,7 @@
-import type { Config, LinkConfig } from "../config/schema.ts";
-import type { Link } from "../dhcp/link.ts";
-import { parseSubnet, type Subnet, subnetOf } from "../lib/ip4.ts";
+import type { Config, LinkConfig, NetworkConfig } from "../config/schema.ts";
+import type { FullSettings, Link, RelayedNetwork } from "../dhcp/link.ts";
+import { ConfigError } from "../lib/errors.ts";
+import { formatSubnet, parseSubnet, type Subnet, subnetOf, subnetsOverlap } from "../lib/ip4.ts";
 import {
   interfaceNamed,
   type NetworkInterface,
@@ -59,6 +60,14 @@ function servedLink(link: LinkConfig, found: UsableInterface, config: Config): S
   const { name, address } = found;
   const configured = link.dhcp.subnet === null ? null : parseSubnet(link.dhcp.subnet);
   const subnet = configured ?? found.subnet;
+  for (const { subnet: relayed } of link.dhcp.relayed) {
+    const behind = parseSubnet(relayed);
+    if (behind === null || !subnetsOverlap(behind, subnet)) continue;
+    throw new ConfigError([
+      `interface ${name}: the network ${relayed} under dhcp.relayed overlaps ${formatSubnet(subnet)}, which the ` +
+        "interface is in itself; a machine must be in one of them only",
+    ]);
+  }
   return {
     interface: name,
     address,
@@ -77,12 +86,19 @@ function dhcpLink(
     case "proxy":
       return { ...base, mode: "proxy" };
     case "full": {
-      const { pools, router, dns, ntp, logServers, domain, options } = link.dhcp;
-      const { leaseSeconds, netbootLeaseSeconds } = link.dhcp;
       const { authoritative } = config.dhcp;
-      const addresses = { pools, router, dns, ntp, logServers, domain, options };
-      const full = { ...addresses, leaseSeconds, netbootLeaseSeconds, authoritative };
-      return { ...base, mode: "full", full };
+      const relayed = link.dhcp.relayed.flatMap((network): RelayedNetwork[] => {
+        const subnet = parseSubnet(network.subnet);
+        return subnet === null ? [] : [{ subnet, full: fullSettings(network, authoritative) }];
+      });
+      return { ...base, mode: "full", full: fullSettings(link.dhcp, authoritative), relayed };
     }
   }
+}
+
+function fullSettings(network: NetworkConfig, authoritative: boolean): FullSettings {
+  const { pools, router, dns, ntp, logServers, domain, options } = network;
+  const { leaseSeconds, netbootLeaseSeconds } = network;
+  const addresses = { pools, router, dns, ntp, logServers, domain, options };
+  return { ...addresses, leaseSeconds, netbootLeaseSeconds, authoritative };
 }

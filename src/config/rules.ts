@@ -1,4 +1,4 @@
-import { ip4ToNumber, parseSubnet, subnetContains } from "../lib/ip4.ts";
+import { ip4ToNumber, parseSubnet, subnetContains, subnetsOverlap } from "../lib/ip4.ts";
 import { type Config, type LinkConfig, splitListen } from "./schema.ts";
 import type { Fault } from "./yaml.ts";
 
@@ -23,15 +23,39 @@ function linkFaults(link: LinkConfig, index: number, config: Config): Fault[] {
   if (subnet !== null && address !== null && !subnetContains(subnet, address)) {
     faults.push({ path: [...path, "address"], message: `is not in the subnet ${dhcp.subnet}` });
   }
-  for (const [at, pool] of dhcp.pools.entries()) {
-    const where = [...path, "dhcp", "pools", at];
+  const inDhcp = [...path, "dhcp"];
+  faults.push(...poolFaults(dhcp.pools, dhcp.subnet, inDhcp), ...relayedFaults(dhcp, inDhcp));
+  for (const key of ["pools", "relayed"] as const) {
+    if (dhcp[key].length === 0) continue;
+    const where = [...inDhcp, key];
+    if (config.dhcp.compatibility !== "standard") {
+      const message = `has no effect with dhcp.compatibility ${config.dhcp.compatibility}: SMEE knows reservations only`;
+      faults.push({ path: where, message });
+    }
+    if (dhcp.mode !== "full") {
+      const message = `has no effect in mode ${dhcp.mode}; set mode: full or remove ${key}`;
+      faults.push({ path: where, message });
+    }
+  }
+  return faults;
+}
+
+function poolFaults(
+  pools: LinkConfig["dhcp"]["pools"],
+  within: string | null,
+  path: Fault["path"],
+): Fault[] {
+  const faults: Fault[] = [];
+  const subnet = within === null ? null : parseSubnet(within);
+  for (const [at, pool] of pools.entries()) {
+    const where = [...path, "pools", at];
     if (
       subnet !== null &&
       !(subnetContains(subnet, pool.first) && subnetContains(subnet, pool.last))
     ) {
-      faults.push({ path: where, message: `is not in the subnet ${dhcp.subnet}` });
+      faults.push({ path: where, message: `is not in the subnet ${within}` });
     }
-    const overlap = dhcp.pools.findIndex(
+    const overlap = pools.findIndex(
       (other, before) =>
         before < at &&
         ip4ToNumber(other.first) <= ip4ToNumber(pool.last) &&
@@ -39,19 +63,28 @@ function linkFaults(link: LinkConfig, index: number, config: Config): Fault[] {
     );
     if (overlap !== -1) faults.push({ path: where, message: `overlaps pool ${overlap + 1}` });
   }
-  if (dhcp.pools.length > 0 && config.dhcp.compatibility !== "standard") {
-    faults.push({
-      path: [...path, "dhcp", "pools"],
-      message: `has no effect with dhcp.compatibility ${config.dhcp.compatibility}: SMEE knows reservations only`,
-    });
-  }
-  if (dhcp.pools.length > 0 && dhcp.mode !== "full") {
-    faults.push({
-      path: [...path, "dhcp", "pools"],
-      message: `has no effect in mode ${dhcp.mode}; set mode: full or remove the pools`,
-    });
-  }
   return faults;
+}
+
+/** A request must lie in one network only: which one it is decides what is handed out. */
+function relayedFaults(dhcp: LinkConfig["dhcp"], path: Fault["path"]): Fault[] {
+  const before: string[] = dhcp.subnet === null ? [] : [dhcp.subnet];
+  return dhcp.relayed.flatMap(({ subnet, pools }, at) => {
+    const where = [...path, "relayed", at];
+    const overlapped = before.find((other) => overlapping(other, subnet));
+    before.push(subnet);
+    return [
+      ...poolFaults(pools, subnet, where),
+      ...(overlapped === undefined
+        ? []
+        : [{ path: [...where, "subnet"], message: `overlaps the subnet ${overlapped}` }]),
+    ];
+  });
+}
+
+function overlapping(one: string, other: string): boolean {
+  const [a, b] = [parseSubnet(one), parseSubnet(other)];
+  return a !== null && b !== null && subnetsOverlap(a, b);
 }
 
 function adminFaults(config: Config): Fault[] {
@@ -111,11 +144,6 @@ function notBuiltFaults(config: Config): Fault[] {
   }
   if (config.nodes.format !== "eim") {
     refuse(["nodes", "format"], `the nodes format ${config.nodes.format}`);
-  }
-  for (const [index, link] of config.interfaces.entries()) {
-    if (link.dhcp.relayed.length > 0) {
-      refuse(["interfaces", index, "dhcp", "relayed"], "serving subnets behind relays");
-    }
   }
   return faults;
 }

@@ -19,20 +19,24 @@ import {
 
 const port = z.int().min(0).max(65535);
 
-const linkDhcp = z
-  .strictObject({
+/** What mode full hands out in a network. */
+const network = z.strictObject({
+  pools: z.array(ip4Range).default([]),
+  router: ip4List.default([]),
+  dns: z.array(ip4).default([]),
+  ntp: z.array(ip4).default([]),
+  domain: z.string().min(1).max(253).nullable().default(null),
+  logServers: z.array(ip4).default([]),
+  leaseSeconds: seconds.default(3600),
+  netbootLeaseSeconds: seconds.default(120),
+  options: z.array(fixedOption).default([]),
+});
+
+const linkDhcp = network
+  .extend({
     mode: z.enum(["proxy", "full", "off"]).default("proxy"),
     subnet: subnet.nullable().default(null),
-    pools: z.array(ip4Range).default([]),
-    router: ip4List.default([]),
-    dns: z.array(ip4).default([]),
-    ntp: z.array(ip4).default([]),
-    domain: z.string().min(1).max(253).nullable().default(null),
-    logServers: z.array(ip4).default([]),
-    leaseSeconds: seconds.default(3600),
-    netbootLeaseSeconds: seconds.default(120),
-    options: z.array(fixedOption).default([]),
-    relayed: z.array(z.unknown()).default([]),
+    relayed: z.array(network.extend({ subnet })).default([]),
   })
   .prefault({});
 
@@ -155,6 +159,7 @@ export const configSchema = z
 
 export type Config = z.output<typeof configSchema>;
 export type LinkConfig = Config["interfaces"][number];
+export type NetworkConfig = z.output<typeof network>;
 
 /** `127.0.0.1:8081` → its parts; null when the text is not ADDRESS:PORT. */
 export function splitListen(text: string): { host: string; port: number } | null {

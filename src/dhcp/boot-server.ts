@@ -15,6 +15,7 @@ import {
   withVendorClass,
   withVendorOption43,
 } from "./reply.ts";
+import { namesAnother, serverIdFor } from "./relay.ts";
 import type { DhcpRequest } from "./request.ts";
 import { routeToSource } from "./route.ts";
 import { type PxeBootItem, pxeVendorOptions, readPxeVendorOptions } from "./vendor.ts";
@@ -31,16 +32,14 @@ const BOOTSTRAP = 0;
  */
 export function handleBootServer(request: DhcpRequest, plan: Plan, link: Link): readonly Effect[] {
   if (request.packet.op !== BOOTREQUEST) return ignored("not a BOOTREQUEST");
-  const { messageType, serverId } = request;
+  const { messageType } = request;
   if (messageType !== MessageType.REQUEST && messageType !== MessageType.INFORM) {
     return ignored(`message type ${messageType} is not for a boot server`);
   }
   // UEFI HTTP boot knows no boot servers: an answer here would only mislead a PXE client.
   if (request.client.transport === "http") return ignored("an HTTP boot client");
   if (plan.kind === "none") return ignored(reasonOf(request, plan));
-  if (serverId !== null && serverId !== link.address) {
-    return ignored("addressed to another server");
-  }
+  if (namesAnother(request, link)) return ignored("addressed to another server");
   const item = bootItemOf(request);
   if (item !== null && !isBootstrap(item)) {
     return ignored("a boot item that is not ours");
@@ -67,7 +66,7 @@ export function bootServerReply(
 ): DhcpPacket {
   const steps = [
     (to: DhcpPacket) => withClientAddress(to, request),
-    (to: DhcpPacket) => withServerId(to, link.address),
+    (to: DhcpPacket) => withServerId(to, serverIdFor(request, link)),
     (to: DhcpPacket) => withServerName(to, link.address),
     (to: DhcpPacket) => withVendorClass(to, "PXEClient"),
     (to: DhcpPacket) => withBootSource(to, request, plan, link),

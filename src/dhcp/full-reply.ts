@@ -17,6 +17,7 @@ import { encodeOption } from "./options.ts";
 import { OptionCode } from "./option-codes.ts";
 import { BROADCAST_FLAG, type DhcpPacket, MAX_FILE_BYTES, MessageType } from "./packet.ts";
 import { startReply, withClientAddress, withNetboot, withOption, withServerId } from "./reply.ts";
+import { serverIdFor } from "./relay.ts";
 import type { DhcpRequest } from "./request.ts";
 
 /* The replies of mode full. */
@@ -64,7 +65,7 @@ export function informReply(answer: Answer): DhcpPacket {
 
 /** DHCPNAK, which has no settings, only a reason (RFC 2131 4.3.1, table 3). */
 export function refuseReply(request: DhcpRequest, link: FullLink, reason: string): DhcpPacket {
-  const reply = withServerId(startReply(request, MessageType.NAK), link.address);
+  const reply = withServerId(startReply(request, MessageType.NAK), serverIdFor(request, link));
   const explained = withOption(reply, OptionCode.MESSAGE, fromText(reason));
   // RFC 2131 4.3.2: the relay is to broadcast it, since the client may not have the right address.
   const relayed = request.packet.giaddr !== ANY_ADDRESS;
@@ -98,7 +99,7 @@ function withLease(reply: DhcpPacket, leaseSeconds: number): DhcpPacket {
 function withSettings(reply: DhcpPacket, answer: Answer): DhcpPacket {
   const { request, plan, link, node } = answer;
   const steps = [
-    (to: DhcpPacket) => withServerId(to, link.address),
+    (to: DhcpPacket) => withServerId(to, serverIdFor(request, link)),
     (to: DhcpPacket) => withOptions(to, networkOptions(link, node)),
     (to: DhcpPacket) => withOptions(to, configured(link.full.options)),
     (to: DhcpPacket) => withNetboot(to, request, plan, link),

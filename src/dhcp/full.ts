@@ -1,7 +1,6 @@
 import type { NodeEntry } from "../boot/node.ts";
 import type { Plan } from "../boot/policy.ts";
 import { printable, toHex, toText } from "../lib/bytes.ts";
-import { DecodeError } from "../lib/errors.ts";
 import { ANY_ADDRESS, type Ip4, subnetContains } from "../lib/ip4.ts";
 import {
   addressToOffer,
@@ -24,9 +23,9 @@ import {
 import { isActive, type Lease, type Leases, type LeaseState } from "./leases.ts";
 import { OptionCode } from "./option-codes.ts";
 import { BOOTREQUEST, type DhcpPacket, MessageType } from "./packet.ts";
+import { namesAnother, networkOf } from "./relay.ts";
 import type { DhcpRequest } from "./request.ts";
 import { route } from "./route.ts";
-import { readRelayInformation } from "./vendor.ts";
 
 /** For how long an offered address waits for its DHCPREQUEST: EDK2 takes up to 12 s to decide. */
 const OFFER_MS = 15_000;
@@ -46,7 +45,8 @@ export interface FullState {
 interface Case extends Answer, Candidate {}
 
 /**
- * A whole DHCP server for one link (RFC 2131 4.3): pools, reservations, leases by hardware address.
+ * A whole DHCP server for one link and the networks behind its relay agents (RFC 2131 4.3): pools,
+ * reservations, leases by hardware address.
  *
  * @param plan what the policy has this machine boot; a refused machine gets an address all the same
  * @param node the machine's entry, null when none matches
@@ -63,8 +63,9 @@ export function handleFull(
   const { packet, mac } = request;
   if (packet.op !== BOOTREQUEST) return ignored("not a BOOTREQUEST");
   if (mac === "") return ignored("it has no hardware address");
-  if (!isFromLink(request, link)) return ignored("relayed from a network that is not served");
-  const the: Case = { ...state, request, plan, link, node, mac, nowMs };
+  const network = networkOf(request, link);
+  if (network === null) return ignored("relayed from a network that is not served");
+  const the: Case = { ...state, request, plan, link: network, node, mac, nowMs };
   switch (request.messageType) {
     case MessageType.DISCOVER:
       return discover(the);
@@ -78,23 +79,6 @@ export function handleFull(
       return inform(the);
     default:
       return ignored(`message type ${request.messageType} is not for a server`);
-  }
-}
-
-/** A relay agent names the client's network by `giaddr`, or by option 82.5 (RFC 3527). */
-function isFromLink(request: DhcpRequest, link: FullLink): boolean {
-  const { giaddr } = request.packet;
-  if (giaddr === ANY_ADDRESS) return true;
-  return subnetContains(link.subnet, linkSelection(request) ?? giaddr);
-}
-
-function linkSelection({ relayInformation }: DhcpRequest): Ip4 | null {
-  if (relayInformation === null) return null;
-  try {
-    return readRelayInformation(relayInformation).linkSelection;
-  } catch (error) {
-    if (error instanceof DecodeError) return null;
-    throw error;
   }
 }
 
@@ -134,7 +118,7 @@ function requested(the: Case): readonly Effect[] {
   const used = request.packet.ciaddr === ANY_ADDRESS ? null : request.packet.ciaddr;
   // SELECTING: the client has chosen a server, and repeats what that offered.
   if (request.serverId !== null) {
-    if (request.serverId !== link.address) return takenElsewhere(the);
+    if (namesAnother(request, link)) return takenElsewhere(the);
     const address = request.requestedAddress ?? used;
     if (address === null) return ignored("it requests no address");
     const refusal = refusalOf(the, address);
@@ -223,7 +207,7 @@ function release(the: Case): readonly Effect[] {
 
 /** The machine's present lease, if it is of that address and the request is for us. */
 function leaseFor({ request, link, leases, mac, nowMs }: Case, address: Ip4 | null): Lease | null {
-  if (request.serverId !== null && request.serverId !== link.address) return null;
+  if (namesAnother(request, link)) return null;
   const lease = leases.ofMachine(mac);
   return lease !== null && lease.address === address && isActive(lease, nowMs) ? lease : null;
 }

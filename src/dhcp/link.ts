@@ -29,6 +29,12 @@ export interface FullSettings {
   readonly authoritative: boolean;
 }
 
+/** A network behind relay agents, and what is handed out there. */
+export interface RelayedNetwork {
+  readonly subnet: Subnet;
+  readonly full: FullSettings;
+}
+
 /** A network link that is served, and how. */
 export type Link = {
   /** The network device, e.g. `eth1`. */
@@ -36,4 +42,11 @@ export type Link = {
   /** Our own address on it: server identifier, TFTP and HTTP server. */
   readonly address: Ip4;
   readonly subnet: Subnet;
-} & ({ readonly mode: "proxy" } | { readonly mode: "full"; readonly full: FullSettings });
+} & (
+  | { readonly mode: "proxy" }
+  | {
+      readonly mode: "full";
+      readonly full: FullSettings;
+      readonly relayed: readonly RelayedNetwork[];
+    }
+);

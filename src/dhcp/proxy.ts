@@ -19,6 +19,7 @@ import {
   withNetboot,
   withServerId,
 } from "./reply.ts";
+import { namesAnother, serverIdFor } from "./relay.ts";
 import type { DhcpRequest } from "./request.ts";
 import { route } from "./route.ts";
 
@@ -46,9 +47,7 @@ export function handleProxy(request: DhcpRequest, plan: Plan, link: Link): reado
 
 function handleRequest(request: DhcpRequest, plan: Plan, link: Link): readonly Effect[] {
   if (plan.kind === "none") return ignored(reasonOf(request, plan));
-  if (request.serverId !== null && request.serverId !== link.address) {
-    return ignored("addressed to another server");
-  }
+  if (namesAnother(request, link)) return ignored("addressed to another server");
   const item = bootItemOf(request);
   if (item !== null && !isBootstrap(item)) return ignored("a boot item that is not ours");
   // PXE 2.1, 2.2.4: a client looks for boot servers by broadcast with a boot item and no server
@@ -78,7 +77,7 @@ function answer(
 }
 
 function proxyReply(request: DhcpRequest, plan: Plan, link: Link, messageType: number): DhcpPacket {
-  const reply = withServerId(startReply(request, messageType), link.address);
+  const reply = withServerId(startReply(request, messageType), serverIdFor(request, link));
   const whole = withNetboot(reply, request, plan, link);
   // We broadcast to clients without an address whatever they asked for, so the flag says so; a relay
   // agent and a client that has an address keep theirs.

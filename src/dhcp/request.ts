@@ -3,6 +3,7 @@ import { ANY_ADDRESS, type Ip4, ip4FromBytes } from "../lib/ip4.ts";
 import type { Mac } from "../lib/mac.ts";
 import { OptionCode } from "./option-codes.ts";
 import type { DhcpPacket } from "./packet.ts";
+import { relayWord, type RelayWord } from "./relay.ts";
 
 /** Where a datagram came from: an IPv4 address and a UDP port. */
 export interface Source {
@@ -26,6 +27,8 @@ export interface DhcpRequest {
   readonly parameterRequestList: readonly number[];
   /** Option 82 as the relay agent wrote it. */
   readonly relayInformation: Uint8Array | null;
+  /** What the relay agent says in it; null when no relay agent is in between. */
+  readonly relay: RelayWord | null;
   readonly source: Source;
   readonly client: BootClient;
 }
@@ -47,6 +50,7 @@ export function readRequest(packet: DhcpPacket, source: Source): DhcpRequest {
     ipxeOptions: raw(OptionCode.IPXE_ENCAPSULATED),
   });
   const messageType = raw(OptionCode.MESSAGE_TYPE);
+  const relayInformation = filled(raw(OptionCode.RELAY_AGENT_INFORMATION));
   return {
     packet,
     messageType: messageType?.length === 1 ? (messageType[0] ?? 0) : 0,
@@ -55,7 +59,8 @@ export function readRequest(packet: DhcpPacket, source: Source): DhcpRequest {
     requestedAddress: addressIn(raw(OptionCode.REQUESTED_ADDRESS)),
     clientId: filled(raw(OptionCode.CLIENT_IDENTIFIER)),
     parameterRequestList: Array.from(raw(OptionCode.PARAMETER_REQUEST_LIST) ?? []),
-    relayInformation: filled(raw(OptionCode.RELAY_AGENT_INFORMATION)),
+    relayInformation,
+    relay: relayWord(packet, relayInformation),
     source,
     client,
   };

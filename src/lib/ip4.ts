@@ -72,6 +72,10 @@ export function subnetContains(subnet: Subnet, address: Ip4): boolean {
   return subnetOf(address, subnet.prefixLength).network === subnet.network;
 }
 
+export function subnetsOverlap(a: Subnet, b: Subnet): boolean {
+  return subnetContains(a, b.network) || subnetContains(b, a.network);
+}
+
 export function formatSubnet(subnet: Subnet): string {
   return `${subnet.network}/${subnet.prefixLength}`;
 }

@@ -25,6 +25,7 @@ interfaces:
   - { name: nosuch0, address: 192.168.77.1 }
   - { name: nosuch1, address: 192.168.78.1, dhcp: { mode: full, pools: [192.168.78.100-192.168.78.110] } }
   - { name: nosuch2, address: 192.168.79.1, dhcp: { mode: off } }
+  - { name: nosuch3, address: 192.168.80.1, dhcp: { mode: full, relayed: [{ subnet: 10.1.0.0/24, pools: [10.1.0.7-10.1.0.7] }] } }
 nodes: { file: nodes.yaml }
 artifacts: { ca: { file: not-there.pem } }
 `,
@@ -72,6 +73,23 @@ describe("explain", () => {
       decision: "ignore",
       reason: "DHCP is off on this interface",
     });
+  });
+
+  it("answers a relay agent of a network that is configured behind it", async () => {
+    const relayed = { ...bootRequest(uefi, 7, "firmware", null), giaddr: "10.1.0.254" };
+    const hex = toHex(encodePacket(relayed));
+    const { reply } = await ask(hex, { interface: "nosuch3", source: "10.1.0.254:67" });
+    expect(reply).toMatchObject({ destination: "10.1.0.254:67", packet: { yiaddr: "10.1.0.7" } });
+    expect((await ask(hex, { interface: "nosuch1" })).decision).toBe("ignore");
+  });
+
+  it("refuses a network behind relay agents in which the interface is itself", async () => {
+    const file = join(folder, "overlap.yaml");
+    const dhcp = "dhcp: { mode: full, relayed: [{ subnet: 192.168.0.0/16 }] }";
+    writeFileSync(file, `interfaces: [{ name: nosuch1, address: 192.168.78.1, ${dhcp} }]\n`);
+    const all = { interface: null, source: null, port: 67, hex: discover } as const;
+    await expect(explain(new FakeProgram(), file, all)).rejects.toThrow("overlaps 192.168.78.0/24");
+    rmSync(file);
   });
 
   it("answers to where the packet came from", async () => {

@@ -113,6 +113,26 @@ describe("parseConfig", () => {
   });
 
   it.each([
+    ["{pools: [10.1.0.9-10.1.0.20]}", "relayed[0].subnet: Invalid input"],
+    ["{subnet: 192.168.77.128/25}", "relayed[0].subnet: overlaps the subnet 192.168.77.0/24"],
+    ["{subnet: 10.1.0.0/16}, {subnet: 10.1.5.0/24}", "relayed[1].subnet: overlaps the subnet 10.1"],
+    ["{subnet: 10.1.0.0/16, pools: [10.2.0.1-10.2.0.9]}", "relayed[0].pools[0]: is not in the"],
+    ["{subnet: 10.1.0.0/16, mode: full}", 'relayed[0]: unknown key "mode"'],
+  ])(
+    "refuses networks behind relays that cannot be told apart or served: %s",
+    (networks, fault) => {
+      const full = `mode: full, subnet: 192.168.77.0/24, relayed: [${networks}]`;
+      const problems = problemsOf(`interfaces: [{name: eth1, dhcp: {${full}}}]`);
+      expect(problems).toEqual([expect.stringContaining(fault)]);
+    },
+  );
+
+  it("refuses networks behind relays where nothing is handed out", () => {
+    const text = "interfaces: [{name: eth1, dhcp: {relayed: [{subnet: 10.1.0.0/16}]}}]";
+    expect(problemsOf(text)).toEqual([expect.stringContaining("relayed: has no effect in mode")]);
+  });
+
+  it.each([
     ["files: [boot.ipxe, manifest.json]", ":1:32: artifacts.files[1]: is a name that the mirror"],
     ["files: [boot.ipxe, ../x]", ":1:32: artifacts.files[1]: must be the name of a file"],
     [
@@ -143,7 +163,6 @@ describe("parseConfig", () => {
     ["boot: {script: my.ipxe}", "template"],
     ["artifacts: {ca: {url: 'https://a/b'}}", "from a URL"],
     ["nodes: {format: tinkerbell}", "nodes format"],
-    ["interfaces: [{name: eth1, dhcp: {relayed: [{}]}}]", "behind relays"],
   ])("refuses what this version does not do: %s", (text, words) => {
     const problems = problemsOf(text);
     expect(problems).toHaveLength(1);

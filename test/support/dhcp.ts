@@ -35,6 +35,7 @@ export const fullLink: Extract<Link, { mode: "full" }> = {
   subnet,
   mode: "full",
   full,
+  relayed: [],
 };
 
 export const policy: BootPolicy = {

@@ -23,6 +23,7 @@ const links = args.map((arg): Link => {
     address,
     subnet: subnetOf(address, Number(prefix)),
     mode: "full",
+    relayed: [],
     full: { ...fullLink.full, pools, router: [address], domain: "site.example" },
   };
 });
