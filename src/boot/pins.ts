@@ -1,4 +1,5 @@
 import type { Ip4 } from "../lib/ip4.ts";
+import { putRecent } from "../lib/recent.ts";
 
 interface Pin {
   readonly generation: string;
@@ -53,13 +54,6 @@ export class GenerationPins {
   }
 
   #put(address: Ip4, pin: Pin): void {
-    this.#pins.delete(address);
-    this.#pins.set(address, pin);
-    if (this.#pins.size > this.#maxAddresses) {
-      for (const oldest of this.#pins.keys()) {
-        this.#pins.delete(oldest);
-        break;
-      }
-    }
+    putRecent(this.#pins, address, pin, this.#maxAddresses);
   }
 }

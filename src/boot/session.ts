@@ -1,6 +1,7 @@
 import type { Moment } from "../lib/clock.ts";
 import type { Ip4 } from "../lib/ip4.ts";
 import type { Mac } from "../lib/mac.ts";
+import { putRecent } from "../lib/recent.ts";
 import { GenerationPins } from "./pins.ts";
 import { type Stage, stages } from "./stages.ts";
 
@@ -113,14 +114,7 @@ export class BootSessions {
   /** Notes which machine an address belongs to; what was recorded for the bare address becomes the machine's. */
   learnAddress(mac: Mac, address: Ip4): void {
     if (this.#macByAddress.get(address) === mac) return;
-    this.#macByAddress.delete(address);
-    this.#macByAddress.set(address, mac);
-    if (this.#macByAddress.size > this.#limits.maxMachines) {
-      for (const oldest of this.#macByAddress.keys()) {
-        this.#macByAddress.delete(oldest);
-        break;
-      }
-    }
+    putRecent(this.#macByAddress, address, mac, this.#limits.maxMachines);
     const nameless = this.#machines.get(`address ${address}`);
     if (nameless !== undefined && !this.#machines.has(mac)) {
       this.#machines.delete(`address ${address}`);
@@ -185,14 +179,8 @@ export class BootSessions {
   }
 
   #store(key: string, boots: readonly Boot[]): void {
-    this.#machines.delete(key);
-    this.#machines.set(key, boots.slice(0, this.#limits.maxBootsPerMachine));
-    if (this.#machines.size > this.#limits.maxMachines) {
-      for (const oldest of this.#machines.keys()) {
-        this.#machines.delete(oldest);
-        break;
-      }
-    }
+    const latest = boots.slice(0, this.#limits.maxBootsPerMachine);
+    putRecent(this.#machines, key, latest, this.#limits.maxMachines);
   }
 }
 

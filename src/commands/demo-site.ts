@@ -58,13 +58,14 @@ export async function startDemoSite(log: Logger): Promise<DemoSite> {
 
     const text = configuration(orchestrator.url("127.0.0.1"));
     const config = parseConfig(text, join(folder, "eim-pxe.yaml"));
-    let dhcp: UdpEndpoint = { address: serverAddress, port: 0 };
+    let dhcp: UdpEndpoint | null = null;
     const services = await startServices({
       settings: { config, inventory: createInventory([]), ca: certificate.cert, adminToken: null },
       links: configuredLinks(config, []),
       openDhcpSocket: async ({ address }, port) => {
         const socket = await openDgram({ address, port });
-        dhcp = socket.local;
+        // The first is the server's, then comes the boot server's.
+        dhcp ??= socket.local;
         return socket;
       },
       dhcpPorts: { server: 0, bootServer: 0 },
@@ -77,7 +78,7 @@ export async function startDemoSite(log: Logger): Promise<DemoSite> {
     return {
       services,
       orchestratorUrl: orchestrator.url("127.0.0.1"),
-      dhcp,
+      dhcp: dhcp ?? { address: serverAddress, port: 0 },
       tftpPort: services.tftpPort ?? 0,
       close,
     };

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { text as readAll } from "node:stream/consumers";
 import { planBoot } from "../boot/policy.ts";
+import { WayTable } from "../boot/ways.ts";
 import { decide, type Knowledge } from "../dhcp/decide.ts";
 import { type DescribedPacket, describePacket } from "../dhcp/describe.ts";
 import { journalFile, replayJournal } from "../dhcp/journal.ts";
@@ -12,11 +13,13 @@ import { fromHex, toHex } from "../lib/bytes.ts";
 import { systemClock } from "../lib/clock.ts";
 import { ConfigError, DecodeError } from "../lib/errors.ts";
 import { parseIp4 } from "../lib/ip4.ts";
+import type { Mac } from "../lib/mac.ts";
 import { readInterfaces } from "../net/interfaces.ts";
 import { loadConfiguration, loadInventory, type Settings } from "./configuration.ts";
 import { configuredLinks } from "./links.ts";
 import { policyOf, smeeOf } from "./policy.ts";
 import { ExitCode, type Program } from "./program.ts";
+import { readWays } from "./ways.ts";
 
 export interface ExplainOptions {
   /** The interface that the packet came in on; null: the first that is configured. */
@@ -76,9 +79,6 @@ async function answerTo(
     throw error;
   }
   const knowledge = await knowledgeOf(settings);
-  if (port === 4011 && link.mode !== "proxy") {
-    return ignore("port 4011 is served on interfaces in mode proxy only");
-  }
   const role = port === 4011 ? "boot-server" : "server";
   const effects = decide(request, link, role, knowledge, systemClock.wall());
   const send = effects.find((effect) => effect.kind === "send");
@@ -114,7 +114,7 @@ function reasonFor(request: DhcpRequest, link: Link, knowledge: Knowledge): stri
     node === null ? "no node entry matches it" : `its node entry is ${node.name ?? mac}`;
   switch (plan.kind) {
     case "loader":
-      return `a network boot client that gets the loader ${plan.transport === "http" ? plan.url : plan.file}; ${entry}`;
+      return `a network boot client that gets the loader ${plan.transport === "http" ? plan.url : plan.file}${learntFor(mac, knowledge)}; ${entry}`;
     case "script":
       return `iPXE runs on it already, so it gets the script ${plan.url}; ${entry}`;
     case "refused":
@@ -124,18 +124,28 @@ function reasonFor(request: DhcpRequest, link: Link, knowledge: Knowledge): stri
   }
 }
 
+function learntFor(mac: Mac, { ways, smee }: Knowledge): string {
+  const { proven } = ways.of(mac);
+  return proven === null || smee !== null
+    ? ""
+    : ` in the way that it was seen to follow (${proven.way})`;
+}
+
 /** What the server knows, with the leases of its journal as they are on disk. */
 async function knowledgeOf({ config, inventory }: Known): Promise<Knowledge> {
   const leases = new LeaseTable();
   const journal = await readFile(journalFile(config.dataDir)).catch(() => new Uint8Array());
   for (const lease of replayJournal(journal).leases) leases.restore(lease);
   const policy = policyOf(config);
+  const ways = new WayTable();
+  ways.restore(await readWays(config.dataDir).catch(() => []));
   return {
     plan: (client, node, link) =>
       planBoot(client, node, policy, `http://${link.address}:${config.http.port}`),
     findNode: inventory.find,
     reservedFor: inventory.reservedFor,
     leases,
+    ways,
     smee: smeeOf(config, { tftpPort: config.tftp.port, httpPort: config.http.port }),
   };
 }

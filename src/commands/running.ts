@@ -1,7 +1,8 @@
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { request } from "undici";
 import { z } from "zod";
+import { replaceFile } from "./replace-file.ts";
 
 /**
  * A server leaves in its data folder where its admin port is, so that `sync` on the same folder can
@@ -21,15 +22,7 @@ function fileIn(dataDir: string): string {
 /** Throws when the disk refuses. */
 export async function announceRunning(dataDir: string, running: Running): Promise<void> {
   await mkdir(dataDir, { recursive: true, mode: 0o750 });
-  const file = fileIn(dataDir);
-  const fresh = `${file}.${running.pid}`;
-  try {
-    await writeFile(fresh, `${JSON.stringify(running)}\n`, { mode: 0o640 });
-    await rename(fresh, file);
-  } catch (error) {
-    await rm(fresh, { force: true }).catch(() => {});
-    throw error;
-  }
+  await replaceFile(fileIn(dataDir), `${JSON.stringify(running)}\n`, String(running.pid));
 }
 
 /** Removes the announcement, unless another server has replaced it meanwhile. */

@@ -3,6 +3,7 @@ import type { Mirror } from "../artifacts/mirror.ts";
 import { type GenerationStore, openGenerationStore } from "../artifacts/store.ts";
 import { type BootPolicy, planBoot } from "../boot/policy.ts";
 import { BootSessions } from "../boot/session.ts";
+import { WayTable } from "../boot/ways.ts";
 import { type Config, splitListen } from "../config/schema.ts";
 import { type Journal, openJournal } from "../dhcp/journal.ts";
 import { isActive, LeaseTable } from "../dhcp/leases.ts";
@@ -29,6 +30,7 @@ import type { ServedLink } from "./links.ts";
 import { policyOf, smeeOf } from "./policy.ts";
 import type { ProxyEnvironment } from "./program.ts";
 import { type Readiness, ReadinessWatch } from "./readiness.ts";
+import { WayKeeper } from "./ways.ts";
 
 /** What differs between a server on a site and the demo's on loopback. */
 export interface ServiceOptions {
@@ -83,6 +85,8 @@ class Site {
   readonly #config: Config;
   readonly #sessions = new BootSessions();
   readonly #leases = new LeaseTable();
+  readonly #ways = new WayTable();
+  readonly #wayKeeper: WayKeeper;
   readonly #policy: BootPolicy;
   readonly #reporter: Reporter;
   readonly #metrics;
@@ -100,6 +104,9 @@ class Site {
     this.#policy = policyOf(settings.config);
     this.#metrics = createMetrics(() => this.#readinessNow().ready);
     this.#reporter = new Reporter({ sessions: this.#sessions, metrics: this.#metrics, log, clock });
+    const { emit } = this.#reporter;
+    const { dataDir } = this.#config;
+    this.#wayKeeper = new WayKeeper({ table: this.#ways, dataDir, emit, clock });
   }
 
   async start(): Promise<Services> {
@@ -244,6 +251,9 @@ class Site {
     const links = this.#options.links.flatMap(({ dhcp }) => (dhcp === null ? [] : [dhcp]));
     if (links.length === 0) return;
     const journal = links.some((link) => link.mode === "full") ? await this.#openJournal() : null;
+    await this.#wayKeeper.start();
+    this.#opened.push(() => this.#wayKeeper.close());
+    this.#reporter.subscribe((event) => this.#wayKeeper.observe(event));
     let server: DhcpServer | null = null;
     this.#opened.push(async () => {
       await server?.close();
@@ -262,6 +272,7 @@ class Site {
       findNode: (machine) => this.#inventory.find(machine),
       reservedFor: (address) => this.#inventory.reservedFor(address),
       leases: this.#leases,
+      ways: this.#ways,
       smee: smeeOf(this.#config, ports),
       journal,
       emit: this.#reporter.emit,

@@ -1,7 +1,9 @@
 import { architectureName, architectureOf } from "../boot/architecture.ts";
 import type { Plan } from "../boot/policy.ts";
+import type { Way } from "../boot/ways.ts";
 import { printable } from "../lib/bytes.ts";
 import { ANY_ADDRESS, type Ip4 } from "../lib/ip4.ts";
+import type { PxeEvent } from "../observe/events.ts";
 import type { Effect } from "./effects.ts";
 import type { Link } from "./link.ts";
 import { MessageType } from "./packet.ts";
@@ -50,11 +52,16 @@ export function offerEvents(
   plan: Plan,
   link: Link,
   address: Ip4 | null,
+  way: Way,
 ): readonly Effect[] {
   if (!boots(plan)) return [];
-  const event = plan.kind === "script" ? "ipxe-offer" : "offer";
-  const fields = { mac: macOf(request), address, interface: link.interface };
-  return [{ kind: "event", event: { event, ...fields, boots: printable(bootFileOf(plan), 512) } }];
+  const boot = printable(bootFileOf(plan), 512);
+  const fields = { mac: macOf(request), address, interface: link.interface, boots: boot };
+  const event: PxeEvent =
+    plan.kind === "script"
+      ? { event: "ipxe-offer", ...fields }
+      : { event: "offer", ...fields, way };
+  return [{ kind: "event", event }];
 }
 
 /** `dhcp-refused`, when the machine wants to boot and `plan` refuses. */

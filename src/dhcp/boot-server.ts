@@ -1,4 +1,5 @@
 import type { Plan } from "../boot/policy.ts";
+import type { Way } from "../boot/ways.ts";
 import { DecodeError } from "../lib/errors.ts";
 import { addressEvents, ignored, offerEvents, reasonOf, refusalEvents } from "./boot-events.ts";
 import type { Effect } from "./effects.ts";
@@ -7,6 +8,7 @@ import { OptionCode } from "./option-codes.ts";
 import { BOOTREQUEST, type DhcpPacket, MessageType } from "./packet.ts";
 import {
   type BootPlan,
+  MENU_ITEM,
   startReply,
   withBootSource,
   withClientAddress,
@@ -20,7 +22,7 @@ import type { DhcpRequest } from "./request.ts";
 import { routeToSource } from "./route.ts";
 import { type PxeBootItem, pxeVendorOptions, readPxeVendorOptions } from "./vendor.ts";
 
-/** PXE 2.1, table 2-1: the type of a boot item that means "the bootstrap server", the only one we are. */
+/** PXE 2.1, table 2-1: the type of a boot item that means "the bootstrap server". */
 const BOOTSTRAP = 0;
 
 /**
@@ -29,8 +31,14 @@ const BOOTSTRAP = 0;
  * answer goes back to the source port (EDK2 listens on 4011, iPXE on 68) and must leave from 4011.
  *
  * @param plan what the policy has this machine boot, the same as on port 67
+ * @param way what the offer on port 67 said
  */
-export function handleBootServer(request: DhcpRequest, plan: Plan, link: Link): readonly Effect[] {
+export function handleBootServer(
+  request: DhcpRequest,
+  plan: Plan,
+  link: Link,
+  way: Way = "boot-server",
+): readonly Effect[] {
   if (request.packet.op !== BOOTREQUEST) return ignored("not a BOOTREQUEST");
   const { messageType } = request;
   if (messageType !== MessageType.REQUEST && messageType !== MessageType.INFORM) {
@@ -41,15 +49,13 @@ export function handleBootServer(request: DhcpRequest, plan: Plan, link: Link): 
   if (plan.kind === "none") return ignored(reasonOf(request, plan));
   if (namesAnother(request, link)) return ignored("addressed to another server");
   const item = bootItemOf(request);
-  if (item !== null && !isBootstrap(item)) {
-    return ignored("a boot item that is not ours");
-  }
+  if (item !== null && !isOurs(item)) return ignored("a boot item that is not ours");
   if (plan.kind === "refused") return refusalEvents(request, plan, link);
   const reply = bootServerReply(request, plan, link, item);
   return [
     ...addressEvents(request, link),
     { kind: "send", packet: reply, to: routeToSource(request) },
-    ...offerEvents(request, plan, link, null),
+    ...offerEvents(request, plan, link, null, way),
   ];
 }
 
@@ -88,7 +94,7 @@ export function bootItemOf(request: DhcpRequest): PxeBootItem | null {
   }
 }
 
-/** Whether a client asks for what we serve. */
-export function isBootstrap(item: PxeBootItem): boolean {
-  return item.type === BOOTSTRAP;
+/** Whether a client asks for what we serve: the bootstrap, or the one item of our menu. */
+export function isOurs(item: PxeBootItem): boolean {
+  return item.type === BOOTSTRAP || item.type === MENU_ITEM;
 }

@@ -1,19 +1,22 @@
 import type { BootClient } from "../boot/client.ts";
 import type { FindNode, NodeEntry } from "../boot/node.ts";
 import type { Plan } from "../boot/policy.ts";
+import type { Ways } from "../boot/ways.ts";
 import type { Ip4 } from "../lib/ip4.ts";
 import { ignored } from "./boot-events.ts";
-import { handleBootServer } from "./boot-server.ts";
+import { adapt, rememberBootServer } from "./adapt.ts";
+import { bootItemOf, handleBootServer } from "./boot-server.ts";
 import type { Effect } from "./effects.ts";
 import { handleFull } from "./full.ts";
 import type { Leases } from "./leases.ts";
 import type { Link } from "./link.ts";
 import { BOOTREQUEST, MessageType } from "./packet.ts";
 import { handleProxy } from "./proxy.ts";
+import { MENU_ITEM } from "./reply.ts";
 import type { DhcpRequest } from "./request.ts";
 import { handleSmee, type SmeeSettings } from "./smee.ts";
 
-/** The port that a request came to: 67, or 4011 where a proxy's boot server listens. */
+/** The port that a request came to: 67, or 4011 where the boot server listens. */
 export type Role = "server" | "boot-server";
 
 /** What the answer to a request depends on, besides the request, the link and the time. */
@@ -24,6 +27,8 @@ export interface Knowledge {
   /** The entry that sets an address aside for its machine. */
   readonly reservedFor: (address: Ip4) => NodeEntry | null;
   readonly leases: Leases;
+  /** What each machine's firmware is content with. */
+  readonly ways: Ways;
   /** Answer as SMEE does; null: as this program does by itself. */
   readonly smee: SmeeSettings | null;
 }
@@ -49,13 +54,21 @@ export function decide(
     return [...effects, ...systemEvents(request, link)];
   }
   if (node?.dhcp === false) return ignored("its node entry says dhcp: false");
-  const plan = knowledge.plan(request.client, node, link);
-  if (role === "boot-server") return handleBootServer(request, plan, link);
+  const { client } = request;
+  const planned = knowledge.plan(client, node, link);
+  const planScript = () => knowledge.plan({ ...client, ipxe: true }, node, link);
+  const adapted = adapt(request, planned, link, knowledge.ways, planScript, nowMs);
+  const { plan, way } = adapted;
+  if (role === "boot-server") {
+    const item = bootItemOf(request);
+    const learnt = rememberBootServer(request, knowledge.ways, item?.type === MENU_ITEM);
+    return [...learnt, ...handleBootServer(request, plan, link, way)];
+  }
   const effects =
     link.mode === "proxy"
-      ? handleProxy(request, plan, link)
-      : handleFull(request, plan, link, node, knowledge, nowMs);
-  return [...effects, ...systemEvents(request, link)];
+      ? handleProxy(request, plan, link, way)
+      : handleFull(request, plan, link, node, knowledge, nowMs, way);
+  return [...adapted.effects, ...effects, ...systemEvents(request, link)];
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { MachineWays } from "../boot/ways.ts";
 import type { Ip4 } from "../lib/ip4.ts";
 import type { PxeEvent } from "../observe/events.ts";
 import type { Lease } from "./leases.ts";
@@ -15,6 +16,7 @@ export interface Destination {
  */
 export type Effect =
   | { readonly kind: "record"; readonly lease: Lease }
+  | { readonly kind: "remember"; readonly machine: MachineWays }
   | { readonly kind: "send"; readonly packet: DhcpPacket; readonly to: Destination }
   | { readonly kind: "event"; readonly event: PxeEvent }
   | { readonly kind: "ignore"; readonly reason: string };

@@ -1,5 +1,6 @@
 import type { NodeEntry } from "../boot/node.ts";
 import type { Plan } from "../boot/policy.ts";
+import type { Way } from "../boot/ways.ts";
 import { concat, fromText, readU32, toText, u32 } from "../lib/bytes.ts";
 import {
   ANY_ADDRESS,
@@ -28,6 +29,8 @@ export interface Answer {
   readonly plan: Plan;
   readonly link: FullLink;
   readonly node: NodeEntry | null;
+  /** How the machine's firmware is told of its loader. */
+  readonly way: Way;
 }
 
 /** Options that belong to the protocol: the configuration cannot set them. */
@@ -97,12 +100,12 @@ function withLease(reply: DhcpPacket, leaseSeconds: number): DhcpPacket {
 
 /** Everything that configuration and policy say: the link, then what to boot, and last the node. */
 function withSettings(reply: DhcpPacket, answer: Answer): DhcpPacket {
-  const { request, plan, link, node } = answer;
+  const { request, plan, link, node, way } = answer;
   const steps = [
     (to: DhcpPacket) => withServerId(to, serverIdFor(request, link)),
     (to: DhcpPacket) => withOptions(to, networkOptions(link, node)),
     (to: DhcpPacket) => withOptions(to, configured(link.full.options)),
-    (to: DhcpPacket) => withNetboot(to, request, plan, link),
+    (to: DhcpPacket) => withNetboot(to, request, plan, link, way),
     (to: DhcpPacket) => withBootFields(withOptions(to, configured(node?.options ?? [])), node),
   ];
   return steps.reduce((to, step) => step(to), reply);

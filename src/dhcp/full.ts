@@ -1,5 +1,6 @@
 import type { NodeEntry } from "../boot/node.ts";
 import type { Plan } from "../boot/policy.ts";
+import type { Way } from "../boot/ways.ts";
 import { printable, toHex, toText } from "../lib/bytes.ts";
 import { ANY_ADDRESS, type Ip4, subnetContains } from "../lib/ip4.ts";
 import {
@@ -51,6 +52,7 @@ interface Case extends Answer, Candidate {}
  * @param plan what the policy has this machine boot; a refused machine gets an address all the same
  * @param node the machine's entry, null when none matches
  * @param nowMs milliseconds since the Unix epoch
+ * @param way how the machine's firmware is told of its loader
  */
 export function handleFull(
   request: DhcpRequest,
@@ -59,13 +61,14 @@ export function handleFull(
   node: NodeEntry | null,
   state: FullState,
   nowMs: number,
+  way: Way = "direct",
 ): readonly Effect[] {
   const { packet, mac } = request;
   if (packet.op !== BOOTREQUEST) return ignored("not a BOOTREQUEST");
   if (mac === "") return ignored("it has no hardware address");
   const network = networkOf(request, link);
   if (network === null) return ignored("relayed from a network that is not served");
-  const the: Case = { ...state, request, plan, link: network, node, mac, nowMs };
+  const the: Case = { ...state, request, plan, link: network, node, way, mac, nowMs };
   switch (request.messageType) {
     case MessageType.DISCOVER:
       return discover(the);
@@ -96,7 +99,7 @@ function discover(the: Case): readonly Effect[] {
     ...seen,
     ...(keeps ? [] : [record(the, address, "offered", OFFER_MS)]),
     send(request, reply),
-    ...offerEvents(request, plan, link, address),
+    ...offerEvents(request, plan, link, address, the.way),
   ];
 }
 

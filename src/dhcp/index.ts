@@ -28,6 +28,7 @@ export type { BootClient } from "../boot/client.ts";
 export type { FindNode, NodeEntry, NodeRoute } from "../boot/node.ts";
 export { type BootPolicy, type Plan, planBoot } from "../boot/policy.ts";
 export { DecodeError, type DecodeLayer, InternalError } from "../lib/errors.ts";
+export { type MachineWays, type Way, type Ways, WayTable } from "../boot/ways.ts";
 export type { Ip4, Subnet } from "../lib/ip4.ts";
 export type { Mac } from "../lib/mac.ts";
 export type { PxeEvent } from "../observe/events.ts";

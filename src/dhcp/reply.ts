@@ -1,5 +1,6 @@
 import { RASPBERRY_PI } from "../boot/architecture.ts";
 import type { Plan } from "../boot/policy.ts";
+import type { Way } from "../boot/ways.ts";
 import { concat, fromText, toText } from "../lib/bytes.ts";
 import { ANY_ADDRESS, type Ip4, ip4ToBytes } from "../lib/ip4.ts";
 import type { Link } from "./link.ts";
@@ -137,9 +138,10 @@ export function withBootSource(
 /**
  * Everything that `plan` adds to an offer or acknowledgement on `link`.
  *
- * - `loader`, `script`: next server, boot file, 97 and, for PXE clients, 43. A proxy adds `sname` and
- *   option 60. Mode full sends 60 only to HTTP clients, which need it (a PXE client that finds 60 in
- *   the offer of an address expects a boot server on port 4011), and tells iPXE not to wait.
+ * - `loader`, `script`: next server, boot file, 97 and, for PXE clients, 43 as the `way` has it. A proxy
+ *   adds `sname` and option 60. Mode full sends 60 to HTTP clients, which need it, and where the way leads
+ *   to port 4011: that is what a PXE client that finds 60 in the offer of an address takes it for. It
+ *   tells iPXE not to wait.
  * - `refused`: no boot file, and 0.0.0.0 as next server.
  * - `none`: an ordinary client; it gets our address as next server and nothing else.
  */
@@ -148,17 +150,19 @@ export function withNetboot(
   request: DhcpRequest,
   plan: Plan,
   link: Link,
+  way: Way = "direct",
 ): DhcpPacket {
   if (plan.kind === "refused") return reply;
   if (plan.kind === "none") return { ...reply, siaddr: link.address };
   const booting = withBootSource(reply, request, plan, link);
   const http = request.client.transport === "http";
-  const typed = http ? booting : withVendorOption43(booting, discoveryOptions(request));
+  const typed = http ? booting : withDiscovery(booting, request, link, way);
   if (link.mode === "proxy") {
     const classed = withVendorClass(typed, http ? "HTTPClient" : "PXEClient");
     return withServerName(classed, link.address);
   }
   if (http) return withVendorClass(typed, "HTTPClient");
+  if (way !== "direct") return withVendorClass(typed, "PXEClient");
   return plan.kind === "script" ? withNoProxyWait(typed) : typed;
 }
 
@@ -166,6 +170,31 @@ export function withNetboot(
 export function bootFileOf(plan: BootPlan): string {
   if (plan.kind === "script") return plan.url;
   return plan.transport === "http" ? plan.url : plan.file;
+}
+
+/** The type of the one item in the menu that we offer (PXE 2.1, table 2-1: from 0x8000 on for vendors). */
+export const MENU_ITEM = 0x8000;
+/** What a person at the machine would see of it. */
+const MENU_TEXT = "eim-pxe";
+
+/** Option 43: how firmware finds its boot server, or that it needs none. */
+function withDiscovery(reply: DhcpPacket, request: DhcpRequest, link: Link, way: Way): DhcpPacket {
+  switch (way) {
+    case "direct":
+      return withVendorOption43(reply, discoveryOptions(request));
+    case "boot-server":
+      return reply;
+    case "menu": {
+      const menu = pxeVendorOptions({
+        // Neither broadcast nor multicast, and no server that is not in the list.
+        discoveryControl: 7,
+        bootServers: [{ type: MENU_ITEM, addresses: [link.address] }],
+        bootMenu: [{ type: MENU_ITEM, text: MENU_TEXT }],
+        menuPrompt: { timeoutSeconds: 0, text: MENU_TEXT },
+      });
+      return withVendorOption43(reply, menu);
+    }
+  }
 }
 
 /**

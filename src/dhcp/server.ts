@@ -1,3 +1,4 @@
+import type { WayTable } from "../boot/ways.ts";
 import type { Clock } from "../lib/clock.ts";
 import { DecodeError, messageOf } from "../lib/errors.ts";
 import type { Mac } from "../lib/mac.ts";
@@ -11,16 +12,17 @@ import type { Link } from "./link.ts";
 import { decodePacket, encodePacket } from "./packet.ts";
 import { type DhcpRequest, readRequest } from "./request.ts";
 
-export interface DhcpServerOptions extends Omit<Knowledge, "leases"> {
+export interface DhcpServerOptions extends Omit<Knowledge, "leases" | "ways"> {
   readonly links: readonly Link[];
   /** A socket that hears the broadcasts and unicasts of a link on a port. Throws `BindError`. */
   readonly openSocket: (link: Link, port: number) => Promise<UdpSocket>;
   readonly leases: LeaseTable;
+  readonly ways: WayTable;
   /** Where leases are kept; null keeps them in memory only. The caller closes it after the server. */
   readonly journal: Journal | null;
   readonly emit: Emit;
   readonly clock: Clock;
-  /** Default: 67, and 4011 for the boot server beside a proxy. */
+  /** Default: 67, and 4011 for the boot server. */
   readonly ports?: { readonly server: number; readonly bootServer: number };
 }
 
@@ -37,7 +39,7 @@ const MAX_UNDER_WAY = 2048;
 const POOL_FULL_EVERY_MS = 60_000;
 
 /**
- * Answers DHCP on all links: mode proxy with its boot server, and mode full. Resolves when all
+ * Answers DHCP on all links, mode proxy and mode full, each with its boot server. Resolves when all
  * sockets are bound. Whatever arrives, it goes on.
  *
  * @throws {BindError} when one of the sockets cannot be had; then none is kept.
@@ -46,8 +48,8 @@ export async function startDhcpServer(options: DhcpServerOptions): Promise<DhcpS
   const { server, bootServer } = options.ports ?? { server: 67, bootServer: 4011 };
   const wanted = options.links.flatMap((link): readonly Listener[] => {
     const main: Listener = { link, role: "server", port: server };
-    const bootServes = link.mode === "proxy" && options.smee === null;
-    return bootServes ? [main, { link, role: "boot-server", port: bootServer }] : [main];
+    if (options.smee !== null) return [main];
+    return [main, { link, role: "boot-server", port: bootServer }];
   });
   const sockets: UdpSocket[] = [];
   try {
@@ -149,6 +151,9 @@ class RunningServer {
             this.#options.leases.put(effect.lease, this.#options.clock.wall());
             // RFC 2131 3.1: the lease is in permanent storage before its DHCPACK leaves.
             if (effect.lease.state !== "offered") await this.#options.journal?.append(effect.lease);
+            break;
+          case "remember":
+            this.#options.ways.put(effect.machine);
             break;
           case "send":
             socket.send(encodePacket(effect.packet), effect.to);

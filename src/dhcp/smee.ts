@@ -84,7 +84,7 @@ function answered(
   return [
     ...discoverEvents(request, plan, link),
     { kind: "send", packet: reply, to },
-    ...offerEvents(request, plan, link, address),
+    ...offerEvents(request, plan, link, address, "direct"),
   ];
 }
 

@@ -64,7 +64,8 @@ export const eventCatalogue: { readonly [Name in EventName]: EventEntry } = {
   offer: {
     level: "info",
     message: "the firmware was told what to boot",
-    meaning: "Our offer left; `boots` is the loader that it names.",
+    meaning:
+      "Our offer left; `boots` is the loader that it names, and `way` how it was said: `direct`, `boot-server` or `menu`.",
   },
   "loader-start": {
     level: "info",
@@ -146,6 +147,41 @@ export const eventCatalogue: { readonly [Name in EventName]: EventEntry } = {
     message: "a machine that wants to boot was not served",
     meaning:
       "It asked by PXE or HTTP boot, and policy or its architecture forbids; `reason` says which.",
+  },
+  adapted: {
+    level: "info",
+    message: "the firmware asked again without progress, so it is answered in another way",
+    meaning:
+      "Firmware passes over what it cannot use and asks again. `way` is what it is told now: `direct`, load the file of the offer; `boot-server`, ask port 4011; `menu`, choose from a menu with one item. If none helps, look at what else answers on this link: `eim-pxe probe`.",
+  },
+  "way-learnt": {
+    level: "info",
+    message: "it is known now how to answer this machine",
+    meaning:
+      "It fetched its loader after an answer of this `way`, which it gets from the first time on from now. `eim-pxe nodes forget MAC` makes it a newcomer.",
+  },
+  "way-forgotten": {
+    level: "info",
+    message: "what was known of this machine's firmware is forgotten",
+    meaning: "By `eim-pxe nodes forget`. It is answered as a newcomer the next time.",
+  },
+  "ways-unread": {
+    level: "warn",
+    message: "what was learnt of the machines' firmware could not be read",
+    meaning:
+      "`ways.json` in `dataDir` is damaged. Machines boot, but some of them need a second try until it is learnt anew.",
+  },
+  "ways-unkept": {
+    level: "warn",
+    message: "what was learnt of the machines' firmware could not be written",
+    meaning:
+      "`ways.json` in `dataDir` could not be written (a full disk?). It holds until the server restarts.",
+  },
+  "loader-loop": {
+    level: "warn",
+    message: "a machine fetched its loader again and again, so it is told the script instead",
+    meaning:
+      "What asks was handed `loader` twice and nothing was heard of it. Either it is an iPXE that does not say so: name its user class (option 77) in `boot.userClasses`. Or the firmware does not start the loader: Secure Boot, or another processor.",
   },
   "dhcp-malformed": {
     level: "debug",

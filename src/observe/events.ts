@@ -1,4 +1,5 @@
 import type { Stage } from "../boot/stages.ts";
+import type { Way } from "../boot/ways.ts";
 import type { Ip4 } from "../lib/ip4.ts";
 import type { Mac } from "../lib/mac.ts";
 
@@ -35,7 +36,7 @@ export interface EventFields {
     firmware: string;
     uuid: string | null;
   };
-  offer: Machine & { interface: string; boots: string };
+  offer: Machine & { interface: string; boots: string; way: Way };
   "loader-start": Machine & { file: string; protocol: TransferProtocol; bytes: number };
   "loader-done": Machine & {
     file: string;
@@ -64,6 +65,12 @@ export interface EventFields {
   "system-dhcp": Machine & { interface: string };
   "dhcp-ignored": Machine & { interface: string; reason: string };
   "dhcp-refused": Machine & { interface: string; reason: string };
+  adapted: Machine & { interface: string; way: Way };
+  "way-learnt": Machine & { way: Way };
+  "way-forgotten": Machine;
+  "ways-unread": { reason: string };
+  "ways-unkept": { reason: string };
+  "loader-loop": Machine & { interface: string; loader: string; boots: string };
   "dhcp-malformed": { interface: string; from: string; reason: string };
   "dhcp-send-failed": Machine & { interface: string; reason: string };
   "dhcp-failed": Machine & { interface: string; reason: string };

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { NodeEntry } from "../../src/boot/node.ts";
 import { planBoot } from "../../src/boot/policy.ts";
 import { decide, type Knowledge, type Role } from "../../src/dhcp/decide.ts";
+import { WayTable } from "../../src/boot/ways.ts";
 import { LeaseTable } from "../../src/dhcp/leases.ts";
 import type { Link } from "../../src/dhcp/link.ts";
 import type { Options } from "../support/dhcp.ts";
@@ -30,6 +31,7 @@ function knowing(...nodes: readonly NodeEntry[]): Knowledge & { leases: LeaseTab
       nodes.find((node) => node.mac === machine.mac || (node.uuid ?? "") === machine.uuid) ?? null,
     reservedFor: (address) => nodes.find((node) => node.address === address) ?? null,
     leases: new LeaseTable(),
+    ways: new WayTable(),
     smee: null,
   };
 }

@@ -100,7 +100,7 @@ describe("the proxy's offer to PXE firmware", () => {
     });
     expect(effects[2]).toEqual({
       kind: "event",
-      event: { event: "offer", ...machine, boots: "ipxe.efi" },
+      event: { event: "offer", ...machine, boots: "ipxe.efi", way: "direct" },
     });
   });
 

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { planBoot } from "../../src/boot/policy.ts";
+import { WayTable } from "../../src/boot/ways.ts";
 import { type Journal, openJournal, replayJournal } from "../../src/dhcp/journal.ts";
 import { type Lease, LeaseTable } from "../../src/dhcp/leases.ts";
 import type { Link } from "../../src/dhcp/link.ts";
@@ -73,6 +74,7 @@ async function start(changes: Partial<DhcpServerOptions> = {}): Promise<Running>
     plan: (client, node, link) => planBoot(client, node, policy, `http://${link.address}:8080`),
     findNode: () => null,
     reservedFor: () => null,
+    ways: new WayTable(),
     smee: null,
     journal: null,
     emit: (event) => {

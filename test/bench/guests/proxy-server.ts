@@ -1,3 +1,4 @@
+import { WayTable } from "../../../src/boot/ways.ts";
 import { planBoot } from "../../../src/boot/policy.ts";
 import { LeaseTable } from "../../../src/dhcp/leases.ts";
 import { startDhcpServer } from "../../../src/dhcp/server.ts";
@@ -23,6 +24,7 @@ const server = await startDhcpServer({
   leases: new LeaseTable(),
   journal: null,
   smee: null,
+  ways: new WayTable(),
   emit: () => {},
   clock: systemClock,
   ports: { server: 0, bootServer: 0 },

@@ -1,3 +1,4 @@
+import { WayTable } from "../../../src/boot/ways.ts";
 /**
  * A DHCP server in mode full on real ports. Arguments: the data folder, then for each link
  * `DEVICE=ADDRESS/PREFIX=FIRST-LAST`. Tells its events in lines of JSON.
@@ -39,6 +40,7 @@ const server = await startDhcpServer({
   findNode: () => null,
   reservedFor: () => null,
   smee: null,
+  ways: new WayTable(),
   leases,
   journal,
   emit: (event) => {

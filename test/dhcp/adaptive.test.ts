@@ -1,0 +1,390 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { planBoot } from "../../src/boot/policy.ts";
+import { type Way, WayTable } from "../../src/boot/ways.ts";
+import { WayKeeper } from "../../src/commands/ways.ts";
+import { decide, type Knowledge, type Role } from "../../src/dhcp/decide.ts";
+import { LeaseTable } from "../../src/dhcp/leases.ts";
+import type { Link } from "../../src/dhcp/link.ts";
+import { OptionCode } from "../../src/dhcp/option-codes.ts";
+import { decodePacket, type DhcpPacket, encodePacket, MessageType } from "../../src/dhcp/packet.ts";
+import { readRequest } from "../../src/dhcp/request.ts";
+import { pxeVendorOptions, readPxeVendorOptions } from "../../src/dhcp/vendor.ts";
+import { fromText, toText, u16 } from "../../src/lib/bytes.ts";
+import { ANY_ADDRESS, ip4ToBytes } from "../../src/lib/ip4.ts";
+import { macToBytes } from "../../src/lib/mac.ts";
+import type { PxeEvent } from "../../src/observe/events.ts";
+import { readRequestedName } from "../../src/tftp/names.ts";
+import {
+  baseUrl,
+  firmware,
+  fullLink,
+  message,
+  type Options,
+  packetWith,
+  policy,
+  proxyLink,
+} from "../support/dhcp.ts";
+
+/*
+ * Kinds of firmware that differ in what they make of an answer, each on a link of its own, from power-on
+ * to the loader's name reaching TFTP; then switched on again, after a restart of the server.
+ */
+
+const mac = "08:00:27:29:4e:67";
+const address = "192.168.77.50";
+
+let dataDir = "";
+beforeEach(() => {
+  dataDir = mkdtempSync(join(tmpdir(), "eim-pxe-ways-"));
+});
+afterEach(() => rmSync(dataDir, { recursive: true, force: true }));
+
+/** A run of the server on one link: packets in, packets out, what it learns kept in `dataDir`. */
+class Site {
+  readonly table = new WayTable();
+  readonly events: PxeEvent[] = [];
+  readonly link: Link;
+  readonly keeper: WayKeeper;
+  nowMs = 1_800_000_000_000;
+  readonly #knowledge: Knowledge & { leases: LeaseTable };
+
+  constructor(link: Link) {
+    this.link = link;
+    this.keeper = new WayKeeper({
+      table: this.table,
+      dataDir,
+      emit: (event) => this.events.push(event),
+      clock: { now: () => this.nowMs, wall: () => this.nowMs },
+    });
+    this.#knowledge = {
+      plan: (client, node) => planBoot(client, node, policy, baseUrl),
+      findNode: () => null,
+      reservedFor: () => null,
+      leases: new LeaseTable(),
+      ways: this.table,
+      smee: null,
+    };
+  }
+
+  async start(): Promise<this> {
+    await this.keeper.start();
+    return this;
+  }
+
+  /** The reply as it is on the wire, or null. */
+  ask(options: Options, role: Role = "server", changes: Partial<DhcpPacket> = {}) {
+    const packet = packetWith(options, { chaddr: macToBytes(mac), ...changes });
+    const port = role === "server" ? 68 : 4011;
+    const source = { address: role === "server" ? ANY_ADDRESS : address, port };
+    const request = readRequest(decodePacket(encodePacket(packet)), source);
+    let reply: DhcpPacket | null = null;
+    for (const effect of decide(request, this.link, role, this.#knowledge, this.nowMs)) {
+      if (effect.kind === "remember") this.table.put(effect.machine);
+      if (effect.kind === "record") this.#knowledge.leases.put(effect.lease, this.nowMs);
+      if (effect.kind === "event") this.events.push(effect.event);
+      if (effect.kind === "send") reply = decodePacket(encodePacket(effect.packet));
+    }
+    return reply;
+  }
+
+  /** The machine asks TFTP for a name: true when that is the loader. */
+  fetch(name: string): boolean {
+    if (readRequestedName(name)?.candidates.includes("ipxe.efi") !== true) return false;
+    const machine = { mac, address };
+    const file = { file: "ipxe.efi", protocol: "tftp", bytes: 1 } as const;
+    this.keeper.observe({ event: "loader-start", ...machine, ...file });
+    const done = { durationMs: 1, retransmissions: 0 };
+    this.keeper.observe({ event: "loader-done", ...machine, ...file, ...done });
+    return true;
+  }
+
+  named(name: PxeEvent["event"]): PxeEvent[] {
+    return this.events.filter(({ event }) => event === name);
+  }
+}
+
+/** What a kind of firmware does with an offer: `file` it names, ask port 4011, or pass it over. */
+interface Kind {
+  readonly name: string;
+  readonly chooses: (offer: DhcpPacket) => "file" | "ask" | null;
+  /** The name that it asks TFTP for. */
+  readonly fileIn?: (reply: DhcpPacket) => string;
+  /** By which of its four questions it must have its loader at the latest, in mode proxy. */
+  readonly by: number;
+  readonly learns: Way;
+}
+
+const option43 = ({ options }: DhcpPacket) => options.get(OptionCode.VENDOR_SPECIFIC);
+const control = (offer: DhcpPacket) => {
+  const value = option43(offer);
+  return value === undefined ? null : readPxeVendorOptions(value).discoveryControl;
+};
+const isPxe = ({ options }: DhcpPacket) =>
+  toText(options.get(OptionCode.VENDOR_CLASS_IDENTIFIER) ?? new Uint8Array()) === "PXEClient";
+const in67 = ({ options }: DhcpPacket) =>
+  toText(options.get(OptionCode.BOOTFILE_NAME) ?? new Uint8Array()).replace(/\0.*$/, "");
+const inFile = ({ file }: DhcpPacket) => file;
+const anyFile = (reply: DhcpPacket) => in67(reply) || inFile(reply);
+
+const kinds: readonly Kind[] = [
+  {
+    name: "takes the file of an offer with 43.6=8",
+    chooses: (offer) => (control(offer) === 8 ? "file" : null),
+    by: 1,
+    learns: "direct",
+  },
+  {
+    name: "passes over offers with 43.6=8 and wants port 4011",
+    chooses: (offer) => (isPxe(offer) && control(offer) === null ? "ask" : null),
+    by: 2,
+    learns: "boot-server",
+  },
+  {
+    name: "wants no option 43, and takes the file",
+    chooses: (offer) => (option43(offer) === undefined ? "file" : null),
+    by: 2,
+    learns: "boot-server",
+  },
+  {
+    name: "wants a menu that says where to ask",
+    chooses: (offer) => {
+      const value = option43(offer);
+      const pxe = value === undefined ? null : readPxeVendorOptions(value);
+      return (pxe?.bootServers.length ?? 0) > 0 && pxe?.bootMenu.length === 1 ? "ask" : null;
+    },
+    by: 3,
+    learns: "menu",
+  },
+  {
+    name: "reads only the header's file",
+    chooses: (offer) => (offer.file === "" ? null : "file"),
+    fileIn: inFile,
+    by: 1,
+    learns: "direct",
+  },
+  {
+    name: "reads only option 67",
+    chooses: (offer) => (in67(offer) === "" ? null : "file"),
+    fileIn: in67,
+    by: 1,
+    learns: "direct",
+  },
+  {
+    name: "adds 0xFF to the name",
+    chooses: () => "file",
+    fileIn: (reply) => `${anyFile(reply)}\xff`,
+    by: 1,
+    learns: "direct",
+  },
+  {
+    name: "drops a reply with an empty option",
+    chooses: ({ options }) =>
+      [...options.values()].some((one) => one.length === 0) ? null : "file",
+    by: 1,
+    learns: "direct",
+  },
+  {
+    name: "needs siaddr",
+    chooses: ({ siaddr }) => (siaddr === ANY_ADDRESS ? null : "file"),
+    by: 1,
+    learns: "direct",
+  },
+];
+
+/** Powers a machine on: the question by which it had its loader, or null when it gave up after the fourth. */
+function powerOn(site: Site, kind: Kind): number | null {
+  const fileIn = kind.fileIn ?? anyFile;
+  for (const [index, waitSeconds] of [0, 4, 8, 16].entries()) {
+    site.nowMs += waitSeconds * 1000;
+    const offer = site.ask(message(firmware.uefi));
+    if (offer === null) continue;
+    const choice = kind.chooses(offer);
+    if (choice === null) continue;
+    const taken = site.link.mode === "full" ? take(site, offer) : offer;
+    const told = choice === "ask" ? askBootServer(site, offer) : taken;
+    if (told !== null && site.fetch(fileIn(told))) return index + 1;
+  }
+  return null;
+}
+
+/** Takes the address of an offer. What it was offered is what it gets. */
+function take(site: Site, offer: DhcpPacket): DhcpPacket | null {
+  const server = offer.options.get(OptionCode.SERVER_IDENTIFIER) ?? new Uint8Array();
+  const wanted = { 50: ip4ToBytes(offer.yiaddr), 54: server };
+  const ack = site.ask({ ...message(firmware.uefi, MessageType.REQUEST), ...wanted });
+  expect([ack?.file, ack?.siaddr, ack?.yiaddr]).toEqual([offer.file, offer.siaddr, offer.yiaddr]);
+  for (const code of [43, 54, 60, 66, 67]) {
+    expect([code, ack?.options.get(code)]).toEqual([code, offer.options.get(code)]);
+  }
+  return ack;
+}
+
+function askBootServer(site: Site, offer: DhcpPacket): DhcpPacket | null {
+  const value = option43(offer);
+  const item = value === undefined ? undefined : readPxeVendorOptions(value).bootMenu[0];
+  const named = item === undefined ? null : { type: item.type, layer: 0 };
+  const wanted: Options =
+    named === null ? {} : { [OptionCode.VENDOR_SPECIFIC]: pxeVendorOptions({ bootItem: named }) };
+  const asked = { ...message(firmware.uefi, MessageType.REQUEST), ...wanted };
+  const reply = site.ask(asked, "boot-server", { ciaddr: address, flags: 0 });
+  if (reply === null || named === null) return reply;
+  const echoed = readPxeVendorOptions(option43(reply) ?? new Uint8Array()).bootItem;
+  expect(echoed).toEqual(named);
+  return reply;
+}
+
+describe.each([
+  ["proxy", proxyLink],
+  ["full", fullLink],
+] as const)("in mode %s", (_, link) => {
+  test.each(kinds)("firmware that $name boots", async (kind) => {
+    const site = await new Site(link).start();
+    expect(powerOn(site, kind)).toBeLessThanOrEqual(kind.by);
+    expect(site.table.of(mac).proven?.way).toBe(kind.learns);
+    await site.keeper.close();
+
+    // The next day, after a restart: at its first question.
+    const later = await new Site(link).start();
+    later.nowMs += 86_400_000;
+    expect(powerOn(later, kind)).toBe(1);
+    expect(later.named("adapted")).toEqual([]);
+  });
+});
+
+describe("what people hear of it", () => {
+  const stubborn = kinds.find(({ learns }) => learns === "menu");
+
+  test("each other way that is tried, and what was learnt", async () => {
+    const site = await new Site(proxyLink).start();
+    if (stubborn === undefined) throw new Error("no such kind");
+    powerOn(site, stubborn);
+    const machine = { mac, address: null, interface: "eth1" };
+    expect(site.named("adapted")).toEqual([
+      { event: "adapted", ...machine, way: "boot-server" },
+      { event: "adapted", ...machine, way: "menu" },
+    ]);
+    expect(site.named("way-learnt")).toEqual([{ event: "way-learnt", mac, address, way: "menu" }]);
+    const offers = site.events.flatMap((one) => (one.event === "offer" ? [one.way] : []));
+    expect(offers).toEqual(["direct", "boot-server", "menu", "menu"]);
+  });
+
+  test("a machine that is forgotten begins anew, also after a restart", async () => {
+    const site = await new Site(proxyLink).start();
+    if (stubborn === undefined) throw new Error("no such kind");
+    powerOn(site, stubborn);
+    expect(site.keeper.forget(mac)).toBe(true);
+    expect(site.keeper.forget(mac)).toBe(false);
+    await site.keeper.close();
+    const later = await new Site(proxyLink).start();
+    expect(powerOn(later, stubborn)).toBe(3);
+  });
+});
+
+describe("the file with what was learnt", () => {
+  test("is readable, and complete after many changes at once", async () => {
+    const site = await new Site(proxyLink).start();
+    const [kind] = kinds;
+    if (kind === undefined) throw new Error("no such kind");
+    powerOn(site, kind);
+    await site.keeper.close();
+    const { machines } = JSON.parse(readFileSync(join(dataDir, "ways.json"), "utf8"));
+    expect(machines).toEqual([{ mac, way: "direct", since: new Date(site.nowMs).toISOString() }]);
+  });
+
+  test.each(["{", '{"machines": [{"mac": "x", "way": "direct", "since": "y"}]}'])(
+    "that is damaged is reported, and machines boot all the same: %s",
+    async (text) => {
+      writeFileSync(join(dataDir, "ways.json"), text);
+      const site = await new Site(proxyLink).start();
+      expect(site.named("ways-unread")).toHaveLength(1);
+      const [kind] = kinds;
+      expect(kind === undefined ? null : powerOn(site, kind)).toBe(1);
+    },
+  );
+
+  test("that cannot be written is reported, and what was learnt holds until the end", async () => {
+    const site = await new Site(proxyLink).start();
+    rmSync(dataDir, { recursive: true });
+    writeFileSync(dataDir, "a file where the folder was");
+    const [, kind] = kinds;
+    if (kind === undefined) throw new Error("no such kind");
+    powerOn(site, kind);
+    await site.keeper.close();
+    expect(site.named("ways-unkept")).toHaveLength(1);
+    expect(powerOn(site, kind)).toBe(1);
+  });
+});
+
+describe("a loader that does not say that it is one", () => {
+  /** An iPXE whose user class nobody knows. */
+  const silent: Options = { ...firmware.uefi, [OptionCode.USER_CLASS]: fromText("custom") };
+
+  test("is handed the loader twice, then the script, and the event says so", async () => {
+    const site = await new Site(proxyLink).start();
+    const files: string[] = [];
+    for (const waitSeconds of [0, 10, 10]) {
+      site.nowMs += waitSeconds * 1000;
+      const offer = site.ask(message(silent));
+      files.push(offer?.file ?? "");
+      site.fetch(offer?.file ?? "");
+    }
+    const script = `${baseUrl}/${mac}/boot.ipxe`;
+    expect(files).toEqual(["ipxe.efi", "ipxe.efi", script]);
+    const machine = { mac, address: null, interface: "eth1" };
+    const loop = { event: "loader-loop", ...machine, loader: "ipxe.efi", boots: script };
+    expect(site.named("loader-loop")).toEqual([loop]);
+    // Its REQUEST and port 4011 are told the same.
+    const request = { ...message(silent, MessageType.REQUEST), 54: ip4ToBytes("192.168.77.1") };
+    expect(site.ask(request)?.file).toBe(script);
+    expect(site.ask(message(silent, MessageType.REQUEST), "boot-server")?.file).toBe(script);
+    // It fetches the script: all is well, and the next boot begins with the loader.
+    const read = { uuid: null, serial: null, generation: null };
+    site.keeper.observe({ event: "script", mac, address, ...read });
+    site.nowMs += 60_000;
+    expect(site.ask(message(silent))?.file).toBe("ipxe.efi");
+  });
+
+  test("also by UEFI HTTP boot, and in mode full", async () => {
+    const site = await new Site(fullLink).start();
+    const files: string[] = [];
+    for (const waitSeconds of [0, 10, 10]) {
+      site.nowMs += waitSeconds * 1000;
+      files.push(site.ask(message(firmware.uefiHttp))?.file ?? "");
+      site.fetch("ipxe.efi");
+    }
+    const own = `${baseUrl}/${mac}`;
+    expect(files).toEqual([`${own}/ipxe.efi`, `${own}/ipxe.efi`, `${own}/boot.ipxe`]);
+  });
+
+  test("is no machine whose iPXE is heard in between", async () => {
+    const site = await new Site(proxyLink).start();
+    for (let boot = 0; boot < 5; boot++) {
+      site.nowMs += 60_000;
+      expect(site.ask(message(firmware.uefi))?.file).toBe("ipxe.efi");
+      site.fetch("ipxe.efi");
+      site.nowMs += 5000;
+      expect(site.ask(message(firmware.ipxe))?.file).toContain("boot.ipxe");
+    }
+    expect(site.named("loader-loop")).toEqual([]);
+  });
+});
+
+describe("who is answered in one way only", () => {
+  test.each([
+    ["UEFI HTTP boot", firmware.uefiHttp, "08:00:27:29:4e:67"],
+    ["iPXE", firmware.ipxe, "08:00:27:29:4e:67"],
+    ["a Raspberry Pi", { ...firmware.bios, 93: u16(0) }, "dc:a6:32:01:02:03"],
+  ] as const)("%s", async (_, options, machine) => {
+    const site = await new Site(proxyLink).start();
+    const chaddr = macToBytes(machine);
+    const first = site.ask(message(options), "server", { chaddr });
+    for (const waitSeconds of [4, 8, 16]) {
+      site.nowMs += waitSeconds * 1000;
+      expect(site.ask(message(options), "server", { chaddr })).toEqual(first);
+    }
+    expect(site.named("adapted")).toEqual([]);
+  });
+});
