@@ -2,8 +2,9 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { ExitCode, type Program } from "./commands/program.ts";
+import type { NodesOptions } from "./commands/nodes.ts";
 import type { ProbeOptions } from "./commands/probe.ts";
-import { BindError, ConfigError, SyncError } from "./lib/errors.ts";
+import { BindError, ConfigError, SyncError, UnreachableError } from "./lib/errors.ts";
 
 const program: Program = {
   environment: process.env,
@@ -46,6 +47,15 @@ interface ProbeFlags {
   readonly firmware: ProbeOptions["firmware"];
   readonly mac?: string;
   readonly json?: boolean;
+}
+
+interface NodesFlags {
+  readonly config?: string;
+  readonly json?: boolean;
+}
+
+function nodesOptions({ config, json }: NodesFlags): NodesOptions {
+  return { config: config ?? null, json: json === true };
 }
 
 function commandLine(finish: (code: number) => void): Command {
@@ -119,6 +129,34 @@ function commandLine(finish: (code: number) => void): Command {
       const { demo } = await import("./commands/demo.ts");
       finish(await demo(program, { once: options.once === true, nodes: options.nodes }));
     });
+  const nodes = cli.command("nodes").description("the machines that the running server knows");
+  const aboutNodes = (name: string, description: string) =>
+    nodes
+      .command(name)
+      .description(description)
+      .option("-c, --config <file>", "the configuration (default: /etc/eim-pxe/eim-pxe.yaml)")
+      .option("--json", "print the result as JSON");
+  aboutNodes("list", "all machines: entries, boots, how their firmware is answered").action(
+    async (options: NodesFlags) => {
+      const { listNodes } = await import("./commands/nodes.ts");
+      finish(await listNodes(program, nodesOptions(options)));
+    },
+  );
+  aboutNodes("show", "one machine")
+    .argument("<mac>", "its hardware address")
+    .action(async (mac: string, options: NodesFlags) => {
+      const { showNode } = await import("./commands/nodes.ts");
+      finish(await showNode(program, mac, nodesOptions(options)));
+    });
+  aboutNodes(
+    "forget",
+    "answer a machine as a newcomer, for example after an update of its firmware",
+  )
+    .argument("<mac>", "its hardware address")
+    .action(async (mac: string, options: NodesFlags) => {
+      const { forgetNode } = await import("./commands/nodes.ts");
+      finish(await forgetNode(program, mac, nodesOptions(options)));
+    });
   cli
     .command("schema")
     .description("print the configuration's JSON Schema")
@@ -143,6 +181,10 @@ function report(error: unknown): number {
   if (error instanceof SyncError) {
     process.stderr.write(`${error.message}\n`);
     return ExitCode.syncFailed;
+  }
+  if (error instanceof UnreachableError) {
+    process.stderr.write(`${error.message}\n`);
+    return ExitCode.notReachable;
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   process.stderr.write(

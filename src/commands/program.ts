@@ -36,4 +36,5 @@ export const ExitCode = {
   badConfiguration: 2,
   syncFailed: 3,
   notBooted: 4,
+  notReachable: 5,
 } as const;

@@ -1,7 +1,7 @@
 import { createLoaderStore, type LoaderStore } from "../artifacts/loaders.ts";
 import type { Mirror } from "../artifacts/mirror.ts";
 import { type GenerationStore, openGenerationStore } from "../artifacts/store.ts";
-import { type BootPolicy, planBoot } from "../boot/policy.ts";
+import { type BootPolicy, denialOf, planBoot } from "../boot/policy.ts";
 import { BootSessions } from "../boot/session.ts";
 import { WayTable } from "../boot/ways.ts";
 import { type Config, splitListen } from "../config/schema.ts";
@@ -135,6 +135,10 @@ class Site {
     this.#readiness = readiness;
     this.#opened.push(() => Promise.resolve(readiness.stop()));
 
+    await this.#wayKeeper.start();
+    this.#opened.push(() => this.#wayKeeper.close());
+    this.#reporter.subscribe((event) => this.#wayKeeper.observe(event));
+
     // HTTP comes first: what DHCP and TFTP hand out names its port.
     const httpPort = await this.#openBootPorts(store, loaders);
     const baseUrl = (address: Ip4) => `http://${address}:${httpPort}`;
@@ -215,6 +219,13 @@ class Site {
           throw new SyncError("artifacts.origin is not set: nothing to fetch from");
         return mirror.sync();
       },
+      nodes: {
+        entries: () => this.#inventory.entries,
+        find: (machine) => this.#inventory.find(machine),
+        denialOf: (entry) => denialOf(entry, this.#policy),
+        ways: () => this.#ways.proven(),
+        forgetWay: (mac) => void this.#wayKeeper.forget(mac),
+      },
       leases: () => this.#leases.all().filter((lease) => isActive(lease, clock.wall())),
       subscribe: (listener) => this.#reporter.subscribe(listener),
       token: settings.adminToken,
@@ -251,9 +262,6 @@ class Site {
     const links = this.#options.links.flatMap(({ dhcp }) => (dhcp === null ? [] : [dhcp]));
     if (links.length === 0) return;
     const journal = links.some((link) => link.mode === "full") ? await this.#openJournal() : null;
-    await this.#wayKeeper.start();
-    this.#opened.push(() => this.#wayKeeper.close());
-    this.#reporter.subscribe((event) => this.#wayKeeper.observe(event));
     let server: DhcpServer | null = null;
     this.#opened.push(async () => {
       await server?.close();

@@ -7,6 +7,7 @@ import { bootRoutes } from "./routes/boots.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { leaseRoutes } from "./routes/leases.ts";
 import { mirrorRoutes } from "./routes/mirror.ts";
+import { nodeRoutes } from "./routes/nodes.ts";
 import { streamRoutes } from "./routes/stream.ts";
 
 export type { AdminAppOptions, ListedGenerations, Readiness } from "./admin-context.ts";
@@ -50,6 +51,7 @@ export function createAdminApp(options: AdminAppOptions): FastifyInstance {
   bootRoutes(app, options);
   mirrorRoutes(app, options);
   leaseRoutes(app, options);
+  nodeRoutes(app, options);
   streamRoutes(app, options);
   return app;
 }

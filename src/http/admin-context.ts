@@ -1,6 +1,9 @@
 import type { FastifyReply } from "fastify";
+import type { FindNode, NodeEntry } from "../boot/node.ts";
 import type { BootSessions } from "../boot/session.ts";
+import type { ProvenWay } from "../boot/ways.ts";
 import type { Clock } from "../lib/clock.ts";
+import type { Mac } from "../lib/mac.ts";
 import type { PxeEvent } from "../observe/events.ts";
 
 export interface Readiness {
@@ -19,6 +22,18 @@ export interface ListedGenerations {
   list(): readonly ListedGeneration[] | Promise<readonly ListedGeneration[]>;
 }
 
+/** The machines, as far as they are not seen booting. */
+export interface ListedNodes {
+  /** What the administrator says of machines. */
+  entries(): readonly NodeEntry[];
+  readonly find: FindNode;
+  /** Why a machine with this entry (null: none) may not boot; null when it may. */
+  denialOf(entry: NodeEntry | null): string | null;
+  /** What was learnt of machines' firmware. */
+  ways(): readonly ProvenWay[];
+  forgetWay(mac: Mac): void;
+}
+
 /** What the admin port works with. */
 export interface AdminAppOptions {
   /** Tells this run of the program from every other. */
@@ -32,6 +47,7 @@ export interface AdminAppOptions {
   readonly generations: ListedGenerations;
   /** Runs one synchronisation and says what came of it. Throws `SyncError`. */
   sync(): Promise<object>;
+  readonly nodes: ListedNodes;
   /** Leases in force. */
   leases(): readonly object[];
   /** Hears every event from now on, until the returned function is called. */

@@ -54,6 +54,16 @@ export class SyncError extends Error {
   }
 }
 
+/** The server that a command wants to ask is not there, or does not answer (exit 5). */
+export class UnreachableError extends Error {
+  readonly code = "EIM_PXE_UNREACHABLE";
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "UnreachableError";
+  }
+}
+
 /** A fault of ours: a caller broke a rule that types cannot express. */
 export class InternalError extends Error {
   readonly code = "EIM_PXE_INTERNAL";

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { connect, type Socket } from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -85,6 +85,37 @@ describe("eim-pxe serve", () => {
     expect(script.status).toBe(503);
     expect(script.headers.get("retry-after")).toBe("10");
     expect((await fetch(`${await urlOf(empty, "admin")}/readyz`)).status).toBe(503);
+  });
+
+  it("tells which machines it knows, and forgets what it learnt of one", async () => {
+    const config = site.configuration();
+    mkdirSync(site.path("data"));
+    const kept = { mac: "08:00:27:29:4e:67", way: "menu", since: "2026-11-25T10:00:00.000Z" };
+    writeFileSync(site.path("data/ways.json"), JSON.stringify({ machines: [kept] }));
+    const nodes = (...words: readonly string[]) =>
+      program.run(["nodes", ...words, "--config", config]);
+    const before = await nodes("list");
+    expect([before.code, before.err]).toEqual([5, expect.stringContaining("no server runs in")]);
+
+    const server = serve(config);
+    await server.event("ready");
+    const list = await nodes("list");
+    expect([list.code, list.out]).toEqual([
+      0,
+      expect.stringMatching(/08:00:27:29:4e:67 .* menu$/m),
+    ]);
+    const one = await nodes("show", kept.mac, "--json");
+    expect(JSON.parse(one.out)).toMatchObject({ mac: kept.mac, way: "menu", waySince: kept.since });
+    expect((await nodes("show", kept.mac)).out).toContain("menu, since 2026-11-25T10:00:00.000Z");
+    const forgotten = await nodes("forget", "08-00-27-29-4E-67");
+    expect([forgotten.code, forgotten.out]).toEqual([0, expect.stringContaining("newcomer")]);
+    await server.event("way-forgotten");
+    const gone = await nodes("show", kept.mac);
+    expect([gone.code, gone.err]).toEqual([1, expect.stringContaining("nothing is known of")]);
+    expect((await nodes("forget", "nobody")).code).toBe(2);
+    server.kill("SIGTERM");
+    await server.finished();
+    expect(JSON.parse(readFileSync(site.path("data/ways.json"), "utf8"))).toEqual({ machines: [] });
   });
 
   it("ends within five seconds of SIGTERM while a client does not read its download", async () => {

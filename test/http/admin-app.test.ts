@@ -1,17 +1,22 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { FastifyInstance } from "fastify";
+import type { NodeEntry } from "../../src/boot/node.ts";
 import { BootSessions } from "../../src/boot/session.ts";
+import { WayTable } from "../../src/boot/ways.ts";
 import { type AdminAppOptions, createAdminApp } from "../../src/http/admin-app.ts";
 import { listen } from "../../src/http/server.ts";
 import type { Moment } from "../../src/lib/clock.ts";
 import { InternalError, SyncError } from "../../src/lib/errors.ts";
 import type { PxeEvent } from "../../src/observe/events.ts";
+import { nodeEntry } from "../support/node-entry.ts";
 
 const mac = "52:54:00:12:34:56";
 const startedAtMs = Date.parse("2026-03-06T10:00:00Z");
 const apps: FastifyInstance[] = [];
 let sessions: BootSessions;
 let nowMs: number;
+let table: WayTable;
+let entries: NodeEntry[];
 let listeners: Set<(event: PxeEvent) => void>;
 
 /** A moment on a clock whose two scales agree. */
@@ -37,6 +42,13 @@ function adminApp(given: Partial<AdminAppOptions> = {}): FastifyInstance {
       ],
     },
     sync: () => Promise.resolve({ generation: "g3", changed: true }),
+    nodes: {
+      entries: () => entries,
+      find: (machine) => entries.find((entry) => entry.mac === machine.mac) ?? null,
+      denialOf: (entry) => (entry?.netboot === "deny" ? "its entry says so" : null),
+      ways: () => table.proven(),
+      forgetWay: (machine) => void table.forget(machine),
+    },
     leases: () => [{ mac, address: "192.168.77.100" }],
     subscribe: (listener) => {
       listeners.add(listener);
@@ -52,6 +64,8 @@ function adminApp(given: Partial<AdminAppOptions> = {}): FastifyInstance {
 beforeEach(() => {
   sessions = new BootSessions();
   nowMs = startedAtMs;
+  table = new WayTable();
+  entries = [];
   listeners = new Set();
 });
 
@@ -286,5 +300,50 @@ describe("/api/v1/events", () => {
     const reply = await adminApp().inject({ method: "HEAD", url: "/api/v1/events" });
     expect(reply.statusCode).toBe(404);
     expect(listeners.size).toBe(0);
+  });
+});
+
+describe("/api/v1/nodes", () => {
+  const other = "52:54:00:00:00:01";
+
+  test("has every machine with an entry, a boot, or a known way, each once", async () => {
+    entries.push(nodeEntry({ mac: other, name: "press-4", netboot: "deny" }));
+    const address = "192.168.77.50";
+    sessions.record("discover", { mac, address }, {}, at(startedAtMs));
+    table.restore([{ mac, way: "menu", provenAtMs: startedAtMs }]);
+    const reply = await adminApp().inject("/api/v1/nodes");
+    expect(reply.json().nodes).toMatchObject([
+      { mac: other, name: "press-4", hasEntry: true, denied: "its entry says so", boot: null },
+      {
+        mac,
+        address,
+        hasEntry: false,
+        denied: null,
+        way: "menu",
+        waySince: "2026-03-06T10:00:00.000Z",
+        boot: { stage: "discover", status: "booting" },
+      },
+    ]);
+  });
+
+  test("has one machine by any form of its address, and no stranger", async () => {
+    table.restore([{ mac, way: "direct", provenAtMs: startedAtMs }]);
+    const app = adminApp();
+    expect((await app.inject("/api/v1/nodes/52-54-00-12-34-56")).json()).toMatchObject({ mac });
+    expect((await app.inject(`/api/v1/nodes/${other}`)).statusCode).toBe(404);
+    expect((await app.inject("/api/v1/nodes/nobody")).statusCode).toBe(400);
+  });
+
+  test("forgets a machine's way and changes nothing else", async () => {
+    table.restore([{ mac, way: "menu", provenAtMs: startedAtMs }]);
+    sessions.record("discover", { mac, address: null }, {}, at(startedAtMs));
+    const patch = (payload: object) =>
+      adminApp().inject({ method: "PATCH", url: `/api/v1/nodes/${mac}`, payload });
+    for (const wrong of [{}, { way: "direct" }, { way: null, name: "x" }]) {
+      expect((await patch(wrong)).statusCode).toBe(400);
+    }
+    const reply = await patch({ way: null });
+    expect([reply.statusCode, reply.json()]).toMatchObject([200, { mac, way: null }]);
+    expect(table.proven()).toEqual([]);
   });
 });

@@ -1,0 +1,134 @@
+import { z } from "zod";
+import { ways } from "../boot/ways.ts";
+import { ConfigError } from "../lib/errors.ts";
+import { parseMac } from "../lib/mac.ts";
+import { type AdminAnswer, askAdmin, errorIn } from "./admin-client.ts";
+import { loadSettings } from "./configuration.ts";
+import { ExitCode, type Program } from "./program.ts";
+
+const node = z.object({
+  mac: z.string(),
+  name: z.string().nullable(),
+  uuid: z.string().nullable(),
+  serial: z.string().nullable(),
+  address: z.string().nullable(),
+  hasEntry: z.boolean(),
+  denied: z.string().nullable(),
+  way: z.enum(ways).nullable(),
+  waySince: z.string().nullable(),
+  boot: z
+    .object({
+      stage: z.string(),
+      status: z.string(),
+      startedAt: z.string(),
+      diagnosis: z.string().nullable(),
+    })
+    .nullable(),
+});
+type Node = z.output<typeof node>;
+
+export interface NodesOptions {
+  /** The configuration; null: the default one. */
+  readonly config: string | null;
+  readonly json: boolean;
+}
+
+/** `eim-pxe nodes list`: every machine that the server knows. */
+export async function listNodes(program: Program, options: NodesOptions): Promise<number> {
+  const settings = loadSettings(options.config, program.environment);
+  const answer = await askAdmin(settings, "GET", "/api/v1/nodes");
+  const page = z.object({ nodes: z.array(node) }).safeParse(answer.body);
+  if (!page.success) return refused(program, answer);
+  const { nodes } = page.data;
+  if (options.json) print(program, nodes);
+  else program.out.write(nodes.length === 0 ? "No machine is known yet.\n" : table(nodes));
+  return ExitCode.ok;
+}
+
+/** `eim-pxe nodes show MAC`: one of them. */
+export async function showNode(
+  program: Program,
+  text: string,
+  options: NodesOptions,
+): Promise<number> {
+  return withNode(program, text, options, "GET", null, sheet);
+}
+
+/** `eim-pxe nodes forget MAC`: what was learnt of its firmware; it is answered as a newcomer. */
+export async function forgetNode(
+  program: Program,
+  text: string,
+  options: NodesOptions,
+): Promise<number> {
+  return withNode(program, text, options, "PATCH", { way: null }, ({ mac }) => {
+    return `${mac} is answered as a newcomer from now on.\n`;
+  });
+}
+
+async function withNode(
+  program: Program,
+  text: string,
+  { config, json }: NodesOptions,
+  method: "GET" | "PATCH",
+  body: object | null,
+  inWords: (node: Node) => string,
+): Promise<number> {
+  const mac = parseMac(text);
+  if (mac === null) {
+    throw new ConfigError([`${text}: must be a hardware address such as 08:00:27:29:4e:67`]);
+  }
+  const settings = loadSettings(config, program.environment);
+  const answer = await askAdmin(settings, method, `/api/v1/nodes/${mac}`, body);
+  const found = node.safeParse(answer.body);
+  if (!found.success) return refused(program, answer);
+  if (json) print(program, found.data);
+  else program.out.write(inWords(found.data));
+  return ExitCode.ok;
+}
+
+function refused(program: Program, { body }: AdminAnswer): number {
+  program.err.write(`The server answered: ${errorIn(body)}\n`);
+  return ExitCode.fault;
+}
+
+function print(program: Program, value: object): void {
+  program.out.write(`${JSON.stringify(value, null, program.outIsTerminal ? 2 : 0)}\n`);
+}
+
+function table(nodes: readonly Node[]): string {
+  const rows = nodes.map((one) => [
+    one.mac,
+    one.name ?? "-",
+    one.address ?? "-",
+    one.denied === null ? "allow" : "deny",
+    one.boot === null ? "never seen" : `${one.boot.stage} (${one.boot.status})`,
+    one.way ?? "-",
+  ]);
+  const all = [["MAC", "NAME", "ADDRESS", "NETBOOT", "LAST BOOT", "WAY"], ...rows];
+  const widths = (all[0] ?? []).map((_, column) =>
+    Math.max(...all.map((row) => row[column]?.length ?? 0)),
+  );
+  const lines = all.map((row) => row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join("  "));
+  return `${lines.map((line) => line.trimEnd()).join("\n")}\n`;
+}
+
+function sheet(one: Node): string {
+  const { boot } = one;
+  const lines: readonly (readonly [string, string | null])[] = [
+    ["MAC", one.mac],
+    ["name", one.name],
+    ["UUID", one.uuid],
+    ["serial", one.serial],
+    ["address", one.address],
+    ["entry", one.hasEntry ? "yes" : "no entry matches it"],
+    ["netboot", one.denied === null ? "allowed" : `denied: ${one.denied}`],
+    ["answered", one.way === null ? "as a newcomer" : `${one.way}, since ${one.waySince ?? ""}`],
+    [
+      "last boot",
+      boot === null ? "never seen" : `${boot.stage} (${boot.status}), ${boot.startedAt}`,
+    ],
+    ["diagnosis", boot?.diagnosis ?? null],
+  ];
+  const known = lines.filter(([, value]) => value !== null);
+  return `${known.map(([name, value]) => `${name.padEnd(10)} ${value ?? ""}`).join("\n")}\n`;
+}
