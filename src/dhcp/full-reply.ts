@@ -14,6 +14,7 @@ import {
   subnetOf,
 } from "../lib/ip4.ts";
 import type { FullLink } from "./assign.ts";
+import { withinLimit } from "./fit.ts";
 import { encodeOption } from "./options.ts";
 import { OptionCode } from "./option-codes.ts";
 import { BROADCAST_FLAG, type DhcpPacket, MAX_FILE_BYTES, MessageType } from "./packet.ts";
@@ -108,7 +109,10 @@ function withSettings(reply: DhcpPacket, answer: Answer): DhcpPacket {
     (to: DhcpPacket) => withNetboot(to, request, plan, link, way),
     (to: DhcpPacket) => withBootFields(withOptions(to, configured(node?.options ?? [])), node),
   ];
-  return steps.reduce((to, step) => step(to), reply);
+  return withinLimit(
+    steps.reduce((to, step) => step(to), reply),
+    request,
+  );
 }
 
 type Option = readonly [code: number, value: Uint8Array];

@@ -150,6 +150,15 @@ export function encodePacket(packet: DhcpPacket): Uint8Array {
   return bytes.length < MIN_PACKET_BYTES ? padded(bytes, MIN_PACKET_BYTES) : bytes;
 }
 
+/** How many bytes `encodePacket` makes of the packet, without the zeros up to the least length. */
+export function encodedLength({ options }: DhcpPacket): number {
+  let length = OPTIONS_AT + 1;
+  for (const { length: bytes } of options.values()) {
+    length += bytes + 2 * Math.max(1, Math.ceil(bytes / 255));
+  }
+  return length;
+}
+
 function orderOf(code: number): number {
   return code === RELAY_INFORMATION ? END : code;
 }
