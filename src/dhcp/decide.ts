@@ -9,6 +9,7 @@ import { bootItemOf, handleBootServer } from "./boot-server.ts";
 import type { Effect } from "./effects.ts";
 import { handleFull } from "./full.ts";
 import type { Leases } from "./leases.ts";
+import type { Offers } from "./offers.ts";
 import type { Link } from "./link.ts";
 import { BOOTREQUEST, MessageType } from "./packet.ts";
 import { handleProxy } from "./proxy.ts";
@@ -29,6 +30,7 @@ export interface Knowledge {
   readonly leases: Leases;
   /** What each machine's firmware is content with. */
   readonly ways: Ways;
+  readonly offers: Offers;
   /** Answer as SMEE does; null: as this program does by itself. */
   readonly smee: SmeeSettings | null;
 }

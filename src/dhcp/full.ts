@@ -7,6 +7,7 @@ import {
   addressToOffer,
   type Candidate,
   type FullLink,
+  isKnown,
   mayHave,
   ownAddress,
   reservedAddress,
@@ -22,6 +23,7 @@ import {
   refuseReply,
 } from "./full-reply.ts";
 import { isActive, type Lease, type Leases, type LeaseState } from "./leases.ts";
+import type { Offers } from "./offers.ts";
 import { OptionCode } from "./option-codes.ts";
 import { BOOTREQUEST, type DhcpPacket, MessageType } from "./packet.ts";
 import { namesAnother, networkOf } from "./relay.ts";
@@ -38,6 +40,7 @@ const RESERVED_QUARANTINE_MS = 600_000;
 /** What mode full knows besides the request. */
 export interface FullState {
   readonly leases: Leases;
+  readonly offers: Offers;
   /** The entry that sets an address aside for its machine. */
   readonly reservedFor: (address: Ip4) => NodeEntry | null;
 }
@@ -97,10 +100,16 @@ function discover(the: Case): readonly Effect[] {
   const keeps = held !== null && held.state === "bound" && isActive(held, the.nowMs);
   return [
     ...seen,
-    ...(keeps ? [] : [record(the, address, "offered", OFFER_MS)]),
+    ...(keeps ? [] : [hold(the, address)]),
     send(request, reply),
     ...offerEvents(request, plan, link, address, the.way),
   ];
+}
+
+function hold(the: Case, address: Ip4): Effect {
+  const { mac, nowMs } = the;
+  const offer = { mac, address, untilMs: nowMs + OFFER_MS, known: isKnown(the) };
+  return { kind: "offer", offer };
 }
 
 function nothingToOffer(the: Case): readonly Effect[] {
@@ -163,10 +172,10 @@ function refusalOf(the: Case, address: Ip4): string | null {
 
 /** RFC 2131 4.3.2: the client took another server's offer, so ours is free again. */
 function takenElsewhere(the: Case): readonly Effect[] {
-  const lease = the.leases.ofMachine(the.mac);
-  const offered = lease !== null && lease.state === "offered" && isActive(lease, the.nowMs);
+  const { mac, offers, nowMs } = the;
+  const offered = offers.of(mac, nowMs) !== null;
   return [
-    ...(offered ? [record(the, lease.address, "offered", 0)] : []),
+    ...(offered ? [{ kind: "withdraw", mac } as const] : []),
     ...ignored("addressed to another server"),
   ];
 }

@@ -117,4 +117,5 @@ export { NOT_A_BOOT_CLIENT } from "./boot-events.ts";
 export { handleFull, type FullState } from "./full.ts";
 export type { FullLink } from "./assign.ts";
 export { isActive, type Lease, type Leases, type LeaseState, LeaseTable } from "./leases.ts";
+export { type Offer, type Offers, OfferTable } from "./offers.ts";
 export { decide, type Knowledge, type Role } from "./decide.ts";

@@ -276,8 +276,7 @@ class LeaseJournal implements Journal {
 
   /** Each lease once. */
   #compacted(): Uint8Array {
-    const leases = this.#options.leases.all().filter((lease) => lease.state !== "offered");
-    return new TextEncoder().encode(leases.map(encodeLine).join(""));
+    return new TextEncoder().encode(this.#options.leases.all().map(encodeLine).join(""));
   }
 
   get #compactAboveBytes(): number {

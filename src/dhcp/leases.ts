@@ -3,12 +3,11 @@ import { type Ip4, ip4ToNumber } from "../lib/ip4.ts";
 import type { Mac } from "../lib/mac.ts";
 
 /**
- * - `offered`: a DHCPOFFER named it; for seconds only, and never in the journal.
  * - `bound`: acknowledged.
  * - `released`: given back by its machine, which gets it again when it can.
  * - `declined`: its machine found somebody else there; nobody gets it for a while.
  */
-export type LeaseState = "offered" | "bound" | "declined" | "released";
+export type LeaseState = "bound" | "declined" | "released";
 
 /** What is known of one address that was handed out. Times are milliseconds since the Unix epoch. */
 export interface Lease {

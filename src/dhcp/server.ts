@@ -8,11 +8,12 @@ import { decide, type Knowledge, type Role } from "./decide.ts";
 import type { Effect } from "./effects.ts";
 import type { Journal } from "./journal.ts";
 import type { LeaseTable } from "./leases.ts";
+import { OfferTable } from "./offers.ts";
 import type { Link } from "./link.ts";
 import { decodePacket, encodePacket } from "./packet.ts";
 import { type DhcpRequest, readRequest } from "./request.ts";
 
-export interface DhcpServerOptions extends Omit<Knowledge, "leases" | "ways"> {
+export interface DhcpServerOptions extends Omit<Knowledge, "leases" | "offers" | "ways"> {
   readonly links: readonly Link[];
   /** A socket that hears the broadcasts and unicasts of a link on a port. Throws `BindError`. */
   readonly openSocket: (link: Link, port: number) => Promise<UdpSocket>;
@@ -77,6 +78,8 @@ interface Listener {
 
 class RunningServer {
   readonly #options: DhcpServerOptions;
+  readonly #offers = new OfferTable();
+  readonly #knowledge: Knowledge;
   readonly #sockets: UdpSocket[] = [];
   readonly #underWay = new Set<Promise<void>>();
   /** By interface: when its pool was last reported full. */
@@ -84,6 +87,7 @@ class RunningServer {
 
   constructor(options: DhcpServerOptions) {
     this.#options = options;
+    this.#knowledge = { ...options, offers: this.#offers };
   }
 
   listen({ link, role }: Listener, socket: UdpSocket): void {
@@ -126,7 +130,7 @@ class RunningServer {
       return;
     }
     const work = this.#perform(
-      () => decide(request, link, role, this.#options, clock.wall()),
+      () => decide(request, link, role, this.#knowledge, clock.wall()),
       link,
       socket,
       mac,
@@ -147,10 +151,17 @@ class RunningServer {
     try {
       for (const effect of effectsOf()) {
         switch (effect.kind) {
+          case "offer":
+            this.#offers.put(effect.offer, this.#options.clock.wall());
+            break;
+          case "withdraw":
+            this.#offers.withdraw(effect.mac);
+            break;
           case "record":
             this.#options.leases.put(effect.lease, this.#options.clock.wall());
+            this.#offers.settle(effect.lease.mac, effect.lease.address);
             // RFC 2131 3.1: the lease is in permanent storage before its DHCPACK leaves.
-            if (effect.lease.state !== "offered") await this.#options.journal?.append(effect.lease);
+            await this.#options.journal?.append(effect.lease);
             break;
           case "remember":
             this.#options.ways.put(effect.machine);
