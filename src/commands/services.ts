@@ -283,6 +283,7 @@ class Site {
       ways: this.#ways,
       smee: smeeOf(this.#config, ports),
       journal,
+      isInUse: null,
       emit: this.#reporter.emit,
       clock,
       ports: dhcpPorts,

@@ -90,13 +90,17 @@ export function leaseSecondsFor({ request, link, node }: Answer): number {
   return Math.min(given, Math.max(wish, SHORTEST_WISH_SECONDS));
 }
 
-/** RFC 2131 4.4.5: renew at half of the time, rebind at seven eighths. */
 function withLease(reply: DhcpPacket, leaseSeconds: number): DhcpPacket {
-  return withOptions(reply, [
+  return withOptions(reply, durationOptions(leaseSeconds));
+}
+
+/** RFC 2131 4.4.5: renew at half of the time, rebind at seven eighths. */
+export function durationOptions(leaseSeconds: number): readonly Option[] {
+  return [
     [OptionCode.LEASE_TIME, u32(leaseSeconds)],
     [OptionCode.RENEWAL_TIME, u32(Math.floor(leaseSeconds / 2))],
     [OptionCode.REBINDING_TIME, u32(Math.floor((leaseSeconds * 7) / 8))],
-  ]);
+  ];
 }
 
 /** Everything that configuration and policy say: the link, then what to boot, and last the node. */

@@ -100,16 +100,33 @@ function discover(the: Case): readonly Effect[] {
   const keeps = held !== null && held.state === "bound" && isActive(held, the.nowMs);
   return [
     ...seen,
-    ...(keeps ? [] : [hold(the, address)]),
+    ...(keeps ? [] : hold(the, address)),
     send(request, reply),
     ...offerEvents(request, plan, link, address, the.way),
   ];
 }
 
-function hold(the: Case, address: Ip4): Effect {
-  const { mac, nowMs } = the;
+/** RFC 2131 4.3.1: before an address is offered anew, somebody looks whether it is in use. */
+function hold(the: Case, address: Ip4): readonly Effect[] {
+  const { mac, nowMs, offers } = the;
   const offer = { mac, address, untilMs: nowMs + OFFER_MS, known: isKnown(the) };
-  return { kind: "offer", offer };
+  const looked = offers.of(mac, nowMs)?.address === address;
+  if (looked) return [{ kind: "offer", offer }];
+  const event = { event: "address-in-use", ...machine(the, address) } as const;
+  const ifTaken: readonly Effect[] = [
+    { kind: "withdraw", mac },
+    quarantine(the, address),
+    { kind: "event", event },
+  ];
+  return [
+    { kind: "offer", offer },
+    { kind: "check", address, mac, ifTaken },
+  ];
+}
+
+function quarantine(the: Case, address: Ip4): Effect {
+  const reserved = the.reservedFor(address) !== null;
+  return record(the, address, "declined", reserved ? RESERVED_QUARANTINE_MS : QUARANTINE_MS);
 }
 
 function nothingToOffer(the: Case): readonly Effect[] {
@@ -201,12 +218,8 @@ function decline(the: Case): readonly Effect[] {
   const { requestedAddress } = the.request;
   const lease = leaseFor(the, requestedAddress);
   if (lease === null) return ignored("it declines an address that it does not have");
-  const reserved = the.reservedFor(lease.address) !== null;
   const event = { event: "lease-declined", ...machine(the, lease.address) } as const;
-  return [
-    record(the, lease.address, "declined", reserved ? RESERVED_QUARANTINE_MS : QUARANTINE_MS),
-    { kind: "event", event },
-  ];
+  return [quarantine(the, lease.address), { kind: "event", event }];
 }
 
 /** RFC 2131 4.3.4: given back, but kept in mind, so that the machine finds its address again. */

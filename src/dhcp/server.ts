@@ -1,15 +1,14 @@
 import type { WayTable } from "../boot/ways.ts";
 import type { Clock } from "../lib/clock.ts";
 import { DecodeError, messageOf } from "../lib/errors.ts";
-import type { Mac } from "../lib/mac.ts";
 import { formatEndpoint, type UdpEndpoint, type UdpSocket } from "../net/udp.ts";
-import type { Emit, PxeEvent } from "../observe/events.ts";
+import type { Emit } from "../observe/events.ts";
 import { decide, type Knowledge, type Role } from "./decide.ts";
-import type { Effect } from "./effects.ts";
 import type { Journal } from "./journal.ts";
 import type { LeaseTable } from "./leases.ts";
 import { OfferTable } from "./offers.ts";
 import type { Link } from "./link.ts";
+import { type IsInUse, Performer } from "./performer.ts";
 import { decodePacket, encodePacket } from "./packet.ts";
 import { type DhcpRequest, readRequest } from "./request.ts";
 
@@ -21,6 +20,8 @@ export interface DhcpServerOptions extends Omit<Knowledge, "leases" | "offers" |
   readonly ways: WayTable;
   /** Where leases are kept; null keeps them in memory only. The caller closes it after the server. */
   readonly journal: Journal | null;
+  /** Whether somebody sits at an address that is about to be offered; null: nobody looks. */
+  readonly isInUse: IsInUse | null;
   readonly emit: Emit;
   readonly clock: Clock;
   /** Default: 67, and 4011 for the boot server. */
@@ -36,8 +37,6 @@ export interface DhcpServer {
 
 /** More requests than this do not wait for the disk at the same time; the clients ask again. */
 const MAX_UNDER_WAY = 2048;
-/** A full pool is worth a line a minute for each link, not one for each packet. */
-const POOL_FULL_EVERY_MS = 60_000;
 
 /**
  * Answers DHCP on all links, mode proxy and mode full, each with its boot server. Resolves when all
@@ -78,16 +77,16 @@ interface Listener {
 
 class RunningServer {
   readonly #options: DhcpServerOptions;
-  readonly #offers = new OfferTable();
   readonly #knowledge: Knowledge;
+  readonly #performer: Performer;
   readonly #sockets: UdpSocket[] = [];
   readonly #underWay = new Set<Promise<void>>();
-  /** By interface: when its pool was last reported full. */
-  readonly #poolFullAt = new Map<string, number>();
 
   constructor(options: DhcpServerOptions) {
     this.#options = options;
-    this.#knowledge = { ...options, offers: this.#offers };
+    const offers = new OfferTable();
+    this.#knowledge = { ...options, offers };
+    this.#performer = new Performer({ ...options, offers });
   }
 
   listen({ link, role }: Listener, socket: UdpSocket): void {
@@ -129,68 +128,14 @@ class RunningServer {
       emit({ event: "dhcp-ignored", ...fields, reason: "too many requests wait for the disk" });
       return;
     }
-    const work = this.#perform(
-      () => decide(request, link, role, this.#knowledge, clock.wall()),
-      link,
-      socket,
-      mac,
-    ).finally(() => this.#underWay.delete(work));
+    const work = this.#performer
+      .perform({
+        link,
+        mac,
+        decide: () => decide(request, link, role, this.#knowledge, clock.wall()),
+        send: (packet, to) => socket.send(encodePacket(packet), to),
+      })
+      .finally(() => this.#underWay.delete(work));
     this.#underWay.add(work);
-  }
-
-  /**
-   * Performs the effects in their order. Up to the first write to the journal all happens at once, so
-   * the next request finds the leases as this one left them.
-   */
-  async #perform(
-    effectsOf: () => readonly Effect[],
-    link: Link,
-    socket: UdpSocket,
-    mac: Mac | null,
-  ): Promise<void> {
-    try {
-      for (const effect of effectsOf()) {
-        switch (effect.kind) {
-          case "offer":
-            this.#offers.put(effect.offer, this.#options.clock.wall());
-            break;
-          case "withdraw":
-            this.#offers.withdraw(effect.mac);
-            break;
-          case "record":
-            this.#options.leases.put(effect.lease, this.#options.clock.wall());
-            this.#offers.settle(effect.lease.mac, effect.lease.address);
-            // RFC 2131 3.1: the lease is in permanent storage before its DHCPACK leaves.
-            await this.#options.journal?.append(effect.lease);
-            break;
-          case "remember":
-            this.#options.ways.put(effect.machine);
-            break;
-          case "send":
-            socket.send(encodePacket(effect.packet), effect.to);
-            break;
-          case "event":
-            this.#report(effect.event, link);
-            break;
-          case "ignore": {
-            const fields = { mac, address: null, interface: link.interface };
-            this.#options.emit({ event: "dhcp-ignored", ...fields, reason: effect.reason });
-          }
-        }
-      }
-    } catch (error) {
-      const fields = { mac, address: null, interface: link.interface };
-      this.#options.emit({ event: "dhcp-failed", ...fields, reason: messageOf(error) });
-    }
-  }
-
-  #report(event: PxeEvent, link: Link): void {
-    if (event.event === "pool-full") {
-      const now = this.#options.clock.now();
-      const last = this.#poolFullAt.get(link.interface);
-      if (last !== undefined && now - last < POOL_FULL_EVERY_MS) return;
-      this.#poolFullAt.set(link.interface, now);
-    }
-    this.#options.emit(event);
   }
 }

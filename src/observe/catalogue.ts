@@ -215,6 +215,12 @@ export const eventCatalogue: { readonly [Name in EventName]: EventEntry } = {
     meaning:
       "A machine declined it; it is kept out of use for a while. Look for a static address inside the pool.",
   },
+  "address-in-use": {
+    level: "warn",
+    message: "an address that was to be offered is in use by someone else",
+    meaning:
+      "Somebody answers at it who has no lease. It is kept out of use for a while, and the machine is offered another one. Look for a static address inside the pool.",
+  },
   "lease-refused": {
     level: "info",
     message: "a wanted address was refused",
@@ -224,6 +230,17 @@ export const eventCatalogue: { readonly [Name in EventName]: EventEntry } = {
     level: "error",
     message: "no address is left to lease",
     meaning: "Enlarge `pools`, shorten `leaseSeconds`, or remove machines that are gone.",
+  },
+  "journal-unwritable": {
+    level: "error",
+    message: "leases cannot be written to disk",
+    meaning:
+      "`reason` says why (a full disk?). Machines that renew are acknowledged for as long as the journal already gives them; nothing new is leased. Make room in `dataDir`; it is tried again with each request.",
+  },
+  "journal-writable": {
+    level: "info",
+    message: "leases are written to disk again",
+    meaning: "What `journal-unwritable` told of is over; `failed` records were refused meanwhile.",
   },
   "journal-damaged": {
     level: "error",

@@ -77,8 +77,11 @@ export interface EventFields {
   "lease-granted": Machine & { interface: string; leaseSeconds: number };
   "lease-released": Machine & { interface: string };
   "lease-declined": Machine & { interface: string };
+  "address-in-use": Machine & { interface: string };
   "lease-refused": Machine & { interface: string; reason: string };
   "pool-full": Machine & { interface: string };
+  "journal-unwritable": { reason: string };
+  "journal-writable": { failed: number };
   "journal-damaged": { records: number; reason: string };
   "tftp-refused": Machine & { file: string; errorCode: number; reason: string };
   "tftp-probe": Machine & { file: string };

@@ -77,6 +77,7 @@ async function start(changes: Partial<DhcpServerOptions> = {}): Promise<Running>
     ways: new WayTable(),
     smee: null,
     journal: null,
+    isInUse: null,
     emit: (event) => {
       events.push(event);
       for (const one of waiting.filter(({ name }) => name === event.event)) one.resolve(event);
@@ -156,9 +157,10 @@ describe("a server in mode full", () => {
   test("does not acknowledge what could not be written, and says so", async () => {
     const full: Journal = {
       append: () => Promise.reject(new SyncError("no space left on device")),
+      written: new LeaseTable(),
       close: () => Promise.resolve(),
     };
-    const { ports, event, leases } = await start({ journal: full });
+    const { ports, event, events, leases } = await start({ journal: full });
     const [port = 0] = ports;
     const socket = await openClient();
     const heard: number[] = [];
@@ -168,9 +170,13 @@ describe("a server in mode full", () => {
     expect(await event("dhcp-failed")).toMatchObject({ reason: "no space left on device" });
     const offered = answer(socket);
     socket.send(encodePacket(packetWith(message(firmware.operatingSystem))), { address, port });
-    expect((await offered).packet.yiaddr).toBe("127.0.7.9");
+    expect((await offered).packet.op).toBe(2);
     expect(heard).toEqual([2]);
-    expect(leases.at("127.0.7.9")?.mac).toBe("08:00:27:29:4e:67");
+    expect(leases.all()).toEqual([]);
+    expect(events).toContainEqual({
+      event: "journal-unwritable",
+      reason: "no space left on device",
+    });
   });
 
   test("sends an offer while an acknowledgement waits for the disk, and both in the end", async () => {
@@ -182,6 +188,7 @@ describe("a server in mode full", () => {
         await disk;
         written.push(lease);
       },
+      written: new LeaseTable(),
       close: () => Promise.resolve(),
     };
     const { ports } = await start({ journal: slow });
@@ -305,7 +312,11 @@ describe("a server, whatever its mode", () => {
   test("frees its ports when it is closed, after what was under way", async () => {
     let release = (): void => undefined;
     const disk = new Promise<void>((resolve) => (release = resolve));
-    const slow: Journal = { append: () => disk, close: () => Promise.resolve() };
+    const slow: Journal = {
+      append: () => disk,
+      written: new LeaseTable(),
+      close: () => Promise.resolve(),
+    };
     const { server, ports, leases } = await start({ journal: slow });
     const [port = 0] = ports;
     const acknowledged = exchange(port, selecting(firmware.uefi, address, "127.0.7.9"));

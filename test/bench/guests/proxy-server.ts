@@ -23,6 +23,7 @@ const server = await startDhcpServer({
   reservedFor: () => null,
   leases: new LeaseTable(),
   journal: null,
+  isInUse: null,
   smee: null,
   ways: new WayTable(),
   emit: () => {},

@@ -43,6 +43,7 @@ const server = await startDhcpServer({
   ways: new WayTable(),
   leases,
   journal,
+  isInUse: null,
   emit: (event) => {
     if (event.event !== "system-dhcp" && event.event !== "dhcp-ignored") tell(event);
   },
