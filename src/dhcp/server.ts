@@ -8,6 +8,7 @@ import type { Journal } from "./journal.ts";
 import type { LeaseTable } from "./leases.ts";
 import { OfferTable } from "./offers.ts";
 import type { Link } from "./link.ts";
+import { Gate } from "./gate.ts";
 import { type IsInUse, Performer } from "./performer.ts";
 import { decodePacket, encodePacket } from "./packet.ts";
 import { type DhcpRequest, readRequest } from "./request.ts";
@@ -79,6 +80,7 @@ class RunningServer {
   readonly #options: DhcpServerOptions;
   readonly #knowledge: Knowledge;
   readonly #performer: Performer;
+  readonly #gates = new Map<string, Gate>();
   readonly #sockets: UdpSocket[] = [];
   readonly #underWay = new Set<Promise<void>>();
 
@@ -98,6 +100,13 @@ class RunningServer {
     });
   }
 
+  #gateOf(link: Link): Gate {
+    const { emit, clock } = this.#options;
+    const gate = this.#gates.get(link.interface) ?? new Gate(link, this.#knowledge, emit, clock);
+    this.#gates.set(link.interface, gate);
+    return gate;
+  }
+
   async close(): Promise<void> {
     // What is under way still has its socket: a lease that is on disk by now is acknowledged.
     await Promise.allSettled(this.#underWay);
@@ -113,6 +122,8 @@ class RunningServer {
     from: UdpEndpoint,
   ): void {
     const { emit, clock } = this.#options;
+    const gate = link.mode === "full" && this.#options.smee === null ? this.#gateOf(link) : null;
+    if (gate?.refuses(payload) === true) return;
     let request: DhcpRequest;
     try {
       request = readRequest(decodePacket(payload), from);
@@ -132,7 +143,11 @@ class RunningServer {
       .perform({
         link,
         mac,
-        decide: () => decide(request, link, role, this.#knowledge, clock.wall()),
+        decide: () => {
+          const effects = decide(request, link, role, this.#knowledge, clock.wall());
+          gate?.learn(request.mac, effects);
+          return effects;
+        },
         send: (packet, to) => socket.send(encodePacket(packet), to),
       })
       .finally(() => this.#underWay.delete(work));

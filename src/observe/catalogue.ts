@@ -188,6 +188,12 @@ export const eventCatalogue: { readonly [Name in EventName]: EventEntry } = {
     message: "a datagram on the DHCP port was not DHCP",
     meaning: "Dropped and counted. Many of them point to a broken or hostile neighbour.",
   },
+  "dhcp-flood": {
+    level: "warn",
+    message: "DHCP requests are dropped unread",
+    meaning:
+      "`reason` says why; `dropped` is how many since the last such event, which comes every ten seconds at most. Machines that have an entry or a lease are answered all the same. Look on this link for whoever asks with ever new hardware addresses, or for a machine that asks in a loop.",
+  },
   "dhcp-send-failed": {
     level: "error",
     message: "a DHCP reply could not be sent",

@@ -72,6 +72,7 @@ export interface EventFields {
   "ways-unkept": { reason: string };
   "loader-loop": Machine & { interface: string; loader: string; boots: string };
   "dhcp-malformed": { interface: string; from: string; reason: string };
+  "dhcp-flood": { interface: string; dropped: number; reason: string };
   "dhcp-send-failed": Machine & { interface: string; reason: string };
   "dhcp-failed": Machine & { interface: string; reason: string };
   "lease-granted": Machine & { interface: string; leaseSeconds: number };

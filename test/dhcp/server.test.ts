@@ -23,6 +23,7 @@ import {
   policy,
   selecting,
 } from "../support/dhcp.ts";
+import { noNode } from "../support/node-entry.ts";
 import { mutated, randomBytes, randomNumbers } from "../support/random.ts";
 
 const address = "127.0.0.1";
@@ -229,6 +230,39 @@ describe("a server in mode full", () => {
   });
 });
 
+describe("a flood of strangers", () => {
+  test("does not keep a machine from its lease, not even where it leaves no address", async () => {
+    const pools = [{ first: "127.0.7.1", last: "127.0.7.20" }];
+    const links = [{ ...fullLink, full: { ...fullLink.full, pools } }];
+    const { ports, events, leases } = await start({
+      links,
+      findNode: ({ mac }) => (mac === "52:54:00:00:00:01" ? { ...noNode, mac } : null),
+    });
+    const [port = 0] = ports;
+    const crowd = await openClient();
+    const known = { chaddr: macToBytes("52:54:00:00:00:01") };
+    const random = randomNumbers(11);
+    for (let n = 0; n < 6000; n++) {
+      const chaddr = Uint8Array.of(2, ...randomBytes(random, 5));
+      const packet = packetWith(message(firmware.operatingSystem), { chaddr });
+      crowd.send(encodePacket(packet), { address, port });
+      // The socket's buffer is finite; let the server catch up.
+      if (n % 50 === 0) await exchange(port, message(firmware.operatingSystem, 8), known);
+      nowMs += 10;
+    }
+    const { packet } = await exchange(port, message(firmware.uefi), known);
+    const ask = selecting(firmware.uefi, address, packet.yiaddr);
+    const taken = await exchange(port, ask, known);
+    expect(taken.packet.options.get(53)).toEqual(Uint8Array.of(5));
+    expect(leases.all()).toMatchObject([{ mac: "52:54:00:00:00:01", address: packet.yiaddr }]);
+    const floods = events.filter(({ event }) => event === "dhcp-flood");
+    expect(floods[0]).toMatchObject({ interface: "lo", reason: "the pool is full", dropped: 1 });
+    // A minute went by, and it is told every ten seconds at most.
+    expect(floods.length).toBeGreaterThan(1);
+    expect(floods.length).toBeLessThanOrEqual(7);
+  });
+});
+
 describe("a server beside another one (mode proxy)", () => {
   test("listens on two ports, and answers each from where it was asked", async () => {
     const { server, ports } = await start({ links: [proxyLink] });
@@ -283,7 +317,8 @@ describe("a server, whatever its mode", () => {
       const sample = samples[random(samples.length)] ?? new Uint8Array();
       const bytes = random(10) === 0 ? randomBytes(random, random(600)) : mutated(sample, random);
       for (const port of ports) socket.send(bytes, { address, port });
-      // The socket's buffer is finite; let the server catch up.
+      // The socket's buffer is finite; let the server catch up. One machine may ask 50 times a second.
+      nowMs += 40;
       if (n % 50 === 0) await exchange(ports[0] ?? 0, message(firmware.uefi));
     }
     const { packet } = await exchange(ports[0] ?? 0, message(firmware.uefi));

@@ -1,0 +1,104 @@
+import { type Mac, macFromBytes } from "../lib/mac.ts";
+
+/*
+ * What keeps a flood from the machines that are waited for. A request costs a look at its hardware
+ * address before anything else, and only so many are looked at closer.
+ */
+
+/**
+ * Strangers' requests that are answered at once, and how many more each second. One that ends in a lease
+ * gives its place back, so only those count whose offers nobody takes up: no site has so many.
+ */
+const STRANGERS = { most: 4096, perSecond: 256 };
+/** Requests of one machine; firmware and operating systems together send a few in a minute. */
+const ONE_MACHINE = { most: 100, perSecond: 50 };
+/** For how long strangers are not looked at after the pool was found full: a search may be long. */
+const FULL_FOR_MS = 1000;
+/** Machines whose rate is remembered, at most twice as many: memory is bounded. */
+const MOST_MACHINES = 8192;
+
+interface Rate {
+  readonly most: number;
+  readonly perSecond: number;
+}
+
+/** So many at once, and so many more each second. */
+class Bucket {
+  readonly #rate: Rate;
+  #tokens: number;
+  #atMs: number;
+
+  constructor(rate: Rate, nowMs: number) {
+    this.#rate = rate;
+    this.#tokens = rate.most;
+    this.#atMs = nowMs;
+  }
+
+  take(nowMs: number): boolean {
+    const { most, perSecond } = this.#rate;
+    this.#tokens = Math.min(most, this.#tokens + ((nowMs - this.#atMs) / 1000) * perSecond);
+    this.#atMs = nowMs;
+    if (this.#tokens < 1) return false;
+    this.#tokens -= 1;
+    return true;
+  }
+
+  giveBack(): void {
+    this.#tokens = Math.min(this.#rate.most, this.#tokens + 1);
+  }
+}
+
+/** Why a request is not looked at. */
+export type Refusal = "this machine asks too often" | "too many strangers ask" | "the pool is full";
+
+/** Which requests of one link are looked at. Times are monotonic milliseconds. */
+export class Admission {
+  readonly #strangers: Bucket;
+  #recent = new Map<Mac, Bucket>();
+  #former = new Map<Mac, Bucket>();
+  #fullUntilMs = -Infinity;
+
+  constructor(nowMs: number) {
+    this.#strangers = new Bucket(STRANGERS, nowMs);
+  }
+
+  /**
+   * Why a request is to be dropped, or null when it is to be answered.
+   *
+   * @param known whether the machine has an entry, a lease past or present, or an offer
+   */
+  refuses(mac: Mac, known: boolean, nowMs: number): Refusal | null {
+    if (!known) {
+      if (nowMs < this.#fullUntilMs) return "the pool is full";
+      if (!this.#strangers.take(nowMs)) return "too many strangers ask";
+    }
+    return this.#bucketOf(mac, nowMs).take(nowMs) ? null : "this machine asks too often";
+  }
+
+  /** A stranger got a lease. */
+  acquainted(): void {
+    this.#strangers.giveBack();
+  }
+
+  /** There was no address for a stranger. */
+  poolFull(nowMs: number): void {
+    this.#fullUntilMs = nowMs + FULL_FOR_MS;
+  }
+
+  #bucketOf(mac: Mac, nowMs: number): Bucket {
+    const bucket = this.#recent.get(mac) ?? this.#former.get(mac) ?? new Bucket(ONE_MACHINE, nowMs);
+    if (this.#recent.size >= MOST_MACHINES) {
+      this.#former = this.#recent;
+      this.#recent = new Map();
+    }
+    this.#recent.set(mac, bucket);
+    return bucket;
+  }
+}
+
+/** The hardware address in a datagram that may be a client's DHCP packet, without decoding the rest; else null. */
+export function senderOf(datagram: Uint8Array): Mac | null {
+  const hlen = datagram[2] ?? 0;
+  if (datagram.length < 240 || hlen === 0 || hlen > 16) return null;
+  return macFromBytes(datagram.subarray(28, 28 + hlen));
+}
