@@ -1,5 +1,6 @@
 import type { Config, LinkConfig, NetworkConfig } from "../config/schema.ts";
 import type { FullSettings, Link, RelayedNetwork } from "../dhcp/link.ts";
+import { withoutRanges } from "../dhcp/pool.ts";
 import { ConfigError } from "../lib/errors.ts";
 import { formatSubnet, parseSubnet, type Subnet, subnetOf, subnetsOverlap } from "../lib/ip4.ts";
 import {
@@ -97,7 +98,8 @@ function dhcpLink(
 }
 
 function fullSettings(network: NetworkConfig, authoritative: boolean): FullSettings {
-  const { pools, router, dns, ntp, logServers, domain, options } = network;
+  const pools = withoutRanges(network.pools, network.exclude);
+  const { router, dns, ntp, logServers, domain, options } = network;
   const { leaseSeconds, netbootLeaseSeconds } = network;
   const addresses = { pools, router, dns, ntp, logServers, domain, options };
   return { ...addresses, leaseSeconds, netbootLeaseSeconds, authoritative };

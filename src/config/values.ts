@@ -43,6 +43,12 @@ export const ip4Range = z
   })
   .transform((text) => splitRange(text) ?? { first: text, last: text });
 
+/** A range, or one address. */
+export const ip4RangeOrOne = z.union([
+  ip4.transform((one) => ({ first: one, last: one })),
+  ip4Range,
+]);
+
 function splitRange(text: string): { first: string; last: string } | null {
   const [first, last, ...rest] = text.split("-").map((part) => part.trim());
   if (first === undefined || last === undefined || rest.length > 0) return null;

@@ -61,6 +61,25 @@ export function inRanges(ranges: readonly AddressRange[], address: Ip4): boolean
   );
 }
 
+/** What is left of the ranges without every address that is in one of `excluded`. */
+export function withoutRanges(
+  ranges: readonly AddressRange[],
+  excluded: readonly AddressRange[],
+): readonly AddressRange[] {
+  return excluded.reduce((left, hole) => left.flatMap((range) => withoutOne(range, hole)), ranges);
+}
+
+function withoutOne(range: AddressRange, hole: AddressRange): readonly AddressRange[] {
+  const [first, last] = [ip4ToNumber(range.first), ip4ToNumber(range.last)];
+  const parts: readonly (readonly [from: number, to: number])[] = [
+    [first, Math.min(last, ip4ToNumber(hole.first) - 1)],
+    [Math.max(first, ip4ToNumber(hole.last) + 1), last],
+  ];
+  return parts
+    .filter(([from, to]) => from <= to)
+    .map(([from, to]) => ({ first: ip4FromNumber(from), last: ip4FromNumber(to) }));
+}
+
 function sizeOf({ first, last }: AddressRange): number {
   return Math.max(0, ip4ToNumber(last) - ip4ToNumber(first) + 1);
 }

@@ -112,6 +112,19 @@ describe("parseConfig", () => {
     ).toContain("has no effect in mode proxy");
   });
 
+  it("takes exclusions as addresses and ranges, and refuses them where there are no pools", () => {
+    const link = (text: string) => `interfaces: [{name: eth1, dhcp: {mode: full, ${text}}}]`;
+    const pools = "pools: [192.168.77.1-192.168.77.99]";
+    const exclude = "exclude: [192.168.77.9, 192.168.77.20-192.168.77.29]";
+    expect(
+      parseConfig(link(`${pools}, ${exclude}`), "test.yaml").interfaces[0]?.dhcp.exclude,
+    ).toEqual([
+      { first: "192.168.77.9", last: "192.168.77.9" },
+      { first: "192.168.77.20", last: "192.168.77.29" },
+    ]);
+    expect(problemsOf(link(exclude))[0]).toContain("has no effect without pools");
+  });
+
   it.each([
     ["{pools: [10.1.0.9-10.1.0.20]}", "relayed[0].subnet: Invalid input"],
     ["{subnet: 192.168.77.128/25}", "relayed[0].subnet: overlaps the subnet 192.168.77.0/24"],

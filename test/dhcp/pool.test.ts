@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { AddressRange } from "../../src/dhcp/link.ts";
-import { inRanges, pickAddress, poolSize } from "../../src/dhcp/pool.ts";
+import { inRanges, pickAddress, poolSize, withoutRanges } from "../../src/dhcp/pool.ts";
 import { ip4FromNumber, ip4ToNumber } from "../../src/lib/ip4.ts";
 
 const ranges: readonly AddressRange[] = [
@@ -30,6 +30,26 @@ const anyMac = fc
 test("a pool has the size of its ranges, both ends included", () => {
   expect(poolSize(ranges)).toBe(5 + 4 + 1);
   expect(poolSize([])).toBe(0);
+});
+
+test("what is excluded from the ranges is the only thing that goes", () => {
+  const hole = (first: string, last = first) => ({ first, last });
+  expect(withoutRanges(ranges, [hole("10.0.0.12"), hole("10.0.0.200", "10.0.9.9")])).toEqual([
+    { first: "10.0.0.10", last: "10.0.0.11" },
+    { first: "10.0.0.13", last: "10.0.0.14" },
+  ]);
+  expect(withoutRanges(ranges, [hole("0.0.0.0", "255.255.255.255")])).toEqual([]);
+  fc.assert(
+    fc.property(anyRanges, anyRanges, (pools, excluded) => {
+      const left = withoutRanges(pools, excluded);
+      for (let n = 0; n <= 61; n++) {
+        const address = `10.0.0.${n}`;
+        expect(inRanges(left, address)).toBe(
+          inRanges(pools, address) && !inRanges(excluded, address),
+        );
+      }
+    }),
+  );
 });
 
 test("an address is in the pool from the first to the last of a range", () => {
