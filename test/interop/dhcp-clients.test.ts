@@ -252,4 +252,37 @@ describe.skipIf(missing !== null)(`DHCP clients${missing === null ? "" : ` (${mi
       address: expect.stringContaining("10.8.1.1"),
     });
   });
+
+  test("when its server is gone a client rebinds, and another server that knows the lease takes it on", async () => {
+    const host = net.host("server");
+    const [one, two] = [
+      wire(host, "eth1", "10.8.1.1/24", "one", mac),
+      wire(host, "eth2", "10.8.2.1/24", "two", "52:54:00:00:00:0b"),
+    ];
+    const links = (own: number) =>
+      [1, 2].map((n) => `eth${n}=10.8.${n}.${own}/24=10.8.${n}.100-10.8.${n}.100=12`);
+    const first = await server(host, ...links(1));
+    const [isc, busybox] = [dhclient(one), udhcpc(two)];
+    await Promise.all([until(isc, "BOUND"), until(busybox, "bound")]);
+    // Half of twelve seconds later; busybox renews after a minute at the earliest, or when it is told to.
+    expect(await until(isc, "RENEW")).toMatchObject({ address: "10.8.1.100", seconds: "12" });
+    await first.stop("SIGKILL");
+    for (const n of [1, 2]) {
+      net.ip(host, "addr", "flush", "dev", `eth${n}`);
+      net.ip(host, "addr", "add", `10.8.${n}.2/24`, "brd", "+", "dev", `eth${n}`);
+    }
+    await server(host, ...links(2));
+    // With no way to its server busybox rebinds at once.
+    net.ip(two, "route", "add", "unreachable", "10.8.2.1/32");
+    busybox.signal("SIGUSR1");
+    expect(await until(busybox, "renew")).toMatchObject({
+      address: "10.8.2.100",
+      server: "10.8.2.2",
+    });
+    // dhclient calls it a renewal even when it was answered after it had gone over to broadcasts.
+    expect(await until(isc, "RENEW", "REBIND")).toMatchObject({
+      address: "10.8.1.100",
+      server: "10.8.1.2",
+    });
+  });
 });

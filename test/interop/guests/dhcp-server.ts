@@ -1,9 +1,9 @@
-import { WayTable } from "../../../src/boot/ways.ts";
 /**
  * A DHCP server in mode full on real ports. Arguments: the data folder, then for each link
- * `DEVICE=ADDRESS/PREFIX=FIRST-LAST`. Tells its events in lines of JSON.
+ * `DEVICE=ADDRESS/PREFIX=FIRST-LAST`, and `=SECONDS` for a lease of so many. Tells its events in lines of JSON.
  */
 import { planBoot } from "../../../src/boot/policy.ts";
+import { WayTable } from "../../../src/boot/ways.ts";
 import { openJournal } from "../../../src/dhcp/journal.ts";
 import { LeaseTable } from "../../../src/dhcp/leases.ts";
 import type { Link } from "../../../src/dhcp/link.ts";
@@ -15,7 +15,7 @@ import { fullLink, policy } from "../../support/dhcp.ts";
 
 const [dataDir = "", ...args] = process.argv.slice(2);
 const links = args.map((arg): Link => {
-  const [device = "", own = "", pool = ""] = arg.split("=");
+  const [device = "", own = "", pool = "", seconds = "3600"] = arg.split("=");
   const [address = "", prefix = ""] = own.split("/");
   const [first = "", last = ""] = pool.split("-");
   const pools = [{ first, last }];
@@ -25,7 +25,13 @@ const links = args.map((arg): Link => {
     subnet: subnetOf(address, Number(prefix)),
     mode: "full",
     relayed: [],
-    full: { ...fullLink.full, pools, router: [address], domain: "site.example" },
+    full: {
+      ...fullLink.full,
+      pools,
+      router: [address],
+      domain: "site.example",
+      leaseSeconds: Number(seconds),
+    },
   };
 });
 
