@@ -4,7 +4,13 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { ExitCode, type Program } from "./commands/program.ts";
 import type { NodesOptions } from "./commands/nodes.ts";
 import type { ProbeOptions } from "./commands/probe.ts";
-import { BindError, ConfigError, SyncError, UnreachableError } from "./lib/errors.ts";
+import {
+  BindError,
+  ConfigError,
+  OtherServerError,
+  SyncError,
+  UnreachableError,
+} from "./lib/errors.ts";
 
 const program: Program = {
   environment: process.env,
@@ -174,7 +180,7 @@ function report(error: unknown): number {
     process.stderr.write(`${error.problems.join("\n")}\n`);
     return ExitCode.badConfiguration;
   }
-  if (error instanceof BindError) {
+  if (error instanceof BindError || error instanceof OtherServerError) {
     process.stderr.write(`${error.message}\n`);
     return ExitCode.fault;
   }

@@ -73,6 +73,7 @@ export async function startDemoSite(log: Logger): Promise<DemoSite> {
       log,
       clock: systemClock,
       instance: "demo",
+      openClientPort: null,
     });
     closers.push(() => services.close(1000));
     return {

@@ -87,7 +87,8 @@ function dhcpLink(
     case "proxy":
       return { ...base, mode: "proxy" };
     case "full": {
-      const { authoritative } = config.dhcp;
+      // A machine that we know nothing of may have its address from the other server.
+      const authoritative = config.dhcp.authoritative && !config.dhcp.allowOtherServers;
       const relayed = link.dhcp.relayed.flatMap((network): RelayedNetwork[] => {
         const subnet = parseSubnet(network.subnet);
         return subnet === null ? [] : [{ subnet, full: fullSettings(network, authoritative) }];

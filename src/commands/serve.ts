@@ -77,6 +77,14 @@ async function start(program: Program, settings: Settings, instance: string): Pr
     log,
     clock: systemClock,
     instance,
+    openClientPort: (link) =>
+      openDeviceSocket({
+        device: link.interface,
+        address: link.address,
+        port: 68,
+        passed: [],
+        onlyDevice: links.length === 1,
+      }),
   });
 }
 

@@ -30,6 +30,7 @@ import type { ServedLink } from "./links.ts";
 import { policyOf, smeeOf } from "./policy.ts";
 import type { ProxyEnvironment } from "./program.ts";
 import { type Readiness, ReadinessWatch } from "./readiness.ts";
+import { searchMachine, ServerWatch } from "./server-watch.ts";
 import { WayKeeper } from "./ways.ts";
 
 /** What differs between a server on a site and the demo's on loopback. */
@@ -44,6 +45,8 @@ export interface ServiceOptions {
   readonly clock: Clock;
   /** Tells this run of the program from every other. */
   readonly instance: string;
+  /** Opens the socket of a link's client port, for the search for other servers; null: nobody searches. */
+  readonly openClientPort: ((link: Link) => Promise<UdpSocket>) | null;
 }
 
 /** A socket on one link; `means` tells how the link is told apart from others, where there could be any. */
@@ -262,8 +265,14 @@ class Site {
     const links = this.#options.links.flatMap(({ dhcp }) => (dhcp === null ? [] : [dhcp]));
     if (links.length === 0) return;
     const journal = links.some((link) => link.mode === "full") ? await this.#openJournal() : null;
+    const { openClientPort } = this.#options;
+    const { allowOtherServers: allowOthers } = this.#config.dhcp;
+    const { emit } = this.#reporter;
+    const watch =
+      openClientPort === null ? null : new ServerWatch({ openClientPort, allowOthers, emit });
     let server: DhcpServer | null = null;
     this.#opened.push(async () => {
+      await watch?.close();
       await server?.close();
       await journal?.close();
     });
@@ -284,6 +293,8 @@ class Site {
       smee: smeeOf(this.#config, ports),
       journal,
       isInUse: null,
+      ownMachines: new Set(watch === null ? [] : links.map((link) => searchMachine(link))),
+      beforeServing: async (bound) => watch?.begin(bound),
       emit: this.#reporter.emit,
       clock,
       ports: dhcpPorts,

@@ -136,9 +136,6 @@ function notBuiltFaults(config: Config): Fault[] {
   const faults: Fault[] = [];
   const refuse = (path: Fault["path"], what: string) =>
     faults.push({ path, message: `${what} is not available in this version` });
-  if (config.dhcp.allowOtherServers) {
-    refuse(["dhcp", "allowOtherServers"], "serving beside another DHCP server in mode full");
-  }
   if (config.boot.path !== "mirror") refuse(["boot", "path"], `path ${config.boot.path}`);
   if (config.boot.script !== "mirror") refuse(["boot", "script"], "a script template of your own");
   if (config.artifacts.ca.url !== null) {

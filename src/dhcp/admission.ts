@@ -1,3 +1,4 @@
+import { type Ip4, ip4FromBytes } from "../lib/ip4.ts";
 import { type Mac, macFromBytes } from "../lib/mac.ts";
 
 /*
@@ -16,6 +17,9 @@ const ONE_MACHINE = { most: 100, perSecond: 50 };
 const FULL_FOR_MS = 1000;
 /** Machines whose rate is remembered, at most twice as many: memory is bounded. */
 const MOST_MACHINES = 8192;
+
+/** Relay agents whose pools are remembered as full. */
+const MOST_RELAYS = 256;
 
 interface Rate {
   readonly most: number;
@@ -56,7 +60,8 @@ export class Admission {
   readonly #strangers: Bucket;
   #recent = new Map<Mac, Bucket>();
   #former = new Map<Mac, Bucket>();
-  #fullUntilMs = -Infinity;
+  /** By `giaddr`: until when the pool there counts as full. */
+  readonly #fullUntilMs = new Map<Ip4, number>();
 
   constructor(nowMs: number) {
     this.#strangers = new Bucket(STRANGERS, nowMs);
@@ -65,11 +70,12 @@ export class Admission {
   /**
    * Why a request is to be dropped, or null when it is to be answered.
    *
+   * @param giaddr the relay agent that it came through; 0.0.0.0 for none
    * @param known whether the machine has an entry, a lease past or present, or an offer
    */
-  refuses(mac: Mac, known: boolean, nowMs: number): Refusal | null {
+  refuses({ mac, giaddr }: Sender, known: boolean, nowMs: number): Refusal | null {
     if (!known) {
-      if (nowMs < this.#fullUntilMs) return "the pool is full";
+      if (nowMs < (this.#fullUntilMs.get(giaddr) ?? -Infinity)) return "the pool is full";
       if (!this.#strangers.take(nowMs)) return "too many strangers ask";
     }
     return this.#bucketOf(mac, nowMs).take(nowMs) ? null : "this machine asks too often";
@@ -81,8 +87,9 @@ export class Admission {
   }
 
   /** There was no address for a stranger. */
-  poolFull(nowMs: number): void {
-    this.#fullUntilMs = nowMs + FULL_FOR_MS;
+  poolFull(giaddr: Ip4, nowMs: number): void {
+    if (this.#fullUntilMs.size >= MOST_RELAYS) this.#fullUntilMs.clear();
+    this.#fullUntilMs.set(giaddr, nowMs + FULL_FOR_MS);
   }
 
   #bucketOf(mac: Mac, nowMs: number): Bucket {
@@ -96,9 +103,18 @@ export class Admission {
   }
 }
 
-/** The hardware address in a datagram that may be a client's DHCP packet, without decoding the rest; else null. */
-export function senderOf(datagram: Uint8Array): Mac | null {
+/** Who asks, and through which relay agent. */
+export interface Sender {
+  readonly mac: Mac;
+  readonly giaddr: Ip4;
+}
+
+/** The sender in a datagram that may be a client's DHCP packet, without decoding the rest; else null. */
+export function senderOf(datagram: Uint8Array): Sender | null {
   const hlen = datagram[2] ?? 0;
   if (datagram.length < 240 || hlen === 0 || hlen > 16) return null;
-  return macFromBytes(datagram.subarray(28, 28 + hlen));
+  return {
+    mac: macFromBytes(datagram.subarray(28, 28 + hlen)),
+    giaddr: ip4FromBytes(datagram, 24),
+  };
 }

@@ -189,10 +189,15 @@ function refusalOf(the: Case, address: Ip4): string | null {
 
 /** RFC 2131 4.3.2: the client took another server's offer, so ours is free again. */
 function takenElsewhere(the: Case): readonly Effect[] {
-  const { mac, offers, nowMs } = the;
+  const { mac, offers, nowMs, request, link } = the;
   const offered = offers.of(mac, nowMs) !== null;
+  const { serverId: server } = request;
+  // A relay agent may well forward to several servers.
+  const rival = server !== null && request.packet.giaddr === ANY_ADDRESS;
+  const seen = { event: "other-dhcp-server", interface: link.interface, offered: null } as const;
   return [
     ...(offered ? [{ kind: "withdraw", mac } as const] : []),
+    ...(rival ? [{ kind: "event", event: { ...seen, server } } as const] : []),
     ...ignored("addressed to another server"),
   ];
 }

@@ -1,10 +1,11 @@
 import type { Clock } from "../lib/clock.ts";
 import type { Mac } from "../lib/mac.ts";
 import type { Emit } from "../observe/events.ts";
-import { Admission, type Refusal, senderOf } from "./admission.ts";
+import { Admission, type Refusal, type Sender } from "./admission.ts";
 import type { Knowledge } from "./decide.ts";
 import type { Effect } from "./effects.ts";
 import type { Link } from "./link.ts";
+import type { DhcpRequest } from "./request.ts";
 
 /** A flood is worth a line now and then, not one for each packet. */
 const REPORT_EVERY_MS = 10_000;
@@ -27,22 +28,21 @@ export class Gate {
     this.#admission = new Admission(clock.now());
   }
 
-  /** Whether a datagram is dropped unread. What is no DHCP at all is left to the decoder. */
-  refuses(datagram: Uint8Array): boolean {
-    const mac = senderOf(datagram);
-    if (mac === null) return false;
-    const refusal = this.#admission.refuses(mac, this.#isKnown(mac), this.#clock.now());
+  /** Whether a request of this sender is dropped unread. */
+  refuses(sender: Sender): boolean {
+    const known = this.#isKnown(sender.mac);
+    const refusal = this.#admission.refuses(sender, known, this.#clock.now());
     if (refusal === null) return false;
     this.#report(refusal);
     return true;
   }
 
   /** Takes note of what was decided about a request, before it is performed. */
-  learn(mac: Mac, effects: readonly Effect[]): void {
+  learn({ mac, packet }: DhcpRequest, effects: readonly Effect[]): void {
     const { offers } = this.#knowledge;
     for (const effect of effects) {
       if (effect.kind === "event" && effect.event.event === "pool-full") {
-        this.#admission.poolFull(this.#clock.now());
+        this.#admission.poolFull(packet.giaddr, this.#clock.now());
       } else if (effect.kind === "record" && effect.lease.state === "bound") {
         if (offers.of(mac, this.#clock.wall())?.known === false) this.#admission.acquainted();
       }

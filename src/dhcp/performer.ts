@@ -40,12 +40,16 @@ export interface Occasion {
 const MOST_CHECKS = 3;
 /** A full pool is worth a line a minute for each link, not one for each packet. */
 const POOL_FULL_EVERY_MS = 60_000;
+/** Another server is there in each of its clients' requests. */
+const OTHER_SERVER_EVERY_MS = 3_600_000;
+/** Clients name whatever server they like, so what was told of is bounded. */
+const MOST_TOLD = 64;
 
 /** Does what the handlers decide. */
 export class Performer {
   readonly #parts: PerformerParts;
-  /** By interface: when its pool was last reported full. */
-  readonly #poolFullAt = new Map<string, number>();
+  /** When a state was last told of that each packet shows anew. */
+  readonly #toldAtMs = new Map<string, number>();
   /** How many records the disk has refused since it last took one. */
   #unwritten = 0;
 
@@ -141,12 +145,24 @@ export class Performer {
   }
 
   #report(event: PxeEvent, link: Link): void {
-    if (event.event === "pool-full") {
-      const now = this.#parts.clock.now();
-      const last = this.#poolFullAt.get(link.interface);
-      if (last !== undefined && now - last < POOL_FULL_EVERY_MS) return;
-      this.#poolFullAt.set(link.interface, now);
+    switch (event.event) {
+      case "pool-full":
+        if (this.#wasTold(`full ${link.interface}`, POOL_FULL_EVERY_MS)) return;
+        break;
+      case "other-dhcp-server":
+        if (this.#wasTold(`${event.server} ${link.interface}`, OTHER_SERVER_EVERY_MS)) return;
+        break;
+      default:
     }
     this.#parts.emit(event);
+  }
+
+  #wasTold(what: string, withinMs: number): boolean {
+    const now = this.#parts.clock.now();
+    const last = this.#toldAtMs.get(what);
+    if (last !== undefined && now - last < withinMs) return true;
+    if (this.#toldAtMs.size >= MOST_TOLD) this.#toldAtMs.clear();
+    this.#toldAtMs.set(what, now);
+    return false;
   }
 }

@@ -1,6 +1,7 @@
 import type { WayTable } from "../boot/ways.ts";
 import type { Clock } from "../lib/clock.ts";
 import { DecodeError, messageOf } from "../lib/errors.ts";
+import type { Mac } from "../lib/mac.ts";
 import { formatEndpoint, type UdpEndpoint, type UdpSocket } from "../net/udp.ts";
 import type { Emit } from "../observe/events.ts";
 import { decide, type Knowledge, type Role } from "./decide.ts";
@@ -8,6 +9,7 @@ import type { Journal } from "./journal.ts";
 import type { LeaseTable } from "./leases.ts";
 import { OfferTable } from "./offers.ts";
 import type { Link } from "./link.ts";
+import { senderOf } from "./admission.ts";
 import { Gate } from "./gate.ts";
 import { type IsInUse, Performer } from "./performer.ts";
 import { decodePacket, encodePacket } from "./packet.ts";
@@ -23,10 +25,19 @@ export interface DhcpServerOptions extends Omit<Knowledge, "leases" | "offers" |
   readonly journal: Journal | null;
   /** Whether somebody sits at an address that is about to be offered; null: nobody looks. */
   readonly isInUse: IsInUse | null;
+  /** Machines that this program plays itself; they are not answered. */
+  readonly ownMachines: ReadonlySet<Mac>;
+  /** Called with each link's server socket, bound, before anybody is answered; when it rejects nobody is. */
+  readonly beforeServing: (ports: readonly ServerPort[]) => Promise<void>;
   readonly emit: Emit;
   readonly clock: Clock;
   /** Default: 67, and 4011 for the boot server. */
   readonly ports?: { readonly server: number; readonly bootServer: number };
+}
+
+export interface ServerPort {
+  readonly link: Link;
+  readonly port: UdpSocket;
 }
 
 export interface DhcpServer {
@@ -43,7 +54,8 @@ const MAX_UNDER_WAY = 2048;
  * Answers DHCP on all links, mode proxy and mode full, each with its boot server. Resolves when all
  * sockets are bound. Whatever arrives, it goes on.
  *
- * @throws {BindError} when one of the sockets cannot be had; then none is kept.
+ * @throws {BindError} when one of the sockets cannot be had, or whatever `beforeServing` rejects with; then
+ *   none is kept.
  */
 export async function startDhcpServer(options: DhcpServerOptions): Promise<DhcpServer> {
   const { server, bootServer } = options.ports ?? { server: 67, bootServer: 4011 };
@@ -55,6 +67,11 @@ export async function startDhcpServer(options: DhcpServerOptions): Promise<DhcpS
   const sockets: UdpSocket[] = [];
   try {
     for (const { link, port } of wanted) sockets.push(await options.openSocket(link, port));
+    const serving = wanted.flatMap(({ link, role }, i): ServerPort[] => {
+      const port = sockets[i];
+      return port === undefined || role !== "server" ? [] : [{ link, port }];
+    });
+    await options.beforeServing(serving);
   } catch (error) {
     await Promise.all(sockets.map((socket) => socket.close()));
     throw error;
@@ -100,6 +117,10 @@ class RunningServer {
     });
   }
 
+  #isOurs(mac: Mac): boolean {
+    return this.#options.ownMachines.has(mac);
+  }
+
   #gateOf(link: Link): Gate {
     const { emit, clock } = this.#options;
     const gate = this.#gates.get(link.interface) ?? new Gate(link, this.#knowledge, emit, clock);
@@ -123,7 +144,9 @@ class RunningServer {
   ): void {
     const { emit, clock } = this.#options;
     const gate = link.mode === "full" && this.#options.smee === null ? this.#gateOf(link) : null;
-    if (gate?.refuses(payload) === true) return;
+    const sender = senderOf(payload);
+    // What is no DHCP at all is left to the decoder.
+    if (sender !== null && (this.#isOurs(sender.mac) || gate?.refuses(sender) === true)) return;
     let request: DhcpRequest;
     try {
       request = readRequest(decodePacket(payload), from);
@@ -145,7 +168,7 @@ class RunningServer {
         mac,
         decide: () => {
           const effects = decide(request, link, role, this.#knowledge, clock.wall());
-          gate?.learn(request.mac, effects);
+          gate?.learn(request, effects);
           return effects;
         },
         send: (packet, to) => socket.send(encodePacket(packet), to),

@@ -237,6 +237,12 @@ export const eventCatalogue: { readonly [Name in EventName]: EventEntry } = {
     message: "no address is left to lease",
     meaning: "Enlarge `pools`, shorten `leaseSeconds`, or remove machines that are gone.",
   },
+  "other-dhcp-server": {
+    level: "error",
+    message: "another DHCP server is on this link",
+    meaning:
+      "`server` offered `offered` to a machine that nobody knows, or a machine took its address from there (`offered` is null then). In mode full two servers hand out the same addresses: find the other one and stop it, unless both are meant to be there (`dhcp.allowOtherServers`).",
+  },
   "journal-unwritable": {
     level: "error",
     message: "leases cannot be written to disk",

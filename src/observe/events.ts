@@ -81,6 +81,7 @@ export interface EventFields {
   "address-in-use": Machine & { interface: string };
   "lease-refused": Machine & { interface: string; reason: string };
   "pool-full": Machine & { interface: string };
+  "other-dhcp-server": { interface: string; server: Ip4; offered: Ip4 | null };
   "journal-unwritable": { reason: string };
   "journal-writable": { failed: number };
   "journal-damaged": { records: number; reason: string };

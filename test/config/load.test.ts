@@ -171,7 +171,6 @@ describe("parseConfig", () => {
   });
 
   it.each([
-    ["dhcp: {allowOtherServers: true}", "another DHCP server"],
     ["boot: {path: orchestrator}", "path orchestrator"],
     ["boot: {script: my.ipxe}", "template"],
     ["artifacts: {ca: {url: 'https://a/b'}}", "from a URL"],

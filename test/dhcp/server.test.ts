@@ -79,6 +79,8 @@ async function start(changes: Partial<DhcpServerOptions> = {}): Promise<Running>
     smee: null,
     journal: null,
     isInUse: null,
+    ownMachines: new Set(),
+    beforeServing: () => Promise.resolve(),
     emit: (event) => {
       events.push(event);
       for (const one of waiting.filter(({ name }) => name === event.event)) one.resolve(event);

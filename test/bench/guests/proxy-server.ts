@@ -24,6 +24,8 @@ const server = await startDhcpServer({
   leases: new LeaseTable(),
   journal: null,
   isInUse: null,
+  ownMachines: new Set(),
+  beforeServing: () => Promise.resolve(),
   smee: null,
   ways: new WayTable(),
   emit: () => {},

@@ -50,6 +50,8 @@ const server = await startDhcpServer({
   leases,
   journal,
   isInUse: null,
+  ownMachines: new Set(),
+  beforeServing: () => Promise.resolve(),
   emit: (event) => {
     if (event.event !== "system-dhcp" && event.event !== "dhcp-ignored") tell(event);
   },
