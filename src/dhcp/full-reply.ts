@@ -122,7 +122,11 @@ function withSettings(reply: DhcpPacket, answer: Answer): DhcpPacket {
 type Option = readonly [code: number, value: Uint8Array];
 
 function withOptions(reply: DhcpPacket, options: readonly Option[]): DhcpPacket {
-  return options.reduce((to, [code, value]) => withOption(to, code, value), reply);
+  // One copy for all of them; empty values are left out, as in `withOption`.
+  const filled = options.filter(([, value]) => value.length > 0);
+  return filled.length === 0
+    ? reply
+    : { ...reply, options: new Map([...reply.options, ...filled]) };
 }
 
 function configured(options: NodeEntry["options"]): readonly Option[] {

@@ -71,7 +71,9 @@ export function handleFull(
   if (mac === "") return ignored("it has no hardware address");
   const network = networkOf(request, link);
   if (network === null) return ignored("relayed from a network that is not served");
-  const the: Case = { ...state, request, plan, link: network, node, way, mac, nowMs };
+  const { leases, offers, reservedFor } = state;
+  const known = { leases, offers, reservedFor };
+  const the: Case = { ...known, request, plan, link: network, node, way, mac, nowMs };
   switch (request.messageType) {
     case MessageType.DISCOVER:
       return discover(the);

@@ -104,7 +104,8 @@ class RunningServer {
   constructor(options: DhcpServerOptions) {
     this.#options = options;
     const offers = new OfferTable();
-    this.#knowledge = { ...options, offers };
+    const { plan, findNode, reservedFor, leases, ways, smee } = options;
+    this.#knowledge = { plan, findNode, reservedFor, leases, ways, smee, offers };
     this.#performer = new Performer({ ...options, offers });
   }
 
