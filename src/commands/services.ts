@@ -6,9 +6,11 @@ import { BootSessions } from "../boot/session.ts";
 import { WayTable } from "../boot/ways.ts";
 import { type Config, splitListen } from "../config/schema.ts";
 import { type Journal, openJournal } from "../dhcp/journal.ts";
-import { isActive, LeaseTable } from "../dhcp/leases.ts";
+import { LeaseDesk } from "../dhcp/lease-desk.ts";
+import { LeaseTable } from "../dhcp/leases.ts";
 import type { Link } from "../dhcp/link.ts";
 import { type DhcpServer, startDhcpServer } from "../dhcp/server.ts";
+import type { ImportedLease } from "../http/admin-context.ts";
 import { createAdminApp } from "../http/admin-app.ts";
 import { createBootApp } from "../http/boot-app.ts";
 import { closeApp, type HttpEndpoint, listen } from "../http/server.ts";
@@ -97,6 +99,8 @@ class Site {
   readonly #opened: ((graceMs: number) => Promise<void>)[] = [];
   readonly #sockets: string[] = [];
   #inventory: Inventory;
+  /** Null while the journal is not open, and where no link is in mode full. */
+  #desk: LeaseDesk | null = null;
   #readiness: ReadinessWatch | null = null;
 
   constructor(options: ServiceOptions) {
@@ -105,7 +109,10 @@ class Site {
     this.#config = settings.config;
     this.#inventory = settings.inventory;
     this.#policy = policyOf(settings.config);
-    this.#metrics = createMetrics(() => this.#readinessNow().ready);
+    this.#metrics = createMetrics(
+      () => this.#readinessNow().ready,
+      () => this.#desk?.pools() ?? [],
+    );
     this.#reporter = new Reporter({ sessions: this.#sessions, metrics: this.#metrics, log, clock });
     const { emit } = this.#reporter;
     const { dataDir } = this.#config;
@@ -229,7 +236,12 @@ class Site {
         ways: () => this.#ways.proven(),
         forgetWay: (mac) => void this.#wayKeeper.forget(mac),
       },
-      leases: () => this.#leases.all().filter((lease) => isActive(lease, clock.wall())),
+      leases: {
+        list: () => this.#desk?.list() ?? [],
+        pools: () => this.#desk?.pools() ?? [],
+        release: async (address) => this.#desk?.release(address) ?? null,
+        import: async (leases) => this.#importLeases(leases),
+      },
       subscribe: (listener) => this.#reporter.subscribe(listener),
       token: settings.adminToken,
     });
@@ -265,6 +277,10 @@ class Site {
     const links = this.#options.links.flatMap(({ dhcp }) => (dhcp === null ? [] : [dhcp]));
     if (links.length === 0) return;
     const journal = links.some((link) => link.mode === "full") ? await this.#openJournal() : null;
+    if (journal !== null) {
+      const { emit: tell } = this.#reporter;
+      this.#desk = new LeaseDesk({ leases: this.#leases, journal, links, emit: tell, clock });
+    }
     const { openClientPort } = this.#options;
     const { allowOtherServers: allowOthers } = this.#config.dhcp;
     const { emit } = this.#reporter;
@@ -300,6 +316,11 @@ class Site {
       ports: dhcpPorts,
     });
     this.#sockets.push(...server.sockets);
+  }
+
+  async #importLeases(leases: readonly ImportedLease[]): Promise<object> {
+    const none = { imported: 0, skipped: [] };
+    return this.#desk?.import(leases.map((lease) => ({ ...lease, state: "bound" }))) ?? none;
   }
 
   async #openJournal(): Promise<Journal> {
