@@ -74,6 +74,7 @@ export async function startDemoSite(log: Logger): Promise<DemoSite> {
       clock: systemClock,
       instance: "demo",
       openClientPort: null,
+      presence: null,
     });
     closers.push(() => services.close(1000));
     return {

@@ -3,6 +3,7 @@ import { systemClock } from "../lib/clock.ts";
 import { BindError, ConfigError, messageOf } from "../lib/errors.ts";
 import { openDeviceSocket } from "../net/device-socket.ts";
 import { readInterfaces } from "../net/interfaces.ts";
+import { Presence } from "../net/presence.ts";
 import { adoptPassed, passedDescriptors } from "../net/passed.ts";
 import { createLog } from "../observe/log.ts";
 import { loadInventory, loadSettings, type Settings } from "./configuration.ts";
@@ -77,6 +78,7 @@ async function start(program: Program, settings: Settings, instance: string): Pr
     log,
     clock: systemClock,
     instance,
+    presence: new Presence(systemClock),
     openClientPort: (link) =>
       openDeviceSocket({
         device: link.interface,

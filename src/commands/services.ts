@@ -19,6 +19,7 @@ import { ConfigError, InternalError, messageOf, SyncError } from "../lib/errors.
 import type { Ip4 } from "../lib/ip4.ts";
 import type { DeviceSocket } from "../net/device-socket.ts";
 import { openDgram } from "../net/dgram.ts";
+import type { Presence } from "../net/presence.ts";
 import { openTransferUdp } from "../net/transfer-socket.ts";
 import { formatEndpoint, type UdpSocket } from "../net/udp.ts";
 import type { Inventory } from "../nodes/inventory.ts";
@@ -49,6 +50,8 @@ export interface ServiceOptions {
   readonly instance: string;
   /** Opens the socket of a link's client port, for the search for other servers; null: nobody searches. */
   readonly openClientPort: ((link: Link) => Promise<UdpSocket>) | null;
+  /** Looks whether somebody sits at an address, and is closed with the rest; null: nobody looks. */
+  readonly presence: Pick<Presence, "isInUse" | "close"> | null;
 }
 
 /** A socket on one link; `means` tells how the link is told apart from others, where there could be any. */
@@ -281,7 +284,7 @@ class Site {
       const { emit: tell } = this.#reporter;
       this.#desk = new LeaseDesk({ leases: this.#leases, journal, links, emit: tell, clock });
     }
-    const { openClientPort } = this.#options;
+    const { openClientPort, presence } = this.#options;
     const { allowOtherServers: allowOthers } = this.#config.dhcp;
     const { emit } = this.#reporter;
     const watch =
@@ -289,6 +292,7 @@ class Site {
     let server: DhcpServer | null = null;
     this.#opened.push(async () => {
       await watch?.close();
+      await presence?.close();
       await server?.close();
       await journal?.close();
     });
@@ -308,7 +312,7 @@ class Site {
       ways: this.#ways,
       smee: smeeOf(this.#config, ports),
       journal,
-      isInUse: null,
+      isInUse: presence?.isInUse ?? null,
       ownMachines: new Set(watch === null ? [] : links.map((link) => searchMachine(link))),
       beforeServing: async (bound) => watch?.begin(bound),
       emit: this.#reporter.emit,

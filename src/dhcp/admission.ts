@@ -1,3 +1,4 @@
+import { Bucket } from "../lib/bucket.ts";
 import { type Ip4, ip4FromBytes } from "../lib/ip4.ts";
 import { type Mac, macFromBytes } from "../lib/mac.ts";
 
@@ -20,37 +21,6 @@ const MOST_MACHINES = 8192;
 
 /** Relay agents whose pools are remembered as full. */
 const MOST_RELAYS = 256;
-
-interface Rate {
-  readonly most: number;
-  readonly perSecond: number;
-}
-
-/** So many at once, and so many more each second. */
-class Bucket {
-  readonly #rate: Rate;
-  #tokens: number;
-  #atMs: number;
-
-  constructor(rate: Rate, nowMs: number) {
-    this.#rate = rate;
-    this.#tokens = rate.most;
-    this.#atMs = nowMs;
-  }
-
-  take(nowMs: number): boolean {
-    const { most, perSecond } = this.#rate;
-    this.#tokens = Math.min(most, this.#tokens + ((nowMs - this.#atMs) / 1000) * perSecond);
-    this.#atMs = nowMs;
-    if (this.#tokens < 1) return false;
-    this.#tokens -= 1;
-    return true;
-  }
-
-  giveBack(): void {
-    this.#tokens = Math.min(this.#rate.most, this.#tokens + 1);
-  }
-}
 
 /** Why a request is not looked at. */
 export type Refusal = "this machine asks too often" | "too many strangers ask" | "the pool is full";

@@ -1,5 +1,6 @@
 /**
- * A DHCP server in mode full on real ports. Arguments: the data folder, then for each link
+ * A DHCP server in mode full on real ports. Arguments: the data folder, `look` when addresses
+ * are to be looked at before they are offered, and for each link
  * `DEVICE=ADDRESS/PREFIX=FIRST-LAST`, and `=SECONDS` for a lease of so many. Tells its events in lines of JSON.
  */
 import { planBoot } from "../../../src/boot/policy.ts";
@@ -11,29 +12,33 @@ import { startDhcpServer } from "../../../src/dhcp/server.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { subnetOf } from "../../../src/lib/ip4.ts";
 import { openDeviceSocket } from "../../../src/net/device-socket.ts";
+import { Presence } from "../../../src/net/presence.ts";
 import { fullLink, policy } from "../../support/dhcp.ts";
 
 const [dataDir = "", ...args] = process.argv.slice(2);
-const links = args.map((arg): Link => {
-  const [device = "", own = "", pool = "", seconds = "3600"] = arg.split("=");
-  const [address = "", prefix = ""] = own.split("/");
-  const [first = "", last = ""] = pool.split("-");
-  const pools = [{ first, last }];
-  return {
-    interface: device,
-    address,
-    subnet: subnetOf(address, Number(prefix)),
-    mode: "full",
-    relayed: [],
-    full: {
-      ...fullLink.full,
-      pools,
-      router: [address],
-      domain: "site.example",
-      leaseSeconds: Number(seconds),
-    },
-  };
-});
+const looks = args.includes("look");
+const links = args
+  .filter((arg) => arg !== "look")
+  .map((arg): Link => {
+    const [device = "", own = "", pool = "", seconds = "3600"] = arg.split("=");
+    const [address = "", prefix = ""] = own.split("/");
+    const [first = "", last = ""] = pool.split("-");
+    const pools = [{ first, last }];
+    return {
+      interface: device,
+      address,
+      subnet: subnetOf(address, Number(prefix)),
+      mode: "full",
+      relayed: [],
+      full: {
+        ...fullLink.full,
+        pools,
+        router: [address],
+        domain: "site.example",
+        leaseSeconds: Number(seconds),
+      },
+    };
+  });
 
 const tell = (line: object): void => console.log(JSON.stringify(line));
 const leases = new LeaseTable();
@@ -49,7 +54,7 @@ const server = await startDhcpServer({
   ways: new WayTable(),
   leases,
   journal,
-  isInUse: null,
+  isInUse: looks ? new Presence(systemClock).isInUse : null,
   ownMachines: new Set(),
   beforeServing: () => Promise.resolve(),
   emit: (event) => {
