@@ -31,6 +31,7 @@ export { DecodeError, type DecodeLayer, InternalError } from "../lib/errors.ts";
 export { type MachineWays, type Way, type Ways, WayTable } from "../boot/ways.ts";
 export type { Ip4, Subnet } from "../lib/ip4.ts";
 export type { Mac } from "../lib/mac.ts";
+export type { ClasslessRoute } from "../lib/routes.ts";
 export type { PxeEvent } from "../observe/events.ts";
 
 export {
@@ -57,7 +58,6 @@ export {
   optionType,
 } from "./options.ts";
 export {
-  type ClasslessRoute,
   type ClientIdentifier,
   type Ip4Pair,
   messageTypeName,
