@@ -156,3 +156,26 @@ describe("pickAddress", () => {
     );
   });
 });
+
+test("in a large pool whose addresses were all used, some two thousand are looked at", () => {
+  const large = [{ first: "10.0.0.0", last: "10.0.255.255" }];
+  let looks = 0;
+  const picked = pickAddress(
+    large,
+    mac,
+    (address) => {
+      looks += 1;
+      return address & 0xffff;
+    },
+    always,
+  );
+  expect(picked).not.toBeNull();
+  expect(looks).toBeLessThan(2100);
+});
+
+test("in a large pool with one free address that one is found", () => {
+  const large = [{ first: "10.0.0.0", last: "10.0.255.254" }];
+  const free = ip4ToNumber("10.0.77.77");
+  const picked = pickAddress(large, mac, (address) => (address === free ? 5 : null), always);
+  expect(picked).toBe("10.0.77.77");
+});
