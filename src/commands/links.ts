@@ -49,7 +49,8 @@ export function configuredLinks(
     const there = interfaces.some((one) => one.addresses.some((own) => own.address === address));
     if (address === null || there) return [];
     const addresses = [{ address, subnet: subnetOf(address, 24) }];
-    return [{ name, addresses, up: true, loopback: false, broadcast: true, hardware: false }];
+    const facts = { up: true, carrier: true, loopback: false, broadcast: true, hardware: false };
+    return [{ name, index: null, addresses, ...facts }];
   });
   const names = new Set(assumed.map(({ name }) => name));
   return servedLinks(config, [...interfaces.filter(({ name }) => !names.has(name)), ...assumed]);
