@@ -139,13 +139,16 @@ export function joinInterfaces(
   });
 }
 
+function unusable(reason: string): Usability {
+  return { kind: "unusable", reason };
+}
+
 /** The interface of this name, with its first IPv4 address or, when `address` is given, with that one. */
 export function usability(
   all: readonly NetworkInterface[],
   name: string,
   address: Ip4 | null = null,
 ): Usability {
-  const unusable = (reason: string): Usability => ({ kind: "unusable", reason });
   const there = all.find((one) => one.name === name);
   if (there === undefined) return unusable(`there is no network interface ${name}`);
   if (!there.up) {
