@@ -28,7 +28,7 @@ export interface DhcpServerOptions extends Omit<Knowledge, "leases"> {
 export interface LinkSockets {
   /** Each socket for people: `dhcp eth1 192.168.77.1:67`. */
   readonly sockets: readonly string[];
-  /** Stops listening on this link. Its leases stay. */
+  /** Stops listening on this link, after what is under way. Its leases stay. */
   close(): Promise<void>;
 }
 
@@ -85,6 +85,7 @@ class RunningServer {
     const wanted = this.#listenersOf(link);
     const opened: UdpSocket[] = [];
     const close = async (): Promise<void> => {
+      await Promise.allSettled(this.#underWay);
       await Promise.all(opened.map((socket) => socket.close()));
       for (const socket of opened) this.#sockets.delete(socket);
     };

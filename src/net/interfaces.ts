@@ -171,6 +171,18 @@ export function usability(
   );
 }
 
+/** Why the interface cannot be served now, with what this host has instead; null when it can. */
+export function interfaceProblem(
+  all: readonly NetworkInterface[],
+  name: string,
+  address: Ip4 | null,
+): string | null {
+  const judged = usability(all, name, address);
+  if (judged.kind === "usable") return null;
+  const there = all.some((one) => one.name === name);
+  return there ? judged.reason : `${judged.reason}; this host has ${listing(all)}`;
+}
+
 /**
  * The interface that the configuration names, as `usability` finds it.
  *
@@ -183,10 +195,7 @@ export function interfaceNamed(
 ): UsableInterface {
   const judged = usability(all, name, address);
   if (judged.kind === "usable") return judged.found;
-  const there = all.some((one) => one.name === name);
-  throw new ConfigError([
-    there ? judged.reason : `${judged.reason}; this host has ${listing(all)}`,
-  ]);
+  throw new ConfigError([interfaceProblem(all, name, address) ?? judged.reason]);
 }
 
 /**
