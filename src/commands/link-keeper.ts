@@ -126,8 +126,7 @@ export class LinkKeeper {
     const interfaces = this.#interfacesNow();
     if (interfaces === null) return;
     for (const link of this.#links) {
-      if (this.#closed) return;
-      const change = changeOf(link.wanted, link.served, interfaces);
+      const change = this.#closed ? null : changeOf(link.wanted, link.served, interfaces);
       if (change === null) continue;
       try {
         await this.#carryOut(link, change);
@@ -136,6 +135,7 @@ export class LinkKeeper {
         this.#troubled(link, messageOf(error));
       }
     }
+    this.#retireUnused();
   }
 
   /** Null when the kernel does not tell, for lack of memory or descriptors: the next look may. */
@@ -194,14 +194,18 @@ export class LinkKeeper {
 
   #release(address: Ip4 | null): void {
     const shared = address === null ? undefined : this.#addresses.get(address);
-    if (address === null || shared === undefined) return;
-    shared.users -= 1;
-    if (shared.users > 0) return;
-    this.#addresses.delete(address);
-    const { opened } = shared;
-    this.#retiring.add(opened);
-    const retired = (): unknown => this.#retiring.delete(opened);
-    opened.close(retireMs).then(retired, retired);
+    if (shared !== undefined) shared.users -= 1;
+  }
+
+  /** At the end of a look, as an address may have gone from one link to another. */
+  #retireUnused(): void {
+    for (const [address, { opened, users }] of this.#addresses) {
+      if (users > 0) continue;
+      this.#addresses.delete(address);
+      this.#retiring.add(opened);
+      const retired = (): unknown => this.#retiring.delete(opened);
+      opened.close(retireMs).then(retired, retired);
+    }
   }
 
   #announce(link: KeptLink): void {

@@ -56,43 +56,36 @@ beforeEach(() => {
   });
 });
 afterEach(async () => {
-  await closed(keeper.close(0));
-  expect(open).toEqual([]);
-  expect(vi.getTimerCount()).toBe(0);
+  await keeper.close(0);
   vi.useRealTimers();
 });
-
-async function closed(closing: Promise<void>): Promise<void> {
-  await vi.advanceTimersByTimeAsync(0);
-  await closing;
-}
 
 function take(name: string): Promise<Opened> {
   const trouble = taken.get(name);
   if (trouble !== undefined) return Promise.reject(new BindError(trouble));
   open.push(name);
   history.push(`+ ${name}`);
-  let underWay: { readonly timer: NodeJS.Timeout; readonly end: () => void } | null = null;
+  let closing = false;
+  const waiting: (() => void)[] = [];
+  const end = (): void => {
+    open = open.filter((one) => one !== name);
+    for (const resolve of waiting) resolve();
+  };
   return Promise.resolve({
     sockets: [name],
-    close: (graceMs) =>
-      new Promise((resolve) => {
-        const end = (): void => {
-          if (underWay !== null) clearTimeout(underWay.timer);
-          underWay = null;
-          open = open.filter((one) => one !== name);
-          resolve();
-        };
-        if (underWay === null) history.push(`- ${name}`);
-        const former = underWay?.end;
-        if (underWay !== null) clearTimeout(underWay.timer);
-        const all = (): void => {
-          end();
-          former?.();
-        };
+    close: (graceMs) => {
+      if (!closing) history.push(`- ${name}`);
+      closing = true;
+      return new Promise((resolve) => {
         const waitMs = name.startsWith("address") ? Math.min(graceMs, underWayMs) : 0;
-        underWay = { timer: setTimeout(all, waitMs), end: all };
-      }),
+        const timer = setTimeout(end, waitMs);
+        waiting.push(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+        if (waitMs === 0) end();
+      });
+    },
   });
 }
 
@@ -137,7 +130,8 @@ describe("at the start", () => {
   test("fails when what is there cannot be bound", async () => {
     taken.set("link eth2 10.0.2.1", "port 67 is taken");
     await expect(keeper.open()).rejects.toThrow("port 67 is taken");
-    expect(keeper.sockets()).toEqual(["address 10.0.1.1", "link eth1 10.0.1.1"]);
+    await keeper.close(0);
+    expect(open).toEqual([]);
   });
 });
 
@@ -266,11 +260,21 @@ test("a look at which the kernel tells nothing changes nothing", async () => {
   expect(open).toEqual(["address 10.0.2.1", "link eth2 10.0.2.1"]);
 });
 
+test("an address that goes from one link to another is not closed in between", async () => {
+  interfaces = () => [eth1];
+  await started();
+  interfaces = () => [card("eth2", ["10.0.1.1"])];
+  await looks();
+  expect(history).toEqual(["- link eth1 10.0.1.1", "+ link eth2 10.0.1.1"]);
+});
+
 test("nothing is opened any more once it is closed", async () => {
   interfaces = () => [eth1];
   await started();
   interfaces = () => [eth1, eth2];
-  await closed(keeper.close(0));
+  await keeper.close(0);
   await looks(3);
   expect(history.filter((one) => one.startsWith("+"))).toEqual([]);
+  expect(open).toEqual([]);
+  expect(vi.getTimerCount()).toBe(0);
 });
