@@ -2,11 +2,11 @@ import { randomUUID } from "node:crypto";
 import { systemClock } from "../lib/clock.ts";
 import { BindError, ConfigError, messageOf } from "../lib/errors.ts";
 import { openDeviceSocket } from "../net/device-socket.ts";
-import { readInterfaces } from "../net/interfaces.ts";
+import { readInterfaces, readInterfacesNamed } from "../net/interfaces.ts";
 import { adoptPassed, passedDescriptors } from "../net/passed.ts";
 import { createLog } from "../observe/log.ts";
 import { loadInventory, loadSettings, type Settings } from "./configuration.ts";
-import { servedLinks } from "./links.ts";
+import { wantedLinks } from "./links.ts";
 import { ExitCode, type Program, proxyEnvironment } from "./program.ts";
 import { announceRunning, findRunning, withdrawRunning } from "./running.ts";
 import { type Services, startServices } from "./services.ts";
@@ -14,6 +14,9 @@ import { firstSignal } from "./signals.ts";
 
 // The contract gives five seconds from the signal to the end; some are for closing what is left.
 const graceMs = 4000;
+
+// A machine that is switched on with its link, a cable of its own, asks for longer than this.
+const lookEveryMs = 2000;
 
 /** `eim-pxe serve`: runs until SIGTERM or SIGINT; SIGHUP reads the nodes file again. */
 export async function serve(program: Program, file: string | null): Promise<number> {
@@ -47,7 +50,8 @@ export async function serve(program: Program, file: string | null): Promise<numb
 
 async function start(program: Program, settings: Settings, instance: string): Promise<Services> {
   const { config } = settings;
-  const links = servedLinks(config, readInterfaces());
+  const links = wantedLinks(config, readInterfaces());
+  const names = links.map((link) => link.interface);
   const other = await findRunning(config.dataDir);
   if (other?.answers === true) {
     throw new BindError(
@@ -64,6 +68,8 @@ async function start(program: Program, settings: Settings, instance: string): Pr
   return startServices({
     settings,
     links,
+    interfaces: () => readInterfacesNamed(names),
+    lookEveryMs,
     openDhcpSocket: (link, port) =>
       openDeviceSocket({
         device: link.interface,

@@ -26,9 +26,19 @@ export interface DhcpServerOptions extends Omit<Knowledge, "leases" | "ways"> {
   readonly ports?: { readonly server: number; readonly bootServer: number };
 }
 
-export interface DhcpServer {
+/** What is open for one link. */
+export interface LinkSockets {
   /** Each socket for people: `dhcp eth1 192.168.77.1:67`. */
   readonly sockets: readonly string[];
+  /** Stops listening on this link, after what is under way. Its leases stay. */
+  close(): Promise<void>;
+}
+
+export interface DhcpServer {
+  /** Of the links that it was started with; see `LinkSockets`. */
+  readonly sockets: readonly string[];
+  /** Answers on one more link. Throws `BindError`, and then nothing is left open. */
+  listen(link: Link): Promise<LinkSockets>;
   /** Stops listening, and waits for what is under way. */
   close(): Promise<void>;
 }
@@ -45,28 +55,15 @@ const POOL_FULL_EVERY_MS = 60_000;
  * @throws {BindError} when one of the sockets cannot be had; then none is kept.
  */
 export async function startDhcpServer(options: DhcpServerOptions): Promise<DhcpServer> {
-  const { server, bootServer } = options.ports ?? { server: 67, bootServer: 4011 };
-  const wanted = options.links.flatMap((link): readonly Listener[] => {
-    const main: Listener = { link, role: "server", port: server };
-    if (options.smee !== null) return [main];
-    return [main, { link, role: "boot-server", port: bootServer }];
-  });
-  const sockets: UdpSocket[] = [];
+  const server = new RunningServer(options);
+  const sockets: string[] = [];
   try {
-    for (const { link, port } of wanted) sockets.push(await options.openSocket(link, port));
+    for (const link of options.links) sockets.push(...(await server.listen(link)).sockets);
   } catch (error) {
-    await Promise.all(sockets.map((socket) => socket.close()));
+    await server.close();
     throw error;
   }
-  const running = new RunningServer(options);
-  const names = wanted.map((listener, i) => {
-    const socket = sockets[i];
-    if (socket === undefined) return "";
-    running.listen(listener, socket);
-    const name = listener.role === "server" ? "dhcp" : "boot-server";
-    return `${name} ${listener.link.interface} ${formatEndpoint(socket.local)}`;
-  });
-  return { sockets: names, close: () => running.close() };
+  return { sockets, listen: (link) => server.listen(link), close: () => server.close() };
 }
 
 interface Listener {
@@ -77,7 +74,7 @@ interface Listener {
 
 class RunningServer {
   readonly #options: DhcpServerOptions;
-  readonly #sockets: UdpSocket[] = [];
+  readonly #sockets = new Set<UdpSocket>();
   readonly #underWay = new Set<Promise<void>>();
   /** By interface: when its pool was last reported full. */
   readonly #poolFullAt = new Map<string, number>();
@@ -86,8 +83,39 @@ class RunningServer {
     this.#options = options;
   }
 
-  listen({ link, role }: Listener, socket: UdpSocket): void {
-    this.#sockets.push(socket);
+  async listen(link: Link): Promise<LinkSockets> {
+    const wanted = this.#listenersOf(link);
+    const opened: UdpSocket[] = [];
+    const close = async (): Promise<void> => {
+      await Promise.allSettled(this.#underWay);
+      await Promise.all(opened.map((socket) => socket.close()));
+      for (const socket of opened) this.#sockets.delete(socket);
+    };
+    try {
+      for (const { port } of wanted) opened.push(await this.#options.openSocket(link, port));
+    } catch (error) {
+      await close();
+      throw error;
+    }
+    const sockets = wanted.map((listener, i) => {
+      const socket = opened[i];
+      if (socket === undefined) return "";
+      this.#hear(listener, socket);
+      const name = listener.role === "server" ? "dhcp" : "boot-server";
+      return `${name} ${link.interface} ${formatEndpoint(socket.local)}`;
+    });
+    return { sockets, close };
+  }
+
+  #listenersOf(link: Link): readonly Listener[] {
+    const { server, bootServer } = this.#options.ports ?? { server: 67, bootServer: 4011 };
+    const main: Listener = { link, role: "server", port: server };
+    if (this.#options.smee !== null) return [main];
+    return [main, { link, role: "boot-server", port: bootServer }];
+  }
+
+  #hear({ link, role }: Listener, socket: UdpSocket): void {
+    this.#sockets.add(socket);
     socket.onMessage((payload, from) => this.#receive(link, role, socket, payload, from));
     socket.onError((error) => {
       const fields = { mac: null, address: null, interface: link.interface };
@@ -98,7 +126,7 @@ class RunningServer {
   async close(): Promise<void> {
     // What is under way still has its socket: a lease that is on disk by now is acknowledged.
     await Promise.allSettled(this.#underWay);
-    await Promise.all(this.#sockets.map((socket) => socket.close()));
+    await Promise.all([...this.#sockets].map((socket) => socket.close()));
     await Promise.allSettled(this.#underWay);
   }
 

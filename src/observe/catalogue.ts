@@ -28,6 +28,18 @@ export const eventCatalogue: { readonly [Name in EventName]: EventEntry } = {
     message: "no machine could boot now",
     meaning: "Something that a boot needs is missing; `reasons` says what. `/readyz` answers 503.",
   },
+  "link-up": {
+    level: "info",
+    message: "a link is served from now on",
+    meaning:
+      "The interface came, came back, or has another address; DHCP in this `mode`, TFTP and HTTP answer there at `address`. The links that are served from the start are in `listening` instead.",
+  },
+  "link-down": {
+    level: "warn",
+    message: "a configured link is not served",
+    meaning:
+      "`reason` says what is missing; other links are not disturbed. The interface is looked at every two seconds and served as soon as that is mended, without a restart (`link-up`). Told again after a minute and then less and less often, at last once an hour.",
+  },
   "shared-socket": {
     level: "warn",
     message: "the DHCP socket hears the broadcasts of other interfaces too",

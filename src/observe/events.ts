@@ -23,6 +23,8 @@ export interface EventFields {
   listening: { sockets: readonly string[] };
   ready: { generation: string | null };
   "not-ready": { reasons: readonly string[] };
+  "link-up": { interface: string; address: Ip4; mode: "proxy" | "full" | "off" };
+  "link-down": { interface: string; address: Ip4 | null; reason: string };
   "shared-socket": { interface: string };
   "announce-failed": { reason: string };
   reloaded: { nodes: number };

@@ -302,6 +302,24 @@ describe("a server, whatever its mode", () => {
     await again.close();
   });
 
+  test("answers on a link from when it comes until it goes, and others are not disturbed", async () => {
+    const { server, ports, leases } = await start();
+    const other = await server.listen({ ...proxyLink, interface: "eth2" });
+    expect(other.sockets.map((name) => name.split(" ").slice(0, 2))).toEqual([
+      ["dhcp", "eth2"],
+      ["boot-server", "eth2"],
+    ]);
+    const [full = 0, , proxy = 0, bootServer = 0] = ports;
+    const { packet, from } = await exchange(proxy, message(firmware.uefi));
+    expect([packet.yiaddr, from.port]).toEqual(["0.0.0.0", proxy]);
+    const offered = (await exchange(full, message(firmware.operatingSystem))).packet;
+    await other.close();
+    for (const port of [proxy, bootServer]) toClose.push(await openDgram({ address, port }));
+    const again = (await exchange(full, message(firmware.operatingSystem))).packet;
+    expect(again.yiaddr).toBe(offered.yiaddr);
+    expect(leases.all()).toHaveLength(1);
+  });
+
   test("frees its ports when it is closed, after what was under way", async () => {
     let release = (): void => undefined;
     const disk = new Promise<void>((resolve) => (release = resolve));
