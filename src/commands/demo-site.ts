@@ -72,6 +72,7 @@ export async function startDemoSite(log: Logger): Promise<DemoSite> {
         dhcp ??= socket.local;
         return socket;
       },
+      openOfferListener: null,
       dhcpPorts: { server: 0, bootServer: 0 },
       proxyEnvironment: { httpProxy: null, httpsProxy: null, noProxy: null },
       log,

@@ -28,6 +28,8 @@ export interface LinkServiceOptions {
   readonly settings: Settings;
   /** Opens the socket of a link's DHCP port. */
   readonly openDhcpSocket: (link: Link, port: number) => Promise<LinkSocket>;
+  /** Opens the socket by which a link's other servers are overheard; null: they are not. */
+  readonly openOfferListener: ((link: Link) => Promise<UdpSocket>) | null;
   readonly dhcpPorts: { readonly server: number; readonly bootServer: number };
   readonly clock: Clock;
 }
@@ -171,6 +173,7 @@ export class LinkServices {
         }
         return socket;
       },
+      openListener: options.openOfferListener,
       plan: (client, node, link) => planBoot(client, node, policy, this.#baseUrl(link.address)),
       findNode: (machine) => inventory().find(machine),
       reservedFor: (address) => inventory().reservedFor(address),

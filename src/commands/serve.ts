@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { systemClock } from "../lib/clock.ts";
+import { CLIENT_PORT } from "../dhcp/route.ts";
 import { BindError, ConfigError, messageOf } from "../lib/errors.ts";
-import { openDeviceSocket } from "../net/device-socket.ts";
+import { openDeviceSocket, openListener } from "../net/device-socket.ts";
 import { readInterfaces, readInterfacesNamed } from "../net/interfaces.ts";
 import { adoptPassed, passedDescriptors } from "../net/passed.ts";
 import { createLog } from "../observe/log.ts";
@@ -78,6 +79,8 @@ async function start(program: Program, settings: Settings, instance: string): Pr
         passed,
         onlyDevice: links.length === 1,
       }),
+    openOfferListener: ({ interface: device }) =>
+      openListener({ device, port: CLIENT_PORT, onlyDevice: links.length === 1 }),
     dhcpPorts: { server: 67, bootServer: 4011 },
     proxyEnvironment: proxyEnvironment(program.environment),
     log,

@@ -9,13 +9,20 @@ import type { Effect } from "./effects.ts";
 import type { Journal } from "./journal.ts";
 import type { LeaseTable } from "./leases.ts";
 import type { Link } from "./link.ts";
-import { decodePacket, encodePacket } from "./packet.ts";
+import { OverheardOffers } from "./overheard.ts";
+import { decodePacket, type DhcpPacket, encodePacket } from "./packet.ts";
 import { type DhcpRequest, readRequest } from "./request.ts";
+import { unbeatableInWords } from "./unbeatable.ts";
 
 export interface DhcpServerOptions extends Omit<Knowledge, "leases" | "ways"> {
   readonly links: readonly Link[];
   /** A socket that hears the broadcasts and unicasts of a link on a port. Throws `BindError`. */
   readonly openSocket: (link: Link, port: number) => Promise<UdpSocket>;
+  /**
+   * A socket that hears the broadcasts to the client port of a link, where other servers' offers arrive;
+   * default: they are not overheard. Its failure is reported, and the link is served all the same.
+   */
+  readonly openListener?: ((link: Link) => Promise<UdpSocket>) | null;
   readonly leases: LeaseTable;
   readonly ways: WayTable;
   /** Where leases are kept; null keeps them in memory only. The caller closes it after the server. */
@@ -76,6 +83,8 @@ class RunningServer {
   readonly #options: DhcpServerOptions;
   readonly #sockets = new Set<UdpSocket>();
   readonly #underWay = new Set<Promise<void>>();
+  /** What other servers offer, on the links where that is heard. */
+  readonly #overheard = new Map<Link, OverheardOffers>();
   /** By interface: when its pool was last reported full. */
   readonly #poolFullAt = new Map<string, number>();
 
@@ -90,6 +99,7 @@ class RunningServer {
       await Promise.allSettled(this.#underWay);
       await Promise.all(opened.map((socket) => socket.close()));
       for (const socket of opened) this.#sockets.delete(socket);
+      this.#overheard.delete(link);
     };
     try {
       for (const { port } of wanted) opened.push(await this.#options.openSocket(link, port));
@@ -104,7 +114,30 @@ class RunningServer {
       const name = listener.role === "server" ? "dhcp" : "boot-server";
       return `${name} ${link.interface} ${formatEndpoint(socket.local)}`;
     });
+    const listener = await this.#overhear(link);
+    if (listener !== null) opened.push(listener);
     return { sockets, close };
+  }
+
+  /** Listens to what other servers offer on a link in mode proxy; null where that cannot be heard. */
+  async #overhear(link: Link): Promise<UdpSocket | null> {
+    const { openListener = null, emit } = this.#options;
+    if (openListener === null || link.mode !== "proxy") return null;
+    const offers = new OverheardOffers();
+    try {
+      const socket = await openListener(link);
+      socket.onMessage((payload) => {
+        const packet = decodedOrNull(payload);
+        if (packet !== null) offers.heard(packet);
+      });
+      socket.onError(() => {});
+      this.#sockets.add(socket);
+      this.#overheard.set(link, offers);
+      return socket;
+    } catch (error) {
+      emit({ event: "offers-unheard", interface: link.interface, reason: messageOf(error) });
+      return null;
+    }
   }
 
   #listenersOf(link: Link): readonly Listener[] {
@@ -148,6 +181,12 @@ class RunningServer {
       return;
     }
     const mac = request.mac === "" ? null : request.mac;
+    const unbeatable = this.#overheard.get(link)?.unbeatable(request) ?? null;
+    if (unbeatable !== null) {
+      const { cause, remedy } = unbeatableInWords(unbeatable);
+      const fields = { mac, address: null, interface: link.interface, server: unbeatable };
+      emit({ event: "unbeatable-server", ...fields, reason: `${cause}: ${remedy}` });
+    }
     if (this.#underWay.size >= MAX_UNDER_WAY) {
       const fields = { mac, address: null, interface: link.interface };
       emit({ event: "dhcp-ignored", ...fields, reason: "too many requests wait for the disk" });
@@ -209,5 +248,15 @@ class RunningServer {
       this.#poolFullAt.set(link.interface, now);
     }
     this.#options.emit(event);
+  }
+}
+
+/** What others send each other is not ours to complain about. */
+function decodedOrNull(payload: Uint8Array): DhcpPacket | null {
+  try {
+    return decodePacket(payload);
+  } catch (error) {
+    if (error instanceof DecodeError) return null;
+    throw error;
   }
 }

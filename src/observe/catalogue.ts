@@ -166,6 +166,18 @@ export const eventCatalogue: { readonly [Name in EventName]: EventEntry } = {
     meaning:
       "Firmware passes over what it cannot use and asks again. `way` is what it is told now: `direct`, load the file of the offer; `boot-server`, ask port 4011; `menu`, choose from a menu with one item. If none helps, look at what else answers on this link: `eim-pxe probe`.",
   },
+  "unbeatable-server": {
+    level: "error",
+    message: "another DHCP server keeps this machine from our offers",
+    meaning:
+      "`server` sends option 60 `PXEClient` with its addresses and no option 43. Firmware then asks that server's port 4011 and looks at no proxy, whatever we send. Remove option 60 there; it is left by WDS or an older PXE set-up.",
+  },
+  "offers-unheard": {
+    level: "warn",
+    message: "other servers' offers cannot be overheard on this interface",
+    meaning:
+      "Something holds UDP 68, a DHCP client of this host as a rule; `reason` says more. Machines boot, but a site's server that keeps them from our offers is not noticed. `eim-pxe probe` looks for one.",
+  },
   "way-learnt": {
     level: "info",
     message: "it is known now how to answer this machine",

@@ -68,6 +68,8 @@ export interface EventFields {
   "dhcp-ignored": Machine & { interface: string; reason: string };
   "dhcp-refused": Machine & { interface: string; reason: string };
   adapted: Machine & { interface: string; way: Way };
+  "unbeatable-server": Machine & { interface: string; server: Ip4; reason: string };
+  "offers-unheard": { interface: string; reason: string };
   "way-learnt": Machine & { way: Way };
   "way-forgotten": Machine;
   "ways-unread": { reason: string };

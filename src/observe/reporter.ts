@@ -70,6 +70,9 @@ export class Reporter {
           sessions.learnAddress(event.mac, event.address);
         }
         return;
+      case "unbeatable-server":
+        sessions.obstruct(event, event.reason);
+        return;
       case "system-dhcp":
         if (sessions.awaitsMicroOs(event, at.nowMs)) {
           const { mac, address } = event;
