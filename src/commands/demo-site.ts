@@ -70,6 +70,7 @@ export async function startDemoSite(log: Logger): Promise<DemoSite> {
       },
       dhcpPorts: { server: 0, bootServer: 0 },
       proxyEnvironment: { httpProxy: null, httpsProxy: null, noProxy: null },
+      trace: null,
       log,
       clock: systemClock,
       instance: "demo",

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { text as readAll } from "node:stream/consumers";
 import { planBoot } from "../boot/policy.ts";
+import type { TraceContext } from "../boot/trace.ts";
 import { WayTable } from "../boot/ways.ts";
 import { decide, type Knowledge } from "../dhcp/decide.ts";
 import { type DescribedPacket, describePacket } from "../dhcp/describe.ts";
@@ -18,7 +19,7 @@ import { readInterfaces } from "../net/interfaces.ts";
 import { loadConfiguration, loadInventory, type Settings } from "./configuration.ts";
 import { configuredLinks } from "./links.ts";
 import { policyOf, smeeOf } from "./policy.ts";
-import { ExitCode, type Program } from "./program.ts";
+import { ExitCode, type Program, traceOf } from "./program.ts";
 import { readWays } from "./ways.ts";
 
 export interface ExplainOptions {
@@ -32,7 +33,7 @@ export interface ExplainOptions {
   readonly hex: string;
 }
 
-type Known = Pick<Settings, "config" | "inventory">;
+type Known = Pick<Settings, "config" | "inventory"> & { readonly trace: TraceContext | null };
 
 interface Explanation {
   readonly decision: "reply" | "ignore";
@@ -54,7 +55,8 @@ export async function explain(
   options: ExplainOptions,
 ): Promise<number> {
   const config = loadConfiguration(file, program.environment);
-  const settings = { config, inventory: loadInventory(config) };
+  const trace = traceOf(program.environment);
+  const settings = { config, inventory: loadInventory(config), trace };
   const link = linkNamed(settings, options.interface);
   const source = sourceOf(options.source);
   const bytes = await packetBytes(program, options.hex);
@@ -132,7 +134,7 @@ function learntFor(mac: Mac, { ways, smee }: Knowledge): string {
 }
 
 /** What the server knows, with the leases of its journal as they are on disk. */
-async function knowledgeOf({ config, inventory }: Known): Promise<Knowledge> {
+async function knowledgeOf({ config, inventory, trace }: Known): Promise<Knowledge> {
   const leases = new LeaseTable();
   const journal = await readFile(journalFile(config.dataDir)).catch(() => new Uint8Array());
   for (const lease of replayJournal(journal).leases) leases.restore(lease);
@@ -146,7 +148,7 @@ async function knowledgeOf({ config, inventory }: Known): Promise<Knowledge> {
     reservedFor: inventory.reservedFor,
     leases,
     ways,
-    smee: smeeOf(config, { tftpPort: config.tftp.port, httpPort: config.http.port }),
+    smee: smeeOf(config, { tftpPort: config.tftp.port, httpPort: config.http.port, trace }),
   };
 }
 

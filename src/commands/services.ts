@@ -3,6 +3,7 @@ import type { Mirror } from "../artifacts/mirror.ts";
 import { type GenerationStore, openGenerationStore } from "../artifacts/store.ts";
 import { type BootPolicy, denialOf, planBoot } from "../boot/policy.ts";
 import { BootSessions } from "../boot/session.ts";
+import type { TraceContext } from "../boot/trace.ts";
 import { WayTable } from "../boot/ways.ts";
 import { type Config, splitListen } from "../config/schema.ts";
 import { type Journal, openJournal } from "../dhcp/journal.ts";
@@ -40,6 +41,8 @@ export interface ServiceOptions {
   readonly openDhcpSocket: (link: Link, port: number) => Promise<LinkSocket>;
   readonly dhcpPorts: { readonly server: number; readonly bootServer: number };
   readonly proxyEnvironment: ProxyEnvironment;
+  /** What SMEE's reservations are traced by, in its compatibilities. */
+  readonly trace: TraceContext | null;
   readonly log: Logger;
   readonly clock: Clock;
   /** Tells this run of the program from every other. */
@@ -281,7 +284,7 @@ class Site {
       reservedFor: (address) => this.#inventory.reservedFor(address),
       leases: this.#leases,
       ways: this.#ways,
-      smee: smeeOf(this.#config, ports),
+      smee: smeeOf(this.#config, { ...ports, trace: this.#options.trace }),
       journal,
       emit: this.#reporter.emit,
       clock,

@@ -10,6 +10,7 @@ import {
   smeeScriptUrl,
   smeeTftpUrl,
 } from "../boot/smee.ts";
+import { formatTraceparent, type TraceContext } from "../boot/trace.ts";
 import { readU16, toText } from "../lib/bytes.ts";
 import { ANY_ADDRESS, type Ip4 } from "../lib/ip4.ts";
 import { addressEvents, discoverEvents, ignored, offerEvents } from "./boot-events.ts";
@@ -30,6 +31,8 @@ export interface SmeeSettings {
   readonly loaders: ReadonlyMap<number, string>;
   /** `nodes.unknown`: deny is SMEE's mode proxy, allow its auto-proxy. */
   readonly unknownNodes: "allow" | "deny";
+  /** The trace that reservations carry; null: nothing is traced. */
+  readonly trace: TraceContext | null;
 }
 
 /** The architecture that a machine without a known one has. */
@@ -105,9 +108,11 @@ function reservationBoot(
 ): SmeeBoot {
   const loader = loaderFor(request, settings, node);
   if (node.netboot === "deny" || loader === null) {
-    return { file: "/netboot-not-allowed", allowed: false };
+    return { file: "/netboot-not-allowed", allowed: false, trace: null };
   }
-  return { file: fileFor(request, link, settings, loader, node.scriptUrl), allowed: true };
+  const { trace } = settings;
+  const traced = trace === null ? loader : `${loader}-${formatTraceparent(trace)}`;
+  return { file: fileFor(request, link, settings, traced, node.scriptUrl), allowed: true, trace };
 }
 
 /** What a proxy answers, or why it does not. */
@@ -128,14 +133,14 @@ function proxyBoot(
   }
   if (settings.flavour === "smee-standalone") {
     if (node?.netboot === "deny" && !allowsUnknown) return "its node entry says netboot: deny";
-    return { file: fileFor(request, link, settings, usual, null), allowed: true };
+    return { file: fileFor(request, link, settings, usual, null), allowed: true, trace: null };
   }
   if (node?.netboot === "deny") {
     const folder = mac === "" ? "/" : `/${mac}/`;
-    return { file: `${folder}netboot-not-allowed`, allowed: false };
+    return { file: `${folder}netboot-not-allowed`, allowed: false, trace: null };
   }
   const file = fileFor(request, link, settings, node?.loader ?? usual, null);
-  return { file, allowed: true };
+  return { file, allowed: true, trace: null };
 }
 
 /** The first that holds: Tinkerbell's own iPXE, HTTP boot, any other iPXE, everything else. */

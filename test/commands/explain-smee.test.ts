@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { explain } from "../../src/commands/explain.ts";
 import { FakeProgram } from "../support/program.ts";
-import { httpPortOf, nodesOf } from "../support/smee-site.ts";
-import { type SmeeVector, smeeVectors, vectorAddress } from "../support/smee-vectors.ts";
+import { configurationOf, environmentOf, nodesOf } from "../support/smee-site.ts";
+import { type SmeeVector, smeeVectors } from "../support/smee-vectors.ts";
 
 /*
  * A site that moves from SMEE writes its records as node entries and its mode as ours; then every
@@ -23,24 +23,14 @@ function write(name: string, value: unknown): string {
 }
 
 function configure(vector: SmeeVector): string {
-  const mode = vector.mode === "reservation" ? "full" : "proxy";
-  return write("eim-pxe.yaml", {
-    dataDir: "data",
-    interfaces: [{ name: "nosuch0", address: vectorAddress, dhcp: { mode } }],
-    dhcp: { compatibility: vector.flavour },
-    http: { port: httpPortOf(vector) },
-    nodes: {
-      file: write("nodes.yaml", nodesOf(vector)),
-      unknown: vector.mode === "proxy" ? "deny" : "allow",
-    },
-  });
+  const nodes = write("nodes.yaml", nodesOf(vector));
+  const files = { interface: "nosuch0", dataDir: "data", nodes };
+  return write("eim-pxe.yaml", configurationOf(vector, files));
 }
 
-const untraced = smeeVectors.filter(({ traced, mode }) => !traced || mode !== "reservation");
-
 describe("explain with SMEE's compatibility", () => {
-  it.each(untraced)("$flavour $mode $id: $name", async (vector) => {
-    const program = new FakeProgram();
+  it.each(smeeVectors)("$flavour $mode $id: $name", async (vector) => {
+    const program = new FakeProgram("", environmentOf(vector));
     const options = {
       interface: null,
       source: vector.source,

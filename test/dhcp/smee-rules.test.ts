@@ -3,7 +3,10 @@ import { OptionCode } from "../../src/dhcp/option-codes.ts";
 import { encodePacket } from "../../src/dhcp/packet.ts";
 import { readRequest } from "../../src/dhcp/request.ts";
 import { handleSmee, type SmeeSettings } from "../../src/dhcp/smee.ts";
-import { concat, fromHex, fromText, u16 } from "../../src/lib/bytes.ts";
+import type { NodeEntry } from "../../src/boot/node.ts";
+import { parseTraceparent } from "../../src/boot/trace.ts";
+import type { Link } from "../../src/dhcp/link.ts";
+import { concat, fromHex, fromText, toHex, u16 } from "../../src/lib/bytes.ts";
 import { bootRequest } from "../../src/client/dhcp-request.ts";
 import { fullLink, proxyLink } from "../support/dhcp.ts";
 import { nodeEntry } from "../support/node-entry.ts";
@@ -16,6 +19,7 @@ const settings: SmeeSettings = {
   httpPort: 7080,
   loaders: new Map(),
   unknownNodes: "allow",
+  trace: null,
 };
 const uefi = {
   mac: "08:00:27:29:4e:67",
@@ -109,6 +113,32 @@ describe("SMEE's reading of a request", () => {
 });
 
 describe("SMEE's reservations", () => {
+  it("carry the trace in what they name of loaders, and in 43.69, and in nothing else", () => {
+    const trace = parseTraceparent("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+    const node = nodeEntry({ address: "192.168.77.9" });
+    const answer = (options: ReadonlyMap<number, Uint8Array | null>, of: NodeEntry, link: Link) =>
+      handleSmee(discover(options), of, link, { ...settings, trace }).find(
+        (effect) => effect.kind === "send",
+      )?.packet;
+    const suffix = "-00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    const ipxe = new Map([[OptionCode.USER_CLASS, fromText("iPXE")]]);
+    const tinkerbell = new Map([[OptionCode.USER_CLASS, fromText("Tinkerbell")]]);
+    expect(answer(new Map(), node, fullLink)?.file).toBe(`ipxe.efi${suffix}`);
+    expect(answer(ipxe, node, fullLink)?.file).toBe(
+      `tftp://${fullLink.address}:69/${uefi.mac}/ipxe.efi${suffix}`,
+    );
+    expect(answer(tinkerbell, node, fullLink)?.file).toMatch(/auto\.ipxe$/);
+    const traced = answer(tinkerbell, node, fullLink)?.options.get(43);
+    expect(toHex(traced ?? new Uint8Array())).toBe(
+      "060108451a000af7651916cd43dd8448eb211c80319cb7ad6b716920333101",
+    );
+    expect(answer(new Map(), { ...node, netboot: "deny" }, fullLink)).toMatchObject({
+      file: "/netboot-not-allowed",
+    });
+    expect(answer(new Map(), node, proxyLink)?.file).toBe("ipxe.efi");
+    expect(answer(new Map(), node, proxyLink)?.options.get(43)).toEqual(Uint8Array.of(6, 1, 8));
+  });
+
   it("cut a script URL that does not fit the header, and still encode", () => {
     const node = nodeEntry({ address: "192.168.77.9", scriptUrl: `http://x/${"a".repeat(200)}` });
     const request = discover(new Map([[OptionCode.USER_CLASS, fromText("Tinkerbell")]]));

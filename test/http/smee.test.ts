@@ -3,6 +3,7 @@ import type { SmeeFlavour } from "../../src/boot/smee.ts";
 import { BootPort, orchestratorScript } from "../support/boot-port.ts";
 
 const mac = "08:00:27:29:4e:67";
+const trace = "-00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const ports: BootPort[] = [];
 
 async function openPort(smee: SmeeFlavour | null): Promise<BootPort> {
@@ -29,8 +30,16 @@ describe("SMEE's loader URLs", () => {
     ["smee", "/ipxe/binary/x/y/ipxe.efi"],
     ["smee-standalone", `/ipxe/${mac}/ipxe.efi`],
     ["smee-standalone", "/ipxe/ipxe.efi"],
+    ["smee", `/ipxe/binary/${mac}/ipxe.efi${trace}`],
+    ["smee-standalone", `/ipxe/${mac}/ipxe.efi${trace}`],
   ] as const)("%s serves %s", async (flavour, url) => {
     expect(await ask(await openPort(flavour), url)).toEqual({ status: 200, text: "MZ loader" });
+  });
+
+  it("calls a loader by its type whatever trace its name carries: UEFI goes by that", async () => {
+    const port = await openPort("smee");
+    const reply = await fetch(`${port.url}/ipxe/binary/${mac}/ipxe.efi${trace}`);
+    expect(reply.headers.get("content-type")).toBe("application/efi");
   });
 
   it("serves no other file of that folder", async () => {

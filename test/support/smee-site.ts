@@ -1,7 +1,7 @@
 import { macFromBytes } from "../../src/lib/mac.ts";
 import { fromHex } from "../../src/lib/bytes.ts";
 import { decodePacket } from "../../src/dhcp/packet.ts";
-import type { SmeeVector } from "./smee-vectors.ts";
+import { type SmeeVector, vectorAddress, vectorTrace } from "./smee-vectors.ts";
 
 /*
  * The machine and the site of a vector, as somebody who moves away from SMEE writes them for us.
@@ -21,6 +21,26 @@ const full = {
 /** The port that SMEE's URLs name. */
 export function httpPortOf({ flavour }: SmeeVector): number {
   return flavour === "smee" ? 7080 : 8080;
+}
+
+/** Our configuration for what SMEE was configured to do, with the address that it had. */
+export function configurationOf(
+  vector: SmeeVector,
+  files: { readonly interface: string; readonly dataDir: string; readonly nodes: string },
+): object {
+  const mode = vector.mode === "reservation" ? "full" : "proxy";
+  return {
+    dataDir: files.dataDir,
+    interfaces: [{ name: files.interface, address: vectorAddress, dhcp: { mode } }],
+    dhcp: { compatibility: vector.flavour },
+    http: { port: httpPortOf(vector) },
+    nodes: { file: files.nodes, unknown: vector.mode === "proxy" ? "deny" : "allow" },
+  };
+}
+
+/** The environment that has us trace as SMEE did. */
+export function environmentOf({ traced }: SmeeVector): Record<string, string> {
+  return traced ? { TRACEPARENT: vectorTrace } : {};
 }
 
 /** The nodes file's content: SMEE's record of the vector's machine, or nothing where it had none. */

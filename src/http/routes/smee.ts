@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { type SmeeFlavour, smeeLayouts } from "../../boot/smee.ts";
+import { withoutTraceparent } from "../../boot/trace.ts";
 import { type Mac, parseMac } from "../../lib/mac.ts";
 import { type BootAppOptions, refuseUnknown } from "../boot-context.ts";
 import { sendLoader } from "./loaders.ts";
@@ -20,7 +21,8 @@ export function smeeRoutes(
 
   route(`${binaryFolder}*`, (request, reply) => {
     const { folder, name } = splitPath(rest.parse(request.params)["*"]);
-    return sendLoader(options, request, reply, { name, mac: macIn(folder) });
+    const loader = withoutTraceparent(name);
+    return sendLoader(options, request, reply, { name: loader, mac: macIn(folder) });
   });
   // A folder that is no MAC counts for nothing: the machine is known by its address then.
   const script = (request: FastifyRequest, reply: FastifyReply) => {
