@@ -94,7 +94,7 @@ async function answerTo(
   }
   return {
     decision: "reply",
-    reason: reasonFor(request, link, knowledge),
+    reason: reasonFor(request, link, knowledge, send.packet.file),
     reply: {
       destination: `${send.to.address}:${send.to.port}`,
       hex: toHex(encodePacket(send.packet)),
@@ -108,12 +108,21 @@ function ignore(reason: string): Explanation {
 }
 
 /** What the machine was given to boot, in words. */
-function reasonFor(request: DhcpRequest, link: Link, knowledge: Knowledge): string {
+function reasonFor(
+  request: DhcpRequest,
+  link: Link,
+  knowledge: Knowledge,
+  bootFile: string,
+): string {
   const { client, mac } = request;
   const node = knowledge.findNode({ mac, uuid: client.uuid, serial: null });
   const plan = knowledge.plan(client, node, link);
   const entry =
     node === null ? "no node entry matches it" : `its node entry is ${node.name ?? mac}`;
+  if (knowledge.smee !== null) {
+    const named = bootFile === "" ? "no boot file" : `the boot file ${bootFile}`;
+    return `${knowledge.smee.flavour} answers it so, with ${named}; ${entry}`;
+  }
   switch (plan.kind) {
     case "loader":
       return `a network boot client that gets the loader ${plan.transport === "http" ? plan.url : plan.file}${learntFor(mac, knowledge)}; ${entry}`;

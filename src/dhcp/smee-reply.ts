@@ -44,7 +44,7 @@ export function smeeProxyReply(
       ...startReply(request, messageType),
       siaddr: address,
       sname: address,
-      file: cut(boot.file),
+      file: cut(fromText(boot.file)),
     },
     OptionCode.SERVER_IDENTIFIER,
     ip4ToBytes(address),
@@ -129,7 +129,7 @@ function withBootFileOptions(reply: DhcpPacket, node: NodeEntry): DhcpPacket {
     OptionCode.BOOTFILE_NAME,
     file ?? new Uint8Array(),
   );
-  return { ...both, file: cut(toText(file ?? new Uint8Array())) };
+  return { ...both, file: cut(file ?? new Uint8Array()) };
 }
 
 function withNetboot(
@@ -142,7 +142,7 @@ function withNetboot(
   const typed = http
     ? withOption(reply, OptionCode.VENDOR_CLASS_IDENTIFIER, fromText("HTTPClient"))
     : reply;
-  const named = { ...typed, file: cut(boot.file) };
+  const named = { ...typed, file: cut(fromText(boot.file)) };
   if (!boot.allowed) return { ...named, siaddr: ANY_ADDRESS };
   // 43.69 has 26 zeros while nothing is traced.
   const trace = boot.trace === null ? new Uint8Array(26) : traceparentBytes(boot.trace);
@@ -162,8 +162,8 @@ function discovery(request: DhcpRequest): Uint8Array {
 }
 
 /** What does not fit the header is cut without a word. */
-function cut(file: string): string {
-  return toText(fromText(file).subarray(0, MAX_FILE_BYTES));
+function cut(file: Uint8Array): string {
+  return toText(file.subarray(0, MAX_FILE_BYTES));
 }
 
 function computedBroadcast({ address, netmask }: NodeEntry): Ip4 | null {

@@ -42,6 +42,13 @@ describe("SMEE's loader URLs", () => {
     expect(reply.headers.get("content-type")).toBe("application/efi");
   });
 
+  it.each(["POST", "PUT", "DELETE"])("are not for %s", async (method) => {
+    const port = await openPort("smee");
+    const reply = await fetch(`${port.url}/ipxe/binary/ipxe.efi`, { method });
+    expect(reply.status).toBe(405);
+    expect(reply.headers.get("allow")).toBe("GET, HEAD");
+  });
+
   it("serves no other file of that folder", async () => {
     const port = await openPort("smee");
     expect((await ask(port, `/ipxe/binary/${mac}/none.efi`)).status).toBe(404);
@@ -79,6 +86,25 @@ describe("SMEE's script URLs", () => {
     port.sessions.learnAddress(mac, "127.0.0.1");
     expect((await ask(port, url)).status).toBe(200);
     expect(port.events).toContainEqual(expect.objectContaining({ event: "script", mac }));
+  });
+
+  it("takes only SMEE's forms of a MAC for one: bare digits are a folder like any other", async () => {
+    const port = await openPort("smee");
+    port.addGeneration("000001", { "boot.ipxe": orchestratorScript });
+    const other = "52:54:00:00:00:01";
+    port.sessions.learnAddress(other, "127.0.0.1");
+    expect((await ask(port, "/ipxe/script/080027294e67/auto.ipxe")).status).toBe(200);
+    expect((await ask(port, "/ipxe/script/0800.2729.4e67/auto.ipxe")).status).toBe(200);
+    const macs = port.named("script").map((event) => "mac" in event && event.mac);
+    expect(macs).toEqual([other, mac]);
+  });
+
+  it("of the stand-alone one are served in every folder", async () => {
+    const port = await openPort("smee-standalone");
+    port.addGeneration("000001", { "boot.ipxe": orchestratorScript });
+    expect((await ask(port, `/a/b/${mac}/auto.ipxe`)).status).toBe(200);
+    expect(port.events).toContainEqual(expect.objectContaining({ event: "script", mac }));
+    expect((await ask(port, "/a/b/c/other.ipxe")).status).toBe(404);
   });
 
   it("serves no other name there", async () => {
