@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { planBoot } from "../src/boot/policy.ts";
+import { WayTable } from "../src/boot/ways.ts";
 import { decide, type Role } from "../src/dhcp/decide.ts";
 import type { Effect } from "../src/dhcp/effects.ts";
 import { LeaseTable } from "../src/dhcp/leases.ts";
@@ -112,7 +113,10 @@ const links: { readonly [Mode in Row["mode"]]: Link } = {
   },
 };
 
-/** Our server with what it leases meanwhile. */
+/**
+ * Our server with what it leases meanwhile. It keeps no other memory: each request is answered as a
+ * machine's first one is.
+ */
 class Server {
   readonly #leases = new LeaseTable();
   readonly link: Link;
@@ -132,6 +136,7 @@ class Server {
         findNode: () => null,
         reservedFor: () => null,
         leases: this.#leases,
+        ways: new WayTable(),
         smee: null,
       },
       1_800_000_000_000,

@@ -127,7 +127,7 @@ function reasonFor(
     case "loader":
       return `a network boot client that gets the loader ${plan.transport === "http" ? plan.url : plan.file}${learntFor(mac, knowledge)}; ${entry}`;
     case "script":
-      return `iPXE runs on it already, so it gets the script ${plan.url}; ${entry}`;
+      return `iPXE runs on it already, so it gets the script ${bootFile === "" ? plan.url : bootFile}; ${entry}`;
     case "refused":
       return `it gets an address and nothing to boot: ${plan.reason}`;
     case "none":
