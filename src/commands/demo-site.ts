@@ -75,6 +75,7 @@ export async function startDemoSite(log: Logger): Promise<DemoSite> {
       openOfferListener: null,
       dhcpPorts: { server: 0, bootServer: 0 },
       proxyEnvironment: { httpProxy: null, httpsProxy: null, noProxy: null },
+      trace: null,
       log,
       clock: systemClock,
       instance: "demo",

@@ -2,6 +2,7 @@ import type { LoaderStore } from "../artifacts/loaders.ts";
 import type { GenerationStore } from "../artifacts/store.ts";
 import { type BootPolicy, planBoot } from "../boot/policy.ts";
 import type { BootSessions } from "../boot/session.ts";
+import type { TraceContext } from "../boot/trace.ts";
 import type { WayTable } from "../boot/ways.ts";
 import type { Journal } from "../dhcp/journal.ts";
 import type { LeaseTable } from "../dhcp/leases.ts";
@@ -30,6 +31,8 @@ export interface LinkServiceOptions {
   readonly openDhcpSocket: (link: Link, port: number) => Promise<LinkSocket>;
   /** Opens the socket by which a link's other servers are overheard; null: they are not. */
   readonly openOfferListener: ((link: Link) => Promise<UdpSocket>) | null;
+  /** What SMEE's reservations are traced by, in its compatibilities. */
+  readonly trace: TraceContext | null;
   readonly dhcpPorts: { readonly server: number; readonly bootServer: number };
   readonly clock: Clock;
 }
@@ -179,7 +182,7 @@ export class LinkServices {
       reservedFor: (address) => inventory().reservedFor(address),
       leases,
       ways,
-      smee: smeeOf(this.#config, { tftpPort, httpPort: this.#httpPort }),
+      smee: smeeOf(this.#config, { tftpPort, httpPort: this.#httpPort, trace: options.trace }),
       journal,
       emit: reporter.emit,
       clock: options.clock,

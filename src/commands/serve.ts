@@ -8,7 +8,7 @@ import { adoptPassed, passedDescriptors } from "../net/passed.ts";
 import { createLog } from "../observe/log.ts";
 import { loadInventory, loadSettings, type Settings } from "./configuration.ts";
 import { wantedLinks } from "./links.ts";
-import { ExitCode, type Program, proxyEnvironment } from "./program.ts";
+import { ExitCode, type Program, proxyEnvironment, traceOf } from "./program.ts";
 import { announceRunning, findRunning, withdrawRunning } from "./running.ts";
 import { type Services, startServices } from "./services.ts";
 import { firstSignal } from "./signals.ts";
@@ -83,6 +83,7 @@ async function start(program: Program, settings: Settings, instance: string): Pr
       openListener({ device, port: CLIENT_PORT, onlyDevice: links.length === 1 }),
     dhcpPorts: { server: 67, bootServer: 4011 },
     proxyEnvironment: proxyEnvironment(program.environment),
+    trace: traceOf(program.environment),
     log,
     clock: systemClock,
     instance,
