@@ -73,8 +73,12 @@ export function denialOf(node: NodeEntry | null, policy: BootPolicy): string | n
   return node.netboot === "deny" ? "its node entry says netboot: deny" : null;
 }
 
-/** Whether iPXE runs on the machine already: handed the loader once more it would loop for ever. */
+/**
+ * Whether an iPXE that can fetch the script runs on the machine already: handed the loader once more it
+ * would loop for ever. One without HTTP, as some network cards have, wants the loader first.
+ */
 function runsIpxe(client: BootClient, policy: BootPolicy): boolean {
+  if (client.lacksHttp) return false;
   return client.ipxe || client.userClasses.some((name) => policy.userClasses.includes(name));
 }
 

@@ -57,7 +57,8 @@ export function decide(
   const { client } = request;
   const asked = forMode(node, link);
   const planned = knowledge.plan(client, asked, link);
-  const planScript = () => knowledge.plan({ ...client, ipxe: true }, asked, link);
+  const capable = { ...client, ipxe: true, lacksHttp: false };
+  const planScript = () => knowledge.plan(capable, asked, link);
   const adapted = adapt(request, planned, link, knowledge.ways, planScript, nowMs);
   const { plan, way } = adapted;
   if (role === "boot-server") {
