@@ -42,7 +42,7 @@ export function traceparentBytes({ traceId, parentId, sampled }: TraceContext): 
 const named = /^(.*)-[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}/is;
 /** A context behind a loader's suffix that the 127 bytes of the DHCP header's `file` cut off. */
 const cutOff =
-  /^(.+\.k{0,3}(?:efi|pxe))-[0-9a-f]{2}(-([0-9a-f]{0,31}|[0-9a-f]{32}(-([0-9a-f]{0,15}|[0-9a-f]{16}(-[0-9a-f]?)?))?))?$/is;
+  /^(.+\.k{0,3}(?:efi|pxe))-([0-9a-f]?|[0-9a-f]{2}(-([0-9a-f]{0,31}|[0-9a-f]{32}(-([0-9a-f]{0,15}|[0-9a-f]{16}(-[0-9a-f]?)?))?))?)$/is;
 
 /** The name that a trace context was appended to; a name without one, or with ids of zeros, as it is. */
 export function withoutTraceparent(name: string): string {

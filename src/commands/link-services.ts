@@ -151,12 +151,14 @@ export class LinkServices {
     const { loaders, reporter, options } = this.#parts;
     const { port, dataPorts, maxBlockSize, maxWindowSize, maxTransfers, singlePort } =
       this.#config.tftp;
+    const anyFolder = this.#config.dhcp.compatibility !== "standard";
     const limits = { maxBlockSize, maxWindowSize, maxTransfers, singlePort };
     return startTftpServer({
       addresses: [],
       port,
       limits: { ...limits, dataPorts: portRange(dataPorts) },
-      find: (name, asked) => findTftpFile(name, loaders, `${this.#baseUrl(asked)}/boot.ipxe`),
+      find: (name, asked) =>
+        findTftpFile(name, loaders, `${this.#baseUrl(asked)}/boot.ipxe`, anyFolder),
       emit: reporter.emit,
       clock: options.clock,
       openUdp: openDgram,

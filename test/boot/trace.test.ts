@@ -67,7 +67,7 @@ describe("a loader's name with a trace", () => {
 
   it("is known wherever the header's 127 bytes cut it off", () => {
     const whole = `snp-x86_64.efi-${text}`;
-    for (let length = "snp-x86_64.efi-00".length; length <= whole.length; length++) {
+    for (let length = "snp-x86_64.efi-".length; length <= whole.length; length++) {
       expect(withoutTraceparent(whole.slice(0, length))).toBe("snp-x86_64.efi");
     }
   });
