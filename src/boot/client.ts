@@ -1,5 +1,7 @@
 import { readU16, toText } from "../lib/bytes.ts";
+import { DecodeError } from "../lib/errors.ts";
 import { type Mac, macFromBytes } from "../lib/mac.ts";
+import { readSubOptions } from "../lib/sub-options.ts";
 import { uuidFromBytes } from "../lib/uuid.ts";
 import { RASPBERRY_PI } from "./architecture.ts";
 
@@ -35,6 +37,8 @@ export interface BootClient {
   readonly userClasses: readonly string[];
   /** It carries iPXE's own option 175. */
   readonly ipxe: boolean;
+  /** It says there what it was built with, and HTTP is not among it. */
+  readonly lacksHttp: boolean;
   /** What keeps it from being a valid network boot client; empty when it is one. */
   readonly faults: readonly string[];
 }
@@ -50,6 +54,10 @@ const raspberryPiPrefixes = [
   "2c:cf:67",
   "88:a2:9e",
 ];
+
+/** Features of iPXE, as sub-options of 175. */
+const IPXE_HTTP = 19;
+const IPXE_HTTPS = 20;
 
 function isRaspberryPi(mac: Mac): boolean {
   return raspberryPiPrefixes.some((prefix) => mac.startsWith(prefix));
@@ -67,6 +75,7 @@ export function bootClient(facts: BootFacts): BootClient {
     architectures: isRaspberryPi(mac) ? [RASPBERRY_PI] : readArchitectures(facts.architectures),
     userClasses: readUserClasses(facts.userClass ?? new Uint8Array()),
     ipxe: facts.ipxeOptions !== null && facts.ipxeOptions.length > 0,
+    lacksHttp: readLacksHttp(facts.ipxeOptions),
     faults: readFaults(facts, vendorClass),
   };
 }
@@ -75,6 +84,23 @@ function readTransport(vendorClass: string): BootClient["transport"] {
   if (vendorClass.startsWith("HTTPClient")) return "http";
   if (vendorClass.startsWith("PXEClient")) return "pxe";
   return null;
+}
+
+/**
+ * Option 175 has a sub-option for each feature of an iPXE's build (16 to 47, iPXE src/include/ipxe/features.h).
+ * One that tells of none is taken to have all.
+ */
+function readLacksHttp(ipxeOptions: Uint8Array | null): boolean {
+  if (ipxeOptions === null) return false;
+  try {
+    const found = readSubOptions(ipxeOptions, "vendor");
+    const has = (code: number) => (found.get(code)?.[0] ?? 0) !== 0;
+    const tells = [...found.keys()].some((code) => code >= 16 && code <= 47);
+    return tells && !has(IPXE_HTTP) && !has(IPXE_HTTPS);
+  } catch (error) {
+    if (error instanceof DecodeError) return false;
+    throw error;
+  }
 }
 
 /** Option 93 is a list of 16-bit numbers (RFC 4578 2.1); an odd length is no list. */

@@ -43,5 +43,6 @@ const likelyCauses: { readonly [Name in Stage]: string | null } = {
 
 /** A plain answer to "why did it not boot", or null while there is nothing to explain. */
 export function diagnose(boot: Boot, nowMs: number): string | null {
-  return statusOf(boot, nowMs) === "stalled" ? likelyCauses[boot.stage] : null;
+  if (statusOf(boot, nowMs) !== "stalled") return null;
+  return boot.obstacle ?? likelyCauses[boot.stage];
 }

@@ -1,4 +1,4 @@
-import type { Mac } from "../lib/mac.ts";
+import { type Mac, parseMac } from "../lib/mac.ts";
 import { architectureOf } from "./architecture.ts";
 import type { BootClient } from "./client.ts";
 import type { NodeEntry } from "./node.ts";
@@ -57,7 +57,8 @@ export function planBoot(
     };
   }
   if (client.transport === "http") {
-    const url = machineUrl(baseUrl, client.mac, encodeURIComponent(choice));
+    const folder = parseMac(client.mac) === null ? "loaders" : client.mac;
+    const url = `${baseUrl}/${folder}/${encodeURIComponent(choice)}`;
     return { kind: "loader", transport: "http", file: choice, url };
   }
   return { kind: "loader", transport: "tftp", file: choice };
@@ -73,18 +74,21 @@ export function denialOf(node: NodeEntry | null, policy: BootPolicy): string | n
   return node.netboot === "deny" ? "its node entry says netboot: deny" : null;
 }
 
-/** Whether iPXE runs on the machine already: handed the loader once more it would loop for ever. */
+/**
+ * Whether an iPXE that can fetch the script runs on the machine already: handed the loader once more it
+ * would loop for ever. One without HTTP, as some network cards have, wants the loader first.
+ */
 function runsIpxe(client: BootClient, policy: BootPolicy): boolean {
+  if (client.lacksHttp) return false;
   return client.ipxe || client.userClasses.some((name) => policy.userClasses.includes(name));
 }
 
+/**
+ * The boot script's URL. A machine without a hardware address of 6 bytes (InfiniBand has none in DHCP,
+ * RFC 4390) gets the one that holds for all.
+ */
 export function scriptUrl(baseUrl: string, mac: Mac): string {
-  return machineUrl(baseUrl, mac, "boot.ipxe");
-}
-
-/** A machine without a hardware address (hlen 0) gets the URL that holds for all. */
-function machineUrl(baseUrl: string, mac: Mac, file: string): string {
-  return mac === "" ? `${baseUrl}/${file}` : `${baseUrl}/${mac}/${file}`;
+  return parseMac(mac) === null ? `${baseUrl}/boot.ipxe` : `${baseUrl}/${mac}/boot.ipxe`;
 }
 
 /** The node's own loader, else that of the first announced architecture that has one. */

@@ -47,6 +47,8 @@ export interface Boot {
   readonly updatedAtMs: number;
   /** The furthest stage that was reached. */
   readonly stage: Stage;
+  /** What is known to keep the machine from its loader; null when nothing is. */
+  readonly obstacle: string | null;
   readonly steps: readonly Step[];
 }
 
@@ -144,6 +146,14 @@ export class BootSessions {
     this.#store(key, [{ ...boot, updatedAtMs: nowMs }, ...earlier]);
   }
 
+  /** Notes what keeps a machine from its loader; of no consequence once it has that. */
+  obstruct(machine: MachineKey, obstacle: string): void {
+    const key = this.#keyOf(machine);
+    const [boot, ...earlier] = this.#machines.get(key) ?? [];
+    if (boot === undefined || reached(boot, "loader-start")) return;
+    this.#store(key, [{ ...boot, obstacle }, ...earlier]);
+  }
+
   /** Whether an operating system heard from this machine must be the Micro-OS that it was just handed. */
   awaitsMicroOs(machine: MachineKey, nowMs: number): boolean {
     const boot = this.latest(machine);
@@ -221,6 +231,7 @@ function newBoot(key: string, stage: Stage, { nowMs, wallMs }: Moment): Boot {
     startedAtMs: nowMs,
     updatedAtMs: nowMs,
     stage,
+    obstacle: null,
     steps: [],
   };
 }
@@ -247,6 +258,7 @@ function withStep(
     serial: seen.serial ?? boot.serial,
     generation: seen.generation ?? boot.generation,
     updatedAtMs: nowMs,
+    obstacle: rank(stage) < rank("loader-start") ? boot.obstacle : null,
     stage: rank(stage) > rank(boot.stage) ? stage : boot.stage,
     steps: [...boot.steps.filter((other) => other.stage !== stage), step].toSorted(
       (a, b) => a.firstAtMs - b.firstAtMs || rank(a.stage) - rank(b.stage),

@@ -64,25 +64,34 @@ const SILENCE_MS = 10 * 60_000;
 /** Handed so many loaders that said nothing, a client is told the script: it may be a loader itself. */
 const SILENT_LOADERS = 2;
 
-/** The machine asks (DHCPDISCOVER of firmware): how to answer, and what is known from now on. */
+/**
+ * The machine asks (DHCPDISCOVER of firmware): how to answer, and what is known from now on.
+ *
+ * @param choosing false for a client that knows one way only: there is nothing to try, and nothing that
+ *   its success would prove
+ */
 export function askedToBoot(
   machine: MachineWays,
   nowMs: number,
+  choosing = true,
 ): { readonly machine: MachineWays; readonly answer: WayAnswer } {
   const { proven, attempt } = machine;
   const sinceMs = attempt === null ? Infinity : nowMs - attempt.askedAtMs;
   if (attempt === null || sinceMs < 0 || sinceMs > SILENCE_MS) {
-    return answered(machine, { ...newAttempt(nowMs), offered: [wayFor(proven, 1)] }, "same");
+    const offered = choosing ? [wayFor(proven, 1)] : [];
+    return answered(machine, { ...newAttempt(nowMs), offered }, "same");
   }
-  if (sinceMs < DUPLICATE_MS && attempt.offered.length > 0) {
-    return answered(machine, attempt, "same");
-  }
+  if (sinceMs < DUPLICATE_MS && attempt.asks > 0) return answered(machine, attempt, "same");
   if (attempt.silentLoaders >= SILENT_LOADERS) {
     // With the next question it starts over: firmware that refuses the loader wants it again.
     const looping = { ...attempt, askedAtMs: nowMs, silentLoaders: 0, script: true };
     return answered(machine, looping, "loop");
   }
   const asks = attempt.asks + 1;
+  if (!choosing) {
+    const again = { ...attempt, askedAtMs: nowMs, asks, offered: [], script: false };
+    return answered(machine, again, "same");
+  }
   const way = wayFor(proven, asks);
   const former = attempt.offered.at(-1);
   const offered = former === way ? attempt.offered : [...attempt.offered, way].slice(-ways.length);

@@ -1,3 +1,4 @@
+import { unbeatableInWords } from "../dhcp/unbeatable.ts";
 import { ANY_ADDRESS, type Ip4 } from "../lib/ip4.ts";
 import type { Mac } from "../lib/mac.ts";
 import type { BootSource, Nothing } from "./boot-choice.ts";
@@ -137,12 +138,11 @@ function allow(mac: Mac): string {
 
 function unbeatable(server: Ip4, proxies: readonly Ip4[]): Diagnosis {
   const passedOver = proxies.length === 0 ? "" : ` (passed over: ${list(proxies)})`;
+  const { cause, remedy } = unbeatableInWords(server);
   return {
     code: "unbeatable-server",
-    cause:
-      `the DHCP server ${server} sends option 60 PXEClient with its addresses and no option 43: firmware ` +
-      `then asks port 4011 of ${server}, which does not answer, and looks at no proxy${passedOver}`,
-    remedy: `remove option 60 (vendor class identifier) from the DHCP server ${server}; it is left there by WDS or an older PXE set-up. No setting of a proxy helps`,
+    cause: `${cause}${passedOver}; nothing answers there`,
+    remedy,
   };
 }
 
@@ -150,7 +150,7 @@ function bootServerSilent(server: Ip4): Diagnosis {
   return {
     code: "boot-server-silent",
     cause: `the offer sends the machine to the boot server ${server}, which does not answer on UDP 4011`,
-    remedy: `let UDP 4011 through to ${server} and check that its PXE service runs; an eim-pxe answers there in mode proxy`,
+    remedy: `let UDP 4011 through to ${server} and check that its PXE service runs; an eim-pxe answers there`,
   };
 }
 

@@ -41,12 +41,18 @@ export function artifactFolder(config: Config): string {
   return join(config.dataDir, "artifacts");
 }
 
-/** What TFTP serves: loaders, and the script that a modern iPXE looks for beside its loader. */
+/**
+ * What TFTP serves: loaders, and the script that a modern iPXE looks for beside its loader.
+ *
+ * @param anyFolder the folder counts for nothing, as with SMEE, whose URLs have one for each machine
+ */
 export async function findTftpFile(
-  name: string,
+  path: string,
   loaders: LoaderStore,
   bootUrl: string,
+  anyFolder: boolean,
 ): Promise<TftpFile | null> {
+  const name = anyFolder ? path.slice(path.lastIndexOf("/") + 1) : path;
   if (name === "autoexec.ipxe") {
     return { name, kind: "script", blob: memoryBlob(fromText(autoexecScript({ bootUrl }))) };
   }

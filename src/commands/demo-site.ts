@@ -12,7 +12,7 @@ import { openDgram } from "../net/dgram.ts";
 import type { UdpEndpoint } from "../net/udp.ts";
 import { createInventory } from "../nodes/inventory.ts";
 import type { Logger } from "../observe/log.ts";
-import { configuredLinks } from "./links.ts";
+import { wantedLinks, withAssumed } from "./links.ts";
 import { type Services, startServices } from "./services.ts";
 
 /** The server's; what its machines lease is near it. Loopback takes every address that begins with 127. */
@@ -58,18 +58,24 @@ export async function startDemoSite(log: Logger): Promise<DemoSite> {
 
     const text = configuration(orchestrator.url("127.0.0.1"));
     const config = parseConfig(text, join(folder, "eim-pxe.yaml"));
+    // Loopback has every address of its network, whether or not it is listed.
+    const interfaces = withAssumed(config, []);
     let dhcp: UdpEndpoint | null = null;
     const services = await startServices({
       settings: { config, inventory: createInventory([]), ca: certificate.cert, adminToken: null },
-      links: configuredLinks(config, []),
+      links: wantedLinks(config, interfaces),
+      interfaces: () => interfaces,
+      lookEveryMs: 60_000,
       openDhcpSocket: async ({ address }, port) => {
         const socket = await openDgram({ address, port });
         // The first is the server's, then comes the boot server's.
         dhcp ??= socket.local;
         return socket;
       },
+      openOfferListener: null,
       dhcpPorts: { server: 0, bootServer: 0 },
       proxyEnvironment: { httpProxy: null, httpsProxy: null, noProxy: null },
+      trace: null,
       log,
       clock: systemClock,
       instance: "demo",

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { text as readAll } from "node:stream/consumers";
 import { planBoot } from "../boot/policy.ts";
+import type { TraceContext } from "../boot/trace.ts";
 import { WayTable } from "../boot/ways.ts";
 import { decide, type Knowledge } from "../dhcp/decide.ts";
 import { type DescribedPacket, describePacket } from "../dhcp/describe.ts";
@@ -19,7 +20,7 @@ import { readInterfaces } from "../net/interfaces.ts";
 import { loadConfiguration, loadInventory, type Settings } from "./configuration.ts";
 import { configuredLinks } from "./links.ts";
 import { policyOf, smeeOf } from "./policy.ts";
-import { ExitCode, type Program } from "./program.ts";
+import { ExitCode, type Program, traceOf } from "./program.ts";
 import { readWays } from "./ways.ts";
 
 export interface ExplainOptions {
@@ -33,7 +34,7 @@ export interface ExplainOptions {
   readonly hex: string;
 }
 
-type Known = Pick<Settings, "config" | "inventory">;
+type Known = Pick<Settings, "config" | "inventory"> & { readonly trace: TraceContext | null };
 
 interface Explanation {
   readonly decision: "reply" | "ignore";
@@ -55,7 +56,8 @@ export async function explain(
   options: ExplainOptions,
 ): Promise<number> {
   const config = loadConfiguration(file, program.environment);
-  const settings = { config, inventory: loadInventory(config) };
+  const trace = traceOf(program.environment);
+  const settings = { config, inventory: loadInventory(config), trace };
   const link = linkNamed(settings, options.interface);
   const source = sourceOf(options.source);
   const bytes = await packetBytes(program, options.hex);
@@ -93,7 +95,7 @@ async function answerTo(
   }
   return {
     decision: "reply",
-    reason: reasonFor(request, link, knowledge),
+    reason: reasonFor(request, link, knowledge, send.packet.file),
     reply: {
       destination: `${send.to.address}:${send.to.port}`,
       hex: toHex(encodePacket(send.packet)),
@@ -107,17 +109,26 @@ function ignore(reason: string): Explanation {
 }
 
 /** What the machine was given to boot, in words. */
-function reasonFor(request: DhcpRequest, link: Link, knowledge: Knowledge): string {
+function reasonFor(
+  request: DhcpRequest,
+  link: Link,
+  knowledge: Knowledge,
+  bootFile: string,
+): string {
   const { client, mac } = request;
   const node = knowledge.findNode({ mac, uuid: client.uuid, serial: null });
   const plan = knowledge.plan(client, node, link);
   const entry =
     node === null ? "no node entry matches it" : `its node entry is ${node.name ?? mac}`;
+  if (knowledge.smee !== null) {
+    const named = bootFile === "" ? "no boot file" : `the boot file ${bootFile}`;
+    return `${knowledge.smee.flavour} answers it so, with ${named}; ${entry}`;
+  }
   switch (plan.kind) {
     case "loader":
       return `a network boot client that gets the loader ${plan.transport === "http" ? plan.url : plan.file}${learntFor(mac, knowledge)}; ${entry}`;
     case "script":
-      return `iPXE runs on it already, so it gets the script ${plan.url}; ${entry}`;
+      return `iPXE runs on it already, so it gets the script ${bootFile === "" ? plan.url : bootFile}; ${entry}`;
     case "refused":
       return `it gets an address and nothing to boot: ${plan.reason}`;
     case "none":
@@ -133,7 +144,7 @@ function learntFor(mac: Mac, { ways, smee }: Knowledge): string {
 }
 
 /** What the server knows, with the leases of its journal as they are on disk. */
-async function knowledgeOf({ config, inventory }: Known): Promise<Knowledge> {
+async function knowledgeOf({ config, inventory, trace }: Known): Promise<Knowledge> {
   const leases = new LeaseTable();
   const journal = await readFile(journalFile(config.dataDir)).catch(() => new Uint8Array());
   for (const lease of replayJournal(journal).leases) leases.restore(lease);
@@ -148,7 +159,7 @@ async function knowledgeOf({ config, inventory }: Known): Promise<Knowledge> {
     leases,
     ways,
     offers: new OfferTable(),
-    smee: smeeOf(config, { tftpPort: config.tftp.port, httpPort: config.http.port }),
+    smee: smeeOf(config, { tftpPort: config.tftp.port, httpPort: config.http.port, trace }),
   };
 }
 

@@ -178,7 +178,13 @@ function deskOf(
 ): LeaseDesk {
   const served = configuredLinks(config, readInterfaces());
   const links = served.flatMap(({ dhcp }) => (dhcp === null ? [] : [dhcp]));
-  return new LeaseDesk({ leases, journal, links, emit: () => {}, clock: systemClock });
+  return new LeaseDesk({
+    leases,
+    journal,
+    links: () => links,
+    emit: () => {},
+    clock: systemClock,
+  });
 }
 
 function inWords({ leases, pools }: Listing): string {

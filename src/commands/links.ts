@@ -2,9 +2,17 @@ import type { Config, LinkConfig, NetworkConfig } from "../config/schema.ts";
 import type { FullSettings, Link, RelayedNetwork } from "../dhcp/link.ts";
 import { withoutRanges } from "../dhcp/pool.ts";
 import { ConfigError } from "../lib/errors.ts";
-import { formatSubnet, parseSubnet, type Subnet, subnetOf, subnetsOverlap } from "../lib/ip4.ts";
+import {
+  formatSubnet,
+  type Ip4,
+  parseSubnet,
+  type Subnet,
+  subnetOf,
+  subnetsOverlap,
+} from "../lib/ip4.ts";
 import {
   interfaceNamed,
+  interfaceProblem,
   type NetworkInterface,
   soleInterface,
   type UsableInterface,
@@ -17,29 +25,38 @@ export interface ServedLink {
   readonly dhcp: Link | null;
 }
 
-/**
- * The links of the configuration with what the host's interfaces add to them; with none configured,
- * the only usable interface in mode proxy.
- *
- * @throws ConfigError when an interface is not there or has no address
- */
-export function servedLinks(
-  config: Config,
-  interfaces: readonly NetworkInterface[],
-): readonly ServedLink[] {
-  if (config.interfaces.length === 0) {
-    const { name, address, subnet } = soleInterface(interfaces);
-    const dhcp: Link = { interface: name, address, subnet, mode: "proxy" };
-    return [{ interface: name, address, dhcp }];
-  }
-  return config.interfaces.map((link) =>
-    servedLink(link, interfaceNamed(interfaces, link.name, link.address), config),
-  );
+/** A link that is to be served whenever its interface can be. */
+export interface WantedLink {
+  /** The network device, e.g. `eth1`; no two links have the same. */
+  readonly interface: string;
+  /** Ours on it; null: the interface's first. */
+  readonly address: Ip4 | null;
+  readonly mode: LinkConfig["dhcp"]["mode"];
+  /** What it is with the address and the network that the interface has. */
+  servedAs(found: UsableInterface): ServedLink;
 }
 
 /**
- * Like `servedLinks`, for thinking about packets only: an interface need not exist when its `address` is
- * configured. A network that is told by neither is taken to have 24 bits.
+ * The links of the configuration; with none configured, the interface that is the only usable one now,
+ * in mode proxy, from now on by its name.
+ *
+ * @throws ConfigError when none of them can be served now
+ */
+export function wantedLinks(
+  config: Config,
+  interfaces: readonly NetworkInterface[],
+): readonly WantedLink[] {
+  if (config.interfaces.length === 0) return [soleLink(soleInterface(interfaces).name)];
+  const links = config.interfaces.map((link) => configuredLink(link, config));
+  const problems = links.flatMap(
+    ({ interface: name, address }) => interfaceProblem(interfaces, name, address) ?? [],
+  );
+  if (problems.length === links.length) throw new ConfigError(problems);
+  return links;
+}
+
+/**
+ * The links of the configuration, for thinking about packets only: see `withAssumed`.
  *
  * @throws ConfigError when an interface that has no `address` is not there
  */
@@ -47,14 +64,51 @@ export function configuredLinks(
   config: Config,
   interfaces: readonly NetworkInterface[],
 ): readonly ServedLink[] {
+  const all = withAssumed(config, interfaces);
+  return wantedLinks(config, all).map((link) =>
+    link.servedAs(interfaceNamed(all, link.interface, link.address)),
+  );
+}
+
+/**
+ * These interfaces, and those that the configuration describes by an `address` and that need not
+ * exist. A network that is told by neither is taken to have 24 bits.
+ */
+export function withAssumed(
+  config: Config,
+  interfaces: readonly NetworkInterface[],
+): readonly NetworkInterface[] {
   const assumed = config.interfaces.flatMap(({ name, address }): NetworkInterface[] => {
     const there = interfaces.some((one) => one.addresses.some((own) => own.address === address));
     if (address === null || there) return [];
     const addresses = [{ address, subnet: subnetOf(address, 24) }];
-    return [{ name, addresses, up: true, loopback: false, broadcast: true, hardware: false }];
+    const facts = { up: true, carrier: true, loopback: false, broadcast: true, hardware: false };
+    return [{ name, index: null, addresses, ...facts }];
   });
   const names = new Set(assumed.map(({ name }) => name));
-  return servedLinks(config, [...interfaces.filter(({ name }) => !names.has(name)), ...assumed]);
+  return [...interfaces.filter(({ name }) => !names.has(name)), ...assumed];
+}
+
+function soleLink(name: string): WantedLink {
+  return {
+    interface: name,
+    address: null,
+    mode: "proxy",
+    servedAs: ({ address, subnet }) => ({
+      interface: name,
+      address,
+      dhcp: { interface: name, address, subnet, mode: "proxy" },
+    }),
+  };
+}
+
+function configuredLink(link: LinkConfig, config: Config): WantedLink {
+  return {
+    interface: link.name,
+    address: link.address,
+    mode: link.dhcp.mode,
+    servedAs: (found) => servedLink(link, found, config),
+  };
 }
 
 function servedLink(link: LinkConfig, found: UsableInterface, config: Config): ServedLink {

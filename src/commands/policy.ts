@@ -17,10 +17,10 @@ export function policyOf(config: Config): BootPolicy {
 /** How to answer as SMEE does, or null when the configuration does not want that. */
 export function smeeOf(
   config: Config,
-  ports: Pick<SmeeSettings, "tftpPort" | "httpPort">,
+  running: Pick<SmeeSettings, "tftpPort" | "httpPort" | "trace">,
 ): SmeeSettings | null {
   const { compatibility } = config.dhcp;
   if (compatibility === "standard") return null;
   const { loaders, unknownNodes } = policyOf(config);
-  return { flavour: compatibility, ...ports, loaders, unknownNodes };
+  return { flavour: compatibility, ...running, loaders, unknownNodes };
 }

@@ -3,6 +3,7 @@ import type { Firmware } from "../client/dhcp-request.ts";
 import { probe as runProbe, type ProbeResult, type ProbeStep } from "../client/probe.ts";
 import { locallyAdministeredMac, uuidFor } from "../client/stranger.ts";
 import { serverLine, type ServerHeard } from "../client/probe-words.ts";
+import { CLIENT_PORT } from "../dhcp/route.ts";
 import { ConfigError } from "../lib/errors.ts";
 import { parseMac } from "../lib/mac.ts";
 import { openDeviceSocket } from "../net/device-socket.ts";
@@ -17,8 +18,6 @@ export interface ProbeOptions {
   readonly mac: string | null;
   readonly json: boolean;
 }
-
-const CLIENT_PORT = 68;
 
 /** `eim-pxe probe`: plays a PXE client on the wire and says whether it would boot, or why not. */
 export async function probe(program: Program, options: ProbeOptions): Promise<number> {
@@ -42,6 +41,8 @@ export async function probe(program: Program, options: ProbeOptions): Promise<nu
     port: CLIENT_PORT,
     passed: [],
     onlyDevice: true,
+    // A server on this host overhears the answers there.
+    share: true,
   });
   try {
     const result = await runProbe(machine, {

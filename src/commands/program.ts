@@ -1,3 +1,5 @@
+import { parseTraceparent, type TraceContext } from "../boot/trace.ts";
+
 /** What a command gets of the process it runs in. Only `cli.ts` makes one; tests make their own. */
 export interface Program {
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -27,6 +29,14 @@ export function proxyEnvironment(environment: Program["environment"]): ProxyEnvi
     httpsProxy: read("https_proxy"),
     noProxy: read("no_proxy"),
   };
+}
+
+/**
+ * The trace that this process belongs to: what starts it hands it on in TRACEPARENT (OpenTelemetry,
+ * environment variables as context propagation carriers). Null without a valid one.
+ */
+export function traceOf(environment: Program["environment"]): TraceContext | null {
+  return parseTraceparent(environment["TRACEPARENT"] ?? "");
 }
 
 /** The exit codes that the commands share. */

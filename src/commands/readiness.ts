@@ -1,12 +1,15 @@
 import type { LoaderStore } from "../artifacts/loaders.ts";
 import type { GenerationStore } from "../artifacts/store.ts";
 import { architectures } from "../boot/architecture.ts";
+import type { EventName } from "../observe/events.ts";
 import type { Reporter } from "../observe/reporter.ts";
 
 export interface Readiness {
   readonly ready: boolean;
   /** What is missing and what to do about it, for people. Empty when ready. */
   readonly reasons: readonly string[];
+  /** Why links are not served while others are: machines there cannot boot. */
+  readonly unserved: readonly string[];
 }
 
 export interface ReadinessParts {
@@ -14,6 +17,8 @@ export interface ReadinessParts {
   readonly loaders: LoaderStore;
   /** Whether the configuration or a node entry has machines fetch this loader. */
   readonly isHandedOut: (name: string) => boolean;
+  /** Whether any link is served, and why others are not. */
+  readonly links: () => { readonly anyServed: boolean; readonly problems: readonly string[] };
   readonly reporter: Pick<Reporter, "emit" | "subscribe">;
   /** Where the mirror fetches from; null: nowhere. */
   readonly origin: string | null;
@@ -22,11 +27,13 @@ export interface ReadinessParts {
 
 // Loaders come and go with packages of the distribution.
 const lookEveryMs = 30_000;
+// After these there may be another answer.
+const turns: ReadonlySet<EventName> = new Set(["sync-done", "sync-failed", "link-up", "link-down"]);
 const loadersOfTheTable = new Set(architectures.map(({ loader }) => loader));
 
 /**
- * Whether a machine could boot now. Looks again after each synchronisation, and now and then, and reports
- * each change as event `ready` or `not-ready`.
+ * Whether a machine could boot now. Looks again after each synchronisation, when links come and go, and
+ * now and then, and reports each change as event `ready` or `not-ready`.
  */
 export class ReadinessWatch {
   readonly #parts: ReadinessParts;
@@ -43,7 +50,7 @@ export class ReadinessWatch {
   async start(): Promise<void> {
     await this.#look();
     this.#unsubscribe = this.#parts.reporter.subscribe(({ event }) => {
-      if (event === "sync-done" || event === "sync-failed") void this.#look();
+      if (turns.has(event)) void this.#look();
     });
     this.#timer = setInterval(() => void this.#look(), lookEveryMs);
   }
@@ -55,7 +62,8 @@ export class ReadinessWatch {
 
   now(): Readiness {
     const { store, origin, loaderDirs } = this.#parts;
-    const reasons: string[] = [];
+    const { anyServed, problems } = this.#parts.links();
+    const reasons: string[] = anyServed ? [] : [...problems];
     if (store.current() === null) {
       reasons.push(
         origin === null
@@ -68,7 +76,7 @@ export class ReadinessWatch {
         `no iPXE loader was found in ${loaderDirs.join(", ")}: install one (apt-get install ipxe) or set artifacts.loaderDirs`,
       );
     }
-    return { ready: reasons.length === 0, reasons };
+    return { ready: reasons.length === 0, reasons, unserved: anyServed ? problems : [] };
   }
 
   async #look(): Promise<void> {

@@ -1,20 +1,24 @@
 import { randomUUID } from "node:crypto";
 import { systemClock } from "../lib/clock.ts";
+import { CLIENT_PORT } from "../dhcp/route.ts";
 import { BindError, ConfigError, messageOf } from "../lib/errors.ts";
-import { openDeviceSocket } from "../net/device-socket.ts";
-import { readInterfaces } from "../net/interfaces.ts";
+import { openDeviceSocket, openListener } from "../net/device-socket.ts";
+import { readInterfaces, readInterfacesNamed } from "../net/interfaces.ts";
 import { Presence } from "../net/presence.ts";
 import { adoptPassed, passedDescriptors } from "../net/passed.ts";
 import { createLog } from "../observe/log.ts";
 import { loadInventory, loadSettings, type Settings } from "./configuration.ts";
-import { servedLinks } from "./links.ts";
-import { ExitCode, type Program, proxyEnvironment } from "./program.ts";
+import { wantedLinks } from "./links.ts";
+import { ExitCode, type Program, proxyEnvironment, traceOf } from "./program.ts";
 import { announceRunning, findRunning, withdrawRunning } from "./running.ts";
 import { type Services, startServices } from "./services.ts";
 import { firstSignal } from "./signals.ts";
 
 // The contract gives five seconds from the signal to the end; some are for closing what is left.
 const graceMs = 4000;
+
+// A machine that is switched on with its link, a cable of its own, asks for longer than this.
+const lookEveryMs = 2000;
 
 /** `eim-pxe serve`: runs until SIGTERM or SIGINT; SIGHUP reads the nodes file again. */
 export async function serve(program: Program, file: string | null): Promise<number> {
@@ -48,7 +52,8 @@ export async function serve(program: Program, file: string | null): Promise<numb
 
 async function start(program: Program, settings: Settings, instance: string): Promise<Services> {
   const { config } = settings;
-  const links = servedLinks(config, readInterfaces());
+  const links = wantedLinks(config, readInterfaces());
+  const names = links.map((link) => link.interface);
   const other = await findRunning(config.dataDir);
   if (other?.answers === true) {
     throw new BindError(
@@ -65,6 +70,8 @@ async function start(program: Program, settings: Settings, instance: string): Pr
   return startServices({
     settings,
     links,
+    interfaces: () => readInterfacesNamed(names),
+    lookEveryMs,
     openDhcpSocket: (link, port) =>
       openDeviceSocket({
         device: link.interface,
@@ -73,8 +80,11 @@ async function start(program: Program, settings: Settings, instance: string): Pr
         passed,
         onlyDevice: links.length === 1,
       }),
+    openOfferListener: ({ interface: device }) =>
+      openListener({ device, port: CLIENT_PORT, onlyDevice: links.length === 1 }),
     dhcpPorts: { server: 67, bootServer: 4011 },
     proxyEnvironment: proxyEnvironment(program.environment),
+    trace: traceOf(program.environment),
     log,
     clock: systemClock,
     instance,

@@ -1,6 +1,7 @@
 import { ServerSearch } from "../client/server-search.ts";
 import { locallyAdministeredMac } from "../client/stranger.ts";
 import type { Link } from "../dhcp/link.ts";
+import type { LinkGuard } from "../dhcp/server.ts";
 import { BindError, OtherServerError } from "../lib/errors.ts";
 import type { Mac } from "../lib/mac.ts";
 import type { UdpSocket } from "../net/udp.ts";
@@ -21,66 +22,80 @@ export interface ServerWatchOptions {
 
 const SEARCH_EVERY_MS = 600_000;
 
-/** The machine that the searches play on a link; our own server must not answer it. */
-export function searchMachine(link: Link): Mac {
+/** The machine that the searches play on a link. */
+function searchMachine(link: Link): Mac {
   return locallyAdministeredMac(`search ${link.interface} ${link.address}`);
 }
 
-export class ServerWatch {
+interface Watched {
+  readonly search: ServerSearch;
+  readonly mac: Mac;
+}
+
+export class ServerWatch implements LinkGuard {
   readonly #options: ServerWatchOptions;
-  readonly #searches: { readonly link: Link; readonly search: ServerSearch }[] = [];
-  #underWay: Promise<unknown> = Promise.resolve();
-  #timer: NodeJS.Timeout | null = null;
+  readonly #links = new Map<Link, Watched>();
+  readonly #underWay = new Set<Promise<unknown>>();
+  readonly #timer: NodeJS.Timeout;
 
   constructor(options: ServerWatchOptions) {
     this.#options = options;
+    this.#timer = setInterval(() => {
+      for (const [link, watched] of this.#links) void this.#look(link, watched);
+    }, SEARCH_EVERY_MS);
+    this.#timer.unref();
   }
 
   /**
-   * Looks on each link in mode full; `port` is the link's server port, which nobody listens to yet.
+   * Looks on a link in mode full whether another server is there, from now on again and again.
    *
-   * @throws {OtherServerError} when another server is there, unless others are allowed: then it does not wait
+   * @throws {OtherServerError} when there is one, unless others are allowed: then it does not wait
    */
-  async begin(ports: readonly { readonly link: Link; readonly port: UdpSocket }[]): Promise<void> {
-    for (const { link, port } of ports) {
-      // Loopback has no other hosts.
-      if (link.mode !== "full" || link.address.startsWith("127.")) continue;
-      const search = new ServerSearch({
-        address: link.address,
-        mac: searchMachine(link),
-        serverPort: port,
-        openClientPort: () => this.#clientPort(link),
-      });
-      this.#searches.push({ link, search });
-    }
-    if (this.#searches.length === 0) return;
-    const first = this.#look();
-    if (this.#options.allowOthers) void first;
-    else if ((await first).length > 0) throw new OtherServerError(await first);
-    this.#timer = setInterval(() => void this.#look(), SEARCH_EVERY_MS);
+  async admit(link: Link, port: UdpSocket): Promise<void> {
+    // Loopback has no other hosts.
+    if (link.mode !== "full" || link.address.startsWith("127.")) return;
+    const mac = searchMachine(link);
+    const openClientPort = () => this.#clientPort(link);
+    const search = new ServerSearch({
+      address: link.address,
+      mac,
+      serverPort: port,
+      openClientPort,
+    });
+    const watched = { search, mac };
+    this.#links.set(link, watched);
+    const first = this.#look(link, watched);
+    if (this.#options.allowOthers) return;
+    const other = await first;
+    if (other !== null) throw new OtherServerError(other);
+  }
+
+  leave(link: Link): void {
+    this.#links.get(link)?.search.stop();
+    this.#links.delete(link);
+  }
+
+  plays(mac: Mac): boolean {
+    return [...this.#links.values()].some((watched) => watched.mac === mac);
   }
 
   /** Ends it, and waits for what is under way. */
   async close(): Promise<void> {
-    if (this.#timer !== null) clearInterval(this.#timer);
-    for (const { search } of this.#searches) search.stop();
-    await this.#underWay;
+    clearInterval(this.#timer);
+    for (const link of this.#links.keys()) this.leave(link);
+    await Promise.all(this.#underWay);
   }
 
-  /** Tells of each other server, and resolves with what people need to know of them. */
-  async #look(): Promise<readonly string[]> {
-    const looking = Promise.all(
-      this.#searches.map(async ({ link, search }) => {
-        const other = await search.search();
-        if (other === null) return [];
-        const { server, offered } = other;
-        const { interface: name } = link;
-        this.#options.emit({ event: "other-dhcp-server", interface: name, server, offered });
-        return [`${server} on ${name}, which offered ${offered}`];
-      }),
-    );
-    this.#underWay = looking;
-    return (await looking).flat();
+  /** Tells of another server, and resolves with what people need to know of it; null when there is none. */
+  async #look(link: Link, { search }: Watched): Promise<string | null> {
+    const looking = search.search();
+    this.#underWay.add(looking);
+    const other = await looking.finally(() => this.#underWay.delete(looking));
+    if (other === null) return null;
+    const { server, offered } = other;
+    const { interface: name } = link;
+    this.#options.emit({ event: "other-dhcp-server", interface: name, server, offered });
+    return `${server} on ${name}, which offered ${offered}`;
   }
 
   async #clientPort(link: Link): Promise<UdpSocket | null> {

@@ -1,61 +1,43 @@
-import { createLoaderStore, type LoaderStore } from "../artifacts/loaders.ts";
+import { createLoaderStore } from "../artifacts/loaders.ts";
 import type { Mirror } from "../artifacts/mirror.ts";
 import { type GenerationStore, openGenerationStore } from "../artifacts/store.ts";
-import { type BootPolicy, denialOf, planBoot } from "../boot/policy.ts";
+import { type BootPolicy, denialOf } from "../boot/policy.ts";
 import { BootSessions } from "../boot/session.ts";
 import { WayTable } from "../boot/ways.ts";
 import { type Config, splitListen } from "../config/schema.ts";
 import { type Journal, openJournal } from "../dhcp/journal.ts";
 import { LeaseDesk } from "../dhcp/lease-desk.ts";
 import { LeaseTable } from "../dhcp/leases.ts";
-import type { Link } from "../dhcp/link.ts";
-import { type DhcpServer, startDhcpServer } from "../dhcp/server.ts";
 import type { ImportedLease } from "../http/admin-context.ts";
 import { createAdminApp } from "../http/admin-app.ts";
-import { createBootApp } from "../http/boot-app.ts";
 import { closeApp, type HttpEndpoint, listen } from "../http/server.ts";
-import type { Clock } from "../lib/clock.ts";
 import { ConfigError, InternalError, messageOf, SyncError } from "../lib/errors.ts";
-import type { Ip4 } from "../lib/ip4.ts";
-import type { DeviceSocket } from "../net/device-socket.ts";
-import { openDgram } from "../net/dgram.ts";
-import type { Presence } from "../net/presence.ts";
-import { openTransferUdp } from "../net/transfer-socket.ts";
-import { formatEndpoint, type UdpSocket } from "../net/udp.ts";
+import type { NetworkInterface } from "../net/interfaces.ts";
 import type { Inventory } from "../nodes/inventory.ts";
 import type { Logger } from "../observe/log.ts";
 import { createMetrics } from "../observe/metrics.ts";
 import { Reporter } from "../observe/reporter.ts";
-import { startTftpServer } from "../tftp/server.ts";
-import { artifactFolder, findTftpFile, mirrorFor } from "./artifacts.ts";
-import type { Settings } from "./configuration.ts";
-import type { ServedLink } from "./links.ts";
-import { policyOf, smeeOf } from "./policy.ts";
+import { artifactFolder, mirrorFor } from "./artifacts.ts";
+import { LinkKeeper } from "./link-keeper.ts";
+import { type LinkServiceOptions, type LinkServiceParts, LinkServices } from "./link-services.ts";
+import type { WantedLink } from "./links.ts";
+import { policyOf } from "./policy.ts";
 import type { ProxyEnvironment } from "./program.ts";
 import { type Readiness, ReadinessWatch } from "./readiness.ts";
-import { searchMachine, ServerWatch } from "./server-watch.ts";
 import { WayKeeper } from "./ways.ts";
 
 /** What differs between a server on a site and the demo's on loopback. */
-export interface ServiceOptions {
-  readonly settings: Settings;
-  readonly links: readonly ServedLink[];
-  /** Opens the socket of a link's DHCP port. */
-  readonly openDhcpSocket: (link: Link, port: number) => Promise<LinkSocket>;
-  readonly dhcpPorts: { readonly server: number; readonly bootServer: number };
+export interface ServiceOptions extends LinkServiceOptions {
+  /** Those whose interface is there are served at once, the others when it comes. */
+  readonly links: readonly WantedLink[];
+  /** The host's interfaces as they are now, and how often to look at them. */
+  readonly interfaces: () => readonly NetworkInterface[];
+  readonly lookEveryMs: number;
   readonly proxyEnvironment: ProxyEnvironment;
   readonly log: Logger;
-  readonly clock: Clock;
   /** Tells this run of the program from every other. */
   readonly instance: string;
-  /** Opens the socket of a link's client port, for the search for other servers; null: nobody searches. */
-  readonly openClientPort: ((link: Link) => Promise<UdpSocket>) | null;
-  /** Looks whether somebody sits at an address, and is closed with the rest; null: nobody looks. */
-  readonly presence: Pick<Presence, "isInUse" | "close"> | null;
 }
-
-/** A socket on one link; `means` tells how the link is told apart from others, where there could be any. */
-export type LinkSocket = UdpSocket & Partial<Pick<DeviceSocket, "means">>;
 
 export interface Services {
   readonly reporter: Reporter;
@@ -100,7 +82,6 @@ class Site {
   readonly #metrics;
   /** What was opened, each with how it is closed. */
   readonly #opened: ((graceMs: number) => Promise<void>)[] = [];
-  readonly #sockets: string[] = [];
   #inventory: Inventory;
   /** Null while the journal is not open, and where no link is in mode full. */
   #desk: LeaseDesk | null = null;
@@ -142,9 +123,22 @@ class Site {
       store,
       alsoAllowed: isHandedOut,
     });
-    const reporter = this.#reporter;
-    const shown = { origin, loaderDirs };
-    const readiness = new ReadinessWatch({ store, loaders, isHandedOut, reporter, ...shown });
+    const inModeFull = this.#options.links.some(({ mode }) => mode === "full");
+    const journal = inModeFull ? await this.#openJournal() : null;
+    const { services, keeper } = this.#serveLinks({ store, loaders, journal });
+    if (journal !== null) {
+      const links = () => services.dhcpLinks();
+      this.#desk = new LeaseDesk({ leases: this.#leases, journal, links, emit, clock });
+    }
+    const readiness = new ReadinessWatch({
+      store,
+      loaders,
+      isHandedOut,
+      links: () => keeper.state(),
+      reporter: this.#reporter,
+      origin,
+      loaderDirs,
+    });
     this.#readiness = readiness;
     this.#opened.push(() => Promise.resolve(readiness.stop()));
 
@@ -152,13 +146,11 @@ class Site {
     this.#opened.push(() => this.#wayKeeper.close());
     this.#reporter.subscribe((event) => this.#wayKeeper.observe(event));
 
-    // HTTP comes first: what DHCP and TFTP hand out names its port.
-    const httpPort = await this.#openBootPorts(store, loaders);
-    const baseUrl = (address: Ip4) => `http://${address}:${httpPort}`;
     const admin = await this.#openAdminPort(store, mirror);
-    const tftpPort = await this.#openTftp(loaders, baseUrl);
-    await this.#openDhcp(baseUrl, { tftpPort: tftpPort ?? this.#config.tftp.port, httpPort });
-    emit({ event: "listening", sockets: this.#sockets });
+    await keeper.open();
+    const sockets = [...keeper.sockets(), `admin ${admin.host}:${admin.port}`];
+    emit({ event: "listening", sockets });
+    keeper.follow();
     await readiness.start();
     mirror?.start();
 
@@ -167,7 +159,7 @@ class Site {
       sessions: this.#sessions,
       mirror,
       adminUrl: `http://${admin.host}:${admin.port}`,
-      tftpPort,
+      tftpPort: services.tftpPort,
       readiness: () => this.#readinessNow(),
       useInventory: (inventory) => {
         this.#inventory = inventory;
@@ -183,36 +175,9 @@ class Site {
   }
 
   #readinessNow(): Readiness {
-    return this.#readiness?.now() ?? { ready: false, reasons: ["the server is starting"] };
-  }
-
-  get #addresses(): readonly Ip4[] {
-    return [...new Set(this.#options.links.map((link) => link.address))];
-  }
-
-  async #openBootPorts(store: GenerationStore, loaders: LoaderStore): Promise<number> {
-    let { port } = this.#config.http;
-    const { compatibility } = this.#config.dhcp;
-    for (const host of this.#addresses) {
-      const app = createBootApp({
-        generations: store,
-        loaders,
-        sessions: this.#sessions,
-        findNode: (machine) => this.#inventory.find(machine),
-        policy: this.#policy,
-        kernelArgs: this.#config.boot.kernelArgs,
-        autoexec: true,
-        baseUrls: new Map(),
-        smee: compatibility === "standard" ? null : compatibility,
-        emit: this.#reporter.emit,
-        clock: this.#options.clock,
-      });
-      this.#opened.push((graceMs) => closeApp(app, graceMs));
-      const bound = await listen(app, { host, port });
-      this.#sockets.push(`http ${bound.host}:${bound.port}`);
-      ({ port } = bound);
-    }
-    return port;
+    return (
+      this.#readiness?.now() ?? { ready: false, reasons: ["the server is starting"], unserved: [] }
+    );
   }
 
   async #openAdminPort(store: GenerationStore, mirror: Mirror | null): Promise<HttpEndpoint> {
@@ -249,77 +214,38 @@ class Site {
       token: settings.adminToken,
     });
     this.#opened.push((graceMs) => closeApp(app, graceMs));
-    const bound = await listen(app, endpoint);
-    this.#sockets.push(`admin ${bound.host}:${bound.port}`);
-    return bound;
+    return listen(app, endpoint);
   }
 
-  async #openTftp(loaders: LoaderStore, baseUrl: (address: Ip4) => string): Promise<number | null> {
-    const { enabled, port, dataPorts, ...limits } = this.#config.tftp;
-    if (!enabled) return null;
-    const server = await startTftpServer({
-      addresses: this.#addresses,
-      port,
-      limits: { ...limits, dataPorts: portRange(dataPorts) },
-      find: (name, asked) => findTftpFile(name, loaders, `${baseUrl(asked)}/boot.ipxe`),
-      emit: this.#reporter.emit,
-      clock: this.#options.clock,
-      openUdp: openDgram,
-      openTransferUdp,
-    });
-    this.#opened.push((graceMs) => server.close(graceMs));
-    this.#sockets.push(...server.endpoints.map((endpoint) => `tftp ${formatEndpoint(endpoint)}`));
-    return server.endpoints[0]?.port ?? null;
-  }
-
-  async #openDhcp(
-    baseUrl: (address: Ip4) => string,
-    ports: { readonly tftpPort: number; readonly httpPort: number },
-  ): Promise<void> {
-    const { openDhcpSocket, dhcpPorts, clock } = this.#options;
-    const links = this.#options.links.flatMap(({ dhcp }) => (dhcp === null ? [] : [dhcp]));
-    if (links.length === 0) return;
-    const journal = links.some((link) => link.mode === "full") ? await this.#openJournal() : null;
-    if (journal !== null) {
-      const { emit: tell } = this.#reporter;
-      this.#desk = new LeaseDesk({ leases: this.#leases, journal, links, emit: tell, clock });
-    }
-    const { openClientPort, presence } = this.#options;
-    const { allowOtherServers: allowOthers } = this.#config.dhcp;
-    const { emit } = this.#reporter;
-    const watch =
-      openClientPort === null ? null : new ServerWatch({ openClientPort, allowOthers, emit });
-    let server: DhcpServer | null = null;
-    this.#opened.push(async () => {
-      await watch?.close();
-      await presence?.close();
-      await server?.close();
-      await journal?.close();
-    });
-    server = await startDhcpServer({
-      links,
-      openSocket: async (link, port) => {
-        const socket = await openDhcpSocket(link, port);
-        if (socket.means === "shared") {
-          this.#reporter.emit({ event: "shared-socket", interface: link.interface });
-        }
-        return socket;
-      },
-      plan: (client, node, link) => planBoot(client, node, this.#policy, baseUrl(link.address)),
-      findNode: (machine) => this.#inventory.find(machine),
-      reservedFor: (address) => this.#inventory.reservedFor(address),
+  #serveLinks(parts: Pick<LinkServiceParts, "store" | "loaders" | "journal">): {
+    readonly services: LinkServices;
+    readonly keeper: LinkKeeper;
+  } {
+    const { links, interfaces, lookEveryMs, clock } = this.#options;
+    const services = new LinkServices({
+      ...parts,
+      options: this.#options,
+      sessions: this.#sessions,
+      policy: this.#policy,
+      inventory: () => this.#inventory,
       leases: this.#leases,
       ways: this.#ways,
-      smee: smeeOf(this.#config, ports),
-      journal,
-      isInUse: presence?.isInUse ?? null,
-      ownMachines: new Set(watch === null ? [] : links.map((link) => searchMachine(link))),
-      beforeServing: async (bound) => watch?.begin(bound),
+      reporter: this.#reporter,
+    });
+    const keeper = new LinkKeeper({
+      links,
+      interfaces,
+      lookEveryMs,
+      openAddress: (address) => services.openAddress(address),
+      openLink: (link) => services.openLink(link),
       emit: this.#reporter.emit,
       clock,
-      ports: dhcpPorts,
     });
-    this.#sockets.push(...server.sockets);
+    this.#opened.push(async (graceMs) => {
+      await Promise.all([keeper.close(graceMs), services.close(graceMs)]);
+      await parts.journal?.close();
+    });
+    return { services, keeper };
   }
 
   async #importLeases(leases: readonly ImportedLease[]): Promise<object> {
@@ -343,9 +269,4 @@ class Site {
     }
     return journal;
   }
-}
-
-function portRange(text: string | null): { first: number; last: number } | null {
-  const [first, last] = text?.split("-").map(Number) ?? [];
-  return first === undefined || last === undefined ? null : { first, last };
 }

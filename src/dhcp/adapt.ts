@@ -47,9 +47,10 @@ export function adapt(
   }
   const answerable = mac !== "" && request.packet.op === BOOTREQUEST;
   if (plan.kind !== "loader" || !answerable) return { plan, way: ways[0], effects: [] };
-  const asked = discovers ? askedToBoot(machine, nowMs) : null;
+  const choosing = mayDiffer(request);
+  const asked = discovers ? askedToBoot(machine, nowMs, choosing) : null;
   const answer = asked?.answer ?? answerNow(machine);
-  const way = mayDiffer(request) ? answer.way : ways[0];
+  const way = choosing ? answer.way : ways[0];
   const told = answer.script ? planScript() : plan;
   if (asked === null) return { plan: told, way, effects: [] };
   const event = turnEvent(request, link, answer, plan.file, told);
@@ -74,7 +75,7 @@ function turnEvent(
     case "same":
       return null;
     case "other":
-      return mayDiffer(request) ? { event: "adapted", ...fields, way } : null;
+      return { event: "adapted", ...fields, way };
     case "loop":
       return told.kind === "script"
         ? { event: "loader-loop", ...fields, loader, boots: bootFileOf(told) }

@@ -57,8 +57,10 @@ export function decide(
   }
   if (node?.dhcp === false) return ignored("its node entry says dhcp: false");
   const { client } = request;
-  const planned = knowledge.plan(client, node, link);
-  const planScript = () => knowledge.plan({ ...client, ipxe: true }, node, link);
+  const asked = forMode(node, link);
+  const planned = knowledge.plan(client, asked, link);
+  const capable = { ...client, ipxe: true, lacksHttp: false };
+  const planScript = () => knowledge.plan(capable, asked, link);
   const adapted = adapt(request, planned, link, knowledge.ways, planScript, nowMs);
   const { plan, way } = adapted;
   if (role === "boot-server") {
@@ -71,6 +73,14 @@ export function decide(
       ? handleProxy(request, plan, link, way)
       : handleFull(request, plan, link, node, knowledge, nowMs, way);
   return [...adapted.effects, ...effects, ...systemEvents(request, link)];
+}
+
+/**
+ * A proxy names our own script, as SMEE's does, also where the entry has the URL of another one: ours
+ * chains to that, and so the machine's timeline shows it.
+ */
+function forMode(node: NodeEntry | null, link: Link): NodeEntry | null {
+  return node === null || link.mode === "full" ? node : { ...node, scriptUrl: null };
 }
 
 /**

@@ -111,7 +111,7 @@ function withSettings(reply: DhcpPacket, answer: Answer): DhcpPacket {
     (to: DhcpPacket) => withOptions(to, networkOptions(link, node)),
     (to: DhcpPacket) => withOptions(to, configured(link.full.options)),
     (to: DhcpPacket) => withNetboot(to, request, plan, link, way),
-    (to: DhcpPacket) => withBootFields(withOptions(to, configured(node?.options ?? [])), node),
+    (to: DhcpPacket) => withOwnBootFile(withOptions(to, configured(node?.options ?? [])), answer),
   ];
   return withinLimit(
     steps.reduce((to, step) => step(to), reply),
@@ -169,9 +169,12 @@ function addresses(list: readonly Ip4[]): Uint8Array {
   return concat(list.map(ip4ToBytes));
 }
 
+/** The entry's own list, else its domain, as SMEE has it. */
 function searchList(node: NodeEntry | null): Uint8Array {
-  if (node === null || node.domainSearch.length === 0) return new Uint8Array();
-  return encodeOption(OptionCode.DOMAIN_SEARCH, { type: "domains", value: node.domainSearch });
+  const domain = node?.domain ?? null;
+  const own = node?.domainSearch ?? [];
+  const value = own.length > 0 || domain === null ? own : [domain];
+  return encodeOption(OptionCode.DOMAIN_SEARCH, { type: "domains", value });
 }
 
 /** RFC 3442: a client that knows option 121 disregards option 3, so the default route is in both. */
@@ -186,17 +189,28 @@ function routes(node: NodeEntry | null, router: Ip4 | undefined): Uint8Array {
   });
 }
 
-/** A node's own options 66 and 67 hold for firmware that reads the header, too. */
-function withBootFields(reply: DhcpPacket, node: NodeEntry | null): DhcpPacket {
-  const own = (code: number): string | null => {
-    const option = node?.options.find((one) => one.code === code);
-    return option === undefined ? null : toText(option.value);
-  };
-  const file = own(OptionCode.BOOTFILE_NAME);
+/**
+ * A node's own options 66 and 67 hold for firmware that reads the header, too, and 67 ends with NUL as
+ * ours does. Discovery control is about our boot file: beside another one it is left out, as SMEE does.
+ */
+function withOwnBootFile(reply: DhcpPacket, { node, plan }: Answer): DhcpPacket {
+  const own = (code: number): Uint8Array | null =>
+    node?.options.find((option) => option.code === code)?.value ?? null;
   const server = own(OptionCode.TFTP_SERVER_NAME);
-  return {
-    ...reply,
-    file: file === null ? reply.file : file.length <= MAX_FILE_BYTES ? file : "",
-    siaddr: parseIp4(server ?? "") ?? reply.siaddr,
-  };
+  const file = own(OptionCode.BOOTFILE_NAME);
+  if (server === null && file === null) return reply;
+  const options = new Map(reply.options);
+  const discovers = plan.kind === "loader" || plan.kind === "script";
+  if (discovers && own(OptionCode.VENDOR_SPECIFIC) === null) {
+    options.delete(OptionCode.VENDOR_SPECIFIC);
+  }
+  const siaddr = parseIp4(toText(server ?? new Uint8Array())) ?? reply.siaddr;
+  const served = { ...reply, options, siaddr };
+  if (file === null) return served;
+  const name = toText(file);
+  options.set(
+    OptionCode.BOOTFILE_NAME,
+    file.at(-1) === 0 ? file : concat([file, Uint8Array.of(0)]),
+  );
+  return { ...served, file: name.length <= MAX_FILE_BYTES ? name : "" };
 }

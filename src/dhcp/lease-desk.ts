@@ -27,7 +27,8 @@ export interface ImportResult {
 export interface LeaseDeskParts {
   readonly leases: LeaseTable;
   readonly journal: Journal | null;
-  readonly links: readonly Link[];
+  /** Those that are served now. */
+  readonly links: () => readonly Link[];
   readonly emit: Emit;
   readonly clock: Clock;
 }
@@ -41,16 +42,9 @@ interface Network {
 /** What people do with leases: look at them, take one back, bring along those of another server. */
 export class LeaseDesk {
   readonly #parts: LeaseDeskParts;
-  readonly #networks: readonly Network[];
 
   constructor(parts: LeaseDeskParts) {
     this.#parts = parts;
-    this.#networks = parts.links.flatMap((link): Network[] => {
-      if (link.mode !== "full") return [];
-      return [link, ...link.relayed].map(({ subnet, full }) => {
-        return { interface: link.interface, subnet, pools: full.pools };
-      });
-    });
   }
 
   /** Leases and quarantines in force, by address. */
@@ -64,7 +58,7 @@ export class LeaseDesk {
 
   pools(): readonly PoolState[] {
     const inForce = this.list();
-    return this.#networks.map(({ interface: name, subnet, pools }) => {
+    return this.#networks().map(({ interface: name, subnet, pools }) => {
       const inside = inForce.filter(({ address }) => inRanges(pools, address));
       const leased = inside.filter(({ state }) => state === "bound").length;
       const addresses = poolSize(pools);
@@ -134,8 +128,17 @@ export class LeaseDesk {
     return null;
   }
 
+  #networks(): readonly Network[] {
+    return this.#parts.links().flatMap((link): Network[] => {
+      if (link.mode !== "full") return [];
+      return [link, ...link.relayed].map(({ subnet, full }) => {
+        return { interface: link.interface, subnet, pools: full.pools };
+      });
+    });
+  }
+
   #networkOf(address: Ip4): Network | null {
-    return this.#networks.find(({ subnet }) => subnetContains(subnet, address)) ?? null;
+    return this.#networks().find(({ subnet }) => subnetContains(subnet, address)) ?? null;
   }
 
   /** @throws whatever the journal rejects with; then nothing has changed */

@@ -138,10 +138,10 @@ export function withBootSource(
 /**
  * Everything that `plan` adds to an offer or acknowledgement on `link`.
  *
- * - `loader`, `script`: next server, boot file, 97 and, for PXE clients, 43 as the `way` has it. A proxy
- *   adds `sname` and option 60. Mode full sends 60 to HTTP clients, which need it, and where the way leads
- *   to port 4011: that is what a PXE client that finds 60 in the offer of an address takes it for. It
- *   tells iPXE not to wait.
+ * - `loader`, `script`: next server, boot file, 97, and 43 as the `way` has it; UEFI HTTP boot passes that
+ *   over. A proxy adds `sname` and option 60. Mode full sends 60 to HTTP clients, which need it, and where
+ *   the way leads to port 4011: that is what a PXE client that finds 60 in the offer of an address takes
+ *   it for. It tells iPXE not to wait.
  * - `refused`: no boot file, and 0.0.0.0 as next server.
  * - `none`: an ordinary client; it gets our address as next server and nothing else.
  */
@@ -156,7 +156,7 @@ export function withNetboot(
   if (plan.kind === "none") return { ...reply, siaddr: link.address };
   const booting = withBootSource(reply, request, plan, link);
   const http = request.client.transport === "http";
-  const typed = http ? booting : withDiscovery(booting, request, link, way);
+  const typed = withDiscovery(booting, request, link, http ? "direct" : way);
   if (link.mode === "proxy") {
     const classed = withVendorClass(typed, http ? "HTTPClient" : "PXEClient");
     return withServerName(classed, link.address);

@@ -5,7 +5,8 @@ import { type DhcpPacket, MessageType } from "./packet.ts";
 import type { DhcpRequest } from "./request.ts";
 
 const SERVER_PORT = 67;
-const CLIENT_PORT = 68;
+/** Where DHCP clients listen. */
+export const CLIENT_PORT = 68;
 
 /**
  * Where `reply` to `request` goes (RFC 2131 4.1). A client without an address is always reached by

@@ -4,45 +4,65 @@ import { DecodeError, messageOf } from "../lib/errors.ts";
 import type { Mac } from "../lib/mac.ts";
 import { formatEndpoint, type UdpEndpoint, type UdpSocket } from "../net/udp.ts";
 import type { Emit } from "../observe/events.ts";
+import { senderOf } from "./admission.ts";
 import { decide, type Knowledge, type Role } from "./decide.ts";
+import { Gate } from "./gate.ts";
 import type { Journal } from "./journal.ts";
 import type { LeaseTable } from "./leases.ts";
-import { OfferTable } from "./offers.ts";
 import type { Link } from "./link.ts";
-import { senderOf } from "./admission.ts";
-import { Gate } from "./gate.ts";
+import { OfferTable } from "./offers.ts";
+import { OverheardOffers } from "./overheard.ts";
+import { decodePacket, type DhcpPacket, encodePacket } from "./packet.ts";
 import { type IsInUse, Performer } from "./performer.ts";
-import { decodePacket, encodePacket } from "./packet.ts";
 import { type DhcpRequest, readRequest } from "./request.ts";
+import { unbeatableInWords } from "./unbeatable.ts";
 
 export interface DhcpServerOptions extends Omit<Knowledge, "leases" | "offers" | "ways"> {
   readonly links: readonly Link[];
   /** A socket that hears the broadcasts and unicasts of a link on a port. Throws `BindError`. */
   readonly openSocket: (link: Link, port: number) => Promise<UdpSocket>;
+  /**
+   * A socket that hears the broadcasts to the client port of a link, where other servers' offers arrive;
+   * default: they are not overheard. Its failure is reported, and the link is served all the same.
+   */
+  readonly openListener?: ((link: Link) => Promise<UdpSocket>) | null;
   readonly leases: LeaseTable;
   readonly ways: WayTable;
   /** Where leases are kept; null keeps them in memory only. The caller closes it after the server. */
   readonly journal: Journal | null;
   /** Whether somebody sits at an address that is about to be offered; null: nobody looks. */
   readonly isInUse: IsInUse | null;
-  /** Machines that this program plays itself; they are not answered. */
-  readonly ownMachines: ReadonlySet<Mac>;
-  /** Called with each link's server socket, bound, before anybody is answered; when it rejects nobody is. */
-  readonly beforeServing: (ports: readonly ServerPort[]) => Promise<void>;
+  /** Has a say in which links are served; null: all are. */
+  readonly guard: LinkGuard | null;
   readonly emit: Emit;
   readonly clock: Clock;
   /** Default: 67, and 4011 for the boot server. */
   readonly ports?: { readonly server: number; readonly bootServer: number };
 }
 
-export interface ServerPort {
-  readonly link: Link;
-  readonly port: UdpSocket;
+/** Looks at a link before it is served. */
+export interface LinkGuard {
+  /** Called with the link's server socket, bound, before anybody is answered; when it rejects nobody is. */
+  admit(link: Link, port: UdpSocket): Promise<void>;
+  /** The link is served no more, or was not admitted. */
+  leave(link: Link): void;
+  /** Whether the guard itself plays this machine, which is not answered then. */
+  plays(mac: Mac): boolean;
+}
+
+/** What is open for one link. */
+export interface LinkSockets {
+  /** Each socket for people: `dhcp eth1 192.168.77.1:67`. */
+  readonly sockets: readonly string[];
+  /** Stops listening on this link, after what is under way. Its leases stay. */
+  close(): Promise<void>;
 }
 
 export interface DhcpServer {
-  /** Each socket for people: `dhcp eth1 192.168.77.1:67`. */
+  /** Of the links that it was started with; see `LinkSockets`. */
   readonly sockets: readonly string[];
+  /** Answers on one more link. Throws `BindError` or what the guard rejects with; nothing is left open then. */
+  listen(link: Link): Promise<LinkSockets>;
   /** Stops listening, and waits for what is under way. */
   close(): Promise<void>;
 }
@@ -54,37 +74,19 @@ const MAX_UNDER_WAY = 2048;
  * Answers DHCP on all links, mode proxy and mode full, each with its boot server. Resolves when all
  * sockets are bound. Whatever arrives, it goes on.
  *
- * @throws {BindError} when one of the sockets cannot be had, or whatever `beforeServing` rejects with; then
- *   none is kept.
+ * @throws {BindError} when one of the sockets cannot be had, or whatever the guard rejects with; then none
+ *   is kept.
  */
 export async function startDhcpServer(options: DhcpServerOptions): Promise<DhcpServer> {
-  const { server, bootServer } = options.ports ?? { server: 67, bootServer: 4011 };
-  const wanted = options.links.flatMap((link): readonly Listener[] => {
-    const main: Listener = { link, role: "server", port: server };
-    if (options.smee !== null) return [main];
-    return [main, { link, role: "boot-server", port: bootServer }];
-  });
-  const sockets: UdpSocket[] = [];
+  const server = new RunningServer(options);
+  const sockets: string[] = [];
   try {
-    for (const { link, port } of wanted) sockets.push(await options.openSocket(link, port));
-    const serving = wanted.flatMap(({ link, role }, i): ServerPort[] => {
-      const port = sockets[i];
-      return port === undefined || role !== "server" ? [] : [{ link, port }];
-    });
-    await options.beforeServing(serving);
+    for (const link of options.links) sockets.push(...(await server.listen(link)).sockets);
   } catch (error) {
-    await Promise.all(sockets.map((socket) => socket.close()));
+    await server.close();
     throw error;
   }
-  const running = new RunningServer(options);
-  const names = wanted.map((listener, i) => {
-    const socket = sockets[i];
-    if (socket === undefined) return "";
-    running.listen(listener, socket);
-    const name = listener.role === "server" ? "dhcp" : "boot-server";
-    return `${name} ${listener.link.interface} ${formatEndpoint(socket.local)}`;
-  });
-  return { sockets: names, close: () => running.close() };
+  return { sockets, listen: (link) => server.listen(link), close: () => server.close() };
 }
 
 interface Listener {
@@ -95,11 +97,13 @@ interface Listener {
 
 class RunningServer {
   readonly #options: DhcpServerOptions;
+  readonly #sockets = new Set<UdpSocket>();
+  readonly #underWay = new Set<Promise<void>>();
+  /** What other servers offer, on the links where that is heard. */
+  readonly #overheard = new Map<Link, OverheardOffers>();
   readonly #knowledge: Knowledge;
   readonly #performer: Performer;
   readonly #gates = new Map<string, Gate>();
-  readonly #sockets: UdpSocket[] = [];
-  readonly #underWay = new Set<Promise<void>>();
 
   constructor(options: DhcpServerOptions) {
     this.#options = options;
@@ -109,17 +113,71 @@ class RunningServer {
     this.#performer = new Performer({ ...options, offers });
   }
 
-  listen({ link, role }: Listener, socket: UdpSocket): void {
-    this.#sockets.push(socket);
+  async listen(link: Link): Promise<LinkSockets> {
+    const wanted = this.#listenersOf(link);
+    const opened: UdpSocket[] = [];
+    const close = async (): Promise<void> => {
+      await Promise.allSettled(this.#underWay);
+      await Promise.all(opened.map((socket) => socket.close()));
+      for (const socket of opened) this.#sockets.delete(socket);
+      this.#overheard.delete(link);
+      this.#options.guard?.leave(link);
+    };
+    try {
+      for (const { port } of wanted) opened.push(await this.#options.openSocket(link, port));
+      const [main] = opened;
+      if (main !== undefined) await this.#options.guard?.admit(link, main);
+    } catch (error) {
+      await close();
+      throw error;
+    }
+    const sockets = wanted.map((listener, i) => {
+      const socket = opened[i];
+      if (socket === undefined) return "";
+      this.#hear(listener, socket);
+      const name = listener.role === "server" ? "dhcp" : "boot-server";
+      return `${name} ${link.interface} ${formatEndpoint(socket.local)}`;
+    });
+    const listener = await this.#overhear(link);
+    if (listener !== null) opened.push(listener);
+    return { sockets, close };
+  }
+
+  /** Listens to what other servers offer on a link in mode proxy; null where that cannot be heard. */
+  async #overhear(link: Link): Promise<UdpSocket | null> {
+    const { openListener = null, emit } = this.#options;
+    if (openListener === null || link.mode !== "proxy") return null;
+    const offers = new OverheardOffers();
+    try {
+      const socket = await openListener(link);
+      socket.onMessage((payload) => {
+        const packet = decodedOrNull(payload);
+        if (packet !== null) offers.heard(packet);
+      });
+      socket.onError(() => {});
+      this.#sockets.add(socket);
+      this.#overheard.set(link, offers);
+      return socket;
+    } catch (error) {
+      emit({ event: "offers-unheard", interface: link.interface, reason: messageOf(error) });
+      return null;
+    }
+  }
+
+  #listenersOf(link: Link): readonly Listener[] {
+    const { server, bootServer } = this.#options.ports ?? { server: 67, bootServer: 4011 };
+    const main: Listener = { link, role: "server", port: server };
+    if (this.#options.smee !== null) return [main];
+    return [main, { link, role: "boot-server", port: bootServer }];
+  }
+
+  #hear({ link, role }: Listener, socket: UdpSocket): void {
+    this.#sockets.add(socket);
     socket.onMessage((payload, from) => this.#receive(link, role, socket, payload, from));
     socket.onError((error) => {
       const fields = { mac: null, address: null, interface: link.interface };
       this.#options.emit({ event: "dhcp-send-failed", ...fields, reason: messageOf(error) });
     });
-  }
-
-  #isOurs(mac: Mac): boolean {
-    return this.#options.ownMachines.has(mac);
   }
 
   #gateOf(link: Link): Gate {
@@ -132,7 +190,7 @@ class RunningServer {
   async close(): Promise<void> {
     // What is under way still has its socket: a lease that is on disk by now is acknowledged.
     await Promise.allSettled(this.#underWay);
-    await Promise.all(this.#sockets.map((socket) => socket.close()));
+    await Promise.all([...this.#sockets].map((socket) => socket.close()));
     await Promise.allSettled(this.#underWay);
   }
 
@@ -143,11 +201,11 @@ class RunningServer {
     payload: Uint8Array,
     from: UdpEndpoint,
   ): void {
-    const { emit, clock } = this.#options;
-    const gate = link.mode === "full" && this.#options.smee === null ? this.#gateOf(link) : null;
+    const { emit, clock, guard, smee } = this.#options;
+    const gate = link.mode === "full" && smee === null ? this.#gateOf(link) : null;
     const sender = senderOf(payload);
     // What is no DHCP at all is left to the decoder.
-    if (sender !== null && (this.#isOurs(sender.mac) || gate?.refuses(sender) === true)) return;
+    if (sender !== null && (guard?.plays(sender.mac) || gate?.refuses(sender))) return;
     let request: DhcpRequest;
     try {
       request = readRequest(decodePacket(payload), from);
@@ -158,6 +216,12 @@ class RunningServer {
       return;
     }
     const mac = request.mac === "" ? null : request.mac;
+    const unbeatable = this.#overheard.get(link)?.unbeatable(request) ?? null;
+    if (unbeatable !== null) {
+      const { cause, remedy } = unbeatableInWords(unbeatable);
+      const fields = { mac, address: null, interface: link.interface, server: unbeatable };
+      emit({ event: "unbeatable-server", ...fields, reason: `${cause}: ${remedy}` });
+    }
     if (this.#underWay.size >= MAX_UNDER_WAY) {
       const fields = { mac, address: null, interface: link.interface };
       emit({ event: "dhcp-ignored", ...fields, reason: "too many requests wait for the disk" });
@@ -176,5 +240,15 @@ class RunningServer {
       })
       .finally(() => this.#underWay.delete(work));
     this.#underWay.add(work);
+  }
+}
+
+/** What others send each other is not ours to complain about. */
+function decodedOrNull(payload: Uint8Array): DhcpPacket | null {
+  try {
+    return decodePacket(payload);
+  } catch (error) {
+    if (error instanceof DecodeError) return null;
+    throw error;
   }
 }

@@ -1,5 +1,6 @@
 import type { NodeEntry } from "../boot/node.ts";
 import { isSmeeRaspberryPi, type SmeeFlavour } from "../boot/smee.ts";
+import { type TraceContext, traceparentBytes } from "../boot/trace.ts";
 import { concat, fromText, toText, u32 } from "../lib/bytes.ts";
 import {
   ANY_ADDRESS,
@@ -25,10 +26,9 @@ export interface SmeeBoot {
   readonly file: string;
   /** The loader or script is really named; otherwise `file` says that it is not allowed. */
   readonly allowed: boolean;
+  /** The trace that the offer belongs to. */
+  readonly trace: TraceContext | null;
 }
-
-/** 43.69: a trace context, all zero while tracing is off; sent all the same. */
-const noTrace = buildSubOptions([[69, new Uint8Array(26)]]);
 
 /** In proxy and auto-proxy: eight options and nothing of the machine's entry. */
 export function smeeProxyReply(
@@ -44,7 +44,7 @@ export function smeeProxyReply(
       ...startReply(request, messageType),
       siaddr: address,
       sname: address,
-      file: cut(boot.file),
+      file: cut(fromText(boot.file)),
     },
     OptionCode.SERVER_IDENTIFIER,
     ip4ToBytes(address),
@@ -129,7 +129,7 @@ function withBootFileOptions(reply: DhcpPacket, node: NodeEntry): DhcpPacket {
     OptionCode.BOOTFILE_NAME,
     file ?? new Uint8Array(),
   );
-  return { ...both, file: cut(toText(file ?? new Uint8Array())) };
+  return { ...both, file: cut(file ?? new Uint8Array()) };
 }
 
 function withNetboot(
@@ -142,9 +142,11 @@ function withNetboot(
   const typed = http
     ? withOption(reply, OptionCode.VENDOR_CLASS_IDENTIFIER, fromText("HTTPClient"))
     : reply;
-  const named = { ...typed, file: cut(boot.file) };
+  const named = { ...typed, file: cut(fromText(boot.file)) };
   if (!boot.allowed) return { ...named, siaddr: ANY_ADDRESS };
-  const vendor = concat([discovery(request), noTrace]);
+  // 43.69 has 26 zeros while nothing is traced.
+  const trace = boot.trace === null ? new Uint8Array(26) : traceparentBytes(boot.trace);
+  const vendor = concat([discovery(request), buildSubOptions([[69, trace]])]);
   return withOption({ ...named, siaddr: link.address }, OptionCode.VENDOR_SPECIFIC, vendor);
 }
 
@@ -160,8 +162,8 @@ function discovery(request: DhcpRequest): Uint8Array {
 }
 
 /** What does not fit the header is cut without a word. */
-function cut(file: string): string {
-  return toText(fromText(file).subarray(0, MAX_FILE_BYTES));
+function cut(file: Uint8Array): string {
+  return toText(file.subarray(0, MAX_FILE_BYTES));
 }
 
 function computedBroadcast({ address, netmask }: NodeEntry): Ip4 | null {

@@ -10,7 +10,8 @@ import {
   smeeScriptUrl,
   smeeTftpUrl,
 } from "../boot/smee.ts";
-import { readU16, toText } from "../lib/bytes.ts";
+import { formatTraceparent, type TraceContext } from "../boot/trace.ts";
+import { equalBytes, fromText, readU16 } from "../lib/bytes.ts";
 import { ANY_ADDRESS, type Ip4 } from "../lib/ip4.ts";
 import { addressEvents, discoverEvents, ignored, offerEvents } from "./boot-events.ts";
 import type { Effect } from "./effects.ts";
@@ -30,6 +31,8 @@ export interface SmeeSettings {
   readonly loaders: ReadonlyMap<number, string>;
   /** `nodes.unknown`: deny is SMEE's mode proxy, allow its auto-proxy. */
   readonly unknownNodes: "allow" | "deny";
+  /** The trace that reservations carry; null: nothing is traced. */
+  readonly trace: TraceContext | null;
 }
 
 /** The architecture that a machine without a known one has. */
@@ -52,6 +55,8 @@ export function handleSmee(
     if (type === null) return ignored(`message type ${request.messageType} is not answered`);
     if (node === null) return ignored("no node entry matches it");
     if (!node.dhcp) return ignored("its node entry says dhcp: false");
+    const fault = faultOf(node, settings);
+    if (fault !== null) return ignored(fault);
     const valid = request.client.faults.length === 0;
     const boot = valid ? reservationBoot(request, node, link, settings) : null;
     const reply = smeeReservationReply(request, type, node, link, settings.flavour, boot);
@@ -64,6 +69,14 @@ export function handleSmee(
   if (typeof boot === "string") return [...learnt, ...ignored(boot)];
   const reply = smeeProxyReply(request, type, link.address, boot);
   return [...learnt, ...answered(request, reply, link, boot, null)];
+}
+
+/** The stand-alone SMEE takes no record without these two; the current one does. */
+function faultOf(node: NodeEntry, { flavour }: SmeeSettings): string | null {
+  const whole = node.address !== null && node.netmask !== null;
+  return whole || flavour === "smee"
+    ? null
+    : "its node entry has no address or no netmask, without which smee-standalone does not take it";
 }
 
 function answerTo(messageType: number): number | null {
@@ -105,9 +118,11 @@ function reservationBoot(
 ): SmeeBoot {
   const loader = loaderFor(request, settings, node);
   if (node.netboot === "deny" || loader === null) {
-    return { file: "/netboot-not-allowed", allowed: false };
+    return { file: "/netboot-not-allowed", allowed: false, trace: null };
   }
-  return { file: fileFor(request, link, settings, loader, node.scriptUrl), allowed: true };
+  const { trace } = settings;
+  const traced = trace === null ? loader : `${loader}-${formatTraceparent(trace)}`;
+  return { file: fileFor(request, link, settings, traced, node.scriptUrl), allowed: true, trace };
 }
 
 /** What a proxy answers, or why it does not. */
@@ -127,15 +142,17 @@ function proxyBoot(
     return "no node entry matches this machine and nodes.unknown is deny";
   }
   if (settings.flavour === "smee-standalone") {
+    const fault = node === null || allowsUnknown ? null : faultOf(node, settings);
+    if (fault !== null) return fault;
     if (node?.netboot === "deny" && !allowsUnknown) return "its node entry says netboot: deny";
-    return { file: fileFor(request, link, settings, usual, null), allowed: true };
+    return { file: fileFor(request, link, settings, usual, null), allowed: true, trace: null };
   }
   if (node?.netboot === "deny") {
     const folder = mac === "" ? "/" : `/${mac}/`;
-    return { file: `${folder}netboot-not-allowed`, allowed: false };
+    return { file: `${folder}netboot-not-allowed`, allowed: false, trace: null };
   }
   const file = fileFor(request, link, settings, node?.loader ?? usual, null);
-  return { file, allowed: true };
+  return { file, allowed: true, trace: null };
 }
 
 /** The first that holds: Tinkerbell's own iPXE, HTTP boot, any other iPXE, everything else. */
@@ -155,9 +172,12 @@ function fileFor(
   return userClass === "iPXE" ? smeeTftpUrl(at, mac, loader) : loader;
 }
 
-/** SMEE compares the raw bytes; an RFC 3004 encoding is another class to it. */
-function userClassOf(request: DhcpRequest): string {
-  return toText(request.packet.options.get(OptionCode.USER_CLASS) ?? new Uint8Array());
+const userClasses = ["iPXE", "Tinkerbell"] as const;
+
+/** SMEE compares all raw bytes; an RFC 3004 encoding is another class to it. */
+function userClassOf(request: DhcpRequest): (typeof userClasses)[number] | null {
+  const value = request.packet.options.get(OptionCode.USER_CLASS) ?? new Uint8Array();
+  return userClasses.find((name) => equalBytes(value, fromText(name))) ?? null;
 }
 
 function loaderFor(

@@ -11,6 +11,8 @@ export interface Readiness {
   readonly ready: boolean;
   /** What is missing, for people. Empty when ready. */
   readonly reasons: readonly string[];
+  /** Why links are not served while others are. */
+  readonly unserved: readonly string[];
 }
 
 export interface ListedGeneration {

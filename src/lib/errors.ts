@@ -44,14 +44,14 @@ export class DecodeError extends Error {
   }
 }
 
-/** Another DHCP server is on a link in mode full (exit 1). `others` names each, with its link. */
+/** Another DHCP server is on a link in mode full (exit 1). `other` names it, with its link. */
 export class OtherServerError extends Error {
   readonly code = "EIM_PXE_OTHER_SERVER";
 
-  constructor(others: readonly string[]) {
+  constructor(other: string) {
     super(
-      `another DHCP server answers: ${others.join("; ")}. Two of them on one link hand out the same addresses, ` +
-        "so this one does not start. Stop the other one; or set the interface's dhcp.mode: proxy, to serve what " +
+      `another DHCP server answers: ${other}. Two of them on one link hand out the same addresses, ` +
+        "so this one does not serve it. Stop the other one; or set the interface's dhcp.mode: proxy, to serve what " +
         "to boot beside it; or, if both are meant to be there and have no address in common, set " +
         "dhcp.allowOtherServers: true",
     );

@@ -16,6 +16,8 @@ export interface DeviceSocketOptions {
   readonly passed: readonly PassedSocket[];
   /** No other device is served: then a socket that cannot tell devices apart may do. */
   readonly onlyDevice: boolean;
+  /** Others may have the port at the same time, where they allow it as well; default: nobody. */
+  readonly share?: boolean;
 }
 
 export interface DeviceSocket extends UdpSocket {
@@ -40,37 +42,63 @@ export async function openDeviceSocket(
   options: DeviceSocketOptions,
   load: () => Promise<Libc | null> = loadLibc,
 ): Promise<DeviceSocket> {
-  const { device, address, port } = options;
+  const { device, address, port, share = false } = options;
   const passed = choosePassed(options);
   if (passed !== null) return { ...passed, means: "systemd" };
   const libc = await load();
+  const local = { address, port };
   if (libc !== null) {
-    return { ...(await openBoundPair(libc, device, { address, port })), means: "device" };
+    return { ...(await openBoundPair(libc, device, local, share)), means: "device" };
   }
-  if (!options.onlyDevice) {
-    throw new BindError(
-      `cannot bind UDP ${formatEndpoint(options)} on ${device}: several interfaces are served, and ` +
-        `without the optional package koffi they cannot be told apart. Install it (npm install koffi), ` +
-        `let systemd pass the sockets (BindToDevice=${device}), or serve one interface only`,
-    );
-  }
-  return { ...(await openPlainPair({ address, port })), means: "shared" };
+  if (!options.onlyDevice) throw indistinct(device, local);
+  return { ...(await openPlainPair(local, share)), means: "shared" };
 }
 
 /**
- * The first is bound without SO_REUSEADDR, so that a server that is there already is noticed; then
- * the two share the port, and afterwards nobody else may, whatever flags they come with.
+ * A socket that hears the broadcasts to a port of one device, and leaves the port to whoever wants it
+ * as well: it takes nothing away from a DHCP client of this host. It is not for sending.
+ *
+ * @throws {BindError} when it cannot be had, as beside a program that shares the port with nobody
  */
-async function openBoundPair(libc: Libc, device: string, local: UdpEndpoint): Promise<UdpSocket> {
-  const ownDescriptor = libc.bindToDevice(device, local, false);
+export async function openListener(
+  { device, port, onlyDevice }: Pick<DeviceSocketOptions, "device" | "port" | "onlyDevice">,
+  load: () => Promise<Libc | null> = loadLibc,
+): Promise<UdpSocket> {
+  const any = { address: ANY_ADDRESS, port };
+  const libc = await load();
+  if (libc !== null) return adopt(libc, libc.bindToDevice(device, any, true), any, device);
+  if (!onlyDevice) throw indistinct(device, any);
+  return openDgramShared(any);
+}
+
+function indistinct(device: string, local: UdpEndpoint): BindError {
+  return new BindError(
+    `cannot bind UDP ${formatEndpoint(local)} on ${device}: several interfaces are served, and ` +
+      `without the optional package koffi they cannot be told apart. Install it (npm install koffi), ` +
+      `let systemd pass the sockets (BindToDevice=${device}), or serve one interface only`,
+  );
+}
+
+/**
+ * Unless the port is to be shared, the first is bound without SO_REUSEADDR, so that a server that is
+ * there already is noticed; then the two share the port, and afterwards nobody else may, whatever flags
+ * they come with.
+ */
+async function openBoundPair(
+  libc: Libc,
+  device: string,
+  local: UdpEndpoint,
+  share: boolean,
+): Promise<UdpSocket> {
+  const ownDescriptor = libc.bindToDevice(device, local, share);
   const own = await adopt(libc, ownDescriptor, local, device);
   try {
     libc.setShared(ownDescriptor, true);
     const any = { address: ANY_ADDRESS, port: own.local.port };
     const anyDescriptor = libc.bindToDevice(device, any, true);
     const both = pair(await adopt(libc, anyDescriptor, any, device), own);
-    libc.setShared(ownDescriptor, false);
-    libc.setShared(anyDescriptor, false);
+    libc.setShared(ownDescriptor, share);
+    libc.setShared(anyDescriptor, share);
     return both;
   } catch (error) {
     await own.close();
@@ -92,11 +120,15 @@ async function adopt(
   }
 }
 
-async function openPlainPair(local: UdpEndpoint): Promise<UdpSocket> {
-  // Sockets that share a port do not notice another server that shares it too; this one does.
-  const probe = await openDgram({ address: ANY_ADDRESS, port: local.port });
-  await probe.close();
-  const own = await openDgramShared({ address: local.address, port: probe.local.port });
+async function openPlainPair(local: UdpEndpoint, share: boolean): Promise<UdpSocket> {
+  let { port } = local;
+  if (!share) {
+    // Sockets that share a port do not notice another server that shares it too; this one does.
+    const probe = await openDgram({ address: ANY_ADDRESS, port });
+    await probe.close();
+    ({ port } = probe.local);
+  }
+  const own = await openDgramShared({ address: local.address, port });
   try {
     return pair(await openDgramShared({ address: ANY_ADDRESS, port: own.local.port }), own);
   } catch (error) {

@@ -13,10 +13,14 @@ export interface InterfaceAddress {
 /** What is known of a network interface of this host. */
 export interface NetworkInterface {
   readonly name: string;
-  /** IPv4 only, in the kernel's order; empty while the interface is down or has no link. */
+  /** The kernel's number for it: a device that was removed and made anew has another one. Null where unknown. */
+  readonly index: number | null;
+  /** IPv4 only, in the kernel's order; empty while the interface is down or has no carrier. */
   readonly addresses: readonly InterfaceAddress[];
   /** Switched on, whether or not a cable is in. */
   readonly up: boolean;
+  /** False while no cable is in, or the other end is switched off. */
+  readonly carrier: boolean;
   readonly loopback: boolean;
   /** Can carry broadcasts; tunnels and point-to-point links cannot, and so carry no DHCP. */
   readonly broadcast: boolean;
@@ -29,8 +33,15 @@ export interface UsableInterface extends InterfaceAddress {
   readonly name: string;
 }
 
+/** Whether an interface can be served now; the reason says what is missing and what to do. */
+export type Usability =
+  | { readonly kind: "usable"; readonly found: UsableInterface }
+  | { readonly kind: "unusable"; readonly reason: string };
+
 /** What the kernel says of an interface apart from its addresses. */
 export interface InterfaceFacts {
+  readonly index: number | null;
+  readonly carrier: boolean;
   /** The bits of `netdevice(7)`. */
   readonly flags: number;
   readonly hardware: boolean;
@@ -51,15 +62,33 @@ export function readInterfaces(): NetworkInterface[] {
   return joinInterfaces(networkInterfaces(), readFacts(CLASS_NET));
 }
 
-/** What a folder such as `/sys/class/net` says of each interface. */
-export function readFacts(folder: string): Map<string, InterfaceFacts> {
+/**
+ * Those of these names that this host has: for a look that is taken again and again, as a host of
+ * containers has interfaces by the hundred.
+ */
+export function readInterfacesNamed(names: readonly string[]): NetworkInterface[] {
+  const all = joinInterfaces(networkInterfaces(), readFacts(CLASS_NET, names));
+  return all.filter(({ name }) => names.includes(name));
+}
+
+/** What a folder such as `/sys/class/net` says of each interface, or of those that are named. */
+export function readFacts(
+  folder: string,
+  names: readonly string[] = orElse([], () => readdirSync(folder)),
+): Map<string, InterfaceFacts> {
   const facts = new Map<string, InterfaceFacts>();
-  for (const name of orElse([], () => readdirSync(folder))) {
+  for (const name of names) {
+    const read = (file: string) =>
+      orElse(null, () => readFileSync(`${folder}/${name}/${file}`, "utf8").trim());
     // Interfaces come and go with containers; and a bonding driver keeps plain files here as well.
-    const flags = orElse(null, () => readFileSync(`${folder}/${name}/flags`, "utf8"));
+    const flags = read("flags");
     if (flags === null) continue;
+    const index = read("ifindex");
     facts.set(name, {
-      flags: Number(flags.trim()),
+      index: index === null ? null : Number(index),
+      flags: Number(flags),
+      // An interface that is switched off does not let this be read.
+      carrier: read("carrier") !== "0",
       hardware: existsSync(`${folder}/${name}/device`),
     });
   }
@@ -99,7 +128,9 @@ export function joinInterfaces(
     const known = facts.get(name);
     return {
       name,
+      index: known?.index ?? null,
       addresses: own,
+      carrier: known?.carrier ?? true,
       up: known === undefined ? true : (known.flags & IFF_UP) !== 0,
       loopback: known === undefined ? loopback : (known.flags & IFF_LOOPBACK) !== 0,
       broadcast: known === undefined ? !loopback : (known.flags & IFF_BROADCAST) !== 0,
@@ -108,9 +139,52 @@ export function joinInterfaces(
   });
 }
 
+function unusable(reason: string): Usability {
+  return { kind: "unusable", reason };
+}
+
+/** The interface of this name, with its first IPv4 address or, when `address` is given, with that one. */
+export function usability(
+  all: readonly NetworkInterface[],
+  name: string,
+  address: Ip4 | null = null,
+): Usability {
+  const there = all.find((one) => one.name === name);
+  if (there === undefined) return unusable(`there is no network interface ${name}`);
+  if (!there.up) {
+    return unusable(`network interface ${name} is down; switch it on: ip link set ${name} up`);
+  }
+  const own =
+    address === null
+      ? there.addresses[0]
+      : there.addresses.find((candidate) => candidate.address === address);
+  if (own !== undefined) return { kind: "usable", found: { name, ...own } };
+  if (there.addresses.length === 0) {
+    return unusable(
+      `network interface ${name} has no IPv4 address, or no link (cable, switch port); ` +
+        `give it a fixed one: ip addr add ADDRESS/PREFIX dev ${name}`,
+    );
+  }
+  const others = there.addresses.map((one) => one.address).join(", ");
+  return unusable(
+    `network interface ${name} does not have the address ${address ?? ""}; it has ${others}`,
+  );
+}
+
+/** Why the interface cannot be served now, with what this host has instead; null when it can. */
+export function interfaceProblem(
+  all: readonly NetworkInterface[],
+  name: string,
+  address: Ip4 | null,
+): string | null {
+  const judged = usability(all, name, address);
+  if (judged.kind === "usable") return null;
+  const there = all.some((one) => one.name === name);
+  return there ? judged.reason : `${judged.reason}; this host has ${listing(all)}`;
+}
+
 /**
- * The interface that the configuration names, with its first IPv4 address or, when `address` is
- * given, with that one.
+ * The interface that the configuration names, as `usability` finds it.
  *
  * @throws {ConfigError} that says what to do when there is no such interface or address.
  */
@@ -119,30 +193,9 @@ export function interfaceNamed(
   name: string,
   address: Ip4 | null = null,
 ): UsableInterface {
-  const found = all.find((one) => one.name === name);
-  if (found === undefined) {
-    throw new ConfigError([`there is no network interface ${name}; this host has ${listing(all)}`]);
-  }
-  if (!found.up) {
-    throw new ConfigError([
-      `network interface ${name} is down; switch it on: ip link set ${name} up`,
-    ]);
-  }
-  const own =
-    address === null
-      ? found.addresses[0]
-      : found.addresses.find((candidate) => candidate.address === address);
-  if (own !== undefined) return { name, ...own };
-  if (found.addresses.length === 0) {
-    throw new ConfigError([
-      `network interface ${name} has no IPv4 address, or no link (cable, switch port); ` +
-        `give it a fixed one: ip addr add ADDRESS/PREFIX dev ${name}`,
-    ]);
-  }
-  throw new ConfigError([
-    `network interface ${name} does not have the address ${address ?? ""}; it has ` +
-      found.addresses.map((one) => one.address).join(", "),
-  ]);
+  const judged = usability(all, name, address);
+  if (judged.kind === "usable") return judged.found;
+  throw new ConfigError([interfaceProblem(all, name, address) ?? judged.reason]);
 }
 
 /**

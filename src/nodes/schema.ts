@@ -40,7 +40,7 @@ export const nodeSchema = z
     router: ip4List.nullable().default(null),
     dns: z.array(ip4).nullable().default(null),
     ntp: z.array(ip4).nullable().default(null),
-    domain: z.string().min(1).max(253).nullable().default(null),
+    domain: domainName.nullable().default(null),
     domainSearch: z.array(domainName).default([]),
     broadcast: ip4.nullable().default(null),
     leaseSeconds: seconds.nullable().default(null),

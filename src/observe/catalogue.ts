@@ -28,6 +28,18 @@ export const eventCatalogue: { readonly [Name in EventName]: EventEntry } = {
     message: "no machine could boot now",
     meaning: "Something that a boot needs is missing; `reasons` says what. `/readyz` answers 503.",
   },
+  "link-up": {
+    level: "info",
+    message: "a link is served from now on",
+    meaning:
+      "The interface came, came back, or has another address; DHCP in this `mode`, TFTP and HTTP answer there at `address`. The links that are served from the start are in `listening` instead.",
+  },
+  "link-down": {
+    level: "warn",
+    message: "a configured link is not served",
+    meaning:
+      "`reason` says what is missing; other links are not disturbed. The interface is looked at every two seconds and served as soon as that is mended, without a restart (`link-up`). Told again after a minute and then less and less often, at last once an hour.",
+  },
   "shared-socket": {
     level: "warn",
     message: "the DHCP socket hears the broadcasts of other interfaces too",
@@ -153,6 +165,18 @@ export const eventCatalogue: { readonly [Name in EventName]: EventEntry } = {
     message: "the firmware asked again without progress, so it is answered in another way",
     meaning:
       "Firmware passes over what it cannot use and asks again. `way` is what it is told now: `direct`, load the file of the offer; `boot-server`, ask port 4011; `menu`, choose from a menu with one item. If none helps, look at what else answers on this link: `eim-pxe probe`.",
+  },
+  "unbeatable-server": {
+    level: "error",
+    message: "another DHCP server keeps this machine from our offers",
+    meaning:
+      "`server` sends option 60 `PXEClient` with its addresses and no option 43. Firmware then asks that server's port 4011 and looks at no proxy, whatever we send. Remove option 60 there; it is left by WDS or an older PXE set-up.",
+  },
+  "offers-unheard": {
+    level: "warn",
+    message: "other servers' offers cannot be overheard on this interface",
+    meaning:
+      "Something holds UDP 68, a DHCP client of this host as a rule; `reason` says more. Machines boot, but a site's server that keeps them from our offers is not noticed. `eim-pxe probe` looks for one.",
   },
   "way-learnt": {
     level: "info",

@@ -23,6 +23,8 @@ export interface EventFields {
   listening: { sockets: readonly string[] };
   ready: { generation: string | null };
   "not-ready": { reasons: readonly string[] };
+  "link-up": { interface: string; address: Ip4; mode: "proxy" | "full" | "off" };
+  "link-down": { interface: string; address: Ip4 | null; reason: string };
   "shared-socket": { interface: string };
   "announce-failed": { reason: string };
   reloaded: { nodes: number };
@@ -66,6 +68,8 @@ export interface EventFields {
   "dhcp-ignored": Machine & { interface: string; reason: string };
   "dhcp-refused": Machine & { interface: string; reason: string };
   adapted: Machine & { interface: string; way: Way };
+  "unbeatable-server": Machine & { interface: string; server: Ip4; reason: string };
+  "offers-unheard": { interface: string; reason: string };
   "way-learnt": Machine & { way: Way };
   "way-forgotten": Machine;
   "ways-unread": { reason: string };

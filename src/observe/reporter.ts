@@ -47,7 +47,7 @@ export class Reporter {
 
   /** An event that knows only an address gets the machine that the address belongs to. */
   #complete(event: PxeEvent): PxeEvent {
-    if (!("address" in event) || event.mac !== null) return event;
+    if (!("mac" in event) || event.mac !== null) return event;
     const mac = this.#parts.sessions.machineAt(event.address);
     return mac === null ? event : { ...event, mac };
   }
@@ -55,7 +55,7 @@ export class Reporter {
   #follow(event: PxeEvent): void {
     const { sessions, clock, metrics } = this.#parts;
     const at = momentOf(clock);
-    if (isStage(event.event) && "address" in event) {
+    if (isStage(event.event) && "mac" in event) {
       const boot = sessions.record(event.event, sightingOf(event), detailOf(event), at);
       const step = boot.steps.find(({ stage }) => stage === event.event);
       if (step !== undefined && step.count === 1) {
@@ -69,6 +69,9 @@ export class Reporter {
         if (event.mac !== null && event.address !== null) {
           sessions.learnAddress(event.mac, event.address);
         }
+        return;
+      case "unbeatable-server":
+        sessions.obstruct(event, event.reason);
         return;
       case "system-dhcp":
         if (sessions.awaitsMicroOs(event, at.nowMs)) {

@@ -1,3 +1,4 @@
+import { withoutTraceparent } from "../boot/trace.ts";
 import { type Mac, parseMac } from "../lib/mac.ts";
 
 /** A file name as a client may have meant it. */
@@ -16,12 +17,6 @@ const MAX_NAME_CHARACTERS = 255;
 
 /** The scheme and host of a URL that was handed to a plain TFTP client as if it were a name. */
 const URL_PREFIX = /^tftp:\/\/[^/]*\//i;
-
-/**
- * W3C trace context, which some PXE servers append to the names that they offer:
- * `-version-traceId-parentId-flags` in hex.
- */
-const TRACEPARENT_SUFFIX = /-[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/i;
 
 /** Bytes that no name of ours has and that firmware leaves there: controls, DEL and everything above ASCII. */
 const DAMAGED = /[^\x20-\x7e]/;
@@ -45,7 +40,7 @@ export function readRequestedName(raw: string): RequestedName | null {
 
   const spellings = [name, ...repairs(name)].flatMap((spelling) => [
     spelling,
-    spelling.replace(TRACEPARENT_SUFFIX, ""),
+    withoutTraceparent(spelling),
   ]);
   const confined = spellings.filter(isConfined);
   if (confined.length === 0) return null;

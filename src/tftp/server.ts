@@ -8,8 +8,12 @@ export type { TftpFile } from "./delivery.ts";
 export type { TftpLimits, TftpServerOptions } from "./options.ts";
 
 export interface TftpServer {
-  /** Where it listens, in the order of `addresses`. */
+  /** Where it listens, in the order in which it began to. */
   readonly endpoints: readonly UdpEndpoint[];
+  /** Listens on one more address. Throws `BindError`. */
+  listen(address: Ip4): Promise<UdpEndpoint>;
+  /** Takes no more requests on this address; the transfers that run there have `graceMs` to end. */
+  leave(address: Ip4, graceMs: number): Promise<void>;
   /** Takes no more requests and frees all sockets; running transfers have `graceMs` to end. */
   close(graceMs: number): Promise<void>;
 }
@@ -29,8 +33,11 @@ export async function startTftpServer(options: TftpServerOptions): Promise<TftpS
 class Server implements TftpServer {
   readonly #options: TftpServerOptions;
   readonly #listeners: Listener[] = [];
+  /** Those that were left; their transfers still count. */
+  readonly #leaving = new Set<Listener>();
+  /** To be called when a transfer has ended. */
+  readonly #watchers = new Set<() => void>();
   #closed: Promise<void> | null = null;
-  #whenIdle: (() => void) | null = null;
 
   constructor(options: TftpServerOptions) {
     this.#options = options;
@@ -40,17 +47,28 @@ class Server implements TftpServer {
     return this.#listeners.map((listener) => listener.endpoint);
   }
 
-  async listen(address: Ip4): Promise<void> {
+  async listen(address: Ip4): Promise<UdpEndpoint> {
     const { openUdp, port, limits } = this.#options;
     const socket = await openUdp({ address, port });
     const listener = new Listener(socket, this.#options, {
       hasRoom: () => this.#running() < limits.maxTransfers,
       newAlarm: (ring) => new Timer(this.#options.clock, ring),
       ended: () => {
-        if (this.#running() === 0) this.#whenIdle?.();
+        for (const watcher of this.#watchers) watcher();
       },
     });
     this.#listeners.push(listener);
+    return listener.endpoint;
+  }
+
+  async leave(address: Ip4, graceMs: number): Promise<void> {
+    const at = this.#listeners.findIndex(({ endpoint }) => endpoint.address === address);
+    const [listener] = at === -1 ? [] : this.#listeners.splice(at, 1);
+    if (listener === undefined) return;
+    this.#leaving.add(listener);
+    // In single-port mode the port is free for another listener only when nobody uses it any more.
+    await drain([listener], this.#options.limits.singlePort ? 0 : graceMs, this.#watchers);
+    this.#leaving.delete(listener);
   }
 
   close(graceMs: number): Promise<void> {
@@ -59,22 +77,40 @@ class Server implements TftpServer {
   }
 
   async #close(graceMs: number): Promise<void> {
-    for (const listener of this.#listeners) listener.stopListening();
-    if (this.#running() > 0) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, graceMs);
-        this.#whenIdle = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-    }
-    await Promise.all(this.#listeners.map((listener) => listener.close()));
+    await drain([...this.#listeners, ...this.#leaving], graceMs, this.#watchers);
   }
 
   #running(): number {
-    return this.#listeners.reduce((sum, listener) => sum + listener.running, 0);
+    return runningOn([...this.#listeners, ...this.#leaving]);
   }
+}
+
+/** Has these take no more requests, waits for their transfers, and then cuts what is left. */
+async function drain(
+  listeners: readonly Listener[],
+  graceMs: number,
+  watchers: Set<() => void>,
+): Promise<void> {
+  for (const listener of listeners) listener.stopListening();
+  if (runningOn(listeners) > 0) {
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        watchers.delete(watcher);
+        resolve();
+      };
+      const watcher = (): void => {
+        if (runningOn(listeners) === 0) done();
+      };
+      const timer = setTimeout(done, graceMs);
+      watchers.add(watcher);
+    });
+  }
+  await Promise.all(listeners.map((listener) => listener.close()));
+}
+
+function runningOn(listeners: readonly Listener[]): number {
+  return listeners.reduce((sum, listener) => sum + listener.running, 0);
 }
 
 /** One timer that is set anew at almost every packet: it is left running as long as it is early enough. */

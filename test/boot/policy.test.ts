@@ -32,6 +32,35 @@ function nodeOf(yaml: string): NodeEntry | null {
   return parseNodes(`- {mac: "${mac}", ${yaml}}`, "nodes.yaml")[0] ?? null;
 }
 
+describe("an iPXE and what it was built with (option 175)", () => {
+  const ipxe = { userClass: fromText("iPXE"), architectures: u16(0) };
+
+  it.each([
+    ["HTTP", "130101 150101 180101"],
+    ["HTTPS alone", "140101 150101"],
+    ["nothing that it tells of", "b105 0180861010"],
+    ["a list that is cut short", "1501 01 13"],
+  ])("gets the script with %s", (_, hex) => {
+    const ipxeOptions = fromHex(hex);
+    expect(plan({ ...ipxe, ipxeOptions })).toEqual({
+      kind: "script",
+      url: `${base}/${mac}/boot.ipxe`,
+    });
+  });
+
+  it.each([
+    ["without HTTP", "b10501808610 10 150101 170101"],
+    ["with HTTP switched off", "130100 150101"],
+  ])("gets the loader %s, which can fetch the script", (_, hex) => {
+    const ipxeOptions = fromHex(hex);
+    expect(plan({ ...ipxe, ipxeOptions })).toEqual({
+      kind: "loader",
+      transport: "tftp",
+      file: "undionly.kpxe",
+    });
+  });
+});
+
 describe("bootClient", () => {
   it("reads the UUID that the machine's administrator knows", () => {
     expect(bootClient(uefi).uuid).toBe("44332211-6655-8877-99aa-bbccddeeff00");

@@ -105,6 +105,26 @@ describe("what worked", () => {
   });
 });
 
+describe("a client that knows one way only", () => {
+  test("is never answered otherwise, and its success proves nothing", () => {
+    let machine = proven("menu");
+    for (const second of [0, 4, 12]) {
+      const asked = askedToBoot(machine, start + second * 1000, false);
+      expect(asked.answer.turn).toBe("same");
+      machine = asked.machine;
+    }
+    expect(loaderStarted(machine, start).proven?.way).toBe("menu");
+    expect(loaderStarted({ ...machine, proven: null }, start).proven).toBeNull();
+  });
+
+  test("is told the script, too, when its loader says nothing", () => {
+    let { machine } = askedToBoot(stranger, start, false);
+    machine = loaderDone(machine);
+    machine = loaderDone(askedToBoot(machine, start + 10_000, false).machine);
+    expect(askedToBoot(machine, start + 20_000, false).answer).toMatchObject({ script: true });
+  });
+});
+
 describe("a loader that does not say that it is one", () => {
   /** Asks, fetches what it is told, and asks again after it. */
   function load(machine: MachineWays, second: number): MachineWays {

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import {
   type Choice,
@@ -14,12 +13,14 @@ import { unbeatableServer } from "../../src/dhcp/unbeatable.ts";
 import { pxeVendorOptions } from "../../src/dhcp/vendor.ts";
 import { concat, fromText } from "../../src/lib/bytes.ts";
 import { ip4ToBytes } from "../../src/lib/ip4.ts";
-import { readPcap } from "../support/pcap.ts";
+import { dhcpOf, labCapture } from "../support/lab.ts";
 
 /** The offers that EDK2 was sent in a captured boot, up to what it did about them. */
 function captured(name: string): { offers: Offer[]; packets: DhcpPacket[] } {
-  const file = readFileSync(new URL(`../fixtures/offers/${name}.pcap`, import.meta.url));
-  const datagrams = readPcap(file).map((one) => ({ ...one, packet: decodePacket(one.payload) }));
+  const datagrams = dhcpOf(labCapture(name)).map((one) => ({
+    ...one,
+    packet: decodePacket(one.payload),
+  }));
   const xid = datagrams[0]?.packet.xid ?? 0;
   const found = datagrams.filter(({ packet }) => isOfferFor(packet, xid));
   return {
@@ -46,40 +47,34 @@ function inWords(choice: Choice): string {
 
 describe("what EDK2 made of offers, as captured", () => {
   it.each<[string, Firmware, string]>([
-    ["proxy", "uefi", "load boot.efi from 10.0.0.3"],
-    ["proxy-with-server-list", "uefi", "load boot.efi from 10.0.0.3"],
-    ["address-server-names-a-file", "uefi", "load boot.efi from 10.0.0.3"],
-    ["proxy-without-43", "uefi", "ask 10.0.0.3"],
-    ["proxy-without-54", "uefi", "nothing: it lacks option 54 (server identifier)"],
-    ["proxy-without-60", "uefi", "nothing: it offers no address and lacks option 60 PXEClient"],
-    ["address-server-sends-60", "uefi", "ask 10.0.0.1, unbeatable"],
-    ["address-server-sends-60-proxy-without-43", "uefi", "ask 10.0.0.1, unbeatable"],
-    ["one-server-file-only", "uefi", "load boot.efi from 10.0.0.3"],
-    ["one-server-60-43", "uefi", "load boot.efi from 10.0.0.3"],
-    ["one-server-sends-60", "uefi", "ask 10.0.0.3, unbeatable"],
+    ["A_std43", "uefi", "load boot.efi from 10.0.0.3"],
+    ["Q_two_proxies_bit3_43_8", "uefi", "load boot.efi from 10.0.0.3"],
+    ["E_mainfile", "uefi", "load boot.efi from 10.0.0.3"],
+    ["C_no43_4011", "uefi", "ask 10.0.0.3"],
+    ["B_no54", "uefi", "nothing: it lacks option 54 (server identifier)"],
+    ["J_no60", "uefi", "nothing: it offers no address and lacks option 60 PXEClient"],
+    ["D_main60_43", "uefi", "ask 10.0.0.1, unbeatable"],
+    ["D2_main60_no43", "uefi", "ask 10.0.0.1, unbeatable"],
+    ["U1_full_fileonly", "uefi", "load boot.efi from 10.0.0.3"],
+    ["U2_full_60_43", "uefi", "load boot.efi from 10.0.0.3"],
+    ["U3_full_60only", "uefi", "ask 10.0.0.3, unbeatable"],
   ])("%s as %s: %s", (name, firmware, expected) => {
     expect(inWords(chooseBoot(firmware, captured(name).offers))).toBe(expected);
   });
 });
 
 describe("unbeatableServer", () => {
-  it.each(["address-server-sends-60", "address-server-sends-60-proxy-without-43"])(
-    "names the address server in %s",
-    (name) => {
-      expect(unbeatableServer(captured(name).packets)).toBe("10.0.0.1");
-    },
-  );
+  it.each(["D_main60_43", "D2_main60_no43"])("names the address server in %s", (name) => {
+    expect(unbeatableServer(captured(name).packets)).toBe("10.0.0.1");
+  });
 
-  it.each(["proxy", "proxy-without-43", "address-server-names-a-file", "one-server-60-43"])(
-    "finds none in %s",
-    (name) => {
-      expect(unbeatableServer(captured(name).packets)).toBeNull();
-    },
-  );
+  it.each(["A_std43", "C_no43_4011", "E_mainfile", "U2_full_60_43"])("finds none in %s", (name) => {
+    expect(unbeatableServer(captured(name).packets)).toBeNull();
+  });
 
   it("finds none while another server offers an address without option 60", () => {
     const offers = [
-      ...captured("address-server-sends-60").packets,
+      ...captured("D_main60_43").packets,
       offerPacket({ server: "10.0.0.9", address: "10.0.0.60" }),
     ];
     expect(unbeatableServer(offers)).toBeNull();
@@ -111,7 +106,7 @@ function offerPacket(fields: Fields): DhcpPacket {
   }
   if (option43 !== undefined) options.set(OptionCode.VENDOR_SPECIFIC, option43);
   if (option175 !== undefined) options.set(OptionCode.IPXE_ENCAPSULATED, option175);
-  const template = captured("proxy").packets[0];
+  const template = captured("A_std43").packets[0];
   if (template === undefined) throw new Error("no offer in the capture");
   const addresses = { yiaddr: address ?? "0.0.0.0", siaddr: nextServer ?? "0.0.0.0" };
   return { ...template, ...addresses, file: "", sname: "", options };

@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { explain } from "../../src/commands/explain.ts";
 import { decodePacket } from "../../src/dhcp/packet.ts";
-import { fromHex } from "../../src/lib/bytes.ts";
-import { macFromBytes } from "../../src/lib/mac.ts";
+import { concat, fromHex, fromText, toHex } from "../../src/lib/bytes.ts";
 import { FakeProgram } from "../support/program.ts";
-import { type SmeeVector, smeeVectors, vectorAddress } from "../support/smee-vectors.ts";
+import { configurationOf, environmentOf, nodesOf } from "../support/smee-site.ts";
+import { type SmeeVector, smeeVectors } from "../support/smee-vectors.ts";
 
 /*
  * A site that moves from SMEE writes its records as node entries and its mode as ours; then every
@@ -24,77 +24,15 @@ function write(name: string, value: unknown): string {
   return file;
 }
 
-const network = { address: "192.168.2.153", netmask: "255.255.255.0" };
-const full = {
-  ...network,
-  name: "pxe-virtualbox",
-  domain: "example.com",
-  leaseSeconds: 86400,
-  dns: ["8.8.8.8", "1.1.1.1"],
-  ntp: ["132.163.96.2"],
-  router: "192.168.2.1",
-};
-
-function record({ hardware, flavour }: SmeeVector): object | null {
-  const whole =
-    flavour === "smee"
-      ? full
-      : { ...full, broadcast: "192.168.2.255", domainSearch: ["example.com"] };
-  switch (hardware) {
-    case "none":
-      return null;
-    case "nopxe":
-      return { ...whole, netboot: "deny" };
-    case "min":
-      return network;
-    case "noip":
-      return {};
-    case "o6667":
-      return {
-        ...whole,
-        options: [
-          { code: 66, text: "10.1.1.1" },
-          { code: 67, text: "onie-installer" },
-        ],
-      };
-    case "bin":
-      return { ...whole, loader: "snp-x86_64.efi" };
-    case "script":
-      return { ...whole, scriptUrl: "https://boot.netboot.xyz" };
-    case "routes":
-      return {
-        ...whole,
-        routes: [
-          { to: "10.0.0.0/8", via: "192.168.2.2" },
-          { to: "192.168.77.0/25", via: "192.168.2.3" },
-          { to: "0.0.0.0/0", via: "192.168.2.1" },
-        ],
-      };
-    default:
-      return whole;
-  }
-}
-
 function configure(vector: SmeeVector): string {
-  const { chaddr } = decodePacket(fromHex(vector.request) ?? new Uint8Array());
-  const entry = record(vector);
-  const nodes = entry === null ? [] : [{ mac: macFromBytes(chaddr), ...entry }];
-  const mode = vector.mode === "reservation" ? "full" : "proxy";
-  return write("eim-pxe.yaml", {
-    dataDir: "data",
-    interfaces: [{ name: "nosuch0", address: vectorAddress, dhcp: { mode } }],
-    dhcp: { compatibility: vector.flavour },
-    http: { port: vector.flavour === "smee" ? 7080 : 8080 },
-    nodes: {
-      file: write("nodes.yaml", nodes),
-      unknown: vector.mode === "proxy" ? "deny" : "allow",
-    },
-  });
+  const nodes = write("nodes.yaml", nodesOf(vector));
+  const files = { interface: "nosuch0", dataDir: "data", nodes };
+  return write("eim-pxe.yaml", configurationOf(vector, files));
 }
 
 describe("explain with SMEE's compatibility", () => {
   it.each(smeeVectors)("$flavour $mode $id: $name", async (vector) => {
-    const program = new FakeProgram();
+    const program = new FakeProgram("", environmentOf(vector));
     const options = {
       interface: null,
       source: vector.source,
@@ -110,3 +48,122 @@ describe("explain with SMEE's compatibility", () => {
     });
   });
 });
+
+describe("explain with SMEE's compatibility, for requests that no vector shows", () => {
+  const bios = bytesOf("V01");
+  const proxy = vectorNamed("auto-proxy", "V01");
+  const reservation = vectorNamed("reservation", "V01");
+
+  async function asked(vector: SmeeVector, request: Uint8Array) {
+    const program = new FakeProgram();
+    const config = configure(vector);
+    const { source } = vector;
+    await explain(program, config, { interface: null, source, port: 67, hex: toHex(request) });
+    const { reply } = JSON.parse(program.written);
+    return reply === undefined ? null : decodePacket(fromHex(reply.hex) ?? new Uint8Array());
+  }
+
+  it.each<[string, Uint8Array]>([
+    ["without End", bios.subarray(0, -1)],
+    ["of 240 bytes", bios.subarray(0, 240)],
+    ["of 239 bytes", bios.subarray(0, 239)],
+    ["with an option that runs over", concat([bios.subarray(0, -1), Uint8Array.of(12, 9, 1)])],
+    ["with another cookie", edited(bios, 236, 0)],
+    ["with a message type of two bytes", withOptions(bios, [53, Uint8Array.of(1, 1)])],
+    ["with a message type twice", concat([bios.subarray(0, -1), Uint8Array.of(53, 1, 1, 255)])],
+  ])("ignores one %s", async (_, request) => {
+    expect(await asked(proxy, request)).toBeNull();
+    expect(await asked(reservation, request)).toBeNull();
+  });
+
+  it("takes three bytes of option 93 for an unknown architecture", async () => {
+    const request = withOptions(bios, [93, Uint8Array.of(0, 7, 0)]);
+    expect(await asked(proxy, request)).toBeNull();
+    expect(await asked(reservation, request)).toMatchObject({
+      file: "/netboot-not-allowed",
+      siaddr: "0.0.0.0",
+    });
+  });
+
+  it("joins the parts of option 60", async () => {
+    const request = withOptions(
+      bios,
+      [60, fromText("HTTPCl")],
+      [60, fromText("ient:Arch:00016")],
+      [93, Uint8Array.of(0, 16)],
+    );
+    expect((await asked(proxy, request))?.file).toMatch(/^http:.*\/ipxe\.efi$/);
+  });
+
+  it("gives back 16 bytes of a hardware address of 20", async () => {
+    expect((await asked(proxy, edited(bios, 2, 20)))?.chaddr).toHaveLength(16);
+  });
+
+  it("names no machine in its URLs when there is no hardware address", async () => {
+    const nameless = edited(bios, 2, 0);
+    const http = withOptions(nameless, [60, fromText("HTTPClient")], [93, Uint8Array.of(0, 16)]);
+    expect((await asked(proxy, http))?.file).toBe("http://192.168.2.112:7080/ipxe/binary/ipxe.efi");
+    const tinkerbell = withOptions(nameless, [77, fromText("Tinkerbell")]);
+    expect((await asked(proxy, tinkerbell))?.file).toBe(
+      "http://192.168.2.112:7080/ipxe/script/auto.ipxe",
+    );
+    const ipxe = withOptions(nameless, [77, fromText("iPXE")]);
+    expect((await asked(proxy, ipxe))?.file).toBe("tftp://192.168.2.112:69/undionly.kpxe");
+    expect(await asked(reservation, nameless)).toBeNull();
+  });
+
+  it("does not take a relay agent's empty option 82, or an empty 61, for one to give back", async () => {
+    const request = withOptions(bios, [61, new Uint8Array()], [82, new Uint8Array()]);
+    const reply = await asked(proxy, request);
+    expect([61, 82].filter((code) => reply?.options.has(code))).toEqual([]);
+  });
+
+  it("passes over pads, and whatever stands behind End", async () => {
+    const padded = concat([
+      bios.subarray(0, 240),
+      Uint8Array.of(0, 0, 0),
+      bios.subarray(240),
+      Uint8Array.of(53, 1, 3, 9),
+    ]);
+    expect(await asked(proxy, padded)).toEqual(await asked(proxy, bios));
+  });
+
+  it("says in its reason what SMEE names, not what we would", async () => {
+    const program = new FakeProgram();
+    const ipxe = vectorNamed("auto-proxy", "V06");
+    const { source, request: hex } = ipxe;
+    await explain(program, configure(ipxe), { interface: null, source, port: 67, hex });
+    expect(JSON.parse(program.written).reason).toContain("tftp://192.168.2.112:69/");
+  });
+});
+
+function vectorNamed(mode: SmeeVector["mode"], id: string): SmeeVector {
+  const found = smeeVectors.find(
+    (one) => one.flavour === "smee" && one.mode === mode && one.id === id,
+  );
+  if (found === undefined) throw new Error(`there is no vector ${id}`);
+  return found;
+}
+
+function bytesOf(id: string): Uint8Array {
+  return fromHex(vectorNamed("proxy", id).request) ?? new Uint8Array();
+}
+
+function edited(bytes: Uint8Array, at: number, value: number): Uint8Array {
+  const copy = Uint8Array.from(bytes);
+  copy[at] = value;
+  return copy;
+}
+
+/** The request with these options instead of its own of the same codes, in this order at the end. */
+function withOptions(
+  bytes: Uint8Array,
+  ...options: readonly (readonly [number, Uint8Array])[]
+): Uint8Array {
+  const replaced = new Set(options.map(([code]) => code));
+  const kept = [...decodePacket(bytes).options].filter(([code]) => !replaced.has(code));
+  const parts = [...kept, ...options].map(([code, value]) =>
+    concat([Uint8Array.of(code, value.length), value]),
+  );
+  return concat([bytes.subarray(0, 240), ...parts, Uint8Array.of(255)]);
+}

@@ -16,6 +16,7 @@ describe("ReadinessWatch", () => {
   let names: string[];
   let events: PxeEvent[];
   let listeners: ((event: PxeEvent) => void)[];
+  let links: { anyServed: boolean; problems: string[] };
   let watch: ReadinessWatch;
 
   beforeEach(() => {
@@ -23,6 +24,7 @@ describe("ReadinessWatch", () => {
     current = generation;
     names = ["ipxe.efi"];
     events = [];
+    links = { anyServed: true, problems: [] };
     listeners = [];
     const loaders: LoaderStore = {
       find: () => Promise.resolve(null),
@@ -33,6 +35,7 @@ describe("ReadinessWatch", () => {
       store: { current: () => current },
       loaders,
       isHandedOut: (name) => name === "mine.efi",
+      links: () => links,
       reporter: {
         emit: (event) => events.push(event),
         subscribe: (listener) => {
@@ -52,7 +55,7 @@ describe("ReadinessWatch", () => {
   it("is ready with a generation and a loader, and says so once", async () => {
     await watch.start();
     await vi.advanceTimersByTimeAsync(60_000);
-    expect(watch.now()).toEqual({ ready: true, reasons: [] });
+    expect(watch.now()).toEqual({ ready: true, reasons: [], unserved: [] });
     expect(events).toEqual([{ event: "ready", generation: generation.id }]);
   });
 
@@ -87,5 +90,18 @@ describe("ReadinessWatch", () => {
     names = [];
     await vi.advanceTimersByTimeAsync(30_000);
     expect(events.map(({ event }) => event)).toEqual(["not-ready", "ready", "not-ready"]);
+  });
+
+  it("is ready while any link is served, and not when the last one is gone", async () => {
+    links = { anyServed: true, problems: ["there is no network interface eth2"] };
+    await watch.start();
+    expect(watch.now()).toEqual({ ready: true, reasons: [], unserved: links.problems });
+    links.anyServed = false;
+    for (const listener of listeners) {
+      listener({ event: "link-down", interface: "eth1", address: null, reason: "gone" });
+    }
+    await vi.advanceTimersByTimeAsync(0);
+    expect(watch.now()).toEqual({ ready: false, reasons: links.problems, unserved: [] });
+    expect(events.map(({ event }) => event)).toEqual(["ready", "not-ready"]);
   });
 });

@@ -65,7 +65,7 @@ class Site {
       findNode: () => null,
       reservedFor: () => null,
       leases: new LeaseTable(),
-    offers: new OfferTable(),
+      offers: new OfferTable(),
       ways: this.table,
       smee: null,
     };
@@ -347,6 +347,18 @@ describe("a loader that does not say that it is one", () => {
     site.keeper.observe({ event: "script", mac, address, ...read });
     site.nowMs += 60_000;
     expect(site.ask(message(silent))?.file).toBe("ipxe.efi");
+  });
+
+  test("also where it says that it is iPXE and lacks HTTP", async () => {
+    const site = await new Site(proxyLink).start();
+    const lacking = { ...firmware.ipxe, [OptionCode.IPXE_ENCAPSULATED]: Uint8Array.of(21, 1, 1) };
+    const files: string[] = [];
+    for (const waitSeconds of [0, 10, 10]) {
+      site.nowMs += waitSeconds * 1000;
+      files.push(site.ask(message(lacking))?.file ?? "");
+      site.fetch("ipxe.efi");
+    }
+    expect(files).toEqual(["ipxe.efi", "ipxe.efi", `${baseUrl}/${mac}/boot.ipxe`]);
   });
 
   test("also by UEFI HTTP boot, and in mode full", async () => {

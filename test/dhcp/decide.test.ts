@@ -57,6 +57,14 @@ describe("decide", () => {
     expect(sent(decided(message(firmware.uefi), proxyLink, "boot-server"))).toEqual([]);
   });
 
+  test("names a node's script in mode full; a proxy's own script chains to it", () => {
+    const scriptUrl = "https://boot.example/x.ipxe";
+    const knowledge = knowing({ ...noNode, mac: clientMac, scriptUrl });
+    const asked = (link: Link) => decided(message(firmware.ipxe), link, "server", knowledge);
+    expect(onlyReply(asked(fullLink)).file).toBe(scriptUrl);
+    expect(onlyReply(asked(proxyLink)).file).toBe(`${baseUrl}/${clientMac}/boot.ipxe`);
+  });
+
   test.each([
     ["in mode proxy", proxyLink, "server"],
     ["on port 4011", proxyLink, "boot-server"],

@@ -188,11 +188,10 @@ describe("what to boot, beside an address", () => {
     expect(codes(reply)).not.toContain(OptionCode.VENDOR_CLASS_IDENTIFIER);
   });
 
-  test("UEFI HTTP boot: the URL, with option 60 HTTPClient and without 43", () => {
+  test("UEFI HTTP boot: the URL, with option 60 HTTPClient", () => {
     const { reply } = new Machine(new FullSite(), mac, firmware.uefiHttp).discover();
     expect(reply?.file).toBe(`${baseUrl}/${mac}/ipxe.efi`);
     expect(value(reply, OptionCode.VENDOR_CLASS_IDENTIFIER)).toBe("HTTPClient");
-    expect(codes(reply)).not.toContain(OptionCode.VENDOR_SPECIFIC);
   });
 
   test("iPXE: the script, and 175.176 so that it does not wait for a proxy", () => {
@@ -253,7 +252,27 @@ describe("what to boot, beside an address", () => {
     site.addNode({ mac, options });
     const { reply } = new Machine(site, mac, firmware.uefi).discover();
     expect(reply).toMatchObject({ siaddr: "192.168.77.9", file: "special.efi" });
-    expect(value(reply, OptionCode.BOOTFILE_NAME)).toBe("special.efi");
+    expect(reply?.options.get(OptionCode.BOOTFILE_NAME)).toEqual(fromText("special.efi\0"));
+  });
+
+  test("with a boot file of its own a node is told nothing of discovery, unless by itself", () => {
+    const site = new FullSite({ options: [{ code: 43, value: Uint8Array.of(1, 1, 1) }] });
+    const options = [{ code: 67, value: fromText("special.efi\0") }];
+    site.addNode({ mac, options });
+    const told = (of: typeof firmware.uefi | undefined) =>
+      new Machine(site, mac, of).discover().reply?.options.get(OptionCode.VENDOR_SPECIFIC);
+    expect(told(firmware.uefi)).toBeUndefined();
+    expect(told(undefined)).toEqual(Uint8Array.of(1, 1, 1));
+  });
+
+  test("a node's domain is its search list unless it has one", () => {
+    const site = new FullSite();
+    site.addNode({ mac, domain: "site.example" });
+    const { reply } = new Machine(site, mac).discover();
+    expect(value(reply, OptionCode.DOMAIN_SEARCH)).toEqual(["site.example"]);
+    site.addNode({ mac: "08:00:27:00:00:02", domain: "a.example", domainSearch: ["b.example"] });
+    const other = new Machine(site, "08:00:27:00:00:02").discover().reply;
+    expect(value(other, OptionCode.DOMAIN_SEARCH)).toEqual(["b.example"]);
   });
 });
 

@@ -31,7 +31,7 @@ beforeEach(() => {
   };
   const clock = { now: () => nowMs, wall: () => nowMs };
   const emit = (event: PxeEvent) => void events.push(event);
-  desk = new LeaseDesk({ leases, journal, links: [fullLink], emit, clock });
+  desk = new LeaseDesk({ leases, journal, links: () => [fullLink], emit, clock });
 });
 
 describe("the desk for leases", () => {

@@ -205,8 +205,8 @@ describe("the proxy's offer to UEFI HTTP firmware", () => {
     expect(textOf(offer, 67)).toBe(`${url}\0`);
   });
 
-  it("holds no PXE options", () => {
-    expect(offer.options.has(43)).toBe(false);
+  it("holds the discovery control that SMEE gives it, too; this firmware passes it over", () => {
+    expect(offer.options.get(43)).toEqual(Uint8Array.of(6, 1, 8, 255));
   });
 });
 

@@ -99,7 +99,7 @@ describe("mode full's boot information", () => {
 
   it("to UEFI HTTP firmware says HTTPClient", () => {
     const offer = offered(firmware.uefiHttp);
-    expect(codes(offer)).toEqual([53, 60, 66, 67, 97]);
+    expect(codes(offer)).toEqual([43, 53, 60, 66, 67, 97]);
     expect(offer.options.get(60)).toEqual(fromText("HTTPClient"));
     expect(offer.file).toBe(`http://192.168.77.1:8080/${clientMac}/ipxe.efi`);
   });

@@ -10,6 +10,8 @@ import type { Link } from "../../src/dhcp/link.ts";
 import { decodePacket, type DhcpPacket, encodePacket } from "../../src/dhcp/packet.ts";
 import { type DhcpServer, type DhcpServerOptions, startDhcpServer } from "../../src/dhcp/server.ts";
 import { BindError, SyncError } from "../../src/lib/errors.ts";
+import { fromText } from "../../src/lib/bytes.ts";
+import { ip4ToBytes } from "../../src/lib/ip4.ts";
 import { macToBytes } from "../../src/lib/mac.ts";
 import { openDgram } from "../../src/net/dgram.ts";
 import type { UdpEndpoint, UdpSocket } from "../../src/net/udp.ts";
@@ -79,8 +81,7 @@ async function start(changes: Partial<DhcpServerOptions> = {}): Promise<Running>
     smee: null,
     journal: null,
     isInUse: null,
-    ownMachines: new Set(),
-    beforeServing: () => Promise.resolve(),
+    guard: null,
     emit: (event) => {
       events.push(event);
       for (const one of waiting.filter(({ name }) => name === event.event)) one.resolve(event);
@@ -282,6 +283,60 @@ describe("a server beside another one (mode proxy)", () => {
   });
 });
 
+describe("a server that overhears the others of its link (mode proxy)", () => {
+  /** An offer with option 60 `PXEClient` and no option 43, which no proxy can win against. */
+  const offer = packetWith(
+    { 53: Uint8Array.of(2), 54: ip4ToBytes("127.0.0.2"), 60: fromText("PXEClient") },
+    { op: 2, yiaddr: "127.0.7.9" },
+  );
+  const taken = encodePacket(packetWith(selecting(firmware.uefi, "127.0.0.2", "127.0.7.9")));
+
+  test("names the one that keeps a machine from its own offers", async () => {
+    const handlers: Parameters<UdpSocket["onMessage"]>[0][] = [];
+    const listener = await openDgram({ address, port: 0 });
+    const openListener = async (): Promise<UdpSocket> => ({
+      ...listener,
+      onMessage: (handler) => handlers.push(handler),
+    });
+    const { ports, event } = await start({ links: [proxyLink], openListener });
+    const from = { address: "127.0.0.2", port: 67 };
+    for (const heard of [Uint8Array.of(1, 2, 3), encodePacket(offer)]) {
+      for (const handler of handlers) handler(heard, from);
+    }
+    const client = await openDgram({ address, port: 0 });
+    toClose.push(client);
+    client.send(taken, { address, port: ports[0] ?? 0 });
+    expect(await event("unbeatable-server")).toMatchObject({
+      mac: "08:00:27:29:4e:67",
+      interface: "lo",
+      server: "127.0.0.2",
+      reason: expect.stringContaining("remove option 60"),
+    });
+  });
+
+  test("serves its link also when it cannot hear them, and says so", async () => {
+    const openListener = () => Promise.reject(new BindError("cannot bind UDP 0.0.0.0:68"));
+    const { ports, event } = await start({ links: [proxyLink], openListener });
+    expect(await event("offers-unheard")).toEqual({
+      event: "offers-unheard",
+      interface: "lo",
+      reason: "cannot bind UDP 0.0.0.0:68",
+    });
+    const { packet } = await exchange(ports[0] ?? 0, message(firmware.uefi));
+    expect(packet.file).toBe("ipxe.efi");
+  });
+
+  test("does not listen in mode full, where its own offers count", async () => {
+    let listeners = 0;
+    const openListener = async () => {
+      listeners += 1;
+      return openDgram({ address, port: 0 });
+    };
+    await start({ links: [fullLink], openListener });
+    expect(listeners).toBe(0);
+  });
+});
+
 describe("a server, whatever its mode", () => {
   test("counts what is no DHCP, names its sender, and goes on", async () => {
     const { ports, events, event } = await start();
@@ -344,6 +399,25 @@ describe("a server, whatever its mode", () => {
     const again = await openDgram(first?.local ?? { address, port: 0 });
     expect(again.local).toEqual(first?.local);
     await again.close();
+  });
+
+  test("answers on a link from when it comes until it goes, and others are not disturbed", async () => {
+    const { server, ports, leases } = await start();
+    const other = await server.listen({ ...proxyLink, interface: "eth2" });
+    expect(other.sockets.map((name) => name.split(" ").slice(0, 2))).toEqual([
+      ["dhcp", "eth2"],
+      ["boot-server", "eth2"],
+    ]);
+    const [full = 0, , proxy = 0, bootServer = 0] = ports;
+    const { packet, from } = await exchange(proxy, message(firmware.uefi));
+    expect([packet.yiaddr, from.port]).toEqual(["0.0.0.0", proxy]);
+    const offered = (await exchange(full, message(firmware.operatingSystem))).packet;
+    await exchange(full, selecting(firmware.operatingSystem, address, offered.yiaddr));
+    await other.close();
+    for (const port of [proxy, bootServer]) toClose.push(await openDgram({ address, port }));
+    const again = (await exchange(full, message(firmware.operatingSystem))).packet;
+    expect(again.yiaddr).toBe(offered.yiaddr);
+    expect(leases.all()).toHaveLength(1);
   });
 
   test("frees its ports when it is closed, after what was under way", async () => {

@@ -3,7 +3,10 @@ import { OptionCode } from "../../src/dhcp/option-codes.ts";
 import { encodePacket } from "../../src/dhcp/packet.ts";
 import { readRequest } from "../../src/dhcp/request.ts";
 import { handleSmee, type SmeeSettings } from "../../src/dhcp/smee.ts";
-import { concat, fromHex, fromText, u16 } from "../../src/lib/bytes.ts";
+import type { NodeEntry } from "../../src/boot/node.ts";
+import { parseTraceparent } from "../../src/boot/trace.ts";
+import type { Link } from "../../src/dhcp/link.ts";
+import { concat, fromHex, fromText, toHex, u16 } from "../../src/lib/bytes.ts";
 import { bootRequest } from "../../src/client/dhcp-request.ts";
 import { fullLink, proxyLink } from "../support/dhcp.ts";
 import { nodeEntry } from "../support/node-entry.ts";
@@ -16,6 +19,7 @@ const settings: SmeeSettings = {
   httpPort: 7080,
   loaders: new Map(),
   unknownNodes: "allow",
+  trace: null,
 };
 const uefi = {
   mac: "08:00:27:29:4e:67",
@@ -91,6 +95,13 @@ describe("SMEE's reading of a request", () => {
     expect(proxied(new Map([[OptionCode.USER_CLASS, encoded]]))?.file).toBe("ipxe.efi");
   });
 
+  it("compares every byte of the user class", () => {
+    for (const userClass of ["iPXE\0", "iPXE ", "ipxe", "Tinkerbell\0"]) {
+      const other = new Map([[OptionCode.USER_CLASS, fromText(userClass)]]);
+      expect([userClass, proxied(other)?.file]).toEqual([userClass, "ipxe.efi"]);
+    }
+  });
+
   it("gives a machine identifier without bytes to who sent none", () => {
     const reply = proxied(new Map([[OptionCode.CLIENT_MACHINE_IDENTIFIER, null]]));
     expect(reply?.options.get(OptionCode.CLIENT_MACHINE_IDENTIFIER)).toEqual(new Uint8Array());
@@ -109,6 +120,86 @@ describe("SMEE's reading of a request", () => {
 });
 
 describe("SMEE's reservations", () => {
+  it("carry the trace in what they name of loaders, and in 43.69, and in nothing else", () => {
+    const trace = parseTraceparent("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+    const node = nodeEntry({ address: "192.168.77.9" });
+    const answer = (options: ReadonlyMap<number, Uint8Array | null>, of: NodeEntry, link: Link) =>
+      handleSmee(discover(options), of, link, { ...settings, trace }).find(
+        (effect) => effect.kind === "send",
+      )?.packet;
+    const suffix = "-00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    const ipxe = new Map([[OptionCode.USER_CLASS, fromText("iPXE")]]);
+    const tinkerbell = new Map([[OptionCode.USER_CLASS, fromText("Tinkerbell")]]);
+    expect(answer(new Map(), node, fullLink)?.file).toBe(`ipxe.efi${suffix}`);
+    expect(answer(ipxe, node, fullLink)?.file).toBe(
+      `tftp://${fullLink.address}:69/${uefi.mac}/ipxe.efi${suffix}`,
+    );
+    expect(answer(tinkerbell, node, fullLink)?.file).toMatch(/auto\.ipxe$/);
+    const traced = answer(tinkerbell, node, fullLink)?.options.get(43);
+    expect(toHex(traced ?? new Uint8Array())).toBe(
+      "060108451a000af7651916cd43dd8448eb211c80319cb7ad6b716920333101",
+    );
+    expect(answer(new Map(), { ...node, netboot: "deny" }, fullLink)).toMatchObject({
+      file: "/netboot-not-allowed",
+    });
+    expect(answer(new Map(), node, proxyLink)?.file).toBe("ipxe.efi");
+    expect(answer(new Map(), node, proxyLink)?.options.get(43)).toEqual(Uint8Array.of(6, 1, 8));
+  });
+
+  it("name the boot file of options 66 and 67 byte by byte, and then nothing else to boot", () => {
+    const options = [{ code: 67, value: fromText(`ä${"x".repeat(200)}`) }];
+    const http = new Map([[OptionCode.VENDOR_CLASS_IDENTIFIER, fromText("HTTPClient")]]);
+    const node = nodeEntry({ address: "192.168.77.9", options });
+    const sent = handleSmee(discover(http), node, fullLink, settings).find(
+      (effect) => effect.kind === "send",
+    )?.packet;
+    expect(sent?.file).toBe(`\xc3\xa4${"x".repeat(125)}`);
+    expect(sent?.options.get(67)).toEqual(options[0]?.value);
+    expect(sent?.siaddr).toBe(fullLink.address);
+    expect([60, 43, 66].filter((code) => sent?.options.has(code))).toEqual([]);
+  });
+
+  it("of the stand-alone one need an address and a netmask, and so does its mode proxy", () => {
+    const settled = { address: "192.168.77.9", netmask: "255.255.255.0" };
+    const kinds = (given: Partial<NodeEntry>, link: Link, unknownNodes: "allow" | "deny") =>
+      handleSmee(discover(new Map()), nodeEntry(given), link, {
+        ...settings,
+        flavour: "smee-standalone",
+        unknownNodes,
+      }).map(({ kind }) => kind);
+    for (const lacking of [{ address: null }, { netmask: null }]) {
+      expect(kinds({ ...settled, ...lacking }, fullLink, "allow")).toEqual(["ignore"]);
+      expect(kinds({ ...settled, ...lacking }, proxyLink, "deny")).toEqual(["ignore"]);
+      // Its auto-proxy does not look.
+      expect(kinds({ ...settled, ...lacking }, proxyLink, "allow")).toContain("send");
+    }
+    expect(kinds(settled, fullLink, "allow")).toContain("send");
+    expect(kinds(settled, proxyLink, "deny")).toContain("send");
+  });
+
+  it("give one router, all name servers however many, and the search list label by label", () => {
+    const dns = Array.from({ length: 70 }, (_, i) => `10.0.0.${i}`);
+    const node = nodeEntry({
+      address: "192.168.77.9",
+      netmask: "255.255.255.0",
+      router: ["192.168.77.1", "192.168.77.2"],
+      dns,
+      domain: "example.com.",
+      domainSearch: ["other.example"],
+    });
+    const sent = handleSmee(discover(new Map()), node, fullLink, settings).find(
+      (effect) => effect.kind === "send",
+    )?.packet;
+    expect(sent?.options.get(3)).toEqual(Uint8Array.of(192, 168, 77, 1));
+    expect(sent?.options.get(6)).toHaveLength(280);
+    expect(sent?.options.get(28)).toEqual(Uint8Array.of(192, 168, 77, 255));
+    // A final dot makes an empty label more; the current one knows no list but the domain.
+    expect(toHex(sent?.options.get(119) ?? new Uint8Array())).toBe("076578616d706c6503636f6d0000");
+    const bytes = sent === undefined ? new Uint8Array() : encodePacket(sent);
+    const at = bytes.findIndex((byte, i) => i >= 240 && byte === 6 && bytes[i + 1] === 255);
+    expect(toHex(bytes.subarray(at + 257, at + 259))).toBe("0619");
+  });
+
   it("cut a script URL that does not fit the header, and still encode", () => {
     const node = nodeEntry({ address: "192.168.77.9", scriptUrl: `http://x/${"a".repeat(200)}` });
     const request = discover(new Map([[OptionCode.USER_CLASS, fromText("Tinkerbell")]]));

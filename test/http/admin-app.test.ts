@@ -29,7 +29,7 @@ function adminApp(given: Partial<AdminAppOptions> = {}): FastifyInstance {
     instance: "this one",
     sessions,
     clock: { now: () => nowMs, wall: () => nowMs },
-    readiness: () => ({ ready: true, reasons: [] }),
+    readiness: () => ({ ready: true, reasons: [], unserved: ["no eth2"] }),
     metrics: {
       contentType: "text/plain; version=0.0.4; charset=utf-8",
       metrics: () => Promise.resolve("eim_pxe_ready 1\n"),
@@ -87,12 +87,15 @@ describe("/healthz and /readyz", () => {
       { status: "alive", instance: "this one" },
     ]);
     const ready = await app.inject("/readyz");
-    expect([ready.statusCode, ready.json()]).toEqual([200, { status: "ready", generation: "g2" }]);
+    expect([ready.statusCode, ready.json()]).toEqual([
+      200,
+      { status: "ready", generation: "g2", unserved: ["no eth2"] },
+    ]);
   });
 
   test("say why no machine could boot", async () => {
     const reasons = ["no generation is served"];
-    const app = adminApp({ readiness: () => ({ ready: false, reasons }) });
+    const app = adminApp({ readiness: () => ({ ready: false, reasons, unserved: [] }) });
     const reply = await app.inject("/readyz");
     expect(reply.statusCode).toBe(503);
     expect(reply.json()).toEqual({ status: "not ready", reasons });

@@ -2,7 +2,13 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { createNetns, type Guest, type Netns, netnsMissing } from "../support/netns.ts";
+import {
+  createNetns,
+  type Guest,
+  type Netns,
+  netnsMissing,
+  nextEvent as until,
+} from "../support/netns.ts";
 import { reasonToSkip } from "../support/tools.ts";
 
 /*
@@ -52,15 +58,6 @@ function wire(host: string, device: string, own: string, role: string, mac: stri
   net.ip(far, "link", "set", "eth0", "address", mac);
   net.ip(far, "link", "set", "eth0", "up");
   return far;
-}
-
-/** The next of these events; a slow machine repeats requests, and what they raise, at any time. */
-async function until(guest: Guest, ...events: readonly string[]): Promise<unknown> {
-  for (;;) {
-    const told: unknown = await guest.next();
-    const { event }: { event?: unknown } = Object(told);
-    if (typeof event === "string" && events.includes(event)) return told;
-  }
 }
 
 const mac = "52:54:00:00:00:0a";

@@ -188,6 +188,11 @@ describe.skipIf(missing !== null)(`probe${missing === null ? "" : ` (${missing})
     });
   });
 
+  test.concurrent("would boot, asked on the server's own host, which overhears others there", async () => {
+    const result = await probe(hosts.boot);
+    expect(result).toMatchObject({ exit: 0, wouldBoot: true });
+  });
+
   test.concurrent("no server", async () => {
     const result = await probe(hosts.lonely);
     expect(result).toMatchObject({ exit: 4, wouldBoot: false, code: "no-server", servers: [] });

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ConfigError } from "../../src/lib/errors.ts";
 import {
   interfaceNamed,
@@ -11,6 +11,7 @@ import {
   type NetworkInterface,
   readFacts,
   readInterfaces,
+  readInterfacesNamed,
   soleInterface,
 } from "../../src/net/interfaces.ts";
 
@@ -30,9 +31,9 @@ function host(
   return joinInterfaces(listed, new Map(Object.entries(facts)));
 }
 
-const lo = { flags: LOOPBACK, hardware: false };
-const card = { flags: UP_ETHERNET, hardware: true };
-const bridge = { flags: UP_ETHERNET, hardware: false };
+const lo = { index: 1, flags: LOOPBACK, carrier: true, hardware: false };
+const card = { index: 2, flags: UP_ETHERNET, carrier: true, hardware: true };
+const bridge = { ...card, hardware: false };
 
 describe("joinInterfaces", () => {
   test("takes IPv4 addresses with their network, and leaves IPv6 out", () => {
@@ -48,9 +49,11 @@ describe("joinInterfaces", () => {
     );
     expect(all.find((one) => one.name === "eth1")).toEqual({
       name: "eth1",
+      index: 2,
       addresses: [
         { address: "192.168.77.1", subnet: { network: "192.168.76.0", prefixLength: 23 } },
       ],
+      carrier: true,
       up: true,
       loopback: false,
       broadcast: true,
@@ -79,7 +82,7 @@ describe("joinInterfaces", () => {
 describe("interfaceNamed", () => {
   const all = host(
     { eth1: ip4("10.0.0.1"), "eth1:2": ip4("10.0.1.1") },
-    { eth1: card, eth2: card, eth3: { flags: DOWN_ETHERNET, hardware: true } },
+    { eth1: card, eth2: card, eth3: { ...card, flags: DOWN_ETHERNET } },
   );
 
   test("gives the first address, or the one that is asked for", () => {
@@ -114,7 +117,7 @@ describe("soleInterface", () => {
   test("a tunnel is no candidate, since it carries no broadcast", () => {
     const all = host(
       { eth1: ip4("10.0.0.1"), tun0: ip4("10.8.0.1") },
-      { eth1: card, tun0: { flags: TUNNEL, hardware: false } },
+      { eth1: card, tun0: { ...card, flags: TUNNEL, hardware: false } },
     );
     expect(soleInterface(all).name).toBe("eth1");
   });
@@ -146,17 +149,46 @@ describe("soleInterface", () => {
   });
 });
 
-test("an interface that goes away while it is read is left out, and the others stay", () => {
-  const folder = mkdtempSync(join(tmpdir(), "eim-pxe-net-"));
-  try {
-    mkdirSync(join(folder, "eth1"));
-    writeFileSync(join(folder, "eth1", "flags"), "0x1003\n");
+describe("readFacts", () => {
+  let folder = "";
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "eim-pxe-net-"));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  function device(name: string, files: Readonly<Record<string, string>>): void {
+    mkdirSync(join(folder, name));
+    for (const [file, text] of Object.entries(files)) writeFileSync(join(folder, name, file), text);
+  }
+
+  test("an interface that goes away while it is read is left out, and the others stay", () => {
+    device("eth1", { flags: "0x1003\n", ifindex: "7\n", carrier: "1\n" });
     // As when a container ends: its interface is listed, and cannot be read any more.
     mkdirSync(join(folder, "veth1", "flags"), { recursive: true });
-    expect(readFacts(folder)).toEqual(new Map([["eth1", { flags: 0x1003, hardware: false }]]));
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+    const facts = { index: 7, flags: 0x1003, carrier: true, hardware: false };
+    expect(readFacts(folder)).toEqual(new Map([["eth1", facts]]));
+  });
+
+  test("tells that the cable is out, and nothing of an interface that is switched off", () => {
+    device("eth1", { flags: "0x1003\n", ifindex: "7\n", carrier: "0\n" });
+    device("eth2", { flags: "0x1002\n", ifindex: "8\n" });
+    const facts = readFacts(folder);
+    expect(facts.get("eth1")?.carrier).toBe(false);
+    expect(facts.get("eth2")?.carrier).toBe(true);
+  });
+
+  test("reads only those that are named, with dots in their names, too", () => {
+    device("eth1.20", { flags: "0x1003\n", ifindex: "9\n", carrier: "1\n" });
+    device("veth7", { flags: "0x1003\n", ifindex: "10\n", carrier: "1\n" });
+    const facts = readFacts(folder, ["eth1.20", "eth2"]);
+    expect([...facts.keys()]).toEqual(["eth1.20"]);
+  });
+});
+
+test("reading some interfaces gives what reading all gives of them", () => {
+  const [loopback] = readInterfacesNamed(["lo", "nosuch0"]);
+  expect(loopback).toEqual(readInterfaces().find(({ name }) => name === "lo"));
+  expect(readInterfacesNamed(["lo", "nosuch0"])).toHaveLength(1);
 });
 
 test("this host has a loopback interface that is up", () => {

@@ -36,6 +36,22 @@ describe.skipIf(skipped !== null)(`real firmware${skipped === null ? "" : ` (${s
       },
     );
 
+    it("tells iPXE not to wait for a proxy: it takes its address long before the 3 s are over", () => {
+      const { events } = site().server;
+      const waitsMs = events.flatMap(({ event, at, fields }, index) => {
+        if (event !== "ipxe-offer") return [];
+        const taken = events
+          .slice(index)
+          .find((one) => one.event === "lease-granted" && one.fields["mac"] === fields["mac"]);
+        return taken === undefined ? [] : [taken.at - at];
+      });
+      process.stderr.write(
+        `iPXE, from offer to request: ${waitsMs.map(Math.round).join(", ")} ms\n`,
+      );
+      expect(waitsMs.length).toBeGreaterThanOrEqual(booted.full.length);
+      expect(Math.max(...waitsMs)).toBeLessThan(2000);
+    });
+
     it("gives each machine an address of the pool, by itself", async () => {
       const replies = await site().replies();
       const given = replies.filter(({ yiaddr }) => yiaddr !== "0.0.0.0");

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { stages } from "../../src/boot/stages.ts";
 import { reasonToSkip } from "../support/tools.ts";
 import { addressLines, startDnsmasq } from "./address-server.ts";
-import { bootOne, poolAddress, useSite } from "./boots.ts";
+import { bootOne, bootUntil, poolAddress, useSite } from "./boots.ts";
 import { debianTools } from "./debian.ts";
 import { wire, wireOf } from "./network.ts";
 import type { Segment } from "./network.ts";
@@ -36,6 +36,24 @@ describe.skipIf(skipped !== null)(`mode proxy${skipped === null ? "" : ` (${skip
         .filter(({ server }) => server === wire.siteAddress)
         .map(({ file }) => file);
       expect(files).toContain("other.efi");
+    });
+  });
+
+  describe("beside a site's server that sends option 60 alone, which no proxy can win against", () => {
+    const site = useSite({
+      mode: "proxy",
+      extend: async () => ({ siteLines: ["dhcp-option-force=60,PXEClient"] }),
+    });
+
+    it("names that server as soon as a UEFI machine takes its address", async () => {
+      await bootUntil(site(), "uefi", /PXE-E16/);
+      const named = await site().server.waitForEvent("unbeatable-server", null, 5_000);
+      expect(named.fields).toMatchObject({
+        level: "error",
+        mac: "52:54:00:77:00:01",
+        server: wire.siteAddress,
+        reason: expect.stringContaining(`remove option 60`),
+      });
     });
   });
 

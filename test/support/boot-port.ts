@@ -126,7 +126,7 @@ export class BootPort {
 
   #hear(event: PxeEvent): void {
     this.events.push(event);
-    if (isStage(event.event) && "address" in event) {
+    if (isStage(event.event) && "mac" in event) {
       const generation = "generation" in event ? event.generation : null;
       const { mac, address } = event;
       this.sessions.record(event.event, { mac, address, generation }, {}, this.moment);

@@ -166,3 +166,15 @@ function guestOf(child: ChildProcess, name: string): Guest {
     },
   };
 }
+
+/** The next of these events; what else a guest tells before it is passed over. */
+export async function nextEvent(
+  guest: Guest,
+  ...events: readonly string[]
+): Promise<Readonly<Record<string, unknown>>> {
+  for (;;) {
+    const told: Readonly<Record<string, unknown>> = Object(await guest.next());
+    const { event } = told;
+    if (typeof event === "string" && events.includes(event)) return told;
+  }
+}

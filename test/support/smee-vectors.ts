@@ -10,6 +10,8 @@ export interface SmeeVector {
   readonly name: string;
   /** Which record of the machine SMEE had. */
   readonly hardware: string;
+  /** SMEE had a trace to write into what it names. */
+  readonly traced: boolean;
   /** `IP:PORT` */
   readonly source: string;
   readonly request: string;
@@ -38,30 +40,29 @@ const vectorFile = z.object({
   ),
 });
 
-/**
- * All vectors of both lines, but for reservations with tracing on: SMEE writes a trace into those, and
- * there is no tracing here.
- */
+/** SMEE's trace in the vectors that have one. */
+export const vectorTrace = "00-23b1e307bb35484f535a1f772c06910e-d887dc3912240434-01";
+
+/** All vectors of both lines, in each of the three modes. */
 export const smeeVectors: readonly SmeeVector[] = (["smee", "smee-standalone"] as const).flatMap(
   (flavour) => {
     const file = flavour === "smee" ? "smee-current" : flavour;
     const text = readFileSync(`test/fixtures/${file}.json`, "utf8");
     return vectorFile.parse(JSON.parse(text)).vectors.flatMap((vector) =>
-      modes
-        .filter((mode) => !(vector.hardware === "otel" && mode === "reservation"))
-        .map((mode) => {
-          const reply = vector.replies[mode];
-          return {
-            flavour,
-            mode,
-            id: vector.id,
-            name: vector.name,
-            hardware: vector.hardware,
-            source: vector.udp_source,
-            request: vector.request_hex,
-            reply: "hex" in reply ? { destination: reply.dst, hex: reply.hex } : null,
-          };
-        }),
+      modes.map((mode) => {
+        const reply = vector.replies[mode];
+        return {
+          flavour,
+          mode,
+          id: vector.id,
+          name: vector.name,
+          hardware: vector.hardware,
+          traced: vector.hardware === "otel",
+          source: vector.udp_source,
+          request: vector.request_hex,
+          reply: "hex" in reply ? { destination: reply.dst, hex: reply.hex } : null,
+        };
+      }),
     );
   },
 );

@@ -32,6 +32,7 @@ describe("a requested name", () => {
     ["with printable garbage behind it", "ipxe.efi+&Hello"],
     ["with a directory of a MAC", "08-00-27-29-4e-67/ipxe.efi"],
     ["with a trace context", `ipxe.efi${traceparent}`],
+    ["with a trace context and more behind it", `ipxe.efi${traceparent}.x`],
     ["with a trace context and 0xFF behind it", `ipxe.efi${traceparent}\xff`],
     ["with everything at once", `\\08:00:27:29:4E:67\\IPXE.EFI${traceparent}\xff`],
   ])("is understood %s", (_, raw) => {

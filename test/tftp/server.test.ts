@@ -408,6 +408,64 @@ describe("starting", () => {
   });
 });
 
+describe("addresses that come and go", () => {
+  it("are served from when they come, and the others go on when they are left", async () => {
+    const server = await serve();
+    const added = await server.server.listen("127.0.0.2");
+    expect(server.server.endpoints).toEqual([server.endpoint, added]);
+    const [here, there] = [await client(), await client()];
+    expect(told(await there.fetch(added, "ipxe.efi"))).toBe(whole);
+    here.request(server.endpoint, "ipxe.efi");
+    const { from } = await here.next();
+    await server.server.leave("127.0.0.2", 10_000);
+    opened.push(await openDgram(added));
+    expect(server.server.endpoints).toEqual([server.endpoint]);
+    here.send({ opcode: "error", code: 0, message: "enough" }, from);
+    await server.event("tftp-failed");
+    expect(told(await here.fetch(server.endpoint, "ipxe.efi"))).toBe(whole);
+  });
+
+  it("let what runs there end, which counts until then", async () => {
+    const server = await serve({ limits: { maxTransfers: 1 } });
+    const added = await server.server.listen("127.0.0.2");
+    const [one, late] = [await client(), await client()];
+    one.request(added, "ipxe.efi", { blksize: 1468 });
+    const { from } = await one.next();
+    const left = server.server.leave("127.0.0.2", 10_000);
+    expect(await late.fetch(server.endpoint, "ipxe.efi")).toMatchObject({ opcode: "error" });
+    one.send({ opcode: "error", code: 0, message: "enough" }, from);
+    await left;
+    expect(server.openBlobs).toBe(0);
+    expect(told(await late.fetch(server.endpoint, "ipxe.efi"))).toBe(whole);
+  });
+
+  it.each([
+    ["after the time that they have", false, 0],
+    ["at once in single-port mode, whose port is wanted again", true, 10_000],
+  ])("cut it %s", async (_, singlePort, graceMs) => {
+    const server = await serve({ limits: { singlePort } });
+    const { port } = server.endpoint;
+    const one = await client();
+    one.request(server.endpoint, "ipxe.efi");
+    await one.next();
+    await server.server.leave("127.0.0.1", graceMs);
+    expect(server.eventNames).toEqual(["tftp-failed"]);
+    expect(server.openBlobs).toBe(0);
+    opened.push(await openDgram({ address: "127.0.0.1", port }));
+  });
+
+  it("are given up with the server, whatever time they were given", async () => {
+    const server = await serve();
+    const one = await client();
+    one.request(server.endpoint, "ipxe.efi");
+    await one.next();
+    const left = server.server.leave("127.0.0.1", 1_000_000);
+    await server.close(0);
+    await left;
+    expect(server.openBlobs).toBe(0);
+  });
+});
+
 describe("hostile datagrams", () => {
   it("are counted and harm nobody, at the listening port and at a transfer's", async () => {
     const server = await serve();

@@ -8,9 +8,10 @@ export function healthRoutes(app: FastifyInstance, options: AdminAppOptions): vo
   );
 
   app.get("/readyz", (_request, reply) => {
-    const { ready, reasons } = options.readiness();
+    const { ready, reasons, unserved } = options.readiness();
     if (!ready) return reply.code(503).send({ status: "not ready", reasons });
-    return reply.send({ status: "ready", generation: options.generations.current()?.id ?? null });
+    const generation = options.generations.current()?.id ?? null;
+    return reply.send({ status: "ready", generation, unserved });
   });
 
   app.get("/metrics", async (_request, reply) =>

@@ -1,8 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { type SmeeFlavour, smeeLayouts } from "../../boot/smee.ts";
+import { withoutTraceparent } from "../../boot/trace.ts";
 import { type Mac, parseMac } from "../../lib/mac.ts";
-import { type BootAppOptions, refuseUnknown } from "../boot-context.ts";
+import { type BootAppOptions, refuse, refuseUnknown } from "../boot-context.ts";
 import { sendLoader } from "./loaders.ts";
 import { sendBootScript } from "./script.ts";
 
@@ -20,7 +21,16 @@ export function smeeRoutes(
 
   route(`${binaryFolder}*`, (request, reply) => {
     const { folder, name } = splitPath(rest.parse(request.params)["*"]);
-    return sendLoader(options, request, reply, { name, mac: macIn(folder) });
+    const loader = withoutTraceparent(name);
+    return sendLoader(options, request, reply, { name: loader, mac: macIn(folder) });
+  });
+  app.route({
+    method: ["POST", "PUT", "PATCH", "DELETE"],
+    url: `${binaryFolder}*`,
+    handler: (request, reply) => {
+      reply.header("allow", "GET, HEAD");
+      return refuse(options, request, reply, { status: 405, reason: "method not allowed" });
+    },
   });
   // A folder that is no MAC counts for nothing: the machine is known by its address then.
   const script = (request: FastifyRequest, reply: FastifyReply) => {
@@ -32,6 +42,7 @@ export function smeeRoutes(
   if (scriptFolder === "/") {
     route("/auto.ipxe", script);
     route("/:mac/auto.ipxe", script);
+    route("/*", script);
   } else {
     route(`${scriptFolder}*`, script);
   }
@@ -42,9 +53,11 @@ function splitPath(path: string): { folder: string; name: string } {
   return { folder: parts.at(-2) ?? "", name: parts.at(-1) ?? "" };
 }
 
+/** With colons, dashes or dots; bare digits are no MAC to SMEE. */
 function macIn(folder: string): Mac | null {
   try {
-    return parseMac(decodeURIComponent(folder));
+    const text = decodeURIComponent(folder);
+    return /[:.-]/.test(text) ? parseMac(text) : null;
   } catch {
     return null;
   }

@@ -55,8 +55,7 @@ const server = await startDhcpServer({
   leases,
   journal,
   isInUse: looks ? new Presence(systemClock).isInUse : null,
-  ownMachines: new Set(),
-  beforeServing: () => Promise.resolve(),
+  guard: null,
   emit: (event) => {
     if (event.event !== "system-dhcp" && event.event !== "dhcp-ignored") tell(event);
   },

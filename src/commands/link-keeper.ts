@@ -1,0 +1,237 @@
+import type { Clock } from "../lib/clock.ts";
+import { messageOf } from "../lib/errors.ts";
+import type { Ip4 } from "../lib/ip4.ts";
+import type { NetworkInterface } from "../net/interfaces.ts";
+import type { Emit } from "../observe/events.ts";
+import { changeOf, type LinkChange, type Standing } from "./link-change.ts";
+import type { ServedLink, WantedLink } from "./links.ts";
+
+/** Something that serves machines. */
+export interface Opened {
+  /** For people, such as `tftp 192.168.77.1:69`. */
+  readonly sockets: readonly string[];
+  /**
+   * Takes on no more; what is under way has `graceMs` to end. Called again, it allows the shorter time
+   * of the two.
+   */
+  close(graceMs: number): Promise<void>;
+}
+
+export interface LinkKeeperParts {
+  readonly links: readonly WantedLink[];
+  /** The host's interfaces as they are now; asked again every `lookEveryMs`. */
+  readonly interfaces: () => readonly NetworkInterface[];
+  readonly lookEveryMs: number;
+  /** Opens what all links with this address have in common. Throws `BindError`. */
+  readonly openAddress: (address: Ip4) => Promise<Opened>;
+  /** Opens what is the link's own, after its address. Throws `BindError`. */
+  readonly openLink: (link: ServedLink) => Promise<Opened>;
+  readonly emit: Emit;
+  readonly clock: Clock;
+}
+
+/** What is under way on a link that is no longer served: an address that comes back at once cuts nothing. */
+const retireMs = 60_000;
+/** A trouble that stays is told again after this time, and then after twice as long each time, up to an hour. */
+const firstReminderMs = 60_000;
+const lastReminderMs = 3_600_000;
+
+interface KeptLink {
+  readonly wanted: WantedLink;
+  served: (Standing & { readonly opened: Opened }) | null;
+  trouble: Trouble | null;
+}
+
+/** Why a link is not served. */
+interface Trouble {
+  readonly reason: string;
+  readonly remindAtMs: number;
+  readonly remindAfterMs: number;
+}
+
+/**
+ * Serves each link while its interface can be served: looks at the host's interfaces again and again,
+ * and opens and closes what is that link's, and nothing else.
+ */
+export class LinkKeeper {
+  readonly #parts: LinkKeeperParts;
+  readonly #links: readonly KeptLink[];
+  readonly #addresses = new Map<Ip4, { readonly opened: Opened; users: number }>();
+  /** What was closed and still has something under way. */
+  readonly #retiring = new Set<Opened>();
+  #looking: Promise<void> = Promise.resolve();
+  #timer: NodeJS.Timeout | null = null;
+  #closed = false;
+
+  constructor(parts: LinkKeeperParts) {
+    this.#parts = parts;
+    this.#links = parts.links.map((wanted) => ({ wanted, served: null, trouble: null }));
+  }
+
+  /**
+   * Opens each link that can be served now.
+   *
+   * @throws BindError when something cannot be had; what was opened by then is for `close`
+   */
+  async open(): Promise<void> {
+    const interfaces = this.#parts.interfaces();
+    for (const link of this.#links) {
+      const change = changeOf(link.wanted, null, interfaces);
+      if (change?.kind === "open") await this.#open(link, change.to);
+    }
+  }
+
+  /** All that is open, addresses first. */
+  sockets(): readonly string[] {
+    return this.#opened().flatMap(({ sockets }) => sockets);
+  }
+
+  /** Says which links are not served, and follows all of them from now on. */
+  follow(): void {
+    if (this.#closed) return;
+    this.#looking = this.#look().finally(() => {
+      // One look after the other, however long an attempt takes.
+      if (!this.#closed) this.#timer = setTimeout(() => this.follow(), this.#parts.lookEveryMs);
+    });
+  }
+
+  /** Whether any link is served, and of each one that is not what is missing. */
+  state(): { readonly anyServed: boolean; readonly problems: readonly string[] } {
+    return {
+      anyServed: this.#links.some(({ served }) => served !== null),
+      problems: this.#links
+        .filter(({ served }) => served === null)
+        .map(
+          ({ trouble, wanted }) => trouble?.reason ?? `${wanted.interface} was not looked at yet`,
+        ),
+    };
+  }
+
+  async close(graceMs: number): Promise<void> {
+    this.#closed = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    await this.#looking;
+    const all = [...this.#opened(), ...this.#retiring];
+    await Promise.all(all.map((opened) => opened.close(graceMs)));
+  }
+
+  #opened(): readonly Opened[] {
+    const addresses = [...this.#addresses.values()].map(({ opened }) => opened);
+    const links = this.#links.flatMap(({ served }) => (served === null ? [] : [served.opened]));
+    return [...addresses, ...links];
+  }
+
+  /** Never rejects. */
+  async #look(): Promise<void> {
+    const interfaces = this.#interfacesNow();
+    if (interfaces === null) return;
+    for (const link of this.#links) {
+      const change = this.#closed ? null : changeOf(link.wanted, link.served, interfaces);
+      if (change === null) continue;
+      try {
+        await this.#carryOut(link, change);
+      } catch (error) {
+        // Tried again at the next look.
+        this.#troubled(link, messageOf(error));
+      }
+    }
+    this.#retireUnused();
+  }
+
+  /** Null when the kernel does not tell, for lack of memory or descriptors: the next look may. */
+  #interfacesNow(): readonly NetworkInterface[] | null {
+    try {
+      return this.#parts.interfaces();
+    } catch {
+      return null;
+    }
+  }
+
+  async #carryOut(link: KeptLink, change: LinkChange): Promise<void> {
+    switch (change.kind) {
+      case "wait":
+        return this.#troubled(link, change.reason);
+      case "close":
+        this.#troubled(link, change.reason);
+        return this.#release(await this.#shut(link));
+      case "move": {
+        this.#troubled(link, change.reason);
+        const former = await this.#shut(link);
+        // TFTP and HTTP go on without a break where the address stays.
+        await this.#open(link, change.to).finally(() => this.#release(former));
+        return this.#announce(link);
+      }
+      case "open":
+        await this.#open(link, change.to);
+        return this.#announce(link);
+    }
+  }
+
+  async #open(link: KeptLink, to: Standing): Promise<void> {
+    const { address } = to.link;
+    await this.#acquire(address);
+    try {
+      link.served = { ...to, opened: await this.#parts.openLink(to.link) };
+    } catch (error) {
+      this.#release(address);
+      throw error;
+    }
+  }
+
+  /** Closes what is the link's own; its address is left to be released. */
+  async #shut(link: KeptLink): Promise<Ip4 | null> {
+    const { served } = link;
+    link.served = null;
+    await served?.opened.close(0);
+    return served?.link.address ?? null;
+  }
+
+  async #acquire(address: Ip4): Promise<void> {
+    const shared = this.#addresses.get(address);
+    if (shared !== undefined) shared.users += 1;
+    else this.#addresses.set(address, { opened: await this.#parts.openAddress(address), users: 1 });
+  }
+
+  #release(address: Ip4 | null): void {
+    const shared = address === null ? undefined : this.#addresses.get(address);
+    if (shared !== undefined) shared.users -= 1;
+  }
+
+  /** At the end of a look, as an address may have gone from one link to another. */
+  #retireUnused(): void {
+    for (const [address, { opened, users }] of this.#addresses) {
+      if (users > 0) continue;
+      this.#addresses.delete(address);
+      this.#retiring.add(opened);
+      const retired = (): unknown => this.#retiring.delete(opened);
+      opened.close(retireMs).then(retired, retired);
+    }
+  }
+
+  #announce(link: KeptLink): void {
+    const { served, wanted } = link;
+    if (served === null) return;
+    link.trouble = null;
+    const { interface: name, mode } = wanted;
+    const { address } = served.link;
+    this.#parts.emit({ event: "link-up", interface: name, address, mode });
+  }
+
+  /** Reports why a link is not served: once, and from time to time while it stays so. */
+  #troubled(link: KeptLink, reason: string): void {
+    const now = this.#parts.clock.now();
+    const former = link.trouble?.reason === reason ? link.trouble : null;
+    if (former !== null && now < former.remindAtMs) return;
+    const remindAfterMs =
+      former === null ? firstReminderMs : Math.min(former.remindAfterMs * 2, lastReminderMs);
+    link.trouble = { reason, remindAtMs: now + remindAfterMs, remindAfterMs };
+    const { interface: name, address } = link.wanted;
+    const served = link.served?.link.address ?? null;
+    this.#parts.emit({
+      event: "link-down",
+      interface: name,
+      address: served ?? address,
+      reason,
+    });
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * A machine on the link of device `eth0` that does what it is told by lines on its standard input, and
+ * tells the outcome of each in a line of JSON:
+ *
+ * - `boot ADDRESS MAC`: as UEFI firmware, with this address of its own: discovers, fetches the loader
+ *   that it is offered by TFTP and the boot script by HTTP from the same server.
+ * - `begin ADDRESS SERVER`: asks for `ipxe.efi` by TFTP and stops after the first block.
+ * - `finish`: goes on with that transfer to its end.
+ */
+import { createInterface } from "node:readline";
+import { exchange } from "../../../src/client/dhcp-exchange.ts";
+import { bootRequest } from "../../../src/client/dhcp-request.ts";
+import { newXid } from "../../../src/client/discovery.ts";
+import { readByHttp } from "../../../src/client/http-read.ts";
+import { Inbox } from "../../../src/client/inbox.ts";
+import { readByTftp } from "../../../src/client/tftp-read.ts";
+import { messageOf } from "../../../src/lib/errors.ts";
+import { openDeviceSocket } from "../../../src/net/device-socket.ts";
+import { openDgram } from "../../../src/net/dgram.ts";
+import { TftpClient } from "../../support/tftp-client.ts";
+
+const tell = (line: object): void => console.log(JSON.stringify(line));
+let transfer: TftpClient | null = null;
+
+async function boot(own: string, mac: string): Promise<object> {
+  const socket = await openDeviceSocket({
+    device: "eth0",
+    address: own,
+    port: 68,
+    passed: [],
+    onlyDevice: true,
+  });
+  try {
+    const machine = {
+      mac,
+      uuid: "5d6c7b1e-0000-4000-8000-000000000001",
+      firmware: "uefi",
+    } as const;
+    const everybody = { address: "255.255.255.255", port: 67 };
+    const request = bootRequest(machine, newXid(), "firmware", null);
+    const offer = await exchange(socket, new Inbox(socket), everybody, request);
+    const tftp = { address: offer.siaddr, port: 69 };
+    const loader = await readByTftp(openDgram, own, tftp, "ipxe.efi");
+    const script = await readByHttp(`http://${offer.siaddr}:8080/boot.ipxe`, own);
+    const { siaddr: server, yiaddr: address } = offer;
+    return { server, address, loaderBytes: loader.bytes, scriptBytes: script.bytes };
+  } finally {
+    await socket.close();
+  }
+}
+
+async function perform([command = "", ...args]: readonly string[]): Promise<object> {
+  const [own = "", other = ""] = args;
+  if (command === "boot") return boot(own, other);
+  if (command === "begin") {
+    transfer = await TftpClient.open(openDgram, own);
+    transfer.request({ address: other, port: 69 }, "ipxe.efi", { timeout: 20 });
+    const { packet, from } = await transfer.next();
+    transfer.send({ opcode: "ack", block: 0 }, from);
+    return { began: packet.opcode };
+  }
+  const rest = await transfer?.finish();
+  await transfer?.close();
+  return rest instanceof Uint8Array ? { bytes: rest.length } : { ended: rest };
+}
+
+tell({ up: true });
+for await (const line of createInterface({ input: process.stdin })) {
+  tell(await perform(line.split(" ")).catch((error: unknown) => ({ failed: messageOf(error) })));
+}

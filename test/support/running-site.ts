@@ -1,0 +1,147 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PassThrough } from "node:stream";
+import { loadInventory } from "../../src/commands/configuration.ts";
+import { wantedLinks, withAssumed } from "../../src/commands/links.ts";
+import { type Services, startServices } from "../../src/commands/services.ts";
+import type { TraceContext } from "../../src/boot/trace.ts";
+import { parseConfig } from "../../src/config/load.ts";
+import { decodePacket, type DhcpPacket, encodePacket } from "../../src/dhcp/packet.ts";
+import { InternalError } from "../../src/lib/errors.ts";
+import { systemClock } from "../../src/lib/clock.ts";
+import { openDgram } from "../../src/net/dgram.ts";
+import type { UdpEndpoint, UdpSocket } from "../../src/net/udp.ts";
+import { createLog } from "../../src/observe/log.ts";
+import type { ServedSite } from "./served-site.ts";
+
+export interface SiteSettings {
+  readonly mode: "proxy" | "full";
+  readonly compatibility: "standard" | "smee" | "smee-standalone";
+  readonly boot: object;
+  readonly nodes: readonly object[];
+  readonly trace: TraceContext | null;
+}
+
+const address = "127.88.0.1";
+
+/** All services on loopback and free ports, with the generation of an orchestrator, and a DHCP client. */
+export class RunningSite {
+  readonly #folder: string;
+  readonly #services: Services;
+  /** The server's sockets for DHCP, and for the boot server where there is one. */
+  readonly #dhcp: readonly UdpEndpoint[];
+  readonly #client: UdpSocket;
+  readonly #waiting = new Map<number, () => void>();
+  #heard: DhcpPacket[] = [];
+
+  private constructor(
+    folder: string,
+    services: Services,
+    dhcp: readonly UdpEndpoint[],
+    client: UdpSocket,
+  ) {
+    this.#folder = folder;
+    this.#services = services;
+    this.#dhcp = dhcp;
+    this.#client = client;
+    client.onMessage((payload) => {
+      const packet = decodePacket(payload);
+      this.#heard.push(packet);
+      this.#waiting.get(packet.xid)?.();
+    });
+  }
+
+  static async open(files: ServedSite, settings: SiteSettings): Promise<RunningSite> {
+    const folder = mkdtempSync(join(tmpdir(), "eim-pxe-running-"));
+    const nodes = join(folder, "nodes.yaml");
+    writeFileSync(nodes, JSON.stringify(settings.nodes));
+    const { mode, compatibility } = settings;
+    const pools = mode === "full" && compatibility === "standard" ? ["127.88.1.1-127.88.1.99"] : [];
+    const text = JSON.stringify({
+      dataDir: join(folder, "data"),
+      interfaces: [{ name: "lo", address, dhcp: { mode, subnet: "127.88.0.0/16", pools } }],
+      dhcp: { compatibility },
+      boot: settings.boot,
+      tftp: { port: 0 },
+      http: { port: 0 },
+      admin: { listen: "127.0.0.1:0" },
+      artifacts: {
+        origin: files.orchestrator.url(),
+        ca: { file: files.path("ca.pem") },
+        loaderDirs: [files.path("loaders")],
+      },
+      nodes: { file: nodes },
+    });
+    const config = parseConfig(text, join(folder, "eim-pxe.yaml"));
+    const ca = readFileSync(files.path("ca.pem"), "utf8");
+    // Loopback has every address of its network, whether or not it is listed.
+    const interfaces = withAssumed(config, []);
+    const dhcp: UdpEndpoint[] = [];
+    const services = await startServices({
+      settings: { config, inventory: loadInventory(config), ca, adminToken: null },
+      links: wantedLinks(config, interfaces),
+      interfaces: () => interfaces,
+      lookEveryMs: 60_000,
+      openDhcpSocket: async (link, port) => {
+        const socket = await openDgram({ address: link.address, port });
+        dhcp.push(socket.local);
+        return socket;
+      },
+      openOfferListener: null,
+      openClientPort: null,
+      presence: null,
+      dhcpPorts: { server: 0, bootServer: 0 },
+      proxyEnvironment: { httpProxy: null, httpsProxy: null, noProxy: null },
+      trace: settings.trace,
+      log: createLog({ level: "error", pretty: false, out: new PassThrough().resume() }),
+      clock: systemClock,
+      instance: "test",
+    });
+    await services.mirror?.sync();
+    const client = await openDgram({ address: "127.88.0.2", port: 0 });
+    return new RunningSite(folder, services, dhcp, client);
+  }
+
+  get address(): string {
+    return address;
+  }
+
+  get tftpPort(): number {
+    return this.#services.tftpPort ?? 0;
+  }
+
+  /**
+   * What is answered to these requests. Who is not answered is waited for no longer than until the
+   * last one is, which the server gets after all others.
+   */
+  async ask(
+    role: "server" | "boot-server",
+    requests: readonly DhcpPacket[],
+    last: DhcpPacket,
+  ): Promise<readonly DhcpPacket[]> {
+    const to = this.#dhcp[role === "server" ? 0 : 1];
+    if (to === undefined) throw new InternalError(`there is no ${role}`);
+    this.#heard = [];
+    const batch = 25;
+    for (let at = 0; at < requests.length; at += batch) {
+      const xid = 0x7f000000 + at;
+      const answered = new Promise<void>((resolve) => this.#waiting.set(xid, resolve));
+      for (const request of [...requests.slice(at, at + batch), { ...last, xid }]) {
+        this.#client.send(encodePacket(request), to);
+      }
+      await answered;
+    }
+    return this.#heard;
+  }
+
+  get hasBootServer(): boolean {
+    return this.#dhcp.length > 1;
+  }
+
+  async close(): Promise<void> {
+    await this.#client.close();
+    await this.#services.close(1000);
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
