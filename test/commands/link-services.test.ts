@@ -5,14 +5,12 @@ import { bootMachine, type MachineBoot } from "../../src/client/machine.ts";
 import { loadSettings } from "../../src/commands/configuration.ts";
 import { wantedLinks } from "../../src/commands/links.ts";
 import { type Services, startServices } from "../../src/commands/services.ts";
-import { sync } from "../../src/commands/sync.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { type Ip4, subnetOf } from "../../src/lib/ip4.ts";
 import { openDgram } from "../../src/net/dgram.ts";
 import type { NetworkInterface } from "../../src/net/interfaces.ts";
 import type { UdpEndpoint } from "../../src/net/udp.ts";
 import { createLog } from "../../src/observe/log.ts";
-import { FakeProgram } from "../support/program.ts";
 import { ServedSite } from "../support/served-site.ts";
 import { TftpClient } from "../support/tftp-client.ts";
 
@@ -46,7 +44,7 @@ let tftpPorts: Map<Ip4, number>;
 const opened: { close(): Promise<void> }[] = [];
 
 beforeEach(async () => {
-  site = await ServedSite.open();
+  site = await ServedSite.openMirrored();
   [dhcp, tftpPorts] = [new Map(), new Map()];
   interfaces = [eth1];
 });
@@ -57,7 +55,6 @@ afterEach(async () => {
 });
 
 async function start(more = ""): Promise<void> {
-  await sync(new FakeProgram(), site.configuration(), { json: true });
   const text = ["dataDir: data", links, "http: { port: 0 }", 'admin: { listen: "127.0.0.1:0" }'];
   const artifacts = "artifacts: { loaderDirs: [loaders] }";
   const file = site.write(

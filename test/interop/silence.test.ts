@@ -1,13 +1,11 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { sync } from "../../src/commands/sync.ts";
 import { OptionCode } from "../../src/dhcp/option-codes.ts";
 import { BOOTREPLY, type DhcpPacket, decodePacket, MessageType } from "../../src/dhcp/packet.ts";
 import { Program } from "../support/command.ts";
 import { createNetns, type Guest, type Netns, netnsMissing, nextEvent } from "../support/netns.ts";
 import { readPcap } from "../support/pcap.ts";
-import { FakeProgram } from "../support/program.ts";
 import { ServedSite } from "../support/served-site.ts";
 import { reasonToSkip } from "../support/tools.ts";
 
@@ -47,9 +45,8 @@ describe.skipIf(missing !== null)(`silence${missing === null ? "" : ` (${missing
 
   beforeAll(async () => {
     net = createNetns();
-    [files, program] = await Promise.all([ServedSite.open(), Program.build()]);
-    // The mirror is filled from here; the server's own host cannot reach the orchestrator.
-    await sync(new FakeProgram(), files.configuration(), { json: true });
+    // The server's own host cannot reach the orchestrator.
+    [files, program] = await Promise.all([ServedSite.openMirrored(), Program.build()]);
     for (const role of ["server", "proxied", "full"] as const) hosts[role] = net.host(role);
     for (const [number, host] of [hosts.proxied, hosts.full].entries()) {
       const [device, network] = [`eth${number + 1}`, `10.8.${number + 1}`];
