@@ -1,3 +1,4 @@
+import { existsSync, readdirSync } from "node:fs";
 import { PassThrough } from "node:stream";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { MachineIdentity } from "../../src/client/dhcp-request.ts";
@@ -187,6 +188,25 @@ test("the limit of transfers is one for all links, those that went included", as
   await done;
   expect(await other.fetch(remaining, "ipxe.efi")).toHaveLength(20_480);
 });
+
+test.runIf(existsSync("/proc/self/fd"))(
+  "a link that comes and goes leaves nothing open",
+  async () => {
+    await start();
+    const both = [eth1, card("eth2.20", "127.82.0.1")];
+    const flap = async (times: number): Promise<number> => {
+      for (let time = 0; time < times; time++) {
+        await comes(both);
+        await goes([eth1]);
+      }
+      return readdirSync("/proc/self/fd").length;
+    };
+    const once = await flap(1);
+    // What is closed at the last look may take a turn of the event loop more.
+    expect(await flap(50)).toBeLessThan(once + 10);
+    expect((await boot(machine(1), "127.81.0.1")).address).toMatch(/^127\.81\.9\./);
+  },
+);
 
 test("without any link left nothing is ready, and the server goes on", async () => {
   await start();
