@@ -1,3 +1,4 @@
+import { ConfigError } from "../lib/errors.ts";
 import { formatSubnet, type Ip4 } from "../lib/ip4.ts";
 import { type NetworkInterface, usability } from "../net/interfaces.ts";
 import type { ServedLink, WantedLink } from "./links.ts";
@@ -31,11 +32,20 @@ export function changeOf(
 ): LinkChange | null {
   const there = interfaces.find(({ name }) => name === wanted.interface);
   if (standing !== null && there !== undefined && isUnplugged(there, standing)) return null;
+  const cannot = (reason: string): LinkChange => ({
+    kind: standing === null ? "wait" : "close",
+    reason,
+  });
   const judged = usability(interfaces, wanted.interface, addressFor(wanted, standing, there));
-  if (judged.kind === "unusable") {
-    return { kind: standing === null ? "wait" : "close", reason: judged.reason };
+  if (judged.kind === "unusable") return cannot(judged.reason);
+  let link: ServedLink;
+  try {
+    link = wanted.servedAs(judged.found);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return cannot(error.problems.join("; "));
   }
-  const to: Standing = { link: wanted.servedAs(judged.found), index: there?.index ?? null };
+  const to: Standing = { link, index: there?.index ?? null };
   if (standing === null) return { kind: "open", to };
   const reason = difference(standing, to);
   return reason === null ? null : { kind: "move", to, reason };

@@ -214,7 +214,9 @@ export class LinkKeeper {
     link.trouble = null;
     const { interface: name, mode } = wanted;
     const { address } = served.link;
-    this.#parts.emit({ event: "link-up", interface: name, address, mode });
+    const shared = this.#addresses.get(address)?.opened.sockets ?? [];
+    const sockets = [...shared, ...served.opened.sockets];
+    this.#parts.emit({ event: "link-up", interface: name, address, mode, sockets });
   }
 
   /** Reports why a link is not served: once, and from time to time while it stays so. */

@@ -32,7 +32,11 @@ export interface WantedLink {
   /** Ours on it; null: the interface's first. */
   readonly address: Ip4 | null;
   readonly mode: LinkConfig["dhcp"]["mode"];
-  /** What it is with the address and the network that the interface has. */
+  /**
+   * What it is with the address and the network that the interface has.
+   *
+   * @throws ConfigError when the configuration does not go with these
+   */
   servedAs(found: UsableInterface): ServedLink;
 }
 
@@ -40,7 +44,8 @@ export interface WantedLink {
  * The links of the configuration; with none configured, the interface that is the only usable one now,
  * in mode proxy, from now on by its name.
  *
- * @throws ConfigError when none of them can be served now
+ * @throws ConfigError when none of them can be served now, or the configuration does not go with what
+ *   an interface has
  */
 export function wantedLinks(
   config: Config,
@@ -48,9 +53,12 @@ export function wantedLinks(
 ): readonly WantedLink[] {
   if (config.interfaces.length === 0) return [soleLink(soleInterface(interfaces).name)];
   const links = config.interfaces.map((link) => configuredLink(link, config));
-  const problems = links.flatMap(
-    ({ interface: name, address }) => interfaceProblem(interfaces, name, address) ?? [],
-  );
+  const problems = links.flatMap((link) => {
+    const { interface: name, address } = link;
+    const problem = interfaceProblem(interfaces, name, address);
+    if (problem === null) link.servedAs(interfaceNamed(interfaces, name, address));
+    return problem ?? [];
+  });
   if (problems.length === links.length) throw new ConfigError(problems);
   return links;
 }

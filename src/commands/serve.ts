@@ -67,7 +67,10 @@ async function start(program: Program, settings: Settings, instance: string): Pr
     out: program.out,
   });
   const passed = await adoptPassed(passedDescriptors(program.environment, program.pid));
-  return startServices({
+  const closePassed = async (): Promise<void> => {
+    await Promise.all(passed.map((socket) => socket.close()));
+  };
+  const started = startServices({
     settings,
     links,
     interfaces: () => readInterfacesNamed(names),
@@ -98,6 +101,17 @@ async function start(program: Program, settings: Settings, instance: string): Pr
         onlyDevice: links.length === 1,
       }),
   });
+  const services = await started.catch(async (error: unknown) => {
+    await closePassed();
+    throw error;
+  });
+  return {
+    ...services,
+    async close(closeMs) {
+      await services.close(closeMs);
+      await closePassed();
+    },
+  };
 }
 
 function reload(services: Services, load: () => ReturnType<typeof loadInventory>): void {

@@ -57,10 +57,10 @@ export function decide(
   }
   if (node?.dhcp === false) return ignored("its node entry says dhcp: false");
   const { client } = request;
-  const asked = forMode(node, link);
-  const planned = knowledge.plan(client, asked, link);
+  const entry = forMode(node, link);
+  const planned = knowledge.plan(client, entry, link);
   const capable = { ...client, ipxe: true, lacksHttp: false };
-  const planScript = () => knowledge.plan(capable, asked, link);
+  const planScript = () => knowledge.plan(capable, entry, link);
   const adapted = adapt(request, planned, link, knowledge.ways, planScript, nowMs);
   const { plan, way } = adapted;
   if (role === "boot-server") {

@@ -193,7 +193,7 @@ function routes(node: NodeEntry | null, router: Ip4 | undefined): Uint8Array {
  * A node's own options 66 and 67 hold for firmware that reads the header, too, and 67 ends with NUL as
  * ours does. Discovery control is about our boot file: beside another one it is left out, as SMEE does.
  */
-function withOwnBootFile(reply: DhcpPacket, { node, plan }: Answer): DhcpPacket {
+function withOwnBootFile(reply: DhcpPacket, { node, plan, link }: Answer): DhcpPacket {
   const own = (code: number): Uint8Array | null =>
     node?.options.find((option) => option.code === code)?.value ?? null;
   const server = own(OptionCode.TFTP_SERVER_NAME);
@@ -204,7 +204,7 @@ function withOwnBootFile(reply: DhcpPacket, { node, plan }: Answer): DhcpPacket 
   if (discovers && own(OptionCode.VENDOR_SPECIFIC) === null) {
     options.delete(OptionCode.VENDOR_SPECIFIC);
   }
-  const siaddr = parseIp4(toText(server ?? new Uint8Array())) ?? reply.siaddr;
+  const siaddr = parseIp4(toText(server ?? new Uint8Array())) ?? link.address;
   const served = { ...reply, options, siaddr };
   if (file === null) return served;
   const name = toText(file);

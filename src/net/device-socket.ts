@@ -1,7 +1,7 @@
 import { BindError } from "../lib/errors.ts";
 import { ANY_ADDRESS, type Ip4 } from "../lib/ip4.ts";
 import { adoptDgram, openDgram, openDgramShared } from "./dgram.ts";
-import { readInterfaces } from "./interfaces.ts";
+import { readInterfacesNamed } from "./interfaces.ts";
 import { type Libc, loadLibc } from "./libc.ts";
 import type { PassedSocket } from "./passed.ts";
 import { formatEndpoint, type UdpEndpoint, type UdpSocket } from "./udp.ts";
@@ -12,7 +12,7 @@ export interface DeviceSocketOptions {
   /** Our address on it: what leaves has it as source, whatever other addresses the device has. */
   readonly address: Ip4;
   readonly port: number;
-  /** What systemd passed; a socket that was taken from it must not be asked for again. */
+  /** What systemd passed. */
   readonly passed: readonly PassedSocket[];
   /** No other device is served: then a socket that cannot tell devices apart may do. */
   readonly onlyDevice: boolean;
@@ -159,11 +159,14 @@ function pair(any: UdpSocket, own: UdpSocket): UdpSocket {
 /** The sockets of systemd that are for this device and port: by name, or any when it is the only device. */
 function choosePassed(options: DeviceSocketOptions): UdpSocket | null {
   const { device, address, port, passed, onlyDevice } = options;
-  const atPort = passed.filter(({ socket }) => socket.local.port === port);
+  if (passed.length === 0) return null;
+  const there = readInterfacesNamed([device])[0];
+  const index = there?.index ?? null;
+  const atPort = passed.filter((one) => one.local.port === port && one.hears(index));
   const named = atPort.filter(({ name }) => name === device);
   const ours = named.length === 0 && onlyDevice ? atPort : named;
-  const any = ours.find(({ socket }) => socket.local.address === ANY_ADDRESS)?.socket;
-  const own = ours.find(({ socket }) => socket.local.address === address)?.socket;
+  const any = ours.find(({ local }) => local.address === ANY_ADDRESS);
+  const own = ours.find(({ local }) => local.address === address);
   if (any === undefined) {
     if (own === undefined) return null;
     throw new BindError(
@@ -171,9 +174,9 @@ function choosePassed(options: DeviceSocketOptions): UdpSocket | null {
         `write ListenDatagram=0.0.0.0:${port} with BindToDevice=${device}`,
     );
   }
-  if (own !== undefined) return pair(any, own);
-  const first = readInterfaces().find((one) => one.name === device)?.addresses[0]?.address;
-  if (first === address) return { ...any, local: { address, port } };
+  if (own !== undefined) return pair(any.lend(index), own.lend(index));
+  const first = there?.addresses[0]?.address;
+  if (first === address) return { ...any.lend(index), local: { address, port } };
   throw new BindError(
     `the socket ${formatEndpoint(any.local)} that systemd passed would answer from another address ` +
       `of ${device} (${first ?? "it has none"}) than ${address}; ` +

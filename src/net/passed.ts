@@ -1,6 +1,6 @@
 import { ANY_ADDRESS } from "../lib/ip4.ts";
 import { adoptDgram } from "./dgram.ts";
-import type { UdpSocket } from "./udp.ts";
+import type { UdpEndpoint, UdpSocket } from "./udp.ts";
 
 /** A descriptor that systemd passed, with the `FileDescriptorName=` of its socket unit. */
 export interface PassedDescriptor {
@@ -8,10 +8,70 @@ export interface PassedDescriptor {
   readonly name: string;
 }
 
-/** A UDP socket that systemd passed. For DHCP its name is the network device that it is bound to. */
-export interface PassedSocket {
+/** Whoever has a passed socket for the time being. */
+interface Borrower {
+  readonly hear: ((payload: Uint8Array, from: UdpEndpoint) => void)[];
+  readonly fail: ((error: Error) => void)[];
+}
+
+/**
+ * A UDP socket that systemd passed. For DHCP its name is the network device that it is bound to. It has
+ * one user after the other and stays open in between: systemd holds the port in any case, so that it
+ * could not be bound again. What comes while nobody has it is lost.
+ */
+export class PassedSocket {
   readonly name: string;
-  readonly socket: UdpSocket;
+  readonly #socket: UdpSocket;
+  #borrower: Borrower | null = null;
+  /** The device that it was used for, by the kernel's number. */
+  #device: { readonly index: number | null } | null = null;
+
+  constructor(name: string, socket: UdpSocket) {
+    this.name = name;
+    this.#socket = socket;
+    socket.onMessage((payload, from) => {
+      for (const handler of this.#borrower?.hear ?? []) handler(payload, from);
+    });
+    socket.onError((error) => {
+      for (const handler of this.#borrower?.fail ?? []) handler(error);
+    });
+  }
+
+  get local(): UdpEndpoint {
+    return this.#socket.local;
+  }
+
+  /**
+   * Whether it hears the device of this number. The kernel binds a socket to a device, not to its name:
+   * one that was made anew is another one.
+   */
+  hears(index: number | null): boolean {
+    return this.#device === null || this.#device.index === index;
+  }
+
+  /** The socket for a new user, from now on instead of the former one; to close it gives it back. */
+  lend(index: number | null): UdpSocket {
+    const borrower: Borrower = { hear: [], fail: [] };
+    this.#borrower = borrower;
+    this.#device ??= { index };
+    return {
+      local: this.#socket.local,
+      send: (payload, to) => {
+        if (this.#borrower === borrower) this.#socket.send(payload, to);
+      },
+      onMessage: (handler) => void borrower.hear.push(handler),
+      onError: (handler) => void borrower.fail.push(handler),
+      close: () => {
+        if (this.#borrower === borrower) this.#borrower = null;
+        return Promise.resolve();
+      },
+    };
+  }
+
+  /** For good. */
+  close(): Promise<void> {
+    return this.#socket.close();
+  }
 }
 
 /** The environment variables of `sd_listen_fds(3)`. */
@@ -35,8 +95,8 @@ export function passedDescriptors(environment: ListenEnvironment, pid: number): 
 }
 
 /**
- * Takes over those of the descriptors that are UDP sockets over IPv4; once for each process. What
- * does not get an owner in time hears nothing, so it is for the start of the program.
+ * Takes over those of the descriptors that are UDP sockets over IPv4; once for each process. They
+ * are the caller's to close.
  */
 export async function adoptPassed(
   descriptors: readonly PassedDescriptor[],
@@ -47,7 +107,7 @@ export async function adoptPassed(
       const socket = await adoptDgram(fd, { address: ANY_ADDRESS, port: 0 }, null);
       // A bare port in `ListenDatagram=` is an IPv6 socket, which cannot be used here.
       if (socket.local.address.includes(":")) await socket.close();
-      else sockets.push({ name, socket });
+      else sockets.push(new PassedSocket(name, socket));
     } catch {
       // A TCP or Unix socket: somebody else's.
     }

@@ -32,7 +32,7 @@ export const eventCatalogue: { readonly [Name in EventName]: EventEntry } = {
     level: "info",
     message: "a link is served from now on",
     meaning:
-      "The interface came, came back, or has another address; DHCP in this `mode`, TFTP and HTTP answer there at `address`. The links that are served from the start are in `listening` instead.",
+      "The interface came, came back, or has another address; DHCP in this `mode`, TFTP and HTTP answer there at `address`; `sockets` lists them. The links that are served from the start are in `listening` instead.",
   },
   "link-down": {
     level: "warn",

@@ -23,7 +23,12 @@ export interface EventFields {
   listening: { sockets: readonly string[] };
   ready: { generation: string | null };
   "not-ready": { reasons: readonly string[] };
-  "link-up": { interface: string; address: Ip4; mode: "proxy" | "full" | "off" };
+  "link-up": {
+    interface: string;
+    address: Ip4;
+    mode: "proxy" | "full" | "off";
+    sockets: readonly string[];
+  };
   "link-down": { interface: string; address: Ip4 | null; reason: string };
   "shared-socket": { interface: string };
   "announce-failed": { reason: string };

@@ -128,6 +128,17 @@ describe("explain with SMEE's compatibility, for requests that no vector shows",
     expect(await asked(proxy, padded)).toEqual(await asked(proxy, bios));
   });
 
+  it.each(["", "00-0-0-01", `00-${"0".repeat(32)}-b7ad6b7169203331-01`, "nonsense"])(
+    "takes TRACEPARENT=%s for none",
+    async (TRACEPARENT) => {
+      const program = new FakeProgram("", { TRACEPARENT });
+      const { source, request: hex, reply } = reservation;
+      const options = { interface: null, source, port: 67, hex } as const;
+      await explain(program, configure(reservation), options);
+      expect(JSON.parse(program.written).reply.hex).toBe(reply?.hex);
+    },
+  );
+
   it("says in its reason what SMEE names, not what we would", async () => {
     const program = new FakeProgram();
     const ipxe = vectorNamed("auto-proxy", "V06");

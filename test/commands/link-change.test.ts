@@ -132,6 +132,20 @@ describe("a link that is served", () => {
     expect(changeOf(full, opened(full, there), [now])).toBeNull();
   });
 
+  test("is closed while its configuration does not go with the network that the interface has", () => {
+    const relayed = "relayed: [{ subnet: 10.7.0.0/24 }]";
+    const full = wanted(`{ name: eth1, dhcp: { mode: full, ${relayed} } }`);
+    const now = card("eth1", ["10.7.0.1"]);
+    const says = { reason: expect.stringContaining("overlaps 10.7.0.0/24") };
+    expect(changeOf(full, opened(full, there), [now])).toMatchObject({ kind: "close", ...says });
+    expect(changeOf(full, null, [now])).toMatchObject({ kind: "wait", ...says });
+    const config = parseConfig(
+      `interfaces: [{ name: eth1, dhcp: { mode: full, ${relayed} } }]`,
+      "/x",
+    );
+    expect(() => wantedLinks(config, [now])).toThrow(ConfigError);
+  });
+
   test("without DHCP is on the address alone, whatever device has it", () => {
     const off = wanted('{ name: eth1, dhcp: { mode: "off" } }');
     const anew = card("eth1", ["10.0.0.1"], { index: 8 });

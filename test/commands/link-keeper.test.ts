@@ -145,7 +145,13 @@ describe("a link", () => {
     await looks();
     expect(events).toEqual([
       { event: "link-down", interface: "eth2", address: "10.0.2.1", reason: absent },
-      { event: "link-up", interface: "eth2", address: "10.0.2.1", mode: "proxy" },
+      {
+        event: "link-up",
+        interface: "eth2",
+        address: "10.0.2.1",
+        mode: "proxy",
+        sockets: ["address 10.0.2.1", "link eth2 10.0.2.1"],
+      },
     ]);
     expect(open).toHaveLength(4);
   });

@@ -1,13 +1,27 @@
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { connect, type Socket } from "node:net";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { Readable } from "node:stream";
+import { createInterface } from "node:readline";
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  it,
+  onTestFinished,
+} from "vitest";
 import { serve as serveHere } from "../../src/commands/serve.ts";
+import { loadLibc } from "../../src/net/libc.ts";
 import { type Command, Program } from "../support/command.ts";
 import { FakeProgram } from "../support/program.ts";
 import { ServedSite, urlOf } from "../support/served-site.ts";
 
+const libc = process.platform === "linux" ? await loadLibc() : null;
 let program: Program;
 let site: ServedSite;
 // More than the buffers of a connection hold.
@@ -187,6 +201,21 @@ describe("eim-pxe serve", () => {
     expect(readdirSync(site.path("data")).toSorted()).toEqual(["artifacts", "running.json"]);
     server.kill("SIGTERM");
     expect(await server.finished()).toMatchObject({ code: 0, err: "" });
+  });
+
+  it.runIf(libc !== null)("ends with the sockets that systemd passed, used or not", async () => {
+    const fd = libc?.bindToDevice("lo", { address: "127.0.0.1", port: 0 }, false) ?? -1;
+    const shell = ["-c", 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" "$@"', process.execPath];
+    const args = [...shell, program.entry, "serve", "--config", site.configuration()];
+    const server = spawn("sh", args, { stdio: ["ignore", "pipe", "inherit", fd] });
+    libc?.close(fd);
+    onTestFinished(() => void server.kill("SIGKILL"));
+    const ended = once(server, "exit");
+    const input = server.stdout ?? Readable.from([]);
+    for await (const line of createInterface({ input })) {
+      if (line.includes('"event":"listening"')) server.kill("SIGTERM");
+    }
+    expect(await ended).toEqual([0, null]);
   });
 
   it("takes signals that come while it starts", async () => {

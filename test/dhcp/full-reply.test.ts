@@ -265,6 +265,13 @@ describe("what to boot, beside an address", () => {
     expect(told(undefined)).toEqual(Uint8Array.of(1, 1, 1));
   });
 
+  test("a boot file of its own holds for a machine that may boot nothing of ours, too", () => {
+    const site = new FullSite();
+    site.addNode({ mac, netboot: "deny", options: [{ code: 67, value: fromText("onie") }] });
+    const { reply } = new Machine(site, mac, firmware.uefi).discover();
+    expect(reply).toMatchObject({ siaddr: ourAddress, file: "onie" });
+  });
+
   test("a node's domain is its search list unless it has one", () => {
     const site = new FullSite();
     site.addNode({ mac, domain: "site.example" });

@@ -321,6 +321,6 @@ describe("our answers in SMEE's compatibility", () => {
       const answer = ourAnswer(bytes, source, site);
       expect({ ...asked, answer }).toEqual({ ...asked, answer: expected });
     }
-    expect(answered, `with seed ${seed}`).toBeGreaterThan(500);
+    expect(answered, `with seed ${seed}`).toBeGreaterThan(200);
   });
 });

@@ -1,10 +1,8 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { sync } from "../../src/commands/sync.ts";
 import { Program } from "../support/command.ts";
 import { createNetns, type Guest, type Netns, netnsMissing, nextEvent } from "../support/netns.ts";
 import { readPcap } from "../support/pcap.ts";
-import { FakeProgram } from "../support/program.ts";
 import { ServedSite } from "../support/served-site.ts";
 import { reasonToSkip } from "../support/tools.ts";
 
@@ -44,9 +42,8 @@ describe.skipIf(missing !== null)(`links${missing === null ? "" : ` (${missing})
 
   beforeAll(async () => {
     net = createNetns();
-    [files, program] = await Promise.all([ServedSite.open(), Program.build()]);
-    // The mirror is filled from here; the server's own host cannot reach the orchestrator.
-    await sync(new FakeProgram(), files.configuration(), { json: true });
+    // The server's own host cannot reach the orchestrator.
+    [files, program] = await Promise.all([ServedSite.openMirrored(), Program.build()]);
     for (const role of ["server", "plain", "tagged", "stranger"] as const) {
       hosts[role] = net.host(role);
     }

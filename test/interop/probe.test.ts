@@ -1,10 +1,8 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { sync } from "../../src/commands/sync.ts";
 import { Program } from "../support/command.ts";
 import { createNetns, type Guest, type Netns, netnsMissing } from "../support/netns.ts";
-import { FakeProgram } from "../support/program.ts";
 import { ServedSite } from "../support/served-site.ts";
 import { reasonToSkip } from "../support/tools.ts";
 
@@ -54,10 +52,9 @@ describe.skipIf(missing !== null)(`probe${missing === null ? "" : ` (${missing})
 
   beforeAll(async () => {
     net = createNetns();
-    [files, program] = await Promise.all([ServedSite.open(), Program.build()]);
+    // The server's own host cannot reach the orchestrator.
+    [files, program] = await Promise.all([ServedSite.openMirrored(), Program.build()]);
     files.write("nodes.yaml", nodes);
-    // The mirror is filled from here; the server's own host cannot reach the orchestrator.
-    await sync(new FakeProgram(), files.configuration(), { json: true });
     const boot = files.write("boot.yaml", site("10.9.1.1", "proxy", "data"));
     const empty = files.write("empty.yaml", site("10.9.1.3", "off", "empty"));
 

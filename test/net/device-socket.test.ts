@@ -4,7 +4,7 @@ import { BindError } from "../../src/lib/errors.ts";
 import { openDeviceSocket } from "../../src/net/device-socket.ts";
 import { openDgram, openDgramShared } from "../../src/net/dgram.ts";
 import { type Libc, loadLibc } from "../../src/net/libc.ts";
-import { adoptPassed, passedDescriptors } from "../../src/net/passed.ts";
+import { adoptPassed, passedDescriptors, type PassedSocket } from "../../src/net/passed.ts";
 import type { UdpEndpoint, UdpSocket } from "../../src/net/udp.ts";
 import { createNetns, netnsMissing, type Netns } from "../support/netns.ts";
 
@@ -13,8 +13,9 @@ const libc = process.platform === "linux" ? await loadLibc() : null;
 const onLoopback = { device: "lo", address: "127.0.0.1", port: 0, passed: [], onlyDevice: true };
 
 const opened: UdpSocket[] = [];
+const toClose: PassedSocket[] = [];
 afterEach(async () => {
-  await Promise.all(opened.splice(0).map((socket) => socket.close()));
+  await Promise.all([...opened.splice(0), ...toClose.splice(0)].map((socket) => socket.close()));
 });
 
 function keep<Socket extends UdpSocket>(socket: Socket): Socket {
@@ -44,9 +45,9 @@ async function passed(name: string, ...addresses: string[]) {
     const fd = libc?.bindToDevice("lo", { address, port }, true) ?? -1;
     descriptors.push({ fd, name });
     sockets.push(...(await adoptPassed([{ fd, name }])));
-    port = sockets[0]?.socket.local.port ?? 0;
+    port = sockets[0]?.local.port ?? 0;
   }
-  sockets.forEach(({ socket }) => opened.push(socket));
+  toClose.push(...sockets);
   return { passed: sockets, port };
 }
 
@@ -143,6 +144,25 @@ describe.runIf(libc !== null)("passed by systemd", () => {
     expect((await openDeviceSocket({ ...onLoopback, ...given })).means).toBe("systemd");
     const other = openDeviceSocket({ ...onLoopback, ...given, onlyDevice: false }, withoutLibc);
     await expect(other).rejects.toThrow("several interfaces");
+  });
+
+  test("one is had again after it was closed, and only the last user hears and speaks", async () => {
+    const given = await passed("lo", "0.0.0.0");
+    const former = await openDeviceSocket({ ...onLoopback, ...given });
+    const heard: string[] = [];
+    former.onMessage((payload) => heard.push(toText(payload)));
+    await former.close();
+    const socket = keep(await openDeviceSocket({ ...onLoopback, ...given }));
+    former.send(fromText("who?"), socket.local);
+    expect(await ask(socket, socket.local)).toEqual(socket.local);
+    expect(heard).toEqual([]);
+  });
+
+  test("one is not taken for a device that was made anew, which it does not hear", async () => {
+    const [socket] = (await passed("eth1", "0.0.0.0")).passed;
+    expect(socket?.hears(7)).toBe(true);
+    await socket?.lend(7).close();
+    expect([socket?.hears(7), socket?.hears(8)]).toEqual([true, false]);
   });
 
   test("one that hears no broadcasts is refused with the line to write", async () => {

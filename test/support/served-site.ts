@@ -1,10 +1,12 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { sync } from "../../src/commands/sync.ts";
 import { type Certificate, makeCertificate } from "../../src/demo/certificate.ts";
 import { makeMicroOs, orchestratorBootScript } from "../../src/demo/micro-os.ts";
 import { type Content, type Orchestrator, startOrchestrator } from "../../src/demo/orchestrator.ts";
 import type { Command } from "./command.ts";
+import { FakeProgram } from "./program.ts";
 
 /** An orchestrator and the folder of a server on loopback: its configuration, loaders and data. */
 export class ServedSite {
@@ -28,6 +30,13 @@ export class ServedSite {
       ["initramfs-x86_64", initramfs],
     ]);
     return new ServedSite(await startOrchestrator({ files, certificate }), certificate);
+  }
+
+  /** With a mirror that is filled already, for servers that do not reach the orchestrator. */
+  static async openMirrored(): Promise<ServedSite> {
+    const site = await ServedSite.open();
+    await sync(new FakeProgram(), site.configuration(), { json: true });
+    return site;
   }
 
   write(name: string, content: string | Uint8Array): string {

@@ -4,39 +4,71 @@
  *
  * - `boot ADDRESS MAC`: as UEFI firmware, with this address of its own: discovers, fetches the loader
  *   that it is offered by TFTP and the boot script by HTTP from the same server.
+ * - `choose ADDRESS MAC SERVER WANTED`: requests the address WANTED of that SERVER, as firmware, as iPXE and
+ *   as an operating system, and asks it as a boot server, of everybody who listens; then discovers. Tells
+ *   the numbers (`xid`) of the requests, and of the discovery, whose answer it waited for.
  * - `begin ADDRESS SERVER`: asks for `ipxe.efi` by TFTP and stops after the first block.
  * - `finish`: goes on with that transfer to its end.
  */
 import { createInterface } from "node:readline";
 import { exchange } from "../../../src/client/dhcp-exchange.ts";
-import { bootRequest } from "../../../src/client/dhcp-request.ts";
+import {
+  bootRequest,
+  bootServerRequest,
+  type MachineIdentity,
+  systemRequest,
+} from "../../../src/client/dhcp-request.ts";
 import { newXid } from "../../../src/client/discovery.ts";
 import { readByHttp } from "../../../src/client/http-read.ts";
 import { Inbox } from "../../../src/client/inbox.ts";
 import { readByTftp } from "../../../src/client/tftp-read.ts";
+import { encodePacket } from "../../../src/dhcp/packet.ts";
 import { messageOf } from "../../../src/lib/errors.ts";
 import { openDeviceSocket } from "../../../src/net/device-socket.ts";
 import { openDgram } from "../../../src/net/dgram.ts";
+import type { UdpSocket } from "../../../src/net/udp.ts";
 import { TftpClient } from "../../support/tftp-client.ts";
 
 const tell = (line: object): void => console.log(JSON.stringify(line));
 let transfer: TftpClient | null = null;
 
-async function boot(own: string, mac: string): Promise<object> {
-  const socket = await openDeviceSocket({
-    device: "eth0",
-    address: own,
-    port: 68,
-    passed: [],
-    onlyDevice: true,
-  });
+const everybody = { address: "255.255.255.255", port: 67 };
+
+function machineOf(mac: string): MachineIdentity {
+  return { mac, uuid: "5d6c7b1e-0000-4000-8000-000000000001", firmware: "uefi" };
+}
+
+function openClientPort(address: string): Promise<UdpSocket> {
+  return openDeviceSocket({ device: "eth0", address, port: 68, passed: [], onlyDevice: true });
+}
+
+async function choose(own: string, mac: string, server: string, address: string): Promise<object> {
+  const socket = await openClientPort(own);
   try {
-    const machine = {
-      mac,
-      uuid: "5d6c7b1e-0000-4000-8000-000000000001",
-      firmware: "uefi",
-    } as const;
-    const everybody = { address: "255.255.255.255", port: 67 };
+    const machine = machineOf(mac);
+    const selected = { server, address };
+    const bootServer = { address, serverId: server, itemType: 0 };
+    const requests = [
+      bootRequest(machine, newXid(), "firmware", selected),
+      bootRequest(machine, newXid(), "ipxe", selected),
+      systemRequest(mac, newXid(), selected),
+      bootServerRequest(machine, newXid(), "firmware", bootServer),
+    ];
+    for (const request of requests) {
+      for (const port of [67, 4011]) socket.send(encodePacket(request), { ...everybody, port });
+    }
+    const discover = bootRequest(machine, newXid(), "firmware", null);
+    await exchange(socket, new Inbox(socket), everybody, discover);
+    return { requests: requests.map(({ xid }) => xid), discovery: discover.xid };
+  } finally {
+    await socket.close();
+  }
+}
+
+async function boot(own: string, mac: string): Promise<object> {
+  const socket = await openClientPort(own);
+  try {
+    const machine = machineOf(mac);
     const request = bootRequest(machine, newXid(), "firmware", null);
     const offer = await exchange(socket, new Inbox(socket), everybody, request);
     const tftp = { address: offer.siaddr, port: 69 };
@@ -50,7 +82,8 @@ async function boot(own: string, mac: string): Promise<object> {
 }
 
 async function perform([command = "", ...args]: readonly string[]): Promise<object> {
-  const [own = "", other = ""] = args;
+  const [own = "", other = "", server = "", wanted = ""] = args;
+  if (command === "choose") return choose(own, other, server, wanted);
   if (command === "boot") return boot(own, other);
   if (command === "begin") {
     transfer = await TftpClient.open(openDgram, own);
