@@ -13,7 +13,7 @@ import { type Mac, macFromBytes } from "../lib/mac.ts";
  */
 const STRANGERS = { most: 4096, perSecond: 256 };
 /** Requests of one machine; firmware and operating systems together send a few in a minute. */
-const ONE_MACHINE = { most: 100, perSecond: 50 };
+const ONE_MACHINE = { most: 1000, perSecond: 200 };
 /** For how long strangers are not looked at after the pool was found full: a search may be long. */
 const FULL_FOR_MS = 1000;
 /** Machines whose rate is remembered, at most twice as many: memory is bounded. */

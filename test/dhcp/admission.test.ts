@@ -40,16 +40,16 @@ describe("Admission", () => {
     }
   });
 
-  test("lets one machine ask a hundred times at once and fifty times each second", () => {
+  test("lets one machine ask a thousand times at once and two hundred times each second", () => {
     const admission = new Admission(0);
     const asks = (count: number, nowMs: number) =>
       Array.from({ length: count }, () => admission.refuses(at("a"), true, nowMs)).filter(
         (refusal) => refusal === null,
       ).length;
-    expect(asks(1000, 0)).toBe(100);
+    expect(asks(3000, 0)).toBe(1000);
     expect(admission.refuses(at("a"), true, 0)).toBe("this machine asks too often");
     expect(admission.refuses(at("b"), true, 0)).toBeNull();
-    expect(asks(1000, 1000)).toBe(50);
+    expect(asks(1000, 1000)).toBe(200);
   });
 
   test("after a full pool looks at no stranger for a second, and at known machines at once", () => {
