@@ -73,7 +73,9 @@ export class ServerSearch {
     try {
       return await new Promise((resolve) => {
         this.#end = resolve;
-        ask();
+        // Stopped while the client's port was opened.
+        if (this.#xid === 0) resolve(null);
+        else ask();
       });
     } finally {
       clearTimeout(again);
@@ -85,6 +87,7 @@ export class ServerSearch {
 
   /** Ends a search that is under way; it has found nothing then. */
   stop(): void {
+    this.#xid = 0;
     this.#end(null);
   }
 
