@@ -102,4 +102,36 @@ tftp: { enabled: false }
     // It was a real crowd.
     expect(new Set(acks.map(({ mac }) => mac)).size).toBeGreaterThan(KILLS * 10);
   }, 170_000);
+
+  test("killed while it writes and compacts, a journal has each lease that it said is on disk", async () => {
+    const host = net.host("journal");
+    const dataDir = join(folder, "journal");
+    const random = randomNumbers(21);
+    /** By machine: the number of the last lease that is on disk. */
+    const written = new Map<number, number>();
+    let next = 0;
+    for (let kill = 0; kill < 25; kill++) {
+      const guest = net.run(
+        host,
+        new URL("guests/journal.ts", import.meta.url),
+        dataDir,
+        `${next}`,
+      );
+      for (let left = random(300) + 1; left > 0; left--) {
+        const { written: number = -1 }: { written?: number } = Object(await guest.next());
+        if (number >= 0) written.set(number % 40, number);
+        next = Math.max(next, number + 100);
+      }
+      await guest.stop("SIGKILL");
+      const { leases, damaged } = replayJournal(readFileSync(journalFile(dataDir)));
+      expect(damaged).toEqual([]);
+      const table = new LeaseTable();
+      for (const lease of leases) table.restore(lease);
+      const lost = [...written].filter(([machine, number]) => {
+        return (table.at(`10.0.0.${machine + 1}`)?.expiresAtMs ?? -1) < number;
+      });
+      expect(lost).toEqual([]);
+    }
+    expect(written.size).toBe(40);
+  }, 100_000);
 });
