@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
-import { type Journal, journalFile, openJournal, replayJournal } from "../dhcp/journal.ts";
+import { type Journal, journalFile, openJournal } from "../dhcp/journal.ts";
+import { replayJournal } from "../dhcp/journal-lines.ts";
 import { LeaseDesk } from "../dhcp/lease-desk.ts";
 import { detectLeaseFormat, type LeaseFormat, readLeaseFile } from "../dhcp/lease-files.ts";
 import { type Lease, LeaseTable } from "../dhcp/leases.ts";

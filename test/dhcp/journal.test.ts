@@ -12,7 +12,8 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { encodeLine, type Journal, openJournal, replayJournal } from "../../src/dhcp/journal.ts";
+import { type Journal, openJournal } from "../../src/dhcp/journal.ts";
+import { encodeLine, replayJournal } from "../../src/dhcp/journal-lines.ts";
 import { type Lease, LeaseTable } from "../../src/dhcp/leases.ts";
 import { InternalError } from "../../src/lib/errors.ts";
 import { reasonToSkip } from "../support/tools.ts";
