@@ -68,7 +68,8 @@ export function handleFull(
   if (mac === "") return ignored("it has no hardware address");
   const network = networkOf(request, link);
   if (network === null) return ignored("relayed from a network that is not served");
-  const the: Case = { ...state, request, plan, link: network, node, way, mac, nowMs };
+  const relayAgent = [packet.giaddr, request.relay?.serverIdOverride ?? packet.giaddr];
+  const the: Case = { ...state, request, plan, link: network, node, way, mac, relayAgent, nowMs };
   switch (request.messageType) {
     case MessageType.DISCOVER:
       return discover(the);

@@ -2,6 +2,7 @@ import type { WayTable } from "../boot/ways.ts";
 import type { Clock } from "../lib/clock.ts";
 import { DecodeError, messageOf } from "../lib/errors.ts";
 import type { Mac } from "../lib/mac.ts";
+import { putRecent } from "../lib/recent.ts";
 import { formatEndpoint, type UdpEndpoint, type UdpSocket } from "../net/udp.ts";
 import type { Emit, PxeEvent } from "../observe/events.ts";
 import { decide, type Knowledge, type Role } from "./decide.ts";
@@ -52,6 +53,7 @@ export interface DhcpServer {
 
 /** More requests than this do not wait for the disk at the same time; the clients ask again. */
 const MAX_UNDER_WAY = 2048;
+const UNBEATABLE_EVERY_MS = 60_000;
 /** A full pool is worth a line a minute for each link, not one for each packet. */
 const POOL_FULL_EVERY_MS = 60_000;
 
@@ -81,6 +83,7 @@ interface Listener {
 
 class RunningServer {
   readonly #options: DhcpServerOptions;
+  readonly #knowledge: Knowledge;
   readonly #sockets = new Set<UdpSocket>();
   readonly #underWay = new Set<Promise<void>>();
   /** What other servers offer, on the links where that is heard. */
@@ -88,8 +91,16 @@ class RunningServer {
   /** By interface: when its pool was last reported full. */
   readonly #poolFullAt = new Map<string, number>();
 
+  /** By machine: when it was last reported to have an unbeatable server. */
+  readonly #unbeatableAt = new Map<Mac, number>();
+
   constructor(options: DhcpServerOptions) {
     this.#options = options;
+    this.#knowledge = {
+      ...options,
+      addressOfferedAtMs: (request, link) =>
+        this.#overheard.get(link)?.addressOfferedAtMs(request) ?? null,
+    };
   }
 
   async listen(link: Link): Promise<LinkSockets> {
@@ -121,14 +132,14 @@ class RunningServer {
 
   /** Listens to what other servers offer on a link in mode proxy; null where that cannot be heard. */
   async #overhear(link: Link): Promise<UdpSocket | null> {
-    const { openListener = null, emit } = this.#options;
+    const { openListener = null, emit, clock } = this.#options;
     if (openListener === null || link.mode !== "proxy") return null;
     const offers = new OverheardOffers();
     try {
       const socket = await openListener(link);
       socket.onMessage((payload) => {
         const packet = decodedOrNull(payload);
-        if (packet !== null) offers.heard(packet);
+        if (packet !== null) offers.heard(packet, clock.wall());
       });
       socket.onError(() => {});
       this.#sockets.add(socket);
@@ -181,24 +192,33 @@ class RunningServer {
       return;
     }
     const mac = request.mac === "" ? null : request.mac;
-    const unbeatable = this.#overheard.get(link)?.unbeatable(request) ?? null;
-    if (unbeatable !== null) {
-      const { cause, remedy } = unbeatableInWords(unbeatable);
-      const fields = { mac, address: null, interface: link.interface, server: unbeatable };
-      emit({ event: "unbeatable-server", ...fields, reason: `${cause}: ${remedy}` });
-    }
+    this.#noticeUnbeatable(request, link);
     if (this.#underWay.size >= MAX_UNDER_WAY) {
       const fields = { mac, address: null, interface: link.interface };
       emit({ event: "dhcp-ignored", ...fields, reason: "too many requests wait for the disk" });
       return;
     }
     const work = this.#perform(
-      () => decide(request, link, role, this.#options, clock.wall()),
+      () => decide(request, link, role, this.#knowledge, clock.wall()),
       link,
       socket,
       mac,
     ).finally(() => this.#underWay.delete(work));
     this.#underWay.add(work);
+  }
+
+  /** A machine that tries again and again is worth a line a minute. */
+  #noticeUnbeatable(request: DhcpRequest, link: Link): void {
+    const { emit, clock } = this.#options;
+    const { mac } = request;
+    const server = this.#overheard.get(link)?.unbeatable(request) ?? null;
+    const now = clock.now();
+    const last = this.#unbeatableAt.get(mac) ?? -Infinity;
+    if (server === null || now - last < UNBEATABLE_EVERY_MS) return;
+    putRecent(this.#unbeatableAt, mac, now, MAX_UNDER_WAY);
+    const { cause, remedy } = unbeatableInWords(server);
+    const fields = { mac, address: null, interface: link.interface, server };
+    emit({ event: "unbeatable-server", ...fields, reason: `${cause}: ${remedy}` });
   }
 
   /**
@@ -251,8 +271,9 @@ class RunningServer {
   }
 }
 
-/** What others send each other is not ours to complain about. */
+/** What others send each other is not ours to complain about; no offer is larger than a frame. */
 function decodedOrNull(payload: Uint8Array): DhcpPacket | null {
+  if (payload.length > 1500) return null;
   try {
     return decodePacket(payload);
   } catch (error) {
