@@ -126,8 +126,8 @@ describe("a network behind a relay agent in mode full", () => {
       new Set(["none", ...Array.from({ length: 8 }, (_, i) => `10.1.0.10${i + 2}`)]),
     );
     const wish = { ...asked, requested: agent.giaddr };
-    const other = new Machine(siteWithRelays(), clientMac);
-    expect(other.discover(wish).reply?.yiaddr).not.toBe(agent.giaddr);
+    const newcomer = new Machine(siteWithRelays(), clientMac);
+    expect(newcomer.discover(wish).reply?.yiaddr).not.toBe(agent.giaddr);
   });
 
   test("has reservations inside and outside of its pool", () => {
