@@ -1,4 +1,4 @@
-import { unbeatableServer } from "../dhcp/unbeatable.ts";
+import { addressOfferIn, unbeatableServer } from "../dhcp/unbeatable.ts";
 import type { Ip4 } from "../lib/ip4.ts";
 import type { Firmware } from "./dhcp-request.ts";
 import { type Offer, offersBoot } from "./offers.ts";
@@ -66,7 +66,8 @@ function pxeChoice(all: readonly Offer[]): Choice {
   if (plain.length > 0 && proxyWithMenu !== undefined) return follow(proxyWithMenu);
   const [mainToAsk] = pxeMains;
   if (mainToAsk !== undefined) {
-    const unbeatable = unbeatableServer(mains.map(({ packet }) => packet)) !== null;
+    const unbeatable =
+      unbeatableServer(mains.flatMap(({ packet }) => addressOfferIn(packet) ?? [])) !== null;
     return ask(mainToAsk, mainToAsk.nextServer ?? mainToAsk.server, null, unbeatable);
   }
   const [proxyToAsk] = proxies;

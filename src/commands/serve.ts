@@ -83,8 +83,7 @@ async function start(program: Program, settings: Settings, instance: string): Pr
         passed,
         onlyDevice: links.length === 1,
       }),
-    openOfferListener: ({ interface: device }) =>
-      openListener({ device, port: CLIENT_PORT, onlyDevice: links.length === 1 }),
+    openOfferListener: ({ interface: device }) => openListener({ device, port: CLIENT_PORT }),
     dhcpPorts: { server: 67, bootServer: 4011 },
     proxyEnvironment: proxyEnvironment(program.environment),
     trace: traceOf(program.environment),

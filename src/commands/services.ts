@@ -143,7 +143,6 @@ class Site {
     this.#opened.push(() => Promise.resolve(readiness.stop()));
 
     await this.#wayKeeper.start();
-    this.#opened.push(() => this.#wayKeeper.close());
     this.#reporter.subscribe((event) => this.#wayKeeper.observe(event));
 
     const admin = await this.#openAdminPort(store, mirror);
@@ -202,6 +201,7 @@ class Site {
         find: (machine) => this.#inventory.find(machine),
         denialOf: (entry) => denialOf(entry, this.#policy),
         ways: () => this.#ways.proven(),
+        wayOf: (mac) => this.#ways.provenOf(mac),
         forgetWay: (mac) => void this.#wayKeeper.forget(mac),
       },
       leases: {
@@ -243,6 +243,8 @@ class Site {
     });
     this.#opened.push(async (graceMs) => {
       await Promise.all([keeper.close(graceMs), services.close(graceMs)]);
+      // Transfers that end in this time still teach something.
+      await this.#wayKeeper.close();
       await parts.journal?.close();
     });
     return { services, keeper };

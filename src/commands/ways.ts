@@ -20,13 +20,15 @@ import { replaceFile } from "./replace-file.ts";
  * What was learnt of the machines' firmware, in a file of the data folder, so that it survives a restart.
  */
 
-const mac = z
-  .string()
-  .refine((text) => parseMac(text) !== null)
-  .transform((text) => parseMac(text) ?? text);
-const kept = z.object({
-  machines: z.array(z.object({ mac, way: z.enum(ways), since: z.iso.datetime() })),
+const entry = z.object({
+  mac: z.string().transform((text) => parseMac(text)),
+  way: z.enum(ways),
+  since: z.iso.datetime(),
 });
+const kept = z.object({ machines: z.array(z.unknown()) });
+
+/** News is written together: a site that is switched on is one write. */
+const WRITE_AFTER_MS = 2000;
 
 function fileIn(dataDir: string): string {
   return join(dataDir, "ways.json");
@@ -46,11 +48,12 @@ export async function readWays(dataDir: string): Promise<readonly ProvenWay[]> {
     throw error;
   }
   const { machines } = kept.parse(JSON.parse(text));
-  return machines.map(({ mac: machine, way, since }) => ({
-    mac: machine,
-    way,
-    provenAtMs: Date.parse(since),
-  }));
+  // One entry that a hand has spoilt is no reason to lose the others.
+  return machines.flatMap((one): ProvenWay[] => {
+    const { mac = null, way, since } = entry.safeParse(one).data ?? {};
+    if (mac === null || way === undefined || since === undefined) return [];
+    return [{ mac, way, provenAtMs: Date.parse(since) }];
+  });
 }
 
 export interface WayKeeperParts {
@@ -63,8 +66,10 @@ export interface WayKeeperParts {
 /** Learns from events which way was right for a machine, and keeps it. */
 export class WayKeeper {
   readonly #parts: WayKeeperParts;
+  #timer: NodeJS.Timeout | null = null;
   #writing: Promise<void> | null = null;
   #stale = false;
+  #closing = false;
 
   constructor(parts: WayKeeperParts) {
     this.#parts = parts;
@@ -80,14 +85,20 @@ export class WayKeeper {
     }
   }
 
-  /** To be told of every event. */
+  /**
+   * To be told of every event. Only a transfer by TFTP proves a way: it comes from the machine's own
+   * address, whereas anybody can put its hardware address into a URL.
+   */
   observe(event: PxeEvent): void {
+    const nowMs = this.#parts.clock.wall();
     switch (event.event) {
       case "loader-start":
-        this.#learn(event, (machine) => loaderStarted(machine, this.#parts.clock.wall()));
+        if (event.protocol !== "tftp") return;
+        this.#learn(event, (machine) => loaderStarted(machine, event.file, nowMs));
         return;
       case "loader-done":
-        this.#learn(event, loaderDone);
+        if (event.protocol !== "tftp") return;
+        this.#learn(event, (machine) => loaderDone(machine, event.file, nowMs));
         return;
       case "autoexec":
       case "script":
@@ -108,7 +119,9 @@ export class WayKeeper {
 
   /** Resolves when everything is kept that can be. */
   async close(): Promise<void> {
-    while (this.#writing !== null) await this.#writing;
+    this.#closing = true;
+    this.#startWriting();
+    await this.#writing;
   }
 
   #learn(
@@ -124,20 +137,26 @@ export class WayKeeper {
     this.#keep();
   }
 
-  /** One write at a time; what changes meanwhile is in the next one. */
   #keep(): void {
     this.#stale = true;
-    this.#writing ??= this.#write().finally(() => {
-      this.#writing = null;
-    });
+    if (this.#closing) this.#startWriting();
+    else this.#timer ??= setTimeout(() => this.#startWriting(), WRITE_AFTER_MS);
   }
 
+  /** One write at a time; what changes meanwhile is in the next one. */
+  #startWriting(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    if (this.#stale && this.#writing === null) this.#writing = this.#write();
+  }
+
+  /** Never rejects. */
   async #write(): Promise<void> {
     const { table, dataDir, emit } = this.#parts;
     while (this.#stale) {
       this.#stale = false;
-      const machines = table.proven().map(({ mac: machine, way, provenAtMs }) => ({
-        mac: machine,
+      const machines = table.proven().map(({ mac, way, provenAtMs }) => ({
+        mac,
         way,
         since: new Date(provenAtMs).toISOString(),
       }));
@@ -148,5 +167,6 @@ export class WayKeeper {
         emit({ event: "ways-unkept", reason: messageOf(error) });
       }
     }
+    this.#writing = null;
   }
 }

@@ -11,10 +11,11 @@ import {
   ways,
 } from "../boot/ways.ts";
 import type { PxeEvent } from "../observe/events.ts";
+import { bootItemOf } from "./boot-server.ts";
 import type { Effect } from "./effects.ts";
 import type { Link } from "./link.ts";
 import { BOOTREQUEST, MessageType } from "./packet.ts";
-import { bootFileOf } from "./reply.ts";
+import { bootFileOf, MENU_ITEM } from "./reply.ts";
 import type { DhcpRequest } from "./request.ts";
 
 /** A plan, and the way in which this machine is told of it. */
@@ -25,42 +26,54 @@ export interface Adapted {
   readonly effects: readonly Effect[];
 }
 
+/** What an adapted answer depends on, besides the request and the link. */
+export interface AdaptKnowledge {
+  readonly ways: Ways;
+  /** The same plan for a client that is iPXE. */
+  readonly planScript: () => Plan;
+  /** When another server was last heard to offer the machine an address, as in `Question`. */
+  readonly addressOfferedAtMs: number | null;
+}
+
 /**
  * Answers firmware in the way that it is known to follow, or tries the next one when it asks again
  * without progress; and gives a client that was handed its loader again and again the script instead.
- *
- * @param planScript the same plan for a client that is iPXE
+ * What is remembered holds only if the request is answered.
  */
 export function adapt(
   request: DhcpRequest,
   plan: Plan,
   link: Link,
-  known: Ways,
-  planScript: () => Plan,
+  known: AdaptKnowledge,
   nowMs: number,
 ): Adapted {
   const { mac, messageType } = request;
+  const unadapted: Adapted = { plan, way: ways[0], effects: [] };
+  if (!isMachine(request)) return unadapted;
   const discovers = messageType === MessageType.DISCOVER;
-  const machine = known.of(mac);
+  const machine = known.ways.of(mac);
   if (plan.kind === "script" && discovers && machine.attempt !== null) {
-    return { plan, way: ways[0], effects: [{ kind: "remember", machine: loaderRuns(machine) }] };
+    return { ...unadapted, effects: [{ kind: "remember", machine: loaderRuns(machine) }] };
   }
-  const answerable = mac !== "" && request.packet.op === BOOTREQUEST;
-  if (plan.kind !== "loader" || !answerable) return { plan, way: ways[0], effects: [] };
-  const choosing = mayDiffer(request);
-  const asked = discovers ? askedToBoot(machine, nowMs, choosing) : null;
+  // UEFI HTTP boot knows one way only, and cannot be a loader that asks for itself.
+  if (plan.kind !== "loader" || request.client.transport !== "pxe") return unadapted;
+  // The Raspberry Pi's ROM wants its own option 43.
+  const choosing = !request.client.architectures.includes(RASPBERRY_PI);
+  const { addressOfferedAtMs } = known;
+  const question = { nowMs, loader: plan.file, choosing, addressOfferedAtMs };
+  const asked = discovers ? askedToBoot(machine, question) : null;
   const answer = asked?.answer ?? answerNow(machine);
   const way = choosing ? answer.way : ways[0];
-  const told = answer.script ? planScript() : plan;
+  const told = answer.script ? known.planScript() : plan;
   if (asked === null) return { plan: told, way, effects: [] };
   const event = turnEvent(request, link, answer, plan.file, told);
   const effects: readonly Effect[] = event === null ? [] : [{ kind: "event", event }];
   return { plan: told, way, effects: [{ kind: "remember", machine: asked.machine }, ...effects] };
 }
 
-/** UEFI HTTP boot knows one way only, and the Raspberry Pi's ROM wants its own option 43. */
-function mayDiffer({ client }: DhcpRequest): boolean {
-  return client.transport === "pxe" && !client.architectures.includes(RASPBERRY_PI);
+/** Only of Ethernet addresses something is kept: there are no others in the nodes file and the API. */
+function isMachine({ packet }: DhcpRequest): boolean {
+  return packet.op === BOOTREQUEST && packet.chaddr.length === 6;
 }
 
 function turnEvent(
@@ -83,14 +96,10 @@ function turnEvent(
   }
 }
 
-/** What a request to our boot server tells of its sender; `item`: it names the item of the menu. */
-export function rememberBootServer(
-  { mac }: DhcpRequest,
-  known: Ways,
-  item: boolean,
-): readonly Effect[] {
-  if (mac === "") return [];
-  const machine = known.of(mac);
-  if (machine.attempt === null) return [];
+/** What a request to our boot server tells of its sender. */
+export function rememberBootServer(request: DhcpRequest, known: Ways): readonly Effect[] {
+  const machine = known.of(request.mac);
+  if (machine.attempt === null || !isMachine(request)) return [];
+  const item = bootItemOf(request)?.type === MENU_ITEM;
   return [{ kind: "remember", machine: askedBootServer(machine, item) }];
 }

@@ -19,6 +19,8 @@ export interface Candidate {
   readonly offers: Offers;
   /** The entry that sets an address aside for its machine, whichever that is. */
   readonly reservedFor: (address: Ip4) => NodeEntry | null;
+  /** Addresses of the relay agent that the request came through. */
+  readonly relayAgent: readonly Ip4[];
   /** Milliseconds since the Unix epoch. */
   readonly nowMs: number;
 }
@@ -76,8 +78,8 @@ export function mayHave(candidate: Candidate, address: Ip4): boolean {
 
 /** Whether the address is reserved for the machine, or is in a pool and reserved for nobody. */
 function isAllotted(candidate: Candidate, address: Ip4): boolean {
-  const { link, node, reservedFor } = candidate;
-  if (!isHostAddress(link, address)) return false;
+  const { link, node, relayAgent, reservedFor } = candidate;
+  if (!isHostAddress(link, address) || relayAgent.includes(address)) return false;
   const owner = reservedFor(address);
   return owner === null ? inRanges(link.full.pools, address) : owner === node;
 }

@@ -5,7 +5,7 @@ import type { Ways } from "../boot/ways.ts";
 import type { Ip4 } from "../lib/ip4.ts";
 import { ignored } from "./boot-events.ts";
 import { adapt, rememberBootServer } from "./adapt.ts";
-import { bootItemOf, handleBootServer } from "./boot-server.ts";
+import { handleBootServer } from "./boot-server.ts";
 import type { Effect } from "./effects.ts";
 import { handleFull } from "./full.ts";
 import type { Leases } from "./leases.ts";
@@ -13,7 +13,6 @@ import type { Offers } from "./offers.ts";
 import type { Link } from "./link.ts";
 import { BOOTREQUEST, MessageType } from "./packet.ts";
 import { handleProxy } from "./proxy.ts";
-import { MENU_ITEM } from "./reply.ts";
 import type { DhcpRequest } from "./request.ts";
 import { handleSmee, type SmeeSettings } from "./smee.ts";
 
@@ -31,6 +30,11 @@ export interface Knowledge {
   /** What each machine's firmware is content with. */
   readonly ways: Ways;
   readonly offers: Offers;
+  /**
+   * When another server was last heard to offer an address to the request's machine, in milliseconds
+   * since the Unix epoch; 0: never; null, and by default: that cannot be heard.
+   */
+  readonly addressOfferedAtMs?: (request: DhcpRequest, link: Link) => number | null;
   /** Answer as SMEE does; null: as this program does by itself. */
   readonly smee: SmeeSettings | null;
 }
@@ -60,19 +64,26 @@ export function decide(
   const entry = forMode(node, link);
   const planned = knowledge.plan(client, entry, link);
   const capable = { ...client, ipxe: true, lacksHttp: false };
-  const planScript = () => knowledge.plan(capable, entry, link);
-  const adapted = adapt(request, planned, link, knowledge.ways, planScript, nowMs);
-  const { plan, way } = adapted;
+  const known = {
+    ways: knowledge.ways,
+    planScript: () => knowledge.plan(capable, entry, link),
+    addressOfferedAtMs: knowledge.addressOfferedAtMs?.(request, link) ?? null,
+  };
+  const { plan, way, effects: learnt } = adapt(request, planned, link, known, nowMs);
   if (role === "boot-server") {
-    const item = bootItemOf(request);
-    const learnt = rememberBootServer(request, knowledge.ways, item?.type === MENU_ITEM);
-    return [...learnt, ...handleBootServer(request, plan, link, way)];
+    const asked = rememberBootServer(request, knowledge.ways);
+    return whenAnswered(asked, handleBootServer(request, plan, link, way));
   }
   const effects =
     link.mode === "proxy"
       ? handleProxy(request, plan, link, way)
       : handleFull(request, plan, link, node, knowledge, nowMs, way);
-  return [...adapted.effects, ...effects, ...systemEvents(request, link)];
+  return [...whenAnswered(learnt, effects), ...systemEvents(request, link)];
+}
+
+/** What is learnt of a machine by answering it, ahead of the answer; nothing when there is none. */
+function whenAnswered(learnt: readonly Effect[], effects: readonly Effect[]): readonly Effect[] {
+  return effects.some(({ kind }) => kind === "send") ? [...learnt, ...effects] : effects;
 }
 
 /**

@@ -141,7 +141,7 @@ function networkOptions(link: FullLink, node: NodeEntry | null): readonly Option
   const home = isHome(link, node) ? node : null;
   const netmask = home?.netmask ?? netmaskOf(link.subnet);
   const subnet = subnetOf(
-    home?.address ?? link.address,
+    home?.address ?? link.subnet.network,
     prefixLengthOf(netmask) ?? link.subnet.prefixLength,
   );
   const router = home?.router ?? full.router;

@@ -73,7 +73,8 @@ export function handleFull(
   if (network === null) return ignored("relayed from a network that is not served");
   const { leases, offers, reservedFor } = state;
   const known = { leases, offers, reservedFor };
-  const the: Case = { ...known, request, plan, link: network, node, way, mac, nowMs };
+  const relayAgent = [packet.giaddr, request.relay?.serverIdOverride ?? packet.giaddr];
+  const the: Case = { ...known, request, plan, link: network, node, way, mac, relayAgent, nowMs };
   switch (request.messageType) {
     case MessageType.DISCOVER:
       return discover(the);

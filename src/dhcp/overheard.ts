@@ -1,43 +1,60 @@
-import type { Ip4 } from "../lib/ip4.ts";
-import { macFromBytes } from "../lib/mac.ts";
+import { ANY_ADDRESS, type Ip4 } from "../lib/ip4.ts";
+import { type Mac, macFromBytes } from "../lib/mac.ts";
 import { putRecent } from "../lib/recent.ts";
 import { OptionCode } from "./option-codes.ts";
-import { BOOTREPLY, type DhcpPacket, MessageType } from "./packet.ts";
+import { BROADCAST_FLAG, type DhcpPacket, MessageType } from "./packet.ts";
 import type { DhcpRequest } from "./request.ts";
-import { unbeatableServer } from "./unbeatable.ts";
+import { type AddressOffer, addressOfferIn, unbeatableServer } from "./unbeatable.ts";
 
-/** Transactions that are remembered at the same time, and offers of each: EDK2 keeps 16. */
-const MAX_TRANSACTIONS = 1024;
+/** Machines that are remembered, and offers of each: EDK2 keeps 16. */
+const MAX_MACHINES = 1024;
 const MAX_OFFERS = 16;
+
+/** What one machine was offered in its latest transaction. */
+interface Heard {
+  readonly xid: number;
+  readonly offers: readonly AddressOffer[];
+  readonly atMs: number;
+}
 
 /**
  * What other servers offered on a link: their offers to clients without an address are broadcast, as PXE
  * clients ask for it. Bounded in memory whatever the network sends.
  */
 export class OverheardOffers {
-  readonly #offers = new Map<string, readonly DhcpPacket[]>();
+  readonly #heard = new Map<Mac, Heard>();
 
   /** A packet that came to the client port; whatever is no offer of an address is passed over. */
-  heard(packet: DhcpPacket): void {
-    const type = packet.options.get(OptionCode.MESSAGE_TYPE)?.[0];
-    if (packet.op !== BOOTREPLY || type !== MessageType.OFFER) return;
-    const key = transactionOf(packet);
-    const offers = [...(this.#offers.get(key) ?? []), packet].slice(-MAX_OFFERS);
-    putRecent(this.#offers, key, offers, MAX_TRANSACTIONS);
+  heard(packet: DhcpPacket, nowMs: number): void {
+    const { xid, chaddr, options } = packet;
+    const offer = addressOfferIn(packet);
+    if (offer === null || options.get(OptionCode.MESSAGE_TYPE)?.[0] !== MessageType.OFFER) return;
+    const mac = macFromBytes(chaddr);
+    const former = this.#heard.get(mac);
+    const before = former?.xid === xid ? former.offers : [];
+    const offers = [...before, offer].slice(-MAX_OFFERS);
+    putRecent(this.#heard, mac, { xid, offers, atMs: nowMs }, MAX_MACHINES);
   }
 
   /**
    * A client takes an offer: the server that it takes, when that one keeps its firmware from looking at
    * any proxy; null otherwise, and when its offer was not heard.
    */
-  unbeatable({ packet, messageType, serverId, client }: DhcpRequest): Ip4 | null {
+  unbeatable({ packet, mac, messageType, serverId, client }: DhcpRequest): Ip4 | null {
     const firmware = client.transport === "pxe" && !client.ipxe;
     if (messageType !== MessageType.REQUEST || serverId === null || !firmware) return null;
-    const found = unbeatableServer(this.#offers.get(transactionOf(packet)) ?? []);
-    return found === serverId ? found : null;
+    const heard = this.#heard.get(mac);
+    if (heard?.xid !== packet.xid) return null;
+    return unbeatableServer(heard.offers) === serverId ? serverId : null;
   }
-}
 
-function transactionOf({ chaddr, xid }: DhcpPacket): string {
-  return `${macFromBytes(chaddr)} ${xid}`;
+  /**
+   * When the request's machine was last offered an address, in the time of `heard`; 0: never; null: its
+   * offers cannot be heard, since they go to a relay agent or are not broadcast.
+   */
+  addressOfferedAtMs({ packet, mac }: DhcpRequest): number | null {
+    const broadcast = (packet.flags & BROADCAST_FLAG) !== 0;
+    if (packet.giaddr !== ANY_ADDRESS || !broadcast) return null;
+    return this.#heard.get(mac)?.atMs ?? 0;
+  }
 }

@@ -2,6 +2,7 @@ import type { WayTable } from "../boot/ways.ts";
 import type { Clock } from "../lib/clock.ts";
 import { DecodeError, messageOf } from "../lib/errors.ts";
 import type { Mac } from "../lib/mac.ts";
+import { putRecent } from "../lib/recent.ts";
 import { formatEndpoint, type UdpEndpoint, type UdpSocket } from "../net/udp.ts";
 import type { Emit } from "../observe/events.ts";
 import { senderOf } from "./admission.ts";
@@ -69,6 +70,7 @@ export interface DhcpServer {
 
 /** More requests than this do not wait for the disk at the same time; the clients ask again. */
 const MAX_UNDER_WAY = 2048;
+const UNBEATABLE_EVERY_MS = 60_000;
 
 /**
  * Answers DHCP on all links, mode proxy and mode full, each with its boot server. Resolves when all
@@ -97,19 +99,32 @@ interface Listener {
 
 class RunningServer {
   readonly #options: DhcpServerOptions;
+  readonly #knowledge: Knowledge;
   readonly #sockets = new Set<UdpSocket>();
   readonly #underWay = new Set<Promise<void>>();
   /** What other servers offer, on the links where that is heard. */
   readonly #overheard = new Map<Link, OverheardOffers>();
-  readonly #knowledge: Knowledge;
   readonly #performer: Performer;
   readonly #gates = new Map<string, Gate>();
+
+  /** By machine: when it was last reported to have an unbeatable server. */
+  readonly #unbeatableAt = new Map<Mac, number>();
 
   constructor(options: DhcpServerOptions) {
     this.#options = options;
     const offers = new OfferTable();
     const { plan, findNode, reservedFor, leases, ways, smee } = options;
-    this.#knowledge = { plan, findNode, reservedFor, leases, ways, smee, offers };
+    this.#knowledge = {
+      plan,
+      findNode,
+      reservedFor,
+      leases,
+      ways,
+      smee,
+      offers,
+      addressOfferedAtMs: (request, link) =>
+        this.#overheard.get(link)?.addressOfferedAtMs(request) ?? null,
+    };
     this.#performer = new Performer({ ...options, offers });
   }
 
@@ -145,14 +160,14 @@ class RunningServer {
 
   /** Listens to what other servers offer on a link in mode proxy; null where that cannot be heard. */
   async #overhear(link: Link): Promise<UdpSocket | null> {
-    const { openListener = null, emit } = this.#options;
+    const { openListener = null, emit, clock } = this.#options;
     if (openListener === null || link.mode !== "proxy") return null;
     const offers = new OverheardOffers();
     try {
       const socket = await openListener(link);
       socket.onMessage((payload) => {
         const packet = decodedOrNull(payload);
-        if (packet !== null) offers.heard(packet);
+        if (packet !== null) offers.heard(packet, clock.wall());
       });
       socket.onError(() => {});
       this.#sockets.add(socket);
@@ -216,12 +231,7 @@ class RunningServer {
       return;
     }
     const mac = request.mac === "" ? null : request.mac;
-    const unbeatable = this.#overheard.get(link)?.unbeatable(request) ?? null;
-    if (unbeatable !== null) {
-      const { cause, remedy } = unbeatableInWords(unbeatable);
-      const fields = { mac, address: null, interface: link.interface, server: unbeatable };
-      emit({ event: "unbeatable-server", ...fields, reason: `${cause}: ${remedy}` });
-    }
+    this.#noticeUnbeatable(request, link);
     if (this.#underWay.size >= MAX_UNDER_WAY) {
       const fields = { mac, address: null, interface: link.interface };
       emit({ event: "dhcp-ignored", ...fields, reason: "too many requests wait for the disk" });
@@ -241,10 +251,25 @@ class RunningServer {
       .finally(() => this.#underWay.delete(work));
     this.#underWay.add(work);
   }
+
+  /** A machine that tries again and again is worth a line a minute. */
+  #noticeUnbeatable(request: DhcpRequest, link: Link): void {
+    const { emit, clock } = this.#options;
+    const { mac } = request;
+    const server = this.#overheard.get(link)?.unbeatable(request) ?? null;
+    const now = clock.now();
+    const last = this.#unbeatableAt.get(mac) ?? -Infinity;
+    if (server === null || now - last < UNBEATABLE_EVERY_MS) return;
+    putRecent(this.#unbeatableAt, mac, now, MAX_UNDER_WAY);
+    const { cause, remedy } = unbeatableInWords(server);
+    const fields = { mac, address: null, interface: link.interface, server };
+    emit({ event: "unbeatable-server", ...fields, reason: `${cause}: ${remedy}` });
+  }
 }
 
-/** What others send each other is not ours to complain about. */
+/** What others send each other is not ours to complain about; no offer is larger than a frame. */
 function decodedOrNull(payload: Uint8Array): DhcpPacket | null {
+  if (payload.length > 1500) return null;
   try {
     return decodePacket(payload);
   } catch (error) {

@@ -42,20 +42,33 @@ export function unbeatableInWords(server: Ip4): {
   };
 }
 
+/** What matters of an offered address here. */
+export interface AddressOffer {
+  /** Option 54. */
+  readonly server: Ip4 | null;
+  /** It has option 60 `PXEClient` and no option 43, which says "ask my port 4011". */
+  readonly sendsToItself: boolean;
+}
+
+/** Null when the packet offers no address. */
+export function addressOfferIn(packet: DhcpPacket): AddressOffer | null {
+  if (packet.op !== BOOTREPLY || packet.yiaddr === ANY_ADDRESS) return null;
+  const id = packet.options.get(OptionCode.SERVER_IDENTIFIER);
+  return {
+    server: id?.length === 4 ? ip4FromBytes(id) : null,
+    sendsToItself: isPxeReply(packet) && !hasDiscoveryOptions(packet),
+  };
+}
+
 /**
- * The server that no proxy can win against among the offers that one client was sent, or null.
+ * The server that no proxy can win against among the offers of addresses that one client was sent, or
+ * null.
  *
- * A server that offers an address with option 60 `PXEClient` and no option 43 says "ask my port 4011".
  * EDK2 needs an address offer without option 60 before it looks at any proxy's: when every address
- * offer is of that kind it asks the first one's port 4011 and nobody else, whatever proxies send
- * (seen with EDK2 2022.11, tianocore/edk2 NetworkPkg/UefiPxeBcDxe/PxeBcDhcp4.c).
+ * offer sends it to its own server, it asks the first one's port 4011 and nobody else, whatever proxies
+ * send (seen with EDK2 2022.11, tianocore/edk2 NetworkPkg/UefiPxeBcDxe/PxeBcDhcp4.c).
  */
-export function unbeatableServer(offers: readonly DhcpPacket[]): Ip4 | null {
-  const withAddress = offers.filter((one) => one.op === BOOTREPLY && one.yiaddr !== ANY_ADDRESS);
-  const [first] = withAddress;
-  if (first === undefined) return null;
-  const all = withAddress.every((one) => isPxeReply(one) && !hasDiscoveryOptions(one));
-  if (!all) return null;
-  const id = first.options.get(OptionCode.SERVER_IDENTIFIER);
-  return id?.length === 4 ? ip4FromBytes(id) : null;
+export function unbeatableServer(offers: readonly AddressOffer[]): Ip4 | null {
+  const all = offers.every(({ sendsToItself }) => sendsToItself);
+  return all ? (offers[0]?.server ?? null) : null;
 }

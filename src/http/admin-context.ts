@@ -34,6 +34,7 @@ export interface ListedNodes {
   denialOf(entry: NodeEntry | null): string | null;
   /** What was learnt of machines' firmware. */
   ways(): readonly ProvenWay[];
+  wayOf(mac: Mac): ProvenWay | null;
   forgetWay(mac: Mac): void;
 }
 

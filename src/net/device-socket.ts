@@ -1,5 +1,5 @@
 import { BindError } from "../lib/errors.ts";
-import { ANY_ADDRESS, type Ip4 } from "../lib/ip4.ts";
+import { ANY_ADDRESS, type Ip4, LIMITED_BROADCAST } from "../lib/ip4.ts";
 import { adoptDgram, openDgram, openDgramShared } from "./dgram.ts";
 import { readInterfacesNamed } from "./interfaces.ts";
 import { type Libc, loadLibc } from "./libc.ts";
@@ -55,20 +55,26 @@ export async function openDeviceSocket(
 }
 
 /**
- * A socket that hears the broadcasts to a port of one device, and leaves the port to whoever wants it
- * as well: it takes nothing away from a DHCP client of this host. It is not for sending.
+ * A socket that hears the limited broadcasts to a port of one device and nothing else, and leaves the port
+ * to a DHCP client of this host, which binds an address of its own (NetworkManager, systemd-networkd) or
+ * shares the port (dhclient, udhcpc). It is not for sending.
  *
- * @throws {BindError} when it cannot be had, as beside a program that shares the port with nobody
+ * @throws {BindError} when it cannot be had: without koffi, or beside a program that shares the port
+ *   with nobody
  */
 export async function openListener(
-  { device, port, onlyDevice }: Pick<DeviceSocketOptions, "device" | "port" | "onlyDevice">,
+  { device, port }: Pick<DeviceSocketOptions, "device" | "port">,
   load: () => Promise<Libc | null> = loadLibc,
 ): Promise<UdpSocket> {
-  const any = { address: ANY_ADDRESS, port };
+  const broadcasts = { address: LIMITED_BROADCAST, port };
   const libc = await load();
-  if (libc !== null) return adopt(libc, libc.bindToDevice(device, any, true), any, device);
-  if (!onlyDevice) throw indistinct(device, any);
-  return openDgramShared(any);
+  if (libc === null) {
+    throw new BindError(
+      `cannot listen to UDP ${formatEndpoint(broadcasts)} on ${device} without the optional package koffi; ` +
+        "install it: npm install koffi",
+    );
+  }
+  return adopt(libc, libc.bindToDevice(device, broadcasts, true), broadcasts, device);
 }
 
 function indistinct(device: string, local: UdpEndpoint): BindError {

@@ -176,7 +176,7 @@ export const eventCatalogue: { readonly [Name in EventName]: EventEntry } = {
     level: "warn",
     message: "other servers' offers cannot be overheard on this interface",
     meaning:
-      "Something holds UDP 68, a DHCP client of this host as a rule; `reason` says more. Machines boot, but a site's server that keeps them from our offers is not noticed. `eim-pxe probe` looks for one.",
+      "Something holds UDP 68, a DHCP client of this host as a rule, or koffi is missing; `reason` says which. Machines boot, but a site's server that keeps them from our offers is not noticed. `eim-pxe probe` looks for one.",
   },
   "way-learnt": {
     level: "info",

@@ -296,7 +296,16 @@ describe("the file with what was learnt", () => {
     expect(machines).toEqual([{ mac, way: "direct", since: new Date(site.nowMs).toISOString() }]);
   });
 
-  test.each(["{", '{"machines": [{"mac": "x", "way": "direct", "since": "y"}]}'])(
+  test("of which an entry is spoilt keeps the others", async () => {
+    const kept = { mac, way: "menu", since: "2026-11-25T10:00:00.000Z" };
+    const spoilt = [{ ...kept, mac: "02:00:00:00:00:01:02:03" }, { mac, way: "x" }, 7];
+    writeFileSync(join(dataDir, "ways.json"), JSON.stringify({ machines: [...spoilt, kept] }));
+    const site = await new Site(proxyLink).start();
+    expect(site.table.proven()).toEqual([{ mac, way: "menu", provenAtMs: Date.parse(kept.since) }]);
+    expect(site.named("ways-unread")).toEqual([]);
+  });
+
+  test.each(["{", '{"machines": "none"}'])(
     "that is damaged is reported, and machines boot all the same: %s",
     async (text) => {
       writeFileSync(join(dataDir, "ways.json"), text);
@@ -361,16 +370,35 @@ describe("a loader that does not say that it is one", () => {
     expect(files).toEqual(["ipxe.efi", "ipxe.efi", `${baseUrl}/${mac}/boot.ipxe`]);
   });
 
-  test("also by UEFI HTTP boot, and in mode full", async () => {
+  test("also in mode full, and after UEFI HTTP boot has fetched it first", async () => {
     const site = await new Site(fullLink).start();
     const files: string[] = [];
-    for (const waitSeconds of [0, 10, 10]) {
-      site.nowMs += waitSeconds * 1000;
-      files.push(site.ask(message(firmware.uefiHttp))?.file ?? "");
-      site.fetch("ipxe.efi");
+    for (const options of [firmware.uefiHttp, silent, silent, silent]) {
+      site.nowMs += 10_000;
+      files.push(site.ask(message(options))?.file ?? "");
+      if (options === silent) site.fetch("ipxe.efi");
     }
     const own = `${baseUrl}/${mac}`;
-    expect(files).toEqual([`${own}/ipxe.efi`, `${own}/ipxe.efi`, `${own}/boot.ipxe`]);
+    expect(files).toEqual([`${own}/ipxe.efi`, "ipxe.efi", "ipxe.efi", `${own}/boot.ipxe`]);
+  });
+
+  test("is not what anybody fetches by a URL with the machine's hardware address", async () => {
+    const site = await new Site(proxyLink).start();
+    site.ask(message(firmware.uefi));
+    const file = {
+      mac,
+      address: "192.168.77.66",
+      file: "ipxe.efi",
+      protocol: "http",
+      bytes: 1,
+    } as const;
+    for (let i = 0; i < 3; i++) {
+      site.keeper.observe({ event: "loader-start", ...file });
+      site.keeper.observe({ event: "loader-done", ...file, durationMs: 1, retransmissions: 0 });
+    }
+    site.nowMs += 5000;
+    expect(site.ask(message(firmware.uefi))?.file).toBe("ipxe.efi");
+    expect(site.table.of(mac).proven).toBeNull();
   });
 
   test("is no machine whose iPXE is heard in between", async () => {
@@ -383,6 +411,27 @@ describe("a loader that does not say that it is one", () => {
       expect(site.ask(message(firmware.ipxe))?.file).toContain("boot.ipxe");
     }
     expect(site.named("loader-loop")).toEqual([]);
+  });
+});
+
+describe("a machine of which nothing is kept", () => {
+  test.each([8, 16])("has a hardware address of %i bytes", async (length) => {
+    const site = await new Site(proxyLink).start();
+    const chaddr = Uint8Array.from({ length }, (_, i) => i + 2);
+    for (const waitSeconds of [0, 4, 8]) {
+      site.nowMs += waitSeconds * 1000;
+      expect(site.ask(message(firmware.uefi), "server", { chaddr })?.options.get(43)?.[2]).toBe(8);
+    }
+  });
+
+  test("is not answered: nothing is tried out on it, and nothing is told of that", async () => {
+    const site = await new Site({ ...fullLink, full: { ...fullLink.full, pools: [] } }).start();
+    for (const waitSeconds of [0, 4, 8]) {
+      site.nowMs += waitSeconds * 1000;
+      expect(site.ask(message(firmware.uefi))).toBeNull();
+    }
+    expect(site.named("adapted")).toEqual([]);
+    expect(site.table.of(mac).attempt).toBeNull();
   });
 });
 

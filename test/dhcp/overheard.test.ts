@@ -4,14 +4,7 @@ import { decodePacket, type DhcpPacket, MessageType } from "../../src/dhcp/packe
 import { readRequest } from "../../src/dhcp/request.ts";
 import { unbeatableInWords } from "../../src/dhcp/unbeatable.ts";
 import { ip4ToBytes } from "../../src/lib/ip4.ts";
-import {
-  clientMac,
-  firmware,
-  message,
-  packetWith,
-  requestWith,
-  selecting,
-} from "../support/dhcp.ts";
+import { firmware, message, packetWith, requestWith, selecting } from "../support/dhcp.ts";
 import { dhcpOf, labCapture, labScenarios } from "../support/lab.ts";
 
 /** What a server on the link notices while a captured boot goes on. */
@@ -19,7 +12,7 @@ function noticed(name: string): readonly string[] {
   const offers = new OverheardOffers();
   return dhcpOf(labCapture(name)).flatMap(({ payload, source, destination }) => {
     const packet = decodePacket(payload);
-    if (destination.port === 68) offers.heard(packet);
+    if (destination.port === 68) offers.heard(packet, 0);
     return destination.port === 67 ? (offers.unbeatable(readRequest(packet, source)) ?? []) : [];
   });
 }
@@ -64,7 +57,7 @@ describe("an offer that is overheard", () => {
 
   test("counts for the machine and the transaction that it is for", () => {
     const offers = new OverheardOffers();
-    offers.heard(offer());
+    offers.heard(offer(), 0);
     expect(offers.unbeatable(taken)).toBe(server);
     const other = selecting(firmware.uefi, server, address);
     expect(offers.unbeatable(requestWith(other, { xid: 7 }))).toBeNull();
@@ -80,7 +73,7 @@ describe("an offer that is overheard", () => {
     ["not taken", message(firmware.uefi)],
   ])("means nothing when it is %s", (_, options) => {
     const offers = new OverheardOffers();
-    offers.heard(offer());
+    offers.heard(offer(), 0);
     expect(offers.unbeatable(requestWith(options))).toBeNull();
   });
 
@@ -91,19 +84,37 @@ describe("an offer that is overheard", () => {
   ])("is none when it is %s", (_, packet) => {
     const offers = new OverheardOffers();
     if (packet === null) {
-      offers.heard(offer());
+      offers.heard(offer(), 0);
       const options = { 53: Uint8Array.of(MessageType.OFFER), 54: ip4ToBytes("192.168.77.9") };
-      offers.heard(packetWith(options, { op: 2, yiaddr: "192.168.77.60" }));
-    } else offers.heard(packet);
+      offers.heard(packetWith(options, { op: 2, yiaddr: "192.168.77.60" }), 0);
+    } else offers.heard(packet, 0);
     expect(offers.unbeatable(taken)).toBeNull();
   });
 
-  test("is forgotten when a thousand others came after it", () => {
+  test("is forgotten when a thousand machines came after it", () => {
     const offers = new OverheardOffers();
-    offers.heard(offer());
-    for (let xid = 1; xid <= 1024; xid++) offers.heard(offer({ xid }));
+    offers.heard(offer(), 0);
+    for (let i = 0; i < 1024; i++) {
+      offers.heard(offer({ chaddr: Uint8Array.of(2, 0, 0, 0, i >> 8, i & 255) }), 0);
+    }
     expect(offers.unbeatable(taken)).toBeNull();
-    expect(offers.unbeatable({ ...taken, packet: { ...taken.packet, xid: 1024 } })).toBe(server);
-    expect(taken.mac).toBe(clientMac);
+  });
+
+  test("tells when its machine was last offered an address", () => {
+    const offers = new OverheardOffers();
+    const asks = requestWith(message(firmware.uefi));
+    expect(offers.addressOfferedAtMs(asks)).toBe(0);
+    offers.heard(offer({ yiaddr: "0.0.0.0" }), 5);
+    expect(offers.addressOfferedAtMs(asks)).toBe(0);
+    offers.heard(offer({ xid: 7 }), 10);
+    expect(offers.addressOfferedAtMs(asks)).toBe(10);
+  });
+
+  test.each([
+    ["goes to a relay agent", { giaddr: "10.1.0.1" }],
+    ["is not asked to be broadcast", { flags: 0 }],
+  ])("tells nothing of a machine whose offer %s", (_, changes) => {
+    const asks = requestWith(message(firmware.uefi), changes);
+    expect(new OverheardOffers().addressOfferedAtMs(asks)).toBeNull();
   });
 });

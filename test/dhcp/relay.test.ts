@@ -66,6 +66,7 @@ describe("a network behind a relay agent in mode full", () => {
     expect(reply?.yiaddr).toMatch(/^10\.1\.0\.10[0-9]$/);
     expect(reply?.options.get(OptionCode.SUBNET_MASK)).toEqual(ip4ToBytes("255.255.255.0"));
     expect(reply?.options.get(OptionCode.ROUTER)).toEqual(ip4ToBytes(relay));
+    expect(reply?.options.get(OptionCode.BROADCAST_ADDRESS)).toEqual(ip4ToBytes("10.1.0.255"));
     expect(sentTo).toEqual({ address: relay, port: 67 });
     expect(reply?.siaddr).toBe(ourAddress);
   });
@@ -111,6 +112,22 @@ describe("a network behind a relay agent in mode full", () => {
     const { type, reply, sentTo } = machine.send(MessageType.REQUEST, asked);
     expect([type, reply?.flags]).toEqual(["NAK", 0x8000]);
     expect(sentTo).toEqual({ address: relay, port: 67 });
+  });
+
+  test("never has the relay agent's own addresses to lease", () => {
+    const site = siteWithRelays();
+    const agent = { giaddr: "10.1.0.100", override: "10.1.0.101" };
+    const asked = through(agent.giaddr, { serverIdOverride: agent.override });
+    const given = Array.from({ length: 10 }, (_, i) => {
+      const machine = new Machine(site, `02:00:00:00:00:0${i}`);
+      return machine.discover(asked).reply?.yiaddr ?? "none";
+    });
+    expect(new Set(given)).toEqual(
+      new Set(["none", ...Array.from({ length: 8 }, (_, i) => `10.1.0.10${i + 2}`)]),
+    );
+    const wish = { ...asked, requested: agent.giaddr };
+    const newcomer = new Machine(siteWithRelays(), clientMac);
+    expect(newcomer.discover(wish).reply?.yiaddr).not.toBe(agent.giaddr);
   });
 
   test("has reservations inside and outside of its pool", () => {

@@ -47,6 +47,7 @@ function adminApp(given: Partial<AdminAppOptions> = {}): FastifyInstance {
       find: (machine) => entries.find((entry) => entry.mac === machine.mac) ?? null,
       denialOf: (entry) => (entry?.netboot === "deny" ? "its entry says so" : null),
       ways: () => table.proven(),
+      wayOf: (machine) => table.provenOf(machine),
       forgetWay: (machine) => void table.forget(machine),
     },
     leases: {

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { fromText, toText } from "../../src/lib/bytes.ts";
 import { BindError } from "../../src/lib/errors.ts";
-import { openDeviceSocket } from "../../src/net/device-socket.ts";
+import { openDeviceSocket, openListener } from "../../src/net/device-socket.ts";
 import { openDgram, openDgramShared } from "../../src/net/dgram.ts";
 import { type Libc, loadLibc } from "../../src/net/libc.ts";
 import { adoptPassed, passedDescriptors, type PassedSocket } from "../../src/net/passed.ts";
@@ -68,6 +68,25 @@ describe.runIf(libc !== null)("bound to a device through libc", () => {
     const { port } = socket.local;
     await expect(openDgramShared({ address: "0.0.0.0", port })).rejects.toThrow(BindError);
     await expect(openDeviceSocket({ ...onLoopback, port })).rejects.toThrow(BindError);
+  });
+
+  test("a listener takes the port from nobody: not from one address, nor from who shares it", async () => {
+    // As NetworkManager's DHCP client binds it, and as dhclient does.
+    const before = keep(await openDgram({ address: "127.0.0.9", port: 0 }));
+    const { port } = before.local;
+    const listener = keep(await openListener({ device: "lo", port }));
+    expect(listener.local).toEqual({ address: "255.255.255.255", port });
+    const after = keep(await openDgram({ address: "127.0.0.8", port }));
+    const sharing = keep(await openDgramShared({ address: "0.0.0.0", port }));
+    expect([after.local.port, sharing.local.port]).toEqual([port, port]);
+  });
+
+  test("a listener is not to be had beside a program that shares the port with nobody", async () => {
+    const { local } = keep(await openDgram({ address: "0.0.0.0", port: 0 }));
+    const listener = openListener({ device: "lo", port: local.port });
+    await expect(listener).rejects.toThrow("another program holds the port");
+    const without = openListener({ device: "lo", port: 0 }, withoutLibc);
+    await expect(without).rejects.toThrow("npm install koffi");
   });
 
   test("a device that does not exist is a BindError that names it", async () => {

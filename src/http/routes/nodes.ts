@@ -46,9 +46,14 @@ function knownMachine(
     sendError(reply, 400, "BAD_REQUEST", message);
     return null;
   }
-  if (knownMachines(options).includes(mac)) return mac;
+  if (isKnown(options, mac)) return mac;
   sendError(reply, 404, "NOT_FOUND", `nothing is known of a machine ${mac}`);
   return null;
+}
+
+function isKnown({ nodes, sessions }: AdminAppOptions, mac: Mac): boolean {
+  if (sessions.latest({ mac, address: null }) !== null || nodes.wayOf(mac) !== null) return true;
+  return nodes.find({ mac, uuid: null, serial: null }) !== null;
 }
 
 function knownMachines({ nodes, sessions }: AdminAppOptions): readonly Mac[] {
@@ -64,7 +69,7 @@ function describeNode({ nodes, sessions, clock }: AdminAppOptions, mac: Mac) {
   const boot = sessions.latest({ mac, address: null });
   const { uuid = null, serial = null } = boot ?? {};
   const entry = nodes.find({ mac, uuid, serial });
-  const learnt = nodes.ways().find((one) => one.mac === mac) ?? null;
+  const learnt = nodes.wayOf(mac);
   return {
     mac,
     name: entry?.name ?? null,
