@@ -17,7 +17,9 @@ export interface Place {
 /** On a LAN who is there answers within a few milliseconds. */
 const WAIT_MS = 100;
 /** So many newcomers at once are looked after, and so many more each second; others wait for nothing. */
-const RATE = { most: 30, perSecond: 3 };
+const RATE = { most: 20, perSecond: 3 };
+/** Once there were too many, nobody is looked after until it has been calm for so long. */
+const CALM_MS = 1000;
 /** RFC 863: whoever listens there throws it away. */
 const DISCARD_PORT = 9;
 const ARP_TABLE = "/proc/net/arp";
@@ -38,6 +40,7 @@ export class Presence {
   readonly #clock: Clock;
   readonly #load: () => Promise<Libc | null>;
   readonly #bucket: Bucket;
+  #busyUntilMs = -Infinity;
   readonly #askers = new Map<string, Promise<Asker>>();
   readonly #waiting = new Map<Ip4, () => void>();
 
@@ -52,7 +55,7 @@ export class Presence {
    * nobody could be asked.
    */
   readonly isInUse = async (place: Place, address: Ip4, mac: Mac): Promise<boolean> => {
-    if (!this.#bucket.take(this.#clock.now())) return false;
+    if (this.#isBusy()) return false;
     const device = place.interface;
     const before = arpEntry(await arpTable(), device, address);
     let asker: Asker;
@@ -69,6 +72,13 @@ export class Presence {
     // An entry from before may be of somebody who has gone; a new one was answered just now.
     return answered || (before === null && after !== null);
   };
+
+  #isBusy(): boolean {
+    const now = this.#clock.now();
+    const busy = now < this.#busyUntilMs || !this.#bucket.take(now);
+    if (busy) this.#busyUntilMs = now + CALM_MS;
+    return busy;
+  }
 
   async close(): Promise<void> {
     const opened = await Promise.allSettled(this.#askers.values());

@@ -34,16 +34,26 @@ describe("an address", () => {
     await presence.close();
   });
 
-  test("is looked at for thirty newcomers at once; the next one waits for nothing", async () => {
+  test("is looked at for twenty newcomers at once, and then not until it is calm", async () => {
     let opened = 0;
-    const presence = new Presence({ now: () => 0, wall: () => 0 }, () => {
+    let nowMs = 0;
+    const presence = new Presence({ now: () => nowMs, wall: () => nowMs }, () => {
       opened += 1;
       return Promise.resolve(null);
     });
     const look = (n: number) =>
       presence.isInUse({ ...place, interface: `lo${n}` }, "127.0.7.9", "52:54:00:00:00:01");
     await Promise.all(Array.from({ length: 40 }, (_, n) => look(n)));
-    expect(opened).toBe(30);
+    expect(opened).toBe(20);
+    // A newcomer each half second is no calm, whatever has been saved up meanwhile.
+    for (let n = 40; n < 60; n++) {
+      nowMs += 500;
+      await look(n);
+    }
+    expect(opened).toBe(20);
+    nowMs += 1000;
+    await look(60);
+    expect(opened).toBe(21);
     await presence.close();
   });
 });
