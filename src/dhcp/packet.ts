@@ -115,7 +115,12 @@ function decodeOptions(bytes: Uint8Array): ReadonlyMap<number, Uint8Array> {
   }
   if (!ended) throw new DecodeError("dhcp", at, "the options do not end with End (255)");
   // RFC 3396 7: the parts of a split option are one value, in the order in which they came.
-  return new Map(Array.from(parts, ([code, list]) => [code, concat(list)]));
+  return new Map(Array.from(parts, ([code, list]) => [code, joined(list)]));
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const [only] = parts;
+  return parts.length === 1 && only !== undefined ? new Uint8Array(only) : concat(parts);
 }
 
 function nameIn(field: Uint8Array): string {
@@ -177,11 +182,12 @@ function writeOption(bytes: Uint8Array, start: number, code: number, value: Uint
   }
   let at = start;
   for (let from = 0; from === 0 || from < value.length; from += MAX_PART_BYTES) {
-    const part = value.subarray(from, from + MAX_PART_BYTES);
+    const length = Math.min(MAX_PART_BYTES, value.length - from);
     bytes[at] = code;
-    bytes[at + 1] = part.length;
-    bytes.set(part, at + 2);
-    at += 2 + part.length;
+    bytes[at + 1] = length;
+    // Most values have a few bytes, and a view of them costs more than copying them.
+    for (let i = 0; i < length; i++) bytes[at + 2 + i] = value[from + i] ?? 0;
+    at += 2 + length;
   }
   return at;
 }

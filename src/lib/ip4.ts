@@ -83,7 +83,8 @@ export function broadcastOf(subnet: Subnet): Ip4 {
 }
 
 export function subnetContains(subnet: Subnet, address: Ip4): boolean {
-  return subnetOf(address, subnet.prefixLength).network === subnet.network;
+  const differing = ip4ToNumber(address) ^ ip4ToNumber(subnet.network);
+  return (differing & maskNumber(subnet.prefixLength)) === 0;
 }
 
 export function subnetsOverlap(a: Subnet, b: Subnet): boolean {
