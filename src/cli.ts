@@ -2,9 +2,16 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { ExitCode, type Program } from "./commands/program.ts";
+import type { LeaseFormat } from "./commands/leases.ts";
 import type { NodesOptions } from "./commands/nodes.ts";
 import type { ProbeOptions } from "./commands/probe.ts";
-import { BindError, ConfigError, SyncError, UnreachableError } from "./lib/errors.ts";
+import {
+  BindError,
+  ConfigError,
+  OtherServerError,
+  SyncError,
+  UnreachableError,
+} from "./lib/errors.ts";
 
 const program: Program = {
   environment: process.env,
@@ -157,6 +164,7 @@ function commandLine(finish: (code: number) => void): Command {
       const { forgetNode } = await import("./commands/nodes.ts");
       finish(await forgetNode(program, mac, nodesOptions(options)));
     });
+  leasesCommands(cli, finish);
   cli
     .command("schema")
     .description("print the configuration's JSON Schema")
@@ -167,6 +175,43 @@ function commandLine(finish: (code: number) => void): Command {
   return cli;
 }
 
+/** `eim-pxe leases`, which lists, and its subcommands. */
+function leasesCommands(cli: Command, finish: (code: number) => void): void {
+  const leases = cli.command("leases").description("the addresses that mode full has leased");
+  const about = (name: string, description: string, how?: { isDefault: boolean }) =>
+    leases
+      .command(name, how)
+      .description(description)
+      .option("-c, --config <file>", "the configuration (default: /etc/eim-pxe/eim-pxe.yaml)")
+      .option("--json", "print the result as JSON");
+  about("list", "leases in force, and how full the pools are", { isDefault: true }).action(
+    async (options: NodesFlags) => {
+      const { listLeases } = await import("./commands/leases.ts");
+      finish(await listLeases(program, nodesOptions(options)));
+    },
+  );
+  about("release", "free an address, whoever has it, or end its quarantine")
+    .argument("<address>", "the address")
+    .action(async (address: string, options: NodesFlags) => {
+      const { releaseLease } = await import("./commands/leases.ts");
+      finish(await releaseLease(program, address, nodesOptions(options)));
+    });
+  about("import", "take over the leases of another DHCP server")
+    .argument("<file>", "its lease file: dhcpd.leases, dnsmasq.leases or kea-leases4.csv")
+    .addOption(
+      new Option("--format <format>", "what wrote it (default: by its content)").choices([
+        "isc",
+        "dnsmasq",
+        "kea",
+      ]),
+    )
+    .action(async (file: string, options: NodesFlags & { format?: LeaseFormat }) => {
+      const { importLeases } = await import("./commands/leases.ts");
+      const { format = null } = options;
+      finish(await importLeases(program, file, { ...nodesOptions(options), format }));
+    });
+}
+
 /** An error as a person wants to read it, and the exit code that goes with its kind. */
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : ExitCode.badConfiguration;
@@ -174,7 +219,7 @@ function report(error: unknown): number {
     process.stderr.write(`${error.problems.join("\n")}\n`);
     return ExitCode.badConfiguration;
   }
-  if (error instanceof BindError) {
+  if (error instanceof BindError || error instanceof OtherServerError) {
     process.stderr.write(`${error.message}\n`);
     return ExitCode.fault;
   }

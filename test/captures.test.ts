@@ -4,6 +4,7 @@ import { WayTable } from "../src/boot/ways.ts";
 import { decide, type Role } from "../src/dhcp/decide.ts";
 import type { Effect } from "../src/dhcp/effects.ts";
 import { LeaseTable } from "../src/dhcp/leases.ts";
+import { OfferTable } from "../src/dhcp/offers.ts";
 import type { Link } from "../src/dhcp/link.ts";
 import { decodePacket, type DhcpPacket, encodePacket } from "../src/dhcp/packet.ts";
 import { type DhcpRequest, readRequest } from "../src/dhcp/request.ts";
@@ -137,6 +138,7 @@ class Server {
         reservedFor: () => null,
         leases: this.#leases,
         ways: new WayTable(),
+        offers: new OfferTable(),
         smee: null,
       },
       1_800_000_000_000,

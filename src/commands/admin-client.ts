@@ -16,7 +16,7 @@ export interface AdminAnswer {
  */
 export async function askAdmin(
   { config, adminToken }: Pick<Settings, "config" | "adminToken">,
-  method: "GET" | "PATCH" | "POST",
+  method: "GET" | "PATCH" | "POST" | "DELETE",
   path: string,
   body: object | null = null,
 ): Promise<AdminAnswer> {

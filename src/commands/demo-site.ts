@@ -79,6 +79,8 @@ export async function startDemoSite(log: Logger): Promise<DemoSite> {
       log,
       clock: systemClock,
       instance: "demo",
+      openClientPort: null,
+      presence: null,
     });
     closers.push(() => services.close(1000));
     return {

@@ -8,6 +8,7 @@ import { type DescribedPacket, describePacket } from "../dhcp/describe.ts";
 import { journalFile, replayJournal } from "../dhcp/journal.ts";
 import { LeaseTable } from "../dhcp/leases.ts";
 import type { Link } from "../dhcp/link.ts";
+import { OfferTable } from "../dhcp/offers.ts";
 import { decodePacket, encodePacket } from "../dhcp/packet.ts";
 import { type DhcpRequest, readRequest, type Source } from "../dhcp/request.ts";
 import { fromHex, toHex } from "../lib/bytes.ts";
@@ -157,6 +158,7 @@ async function knowledgeOf({ config, inventory, trace }: Known): Promise<Knowled
     reservedFor: inventory.reservedFor,
     leases,
     ways,
+    offers: new OfferTable(),
     smee: smeeOf(config, { tftpPort: config.tftp.port, httpPort: config.http.port, trace }),
   };
 }

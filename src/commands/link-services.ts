@@ -14,6 +14,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Ip4 } from "../lib/ip4.ts";
 import type { DeviceSocket } from "../net/device-socket.ts";
 import { openDgram } from "../net/dgram.ts";
+import type { Presence } from "../net/presence.ts";
 import { openTransferUdp } from "../net/transfer-socket.ts";
 import { formatEndpoint, type UdpSocket } from "../net/udp.ts";
 import type { Inventory } from "../nodes/inventory.ts";
@@ -24,6 +25,7 @@ import type { Settings } from "./configuration.ts";
 import type { Opened } from "./link-keeper.ts";
 import type { ServedLink } from "./links.ts";
 import { smeeOf } from "./policy.ts";
+import { ServerWatch } from "./server-watch.ts";
 
 export interface LinkServiceOptions {
   readonly settings: Settings;
@@ -31,6 +33,10 @@ export interface LinkServiceOptions {
   readonly openDhcpSocket: (link: Link, port: number) => Promise<LinkSocket>;
   /** Opens the socket by which a link's other servers are overheard; null: they are not. */
   readonly openOfferListener: ((link: Link) => Promise<UdpSocket>) | null;
+  /** Opens the socket of a link's client port, for the search for other servers; null: nobody searches. */
+  readonly openClientPort: ((link: Link) => Promise<UdpSocket>) | null;
+  /** Looks whether somebody sits at an address, and is closed with the rest; null: nobody looks. */
+  readonly presence: Pick<Presence, "isInUse" | "close"> | null;
   /** What SMEE's reservations are traced by, in its compatibilities. */
   readonly trace: TraceContext | null;
   readonly dhcpPorts: { readonly server: number; readonly bootServer: number };
@@ -63,11 +69,19 @@ export class LinkServices {
   #httpPort: number;
   #tftp: TftpServer | null = null;
   #dhcp: DhcpServer | null = null;
+  readonly #watch: ServerWatch | null;
+  /** Served now. */
+  readonly #dhcpLinks = new Set<Link>();
 
   constructor(parts: LinkServiceParts) {
     this.#parts = parts;
     this.#config = parts.options.settings.config;
     this.#httpPort = this.#config.http.port;
+    const { openClientPort } = parts.options;
+    const { allowOtherServers: allowOthers } = this.#config.dhcp;
+    const { emit } = parts.reporter;
+    this.#watch =
+      openClientPort === null ? null : new ServerWatch({ openClientPort, allowOthers, emit });
   }
 
   /** As it was really taken on the first address; null when TFTP is switched off or nothing is served. */
@@ -92,16 +106,30 @@ export class LinkServices {
     }
   }
 
-  /** To be called when its address is open. Throws `BindError`. */
+  /** The links on which DHCP is served now. */
+  dhcpLinks(): readonly Link[] {
+    return [...this.#dhcpLinks];
+  }
+
+  /** To be called when its address is open. Throws `BindError`, or `OtherServerError` in mode full. */
   async openLink({ dhcp }: ServedLink): Promise<Opened> {
     if (dhcp === null) return { sockets: [], close: () => Promise.resolve() };
     this.#dhcp ??= await this.#startDhcp();
-    return this.#dhcp.listen(dhcp);
+    const opened = await this.#dhcp.listen(dhcp);
+    this.#dhcpLinks.add(dhcp);
+    return {
+      sockets: opened.sockets,
+      close: () => {
+        this.#dhcpLinks.delete(dhcp);
+        return opened.close();
+      },
+    };
   }
 
   /** Closes what is left of all addresses and links. */
   async close(graceMs: number): Promise<void> {
-    await Promise.all([this.#tftp?.close(graceMs), this.#dhcp?.close()]);
+    await Promise.all([this.#tftp?.close(graceMs), this.#watch?.close(), this.#dhcp?.close()]);
+    await this.#parts.options.presence?.close();
   }
 
   #baseUrl(address: Ip4): string {
@@ -186,6 +214,8 @@ export class LinkServices {
       ways,
       smee: smeeOf(this.#config, { tftpPort, httpPort: this.#httpPort, trace: options.trace }),
       journal,
+      isInUse: options.presence?.isInUse ?? null,
+      guard: this.#watch,
       emit: reporter.emit,
       clock: options.clock,
       ports: options.dhcpPorts,

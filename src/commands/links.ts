@@ -1,5 +1,6 @@
 import type { Config, LinkConfig, NetworkConfig } from "../config/schema.ts";
 import type { FullSettings, Link, RelayedNetwork } from "../dhcp/link.ts";
+import { withoutRanges } from "../dhcp/pool.ts";
 import { ConfigError } from "../lib/errors.ts";
 import {
   formatSubnet,
@@ -148,7 +149,8 @@ function dhcpLink(
     case "proxy":
       return { ...base, mode: "proxy" };
     case "full": {
-      const { authoritative } = config.dhcp;
+      // A machine that we know nothing of may have its address from the other server.
+      const authoritative = config.dhcp.authoritative && !config.dhcp.allowOtherServers;
       const relayed = link.dhcp.relayed.flatMap((network): RelayedNetwork[] => {
         const subnet = parseSubnet(network.subnet);
         return subnet === null ? [] : [{ subnet, full: fullSettings(network, authoritative) }];
@@ -159,7 +161,8 @@ function dhcpLink(
 }
 
 function fullSettings(network: NetworkConfig, authoritative: boolean): FullSettings {
-  const { pools, router, dns, ntp, logServers, domain, options } = network;
+  const pools = withoutRanges(network.pools, network.exclude);
+  const { router, dns, ntp, logServers, domain, options } = network;
   const { leaseSeconds, netbootLeaseSeconds } = network;
   const addresses = { pools, router, dns, ntp, logServers, domain, options };
   return { ...addresses, leaseSeconds, netbootLeaseSeconds, authoritative };

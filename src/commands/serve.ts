@@ -4,6 +4,7 @@ import { CLIENT_PORT } from "../dhcp/route.ts";
 import { BindError, ConfigError, messageOf } from "../lib/errors.ts";
 import { openDeviceSocket, openListener } from "../net/device-socket.ts";
 import { readInterfaces, readInterfacesNamed } from "../net/interfaces.ts";
+import { Presence } from "../net/presence.ts";
 import { adoptPassed, passedDescriptors } from "../net/passed.ts";
 import { createLog } from "../observe/log.ts";
 import { loadInventory, loadSettings, type Settings } from "./configuration.ts";
@@ -89,6 +90,15 @@ async function start(program: Program, settings: Settings, instance: string): Pr
     log,
     clock: systemClock,
     instance,
+    presence: new Presence(systemClock),
+    openClientPort: (link) =>
+      openDeviceSocket({
+        device: link.interface,
+        address: link.address,
+        port: 68,
+        passed: [],
+        onlyDevice: links.length === 1,
+      }),
   });
   const services = await started.catch(async (error: unknown) => {
     await closePassed();

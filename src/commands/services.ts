@@ -6,7 +6,9 @@ import { BootSessions } from "../boot/session.ts";
 import { WayTable } from "../boot/ways.ts";
 import { type Config, splitListen } from "../config/schema.ts";
 import { type Journal, openJournal } from "../dhcp/journal.ts";
-import { isActive, LeaseTable } from "../dhcp/leases.ts";
+import { LeaseDesk } from "../dhcp/lease-desk.ts";
+import { LeaseTable } from "../dhcp/leases.ts";
+import type { ImportedLease } from "../http/admin-context.ts";
 import { createAdminApp } from "../http/admin-app.ts";
 import { closeApp, type HttpEndpoint, listen } from "../http/server.ts";
 import { ConfigError, InternalError, messageOf, SyncError } from "../lib/errors.ts";
@@ -81,6 +83,8 @@ class Site {
   /** What was opened, each with how it is closed. */
   readonly #opened: ((graceMs: number) => Promise<void>)[] = [];
   #inventory: Inventory;
+  /** Null while the journal is not open, and where no link is in mode full. */
+  #desk: LeaseDesk | null = null;
   #readiness: ReadinessWatch | null = null;
 
   constructor(options: ServiceOptions) {
@@ -89,7 +93,10 @@ class Site {
     this.#config = settings.config;
     this.#inventory = settings.inventory;
     this.#policy = policyOf(settings.config);
-    this.#metrics = createMetrics(() => this.#readinessNow().ready);
+    this.#metrics = createMetrics(
+      () => this.#readinessNow().ready,
+      () => this.#desk?.pools() ?? [],
+    );
     this.#reporter = new Reporter({ sessions: this.#sessions, metrics: this.#metrics, log, clock });
     const { emit } = this.#reporter;
     const { dataDir } = this.#config;
@@ -119,6 +126,10 @@ class Site {
     const inModeFull = this.#options.links.some(({ mode }) => mode === "full");
     const journal = inModeFull ? await this.#openJournal() : null;
     const { services, keeper } = this.#serveLinks({ store, loaders, journal });
+    if (journal !== null) {
+      const links = () => services.dhcpLinks();
+      this.#desk = new LeaseDesk({ leases: this.#leases, journal, links, emit, clock });
+    }
     const readiness = new ReadinessWatch({
       store,
       loaders,
@@ -193,7 +204,12 @@ class Site {
         wayOf: (mac) => this.#ways.provenOf(mac),
         forgetWay: (mac) => void this.#wayKeeper.forget(mac),
       },
-      leases: () => this.#leases.all().filter((lease) => isActive(lease, clock.wall())),
+      leases: {
+        list: () => this.#desk?.list() ?? [],
+        pools: () => this.#desk?.pools() ?? [],
+        release: async (address) => this.#desk?.release(address) ?? null,
+        import: async (leases) => this.#importLeases(leases),
+      },
       subscribe: (listener) => this.#reporter.subscribe(listener),
       token: settings.adminToken,
     });
@@ -232,6 +248,11 @@ class Site {
       await parts.journal?.close();
     });
     return { services, keeper };
+  }
+
+  async #importLeases(leases: readonly ImportedLease[]): Promise<object> {
+    const none = { imported: 0, skipped: [] };
+    return this.#desk?.import(leases.map((lease) => ({ ...lease, state: "bound" }))) ?? none;
   }
 
   async #openJournal(): Promise<Journal> {

@@ -24,7 +24,7 @@ function linkFaults(link: LinkConfig, index: number, config: Config): Fault[] {
     faults.push({ path: [...path, "address"], message: `is not in the subnet ${dhcp.subnet}` });
   }
   const inDhcp = [...path, "dhcp"];
-  faults.push(...poolFaults(dhcp.pools, dhcp.subnet, inDhcp), ...relayedFaults(dhcp, inDhcp));
+  faults.push(...poolFaults(dhcp, dhcp.subnet, inDhcp), ...relayedFaults(dhcp, inDhcp));
   for (const key of ["pools", "relayed"] as const) {
     if (dhcp[key].length === 0) continue;
     const where = [...inDhcp, key];
@@ -41,7 +41,7 @@ function linkFaults(link: LinkConfig, index: number, config: Config): Fault[] {
 }
 
 function poolFaults(
-  pools: LinkConfig["dhcp"]["pools"],
+  { pools, exclude }: Pick<LinkConfig["dhcp"], "pools" | "exclude">,
   within: string | null,
   path: Fault["path"],
 ): Fault[] {
@@ -63,18 +63,23 @@ function poolFaults(
     );
     if (overlap !== -1) faults.push({ path: where, message: `overlaps pool ${overlap + 1}` });
   }
+  if (exclude.length > 0 && pools.length === 0) {
+    const message = "has no effect without pools; reservations are never affected by it";
+    faults.push({ path: [...path, "exclude"], message });
+  }
   return faults;
 }
 
 /** A request must lie in one network only: which one it is decides what is handed out. */
 function relayedFaults(dhcp: LinkConfig["dhcp"], path: Fault["path"]): Fault[] {
   const before: string[] = dhcp.subnet === null ? [] : [dhcp.subnet];
-  return dhcp.relayed.flatMap(({ subnet, pools }, at) => {
+  return dhcp.relayed.flatMap((network, at) => {
+    const { subnet } = network;
     const where = [...path, "relayed", at];
     const overlapped = before.find((other) => overlapping(other, subnet));
     before.push(subnet);
     return [
-      ...poolFaults(pools, subnet, where),
+      ...poolFaults(network, subnet, where),
       ...(overlapped === undefined
         ? []
         : [{ path: [...where, "subnet"], message: `overlaps the subnet ${overlapped}` }]),
@@ -131,9 +136,6 @@ function notBuiltFaults(config: Config): Fault[] {
   const faults: Fault[] = [];
   const refuse = (path: Fault["path"], what: string) =>
     faults.push({ path, message: `${what} is not available in this version` });
-  if (config.dhcp.allowOtherServers) {
-    refuse(["dhcp", "allowOtherServers"], "serving beside another DHCP server in mode full");
-  }
   if (config.boot.path !== "mirror") refuse(["boot", "path"], `path ${config.boot.path}`);
   if (config.boot.script !== "mirror") refuse(["boot", "script"], "a script template of your own");
   if (config.artifacts.ca.url !== null) {

@@ -6,6 +6,7 @@ import {
   ip4,
   ip4List,
   ip4Range,
+  ip4RangeOrOne,
   kernelArgument,
   loaderName,
   seconds,
@@ -22,6 +23,7 @@ const port = z.int().min(0).max(65535);
 /** What mode full hands out in a network. */
 const network = z.strictObject({
   pools: z.array(ip4Range).default([]),
+  exclude: z.array(ip4RangeOrOne).default([]),
   router: ip4List.default([]),
   dns: z.array(ip4).default([]),
   ntp: z.array(ip4).default([]),

@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { concat, fromHex, fromText, u16, u32 } from "../lib/bytes.ts";
+import { encodeDomains } from "../lib/domains.ts";
 import { ip4ToBytes, ip4ToNumber, parseIp4, parseSubnet, prefixLengthOf } from "../lib/ip4.ts";
+import { encodeRoutes } from "../lib/routes.ts";
 
 /** Kinds of values that several keys of the configuration share. */
 
@@ -43,6 +45,12 @@ export const ip4Range = z
   })
   .transform((text) => splitRange(text) ?? { first: text, last: text });
 
+/** A range, or one address. */
+export const ip4RangeOrOne = z.union([
+  ip4.transform((one) => ({ first: one, last: one })),
+  ip4Range,
+]);
+
 function splitRange(text: string): { first: string; last: string } | null {
   const [first, last, ...rest] = text.split("-").map((part) => part.trim());
   if (first === undefined || last === undefined || rest.length > 0) return null;
@@ -78,6 +86,8 @@ const bytes = z.union([
   z.strictObject({ code, hex: z.string().refine((text) => fromHex(text) !== null, "must be hex") }),
   z.strictObject({ code, ip: ip4 }),
   z.strictObject({ code, ips: z.array(ip4).min(1) }),
+  z.strictObject({ code, domains: z.array(domainName).min(1) }),
+  z.strictObject({ code, routes: z.array(z.strictObject({ to: subnet, via: ip4 })).min(1) }),
 ]);
 
 /** A DHCP option by number and one value, whose key names its type: `{code: 26, u16: 1400}`. */
@@ -93,5 +103,12 @@ function encodeValue(option: z.output<typeof bytes>): Uint8Array {
   if ("text" in option) return fromText(option.text);
   if ("hex" in option) return fromHex(option.hex) ?? new Uint8Array();
   if ("ip" in option) return ip4ToBytes(option.ip);
-  return concat(option.ips.map(ip4ToBytes));
+  if ("ips" in option) return concat(option.ips.map(ip4ToBytes));
+  if ("domains" in option) return encodeDomains(option.domains);
+  return encodeRoutes(
+    option.routes.flatMap(({ to, via }) => {
+      const network = parseSubnet(to);
+      return network === null ? [] : [{ ...network, via }];
+    }),
+  );
 }

@@ -3,6 +3,7 @@ import { broadcastOf, type Ip4, ip4FromNumber, subnetContains } from "../lib/ip4
 import type { Mac } from "../lib/mac.ts";
 import { isActive, type Leases } from "./leases.ts";
 import type { Link } from "./link.ts";
+import type { Offer, Offers } from "./offers.ts";
 import { inRanges, pickAddress } from "./pool.ts";
 
 /** A link in mode full. */
@@ -15,6 +16,7 @@ export interface Candidate {
   readonly node: NodeEntry | null;
   readonly link: FullLink;
   readonly leases: Leases;
+  readonly offers: Offers;
   /** The entry that sets an address aside for its machine, whichever that is. */
   readonly reservedFor: (address: Ip4) => NodeEntry | null;
   /** Addresses of the relay agent that the request came through. */
@@ -29,15 +31,22 @@ export function reservedAddress({ node, link }: Candidate): Ip4 | null {
   return address !== null && subnetContains(link.subnet, address) ? address : null;
 }
 
+/** A machine that has an entry, or had an address before: when addresses are short it goes first. */
+export function isKnown({ node, leases, mac }: Candidate): boolean {
+  return node !== null || leases.ofMachine(mac) !== null;
+}
+
 /**
- * The address that is the machine's own now: the reserved one, or that of its lease, past or present.
- * Null when it has none, or has lost it: to somebody else, or because the configuration changed.
+ * The address that is the machine's own now: the reserved one, that of its lease, past or present, or
+ * the one that it was offered. Null when it has none, or has lost it: to somebody else, or because the configuration changed.
  */
 export function ownAddress(candidate: Candidate): Ip4 | null {
   const reserved = reservedAddress(candidate);
   if (reserved !== null && mayHave(candidate, reserved)) return reserved;
   const leased = candidate.leases.ofMachine(candidate.mac)?.address ?? null;
-  return leased !== null && mayHave(candidate, leased) ? leased : null;
+  if (leased !== null && mayHave(candidate, leased)) return leased;
+  const offered = candidate.offers.of(candidate.mac, candidate.nowMs)?.address ?? null;
+  return offered !== null && mayHave(candidate, offered) ? offered : null;
 }
 
 /**
@@ -48,12 +57,15 @@ export function addressToOffer(candidate: Candidate, wish: Ip4 | null): Ip4 | nu
   const own = ownAddress(candidate);
   if (own !== null) return own;
   if (wish !== null && mayHave(candidate, wish)) return wish;
-  const { mac, link, leases, nowMs } = candidate;
+  const { mac, link, leases, offers, nowMs } = candidate;
+  const known = isKnown(candidate);
   const freeSince = (number: number): number | null => {
     const lease = leases.atNumber(number);
     if (lease === null ? !leases.hasRoom : isActive(lease, nowMs)) return null;
-    // An offer that nobody took up never was a machine's address.
-    return lease === null || lease.state === "offered" ? 0 : lease.expiresAtMs;
+    const offer = offers.atNumber(number, nowMs);
+    // Taken from a stranger only when there is no other.
+    if (offer !== null) return isHeld(offer, mac, known) ? null : nowMs;
+    return lease === null ? 0 : lease.expiresAtMs;
   };
   const mayGive = (number: number): boolean => isAllotted(candidate, ip4FromNumber(number));
   return pickAddress(link.full.pools, mac, freeSince, mayGive);
@@ -83,8 +95,15 @@ function isHostAddress(link: FullLink, address: Ip4): boolean {
 }
 
 function isFree(candidate: Candidate, address: Ip4): boolean {
-  const { mac, leases, nowMs } = candidate;
+  const { mac, leases, offers, nowMs } = candidate;
+  const offer = offers.at(address, nowMs);
+  if (offer !== null && isHeld(offer, mac, isKnown(candidate))) return false;
   const lease = leases.at(address);
   if (lease === null) return leases.hasRoom || candidate.node?.address === address;
   return (lease.mac === mac && lease.state !== "declined") || !isActive(lease, nowMs);
+}
+
+/** Whether an offer keeps its address from this machine: a known machine goes before a stranger. */
+function isHeld(offer: Offer, mac: Mac, known: boolean): boolean {
+  return offer.mac !== mac && (offer.known || !known);
 }

@@ -9,6 +9,7 @@ import { handleBootServer } from "./boot-server.ts";
 import type { Effect } from "./effects.ts";
 import { handleFull } from "./full.ts";
 import type { Leases } from "./leases.ts";
+import type { Offers } from "./offers.ts";
 import type { Link } from "./link.ts";
 import { BOOTREQUEST, MessageType } from "./packet.ts";
 import { handleProxy } from "./proxy.ts";
@@ -28,6 +29,7 @@ export interface Knowledge {
   readonly leases: Leases;
   /** What each machine's firmware is content with. */
   readonly ways: Ways;
+  readonly offers: Offers;
   /**
    * When another server was last heard to offer an address to the request's machine, in milliseconds
    * since the Unix epoch; 0: never; null, and by default: that cannot be heard.

@@ -1,7 +1,9 @@
 import type { MachineWays } from "../boot/ways.ts";
 import type { Ip4 } from "../lib/ip4.ts";
 import type { PxeEvent } from "../observe/events.ts";
+import type { Mac } from "../lib/mac.ts";
 import type { Lease } from "./leases.ts";
+import type { Offer } from "./offers.ts";
 import type { DhcpPacket } from "./packet.ts";
 
 /** Where a reply goes, and from which of our ports (67 or 4011) it leaves. */
@@ -11,10 +13,20 @@ export interface Destination {
 }
 
 /**
- * What a handler wants done, in this order. Handlers are pure; `server.ts` performs the effects and
+ * What a handler wants done, in this order. Handlers are pure; `performer.ts` performs the effects and
  * awaits each `record` before the `send` that follows it (RFC 2131 3.1: commit before DHCPACK).
  */
 export type Effect =
+  | { readonly kind: "offer"; readonly offer: Offer }
+  | { readonly kind: "withdraw"; readonly mac: Mac }
+  | {
+      /** Whether somebody sits at an address that is about to be offered; then `ifTaken`, and no more. */
+      readonly kind: "check";
+      readonly address: Ip4;
+      /** Who sits there rightly. */
+      readonly mac: Mac;
+      readonly ifTaken: readonly Effect[];
+    }
   | { readonly kind: "record"; readonly lease: Lease }
   | { readonly kind: "remember"; readonly machine: MachineWays }
   | { readonly kind: "send"; readonly packet: DhcpPacket; readonly to: Destination }

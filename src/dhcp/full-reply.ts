@@ -14,6 +14,7 @@ import {
   subnetOf,
 } from "../lib/ip4.ts";
 import type { FullLink } from "./assign.ts";
+import { withinLimit } from "./fit.ts";
 import { encodeOption } from "./options.ts";
 import { OptionCode } from "./option-codes.ts";
 import { BROADCAST_FLAG, type DhcpPacket, MAX_FILE_BYTES, MessageType } from "./packet.ts";
@@ -89,13 +90,17 @@ export function leaseSecondsFor({ request, link, node }: Answer): number {
   return Math.min(given, Math.max(wish, SHORTEST_WISH_SECONDS));
 }
 
-/** RFC 2131 4.4.5: renew at half of the time, rebind at seven eighths. */
 function withLease(reply: DhcpPacket, leaseSeconds: number): DhcpPacket {
-  return withOptions(reply, [
+  return withOptions(reply, durationOptions(leaseSeconds));
+}
+
+/** RFC 2131 4.4.5: renew at half of the time, rebind at seven eighths. */
+export function durationOptions(leaseSeconds: number): readonly Option[] {
+  return [
     [OptionCode.LEASE_TIME, u32(leaseSeconds)],
     [OptionCode.RENEWAL_TIME, u32(Math.floor(leaseSeconds / 2))],
     [OptionCode.REBINDING_TIME, u32(Math.floor((leaseSeconds * 7) / 8))],
-  ]);
+  ];
 }
 
 /** Everything that configuration and policy say: the link, then what to boot, and last the node. */
@@ -108,13 +113,20 @@ function withSettings(reply: DhcpPacket, answer: Answer): DhcpPacket {
     (to: DhcpPacket) => withNetboot(to, request, plan, link, way),
     (to: DhcpPacket) => withOwnBootFile(withOptions(to, configured(node?.options ?? [])), answer),
   ];
-  return steps.reduce((to, step) => step(to), reply);
+  return withinLimit(
+    steps.reduce((to, step) => step(to), reply),
+    request,
+  );
 }
 
 type Option = readonly [code: number, value: Uint8Array];
 
 function withOptions(reply: DhcpPacket, options: readonly Option[]): DhcpPacket {
-  return options.reduce((to, [code, value]) => withOption(to, code, value), reply);
+  // One copy for all of them; empty values are left out, as in `withOption`.
+  const filled = options.filter(([, value]) => value.length > 0);
+  return filled.length === 0
+    ? reply
+    : { ...reply, options: new Map([...reply.options, ...filled]) };
 }
 
 function configured(options: NodeEntry["options"]): readonly Option[] {

@@ -7,6 +7,7 @@ import {
   addressToOffer,
   type Candidate,
   type FullLink,
+  isKnown,
   mayHave,
   ownAddress,
   reservedAddress,
@@ -22,6 +23,7 @@ import {
   refuseReply,
 } from "./full-reply.ts";
 import { isActive, type Lease, type Leases, type LeaseState } from "./leases.ts";
+import type { Offers } from "./offers.ts";
 import { OptionCode } from "./option-codes.ts";
 import { BOOTREQUEST, type DhcpPacket, MessageType } from "./packet.ts";
 import { namesAnother, networkOf } from "./relay.ts";
@@ -38,6 +40,7 @@ const RESERVED_QUARANTINE_MS = 600_000;
 /** What mode full knows besides the request. */
 export interface FullState {
   readonly leases: Leases;
+  readonly offers: Offers;
   /** The entry that sets an address aside for its machine. */
   readonly reservedFor: (address: Ip4) => NodeEntry | null;
 }
@@ -68,8 +71,20 @@ export function handleFull(
   if (mac === "") return ignored("it has no hardware address");
   const network = networkOf(request, link);
   if (network === null) return ignored("relayed from a network that is not served");
+  const { leases, offers, reservedFor } = state;
+  const known = { leases, offers, reservedFor };
   const relayAgent = [packet.giaddr, request.relay?.serverIdOverride ?? packet.giaddr];
-  const the: Case = { ...state, request, plan, link: network, node, way, mac, relayAgent, nowMs };
+  const the: Case = {
+    ...known,
+    request,
+    plan,
+    link: network,
+    node,
+    way,
+    mac,
+    relayAgent,
+    nowMs,
+  };
   switch (request.messageType) {
     case MessageType.DISCOVER:
       return discover(the);
@@ -98,10 +113,33 @@ function discover(the: Case): readonly Effect[] {
   const keeps = held !== null && held.state === "bound" && isActive(held, the.nowMs);
   return [
     ...seen,
-    ...(keeps ? [] : [record(the, address, "offered", OFFER_MS)]),
+    ...(keeps ? [] : hold(the, address)),
     send(request, reply),
     ...offerEvents(request, plan, link, address, the.way),
   ];
+}
+
+/** RFC 2131 4.3.1: before an address is offered anew, somebody looks whether it is in use. */
+function hold(the: Case, address: Ip4): readonly Effect[] {
+  const { mac, nowMs, offers } = the;
+  const offer = { mac, address, untilMs: nowMs + OFFER_MS, known: isKnown(the) };
+  const looked = offers.of(mac, nowMs)?.address === address;
+  if (looked) return [{ kind: "offer", offer }];
+  const event = { event: "address-in-use", ...machine(the, address) } as const;
+  const ifTaken: readonly Effect[] = [
+    { kind: "withdraw", mac },
+    quarantine(the, address),
+    { kind: "event", event },
+  ];
+  return [
+    { kind: "offer", offer },
+    { kind: "check", address, mac, ifTaken },
+  ];
+}
+
+function quarantine(the: Case, address: Ip4): Effect {
+  const reserved = the.reservedFor(address) !== null;
+  return record(the, address, "declined", reserved ? RESERVED_QUARANTINE_MS : QUARANTINE_MS);
 }
 
 function nothingToOffer(the: Case): readonly Effect[] {
@@ -164,10 +202,15 @@ function refusalOf(the: Case, address: Ip4): string | null {
 
 /** RFC 2131 4.3.2: the client took another server's offer, so ours is free again. */
 function takenElsewhere(the: Case): readonly Effect[] {
-  const lease = the.leases.ofMachine(the.mac);
-  const offered = lease !== null && lease.state === "offered" && isActive(lease, the.nowMs);
+  const { mac, offers, nowMs, request, link } = the;
+  const offered = offers.of(mac, nowMs) !== null;
+  const { serverId: server } = request;
+  // A relay agent may well forward to several servers.
+  const rival = server !== null && request.packet.giaddr === ANY_ADDRESS;
+  const seen = { event: "other-dhcp-server", interface: link.interface, offered: null } as const;
   return [
-    ...(offered ? [record(the, lease.address, "offered", 0)] : []),
+    ...(offered ? [{ kind: "withdraw", mac } as const] : []),
+    ...(rival ? [{ kind: "event", event: { ...seen, server } } as const] : []),
     ...ignored("addressed to another server"),
   ];
 }
@@ -193,12 +236,8 @@ function decline(the: Case): readonly Effect[] {
   const { requestedAddress } = the.request;
   const lease = leaseFor(the, requestedAddress);
   if (lease === null) return ignored("it declines an address that it does not have");
-  const reserved = the.reservedFor(lease.address) !== null;
   const event = { event: "lease-declined", ...machine(the, lease.address) } as const;
-  return [
-    record(the, lease.address, "declined", reserved ? RESERVED_QUARANTINE_MS : QUARANTINE_MS),
-    { kind: "event", event },
-  ];
+  return [quarantine(the, lease.address), { kind: "event", event }];
 }
 
 /** RFC 2131 4.3.4: given back, but kept in mind, so that the machine finds its address again. */

@@ -31,6 +31,7 @@ export { DecodeError, type DecodeLayer, InternalError } from "../lib/errors.ts";
 export { type MachineWays, type Way, type Ways, WayTable } from "../boot/ways.ts";
 export type { Ip4, Subnet } from "../lib/ip4.ts";
 export type { Mac } from "../lib/mac.ts";
+export type { ClasslessRoute } from "../lib/routes.ts";
 export type { PxeEvent } from "../observe/events.ts";
 
 export {
@@ -57,7 +58,6 @@ export {
   optionType,
 } from "./options.ts";
 export {
-  type ClasslessRoute,
   type ClientIdentifier,
   type Ip4Pair,
   messageTypeName,
@@ -117,4 +117,5 @@ export { NOT_A_BOOT_CLIENT } from "./boot-events.ts";
 export { handleFull, type FullState } from "./full.ts";
 export type { FullLink } from "./assign.ts";
 export { isActive, type Lease, type Leases, type LeaseState, LeaseTable } from "./leases.ts";
+export { type Offer, type Offers, OfferTable } from "./offers.ts";
 export { decide, type Knowledge, type Role } from "./decide.ts";

@@ -4,7 +4,7 @@ import { crc32 } from "node:zlib";
 import { printable } from "../lib/bytes.ts";
 import { DecodeError, errnoOf, InternalError } from "../lib/errors.ts";
 import { parseIp4 } from "../lib/ip4.ts";
-import type { Lease, LeaseState, LeaseTable } from "./leases.ts";
+import { type Lease, type Leases, type LeaseState, LeaseTable } from "./leases.ts";
 
 /*
  * The leases on disk: `leases.journal` in the data folder. Each line is one lease as it became, with
@@ -20,6 +20,7 @@ export function journalFile(dataDir: string): string {
 
 const LINE = /^\{"crc":"([0-9a-f]{8})","lease":(\{.*\})\}$/;
 const NEWLINE = 0x0a;
+const LEASES_AT_ONCE = 500;
 const states: readonly string[] = ["bound", "declined", "released"] satisfies LeaseState[];
 
 /** What a journal holds. */
@@ -39,6 +40,8 @@ export interface Journal {
    * tries again.
    */
   append(lease: Lease): Promise<void>;
+  /** The leases as they are on disk, which is what a crash would leave. */
+  readonly written: Leases;
   /** Writes what is under way, then closes the file. */
   close(): Promise<void>;
 }
@@ -46,7 +49,7 @@ export interface Journal {
 export interface JournalOptions {
   /** Made if missing. */
   readonly dataDir: string;
-  /** Filled from the journal; afterwards the source for a compacted one. */
+  /** Filled from the journal. */
   readonly leases: LeaseTable;
   /** The size below which a journal is never compacted. Default: 1 MiB. */
   readonly compactAboveBytes?: number;
@@ -67,7 +70,7 @@ export async function openJournal(
   // A torn line must not become the beginning of the next one.
   await file.truncate(replay.wholeBytes);
   await syncFolder(options.dataDir);
-  const journal = new LeaseJournal(path, file, replay.wholeBytes, options);
+  const journal = new LeaseJournal(path, file, replay, options);
   return { journal, replay };
 }
 
@@ -156,12 +159,13 @@ function isTextOrNull(value: unknown): boolean {
 }
 
 interface Pending {
-  readonly line: string;
+  readonly lease: Lease;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
 
 class LeaseJournal implements Journal {
+  readonly written = new LeaseTable();
   readonly #path: string;
   readonly #options: JournalOptions;
   #file: FileHandle;
@@ -174,12 +178,15 @@ class LeaseJournal implements Journal {
   #flushing: Promise<void> | null = null;
   #closed = false;
 
-  constructor(path: string, file: FileHandle, size: number, options: JournalOptions) {
+  constructor(path: string, file: FileHandle, replay: Replay, options: JournalOptions) {
     this.#path = path;
     this.#file = file;
-    this.#size = size;
+    this.#size = replay.wholeBytes;
     this.#options = options;
-    this.#compactAt = this.#threshold(this.#compacted().length);
+    for (const lease of replay.leases) this.written.restore(lease);
+    // About what the leases would take, each once.
+    const bytesEach = replay.wholeBytes / Math.max(1, replay.leases.length);
+    this.#compactAt = this.#threshold(bytesEach * this.written.all().length);
   }
 
   append(lease: Lease): Promise<void> {
@@ -188,7 +195,7 @@ class LeaseJournal implements Journal {
         reject(new InternalError("the lease journal is closed"));
         return;
       }
-      this.#pending.push({ line: encodeLine(lease), resolve, reject });
+      this.#pending.push({ lease, resolve, reject });
       this.#flushing ??= this.#flush();
     });
   }
@@ -208,8 +215,11 @@ class LeaseJournal implements Journal {
       const batch = this.#pending.splice(0);
       try {
         if (this.#doubtful || this.#size > this.#compactAt) await this.#tryToCompact();
-        await this.#write(batch.map(({ line }) => line).join(""));
-        for (const { resolve } of batch) resolve();
+        await this.#write(batch.map(({ lease }) => encodeLine(lease)).join(""));
+        for (const { lease, resolve } of batch) {
+          this.written.restore(lease);
+          resolve();
+        }
       } catch (error) {
         for (const { reject } of batch) reject(error);
       }
@@ -249,13 +259,13 @@ class LeaseJournal implements Journal {
 
   /** At every moment either the old file or the whole new one is there under the name. */
   async #compact(): Promise<void> {
-    const bytes = this.#compacted();
     const fresh = `${this.#path}.new`;
     const file = await open(fresh, "a", 0o640);
+    let size: number;
     try {
       // One may be left over from a crash.
       await file.truncate(0);
-      await file.appendFile(bytes);
+      size = await this.#writeEach(file);
       await file.sync();
       await rename(fresh, this.#path);
     } catch (error) {
@@ -265,8 +275,8 @@ class LeaseJournal implements Journal {
     }
     const old = this.#file;
     this.#file = file;
-    this.#size = bytes.length;
-    this.#compactAt = this.#threshold(bytes.length);
+    this.#size = size;
+    this.#compactAt = this.#threshold(size);
     // Until the folder is on disk, a power failure may bring back the old file.
     this.#doubtful = true;
     await old.close();
@@ -274,10 +284,17 @@ class LeaseJournal implements Journal {
     this.#doubtful = false;
   }
 
-  /** Each lease once. */
-  #compacted(): Uint8Array {
-    const leases = this.#options.leases.all().filter((lease) => lease.state !== "offered");
-    return new TextEncoder().encode(leases.map(encodeLine).join(""));
+  /** Each lease once, a part at a time: requests that need no disk are answered in between. */
+  async #writeEach(file: FileHandle): Promise<number> {
+    const leases = this.written.all();
+    let size = 0;
+    for (let at = 0; at < leases.length; at += LEASES_AT_ONCE) {
+      const part = leases.slice(at, at + LEASES_AT_ONCE);
+      const bytes = new TextEncoder().encode(part.map(encodeLine).join(""));
+      await file.appendFile(bytes);
+      size += bytes.length;
+    }
+    return size;
   }
 
   get #compactAboveBytes(): number {

@@ -3,12 +3,11 @@ import { type Ip4, ip4ToNumber } from "../lib/ip4.ts";
 import type { Mac } from "../lib/mac.ts";
 
 /**
- * - `offered`: a DHCPOFFER named it; for seconds only, and never in the journal.
  * - `bound`: acknowledged.
  * - `released`: given back by its machine, which gets it again when it can.
  * - `declined`: its machine found somebody else there; nobody gets it for a while.
  */
-export type LeaseState = "offered" | "bound" | "declined" | "released";
+export type LeaseState = "bound" | "declined" | "released";
 
 /** What is known of one address that was handed out. Times are milliseconds since the Unix epoch. */
 export interface Lease {
@@ -100,7 +99,20 @@ export class LeaseTable implements Leases {
     this.restore(lease);
   }
 
-  /** The same without the check: for what the journal says, which was checked when it was written. */
+  /** Puts back what `written` says of the address and the machine of a lease that could not be written. */
+  revert(lease: Lease, written: Leases): void {
+    const address = ip4ToNumber(lease.address);
+    // Another one has come after it, which has its own fate.
+    if (this.#byAddress.get(address) !== lease) return;
+    this.#byAddress.delete(address);
+    if (this.#byMac.get(lease.mac) === lease) this.#byMac.delete(lease.mac);
+    for (const former of [written.at(lease.address), written.ofMachine(lease.mac)]) {
+      if (former === null || this.at(former.address) !== null) continue;
+      if (former.state === "declined" || !this.#byMac.has(former.mac)) this.restore(former);
+    }
+  }
+
+  /** `put` without the check: for what the journal says, which was checked when it was written. */
   restore(lease: Lease): void {
     const address = ip4ToNumber(lease.address);
     const holder = this.#byAddress.get(address);

@@ -1,17 +1,11 @@
 import { readUserClasses } from "../boot/client.ts";
 import { concat, fromText, printable, readU16, readU32, toHex, u16, u32 } from "../lib/bytes.ts";
+import { decodeDomains, encodeDomains } from "../lib/domains.ts";
 import { DecodeError, InternalError } from "../lib/errors.ts";
 import { formatSubnet, type Ip4, ip4FromBytes, ip4ToBytes, subnetOf } from "../lib/ip4.ts";
+import { type ClasslessRoute, encodeRoutes } from "../lib/routes.ts";
 import { macFromBytes } from "../lib/mac.ts";
-import { decodeDomains, encodeDomains } from "./option-domains.ts";
 import { MessageType } from "./packet.ts";
-
-/** A route of option 121 (RFC 3442). */
-export interface ClasslessRoute {
-  readonly network: Ip4;
-  readonly prefixLength: number;
-  readonly via: Ip4;
-}
 
 /** Option 61: a hardware type (or 0, or 255 of RFC 4361) and what identifies the client. */
 export interface ClientIdentifier {
@@ -128,7 +122,7 @@ export function encodeValue(option: OptionValue): Uint8Array {
     case "codes":
       return Uint8Array.from(option.value, (code) => within(code, 0, 0xff));
     case "routes":
-      return concat(option.value.map(routeBytes));
+      return encodeRoutes(option.value);
     case "domains":
       return encodeDomains(option.value);
     case "user-class":
@@ -232,15 +226,6 @@ function readRoutes(bytes: Uint8Array): readonly ClasslessRoute[] {
     at = end;
   }
   return routes;
-}
-
-function routeBytes({ network, prefixLength, via }: ClasslessRoute): Uint8Array {
-  const octets = Math.ceil(within(prefixLength, 0, 32) / 8);
-  return concat([
-    Uint8Array.of(prefixLength),
-    ip4ToBytes(network).subarray(0, octets),
-    ip4ToBytes(via),
-  ]);
 }
 
 function userClassBytes(name: string): Uint8Array {

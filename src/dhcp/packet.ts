@@ -1,6 +1,6 @@
-import { concat, readU16, readU32, u16, u32 } from "../lib/bytes.ts";
+import { concat, readU16, readU32 } from "../lib/bytes.ts";
 import { DecodeError, InternalError } from "../lib/errors.ts";
-import { type Ip4, ip4FromBytes, ip4ToBytes } from "../lib/ip4.ts";
+import { type Ip4, ip4FromBytes, ip4ToNumber } from "../lib/ip4.ts";
 
 /** RFC 2131 2: a client sends BOOTREQUEST, a server BOOTREPLY. */
 export const BOOTREQUEST = 1;
@@ -31,6 +31,8 @@ const MIN_PACKET_BYTES = 300;
 const PAD = 0;
 const RELAY_INFORMATION = 82;
 const END = 255;
+/** RFC 3396 5: a longer value is split. */
+const MAX_PART_BYTES = 255;
 
 /** A BOOTP packet with the DHCP cookie (RFC 2131 2). Addresses are dotted quads, `0.0.0.0` for none. */
 export interface DhcpPacket {
@@ -130,51 +132,75 @@ function nameIn(field: Uint8Array): string {
  */
 export function encodePacket(packet: DhcpPacket): Uint8Array {
   if (packet.chaddr.length > 16) throw new InternalError("chaddr is longer than 16 bytes");
-  const codes = [...packet.options.keys()].toSorted((a, b) => orderOf(a) - orderOf(b));
-  const bytes = concat([
-    octets(packet.op, packet.htype, packet.chaddr.length, packet.hops),
-    u32(within("xid", packet.xid, 0xffffffff)),
-    u16(within("secs", packet.secs, 0xffff)),
-    u16(within("flags", packet.flags, 0xffff)),
-    ip4ToBytes(packet.ciaddr),
-    ip4ToBytes(packet.yiaddr),
-    ip4ToBytes(packet.siaddr),
-    ip4ToBytes(packet.giaddr),
-    padded(packet.chaddr, 16),
-    padded(nameBytes("sname", packet.sname, MAX_SNAME_BYTES), 64),
-    padded(nameBytes("file", packet.file, MAX_FILE_BYTES), 128),
-    u32(MAGIC_COOKIE),
-    ...codes.flatMap((code) => encodeOne(code, packet.options.get(code) ?? new Uint8Array())),
-    Uint8Array.of(END),
-  ]);
-  return bytes.length < MIN_PACKET_BYTES ? padded(bytes, MIN_PACKET_BYTES) : bytes;
+  const bytes = new Uint8Array(Math.max(MIN_PACKET_BYTES, encodedLength(packet)));
+  bytes[0] = within("op", packet.op, 0xff);
+  bytes[1] = within("htype", packet.htype, 0xff);
+  bytes[2] = packet.chaddr.length;
+  bytes[3] = within("hops", packet.hops, 0xff);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(4, within("xid", packet.xid, 0xffffffff));
+  view.setUint16(8, within("secs", packet.secs, 0xffff));
+  view.setUint16(10, within("flags", packet.flags, 0xffff));
+  view.setUint32(12, ip4ToNumber(packet.ciaddr));
+  view.setUint32(16, ip4ToNumber(packet.yiaddr));
+  view.setUint32(20, ip4ToNumber(packet.siaddr));
+  view.setUint32(24, ip4ToNumber(packet.giaddr));
+  bytes.set(packet.chaddr, 28);
+  writeName(bytes, 44, "sname", packet.sname, MAX_SNAME_BYTES);
+  writeName(bytes, 108, "file", packet.file, MAX_FILE_BYTES);
+  view.setUint32(236, MAGIC_COOKIE);
+  let at = OPTIONS_AT;
+  for (const code of [...packet.options.keys()].toSorted((a, b) => orderOf(a) - orderOf(b))) {
+    at = writeOption(bytes, at, code, packet.options.get(code) ?? new Uint8Array());
+  }
+  bytes[at] = END;
+  return bytes;
+}
+
+/** How many bytes `encodePacket` makes of the packet, without the zeros up to the least length. */
+export function encodedLength({ options }: DhcpPacket): number {
+  let length = OPTIONS_AT + 1;
+  for (const { length: bytes } of options.values()) {
+    length += bytes + 2 * Math.max(1, Math.ceil(bytes / MAX_PART_BYTES));
+  }
+  return length;
 }
 
 function orderOf(code: number): number {
   return code === RELAY_INFORMATION ? END : code;
 }
 
-function encodeOne(code: number, value: Uint8Array): Uint8Array[] {
+/** Returns where the next option begins. */
+function writeOption(bytes: Uint8Array, start: number, code: number, value: Uint8Array): number {
   if (!Number.isInteger(code) || code <= PAD || code >= END) {
     throw new InternalError(`${code} is no option code`);
   }
-  const parts: Uint8Array[] = [];
-  for (let at = 0; at === 0 || at < value.length; at += 255) {
-    const part = value.subarray(at, at + 255);
-    parts.push(Uint8Array.of(code, part.length), part);
+  let at = start;
+  for (let from = 0; from === 0 || from < value.length; from += MAX_PART_BYTES) {
+    const part = value.subarray(from, from + MAX_PART_BYTES);
+    bytes[at] = code;
+    bytes[at + 1] = part.length;
+    bytes.set(part, at + 2);
+    at += 2 + part.length;
   }
-  return parts;
+  return at;
 }
 
-function nameBytes(field: string, name: string, limit: number): Uint8Array {
+function writeName(
+  bytes: Uint8Array,
+  at: number,
+  field: string,
+  name: string,
+  limit: number,
+): void {
   if (name.length > limit) throw new InternalError(`${field} is longer than ${limit} bytes`);
-  return Uint8Array.from(name, (character) => {
-    const byte = character.charCodeAt(0);
-    if (byte === 0 || byte > 0xff || character.length > 1) {
+  for (let i = 0; i < name.length; i++) {
+    const byte = name.charCodeAt(i);
+    if (byte === 0 || byte > 0xff) {
       throw new InternalError(`${field} holds a character that is not one byte, or NUL`);
     }
-    return byte;
-  });
+    bytes[at + i] = byte;
+  }
 }
 
 function within(field: string, value: number, limit: number): number {
@@ -182,14 +208,4 @@ function within(field: string, value: number, limit: number): number {
     throw new InternalError(`${field} ${value} does not fit`);
   }
   return value;
-}
-
-function octets(...values: number[]): Uint8Array {
-  return Uint8Array.from(values, (value) => within("header octet", value, 0xff));
-}
-
-function padded(bytes: Uint8Array, length: number): Uint8Array {
-  const whole = new Uint8Array(length);
-  whole.set(bytes);
-  return whole;
 }

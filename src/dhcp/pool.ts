@@ -13,13 +13,16 @@ export type FreeSince = (address: number) => number | null;
  * was never used among them, or nothing more can be handed out.
  */
 const MOST_LOOKS = 65_536;
+/** After so many looks any free address will do: the best one of a large pool is not worth the time. */
+const ENOUGH_LOOKS = 2048;
 
 /**
  * An address for a newcomer: one that was never used, or else the one that has been free for longest,
  * so that machines which come back late still find their own. Null when none is free.
  *
  * Whoever sends requests decides how often this search runs, so it is cheap also in a large pool whose
- * addresses have all been used: `mayGive` is asked only of an address that would be the best so far.
+ * addresses have all been used: `mayGive` is asked only of an address that would be the best so far, and
+ * beyond some two thousand addresses the first free one is taken.
  *
  * The search begins at a place that depends on the machine alone: machines that come at the same time
  * do not compete, one that lost its lease is likely to get the same address again, and a well-filled
@@ -39,6 +42,7 @@ export function pickAddress(
   let looks = MOST_LOOKS;
   for (const [from, to] of circle(ranges, start)) {
     for (let address = from; address <= to && looks > 0; address++, looks--) {
+      if (oldest !== null && looks <= MOST_LOOKS - ENOUGH_LOOKS) return ip4FromNumber(oldest);
       const since = freeSince(address);
       if (since === null || since >= oldestSince || !mayGive(address)) continue;
       if (since === 0) return ip4FromNumber(address);
@@ -59,6 +63,25 @@ export function inRanges(ranges: readonly AddressRange[], address: Ip4): boolean
   return ranges.some(
     ({ first, last }) => ip4ToNumber(first) <= number && number <= ip4ToNumber(last),
   );
+}
+
+/** What is left of the ranges without every address that is in one of `excluded`. */
+export function withoutRanges(
+  ranges: readonly AddressRange[],
+  excluded: readonly AddressRange[],
+): readonly AddressRange[] {
+  return excluded.reduce((left, hole) => left.flatMap((range) => withoutOne(range, hole)), ranges);
+}
+
+function withoutOne(range: AddressRange, hole: AddressRange): readonly AddressRange[] {
+  const [first, last] = [ip4ToNumber(range.first), ip4ToNumber(range.last)];
+  const parts: readonly (readonly [from: number, to: number])[] = [
+    [first, Math.min(last, ip4ToNumber(hole.first) - 1)],
+    [Math.max(first, ip4ToNumber(hole.last) + 1), last],
+  ];
+  return parts
+    .filter(([from, to]) => from <= to)
+    .map(([from, to]) => ({ first: ip4FromNumber(from), last: ip4FromNumber(to) }));
 }
 
 function sizeOf({ first, last }: AddressRange): number {

@@ -4,18 +4,21 @@ import { DecodeError, messageOf } from "../lib/errors.ts";
 import type { Mac } from "../lib/mac.ts";
 import { putRecent } from "../lib/recent.ts";
 import { formatEndpoint, type UdpEndpoint, type UdpSocket } from "../net/udp.ts";
-import type { Emit, PxeEvent } from "../observe/events.ts";
+import type { Emit } from "../observe/events.ts";
+import { senderOf } from "./admission.ts";
 import { decide, type Knowledge, type Role } from "./decide.ts";
-import type { Effect } from "./effects.ts";
+import { Gate } from "./gate.ts";
 import type { Journal } from "./journal.ts";
 import type { LeaseTable } from "./leases.ts";
 import type { Link } from "./link.ts";
+import { OfferTable } from "./offers.ts";
 import { OverheardOffers } from "./overheard.ts";
 import { decodePacket, type DhcpPacket, encodePacket } from "./packet.ts";
+import { type IsInUse, Performer } from "./performer.ts";
 import { type DhcpRequest, readRequest } from "./request.ts";
 import { unbeatableInWords } from "./unbeatable.ts";
 
-export interface DhcpServerOptions extends Omit<Knowledge, "leases" | "ways"> {
+export interface DhcpServerOptions extends Omit<Knowledge, "leases" | "offers" | "ways"> {
   readonly links: readonly Link[];
   /** A socket that hears the broadcasts and unicasts of a link on a port. Throws `BindError`. */
   readonly openSocket: (link: Link, port: number) => Promise<UdpSocket>;
@@ -28,10 +31,24 @@ export interface DhcpServerOptions extends Omit<Knowledge, "leases" | "ways"> {
   readonly ways: WayTable;
   /** Where leases are kept; null keeps them in memory only. The caller closes it after the server. */
   readonly journal: Journal | null;
+  /** Whether somebody sits at an address that is about to be offered; null: nobody looks. */
+  readonly isInUse: IsInUse | null;
+  /** Has a say in which links are served; null: all are. */
+  readonly guard: LinkGuard | null;
   readonly emit: Emit;
   readonly clock: Clock;
   /** Default: 67, and 4011 for the boot server. */
   readonly ports?: { readonly server: number; readonly bootServer: number };
+}
+
+/** Looks at a link before it is served. */
+export interface LinkGuard {
+  /** Called with the link's server socket, bound, before anybody is answered; when it rejects nobody is. */
+  admit(link: Link, port: UdpSocket): Promise<void>;
+  /** The link is served no more, or was not admitted. */
+  leave(link: Link): void;
+  /** Whether the guard itself plays this machine, which is not answered then. */
+  plays(mac: Mac): boolean;
 }
 
 /** What is open for one link. */
@@ -45,7 +62,7 @@ export interface LinkSockets {
 export interface DhcpServer {
   /** Of the links that it was started with; see `LinkSockets`. */
   readonly sockets: readonly string[];
-  /** Answers on one more link. Throws `BindError`, and then nothing is left open. */
+  /** Answers on one more link. Throws `BindError` or what the guard rejects with; nothing is left open then. */
   listen(link: Link): Promise<LinkSockets>;
   /** Stops listening, and waits for what is under way. */
   close(): Promise<void>;
@@ -54,14 +71,13 @@ export interface DhcpServer {
 /** More requests than this do not wait for the disk at the same time; the clients ask again. */
 const MAX_UNDER_WAY = 2048;
 const UNBEATABLE_EVERY_MS = 60_000;
-/** A full pool is worth a line a minute for each link, not one for each packet. */
-const POOL_FULL_EVERY_MS = 60_000;
 
 /**
  * Answers DHCP on all links, mode proxy and mode full, each with its boot server. Resolves when all
  * sockets are bound. Whatever arrives, it goes on.
  *
- * @throws {BindError} when one of the sockets cannot be had; then none is kept.
+ * @throws {BindError} when one of the sockets cannot be had, or whatever the guard rejects with; then none
+ *   is kept.
  */
 export async function startDhcpServer(options: DhcpServerOptions): Promise<DhcpServer> {
   const server = new RunningServer(options);
@@ -88,19 +104,21 @@ class RunningServer {
   readonly #underWay = new Set<Promise<void>>();
   /** What other servers offer, on the links where that is heard. */
   readonly #overheard = new Map<Link, OverheardOffers>();
-  /** By interface: when its pool was last reported full. */
-  readonly #poolFullAt = new Map<string, number>();
+  readonly #performer: Performer;
+  readonly #gates = new Map<string, Gate>();
 
   /** By machine: when it was last reported to have an unbeatable server. */
   readonly #unbeatableAt = new Map<Mac, number>();
 
   constructor(options: DhcpServerOptions) {
     this.#options = options;
-    this.#knowledge = {
-      ...options,
-      addressOfferedAtMs: (request, link) =>
-        this.#overheard.get(link)?.addressOfferedAtMs(request) ?? null,
-    };
+    const offers = new OfferTable();
+    const { plan, findNode, reservedFor, leases, ways, smee } = options;
+    const addressOfferedAtMs = (request: DhcpRequest, link: Link) =>
+      this.#overheard.get(link)?.addressOfferedAtMs(request) ?? null;
+    const known = { plan, findNode, reservedFor, leases, ways, smee };
+    this.#knowledge = { ...known, offers, addressOfferedAtMs };
+    this.#performer = new Performer({ ...options, offers });
   }
 
   async listen(link: Link): Promise<LinkSockets> {
@@ -111,9 +129,12 @@ class RunningServer {
       await Promise.all(opened.map((socket) => socket.close()));
       for (const socket of opened) this.#sockets.delete(socket);
       this.#overheard.delete(link);
+      this.#options.guard?.leave(link);
     };
     try {
       for (const { port } of wanted) opened.push(await this.#options.openSocket(link, port));
+      const [main] = opened;
+      if (main !== undefined) await this.#options.guard?.admit(link, main);
     } catch (error) {
       await close();
       throw error;
@@ -167,6 +188,13 @@ class RunningServer {
     });
   }
 
+  #gateOf(link: Link): Gate {
+    const { emit, clock } = this.#options;
+    const gate = this.#gates.get(link.interface) ?? new Gate(link, this.#knowledge, emit, clock);
+    this.#gates.set(link.interface, gate);
+    return gate;
+  }
+
   async close(): Promise<void> {
     // What is under way still has its socket: a lease that is on disk by now is acknowledged.
     await Promise.allSettled(this.#underWay);
@@ -181,7 +209,11 @@ class RunningServer {
     payload: Uint8Array,
     from: UdpEndpoint,
   ): void {
-    const { emit, clock } = this.#options;
+    const { emit, clock, guard, smee } = this.#options;
+    const gate = link.mode === "full" && smee === null ? this.#gateOf(link) : null;
+    const sender = senderOf(payload);
+    // What is no DHCP at all is left to the decoder.
+    if (sender !== null && (guard?.plays(sender.mac) || gate?.refuses(sender))) return;
     let request: DhcpRequest;
     try {
       request = readRequest(decodePacket(payload), from);
@@ -198,12 +230,18 @@ class RunningServer {
       emit({ event: "dhcp-ignored", ...fields, reason: "too many requests wait for the disk" });
       return;
     }
-    const work = this.#perform(
-      () => decide(request, link, role, this.#knowledge, clock.wall()),
-      link,
-      socket,
-      mac,
-    ).finally(() => this.#underWay.delete(work));
+    const work = this.#performer
+      .perform({
+        link,
+        mac,
+        decide: () => {
+          const effects = decide(request, link, role, this.#knowledge, clock.wall());
+          gate?.learn(request, effects);
+          return effects;
+        },
+        send: (packet, to) => socket.send(encodePacket(packet), to),
+      })
+      .finally(() => this.#underWay.delete(work));
     this.#underWay.add(work);
   }
 
@@ -219,55 +257,6 @@ class RunningServer {
     const { cause, remedy } = unbeatableInWords(server);
     const fields = { mac, address: null, interface: link.interface, server };
     emit({ event: "unbeatable-server", ...fields, reason: `${cause}: ${remedy}` });
-  }
-
-  /**
-   * Performs the effects in their order. Up to the first write to the journal all happens at once, so
-   * the next request finds the leases as this one left them.
-   */
-  async #perform(
-    effectsOf: () => readonly Effect[],
-    link: Link,
-    socket: UdpSocket,
-    mac: Mac | null,
-  ): Promise<void> {
-    try {
-      for (const effect of effectsOf()) {
-        switch (effect.kind) {
-          case "record":
-            this.#options.leases.put(effect.lease, this.#options.clock.wall());
-            // RFC 2131 3.1: the lease is in permanent storage before its DHCPACK leaves.
-            if (effect.lease.state !== "offered") await this.#options.journal?.append(effect.lease);
-            break;
-          case "remember":
-            this.#options.ways.put(effect.machine);
-            break;
-          case "send":
-            socket.send(encodePacket(effect.packet), effect.to);
-            break;
-          case "event":
-            this.#report(effect.event, link);
-            break;
-          case "ignore": {
-            const fields = { mac, address: null, interface: link.interface };
-            this.#options.emit({ event: "dhcp-ignored", ...fields, reason: effect.reason });
-          }
-        }
-      }
-    } catch (error) {
-      const fields = { mac, address: null, interface: link.interface };
-      this.#options.emit({ event: "dhcp-failed", ...fields, reason: messageOf(error) });
-    }
-  }
-
-  #report(event: PxeEvent, link: Link): void {
-    if (event.event === "pool-full") {
-      const now = this.#options.clock.now();
-      const last = this.#poolFullAt.get(link.interface);
-      if (last !== undefined && now - last < POOL_FULL_EVERY_MS) return;
-      this.#poolFullAt.set(link.interface, now);
-    }
-    this.#options.emit(event);
   }
 }
 

@@ -3,6 +3,7 @@ import type { FindNode, NodeEntry } from "../boot/node.ts";
 import type { BootSessions } from "../boot/session.ts";
 import type { ProvenWay } from "../boot/ways.ts";
 import type { Clock } from "../lib/clock.ts";
+import type { Ip4 } from "../lib/ip4.ts";
 import type { Mac } from "../lib/mac.ts";
 import type { PxeEvent } from "../observe/events.ts";
 
@@ -37,6 +38,27 @@ export interface ListedNodes {
   forgetWay(mac: Mac): void;
 }
 
+/** A lease of another server, taken over. Times are milliseconds since the Unix epoch. */
+export interface ImportedLease {
+  readonly mac: Mac;
+  readonly address: Ip4;
+  readonly startedAtMs: number;
+  readonly expiresAtMs: number;
+  readonly hostname: string | null;
+  readonly clientId: string | null;
+}
+
+export interface AdminLeases {
+  /** Leases in force. */
+  list(): readonly object[];
+  /** How full the pools are. */
+  pools(): readonly object[];
+  /** Frees an address; resolves with what it was, or with null when nobody has it. */
+  release(address: Ip4): Promise<object | null>;
+  /** Takes over those that contradict nothing; resolves with what became of them. */
+  import(leases: readonly ImportedLease[]): Promise<object>;
+}
+
 /** What the admin port works with. */
 export interface AdminAppOptions {
   /** Tells this run of the program from every other. */
@@ -51,8 +73,7 @@ export interface AdminAppOptions {
   /** Runs one synchronisation and says what came of it. Throws `SyncError`. */
   sync(): Promise<object>;
   readonly nodes: ListedNodes;
-  /** Leases in force. */
-  leases(): readonly object[];
+  readonly leases: AdminLeases;
   /** Hears every event from now on, until the returned function is called. */
   subscribe(listener: (event: PxeEvent) => void): () => void;
   /** What callers must present as bearer token; null: anybody may ask (on loopback only). */

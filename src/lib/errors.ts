@@ -44,6 +44,21 @@ export class DecodeError extends Error {
   }
 }
 
+/** Another DHCP server is on a link in mode full (exit 1). `other` names it, with its link. */
+export class OtherServerError extends Error {
+  readonly code = "EIM_PXE_OTHER_SERVER";
+
+  constructor(other: string) {
+    super(
+      `another DHCP server answers: ${other}. Two of them on one link hand out the same addresses, ` +
+        "so this one does not serve it. Stop the other one; or set the interface's dhcp.mode: proxy, to serve what " +
+        "to boot beside it; or, if both are meant to be there and have no address in common, set " +
+        "dhcp.allowOtherServers: true",
+    );
+    this.name = "OtherServerError";
+  }
+}
+
 /** The mirror could not be brought up to date; the generation that was served stays. */
 export class SyncError extends Error {
   readonly code = "EIM_PXE_SYNC";

@@ -4,7 +4,7 @@ import { ip4ToBytes } from "../lib/ip4.ts";
 import { bindCallError } from "./bind-error.ts";
 import type { UdpEndpoint } from "./udp.ts";
 
-/** The one thing we need from the C library that Node does not offer. */
+/** The few things that we need from the C library that Node does not offer. */
 export interface Libc {
   /**
    * A UDP socket that hears and speaks on one network device only and may send broadcasts. With
@@ -12,6 +12,11 @@ export interface Libc {
    * caller's to close. Throws `BindError`.
    */
   bindToDevice(device: string, local: UdpEndpoint, share: boolean): number;
+  /**
+   * A socket that sends ICMP echo requests and hears their answers on one network device, without any
+   * privilege; null where `net.ipv4.ping_group_range` does not let this process have one.
+   */
+  pingSocket(device: string): number | null;
   /** Lets later sockets share this one's port, or not. */
   setShared(descriptor: number, share: boolean): void;
   /** Gives up a descriptor that nobody took over. */
@@ -24,6 +29,7 @@ const SOCK_DGRAM = 2;
 const SOCK_CLOEXEC = 0x80000;
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
+const IPPROTO_ICMP = 1;
 const SO_BROADCAST = 6;
 const SO_BINDTODEVICE = 25;
 
@@ -68,6 +74,15 @@ export async function loadLibc(): Promise<Libc | null> {
         function failed(step: string): Error {
           return bindCallError(local, step, getSystemErrorName(-errno()), device);
         }
+      },
+      pingSocket(device) {
+        const descriptor = Number(call.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_ICMP));
+        if (descriptor < 0) return null;
+        const name = new TextEncoder().encode(`${device}\0`);
+        const bound = call.setsockopt(descriptor, SOL_SOCKET, SO_BINDTODEVICE, name, name.length);
+        if (Number(bound) === 0) return descriptor;
+        call.close(descriptor);
+        return null;
       },
       setShared: (descriptor, share) => void setFlag(descriptor, SO_REUSEADDR, share),
       close: (descriptor) => void call.close(descriptor),

@@ -212,6 +212,12 @@ export const eventCatalogue: { readonly [Name in EventName]: EventEntry } = {
     message: "a datagram on the DHCP port was not DHCP",
     meaning: "Dropped and counted. Many of them point to a broken or hostile neighbour.",
   },
+  "dhcp-flood": {
+    level: "warn",
+    message: "DHCP requests are dropped unread",
+    meaning:
+      "`reason` says why; `dropped` is how many since the last such event, which comes every ten seconds at most. Machines that have an entry or a lease are answered all the same. Look on this link for whoever asks with ever new hardware addresses, or for a machine that asks in a loop.",
+  },
   "dhcp-send-failed": {
     level: "error",
     message: "a DHCP reply could not be sent",
@@ -239,6 +245,12 @@ export const eventCatalogue: { readonly [Name in EventName]: EventEntry } = {
     meaning:
       "A machine declined it; it is kept out of use for a while. Look for a static address inside the pool.",
   },
+  "address-in-use": {
+    level: "warn",
+    message: "an address that was to be offered is in use by someone else",
+    meaning:
+      "Somebody answers at it who has no lease. It is kept out of use for a while, and the machine is offered another one. Look for a static address inside the pool.",
+  },
   "lease-refused": {
     level: "info",
     message: "a wanted address was refused",
@@ -248,6 +260,23 @@ export const eventCatalogue: { readonly [Name in EventName]: EventEntry } = {
     level: "error",
     message: "no address is left to lease",
     meaning: "Enlarge `pools`, shorten `leaseSeconds`, or remove machines that are gone.",
+  },
+  "other-dhcp-server": {
+    level: "error",
+    message: "another DHCP server is on this link",
+    meaning:
+      "`server` offered `offered` to a machine that nobody knows, or a machine took its address from there (`offered` is null then). In mode full two servers hand out the same addresses: find the other one and stop it, unless both are meant to be there (`dhcp.allowOtherServers`).",
+  },
+  "journal-unwritable": {
+    level: "error",
+    message: "leases cannot be written to disk",
+    meaning:
+      "`reason` says why (a full disk?). Machines that renew are acknowledged for as long as the journal already gives them; nothing new is leased. Make room in `dataDir`; it is tried again with each request.",
+  },
+  "journal-writable": {
+    level: "info",
+    message: "leases are written to disk again",
+    meaning: "What `journal-unwritable` told of is over; `failed` records were refused meanwhile.",
   },
   "journal-damaged": {
     level: "error",

@@ -81,13 +81,18 @@ export interface EventFields {
   "ways-unkept": { reason: string };
   "loader-loop": Machine & { interface: string; loader: string; boots: string };
   "dhcp-malformed": { interface: string; from: string; reason: string };
+  "dhcp-flood": { interface: string; dropped: number; reason: string };
   "dhcp-send-failed": Machine & { interface: string; reason: string };
   "dhcp-failed": Machine & { interface: string; reason: string };
   "lease-granted": Machine & { interface: string; leaseSeconds: number };
   "lease-released": Machine & { interface: string };
   "lease-declined": Machine & { interface: string };
+  "address-in-use": Machine & { interface: string };
   "lease-refused": Machine & { interface: string; reason: string };
   "pool-full": Machine & { interface: string };
+  "other-dhcp-server": { interface: string; server: Ip4; offered: Ip4 | null };
+  "journal-unwritable": { reason: string };
+  "journal-writable": { failed: number };
   "journal-damaged": { records: number; reason: string };
   "tftp-refused": Machine & { file: string; errorCode: number; reason: string };
   "tftp-probe": Machine & { file: string };

@@ -10,8 +10,17 @@ export interface Metrics {
   logLineSuppressed(event: EventName): void;
 }
 
-/** Prometheus metrics in a registry of their own; `ready` is asked at each scrape. */
-export function createMetrics(ready: () => boolean): Metrics {
+/** How full the pools of a network are. */
+export interface PoolFilling {
+  readonly interface: string;
+  readonly network: string;
+  readonly leased: number;
+  readonly quarantined: number;
+  readonly free: number;
+}
+
+/** Prometheus metrics in a registry of their own; `ready` and `pools` are asked at each scrape. */
+export function createMetrics(ready: () => boolean, pools: () => readonly PoolFilling[]): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const events = new Counter({
@@ -47,6 +56,22 @@ export function createMetrics(ready: () => boolean): Metrics {
       registers: [],
       collect() {
         this.set(ready() ? 1 : 0);
+      },
+    }),
+  );
+  registry.registerMetric(
+    new Gauge({
+      name: "eim_pxe_pool_addresses",
+      help: "Addresses in the pools of mode full: leased, in quarantine, free",
+      labelNames: ["interface", "network", "state"] as const,
+      registers: [],
+      collect() {
+        this.reset();
+        for (const { interface: name, network, leased, quarantined, free } of pools()) {
+          this.set({ interface: name, network, state: "leased" }, leased);
+          this.set({ interface: name, network, state: "quarantined" }, quarantined);
+          this.set({ interface: name, network, state: "free" }, free);
+        }
       },
     }),
   );

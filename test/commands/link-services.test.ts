@@ -75,6 +75,8 @@ async function start(more = ""): Promise<void> {
       return socket;
     },
     openOfferListener: null,
+    openClientPort: null,
+    presence: null,
     dhcpPorts: { server: 67, bootServer: 4011 },
     trace: null,
     proxyEnvironment: { httpProxy: null, httpsProxy: null, noProxy: null },

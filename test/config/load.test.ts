@@ -112,6 +112,30 @@ describe("parseConfig", () => {
     ).toContain("has no effect in mode proxy");
   });
 
+  it("takes a search list and classless routes as options of a link", () => {
+    const options =
+      "{code: 119, domains: [site.example]}, {code: 121, routes: [{to: 10.0.0.0/8, via: 10.1.1.1}]}";
+    const text = `interfaces: [{name: eth1, dhcp: {mode: full, options: [${options}]}}]`;
+    expect(parseConfig(text, null).interfaces[0]?.dhcp.options).toEqual([
+      { code: 119, value: new TextEncoder().encode("\u0004site\u0007example\u0000") },
+      { code: 121, value: Uint8Array.of(8, 10, 10, 1, 1, 1) },
+    ]);
+    expect(problemsOf(text.replace("site.example", "a..b"))).toHaveLength(1);
+  });
+
+  it("takes exclusions as addresses and ranges, and refuses them where there are no pools", () => {
+    const link = (text: string) => `interfaces: [{name: eth1, dhcp: {mode: full, ${text}}}]`;
+    const pools = "pools: [192.168.77.1-192.168.77.99]";
+    const exclude = "exclude: [192.168.77.9, 192.168.77.20-192.168.77.29]";
+    expect(
+      parseConfig(link(`${pools}, ${exclude}`), "test.yaml").interfaces[0]?.dhcp.exclude,
+    ).toEqual([
+      { first: "192.168.77.9", last: "192.168.77.9" },
+      { first: "192.168.77.20", last: "192.168.77.29" },
+    ]);
+    expect(problemsOf(link(exclude))[0]).toContain("has no effect without pools");
+  });
+
   it.each([
     ["{pools: [10.1.0.9-10.1.0.20]}", "relayed[0].subnet: Invalid input"],
     ["{subnet: 192.168.77.128/25}", "relayed[0].subnet: overlaps the subnet 192.168.77.0/24"],
@@ -158,7 +182,6 @@ describe("parseConfig", () => {
   });
 
   it.each([
-    ["dhcp: {allowOtherServers: true}", "another DHCP server"],
     ["boot: {path: orchestrator}", "path orchestrator"],
     ["boot: {script: my.ipxe}", "template"],
     ["artifacts: {ca: {url: 'https://a/b'}}", "from a URL"],

@@ -6,6 +6,7 @@ import { planBoot } from "../../src/boot/policy.ts";
 import { type Way, WayTable } from "../../src/boot/ways.ts";
 import { WayKeeper } from "../../src/commands/ways.ts";
 import { decide, type Knowledge, type Role } from "../../src/dhcp/decide.ts";
+import { OfferTable } from "../../src/dhcp/offers.ts";
 import { LeaseTable } from "../../src/dhcp/leases.ts";
 import type { Link } from "../../src/dhcp/link.ts";
 import { OptionCode } from "../../src/dhcp/option-codes.ts";
@@ -64,6 +65,7 @@ class Site {
       findNode: () => null,
       reservedFor: () => null,
       leases: new LeaseTable(),
+      offers: new OfferTable(),
       ways: this.table,
       smee: null,
     };

@@ -5,6 +5,7 @@ import { decide, type Knowledge, type Role } from "../../src/dhcp/decide.ts";
 import { WayTable } from "../../src/boot/ways.ts";
 import { LeaseTable } from "../../src/dhcp/leases.ts";
 import type { Link } from "../../src/dhcp/link.ts";
+import { OfferTable } from "../../src/dhcp/offers.ts";
 import type { Options } from "../support/dhcp.ts";
 import {
   baseUrl,
@@ -14,9 +15,11 @@ import {
   fullLink,
   message,
   onlyReply,
+  ourAddress,
   policy,
   proxyLink,
   requestWith,
+  selecting,
   sent,
 } from "../support/dhcp.ts";
 import { noNode } from "../support/node-entry.ts";
@@ -32,6 +35,7 @@ function knowing(...nodes: readonly NodeEntry[]): Knowledge & { leases: LeaseTab
     reservedFor: (address) => nodes.find((node) => node.address === address) ?? null,
     leases: new LeaseTable(),
     ways: new WayTable(),
+    offers: new OfferTable(),
     smee: null,
   };
 }
@@ -89,7 +93,8 @@ describe("decide", () => {
     const knowledge = knowing({ ...noNode, uuid, name: "by-uuid", address: "192.168.77.20" });
     const offer = decided(message(firmware.uefi), fullLink, "server", knowledge);
     expect(onlyReply(offer).yiaddr).toBe("192.168.77.20");
-    for (const effect of offer) {
+    const take = selecting(firmware.uefi, ourAddress, "192.168.77.20");
+    for (const effect of decided(take, fullLink, "server", knowledge)) {
       if (effect.kind === "record") knowledge.leases.put(effect.lease, nowMs);
     }
     const system = decided(message(firmware.operatingSystem), fullLink, "server", knowledge);

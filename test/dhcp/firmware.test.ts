@@ -11,6 +11,7 @@ import { LeaseTable } from "../../src/dhcp/leases.ts";
 import { decodePacket, encodePacket, MessageType } from "../../src/dhcp/packet.ts";
 import { handleProxy } from "../../src/dhcp/proxy.ts";
 import { startReply } from "../../src/dhcp/reply.ts";
+import { OfferTable } from "../../src/dhcp/offers.ts";
 import { type DhcpRequest, readRequest, type Source } from "../../src/dhcp/request.ts";
 import { DecodeError } from "../../src/lib/errors.ts";
 import {
@@ -55,7 +56,7 @@ function toBootServer(request: DhcpRequest): DhcpRequest {
 
 /** Mode full with nothing leased yet. */
 function inModeFull(request: DhcpRequest): readonly Effect[] {
-  const state = { leases: new LeaseTable(), reservedFor: () => null };
+  const state = { leases: new LeaseTable(), offers: new OfferTable(), reservedFor: () => null };
   return handleFull(request, planFor(request), fullLink, null, state, 0);
 }
 

@@ -1,5 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
+import { OfferTable } from "../../src/dhcp/offers.ts";
 import { firmware, ourAddress } from "../support/dhcp.ts";
 import { FullSite, Machine, type Outcome } from "../support/full-site.ts";
 
@@ -104,9 +105,7 @@ function perform(site: FullSite, truth: Truth, offers: Map<string, string>, one:
       break;
     case "restart":
       // Offers are not in the journal.
-      for (const lease of site.leases.all()) {
-        if (lease.state === "offered") site.leases.put({ ...lease, expiresAtMs: 0 }, site.nowMs);
-      }
+      site.offers = new OfferTable();
       break;
   }
 }

@@ -151,6 +151,51 @@ describe("DHCPDISCOVER (RFC 2131 4.3.1)", () => {
   });
 });
 
+describe("when addresses are short, machines that are known go first", () => {
+  test("one with an entry gets what a stranger was offered, and the stranger's request a NAK", () => {
+    const site = new FullSite({ pools: pool(100, 100) });
+    const stranger = new Machine(site, macB);
+    const address = stranger.discover().reply?.yiaddr ?? "";
+    site.addNode({ mac: macA });
+    expect(new Machine(site, macA).lease()).toBe(address);
+    expect(stranger.select(address).type).toBe("NAK");
+  });
+
+  test("one that had a lease gets its address, which was offered to a stranger meanwhile", () => {
+    const site = new FullSite({ pools: pool(100, 100) });
+    const address = new Machine(site, macA).lease();
+    site.passSeconds(4000);
+    expect(new Machine(site, macB).discover().reply?.yiaddr).toBe(address);
+    expect(new Machine(site, macA).lease()).toBe(address);
+  });
+
+  test("but not what another known machine was offered, nor what a stranger has", () => {
+    const site = new FullSite({ pools: pool(100, 100) });
+    for (const mac of [macA, macB]) site.addNode({ mac });
+    new Machine(site, macA).discover();
+    expect(new Machine(site, macB).discover().events).toEqual(["pool-full"]);
+    site.passSeconds(16);
+    new Machine(site, macC).lease();
+    expect(new Machine(site, macA).discover().events).toEqual(["pool-full"]);
+  });
+
+  test("what strangers were offered comes last, after all that is free", () => {
+    const site = new FullSite({ pools: pool(100, 103) });
+    const held = [macB, macC].map((mac) => new Machine(site, mac).discover().reply?.yiaddr);
+    site.addNode({ mac: macA });
+    expect(held).not.toContain(new Machine(site, macA).lease());
+  });
+
+  test("an offer that nobody takes up costs nobody's claim to a former address", () => {
+    const site = new FullSite({ pools: pool(100, 100) });
+    const address = new Machine(site, macA).lease();
+    site.passSeconds(4000);
+    new Machine(site, macB).discover();
+    site.passSeconds(16);
+    expect(site.leases.ofMachine(macA)?.address).toBe(address);
+  });
+});
+
 describe("reservations", () => {
   test("inside a pool are kept for their machine", () => {
     const site = new FullSite({ pools: pool(100, 101) });
@@ -223,6 +268,7 @@ describe("DHCPREQUEST that takes an offer (SELECTING)", () => {
     const { type, ignored } = machine.select("192.168.77.33", otherServer);
     expect(type).toBeNull();
     expect(ignored).toBe("addressed to another server");
+    expect(site.offers.of(macA, site.nowMs)).toBeNull();
     expect(new Machine(site, macB).lease()).toBe(address);
   });
 
@@ -539,16 +585,19 @@ describe("what a lease remembers of its machine", () => {
   test("its host name, made printable, also after a packet without one", () => {
     const site = new FullSite();
     const machine = new Machine(site, macA);
-    const address = machine.discover({ options: { 12: Uint8Array.of(0x61, 0x1b, 0x62) } }).reply;
-    machine.select(address?.yiaddr ?? "");
+    machine.options = { ...machine.options, 12: Uint8Array.of(0x61, 0x1b, 0x62) };
+    const address = machine.lease();
+    expect(site.leases.ofMachine(macA)?.hostname).toBe("a\\x1bb");
+    new Machine(site, macA).renew(address);
     expect(site.leases.ofMachine(macA)?.hostname).toBe("a\\x1bb");
   });
 });
 
 test("a lease keeps no more of a client identifier than one option can hold", () => {
-  const { recorded } = new Machine(new FullSite(), macA).discover({
-    options: { [OptionCode.CLIENT_IDENTIFIER]: new Uint8Array(60_000).fill(7) },
+  const machine = new Machine(new FullSite(), macA, {
+    [OptionCode.CLIENT_IDENTIFIER]: new Uint8Array(60_000).fill(7),
   });
+  const { recorded } = machine.select(machine.discover().reply?.yiaddr ?? "");
   expect(recorded?.clientId).toBe("07".repeat(255));
 });
 

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { AddressRange } from "../../src/dhcp/link.ts";
-import { inRanges, pickAddress, poolSize } from "../../src/dhcp/pool.ts";
+import { inRanges, pickAddress, poolSize, withoutRanges } from "../../src/dhcp/pool.ts";
 import { ip4FromNumber, ip4ToNumber } from "../../src/lib/ip4.ts";
 
 const ranges: readonly AddressRange[] = [
@@ -30,6 +30,26 @@ const anyMac = fc
 test("a pool has the size of its ranges, both ends included", () => {
   expect(poolSize(ranges)).toBe(5 + 4 + 1);
   expect(poolSize([])).toBe(0);
+});
+
+test("what is excluded from the ranges is the only thing that goes", () => {
+  const hole = (first: string, last = first) => ({ first, last });
+  expect(withoutRanges(ranges, [hole("10.0.0.12"), hole("10.0.0.200", "10.0.9.9")])).toEqual([
+    { first: "10.0.0.10", last: "10.0.0.11" },
+    { first: "10.0.0.13", last: "10.0.0.14" },
+  ]);
+  expect(withoutRanges(ranges, [hole("0.0.0.0", "255.255.255.255")])).toEqual([]);
+  fc.assert(
+    fc.property(anyRanges, anyRanges, (pools, excluded) => {
+      const left = withoutRanges(pools, excluded);
+      for (let n = 0; n <= 61; n++) {
+        const address = `10.0.0.${n}`;
+        expect(inRanges(left, address)).toBe(
+          inRanges(pools, address) && !inRanges(excluded, address),
+        );
+      }
+    }),
+  );
 });
 
 test("an address is in the pool from the first to the last of a range", () => {
@@ -135,4 +155,27 @@ describe("pickAddress", () => {
       ),
     );
   });
+});
+
+test("in a large pool whose addresses were all used, some two thousand are looked at", () => {
+  const large = [{ first: "10.0.0.0", last: "10.0.255.255" }];
+  let looks = 0;
+  const picked = pickAddress(
+    large,
+    mac,
+    (address) => {
+      looks += 1;
+      return address & 0xffff;
+    },
+    always,
+  );
+  expect(picked).not.toBeNull();
+  expect(looks).toBeLessThan(2100);
+});
+
+test("in a large pool with one free address that one is found", () => {
+  const large = [{ first: "10.0.0.0", last: "10.0.255.254" }];
+  const free = ip4ToNumber("10.0.77.77");
+  const picked = pickAddress(large, mac, (address) => (address === free ? 5 : null), always);
+  expect(picked).toBe("10.0.77.77");
 });

@@ -25,6 +25,7 @@ import {
   policy,
   selecting,
 } from "../support/dhcp.ts";
+import { noNode } from "../support/node-entry.ts";
 import { mutated, randomBytes, randomNumbers } from "../support/random.ts";
 
 const address = "127.0.0.1";
@@ -79,6 +80,8 @@ async function start(changes: Partial<DhcpServerOptions> = {}): Promise<Running>
     ways: new WayTable(),
     smee: null,
     journal: null,
+    isInUse: null,
+    guard: null,
     emit: (event) => {
       events.push(event);
       for (const one of waiting.filter(({ name }) => name === event.event)) one.resolve(event);
@@ -158,9 +161,10 @@ describe("a server in mode full", () => {
   test("does not acknowledge what could not be written, and says so", async () => {
     const full: Journal = {
       append: () => Promise.reject(new SyncError("no space left on device")),
+      written: new LeaseTable(),
       close: () => Promise.resolve(),
     };
-    const { ports, event, leases } = await start({ journal: full });
+    const { ports, event, events, leases } = await start({ journal: full });
     const [port = 0] = ports;
     const socket = await openClient();
     const heard: number[] = [];
@@ -170,9 +174,13 @@ describe("a server in mode full", () => {
     expect(await event("dhcp-failed")).toMatchObject({ reason: "no space left on device" });
     const offered = answer(socket);
     socket.send(encodePacket(packetWith(message(firmware.operatingSystem))), { address, port });
-    expect((await offered).packet.yiaddr).toBe("127.0.7.9");
+    expect((await offered).packet.op).toBe(2);
     expect(heard).toEqual([2]);
-    expect(leases.at("127.0.7.9")?.mac).toBe("08:00:27:29:4e:67");
+    expect(leases.all()).toEqual([]);
+    expect(events).toContainEqual({
+      event: "journal-unwritable",
+      reason: "no space left on device",
+    });
   });
 
   test("sends an offer while an acknowledgement waits for the disk, and both in the end", async () => {
@@ -184,6 +192,7 @@ describe("a server in mode full", () => {
         await disk;
         written.push(lease);
       },
+      written: new LeaseTable(),
       close: () => Promise.resolve(),
     };
     const { ports } = await start({ journal: slow });
@@ -221,6 +230,39 @@ describe("a server in mode full", () => {
     for (let n = 0; n < 20; n++) ask(n);
     await exchange(port, message(firmware.operatingSystem));
     expect(reported()).toBe(2);
+  });
+});
+
+describe("a flood of strangers", () => {
+  test("does not keep a machine from its lease, not even where it leaves no address", async () => {
+    const pools = [{ first: "127.0.7.1", last: "127.0.7.20" }];
+    const links = [{ ...fullLink, full: { ...fullLink.full, pools } }];
+    const { ports, events, leases } = await start({
+      links,
+      findNode: ({ mac }) => (mac === "52:54:00:00:00:01" ? { ...noNode, mac } : null),
+    });
+    const [port = 0] = ports;
+    const crowd = await openClient();
+    const known = { chaddr: macToBytes("52:54:00:00:00:01") };
+    const random = randomNumbers(11);
+    for (let n = 0; n < 6000; n++) {
+      const chaddr = Uint8Array.of(2, ...randomBytes(random, 5));
+      const packet = packetWith(message(firmware.operatingSystem), { chaddr });
+      crowd.send(encodePacket(packet), { address, port });
+      // The socket's buffer is finite; let the server catch up.
+      if (n % 50 === 0) await exchange(port, message(firmware.operatingSystem, 8), known);
+      nowMs += 10;
+    }
+    const { packet } = await exchange(port, message(firmware.uefi), known);
+    const ask = selecting(firmware.uefi, address, packet.yiaddr);
+    const taken = await exchange(port, ask, known);
+    expect(taken.packet.options.get(53)).toEqual(Uint8Array.of(5));
+    expect(leases.all()).toMatchObject([{ mac: "52:54:00:00:00:01", address: packet.yiaddr }]);
+    const floods = events.filter(({ event }) => event === "dhcp-flood");
+    expect(floods[0]).toMatchObject({ interface: "lo", reason: "the pool is full", dropped: 1 });
+    // A minute went by, and it is told every ten seconds at most.
+    expect(floods.length).toBeGreaterThan(1);
+    expect(floods.length).toBeLessThanOrEqual(7);
   });
 });
 
@@ -332,7 +374,8 @@ describe("a server, whatever its mode", () => {
       const sample = samples[random(samples.length)] ?? new Uint8Array();
       const bytes = random(10) === 0 ? randomBytes(random, random(600)) : mutated(sample, random);
       for (const port of ports) socket.send(bytes, { address, port });
-      // The socket's buffer is finite; let the server catch up.
+      // The socket's buffer is finite; let the server catch up. One machine may ask 200 times a second.
+      nowMs += 10;
       if (n % 50 === 0) await exchange(ports[0] ?? 0, message(firmware.uefi));
     }
     const { packet } = await exchange(ports[0] ?? 0, message(firmware.uefi));
@@ -369,6 +412,7 @@ describe("a server, whatever its mode", () => {
     const { packet, from } = await exchange(proxy, message(firmware.uefi));
     expect([packet.yiaddr, from.port]).toEqual(["0.0.0.0", proxy]);
     const offered = (await exchange(full, message(firmware.operatingSystem))).packet;
+    await exchange(full, selecting(firmware.operatingSystem, address, offered.yiaddr));
     await other.close();
     for (const port of [proxy, bootServer]) toClose.push(await openDgram({ address, port }));
     const again = (await exchange(full, message(firmware.operatingSystem))).packet;
@@ -379,7 +423,11 @@ describe("a server, whatever its mode", () => {
   test("frees its ports when it is closed, after what was under way", async () => {
     let release = (): void => undefined;
     const disk = new Promise<void>((resolve) => (release = resolve));
-    const slow: Journal = { append: () => disk, close: () => Promise.resolve() };
+    const slow: Journal = {
+      append: () => disk,
+      written: new LeaseTable(),
+      close: () => Promise.resolve(),
+    };
     const { server, ports, leases } = await start({ journal: slow });
     const [port = 0] = ports;
     const acknowledged = exchange(port, selecting(firmware.uefi, address, "127.0.7.9"));

@@ -4,6 +4,7 @@ import { smeeLayouts } from "../../src/boot/smee.ts";
 import { WayTable } from "../../src/boot/ways.ts";
 import { decide, type Role } from "../../src/dhcp/decide.ts";
 import { LeaseTable } from "../../src/dhcp/leases.ts";
+import { OfferTable } from "../../src/dhcp/offers.ts";
 import type { Link } from "../../src/dhcp/link.ts";
 import { decodePacket, type DhcpPacket } from "../../src/dhcp/packet.ts";
 import { readRequest } from "../../src/dhcp/request.ts";
@@ -53,6 +54,7 @@ function comparisonOf(vector: SmeeVector, role: Role = "server") {
       reservedFor: inventory.reservedFor,
       leases: new LeaseTable(),
       ways: new WayTable(),
+      offers: new OfferTable(),
       smee: null,
     },
     1_800_000_000_000,

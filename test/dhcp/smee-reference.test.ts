@@ -4,6 +4,7 @@ import { parseTraceparent } from "../../src/boot/trace.ts";
 import { WayTable } from "../../src/boot/ways.ts";
 import { decide } from "../../src/dhcp/decide.ts";
 import { LeaseTable } from "../../src/dhcp/leases.ts";
+import { OfferTable } from "../../src/dhcp/offers.ts";
 import type { Link } from "../../src/dhcp/link.ts";
 import { decodePacket, encodePacket } from "../../src/dhcp/packet.ts";
 import { readRequest } from "../../src/dhcp/request.ts";
@@ -133,6 +134,7 @@ function ourAnswer(bytes: Uint8Array, source: string, site: SmeeSite): Reference
       reservedFor: inventory.reservedFor,
       leases: new LeaseTable(),
       ways: new WayTable(),
+      offers: new OfferTable(),
       smee: {
         flavour: site.line,
         tftpPort: 69,

@@ -50,7 +50,12 @@ function adminApp(given: Partial<AdminAppOptions> = {}): FastifyInstance {
       wayOf: (machine) => table.provenOf(machine),
       forgetWay: (machine) => void table.forget(machine),
     },
-    leases: () => [{ mac, address: "192.168.77.100" }],
+    leases: {
+      list: () => [{ mac, address: "192.168.77.100" }],
+      pools: () => [{ network: "192.168.77.0/24", free: 9 }],
+      release: (address) => Promise.resolve(address === "192.168.77.100" ? { mac, address } : null),
+      import: (leases) => Promise.resolve({ imported: leases.length, skipped: [] }),
+    },
     subscribe: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -209,7 +214,42 @@ describe("/api/v1/artifacts", () => {
 describe("/api/v1/leases", () => {
   test("lists the leases", async () => {
     const reply = await adminApp().inject("/api/v1/leases");
-    expect(reply.json()).toEqual({ leases: [{ mac, address: "192.168.77.100" }] });
+    expect(reply.json()).toEqual({
+      leases: [{ mac, address: "192.168.77.100" }],
+      pools: [{ network: "192.168.77.0/24", free: 9 }],
+    });
+  });
+
+  test("frees an address", async () => {
+    const free = async (address: string) => {
+      const url = `/api/v1/leases/${address}`;
+      const reply = await adminApp().inject({ method: "DELETE", url });
+      return [reply.statusCode, reply.json()];
+    };
+    expect(await free("192.168.77.100")).toEqual([200, { mac, address: "192.168.77.100" }]);
+    expect((await free("192.168.77.101"))[0]).toBe(404);
+    expect((await free("hello"))[0]).toBe(400);
+  });
+
+  test("takes over leases, and only what is one", async () => {
+    const post = async (leases: unknown) => {
+      const reply = await adminApp().inject({
+        method: "POST",
+        url: "/api/v1/leases",
+        payload: { leases },
+      });
+      return [reply.statusCode, reply.json()];
+    };
+    const times = { startedAtMs: 1, expiresAtMs: 2 };
+    const lease = { mac, address: "192.168.77.7", ...times, hostname: null, clientId: null };
+    expect(await post([lease])).toEqual([200, { imported: 1, skipped: [] }]);
+    for (const wrong of [
+      [{ ...lease, address: "x" }],
+      [{ ...lease, mac: "x" }],
+      Array.from({ length: 1001 }, () => lease),
+    ]) {
+      expect((await post(wrong))[0]).toBe(400);
+    }
   });
 });
 

@@ -124,7 +124,8 @@ describe.skipIf(missing !== null)(`DHCP clients${missing === null ? "" : ` (${mi
     expect(await until(third, "pool-full")).toMatchObject({ mac: rival });
   });
 
-  test("udhcpc declines an address that somebody uses, and gets another one", async () => {
+  /** A server, a machine, and somebody who uses the first of two addresses: all on one switch. */
+  async function squatted(...how: readonly string[]) {
     const host = net.host("server");
     net.ip(host, "link", "add", "br0", "type", "bridge", "forward_delay", "0");
     net.ip(host, "addr", "add", "10.8.1.1/24", "brd", "+", "dev", "br0");
@@ -136,7 +137,16 @@ describe.skipIf(missing !== null)(`DHCP clients${missing === null ? "" : ` (${mi
       { host: squatter, device: "eth0", addresses: ["10.8.1.100/24"] },
     );
     for (const port of ["v1", "v2"]) net.ip(host, "link", "set", port, "master", "br0");
-    const serving = await server(host, "br0=10.8.1.1/24=10.8.1.100-10.8.1.101");
+    const sysctl = async (on: string, setting: string): Promise<void> => {
+      expect((await net.spawn(on, "sysctl", "-w", setting).ended()).code).toBe(0);
+    };
+    const start = () => server(host, ...how, "br0=10.8.1.1/24=10.8.1.100-10.8.1.101");
+    return { host, far, squatter, sysctl, start };
+  }
+
+  test("udhcpc declines an address that somebody uses, and gets another one", async () => {
+    const { far, start } = await squatted();
+    const serving = await start();
     udhcpc(far, "-a", "-A", "1", "-r", "10.8.1.100");
     expect(await until(serving, "lease-granted")).toMatchObject({
       event: "lease-granted",
@@ -150,6 +160,25 @@ describe.skipIf(missing !== null)(`DHCP clients${missing === null ? "" : ` (${mi
       event: "lease-granted",
       address: "10.8.1.101",
     });
+  });
+
+  test.each([
+    ["by ICMP echo, also where ARP knows it from before", "10", "0"],
+    ["by ARP, where it answers no echo", "10", "1"],
+    ["by ARP, where no echo may be sent", "0", "0"],
+  ])("an address that somebody uses is found %s, and not offered", async (_, groups, silent) => {
+    const { host, far, squatter, sysctl, start } = await squatted("look");
+    await sysctl(host, `net.ipv4.ping_group_range=${groups === "0" ? "1 0" : `0 ${groups}`}`);
+    await sysctl(squatter, `net.ipv4.icmp_echo_ignore_all=${silent}`);
+    const answers = groups !== "0" && silent === "0";
+    // Whom ARP knows already is found by the echo alone.
+    const ping = ["busybox", "ping", "-c", "1", "10.8.1.100"] as const;
+    expect(answers ? (await net.spawn(host, ...ping).ended()).code : 0).toBe(0);
+    const serving = await start();
+    udhcpc(far, "-r", "10.8.1.100");
+    const found = { mac, address: "10.8.1.100" };
+    expect(await until(serving, "address-in-use")).toMatchObject(found);
+    expect(await until(serving, "lease-granted")).toMatchObject({ mac, address: "10.8.1.101" });
   });
 
   test("two links: each client gets an address of its own link", async () => {
@@ -247,6 +276,39 @@ describe.skipIf(missing !== null)(`DHCP clients${missing === null ? "" : ` (${mi
     });
     expect(await until(client, "BOUND")).toMatchObject({
       address: expect.stringContaining("10.8.1.1"),
+    });
+  });
+
+  test("when its server is gone a client rebinds, and another server that knows the lease takes it on", async () => {
+    const host = net.host("server");
+    const [one, two] = [
+      wire(host, "eth1", "10.8.1.1/24", "one", mac),
+      wire(host, "eth2", "10.8.2.1/24", "two", "52:54:00:00:00:0b"),
+    ];
+    const links = (own: number) =>
+      [1, 2].map((n) => `eth${n}=10.8.${n}.${own}/24=10.8.${n}.100-10.8.${n}.100=12`);
+    const first = await server(host, ...links(1));
+    const [isc, busybox] = [dhclient(one), udhcpc(two)];
+    await Promise.all([until(isc, "BOUND"), until(busybox, "bound")]);
+    // Half of twelve seconds later; busybox renews after a minute at the earliest, or when it is told to.
+    expect(await until(isc, "RENEW")).toMatchObject({ address: "10.8.1.100", seconds: "12" });
+    await first.stop("SIGKILL");
+    for (const n of [1, 2]) {
+      net.ip(host, "addr", "flush", "dev", `eth${n}`);
+      net.ip(host, "addr", "add", `10.8.${n}.2/24`, "brd", "+", "dev", `eth${n}`);
+    }
+    await server(host, ...links(2));
+    // With no way to its server busybox rebinds at once.
+    net.ip(two, "route", "add", "unreachable", "10.8.2.1/32");
+    busybox.signal("SIGUSR1");
+    expect(await until(busybox, "renew")).toMatchObject({
+      address: "10.8.2.100",
+      server: "10.8.2.2",
+    });
+    // dhclient calls it a renewal even when it was answered after it had gone over to broadcasts.
+    expect(await until(isc, "RENEW", "REBIND")).toMatchObject({
+      address: "10.8.1.100",
+      server: "10.8.1.2",
     });
   });
 });

@@ -21,7 +21,10 @@ let out: PassThrough;
 beforeEach(() => {
   nowMs = 1_000_000;
   sessions = new BootSessions();
-  metrics = createMetrics(() => true);
+  metrics = createMetrics(
+    () => true,
+    () => [],
+  );
   out = new PassThrough({ highWaterMark: 1_000_000 });
   const log = createLog({ level: "info", pretty: false, out });
   const clock = { now: () => nowMs, wall: () => nowMs };

@@ -5,6 +5,7 @@ import type { Effect } from "../../src/dhcp/effects.ts";
 import { handleFull } from "../../src/dhcp/full.ts";
 import { type Lease, LeaseTable } from "../../src/dhcp/leases.ts";
 import type { FullSettings } from "../../src/dhcp/link.ts";
+import { type Offer, OfferTable } from "../../src/dhcp/offers.ts";
 import { OptionCode } from "../../src/dhcp/option-codes.ts";
 import { type DhcpPacket, MessageType } from "../../src/dhcp/packet.ts";
 import { type DhcpRequest, readRequest, type Source } from "../../src/dhcp/request.ts";
@@ -32,11 +33,14 @@ export interface Outcome {
   readonly ignored: string | null;
   readonly events: readonly string[];
   readonly recorded: Lease | null;
+  /** The address that is held for the machine from now on. */
+  readonly held: Offer | null;
 }
 
 /** A link in mode full with its leases, whose clock stands still until it is moved. */
 export class FullSite {
   readonly leases: LeaseTable;
+  offers = new OfferTable();
   readonly nodes: NodeEntry[] = [];
   link: FullLink;
   nowMs = 1_800_000_000_000;
@@ -61,11 +65,16 @@ export class FullSite {
     const plan = planBoot(request.client, node, policy, baseUrl);
     const state = {
       leases: this.leases,
+      offers: this.offers,
       reservedFor: (address: Ip4) => this.nodes.find((one) => one.address === address) ?? null,
     };
     const effects = handleFull(request, plan, this.link, node, state, this.nowMs);
     for (const effect of effects) {
-      if (effect.kind === "record") this.leases.put(effect.lease, this.nowMs);
+      if (effect.kind === "offer") this.offers.put(effect.offer, this.nowMs);
+      if (effect.kind === "withdraw") this.offers.withdraw(effect.mac);
+      if (effect.kind !== "record") continue;
+      this.leases.put(effect.lease, this.nowMs);
+      this.offers.settle(effect.lease.mac, effect.lease.address);
     }
     return outcome(effects);
   }
@@ -85,6 +94,7 @@ function outcome(effects: readonly Effect[]): Outcome {
     ignored: ignore?.reason ?? null,
     events: effects.flatMap((effect) => (effect.kind === "event" ? [effect.event.event] : [])),
     recorded: record?.lease ?? null,
+    held: effects.find((effect) => effect.kind === "offer")?.offer ?? null,
   };
 }
 

@@ -89,6 +89,8 @@ export class RunningSite {
         return socket;
       },
       openOfferListener: null,
+      openClientPort: null,
+      presence: null,
       dhcpPorts: { server: 0, bootServer: 0 },
       proxyEnvironment: { httpProxy: null, httpsProxy: null, noProxy: null },
       trace: settings.trace,

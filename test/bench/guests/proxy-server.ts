@@ -23,6 +23,8 @@ const server = await startDhcpServer({
   reservedFor: () => null,
   leases: new LeaseTable(),
   journal: null,
+  isInUse: null,
+  guard: null,
   smee: null,
   ways: new WayTable(),
   emit: () => {},

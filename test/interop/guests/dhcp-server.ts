@@ -1,9 +1,10 @@
-import { WayTable } from "../../../src/boot/ways.ts";
 /**
- * A DHCP server in mode full on real ports. Arguments: the data folder, then for each link
- * `DEVICE=ADDRESS/PREFIX=FIRST-LAST`. Tells its events in lines of JSON.
+ * A DHCP server in mode full on real ports. Arguments: the data folder, `look` when addresses
+ * are to be looked at before they are offered, and for each link
+ * `DEVICE=ADDRESS/PREFIX=FIRST-LAST`, and `=SECONDS` for a lease of so many. Tells its events in lines of JSON.
  */
 import { planBoot } from "../../../src/boot/policy.ts";
+import { WayTable } from "../../../src/boot/ways.ts";
 import { openJournal } from "../../../src/dhcp/journal.ts";
 import { LeaseTable } from "../../../src/dhcp/leases.ts";
 import type { Link } from "../../../src/dhcp/link.ts";
@@ -11,23 +12,33 @@ import { startDhcpServer } from "../../../src/dhcp/server.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { subnetOf } from "../../../src/lib/ip4.ts";
 import { openDeviceSocket } from "../../../src/net/device-socket.ts";
+import { Presence } from "../../../src/net/presence.ts";
 import { fullLink, policy } from "../../support/dhcp.ts";
 
 const [dataDir = "", ...args] = process.argv.slice(2);
-const links = args.map((arg): Link => {
-  const [device = "", own = "", pool = ""] = arg.split("=");
-  const [address = "", prefix = ""] = own.split("/");
-  const [first = "", last = ""] = pool.split("-");
-  const pools = [{ first, last }];
-  return {
-    interface: device,
-    address,
-    subnet: subnetOf(address, Number(prefix)),
-    mode: "full",
-    relayed: [],
-    full: { ...fullLink.full, pools, router: [address], domain: "site.example" },
-  };
-});
+const looks = args.includes("look");
+const links = args
+  .filter((arg) => arg !== "look")
+  .map((arg): Link => {
+    const [device = "", own = "", pool = "", seconds = "3600"] = arg.split("=");
+    const [address = "", prefix = ""] = own.split("/");
+    const [first = "", last = ""] = pool.split("-");
+    const pools = [{ first, last }];
+    return {
+      interface: device,
+      address,
+      subnet: subnetOf(address, Number(prefix)),
+      mode: "full",
+      relayed: [],
+      full: {
+        ...fullLink.full,
+        pools,
+        router: [address],
+        domain: "site.example",
+        leaseSeconds: Number(seconds),
+      },
+    };
+  });
 
 const tell = (line: object): void => console.log(JSON.stringify(line));
 const leases = new LeaseTable();
@@ -43,6 +54,8 @@ const server = await startDhcpServer({
   ways: new WayTable(),
   leases,
   journal,
+  isInUse: looks ? new Presence(systemClock).isInUse : null,
+  guard: null,
   emit: (event) => {
     if (event.event !== "system-dhcp" && event.event !== "dhcp-ignored") tell(event);
   },

@@ -1,5 +1,5 @@
-import { concat, fromText, readU16, toText } from "../lib/bytes.ts";
-import { DecodeError, InternalError } from "../lib/errors.ts";
+import { concat, fromText, readU16, toText } from "./bytes.ts";
+import { DecodeError, InternalError } from "./errors.ts";
 
 /*
  * Domain names as option 119 carries them (RFC 3397): labels of RFC 1035 4.1.2, on input perhaps

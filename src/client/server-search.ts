@@ -1,0 +1,115 @@
+import { OptionCode } from "../dhcp/option-codes.ts";
+import {
+  BOOTREPLY,
+  decodePacket,
+  type DhcpPacket,
+  encodePacket,
+  MessageType,
+} from "../dhcp/packet.ts";
+import { DecodeError } from "../lib/errors.ts";
+import { ANY_ADDRESS, type Ip4, LIMITED_BROADCAST } from "../lib/ip4.ts";
+import type { Mac } from "../lib/mac.ts";
+import type { UdpSocket } from "../net/udp.ts";
+import { systemRequest } from "./dhcp-request.ts";
+import { newXid } from "./discovery.ts";
+import { readOffer } from "./offers.ts";
+
+/** Another DHCP server on the link. */
+export interface OtherServer {
+  readonly server: Ip4;
+  /** What it offered to a machine that nobody knows. */
+  readonly offered: Ip4;
+}
+
+export interface ServerSearchOptions {
+  /** Our address on the link. */
+  readonly address: Ip4;
+  /** The machine that is played: one that nobody knows. It takes no lease. */
+  readonly mac: Mac;
+  /** The socket of the DHCP server's port, bound already. */
+  readonly serverPort: UdpSocket;
+  /** A socket on the client's port, or null where somebody else holds it: a DHCP client of this host. */
+  readonly openClientPort: () => Promise<UdpSocket | null>;
+}
+
+const SERVER_PORT = 67;
+/**
+ * dnsmasq offers an address 3 s after it began to look whether somebody uses it. A datagram may be lost:
+ * once more after a while.
+ */
+const LISTEN_MS = 4000;
+const REPEAT_MS = 1500;
+
+/**
+ * Looks for other DHCP servers on a link: broadcasts a DHCPDISCOVER as a client, and one as a relay agent
+ * would forward it, whose answers come to the server's own port. Proxies, which offer no address, do not
+ * count.
+ */
+export class ServerSearch {
+  readonly #options: ServerSearchOptions;
+  #xid = 0;
+  #end: (other: OtherServer | null) => void = () => {};
+
+  constructor(options: ServerSearchOptions) {
+    this.#options = options;
+    options.serverPort.onMessage((payload) => this.#hear(payload));
+  }
+
+  /** The first other server that answers; null when none does within four seconds. */
+  async search(): Promise<OtherServer | null> {
+    const { address, mac, serverPort, openClientPort } = this.#options;
+    this.#xid = newXid();
+    const clientPort = await openClientPort();
+    clientPort?.onMessage((payload) => this.#hear(payload));
+    // Its failures are no trouble of the search's: the other way remains.
+    clientPort?.onError(() => {});
+    const discover = systemRequest(mac, this.#xid, null);
+    const ask = (): void => {
+      send(clientPort, discover);
+      send(serverPort, { ...discover, hops: 1, giaddr: address });
+    };
+    const again = setTimeout(ask, REPEAT_MS);
+    const listening = setTimeout(() => this.#end(null), LISTEN_MS);
+    try {
+      return await new Promise((resolve) => {
+        this.#end = resolve;
+        // Stopped while the client's port was opened.
+        if (this.#xid === 0) resolve(null);
+        else ask();
+      });
+    } finally {
+      clearTimeout(again);
+      clearTimeout(listening);
+      this.#xid = 0;
+      await clientPort?.close();
+    }
+  }
+
+  /** Ends a search that is under way; it has found nothing then. */
+  stop(): void {
+    this.#xid = 0;
+    this.#end(null);
+  }
+
+  #hear(payload: Uint8Array): void {
+    const packet = this.#xid === 0 ? null : tryDecode(payload);
+    if (packet === null || packet.op !== BOOTREPLY || packet.xid !== this.#xid) return;
+    if (packet.options.get(OptionCode.MESSAGE_TYPE)?.[0] !== MessageType.OFFER) return;
+    const { server, address } = readOffer(packet, ANY_ADDRESS);
+    if (address === null || server === this.#options.address) return;
+    this.#end({ server, offered: address });
+  }
+}
+
+function send(socket: UdpSocket | null, packet: DhcpPacket): void {
+  socket?.send(encodePacket(packet), { address: LIMITED_BROADCAST, port: SERVER_PORT });
+}
+
+function tryDecode(payload: Uint8Array): DhcpPacket | null {
+  try {
+    return decodePacket(payload);
+  } catch (error) {
+    if (error instanceof DecodeError) return null;
+    throw error;
+  }
+}

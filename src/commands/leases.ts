@@ -1,0 +1,214 @@
+import { readFile } from "node:fs/promises";
+import { z } from "zod";
+import { type Journal, journalFile, openJournal, replayJournal } from "../dhcp/journal.ts";
+import { LeaseDesk } from "../dhcp/lease-desk.ts";
+import { detectLeaseFormat, type LeaseFormat, readLeaseFile } from "../dhcp/lease-files.ts";
+import { type Lease, LeaseTable } from "../dhcp/leases.ts";
+import { systemClock } from "../lib/clock.ts";
+import { ConfigError, messageOf } from "../lib/errors.ts";
+import { parseIp4 } from "../lib/ip4.ts";
+import { readInterfaces } from "../net/interfaces.ts";
+import { askAdmin, errorIn } from "./admin-client.ts";
+import { loadSettings, type Settings } from "./configuration.ts";
+import { configuredLinks } from "./links.ts";
+import { ExitCode, type Program } from "./program.ts";
+import { findRunning } from "./running.ts";
+
+/*
+ * `eim-pxe leases`: asks the server that runs on the data folder, or works on the journal there when none
+ * does.
+ */
+
+const lease = z.object({
+  mac: z.string(),
+  address: z.string(),
+  state: z.enum(["bound", "declined", "released"]),
+  expiresAtMs: z.number(),
+  startedAtMs: z.number(),
+  hostname: z.string().nullable(),
+  clientId: z.string().nullable(),
+});
+const pool = z.object({
+  interface: z.string(),
+  network: z.string(),
+  addresses: z.number(),
+  leased: z.number(),
+  quarantined: z.number(),
+  free: z.number(),
+});
+const listing = z.object({ leases: z.array(lease), pools: z.array(pool) });
+const importResult = z.object({
+  imported: z.number(),
+  skipped: z.array(z.object({ address: z.string(), reason: z.string() })),
+});
+type Listing = z.output<typeof listing>;
+type ImportResult = z.output<typeof importResult>;
+
+export interface LeasesOptions {
+  /** The configuration; null: the default one. */
+  readonly config: string | null;
+  readonly json: boolean;
+}
+
+export type { LeaseFormat } from "../dhcp/lease-files.ts";
+
+/** A request takes this many leases at once. */
+const IMPORT_AT_ONCE = 1000;
+
+/** `eim-pxe leases list`: leases and quarantines in force, and how full the pools are. */
+export async function listLeases(program: Program, options: LeasesOptions): Promise<number> {
+  const settings = loadSettings(options.config, program.environment);
+  const found = (await isServed(settings))
+    ? await ask(settings, "GET", "/api/v1/leases", null, listing)
+    : await listHere(settings);
+  if (typeof found === "string") return refused(program, found);
+  program.out.write(options.json ? `${JSON.stringify(found)}\n` : inWords(found));
+  return ExitCode.ok;
+}
+
+/** `eim-pxe leases release ADDRESS`: frees an address, whoever has it. */
+export async function releaseLease(
+  program: Program,
+  text: string,
+  options: LeasesOptions,
+): Promise<number> {
+  const address = parseIp4(text);
+  if (address === null) {
+    throw new ConfigError([`${text}: must be an IPv4 address such as 192.168.77.100`]);
+  }
+  const settings = loadSettings(options.config, program.environment);
+  const freed = (await isServed(settings))
+    ? await ask(settings, "DELETE", `/api/v1/leases/${address}`, null, lease)
+    : ((await atDesk(settings, (desk) => desk.release(address))) ?? `nobody has ${address}`);
+  if (typeof freed === "string") return refused(program, freed);
+  const words = `${address} of ${freed.mac} is free. The machine learns of it when it renews.`;
+  program.out.write(`${options.json ? JSON.stringify(freed) : words}\n`);
+  return ExitCode.ok;
+}
+
+/** `eim-pxe leases import FILE`: takes over the leases of ISC dhcpd, dnsmasq or Kea. */
+export async function importLeases(
+  program: Program,
+  file: string,
+  options: LeasesOptions & { readonly format: LeaseFormat | null },
+): Promise<number> {
+  const settings = loadSettings(options.config, program.environment);
+  const text = await readFile(file, "utf8").catch((error: unknown) => {
+    throw new ConfigError([`${file}: cannot be read: ${messageOf(error)}`]);
+  });
+  const format = options.format ?? detectLeaseFormat(text);
+  const { leases, problems } = readLeaseFile(format, text, systemClock.wall());
+  const result = (await isServed(settings))
+    ? await importThere(settings, leases)
+    : await atDesk(settings, (desk) => desk.import(leases));
+  if (typeof result === "string") return refused(program, result);
+  const { imported, skipped } = result;
+  if (options.json) {
+    program.out.write(`${JSON.stringify({ format, imported, skipped, problems })}\n`);
+    return ExitCode.ok;
+  }
+  const left = [
+    ...problems.map((problem) => `${file}: ${problem}`),
+    ...skipped.map(({ address, reason }) => `${address} was left out: ${reason}`),
+  ];
+  for (const line of left) program.err.write(`${line}\n`);
+  program.out.write(`${imported} leases were taken over from ${file} (${format}).\n`);
+  return ExitCode.ok;
+}
+
+async function isServed({ config }: Settings): Promise<boolean> {
+  return (await findRunning(config.dataDir)) !== null;
+}
+
+/** What the running server answers; a string says what was wrong. */
+async function ask<T>(
+  settings: Settings,
+  method: "GET" | "POST" | "DELETE",
+  path: string,
+  body: object | null,
+  shape: z.ZodType<T>,
+): Promise<T | string> {
+  const answer = await askAdmin(settings, method, path, body);
+  return shape.safeParse(answer.body).data ?? errorIn(answer.body);
+}
+
+async function importThere(
+  settings: Settings,
+  leases: readonly Lease[],
+): Promise<ImportResult | string> {
+  const whole: ImportResult = { imported: 0, skipped: [] };
+  for (let at = 0; at < leases.length; at += IMPORT_AT_ONCE) {
+    const part = leases.slice(at, at + IMPORT_AT_ONCE).map(withoutState);
+    const result = await ask(settings, "POST", "/api/v1/leases", { leases: part }, importResult);
+    if (typeof result === "string") return result;
+    whole.imported += result.imported;
+    whole.skipped.push(...result.skipped);
+  }
+  return whole;
+}
+
+/** What is taken over is leased, so the request does not say so. */
+function withoutState({ mac, address, startedAtMs, expiresAtMs, hostname, clientId }: Lease) {
+  return { mac, address, startedAtMs, expiresAtMs, hostname, clientId };
+}
+
+async function listHere({ config }: Settings): Promise<Listing> {
+  const leases = new LeaseTable();
+  const journal = await readFile(journalFile(config.dataDir)).catch(() => new Uint8Array());
+  for (const one of replayJournal(journal).leases) leases.restore(one);
+  const desk = deskOf(config, leases, null);
+  return { leases: [...desk.list()], pools: [...desk.pools()] };
+}
+
+/** Works on the journal itself. */
+async function atDesk<T>({ config }: Settings, work: (desk: LeaseDesk) => Promise<T>): Promise<T> {
+  const leases = new LeaseTable();
+  const { journal } = await openJournal({ dataDir: config.dataDir, leases });
+  try {
+    return await work(deskOf(config, leases, journal));
+  } finally {
+    await journal.close();
+  }
+}
+
+function deskOf(
+  config: Settings["config"],
+  leases: LeaseTable,
+  journal: Journal | null,
+): LeaseDesk {
+  const served = configuredLinks(config, readInterfaces());
+  const links = served.flatMap(({ dhcp }) => (dhcp === null ? [] : [dhcp]));
+  return new LeaseDesk({
+    leases,
+    journal,
+    links: () => links,
+    emit: () => {},
+    clock: systemClock,
+  });
+}
+
+function inWords({ leases, pools }: Listing): string {
+  const rows = leases.map((one) => [
+    one.address,
+    one.mac,
+    one.state === "declined" ? "quarantine" : "leased",
+    new Date(one.expiresAtMs).toISOString().slice(0, 19),
+    one.hostname ?? "-",
+  ]);
+  const all = [["ADDRESS", "MAC", "STATE", "UNTIL (UTC)", "HOST NAME"], ...rows];
+  const widths = (all[0] ?? []).map((_, column) =>
+    Math.max(...all.map((row) => row[column]?.length ?? 0)),
+  );
+  const table = all.map((row) => row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join("  "));
+  const full = pools.map(
+    ({ network, interface: name, addresses, leased, quarantined, free }) =>
+      `${network} on ${name}: ${addresses} addresses in the pools, ${leased} leased, ${quarantined} in quarantine, ${free} free`,
+  );
+  const lines = leases.length === 0 ? ["No address is leased."] : table.map((row) => row.trimEnd());
+  return `${[...lines, ...full].join("\n")}\n`;
+}
+
+function refused(program: Program, message: string): number {
+  program.err.write(`${message}\n`);
+  return ExitCode.fault;
+}

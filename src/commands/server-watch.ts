@@ -1,0 +1,109 @@
+import { ServerSearch } from "../client/server-search.ts";
+import { locallyAdministeredMac } from "../client/stranger.ts";
+import type { Link } from "../dhcp/link.ts";
+import type { LinkGuard } from "../dhcp/server.ts";
+import { BindError, OtherServerError } from "../lib/errors.ts";
+import type { Mac } from "../lib/mac.ts";
+import type { UdpSocket } from "../net/udp.ts";
+import type { Emit } from "../observe/events.ts";
+
+/*
+ * Two servers that hand out addresses on one link are an outage: so mode full looks for another one
+ * before it begins, and now and then afterwards.
+ */
+
+export interface ServerWatchOptions {
+  /** The socket of a link's client port, 68. Throws `BindError`. */
+  readonly openClientPort: (link: Link) => Promise<UdpSocket>;
+  /** Begin all the same, and only tell of the other server. */
+  readonly allowOthers: boolean;
+  readonly emit: Emit;
+}
+
+const SEARCH_EVERY_MS = 600_000;
+
+/** The machine that the searches play on a link. */
+function searchMachine(link: Link): Mac {
+  return locallyAdministeredMac(`search ${link.interface} ${link.address}`);
+}
+
+interface Watched {
+  readonly search: ServerSearch;
+  readonly mac: Mac;
+}
+
+export class ServerWatch implements LinkGuard {
+  readonly #options: ServerWatchOptions;
+  readonly #links = new Map<Link, Watched>();
+  readonly #underWay = new Set<Promise<unknown>>();
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(options: ServerWatchOptions) {
+    this.#options = options;
+    this.#timer = setInterval(() => {
+      for (const [link, watched] of this.#links) void this.#look(link, watched);
+    }, SEARCH_EVERY_MS);
+    this.#timer.unref();
+  }
+
+  /**
+   * Looks on a link in mode full whether another server is there, from now on again and again.
+   *
+   * @throws {OtherServerError} when there is one, unless others are allowed: then it does not wait
+   */
+  async admit(link: Link, port: UdpSocket): Promise<void> {
+    // Loopback has no other hosts.
+    if (link.mode !== "full" || link.address.startsWith("127.")) return;
+    const mac = searchMachine(link);
+    const openClientPort = () => this.#clientPort(link);
+    const search = new ServerSearch({
+      address: link.address,
+      mac,
+      serverPort: port,
+      openClientPort,
+    });
+    const watched = { search, mac };
+    this.#links.set(link, watched);
+    const first = this.#look(link, watched);
+    if (this.#options.allowOthers) return;
+    const other = await first;
+    if (other !== null) throw new OtherServerError(other);
+  }
+
+  leave(link: Link): void {
+    this.#links.get(link)?.search.stop();
+    this.#links.delete(link);
+  }
+
+  plays(mac: Mac): boolean {
+    return [...this.#links.values()].some((watched) => watched.mac === mac);
+  }
+
+  /** Ends it, and waits for what is under way. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    for (const link of this.#links.keys()) this.leave(link);
+    await Promise.all(this.#underWay);
+  }
+
+  /** Tells of another server, and resolves with what people need to know of it; null when there is none. */
+  async #look(link: Link, { search }: Watched): Promise<string | null> {
+    const looking = search.search();
+    this.#underWay.add(looking);
+    const other = await looking.finally(() => this.#underWay.delete(looking));
+    if (other === null) return null;
+    const { server, offered } = other;
+    const { interface: name } = link;
+    this.#options.emit({ event: "other-dhcp-server", interface: name, server, offered });
+    return `${server} on ${name}, which offered ${offered}`;
+  }
+
+  async #clientPort(link: Link): Promise<UdpSocket | null> {
+    try {
+      return await this.#options.openClientPort(link);
+    } catch (error) {
+      if (error instanceof BindError) return null;
+      throw error;
+    }
+  }
+}

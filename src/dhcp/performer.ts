@@ -1,0 +1,168 @@
+import type { WayTable } from "../boot/ways.ts";
+import type { Clock } from "../lib/clock.ts";
+import { messageOf } from "../lib/errors.ts";
+import type { Ip4 } from "../lib/ip4.ts";
+import type { Mac } from "../lib/mac.ts";
+import type { Emit, PxeEvent } from "../observe/events.ts";
+import type { Destination, Effect } from "./effects.ts";
+import type { Journal } from "./journal.ts";
+import type { Lease, LeaseTable } from "./leases.ts";
+import type { Link } from "./link.ts";
+import type { OfferTable } from "./offers.ts";
+import type { DhcpPacket } from "./packet.ts";
+import { safeSeconds, shortened } from "./unwritten.ts";
+
+/** Whether somebody else than the machine answers at the address now; false when nobody could be asked. */
+export type IsInUse = (link: Link, address: Ip4, mac: Mac) => Promise<boolean>;
+
+export interface PerformerParts {
+  readonly leases: LeaseTable;
+  readonly offers: OfferTable;
+  readonly ways: WayTable;
+  /** Null keeps the leases in memory only. */
+  readonly journal: Journal | null;
+  /** Null: addresses are offered unseen. */
+  readonly isInUse: IsInUse | null;
+  readonly emit: Emit;
+  readonly clock: Clock;
+}
+
+/** The request whose effects are performed. */
+export interface Occasion {
+  readonly link: Link;
+  readonly mac: Mac | null;
+  /** Decides about the request as things are now. */
+  readonly decide: () => readonly Effect[];
+  readonly send: (packet: DhcpPacket, to: Destination) => void;
+}
+
+/** After so many addresses that somebody sits at, one is offered unseen: the machine declines it if need be. */
+const MOST_CHECKS = 3;
+/** A full pool is worth a line a minute for each link, not one for each packet. */
+const POOL_FULL_EVERY_MS = 60_000;
+/** Another server is there in each of its clients' requests. */
+const OTHER_SERVER_EVERY_MS = 3_600_000;
+/** Clients name whatever server they like, so what was told of is bounded. */
+const MOST_TOLD = 64;
+
+/** Does what the handlers decide. */
+export class Performer {
+  readonly #parts: PerformerParts;
+  /** When a state was last told of that each packet shows anew. */
+  readonly #toldAtMs = new Map<string, number>();
+  /** How many records the disk has refused since it last took one. */
+  #unwritten = 0;
+
+  constructor(parts: PerformerParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Performs the effects in their order. Up to the first one that takes time all happens at once, so the
+   * next request finds the leases as this one left them. Never rejects.
+   */
+  async perform(occasion: Occasion): Promise<void> {
+    try {
+      let checks = 0;
+      while (await this.#isRefuted(occasion.decide(), occasion, checks < MOST_CHECKS)) checks += 1;
+    } catch (error) {
+      const { mac, link } = occasion;
+      const fields = { mac, address: null, interface: link.interface };
+      this.#parts.emit({ event: "dhcp-failed", ...fields, reason: messageOf(error) });
+    }
+  }
+
+  /** Resolves with whether a check came between, so that the request must be decided anew. */
+  async #isRefuted(
+    effects: readonly Effect[],
+    occasion: Occasion,
+    mayCheck: boolean,
+  ): Promise<boolean> {
+    const { leases, offers, ways, clock, emit } = this.#parts;
+    const { link, mac } = occasion;
+    // What an acknowledgement may promise at most; null: what was decided.
+    let atMostSeconds: number | null = null;
+    for (const decided of effects) {
+      const effect = atMostSeconds === null ? decided : shortened(decided, atMostSeconds);
+      switch (effect.kind) {
+        case "offer":
+          offers.put(effect.offer, clock.wall());
+          break;
+        case "withdraw":
+          offers.withdraw(effect.mac);
+          break;
+        case "check": {
+          const { isInUse } = this.#parts;
+          if (!mayCheck || isInUse === null) break;
+          if (!(await isInUse(link, effect.address, effect.mac))) break;
+          await this.#isRefuted(effect.ifTaken, occasion, false);
+          return true;
+        }
+        case "record":
+          leases.put(effect.lease, clock.wall());
+          offers.settle(effect.lease.mac, effect.lease.address);
+          atMostSeconds = await this.#write(effect.lease);
+          break;
+        case "remember":
+          ways.put(effect.machine);
+          break;
+        case "send":
+          occasion.send(effect.packet, effect.to);
+          break;
+        case "event":
+          this.#report(effect.event, link);
+          break;
+        case "ignore": {
+          const fields = { mac, address: null, interface: link.interface };
+          emit({ event: "dhcp-ignored", ...fields, reason: effect.reason });
+        }
+      }
+    }
+    return false;
+  }
+
+  /**
+   * RFC 2131 3.1: the lease is in permanent storage before its DHCPACK leaves. Resolves with null, or with
+   * the seconds that are safe all the same when the disk does not take it; rejects when none are.
+   */
+  async #write(lease: Lease): Promise<number | null> {
+    const { journal, leases, clock, emit } = this.#parts;
+    if (journal === null) return null;
+    try {
+      await journal.append(lease);
+    } catch (error) {
+      if (this.#unwritten === 0) emit({ event: "journal-unwritable", reason: messageOf(error) });
+      this.#unwritten += 1;
+      // A quarantine that is in memory only is better than none.
+      if (lease.state !== "declined") leases.revert(lease, journal.written);
+      const seconds = safeSeconds(lease, journal.written.at(lease.address), clock.wall());
+      if (seconds === null) throw error;
+      return seconds;
+    }
+    if (this.#unwritten > 0) emit({ event: "journal-writable", failed: this.#unwritten });
+    this.#unwritten = 0;
+    return null;
+  }
+
+  #report(event: PxeEvent, link: Link): void {
+    switch (event.event) {
+      case "pool-full":
+        if (this.#wasTold(`full ${link.interface}`, POOL_FULL_EVERY_MS)) return;
+        break;
+      case "other-dhcp-server":
+        if (this.#wasTold(`${event.server} ${link.interface}`, OTHER_SERVER_EVERY_MS)) return;
+        break;
+      default:
+    }
+    this.#parts.emit(event);
+  }
+
+  #wasTold(what: string, withinMs: number): boolean {
+    const now = this.#parts.clock.now();
+    const last = this.#toldAtMs.get(what);
+    if (last !== undefined && now - last < withinMs) return true;
+    if (this.#toldAtMs.size >= MOST_TOLD) this.#toldAtMs.clear();
+    this.#toldAtMs.set(what, now);
+    return false;
+  }
+}

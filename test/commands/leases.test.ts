@@ -1,0 +1,136 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { importLeases, listLeases, releaseLease } from "../../src/commands/leases.ts";
+import { announceRunning } from "../../src/commands/running.ts";
+import { ConfigError, UnreachableError } from "../../src/lib/errors.ts";
+import { FakeProgram } from "../support/program.ts";
+
+const mac = "08:00:27:29:4e:67";
+let folder = "";
+let config = "";
+let server: Server | null = null;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "eim-pxe-leases-"));
+  config = join(folder, "eim-pxe.yaml");
+  const text = `
+dataDir: data
+interfaces:
+  - name: nosuch1
+    address: 192.168.77.1
+    dhcp: { mode: full, pools: [192.168.77.100-192.168.77.109] }
+`;
+  writeFileSync(config, text);
+});
+afterEach(async () => {
+  server?.closeAllConnections();
+  await new Promise((resolve) => (server === null ? resolve(null) : server.close(resolve)));
+  server = null;
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const options = (json = false) => ({ config, json });
+
+async function list(json = false): Promise<string> {
+  const program = new FakeProgram();
+  expect(await listLeases(program, options(json))).toBe(0);
+  return program.written;
+}
+
+async function bring(lines: string): Promise<string> {
+  const file = join(folder, "dnsmasq.leases");
+  writeFileSync(file, lines);
+  const program = new FakeProgram();
+  expect(await importLeases(program, file, { ...options(), format: null })).toBe(0);
+  return program.written;
+}
+
+describe("eim-pxe leases, while no server runs", () => {
+  test("lists nothing where nothing is leased, and makes no journal", async () => {
+    expect(await list()).toBe(
+      "No address is leased.\n192.168.77.0/24 on nosuch1: 10 addresses in the pools, 0 leased, 0 in quarantine, 10 free\n",
+    );
+  });
+
+  test("takes over another server's leases, lists them, and frees one", async () => {
+    const file = join(folder, "dnsmasq.leases");
+    expect(
+      await bring(`0 ${mac} 192.168.77.100 node-1 *\n0 ${mac.replace("67", "68")} 10.1.1.1 * *`),
+    ).toBe(`1 leases were taken over from ${file} (dnsmasq).\n`);
+    const [head, row, pool] = (await list()).split("\n");
+    expect(head).toMatch(/^ADDRESS +MAC +STATE +UNTIL \(UTC\) +HOST NAME$/);
+    expect(row).toMatch(
+      /^192\.168\.77\.100 +08:00:27:29:4e:67 +leased +2\d{3}-\d\d-\d\dT\S+ +node-1$/,
+    );
+    expect(pool).toContain("1 leased, 0 in quarantine, 9 free");
+    const program = new FakeProgram();
+    expect(await releaseLease(program, "192.168.77.100", options())).toBe(0);
+    expect(program.written).toContain(`192.168.77.100 of ${mac} is free`);
+    expect(JSON.parse(await list(true))).toMatchObject({ leases: [], pools: [{ free: 10 }] });
+  });
+
+  test("says when nobody has the address, or it is none", async () => {
+    const program = new FakeProgram();
+    expect(await releaseLease(program, "192.168.77.100", options())).toBe(1);
+    expect(String(program.err.read())).toBe("nobody has 192.168.77.100\n");
+    await expect(releaseLease(program, "hello", options())).rejects.toThrow(ConfigError);
+    const absent = importLeases(program, join(folder, "absent"), { ...options(), format: "isc" });
+    await expect(absent).rejects.toThrow(/absent: cannot be read/);
+  });
+});
+
+describe("eim-pxe leases, while a server runs", () => {
+  const asked: string[] = [];
+  async function serving(status: number, answer: object): Promise<void> {
+    asked.splice(0);
+    server = createServer((request, response) => {
+      const alive = request.url === "/healthz";
+      if (!alive) asked.push(`${request.method} ${request.url}`);
+      response.writeHead(alive ? 200 : status, { "content-type": "application/json" });
+      response.end(JSON.stringify(alive ? { status: "alive", instance: "here" } : answer));
+    });
+    await new Promise<void>((resolve) => server?.listen(0, "127.0.0.1", () => resolve()));
+    const at = server.address();
+    const port = typeof at === "object" ? at?.port : 0;
+    const admin = `http://127.0.0.1:${port}`;
+    await announceRunning(join(folder, "data"), { pid: 1, admin, instance: "here" });
+  }
+
+  test("asks it for the list, and shows what it says", async () => {
+    await serving(200, { leases: [], pools: [] });
+    expect(await list()).toBe("No address is leased.\n");
+    expect(asked).toEqual(["GET /api/v1/leases"]);
+  });
+
+  test("has it free an address, and tells what it objects", async () => {
+    await serving(404, { error: { code: "NOT_FOUND", message: "nobody has 192.168.77.100" } });
+    const program = new FakeProgram();
+    expect(await releaseLease(program, "192.168.77.100", options())).toBe(1);
+    expect(String(program.err.read())).toContain("nobody has 192.168.77.100");
+    expect(asked).toEqual(["DELETE /api/v1/leases/192.168.77.100"]);
+  });
+
+  test("has it take over leases, a thousand at once", async () => {
+    await serving(200, { imported: 1, skipped: [] });
+    const lines = Array.from({ length: 1500 }, (_, n) => {
+      const [high, low] = [n >> 8, n & 255];
+      const end = [high, low].map((byte) => byte.toString(16).padStart(2, "0")).join(":");
+      return `0 02:00:00:00:${end} 10.1.${high}.${low} * *`;
+    });
+    expect(await bring(lines.join("\n"))).toContain("2 leases were taken over");
+    expect(asked).toEqual(["POST /api/v1/leases", "POST /api/v1/leases"]);
+  });
+
+  test("fails where it does not answer as it should", async () => {
+    await serving(200, { leases: [], pools: [] });
+    server?.closeAllConnections();
+    server?.removeAllListeners("request");
+    server?.on("request", (request, response) => {
+      if (request.url === "/healthz") response.end(JSON.stringify({ instance: "here" }));
+      else request.socket.destroy();
+    });
+    await expect(listLeases(new FakeProgram(), options())).rejects.toThrow(UnreachableError);
+  });
+});

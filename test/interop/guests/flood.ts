@@ -1,0 +1,25 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { systemRequest } from "../../../src/client/dhcp-request.ts";
+import { encodePacket } from "../../../src/dhcp/packet.ts";
+import { openDeviceSocket } from "../../../src/net/device-socket.ts";
+import { randomNumbers } from "../../support/random.ts";
+
+/*
+ * Broadcasts DHCPDISCOVERs, each of another machine, as fast as the link takes them. Arguments: the device, its
+ * address, how many. Tells when it begins and when it has sent them all.
+ */
+
+const [device = "", address = "", count = ""] = process.argv.slice(2);
+const socket = await openDeviceSocket({ device, address, port: 68, passed: [], onlyDevice: true });
+const random = randomNumbers(3);
+const payload = encodePacket(systemRequest("02:00:00:00:00:00", 0, null));
+console.log(JSON.stringify({ event: "begun" }));
+for (let n = 0; n < Number(count); n++) {
+  for (let byte = 29; byte < 34; byte++) payload[byte] = random(256);
+  payload[4] = random(256);
+  socket.send(Uint8Array.from(payload), { address: "255.255.255.255", port: 67 });
+  // What waits to be sent is bounded, and what is more is lost before it leaves.
+  if (n % 200 === 199) await sleep(0);
+}
+console.log(JSON.stringify({ event: "sent" }));
+await socket.close();
