@@ -44,8 +44,9 @@ export interface WantedLink {
  * The links of the configuration; with none configured, the interface that is the only usable one now,
  * in mode proxy, from now on by its name.
  *
- * @throws ConfigError when none of them can be served now, or the configuration does not go with what
- *   an interface has
+ * @throws ConfigError when none of them can be served and none only waits for its cable or an address, so
+ *   that a wrong name or address is noticed at once; or when the configuration does not go with what an
+ *   interface has
  */
 export function wantedLinks(
   config: Config,
@@ -59,7 +60,11 @@ export function wantedLinks(
     if (problem === null) link.servedAs(interfaceNamed(interfaces, name, address));
     return problem ?? [];
   });
-  if (problems.length === links.length) throw new ConfigError(problems);
+  const waiting = interfaces.filter(({ up, addresses }) => !up || addresses.length === 0);
+  const awaited = new Set(waiting.map(({ name }) => name));
+  if (problems.length === links.length && !links.some((link) => awaited.has(link.interface))) {
+    throw new ConfigError(problems);
+  }
   return links;
 }
 

@@ -74,7 +74,17 @@ export function handleFull(
   const { leases, offers, reservedFor } = state;
   const known = { leases, offers, reservedFor };
   const relayAgent = [packet.giaddr, request.relay?.serverIdOverride ?? packet.giaddr];
-  const the: Case = { ...known, request, plan, link: network, node, way, mac, relayAgent, nowMs };
+  const the: Case = {
+    ...known,
+    request,
+    plan,
+    link: network,
+    node,
+    way,
+    mac,
+    relayAgent,
+    nowMs,
+  };
   switch (request.messageType) {
     case MessageType.DISCOVER:
       return discover(the);

@@ -114,17 +114,10 @@ class RunningServer {
     this.#options = options;
     const offers = new OfferTable();
     const { plan, findNode, reservedFor, leases, ways, smee } = options;
-    this.#knowledge = {
-      plan,
-      findNode,
-      reservedFor,
-      leases,
-      ways,
-      smee,
-      offers,
-      addressOfferedAtMs: (request, link) =>
-        this.#overheard.get(link)?.addressOfferedAtMs(request) ?? null,
-    };
+    const addressOfferedAtMs = (request: DhcpRequest, link: Link) =>
+      this.#overheard.get(link)?.addressOfferedAtMs(request) ?? null;
+    const known = { plan, findNode, reservedFor, leases, ways, smee };
+    this.#knowledge = { ...known, offers, addressOfferedAtMs };
     this.#performer = new Performer({ ...options, offers });
   }
 

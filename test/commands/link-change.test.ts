@@ -165,12 +165,25 @@ describe("wantedLinks", () => {
     ]);
   });
 
-  test("are a fault of the configuration when none can, with each problem", () => {
-    const none = () => wantedLinks(two, [card("eth1", [])]);
+  test.each([
+    ["there is no interface of its name", [], /eth1; this host has .*\nthere is no .* eth2\.20;/],
+    [
+      "the one that is there has another address",
+      [card("eth1", ["10.0.0.9"])],
+      /eth1 does not have the address 10\.0\.0\.1; it has 10\.0\.0\.9/,
+    ],
+  ])("are a fault of the configuration when none can, and %s", (_, interfaces, words) => {
+    const given = config("interfaces: [{ name: eth1, address: 10.0.0.1 }, { name: eth2.20 }]");
+    const none = () => wantedLinks(given, interfaces);
     expect(none).toThrow(ConfigError);
-    expect(none).toThrow(
-      /eth1 has no IPv4.*\nthere is no network interface eth2\.20; this host has/,
-    );
+    expect(none).toThrow(words);
+  });
+
+  test.each([
+    ["its address", card("eth1", [])],
+    ["being switched on", card("eth1", [], { up: false })],
+  ])("are waited for when one that is there lacks only %s", (_, lacking) => {
+    expect(wantedLinks(two, [lacking])).toHaveLength(2);
   });
 
   test("without any in the configuration the sole interface is followed by its name", () => {
