@@ -19,8 +19,8 @@ const nothing: readonly TransferEffect[] = [];
 
 /** A client that never acknowledged anything may be a forged address: repeat little. 1+2+4+8+8+8 s. */
 const MAX_RETRIES_UNPROVEN = 5;
-/** On a link that was fast: 0.1+0.2+…+6.4+8 s, longer than EDK2 and iPXE wait before they repeat an ACK. */
-const MAX_RETRIES = 7;
+/** On a link that was fast: 0.05+0.1+…+6.4+8 s, longer than EDK2 and iPXE wait before they repeat an ACK. */
+const MAX_RETRIES = 8;
 
 /** Who repeats itself more often than this without getting on will never get on. */
 const MAX_REPEATED_ACKS = 20;
