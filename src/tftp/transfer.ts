@@ -1,7 +1,8 @@
 import { InternalError } from "../lib/errors.ts";
 import { printable } from "../lib/bytes.ts";
 import type { Negotiated } from "./negotiate.ts";
-import { type AckPacket, ErrorCode, type ErrorPacket, type TftpPacket } from "./packet.ts";
+import { type AckPacket, ErrorCode, errorPacket, type ErrorPacket } from "./packet.ts";
+import type { TftpPacket } from "./packet.ts";
 import { RetransmissionTimeout } from "./timeout.ts";
 
 /** What the host of a `ReadTransfer` has to do, in this order. */
@@ -94,6 +95,11 @@ export class ReadTransfer {
   /** Bytes of the file that were sent, each counted once. */
   get bytesSent(): number {
     return Math.min(Math.max(0, this.#sent) * this.#terms.blksize, this.#size);
+  }
+
+  /** Every block was sent at least once: what may be missing is the end of it, or its acknowledgement. */
+  get allSent(): boolean {
+    return this.#sent === this.#lastBlock;
   }
 
   /** Packets that were sent again. */
@@ -257,7 +263,7 @@ export class ReadTransfer {
 
   /** Gives up and tells the client, who may still be there. */
   #abort(reason: string, message = reason): readonly TransferEffect[] {
-    const packet: ErrorPacket = { opcode: "error", code: ErrorCode.NOT_DEFINED, message };
+    const packet = errorPacket(ErrorCode.NOT_DEFINED, message);
     return [{ kind: "send", packet }, ...this.#end({ kind: "fail", reason })];
   }
 
