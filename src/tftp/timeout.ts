@@ -34,7 +34,11 @@ export class RetransmissionTimeout {
 
   /** The wait when nothing is lost. */
   get usualMs(): number {
-    if (this.#chosenMs !== null) return this.#chosenMs;
+    return this.#chosenMs ?? this.answerMs;
+  }
+
+  /** An answer that takes longer than this is late, whatever interval the client chose for our silence. */
+  get answerMs(): number {
     if (this.#roundTrip === null) return INITIAL_MS;
     const { averageMs, deviationMs } = this.#roundTrip;
     const ms = averageMs + Math.max(GRANULARITY_MS, DEVIATIONS * deviationMs);

@@ -186,7 +186,7 @@ export class ReadTransfer {
    * should take: then it is no copy, but a client that waited in vain while we hold back.
    */
   #receiveRepeatedAck(now: number): readonly TransferEffect[] {
-    const early = now < this.#sentAt + this.#timeout.usualMs;
+    const early = now < this.#sentAt + this.#timeout.answerMs;
     if (early || this.#readLength !== null) return nothing;
     this.#repeatedAcks += 1;
     if (this.#repeatedAcks > MAX_REPEATED_ACKS) return nothing;

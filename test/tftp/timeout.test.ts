@@ -57,5 +57,7 @@ describe("the retransmission timeout", () => {
     expect(timeout.ms).toBe(3000);
     timeout.recovered();
     expect(timeout.ms).toBe(3000);
+    // How late an answer is can be told all the same.
+    expect(timeout.answerMs).toBe(50);
   });
 });

@@ -255,6 +255,14 @@ describe("a repeated ACK", () => {
     expect(run.transfer.deadline()).toBe(950);
   });
 
+  it("is answered at once where the client chose a long interval for us and is itself more eager", () => {
+    const run = transferOf(bytes, { timeout: 250, windowsize: 4 });
+    run.start();
+    expect(sent(run.ack(0, 1))).toEqual(["data 1", "data 2", "data 3", "data 4"]);
+    expect(run.ack(0, 40)).toEqual([]);
+    expect(sent(run.ack(0, 251))).toEqual(["data 1", "data 2", "data 3", "data 4"]);
+  });
+
   it("is answered only so often without progress", () => {
     const run = transferOf(bytes);
     run.start();
