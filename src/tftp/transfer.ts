@@ -25,8 +25,8 @@ const MAX_RETRIES = 8;
 
 /** Who repeats itself more often than this without getting on will never get on. */
 const MAX_REPEATED_ACKS = 20;
-/** Bounds the retries where the client chose the interval; two are made in any case. */
-const MAX_SILENCE_SECONDS = 60;
+/** Where the client chose a shorter interval, the silence that is borne is the same. */
+const MAX_SILENCE_SECONDS = 20;
 
 /** Lock-step reads of a file on disk are bundled to this many bytes. */
 const READ_AHEAD_BYTES = 65_536;
@@ -152,11 +152,10 @@ export class ReadTransfer {
   }
 
   #maxRetries(): number {
-    const most = this.#answered ? MAX_RETRIES : MAX_RETRIES_UNPROVEN;
+    if (!this.#answered) return MAX_RETRIES_UNPROVEN;
     const { timeoutSeconds } = this.#terms;
-    // An interval of minutes must not keep a transfer alive for half an hour.
-    if (timeoutSeconds === null) return most;
-    return Math.max(2, Math.min(most, Math.floor(MAX_SILENCE_SECONDS / timeoutSeconds)));
+    if (timeoutSeconds === null) return MAX_RETRIES;
+    return Math.max(MAX_RETRIES, Math.ceil(MAX_SILENCE_SECONDS / timeoutSeconds));
   }
 
   #receiveAck(packet: AckPacket, now: number): readonly TransferEffect[] {
@@ -186,7 +185,7 @@ export class ReadTransfer {
    * should take: then it is no copy, but a client that waited in vain while we hold back.
    */
   #receiveRepeatedAck(now: number): readonly TransferEffect[] {
-    const early = now < this.#sentAt + this.#timeout.answerMs;
+    const early = now < this.#sentAt + this.#timeout.usualMs;
     if (early || this.#readLength !== null) return nothing;
     this.#repeatedAcks += 1;
     if (this.#repeatedAcks > MAX_REPEATED_ACKS) return nothing;
