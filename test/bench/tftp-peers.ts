@@ -28,18 +28,9 @@ export interface ServerKind {
   start(folder: string, core: number | null): Promise<RunningServer>;
 }
 
-export const ours: ServerKind = {
-  name: "eim-pxe",
-  windows: true,
-  there: true,
-  async start(folder, core) {
-    const guest = ["--import", "tsx", "test/bench/guests/tftp-server.ts", folder];
-    const child = pinned(core, process.execPath, guest);
-    const lines = createInterface({ input: child.stdout ?? process.stdin })[Symbol.asyncIterator]();
-    const port = Number((await lines.next()).value);
-    return running("eim-pxe", child, { address: "127.0.0.1", port });
-  },
-};
+export const ours = guest("eim-pxe", "tftp-server.ts", true);
+/** What Node takes for a block, whatever runs in it. */
+export const bareSender = guest("Node alone", "bare-sender.ts", false);
 
 export const dnsmasq = peer({
   name: "dnsmasq",
@@ -84,6 +75,22 @@ export const atftpd = peer({
 });
 
 export const serverKinds = [ours, dnsmasq, tftpdHpa, atftpd] as const;
+
+/** A program of ours, which prints the port that it took. */
+function guest(name: string, file: string, windows: boolean): ServerKind {
+  return {
+    name,
+    windows,
+    there: true,
+    async start(folder, core) {
+      const program = ["--import", "tsx", `test/bench/guests/${file}`, folder];
+      const child = pinned(core, process.execPath, program);
+      const lines = createInterface({ input: child.stdout ?? process.stdin });
+      const port = Number((await lines[Symbol.asyncIterator]().next()).value);
+      return running(name, child, { address: "127.0.0.1", port });
+    },
+  };
+}
 
 function peer(own: {
   readonly name: string;
