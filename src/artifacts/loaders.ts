@@ -2,9 +2,13 @@ import { readdir, readFile, realpath, stat } from "node:fs/promises";
 import { join, sep } from "node:path";
 import { type BlobSource, memoryBlob } from "../lib/blob.ts";
 import type { Generation } from "./generation.ts";
+import { openFile } from "./staging.ts";
 
-/** No boot loader is anywhere near this large; other files in the same folders are. */
-const LOADER_LIMIT_BYTES = 64 * 1024 * 1024;
+/** Unified kernel images, with an initramfs inside, have 100 MiB; nothing larger is loaded by firmware. */
+const LOADER_LIMIT_BYTES = 256 * 1024 * 1024;
+
+/** Up to this size a loader is kept in memory; iPXE and GRUB have a few MiB at most. */
+const MEMORY_LIMIT_BYTES = 16 * 1024 * 1024;
 
 /**
  * What boot loaders are called. A folder such as /boot also holds initramfs images, which may carry
@@ -23,7 +27,7 @@ export interface LoaderStoreOptions {
 
 export interface Loader {
   readonly name: string;
-  /** In memory, and shared by all who ask. */
+  /** In memory and shared by all who ask, unless it is large. */
   readonly blob: BlobSource;
   readonly path: string;
 }
@@ -72,6 +76,7 @@ export function createLoaderStore(options: LoaderStoreOptions): LoaderStore {
       return null;
     }
     const { mtimeMs, size } = now;
+    if (size > MEMORY_LIMIT_BYTES) return openFile(path).catch(() => null);
     const former = held.get(path);
     if (former?.mtimeMs === mtimeMs && former.size === size) return former.blob;
     const blob = readFile(path).then(memoryBlob, () => {

@@ -3,6 +3,7 @@ import type { LoaderStore } from "../artifacts/loaders.ts";
 import { createMirror, type Mirror } from "../artifacts/mirror.ts";
 import { createOrigin } from "../artifacts/origin.ts";
 import type { GenerationStore } from "../artifacts/store.ts";
+import { secondStageOf } from "../boot/architecture.ts";
 import { autoexecScript } from "../boot/ipxe-script.ts";
 import type { Config } from "../config/schema.ts";
 import { memoryBlob } from "../lib/blob.ts";
@@ -42,7 +43,8 @@ export function artifactFolder(config: Config): string {
 }
 
 /**
- * What TFTP serves: loaders, and the script that a modern iPXE looks for beside its loader.
+ * What TFTP serves: loaders, the script that a modern iPXE looks for beside its loader, and iPXE to a
+ * shim that asks for the GRUB which is not there.
  *
  * @param anyFolder the folder counts for nothing, as with SMEE, whose URLs have one for each machine
  */
@@ -56,6 +58,8 @@ export async function findTftpFile(
   if (name === "autoexec.ipxe") {
     return { name, kind: "script", blob: memoryBlob(fromText(autoexecScript({ bootUrl }))) };
   }
-  const loader = await loaders.find(name);
-  return loader === null ? null : { name, kind: "loader", blob: loader.blob };
+  const inItsPlace = secondStageOf(name);
+  const loader =
+    (await loaders.find(name)) ?? (inItsPlace === null ? null : await loaders.find(inItsPlace));
+  return loader === null ? null : { name: loader.name, kind: "loader", blob: loader.blob };
 }

@@ -14,6 +14,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Ip4 } from "../lib/ip4.ts";
 import type { DeviceSocket } from "../net/device-socket.ts";
 import { openDgram } from "../net/dgram.ts";
+import { readMtu } from "../net/interfaces.ts";
 import type { Presence } from "../net/presence.ts";
 import { openTransferUdp } from "../net/transfer-socket.ts";
 import { formatEndpoint, type UdpSocket } from "../net/udp.ts";
@@ -72,6 +73,8 @@ export class LinkServices {
   readonly #watch: ServerWatch | null;
   /** Served now. */
   readonly #dhcpLinks = new Set<Link>();
+  /** The interface of each address that was served. */
+  readonly #interfaces = new Map<Ip4, string>();
 
   constructor(parts: LinkServiceParts) {
     this.#parts = parts;
@@ -112,7 +115,8 @@ export class LinkServices {
   }
 
   /** To be called when its address is open. Throws `BindError`, or `OtherServerError` in mode full. */
-  async openLink({ dhcp }: ServedLink): Promise<Opened> {
+  async openLink({ dhcp, interface: name, address }: ServedLink): Promise<Opened> {
+    this.#interfaces.set(address, name);
     if (dhcp === null) return { sockets: [], close: () => Promise.resolve() };
     this.#dhcp ??= await this.#startDhcp();
     const opened = await this.#dhcp.listen(dhcp);
@@ -187,6 +191,10 @@ export class LinkServices {
       limits: { ...limits, dataPorts: portRange(dataPorts) },
       find: (name, asked) =>
         findTftpFile(name, loaders, `${this.#baseUrl(asked)}/boot.ipxe`, anyFolder),
+      mtuAt: (asked) => {
+        const name = this.#interfaces.get(asked);
+        return name === undefined ? null : readMtu(name);
+      },
       emit: reporter.emit,
       clock: options.clock,
       openUdp: openDgram,

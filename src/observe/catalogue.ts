@@ -289,6 +289,12 @@ export const eventCatalogue: { readonly [Name in EventName]: EventEntry } = {
     message: "a TFTP request was refused",
     meaning: "The file does not exist or may not be read; `reason` says which.",
   },
+  "tftp-rescued": {
+    level: "info",
+    message: "a file was sent under another name than was asked for",
+    meaning:
+      "The firmware asked for `asked`, which does not exist, and `file` must be meant: bytes of the DHCP packet behind the name, capitals, or the second stage whose name is built into a shim.",
+  },
   "tftp-probe": {
     level: "debug",
     message: "the firmware asked for the size of a file only",
@@ -297,7 +303,8 @@ export const eventCatalogue: { readonly [Name in EventName]: EventEntry } = {
   "tftp-failed": {
     level: "warn",
     message: "a TFTP transfer ended before its end",
-    meaning: "The client stopped answering or aborted; `reason` says which.",
+    meaning:
+      "The client stopped answering or aborted; `reason` says which. Many `retransmissions` point to a link that loses packets.",
   },
   "tftp-malformed": {
     level: "debug",

@@ -17,6 +17,16 @@ export interface Machine {
 
 export type TransferProtocol = "tftp" | "http";
 
+/** What client and server agreed on for a transfer by TFTP. */
+export interface TftpTerms {
+  /** Bytes in a block. */
+  blksize: number;
+  /** Blocks to one acknowledgement. */
+  windowsize: number;
+  /** The interval of retransmission that the client set; null: ours, measured. */
+  timeoutSeconds: number | null;
+}
+
 /** What each event carries, by its name. Sizes are in bytes, `…Ms` in milliseconds. */
 export interface EventFields {
   // The process.
@@ -47,11 +57,10 @@ export interface EventFields {
   "loader-start": Machine & { file: string; protocol: TransferProtocol; bytes: number };
   "loader-done": Machine & {
     file: string;
-    protocol: TransferProtocol;
     bytes: number;
     durationMs: number;
     retransmissions: number;
-  };
+  } & ({ protocol: "http" } | ({ protocol: "tftp" } & TftpTerms));
   "ipxe-discover": Machine & {
     interface: string;
     architecture: string;
@@ -95,8 +104,16 @@ export interface EventFields {
   "journal-writable": { failed: number };
   "journal-damaged": { records: number; reason: string };
   "tftp-refused": Machine & { file: string; errorCode: number; reason: string };
+  "tftp-rescued": Machine & { asked: string; file: string };
   "tftp-probe": Machine & { file: string };
-  "tftp-failed": Machine & { file: string; reason: string; bytesSent: number };
+  "tftp-failed": Machine & {
+    file: string;
+    reason: string;
+    bytesSent: number;
+    bytes: number;
+    durationMs: number;
+    retransmissions: number;
+  } & TftpTerms;
   "tftp-malformed": { from: string; reason: string };
   "http-refused": Machine & { path: string; status: number; reason: string };
   "download-aborted": Machine & { file: string; bytesSent: number; bytes: number };
