@@ -17,7 +17,8 @@ import { firstSignal } from "./signals.ts";
 // The contract gives five seconds from the signal to the end; some are for closing what is left.
 const graceMs = 4000;
 
-// A machine that is switched on with its link, a cable of its own, asks for longer than this.
+// PXE 2.1, 3.1: firmware asks at 0, 4, 12 and 28 s. A machine that comes up together with its link still
+// finds us.
 const lookEveryMs = 2000;
 
 /** `eim-pxe serve`: runs until SIGTERM or SIGINT; SIGHUP reads the nodes file again. */

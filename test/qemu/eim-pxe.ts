@@ -85,7 +85,12 @@ function configurationFor(
       address: link.wire.serverAddress,
       dhcp:
         link.mode === "full"
-          ? { mode: link.mode, pools: [`${link.wire.firstAddress}-${link.wire.lastAddress}`] }
+          ? {
+              mode: link.mode,
+              pools: [`${link.wire.firstAddress}-${link.wire.lastAddress}`],
+              // The beacons' address is the first link's, so machines on others need a way to it.
+              ...(link.wire === wire ? {} : { router: link.wire.serverAddress }),
+            }
           : { mode: link.mode },
     })),
     boot: { kernelArgs: [`${beaconArgument}=${eventsUrl}`], loaders: loaderNames },
