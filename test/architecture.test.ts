@@ -44,7 +44,11 @@ const mayTouchTheWorld = [
   "origin",
   "loaders",
   "store",
-  "staging",
+  "disk",
+  "incoming",
+  "connect",
+  "body",
+  "trust",
 ];
 const worldly =
   /^node:(dgram|fs|fs\/promises|net|http|https|tls|timers|timers\/promises|child_process)$/;

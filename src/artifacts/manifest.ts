@@ -24,6 +24,12 @@ const manifest = z.strictObject({
 export type ManifestFile = Readonly<z.infer<typeof file>>;
 export type Manifest = Readonly<z.infer<typeof manifest>>;
 
+/** A manifest's entry, of anything that has its fields and maybe more. */
+export function manifestEntry(whole: ManifestFile): ManifestFile {
+  const { name, size, sha256, etag, lastModified } = whole;
+  return { name, size, sha256, etag, lastModified };
+}
+
 /** The name of the file in each generation that lists the others. */
 export const MANIFEST_NAME = "manifest.json";
 

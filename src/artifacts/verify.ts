@@ -12,6 +12,10 @@ const TEXT_LIMIT_BYTES = 1024 * 1024;
 const AMD64 = 0x8664;
 const ARM64 = 0xaa64;
 
+/** By far more than any such file has; a mistake at the origin, or malice, must not fill the disk. */
+const LIMIT_BYTES = 4 * 1024 ** 3;
+const LOADER_LIMIT_BYTES = 64 * 1024 * 1024;
+
 type Check = (blob: BlobSource, name: string) => string | null | Promise<string | null>;
 
 /** How a file is checked, by its name; the first row that matches counts. */
@@ -42,6 +46,12 @@ export async function verifyArtifact(name: string, blob: BlobSource): Promise<vo
         "origin serves.",
     );
   }
+}
+
+/** The most bytes that a file of this name is taken with. */
+export function limitBytesOf(name: string): number {
+  if (/\.(ipxe|crt|cer|pem|der)$/i.test(name)) return TEXT_LIMIT_BYTES;
+  return /\.efi$/i.test(name) ? LOADER_LIMIT_BYTES : LIMIT_BYTES;
 }
 
 async function problemOf(name: string, blob: BlobSource): Promise<string | null> {

@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import type { LoaderStore } from "../artifacts/loaders.ts";
 import { createMirror, type Mirror } from "../artifacts/mirror.ts";
-import { createOrigin } from "../artifacts/origin.ts";
+import { createSource } from "../artifacts/source.ts";
 import type { GenerationStore } from "../artifacts/store.ts";
+import { fixedTrust } from "../artifacts/trust.ts";
 import { autoexecScript } from "../boot/ipxe-script.ts";
 import type { Config } from "../config/schema.ts";
 import { memoryBlob } from "../lib/blob.ts";
@@ -23,14 +24,15 @@ export function mirrorFor(
   report: { readonly emit: Emit; readonly clock: Clock },
 ): Mirror | null {
   const { origin: url, proxy, files, sha256, intervalSeconds, ca: trust } = config.artifacts;
+  const { maxBytesPerSecond } = config.artifacts;
   if (url === null) return null;
   const authority = ca === null ? null : { pem: ca, file: trust.file ?? "artifacts.ca" };
-  const origin = createOrigin({ url, ca: authority, proxy, environment });
   return createMirror({
-    origin,
+    sources: [createSource({ url, proxy, environment }, fixedTrust(authority))],
     store,
     files,
     sha256,
+    maxBytesPerSecond,
     intervalMs: intervalSeconds * 1000,
     ...report,
   });

@@ -110,6 +110,7 @@ const artifacts = z
       })
       .prefault({}),
     proxy: httpUrl.nullable().default(null),
+    maxBytesPerSecond: z.int().min(1024).nullable().default(null),
     intervalSeconds: z.int().min(5).default(300),
     files: z
       .array(artifactName)

@@ -40,6 +40,12 @@ export function createMetrics(ready: () => boolean): Metrics {
     labelNames: ["protocol"] as const,
     registers: [registry],
   });
+  const certificateExpiry = new Gauge({
+    name: "eim_pxe_origin_certificate_expiry_timestamp_seconds",
+    help: "When the certificate that an origin presents comes to its end",
+    labelNames: ["origin"] as const,
+    registers: [registry],
+  });
   registry.registerMetric(
     new Gauge({
       name: "eim_pxe_ready",
@@ -55,6 +61,9 @@ export function createMetrics(ready: () => boolean): Metrics {
     count(event) {
       events.inc({ event: event.event });
       if (event.event === "loader-done") sent.inc({ protocol: event.protocol }, event.bytes);
+      if (event.event === "origin-certificate") {
+        certificateExpiry.set({ origin: event.origin }, Date.parse(event.expiresAt) / 1000);
+      }
       if (event.event === "initramfs-done") sent.inc({ protocol: "http" }, event.bytes);
     },
     stageReached(stage, seconds) {
