@@ -94,8 +94,15 @@ export async function download(
   }
 }
 
-/** What is not what it has to be is removed at once: it must not be resumed or kept. */
-async function refuseUnfit({ incoming, origin, sha256 }: DownloadParts, file: StoredFile) {
+/**
+ * Refuses a file that is not what it has to be, and removes it: it must not be resumed or kept.
+ *
+ * @throws SyncError that says what is wrong with it
+ */
+export async function refuseUnfit(
+  { incoming, origin, sha256 }: Pick<DownloadParts, "incoming" | "origin" | "sha256">,
+  file: StoredFile,
+): Promise<void> {
   try {
     const pin = sha256.get(file.name);
     if (pin !== undefined && pin !== file.sha256) {

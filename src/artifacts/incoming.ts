@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import { chmod, link, mkdir, open, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { z } from "zod";
 import { SyncError } from "../lib/errors.ts";
 import {
   DiskFullError,
@@ -11,22 +10,13 @@ import {
   requireRoom,
   sha256OfFile,
   type StoredFile,
+  syncPath,
 } from "./disk.ts";
+import { type IncomingRecord, keyOf, parseRecord } from "./incoming-record.ts";
 import type { Beginning, Validators } from "./origin.ts";
 
-const record = z.strictObject({
-  origin: z.string(),
-  name: z.string(),
-  etag: z.string().nullable(),
-  lastModified: z.string().nullable(),
-  /** Of the whole file; null while it is not there. */
-  sha256: z.string().nullable(),
-  /** How much of it is on the disk for sure, even if the power failed. */
-  safeBytes: z.int().nonnegative(),
-  /** The boot of this machine that wrote it: as long as it lasts, what was written can be read. */
-  boot: z.string(),
-});
-type Record = z.output<typeof record>;
+/** How often it is looked whether the disk has room, for others write to it and not every origin says a size. */
+const CHECK_BYTES = 8 * 1024 * 1024;
 
 /** What is being fetched, as the origin announced it. */
 export interface Announced {
@@ -44,9 +34,9 @@ export interface Announced {
 export class Incoming {
   readonly #folder: string;
   readonly #boot: string;
-  readonly #records: Map<string, Record>;
+  readonly #records: Map<string, IncomingRecord>;
 
-  private constructor(folder: string, boot: string, records: Map<string, Record>) {
+  private constructor(folder: string, boot: string, records: Map<string, IncomingRecord>) {
     this.#folder = folder;
     this.#boot = boot;
     this.#records = records;
@@ -100,7 +90,7 @@ export class Incoming {
     const key = keyOf(origin, name);
     const { offset, size, validators } = announced;
     const { etag, lastModified } = validators;
-    const started = { origin, name, etag, lastModified, sha256: null, boot: this.#boot };
+    const started = { origin, name, etag, lastModified, size, sha256: null, boot: this.#boot };
     try {
       if (size !== null && size > how.limitBytes) throw tooLarge(name, size, how.limitBytes);
       await requireRoom(this.#folder, name, (size ?? offset) - offset);
@@ -132,7 +122,7 @@ export class Incoming {
       if (this.#records.has(key)) continue;
       try {
         await link(path, this.#dataPath(key));
-        const version = { origin, name, etag, lastModified, sha256 };
+        const version = { origin, name, etag, lastModified, size, sha256 };
         await this.#note(key, { ...version, safeBytes: size, boot: this.#boot });
       } catch {
         // It is fetched again.
@@ -165,6 +155,7 @@ export class Incoming {
     const hash = offset === 0 ? createHash("sha256") : await hashBeginning(path, offset);
     const handle = await onDisk(name, open(path, offset === 0 ? "w" : "r+", 0o644));
     let size = offset;
+    let checkedAt = offset;
     // One write runs while the next bytes come in.
     let writing: Promise<unknown> = Promise.resolve();
     try {
@@ -174,6 +165,10 @@ export class Incoming {
         for (const chunk of batch) {
           hash.update(chunk);
           size += chunk.length;
+        }
+        if (size - checkedAt >= CHECK_BYTES) {
+          checkedAt = size;
+          await requireRoom(this.#folder, name, 0);
         }
         if (size > how.limitBytes) throw tooLarge(name, size, how.limitBytes);
         await writing;
@@ -207,7 +202,9 @@ export class Incoming {
     for (const name of names.filter((one) => one.endsWith(".json"))) {
       const key = name.slice(0, -".json".length);
       const found = parseRecord(await readFile(join(this.#folder, name), "utf8").catch(() => ""));
-      if (found !== null && (await this.#isUsable(key, found))) this.#records.set(key, found);
+      if (found === null || !(await this.#isUsable(key, found))) continue;
+      this.#records.set(key, found);
+      await this.#completeIfWhole(key, found);
     }
     const known = new Set(
       [...this.#records.keys()].flatMap((key) => [`${key}.json`, `${key}.data`]),
@@ -217,19 +214,28 @@ export class Incoming {
     }
   }
 
-  async #isUsable(key: string, found: Record): Promise<boolean> {
+  async #isUsable(key: string, found: IncomingRecord): Promise<boolean> {
     if (keyOf(found.origin, found.name) !== key) return false;
     if (found.sha256 === null) return (await this.#usableBytes(key, found)) > 0;
     return (await sha256OfFile(this.#dataPath(key)).catch(() => null)) === found.sha256;
   }
 
-  async #usableBytes(key: string, found: Record): Promise<number> {
+  /** The process ended between the last byte and the note that it was the last. */
+  async #completeIfWhole(key: string, found: IncomingRecord): Promise<void> {
+    const bytes = await this.#usableBytes(key, found);
+    if (found.sha256 !== null || bytes !== found.size) return;
+    await syncPath(this.#dataPath(key));
+    const sha256 = await sha256OfFile(this.#dataPath(key));
+    await this.#note(key, { ...found, sha256, safeBytes: bytes });
+  }
+
+  async #usableBytes(key: string, found: IncomingRecord): Promise<number> {
     const size = (await stat(this.#dataPath(key)).catch(() => null))?.size ?? 0;
     const sameBoot = found.boot !== "" && found.boot === this.#boot;
     return sameBoot ? size : Math.min(size, found.safeBytes);
   }
 
-  async #note(key: string, value: Record): Promise<void> {
+  async #note(key: string, value: IncomingRecord): Promise<void> {
     this.#records.set(key, value);
     const path = join(this.#folder, `${key}.json`);
     await onDisk(value.name, replaceFile(path, `${JSON.stringify(value)}\n`));
@@ -256,18 +262,6 @@ function tooLarge(name: string, bytes: number, limitBytes: number): TooLargeErro
     `${name} from the orchestrator was refused: it has ${bytes} bytes or more, and at most ${limitBytes} are ` +
       "taken for such a file. Compare with what the origin serves.",
   );
-}
-
-function keyOf(origin: string, name: string): string {
-  return createHash("sha256").update(`${origin}\n${name}`).digest("hex").slice(0, 32);
-}
-
-function parseRecord(text: string): Record | null {
-  try {
-    return record.safeParse(JSON.parse(text)).data ?? null;
-  } catch {
-    return null;
-  }
 }
 
 async function writeAll(

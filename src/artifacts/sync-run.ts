@@ -2,7 +2,7 @@ import type { Clock } from "../lib/clock.ts";
 import { SyncError } from "../lib/errors.ts";
 import type { Emit } from "../observe/events.ts";
 import { isThere, type StoredFile } from "./disk.ts";
-import { download, type DownloadParts, type Progress } from "./download.ts";
+import { download, type DownloadParts, type Progress, refuseUnfit } from "./download.ts";
 import type { GenerationStore } from "./store.ts";
 import { manifestEntry, type ManifestFile, sameContent } from "./manifest.ts";
 import type { KnownVersion, Origin, OriginState } from "./origin.ts";
@@ -110,7 +110,11 @@ class SyncRun {
   async #update(name: string): Promise<void> {
     const { origin, store } = this.#job;
     const held = store.incoming.held(origin.url, name);
-    if (held !== null && this.#isAsPinned(held)) return this.#take(name, held, held);
+    if (held !== null && this.#isAsPinned(held)) {
+      // The process may have ended before it was looked at.
+      await refuseUnfit(this.#download, held);
+      return this.#take(name, held, held);
+    }
     const former = await this.#formerFile(name);
     if (former === null) return this.#take(name, null, null);
     // What another origin said of its files means nothing to this one.

@@ -7,6 +7,7 @@ import { eventCatalogue } from "../observe/catalogue.ts";
 import type { PxeEvent } from "../observe/events.ts";
 import { artifactFolder, mirrorFor } from "./artifacts.ts";
 import { loadSettings, type Settings } from "./configuration.ts";
+import { lockForCommand } from "./lock.ts";
 import { ExitCode, type Program, proxyEnvironment } from "./program.ts";
 import { megabytes, ProgressLine } from "./progress.ts";
 import { findRunning, type Running } from "./running.ts";
@@ -75,6 +76,15 @@ function errorIn(body: unknown): string {
 }
 
 async function syncHere(program: Program, settings: Settings, quiet: boolean): Promise<Outcome> {
+  const lock = await lockForCommand(program, settings.config.dataDir, "sync");
+  try {
+    return await syncLocked(program, settings, quiet);
+  } finally {
+    await lock.release();
+  }
+}
+
+async function syncLocked(program: Program, settings: Settings, quiet: boolean): Promise<Outcome> {
   const terminal = program.errIsTerminal && !quiet;
   const line = new ProgressLine(program.err, () => systemClock.now());
   const emit = (event: PxeEvent) => {

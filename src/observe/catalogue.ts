@@ -50,7 +50,7 @@ export const eventCatalogue: { readonly [Name in EventName]: EventEntry } = {
     level: "warn",
     message: "other commands cannot find this server",
     meaning:
-      "`running.json` could not be written to `dataDir` (a full disk?). Machines boot; `eim-pxe sync` would work beside the server instead of asking it, so do not run it.",
+      "`running.json` could not be written to `dataDir` (a full disk?). Machines boot; `eim-pxe sync` and `artifacts` cannot ask the server then, and refuse to work beside it.",
   },
   reloaded: {
     level: "info",

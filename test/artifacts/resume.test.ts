@@ -2,6 +2,7 @@ import { readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promis
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { retryDelayMs, readRetryAfter } from "../../src/artifacts/retry.ts";
+import { InternalError } from "../../src/lib/errors.ts";
 import type { GenerationStore } from "../../src/artifacts/store.ts";
 import { held, mirrored, MirrorSite, release, sums, syncFailure } from "../support/orchestrator.ts";
 
@@ -95,6 +96,27 @@ describe("a download that breaks", () => {
     await site.mirror(store).sync();
     expect(ranges.length).toBeGreaterThanOrEqual(20);
     expect(await held(store.current())).toEqual(sums(release("1")));
+  });
+
+  it("is looked at, even if the process ended right behind its last byte", async () => {
+    site.orchestrator.replace("vmlinuz-x86_64", Buffer.from("not a kernel at all"));
+    const validators = await site
+      .origin()
+      .ask("vmlinuz-x86_64", null, new AbortController().signal);
+    if (validators.kind !== "present") throw new InternalError(validators.kind);
+    await store.incoming.write(
+      site.orchestrator.url(),
+      "vmlinuz-x86_64",
+      { validators: validators.validators, size: validators.size, offset: 0 },
+      (async function* () {
+        yield [Buffer.from("not a kernel at all")];
+      })(),
+      { limitBytes: 100, onBytes: () => {} },
+    );
+    const mirror = site.mirror(await site.openStore());
+    expect(await syncFailure(mirror.sync())).toMatch(/vmlinuz-x86_64 .* was refused: it does not/);
+    site.orchestrator.replace("vmlinuz-x86_64", release("1").get("vmlinuz-x86_64") ?? "");
+    expect(await mirror.sync()).toMatchObject({ changed: true });
   });
 
   it("is not resumed from what was lost on the disk", async () => {
