@@ -119,13 +119,14 @@ interface Fetched {
 async function fetchCa(options: FetchedTrustOptions): Promise<Fetched> {
   const { url, sha256: pin, timeoutMs = 15_000 } = options;
   const proxy = proxyFor(url, options);
-  const facts = { url, ca: null, proxy: proxy === null ? null : shownProxy(proxy) };
+  const { folder, name } = partsOf(url);
+  const facts = { url: folder, ca: null, proxy: proxy === null ? null : shownProxy(proxy) };
   const way = { proxy, ca: null, connectTimeoutMs: timeoutMs };
   let answer: { readonly body: Uint8Array; readonly vouched: boolean };
   try {
     answer = await download(url, way, timeoutMs);
   } catch (error) {
-    throw explainTransport(error, "", facts);
+    throw explainTransport(error, name, facts);
   }
   const text = new TextDecoder().decode(answer.body);
   const pem = pin === null ? text : pinned(text, pin);
@@ -162,15 +163,17 @@ async function download(
     const asked =
       socket === null
         ? httpRequest(url, options)
-        : httpsRequest(url, { ...options, agent: false, createConnection: () => socket });
+        : // Without an agent, for an agent would open a connection of its own.
+          httpsRequest(url, { ...options, createConnection: () => socket });
     asked.once("timeout", () => asked.destroy(new SyncError(`${url} does not answer.`)));
     asked.once("error", reject);
     asked.once("response", (response) => {
       const { statusCode = 0 } = response;
       if (statusCode !== 200) {
         response.destroy();
-        const facts = { url, ca: null, proxy: null };
-        reject(explainStatus(statusCode, response.headers.location ?? null, "", facts, null));
+        const { folder, name } = partsOf(url);
+        const facts = { url: folder, ca: null, proxy: null };
+        reject(explainStatus(statusCode, response.headers.location ?? null, name, facts, null));
         return;
       }
       const chunks: Uint8Array[] = [];
@@ -187,6 +190,11 @@ async function download(
     });
     asked.end();
   });
+}
+
+function partsOf(url: string): { readonly folder: string; readonly name: string } {
+  const at = url.lastIndexOf("/");
+  return { folder: url.slice(0, at), name: url.slice(at + 1) };
 }
 
 /** The text, or the one certificate in it, that has this SHA-256; null when nothing has. */

@@ -4,7 +4,7 @@ import { type GenerationStore, openGenerationStore } from "../artifacts/store.ts
 import { type BootPolicy, denialOf } from "../boot/policy.ts";
 import { BootSessions } from "../boot/session.ts";
 import { WayTable } from "../boot/ways.ts";
-import { type Config, splitListen } from "../config/schema.ts";
+import { type Config, ORCHESTRATOR_LOADER, splitListen } from "../config/schema.ts";
 import { type Journal, openJournal } from "../dhcp/journal.ts";
 import { isActive, LeaseTable } from "../dhcp/leases.ts";
 import { createAdminApp } from "../http/admin-app.ts";
@@ -19,7 +19,7 @@ import { artifactFolder, mirrorFor } from "./artifacts.ts";
 import { LinkKeeper } from "./link-keeper.ts";
 import { type LinkServiceOptions, type LinkServiceParts, LinkServices } from "./link-services.ts";
 import type { WantedLink } from "./links.ts";
-import { policyOf } from "./policy.ts";
+import { policyOf, servesMicroOs } from "./policy.ts";
 import type { ProxyEnvironment } from "./program.ts";
 import { type Readiness, ReadinessWatch } from "./readiness.ts";
 import { WayKeeper } from "./ways.ts";
@@ -125,7 +125,9 @@ class Site {
       isHandedOut,
       links: () => keeper.state(),
       reporter: this.#reporter,
-      origin,
+      origin: origin?.join(", ") ?? null,
+      servesMicroOs: servesMicroOs(this.#config),
+      onlyLoader: this.#config.boot.path === "orchestrator" ? ORCHESTRATOR_LOADER : null,
       loaderDirs,
     });
     this.#readiness = readiness;

@@ -44,6 +44,8 @@ describe("ReadinessWatch", () => {
         },
       },
       origin: "https://o.example",
+      servesMicroOs: true,
+      onlyLoader: null,
       loaderDirs: ["/usr/lib/ipxe"],
     });
   });
