@@ -49,6 +49,8 @@ const mayTouchTheWorld = [
   "connect",
   "body",
   "trust",
+  "exchange",
+  "reverify",
 ];
 const worldly =
   /^node:(dgram|fs|fs\/promises|net|http|https|tls|timers|timers\/promises|child_process)$/;

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { LoaderStore } from "../artifacts/loaders.ts";
+import { adopt } from "../artifacts/exchange.ts";
 import { createMirror, type Mirror } from "../artifacts/mirror.ts";
 import type { ProxySettings } from "../artifacts/proxy-choice.ts";
 import { createSource } from "../artifacts/source.ts";
@@ -7,6 +8,7 @@ import type { GenerationStore } from "../artifacts/store.ts";
 import { createFetchedTrust, fixedTrust, type Trust } from "../artifacts/trust.ts";
 import { autoexecScript } from "../boot/ipxe-script.ts";
 import { type Config, mirroredFiles } from "../config/schema.ts";
+import type { ManagedArtifacts } from "../http/admin-context.ts";
 import { memoryBlob } from "../lib/blob.ts";
 import { fromText } from "../lib/bytes.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -47,6 +49,28 @@ function trustOf({ config, ca }: Settings, way: ProxySettings, emit: Emit): Trus
     return createFetchedTrust({ url, sha256, directory: artifactFolder(config), ...way, emit });
   }
   return fixedTrust(ca === null ? null : { pem: ca, file: file ?? "artifacts.ca" });
+}
+
+/** What people do with the generations through the admin port. */
+export function managedArtifacts(
+  config: Config,
+  store: GenerationStore,
+  mirror: Mirror | null,
+): ManagedArtifacts {
+  return {
+    pinned: () => store.pinned,
+    pin: (generation) => store.pin(generation),
+    verify: async () => {
+      const damaged = await store.verify();
+      // Whether that works is reported as an event.
+      if (damaged.size > 0) void mirror?.sync().catch(() => {});
+      return damaged;
+    },
+    adopt: async (name) => {
+      const set = { files: mirroredFiles(config), sha256: config.artifacts.sha256 };
+      return (await adopt(store, artifactFolder(config), name, set)).id;
+    },
+  };
 }
 
 /** Where the mirror keeps its generations. */

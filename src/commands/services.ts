@@ -1,5 +1,6 @@
 import { createLoaderStore } from "../artifacts/loaders.ts";
 import type { Mirror } from "../artifacts/mirror.ts";
+import { startReverification } from "../artifacts/reverify.ts";
 import { type GenerationStore, openGenerationStore } from "../artifacts/store.ts";
 import { type BootPolicy, denialOf } from "../boot/policy.ts";
 import { BootSessions } from "../boot/session.ts";
@@ -15,7 +16,7 @@ import type { Inventory } from "../nodes/inventory.ts";
 import type { Logger } from "../observe/log.ts";
 import { createMetrics } from "../observe/metrics.ts";
 import { Reporter } from "../observe/reporter.ts";
-import { artifactFolder, mirrorFor } from "./artifacts.ts";
+import { artifactFolder, managedArtifacts, mirrorFor } from "./artifacts.ts";
 import { LinkKeeper } from "./link-keeper.ts";
 import { type LinkServiceOptions, type LinkServiceParts, LinkServices } from "./link-services.ts";
 import type { WantedLink } from "./links.ts";
@@ -143,6 +144,8 @@ class Site {
     keeper.follow();
     await readiness.start();
     mirror?.start();
+    const stop = startReverification(store, () => void mirror?.sync().catch(() => {}));
+    this.#opened.push(() => Promise.resolve(stop()));
 
     return {
       reporter: this.#reporter,
@@ -182,6 +185,7 @@ class Site {
       readiness: () => this.#readinessNow(),
       metrics: this.#metrics.registry,
       generations: store,
+      artifacts: managedArtifacts(this.#config, store, mirror),
       sync: async () => {
         if (mirror === null)
           throw new SyncError("artifacts.origin is not set: nothing to fetch from");

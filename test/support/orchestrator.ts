@@ -88,11 +88,14 @@ export class MirrorSite {
     return new MirrorSite(folder, certificate, await startOrchestrator({ files, certificate }));
   }
 
-  async openStore(keepGenerations = 2): Promise<GenerationStore> {
+  async openStore(
+    keepGenerations = 2,
+    inUse: () => ReadonlySet<string> = () => this.inUse,
+  ): Promise<GenerationStore> {
     const store = await openGenerationStore({
       directory: join(this.folder, "artifacts"),
       keepGenerations,
-      inUse: () => this.inUse,
+      inUse,
       clock: systemClock,
       emit: this.events.emit,
     });
