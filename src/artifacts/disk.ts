@@ -54,6 +54,12 @@ export async function openFile(path: string): Promise<BlobSource> {
   };
 }
 
+/** Opens files of a set by their names. */
+export function openerOf(files: readonly StoredFile[]): (name: string) => Promise<BlobSource> {
+  const paths = new Map(files.map(({ name, path }) => [name, path]));
+  return (name) => openFile(paths.get(name) ?? name);
+}
+
 /** Whether a stored file is still there and has its length. */
 export async function isThere({ path, size }: StoredFile): Promise<boolean> {
   const stat = await lstat(path).catch(() => null);

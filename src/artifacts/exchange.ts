@@ -2,11 +2,11 @@ import { copyFile, lstat, mkdir, readFile, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { create, extract } from "tar";
 import { messageOf, SyncError } from "../lib/errors.ts";
-import { onDisk, openFile, requireRoom, sha256OfFile, type StoredFile } from "./disk.ts";
+import { onDisk, openerOf, openFile, requireRoom, sha256OfFile, type StoredFile } from "./disk.ts";
 import type { Generation } from "./generation.ts";
 import { isArtifactName, type Manifest, MANIFEST_NAME, parseManifest } from "./manifest.ts";
 import type { GenerationStore } from "./store.ts";
-import { limitBytesOf, verifyArtifact } from "./verify.ts";
+import { limitBytesOf, verifyArtifact, verifySet } from "./verify.ts";
 
 /** A set on its way to or from a site that has no line to an orchestrator: a folder, or a tar file. */
 
@@ -77,6 +77,7 @@ export async function adopt(
     const manifest = await manifestIn(folder);
     const files: StoredFile[] = [];
     for (const name of set.files) files.push(await looked(folder, name, manifest, set.sha256));
+    await verifySet(set.files, openerOf(files));
     const origin = manifest?.origin ?? "import";
     const sorted = files.toSorted((a, b) => (a.name < b.name ? -1 : 1));
     return await store.publish(sorted, { origin, createdAt: new Date().toISOString() });

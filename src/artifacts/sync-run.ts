@@ -1,7 +1,7 @@
 import type { Clock } from "../lib/clock.ts";
 import { SyncError } from "../lib/errors.ts";
 import type { Emit } from "../observe/events.ts";
-import { isThere, type StoredFile } from "./disk.ts";
+import { isThere, openerOf, type StoredFile } from "./disk.ts";
 import { download, type DownloadParts, type Progress, refuseUnfit } from "./download.ts";
 import type { GenerationStore } from "./store.ts";
 import { manifestEntry, type ManifestFile, sameContent } from "./manifest.ts";
@@ -9,6 +9,7 @@ import type { KnownVersion, Origin, OriginState } from "./origin.ts";
 import { absentFile } from "./origin-errors.ts";
 import { type Pause, Retries } from "./retry.ts";
 import { Throttle } from "./throttle.ts";
+import { verifySet } from "./verify.ts";
 
 /** The origin allows some 70 connections from one address; machines may use it at the same time. */
 const PARALLEL_REQUESTS = 2;
@@ -180,6 +181,10 @@ class SyncRun {
   async #finish(): Promise<SyncOutcome> {
     const { origin, store, clock } = this.#job;
     const files = [...this.#held.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+    await verifySet(
+      files.map(({ name }) => name),
+      openerOf(files),
+    );
     const former = this.#former;
     if (former !== null && !this.#formerIsBroken && sameContent(files, former.manifest.files)) {
       const { createdAt } = former.manifest;
