@@ -51,6 +51,7 @@ const mayTouchTheWorld = [
   "trust",
   "exchange",
   "reverify",
+  "pinned-loaders",
 ];
 const worldly =
   /^node:(dgram|fs|fs\/promises|net|http|https|tls|timers|timers\/promises|child_process)$/;

@@ -6,6 +6,7 @@ import { systemClock } from "../lib/clock.ts";
 import { SyncError } from "../lib/errors.ts";
 import { askAdmin, errorIn } from "./admin-client.ts";
 import { artifactFolder } from "./artifacts.ts";
+import { loadersOf } from "./loaders.ts";
 import type { Settings } from "./configuration.ts";
 import { lockForCommand } from "./lock.ts";
 import type { Program } from "./program.ts";
@@ -24,6 +25,22 @@ const listing = z.object({
           files: z
             .array(z.object({ name: z.string(), size: z.number(), sha256: z.string() }))
             .readonly(),
+        }),
+      }),
+    )
+    .readonly(),
+  loaders: z
+    .array(
+      z.object({
+        name: z.string(),
+        path: z.string(),
+        size: z.number(),
+        facts: z.object({
+          format: z.enum(["efi", "bios"]),
+          machine: z.string().nullable(),
+          signed: z.boolean(),
+          ipxeVersion: z.string().nullable(),
+          embedded: z.enum(["script", "smee-marker"]).nullable(),
         }),
       }),
     )
@@ -78,12 +95,12 @@ async function openLocal(
     throw error;
   }
   return {
-    list: () =>
-      Promise.resolve({
-        current: store.current()?.id ?? null,
-        pinned: store.pinned,
-        generations: store.list(),
-      }),
+    list: async () => ({
+      current: store.current()?.id ?? null,
+      pinned: store.pinned,
+      generations: store.list(),
+      loaders: await loadersOf(config, { store, isHandedOut: () => false }).identify(),
+    }),
     verify: () => Promise.resolve(problems),
     pin: (generation) => store.pin(generation),
     adopt: async (word) => {

@@ -132,7 +132,28 @@ function report(program: Program, { json }: ArtifactsOptions, listing: Listing):
   program.out.write(json ? `${JSON.stringify(listing)}\n` : `Generation ${current} (${how}).\n`);
 }
 
-function asText({ current, pinned, generations }: Listing): string {
+function asText(listing: Listing): string {
+  const loaders = listing.loaders.map(
+    ({ name, path, size, facts }) =>
+      `  ${megabytes(size).padStart(10)}  ${name}  ${describe(facts)}  ${path}\n`,
+  );
+  return `${generationsAsText(listing)}Loaders:${loaders.length === 0 ? " none" : ""}\n${loaders.join("")}`;
+}
+
+/** `EFI x86-64, signed, iPXE 1.21.1, brings a script` */
+function describe(facts: Listing["loaders"][number]["facts"]): string {
+  const { format, machine, signed, ipxeVersion, embedded } = facts;
+  return [
+    format === "efi" ? `EFI ${machine ?? "of an unknown machine"}` : "BIOS",
+    ...(format === "efi" ? [signed ? "signed" : "not signed"] : []),
+    ...(ipxeVersion === null ? [] : [`iPXE ${ipxeVersion}`]),
+    ...(embedded === null
+      ? []
+      : [embedded === "script" ? "brings a script" : "takes SMEE's patch"]),
+  ].join(", ");
+}
+
+function generationsAsText({ current, pinned, generations }: Listing): string {
   if (generations.length === 0) return "There is no generation yet; run: eim-pxe sync\n";
   return generations
     .map(({ id, manifest: { origin, createdAt, files } }) => {

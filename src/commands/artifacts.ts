@@ -55,9 +55,11 @@ function trustOf({ config, ca }: Settings, way: ProxySettings, emit: Emit): Trus
 export function managedArtifacts(
   config: Config,
   store: GenerationStore,
+  loaders: LoaderStore,
   mirror: Mirror | null,
 ): ManagedArtifacts {
   return {
+    loaders: () => loaders.identify(),
     pinned: () => store.pinned,
     pin: (generation) => store.pin(generation),
     verify: async () => {

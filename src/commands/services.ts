@@ -1,4 +1,4 @@
-import { createLoaderStore } from "../artifacts/loaders.ts";
+import type { LoaderStore } from "../artifacts/loaders.ts";
 import type { Mirror } from "../artifacts/mirror.ts";
 import { startReverification } from "../artifacts/reverify.ts";
 import { type GenerationStore, openGenerationStore } from "../artifacts/store.ts";
@@ -17,6 +17,7 @@ import type { Logger } from "../observe/log.ts";
 import { createMetrics } from "../observe/metrics.ts";
 import { Reporter } from "../observe/reporter.ts";
 import { artifactFolder, managedArtifacts, mirrorFor } from "./artifacts.ts";
+import { openLoaders } from "./loaders.ts";
 import { LinkKeeper } from "./link-keeper.ts";
 import { type LinkServiceOptions, type LinkServiceParts, LinkServices } from "./link-services.ts";
 import type { WantedLink } from "./links.ts";
@@ -112,11 +113,14 @@ class Site {
     if (mirror !== null) this.#opened.push(() => mirror.close());
     const named = new Set(Object.values(this.#config.boot.loaders));
     const isHandedOut = (name: string) => named.has(name) || this.#inventory.namesLoader(name);
-    const loaders = createLoaderStore({
-      directories: loaderDirs,
+    const { loaders, stop: stopLoaders } = await openLoaders({
+      settings,
       store,
-      alsoAllowed: isHandedOut,
+      isHandedOut,
+      environment: proxyEnvironment,
+      emit,
     });
+    this.#opened.push(() => Promise.resolve(stopLoaders()));
     const inModeFull = this.#options.links.some(({ mode }) => mode === "full");
     const journal = inModeFull ? await this.#openJournal() : null;
     const { services, keeper } = this.#serveLinks({ store, loaders, journal });
@@ -137,7 +141,7 @@ class Site {
     await this.#wayKeeper.start();
     this.#reporter.subscribe((event) => this.#wayKeeper.observe(event));
 
-    const admin = await this.#openAdminPort(store, mirror);
+    const admin = await this.#openAdminPort(store, loaders, mirror);
     await keeper.open();
     const sockets = [...keeper.sockets(), `admin ${admin.host}:${admin.port}`];
     emit({ event: "listening", sockets });
@@ -173,7 +177,11 @@ class Site {
     );
   }
 
-  async #openAdminPort(store: GenerationStore, mirror: Mirror | null): Promise<HttpEndpoint> {
+  async #openAdminPort(
+    store: GenerationStore,
+    loaders: LoaderStore,
+    mirror: Mirror | null,
+  ): Promise<HttpEndpoint> {
     const { listen: at } = this.#config.admin;
     const endpoint = splitListen(at);
     if (endpoint === null) throw new InternalError(`admin.listen ${at} was not checked`);
@@ -185,7 +193,7 @@ class Site {
       readiness: () => this.#readinessNow(),
       metrics: this.#metrics.registry,
       generations: store,
-      artifacts: managedArtifacts(this.#config, store, mirror),
+      artifacts: managedArtifacts(this.#config, store, loaders, mirror),
       sync: async () => {
         if (mirror === null)
           throw new SyncError("artifacts.origin is not set: nothing to fetch from");

@@ -54,6 +54,13 @@ const boot = z
       .default({}),
     userClasses: z.array(z.string().min(1).max(255)).default(["iPXE", "Tinkerbell"]),
     script: z.string().min(1).default("mirror"),
+    loaderPatch: z
+      .string()
+      .refine((text) => new TextEncoder().encode(text).length <= 131, {
+        error: "must have at most 131 bytes, which is the room in SMEE's builds of iPXE",
+      })
+      .nullable()
+      .default(null),
     kernelArgs: z.array(kernelArgument).default([]),
   })
   .prefault({});
@@ -134,6 +141,7 @@ const artifacts = z
     loaderDirs: z
       .array(z.string().min(1))
       .default(["/usr/share/eim-pxe/loaders", "/usr/lib/ipxe", "/boot"]),
+    loaderUrls: z.record(loaderName, z.strictObject({ url: httpUrl, sha256 })).default({}),
     keepGenerations: z.int().min(1).default(2),
   })
   .prefault({});

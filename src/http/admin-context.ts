@@ -31,6 +31,8 @@ export interface ManagedArtifacts {
   pin(generation: string | null): Promise<void>;
   /** Reads everything again; what is wrong with what is damaged, by id. */
   verify(): Promise<ReadonlyMap<string, string>>;
+  /** The loaders that machines can be given, and what each one is. */
+  loaders(): Promise<readonly object[]>;
   /** Makes a generation of what was put into the data folder under that name; returns its id. */
   adopt(name: string): Promise<string>;
 }

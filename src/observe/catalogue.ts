@@ -348,6 +348,17 @@ export const eventCatalogue: { readonly [Name in EventName]: EventEntry } = {
     meaning:
       "`how`: `pinned` is what `artifacts.ca.sha256` names; `public` came from a host that a public CA vouches for; `first-use` was believed because it was the first: compare `fingerprint` with the orchestrator's operator and set it as `artifacts.ca.sha256`.",
   },
+  "loader-fetched": {
+    level: "info",
+    message: "a loader was fetched",
+    meaning: "From its URL in `artifacts.loaderUrls`; it has the SHA-256 that is pinned there.",
+  },
+  "loader-unusable": {
+    level: "error",
+    message: "a loader cannot be used",
+    meaning:
+      "`reason` says why: its URL in `artifacts.loaderUrls` cannot be fetched or brings other bytes than those that are pinned, or it does not fit the machines that get it.",
+  },
   "disk-full": {
     level: "error",
     message: "the disk is too full for the mirror",

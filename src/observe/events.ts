@@ -120,6 +120,8 @@ export interface EventFields {
   "origin-certificate": { origin: string; fingerprint: string; expiresAt: string };
   "certificate-expiring": { origin: string; fingerprint: string; expiresAt: string; days: number };
   "ca-trusted": { url: string; fingerprint: string; how: "pinned" | "public" | "first-use" };
+  "loader-fetched": { file: string; bytes: number };
+  "loader-unusable": { file: string; reason: string };
   "disk-full": { file: string; missingBytes: number | null };
   "generation-damaged": { generation: string; reason: string };
   "generation-pinned": { generation: string | null };

@@ -49,6 +49,7 @@ function adminApp(given: Partial<AdminAppOptions> = {}): FastifyInstance {
         pinned = generation;
         return Promise.resolve();
       },
+      loaders: () => Promise.resolve([{ name: "ipxe.efi" }]),
       verify: () => Promise.resolve(new Map([["g1", "a is missing"]])),
       adopt: (name) => Promise.resolve(`adopted ${name}`),
     },
@@ -188,6 +189,7 @@ describe("/api/v1/artifacts", () => {
     expect(reply.json()).toEqual({
       current: "g2",
       pinned: null,
+      loaders: [{ name: "ipxe.efi" }],
       generations: [
         { id: "g2", current: true, manifest: { files: ["boot.ipxe"] } },
         { id: "g1", current: false, manifest: { files: [] } },

@@ -16,7 +16,8 @@ export function mirrorRoutes(app: FastifyInstance, options: AdminAppOptions): vo
       current: id === current,
       manifest,
     }));
-    return reply.send({ current, pinned: artifacts.pinned(), generations: listed });
+    const loaders = await artifacts.loaders();
+    return reply.send({ current, pinned: artifacts.pinned(), generations: listed, loaders });
   });
 
   app.post("/api/v1/artifacts/sync", (_request, reply) =>
