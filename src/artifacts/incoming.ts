@@ -1,10 +1,8 @@
-import { createHash } from "node:crypto";
 import { chmod, link, mkdir, open, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { SyncError } from "../lib/errors.ts";
 import {
   DiskFullError,
-  hashBeginning,
   onDisk,
   replaceFile,
   requireRoom,
@@ -14,6 +12,7 @@ import {
 } from "./disk.ts";
 import { type IncomingRecord, keyOf, parseRecord } from "./incoming-record.ts";
 import type { Beginning, Validators } from "./origin.ts";
+import { openSink } from "./sink.ts";
 
 /** How often it is looked whether the disk has room, for others write to it and not every origin says a size. */
 const CHECK_BYTES = 8 * 1024 * 1024;
@@ -96,7 +95,7 @@ export class Incoming {
       await requireRoom(this.#folder, name, (size ?? offset) - offset);
       if (offset === 0) await this.#forget(key);
       await this.#note(key, { ...started, safeBytes: offset });
-      const fresh = await this.#append(key, name, offset, chunks, how);
+      const fresh = await this.#append(key, name, announced, chunks, how);
       await onDisk(name, chmod(this.#dataPath(key), 0o444));
       await this.#note(key, { ...started, sha256: fresh.sha256, safeBytes: fresh.size });
       return { name, ...validators, ...fresh, path: this.#dataPath(key) };
@@ -147,46 +146,42 @@ export class Incoming {
   async #append(
     key: string,
     name: string,
-    offset: number,
+    announced: Announced,
     chunks: AsyncIterable<readonly Uint8Array[]>,
     how: { readonly limitBytes: number; readonly onBytes: (total: number) => void },
   ): Promise<{ readonly size: number; readonly sha256: string }> {
+    const { offset } = announced;
     const path = this.#dataPath(key);
-    const hash = offset === 0 ? createHash("sha256") : await hashBeginning(path, offset);
-    const handle = await onDisk(name, open(path, offset === 0 ? "w" : "r+", 0o644));
+    const handle = await onDisk(name, open(path, offset === 0 ? "w+" : "r+", 0o644));
     let size = offset;
     let checkedAt = offset;
-    // One write runs while the next bytes come in.
-    let writing: Promise<unknown> = Promise.resolve();
     try {
       await onDisk(name, handle.truncate(offset));
-      for await (const batch of chunks) {
-        const at = size;
-        for (const chunk of batch) {
-          hash.update(chunk);
-          size += chunk.length;
+      const expected = announced.size === null ? null : announced.size - offset;
+      const sink = await openSink({ name, path, handle, offset }, expected);
+      try {
+        for await (const batch of chunks) {
+          for (const chunk of batch) size += chunk.length;
+          if (size - checkedAt >= CHECK_BYTES) {
+            checkedAt = size;
+            await requireRoom(this.#folder, name, 0);
+          }
+          if (size > how.limitBytes) throw tooLarge(name, size, how.limitBytes);
+          await sink.write(batch);
+          how.onBytes(size);
         }
-        if (size - checkedAt >= CHECK_BYTES) {
-          checkedAt = size;
-          await requireRoom(this.#folder, name, 0);
-        }
-        if (size > how.limitBytes) throw tooLarge(name, size, how.limitBytes);
-        await writing;
-        writing = onDisk(name, writeAll(handle, batch, at, size - at));
-        // It is awaited before the next one; until then nobody looks at it.
-        writing.catch(() => {});
-        how.onBytes(size);
+        const sha256 = await sink.finish();
+        await onDisk(name, handle.sync());
+        return { size, sha256 };
+      } finally {
+        await sink.close();
       }
-      await writing;
-      await onDisk(name, handle.sync());
     } catch (error) {
-      await writing.catch(() => {});
       await this.#keepPart(key, handle).catch(() => {});
       throw error;
     } finally {
       await handle.close();
     }
-    return { size, sha256: hash.digest("hex") };
   }
 
   /** What came until the break is put on the disk, so that it counts even after a power cut. */
@@ -262,20 +257,4 @@ function tooLarge(name: string, bytes: number, limitBytes: number): TooLargeErro
     `${name} from the orchestrator was refused: it has ${bytes} bytes or more, and at most ${limitBytes} are ` +
       "taken for such a file. Compare with what the origin serves.",
   );
-}
-
-async function writeAll(
-  handle: Awaited<ReturnType<typeof open>>,
-  chunks: readonly Uint8Array[],
-  position: number,
-  bytes: number,
-): Promise<void> {
-  const { bytesWritten } = await handle.writev(chunks, position);
-  if (bytesWritten === bytes) return;
-  // A short write is what a disk does that is about to be full.
-  const rest = Buffer.concat(chunks).subarray(bytesWritten);
-  for (let at = 0; at < rest.length;) {
-    at += (await handle.write(rest, at, rest.length - at, position + bytesWritten + at))
-      .bytesWritten;
-  }
 }
