@@ -94,8 +94,13 @@ async function syncLocked(program: Program, settings: Settings, quiet: boolean):
       program.err.write(
         `${event.file}: ${megabytes(event.bytes)} in ${(event.durationMs / 1000).toFixed(1)} s\n`,
       );
-    } else if (event.event === "generation-damaged") {
-      program.err.write(`${eventCatalogue[event.event].message}: ${event.reason}\n`);
+    } else if (event.event !== "sync-failed") {
+      // The failure itself is what the command ends with.
+      const { level, message } = eventCatalogue[event.event];
+      const isProgress = event.event === "sync-progress" && !terminal;
+      if (level !== "warn" && level !== "error" && !isProgress) return;
+      line.clear();
+      program.err.write(`${message}: ${details(event)}\n`);
     }
   };
   const clock = systemClock;
@@ -121,4 +126,12 @@ async function syncLocked(program: Program, settings: Settings, quiet: boolean):
     for (const stop of stops) stop();
     await mirror.close();
   }
+}
+
+/** `file initramfs-x86_64, delayMs 1000` */
+function details(event: PxeEvent): string {
+  return Object.entries(event)
+    .filter(([name]) => name !== "event")
+    .map(([name, value]) => `${name} ${String(value)}`)
+    .join(", ");
 }

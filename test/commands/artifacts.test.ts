@@ -133,4 +133,43 @@ describe("eim-pxe artifacts", () => {
     expect((await listed()).generations).toHaveLength(1);
     expect(readdirSync(site.path("data/artifacts/staging"))).toEqual([]);
   });
+
+  it("mirrors from another eim-pxe of the site, which takes it for no machine", async () => {
+    const first = program.start(["serve", "--config", config]);
+    running.push(first);
+    await first.event("ready");
+    const elsewhere = {
+      EIM_PXE_DATA_DIR: site.path("second"),
+      EIM_PXE_ARTIFACTS__ORIGIN: `${await urlOf(first, "http")}/artifacts`,
+      EIM_PXE_ARTIFACTS__CA__FILE: "null",
+    };
+    const sync = () => program.run(["sync", "--json", "-c", config], elsewhere);
+    const { code, out } = await sync();
+    expect(code).toBe(0);
+    const result = z.object({ fetched: z.array(z.unknown()) });
+    expect(result.parse(JSON.parse(out)).fetched).toHaveLength(3);
+    // By its entity tags, which are the SHA-256, nothing is fetched twice, and through another address neither.
+    elsewhere.EIM_PXE_ARTIFACTS__ORIGIN = elsewhere.EIM_PXE_ARTIFACTS__ORIGIN.replace(
+      "127.0.0.1",
+      "localhost",
+    );
+    expect(result.parse(JSON.parse((await sync()).out)).fetched).toEqual([]);
+    expect(first.log().filter(({ event }) => event === "kernel")).toEqual([]);
+  });
+
+  it("shows whose CA is trusted on first use, and goes on by itself", async () => {
+    const trusting = site.configuration().replace("eim-pxe.yaml", "first-use.yaml");
+    const text = site
+      .read("eim-pxe.yaml")
+      .replace(
+        "ca: { file: ca.pem }",
+        `ca: { url: "${site.orchestrator.url()}/keys/Full_server.crt" }`,
+      );
+    site.write("first-use.yaml", text);
+    const { code, err } = await program.run(["sync", "--config", trusting]);
+    expect(code).toBe(0);
+    expect(err).toMatch(
+      /a CA was fetched and is trusted from now on: .*fingerprint [0-9A-F:]{95}, how first-use/,
+    );
+  });
 });
