@@ -1,6 +1,7 @@
 import { z } from "zod";
 
-const file = z.strictObject({
+// Not strict: 0.1.0 wrote each shared file's path along.
+const file = z.object({
   /** Path below the origin and below the generation's folder: `boot.ipxe`, `keys/db.der`. */
   name: z.string().refine(isArtifactName),
   /** Bytes. */

@@ -57,6 +57,7 @@ export function managedArtifacts(
   store: GenerationStore,
   loaders: LoaderStore,
   mirror: Mirror | null,
+  emit: Emit,
 ): ManagedArtifacts {
   return {
     loaders: () => loaders.identify(),
@@ -70,7 +71,9 @@ export function managedArtifacts(
     },
     adopt: async (name) => {
       const set = { files: mirroredFiles(config), sha256: config.artifacts.sha256 };
-      return (await adopt(store, artifactFolder(config), name, set)).id;
+      const { id } = await adopt(store, artifactFolder(config), name, set);
+      emit({ event: "generation-imported", generation: id });
+      return id;
     },
   };
 }

@@ -32,7 +32,15 @@ export interface ReadinessParts {
 // Loaders come and go with packages of the distribution.
 const lookEveryMs = 30_000;
 // After these there may be another answer.
-const turns: ReadonlySet<EventName> = new Set(["sync-done", "sync-failed", "link-up", "link-down"]);
+const turns: ReadonlySet<EventName> = new Set([
+  "sync-done",
+  "sync-failed",
+  "generation-imported",
+  "generation-damaged",
+  "loader-fetched",
+  "link-up",
+  "link-down",
+]);
 const loadersOfTheTable = new Set(architectures.map(({ loader }) => loader));
 
 /**
@@ -71,7 +79,7 @@ export class ReadinessWatch {
     if (servesMicroOs && store.current() === null) {
       reasons.push(
         origin === null
-          ? "there is no Micro-OS to serve and artifacts.origin is not set: name the orchestrator's URL there"
+          ? "there is no Micro-OS to serve and artifacts.origin is not set: name the orchestrator's URL there, or bring a set with: eim-pxe artifacts import"
           : `there is no Micro-OS to serve yet: the first synchronisation with ${origin} has not succeeded`,
       );
     }

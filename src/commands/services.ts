@@ -193,7 +193,7 @@ class Site {
       readiness: () => this.#readinessNow(),
       metrics: this.#metrics.registry,
       generations: store,
-      artifacts: managedArtifacts(this.#config, store, loaders, mirror),
+      artifacts: managedArtifacts(this.#config, store, loaders, mirror, this.#reporter.emit),
       sync: async () => {
         if (mirror === null)
           throw new SyncError("artifacts.origin is not set: nothing to fetch from");

@@ -365,6 +365,11 @@ export const eventCatalogue: { readonly [Name in EventName]: EventEntry } = {
     meaning:
       "`missingBytes` have to be freed under `dataDir` before `file` can be fetched. Machines boot from what is here; the next synchronisation tries again.",
   },
+  "generation-imported": {
+    level: "info",
+    message: "a set was imported",
+    meaning: "By `eim-pxe artifacts import`; it is served unless another generation is pinned.",
+  },
   "generation-pinned": {
     level: "warn",
     message: "the generation that is served was chosen by hand",

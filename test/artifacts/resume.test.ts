@@ -1,6 +1,7 @@
 import { readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { startReverification } from "../../src/artifacts/reverify.ts";
 import { retryDelayMs, readRetryAfter } from "../../src/artifacts/retry.ts";
 import { InternalError } from "../../src/lib/errors.ts";
 import type { GenerationStore } from "../../src/artifacts/store.ts";
@@ -219,6 +220,14 @@ describe("a generation that shares files", () => {
     expect(site.events.named("generation-damaged")).toEqual([]);
   });
 
+  it("is read as 0.1.0 wrote it, with each file's path", async () => {
+    const { generation } = await site.mirror(store).sync();
+    const manifest = join(store.current()?.directory ?? "", "manifest.json");
+    const text = await readFile(manifest, "utf8");
+    await writeFile(manifest, text.replaceAll('"name":', '"path": "/elsewhere", "name":'));
+    expect((await site.openStore()).current()?.id).toBe(generation);
+  });
+
   it("shares content that an older one has, too", async () => {
     const mirror = site.mirror(store);
     const inode = async () => (await stat(store.current()?.file(big)?.path ?? "")).ino;
@@ -251,6 +260,27 @@ describe("bit rot", () => {
     expect(fetched.map(({ file }) => file)).toEqual(["vmlinuz-x86_64"]);
     expect(await held(store.current())).toEqual(sums(release("1")));
     expect(mirrored).toHaveLength(store.current()?.manifest.files.length ?? 0);
+  });
+});
+
+describe("the reading of every day", () => {
+  it("has what is damaged fetched again", async () => {
+    const mirror = site.mirror(store);
+    await mirror.sync();
+    await rm(store.current()?.file("boot.ipxe")?.path ?? "");
+    await new Promise<void>((resolve) => {
+      const stop = startReverification(
+        store,
+        () => {
+          stop();
+          resolve();
+        },
+        1,
+      );
+    });
+    expect(site.events.named("generation-damaged")).toHaveLength(1);
+    await mirror.sync();
+    expect(await held(store.current())).toEqual(sums(release("1")));
   });
 });
 

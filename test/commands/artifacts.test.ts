@@ -110,6 +110,7 @@ describe("eim-pxe artifacts", () => {
     await server.event("not-ready");
     const brought = await program.run(["artifacts", "import", target, "-c", config], elsewhere);
     expect(brought).toMatchObject({ code: 0, out: expect.stringMatching(/^Generation 000001-/) });
+    await server.event("ready");
     const url = await urlOf(server, "http");
     expect((await fetch(`${url}/boot.ipxe`)).status).toBe(200);
     expect(readdirSync(site.path("elsewhere/artifacts/staging"))).toEqual([]);
