@@ -25,7 +25,7 @@ import { findTftpFile } from "./artifacts.ts";
 import type { Settings } from "./configuration.ts";
 import type { Opened } from "./link-keeper.ts";
 import type { ServedLink } from "./links.ts";
-import { smeeOf } from "./policy.ts";
+import { scriptOf, smeeOf } from "./policy.ts";
 import { ServerWatch } from "./server-watch.ts";
 
 export interface LinkServiceOptions {
@@ -150,7 +150,8 @@ export class LinkServices {
       findNode: (machine) => inventory().find(machine),
       policy,
       kernelArgs: this.#config.boot.kernelArgs,
-      autoexec: true,
+      script: scriptOf(this.#config),
+      autoexec: this.#config.boot.path === "mirror",
       baseUrls: new Map(),
       smee: compatibility === "standard" ? null : compatibility,
       emit: reporter.emit,
@@ -181,6 +182,7 @@ export class LinkServices {
 
   #startTftp(): Promise<TftpServer> {
     const { loaders, reporter, options } = this.#parts;
+    const { boot } = this.#config;
     const { port, dataPorts, maxBlockSize, maxWindowSize, maxTransfers, singlePort } =
       this.#config.tftp;
     const anyFolder = this.#config.dhcp.compatibility !== "standard";
@@ -189,8 +191,11 @@ export class LinkServices {
       addresses: [],
       port,
       limits: { ...limits, dataPorts: portRange(dataPorts) },
-      find: (name, asked) =>
-        findTftpFile(name, loaders, `${this.#baseUrl(asked)}/boot.ipxe`, anyFolder),
+      find: (name, asked) => {
+        const bootUrl = `${this.#baseUrl(asked)}/boot.ipxe`;
+        // The orchestrator's own loader looks for it, and must be told at once that there is none.
+        return findTftpFile(name, loaders, boot.path === "mirror" ? bootUrl : null, anyFolder);
+      },
       mtuAt: (asked) => {
         const name = this.#interfaces.get(asked);
         return name === undefined ? null : readMtu(name);

@@ -60,6 +60,12 @@ export function createMetrics(ready: () => boolean, pools: () => readonly PoolFi
     help: "TFTP packets that were sent again",
     registers: [registry],
   });
+  const certificateExpiry = new Gauge({
+    name: "eim_pxe_origin_certificate_expiry_timestamp_seconds",
+    help: "When the certificate that an origin presents comes to its end",
+    labelNames: ["origin"] as const,
+    registers: [registry],
+  });
   registry.registerMetric(
     new Gauge({
       name: "eim_pxe_ready",
@@ -112,6 +118,9 @@ export function createMetrics(ready: () => boolean, pools: () => readonly PoolFi
           break;
         case "initramfs-done":
           sent.inc({ protocol: "http" }, event.bytes);
+          break;
+        case "origin-certificate":
+          certificateExpiry.set({ origin: event.origin }, Date.parse(event.expiresAt) / 1000);
           break;
         default:
           break;
