@@ -7,7 +7,8 @@ import { openDgram } from "../../src/net/dgram.ts";
 import { openTransferUdp } from "../../src/net/transfer-socket.ts";
 import { randomBytes, randomNumbers } from "../support/random.ts";
 import { TestServer } from "../support/tftp-server.ts";
-import { type TftpProgram, tftpPrograms, type TftpTerms } from "../support/tftp-programs.ts";
+import { TftpClient } from "../support/tftp-client.ts";
+import { atftp, type TftpProgram, tftpPrograms, type TftpTerms } from "../support/tftp-programs.ts";
 
 const MIB = 1024 * 1024;
 const small = [0, 1, 511, 512, 513, 1467, 1468, 1469];
@@ -113,5 +114,24 @@ describe.each(tftpPrograms)("$name", (program) => {
       });
     expect(said).toMatch(program.notFound);
     expect(server.events.at(-1)).toMatchObject({ event: "tftp-refused", errorCode: 1 });
+  });
+});
+
+describe("a client that takes all it can get", () => {
+  it.skipIf(atftp.missing !== null)("does not keep others waiting", async () => {
+    const state = { over: false };
+    const fast = fetchAll(atftp, { blksize: 1468, windowsize: 64 }, [100 * MIB]).finally(() => {
+      state.over = true;
+    });
+    const slow = await TftpClient.open(openDgram);
+    let fetched = 0;
+    while (!state.over) {
+      const bytes = await slow.fetch(server.endpoint, "1469.efi", { blksize: 1468 });
+      if (bytes instanceof Uint8Array && checksum(bytes) === sums["1469.efi"]) fetched += 1;
+    }
+    await slow.close();
+    expect(await fast).toEqual(sumsOf([100 * MIB]));
+    // One after the other, each of two blocks: hundreds, unless they wait for the other's end.
+    expect(fetched).toBeGreaterThan(20);
   });
 });

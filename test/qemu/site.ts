@@ -52,8 +52,8 @@ export interface SiteOptions {
   readonly accelerator?: Accelerator;
   /** What its machines are; default: x86_64. */
   readonly arch?: Arch;
-  /** Which iPXE the server hands out: Debian 12's of 2019, or Debian 13's. Default: `old`. */
-  readonly loaders?: LoaderKind;
+  /** Which iPXE the server hands out: Debian 12's of 2019, or Debian 13's, or what is in a folder. Default: `old`. */
+  readonly loaders?: LoaderKind | { readonly folder: string };
   /** Loaders by option-93 number. */
   readonly loaderNames?: Choices["loaderNames"];
   /** How machines get to the Micro-OS; default: `mirror`. */
@@ -107,11 +107,16 @@ export interface Site {
   readonly close: () => Promise<void>;
 }
 
+async function loadersFolder(chosen: NonNullable<SiteOptions["loaders"]>): Promise<string> {
+  if (typeof chosen === "object") return chosen.folder;
+  return chosen === "modern" ? modernLoaders(cacheFolder) : oldLoaders;
+}
+
 export async function openSite(options: SiteOptions): Promise<Site> {
   const { mode, server: kind = "eim-pxe" } = options;
   let accelerator = options.accelerator ?? "tcg";
   const microOs = await buildMicroOs(cacheFolder, options.arch);
-  const loaders = options.loaders === "modern" ? await modernLoaders(cacheFolder) : oldLoaders;
+  const loaders = await loadersFolder(options.loaders ?? "old");
   const name = `${mode}-${randomBytes(2).toString("hex")}`;
   const stamp = new Date().toISOString().slice(0, 19).replaceAll(":", "");
   // Ends in the process number for the same reason as the namespaces' names begin with it.

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdtempSync } from "node:fs";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { fromText } from "../../src/lib/bytes.ts";
 import { openDgram } from "../../src/net/dgram.ts";
 import { openTransferUdp } from "../../src/net/transfer-socket.ts";
@@ -10,12 +11,17 @@ import type { UdpEndpoint } from "../../src/net/udp.ts";
 import { randomBytes, randomNumbers } from "../support/random.ts";
 import { TestServer } from "../support/tftp-server.ts";
 import { reasonToSkip } from "../support/tools.ts";
+import { bootUntil, useSite } from "./boots.ts";
 import { type CpioEntry, cpioArchive } from "./cpio.ts";
+import { oldLoaders } from "./loaders.ts";
 import { startService } from "./process.ts";
+import { labTools } from "./site.ts";
 
 /*
- * iPXE's own TFTP and files of many sizes: its script fetches each into an initramfs, whose Linux then tells the
- * checksums of what came. The machine is on QEMU's user network, where 10.0.2.2 is this host's loopback.
+ * The TFTP of real firmware and files of many sizes.
+ *
+ * iPXE's script fetches each into an initramfs, whose Linux then tells the checksums of what came. That machine is
+ * on QEMU's user network, where 10.0.2.2 is this host's loopback. EDK2 fetches nothing but what it starts.
  */
 
 const MIB = 1024 * 1024;
@@ -76,13 +82,18 @@ function scriptFor({ port }: UdpEndpoint): string {
   ].join("\n");
 }
 
+function note(missing: string | null): string {
+  return missing === null ? "" : ` (${missing})`;
+}
+
 function words(line: string): readonly string[] {
   return line.split(" ");
 }
 
-const skipped = reasonToSkip({ tools: ["qemu-system-x86_64", "busybox"] });
+const ipxeMissing = reasonToSkip({ tools: ["qemu-system-x86_64", "busybox"] });
+const edk2Missing = reasonToSkip({ root: true, tools: labTools });
 
-describe.skipIf(skipped !== null)(`iPXE${skipped === null ? "" : ` (${skipped})`}`, () => {
+describe.skipIf(ipxeMissing !== null)(`iPXE${note(ipxeMissing)}`, () => {
   it("fetches files of every size whole, past the wrap of block numbers", async () => {
     const folder = await mkdtemp(join(tmpdir(), "eim-pxe-ipxe-"));
     const files = await filesToServe();
@@ -121,5 +132,28 @@ describe.skipIf(skipped !== null)(`iPXE${skipped === null ? "" : ` (${skipped})`
       await server.close();
       await rm(folder, { recursive: true });
     }
+  });
+});
+
+describe.skipIf(edk2Missing !== null)(`EDK2${note(edk2Missing)}`, () => {
+  // A program may have anything behind its end, so the loader can be made as long as it should be.
+  const folder = mkdtempSync(join(tmpdir(), "eim-pxe-loaders-"));
+  const site = useSite({ mode: "proxy", loaders: { folder } });
+  const blksize = 1468;
+
+  afterAll(() => rm(folder, { recursive: true }));
+
+  it.each([
+    ["a whole number of blocks, so that an empty one ends it", blksize * 1000],
+    ["one byte more", blksize * 1000 + 1],
+    ["one byte less", blksize * 1000 - 1],
+    ["33 MiB", 33 * MIB],
+  ])("starts a loader that has %s, fetched in windows of blocks", async (_, size) => {
+    const loader = new Uint8Array(size);
+    loader.set(await readFile(join(oldLoaders, "ipxe.efi")));
+    await writeFile(join(folder, "ipxe.efi"), loader);
+    await bootUntil(site(), "uefi", /^iPXE \d/);
+    const done = site().server.events.findLast(({ event }) => event === "loader-done");
+    expect(done?.fields).toMatchObject({ file: "ipxe.efi", bytes: size, blksize, windowsize: 4 });
   });
 });
