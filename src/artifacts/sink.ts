@@ -27,9 +27,9 @@ export interface SinkTarget {
 /** From here on a thread is worth its start. */
 const THREAD_FROM_BYTES = 16 * 1024 * 1024;
 /** Batches that the thread may be behind. */
-const BACKLOG = 8;
+const BACKLOG = 4;
 /** More than most batches have. */
-const BUFFER_BYTES = 512 * 1024;
+const BUFFER_BYTES = 1024 * 1024;
 
 /** @param bytes that will come; null when that is not known */
 export async function openSink(target: SinkTarget, bytes: number | null): Promise<FileSink> {
@@ -114,7 +114,12 @@ class ThreadError extends Error {
 }
 
 function sinkInThread({ name, handle, offset }: SinkTarget): FileSink {
-  const worker = new Worker(threadSource, { eval: true, workerData: { fd: handle.fd, offset } });
+  const worker = new Worker(threadSource, {
+    eval: true,
+    workerData: { fd: handle.fd, offset },
+    // It works on buffers, which are not on its heap.
+    resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 },
+  });
   const state: ThreadState = { underWay: 0, failure: null, sha256: null, spare: [], wake: null };
   worker.on("message", (message: unknown) => {
     const found = answer.parse(message);
