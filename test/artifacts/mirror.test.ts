@@ -179,7 +179,7 @@ describe("an origin that changes while it is read", () => {
       // nginx's entity tag has no more than the second.
       await utimes(path, 1_700_000_000, 1_700_000_000);
       site.orchestrator.replace("initramfs-x86_64", path);
-      let overwritten: Promise<void> | null = null;
+      const overwriting: Promise<void>[] = [];
       const overwrite = async (name: string): Promise<void> => {
         for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate);
         await writeFile(path, release("2").get(name) ?? "");
@@ -189,13 +189,17 @@ describe("an origin that changes while it is read", () => {
       };
       site.orchestrator.intercept((name, request) => {
         if (name !== "initramfs-x86_64" || request.method !== "GET") return false;
-        overwritten ??= overwrite(name);
+        if (overwriting.length === 0) overwriting.push(overwrite(name));
         return false;
       });
       const mirror = site.mirror(store);
       // A file that was caught while it was empty or half written is refused.
-      await mirror.sync().catch((error: unknown) => expect(String(error)).toMatch(/was refused/));
-      await overwritten;
+      const outcome = await mirror.sync().then(
+        () => "done: was refused or not",
+        (error: unknown) => String(error),
+      );
+      expect(outcome).toMatch(/was refused/);
+      await Promise.all(overwriting);
       const got = await held(store.current());
       expect([[], sums(release("1")), sums(release("2"))]).toContainEqual(got);
       await mirror.sync();
