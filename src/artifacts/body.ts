@@ -2,12 +2,12 @@ import type { IncomingMessage } from "node:http";
 import { ConnectError } from "./connect.ts";
 
 /** TLS hands out 16 KiB at a time; work on each would cost more than the transfer. */
-const BATCH_BYTES = 256 * 1024;
+const BATCH_BYTES = 512 * 1024;
 /** What may wait here before the sender is held up. */
-const BACKLOG_BYTES = 8 * BATCH_BYTES;
+const BACKLOG_BYTES = 4 * BATCH_BYTES;
 
 /**
- * A body as it comes, in batches of 256 KiB or more, the next one gathering while the last is worked on.
+ * A body as it comes, in batches of 512 KiB or more, the next one gathering while the last is worked on.
  *
  * @param onStall makes the error that the body ends in when no byte came for `stallMs`
  */

@@ -105,6 +105,8 @@ export async function openTls(url: string, way: Way, trusted: boolean): Promise<
       ...(way.ca === null ? {} : { ca: way.ca }),
       rejectUnauthorized: trusted,
     });
+    // Its errors come through the socket above it; one that did not must not end the process.
+    plain.on("error", (error) => socket.destroy(error));
     const timer = setTimeout(
       () => socket.destroy(timedOut()),
       Math.max(1, deadline - performance.now()),
@@ -198,7 +200,7 @@ function tunnel(
     response.destroy();
     done(refusedByProxy(response), null);
   });
-  asked.once("error", (error) => done(error, null));
+  asked.on("error", (error) => done(error, null));
   asked.end();
 }
 

@@ -117,13 +117,13 @@ export async function onDisk<T>(name: string, work: Promise<T>): Promise<T> {
   }
 }
 
-/** Puts a small file in place of the former one, in one step, and on the disk. */
-export async function replaceFile(path: string, text: string): Promise<void> {
+/** Puts a small file in place of the former one, in one step, and on the disk unless that may wait. */
+export async function replaceFile(path: string, text: string, mayWait = false): Promise<void> {
   const fresh = `${path}.new`;
   const handle = await open(fresh, "w", 0o644);
   try {
     await handle.writeFile(text);
-    await handle.sync();
+    if (!mayWait) await handle.sync();
   } finally {
     await handle.close();
   }

@@ -17,6 +17,8 @@ import { openSink } from "./sink.ts";
 /** How often it is looked whether the disk has room, for others write to it and not every origin says a size. */
 const CHECK_BYTES = 8 * 1024 * 1024;
 
+const SYNC_BYTES = 32 * 1024 * 1024;
+
 /** What is being fetched, as the origin announced it. */
 export interface Announced {
   readonly validators: Validators;
@@ -159,6 +161,9 @@ export class Incoming {
       await onDisk(name, handle.truncate(offset));
       const expected = announced.size === null ? null : announced.size - offset;
       const sink = await openSink({ name, path, handle, offset }, expected);
+      // The disk works along, so that little is left to wait for at the end.
+      let syncing: Promise<void> | null = null;
+      let syncedAt = offset;
       try {
         for await (const batch of chunks) {
           for (const chunk of batch) size += chunk.length;
@@ -169,12 +174,20 @@ export class Incoming {
           if (size > how.limitBytes) throw tooLarge(name, size, how.limitBytes);
           await sink.write(batch);
           how.onBytes(size);
+          if (syncing !== null || size - syncedAt < SYNC_BYTES) continue;
+          syncedAt = size;
+          // Whether that worked is told by the one at the end.
+          syncing = handle
+            .datasync()
+            .catch(() => {})
+            .finally(() => (syncing = null));
         }
         const sha256 = await sink.finish();
         await onDisk(name, handle.sync());
         return { size, sha256 };
       } finally {
         await sink.close();
+        await syncing;
       }
     } catch (error) {
       await this.#keepPart(key, handle).catch(() => {});
@@ -233,7 +246,9 @@ export class Incoming {
   async #note(key: string, value: IncomingRecord): Promise<void> {
     this.#records.set(key, value);
     const path = join(this.#folder, `${key}.json`);
-    await onDisk(value.name, replaceFile(path, `${JSON.stringify(value)}\n`));
+    // After a power cut a record without bytes for sure is worth nothing.
+    const mayWait = value.safeBytes === 0;
+    await onDisk(value.name, replaceFile(path, `${JSON.stringify(value)}\n`, mayWait));
   }
 
   async #forget(key: string): Promise<void> {

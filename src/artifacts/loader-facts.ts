@@ -20,10 +20,13 @@ export const SMEE_MARKER =
   "#a8b7e61f1075c37a793f2f92cee89f7bba00c4a8d7842ce3d40b5889032d8881\n" +
   "#ddd16a4fc4926ecefdfb6941e33c44ed3647133638f5e84021ea44d3152e7f97";
 
+/** More than any iPXE has. A unified kernel image is not searched to its end. */
+const SCAN_BYTES = 16 * 1024 * 1024;
+
 export async function loaderFacts(blob: BlobSource): Promise<LoaderFacts> {
   const layout = await layoutOf(blob);
   const isEfi = typeof layout !== "string";
-  const bytes = await blob.read(0, blob.size);
+  const bytes = await blob.read(0, Math.min(blob.size, SCAN_BYTES));
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
   // Its name and its version follow each other among its strings (iPXE src/core/version.c).
   const ipxeVersion = /iPXE[\0 ]{1,32}(\d+\.\d+\.\d+[\x20-\x7e]{0,60}?)\0/.exec(text)?.[1] ?? null;

@@ -161,7 +161,7 @@ async function factsOnDisk(path: string): Promise<LoaderFacts | null> {
   try {
     return await loaderFacts(blob);
   } finally {
-    await blob.close?.();
+    await blob.close();
   }
 }
 

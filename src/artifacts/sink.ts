@@ -27,9 +27,9 @@ export interface SinkTarget {
 /** From here on a thread is worth its start. */
 const THREAD_FROM_BYTES = 16 * 1024 * 1024;
 /** Batches that the thread may be behind. */
-const BACKLOG = 8;
-/** More than most batches have. */
-const BUFFER_BYTES = 512 * 1024;
+const BACKLOG = 4;
+/** More than any chunk has, and most batches. */
+const BUFFER_BYTES = 1024 * 1024;
 
 /** @param bytes that will come; null when that is not known */
 export async function openSink(target: SinkTarget, bytes: number | null): Promise<FileSink> {
@@ -69,7 +69,7 @@ const threadSource = `
 const { createHash } = require("node:crypto");
 const { readSync, writeSync } = require("node:fs");
 const { parentPort, workerData } = require("node:worker_threads");
-const { fd, offset } = workerData;
+const { fd, offset, buffers } = workerData;
 const hash = createHash("sha256");
 const former = Buffer.alloc(1024 * 1024);
 for (let at = 0; at < offset;) {
@@ -82,14 +82,14 @@ let position = offset;
 parentPort.on("message", (message) => {
   try {
     if (message === null) return parentPort.postMessage({ sha256: hash.digest("hex") });
-    const chunk = new Uint8Array(message.buffer, 0, message.length);
+    const chunk = new Uint8Array(buffers[message.slot], 0, message.length);
     hash.update(chunk);
     for (let at = 0; at < chunk.length;) {
       const bytes = writeSync(fd, chunk, at, chunk.length - at, position);
       at += bytes;
       position += bytes;
     }
-    parentPort.postMessage({ buffer: message.buffer }, [message.buffer]);
+    parentPort.postMessage({ slot: message.slot });
   } catch (error) {
     parentPort.postMessage({ code: String(error.code), message: String(error.message) });
   }
@@ -99,7 +99,7 @@ parentPort.on("message", (message) => {
 const answer = z.union([
   z.strictObject({ sha256: z.string() }),
   z.strictObject({ code: z.string(), message: z.string() }),
-  z.strictObject({ buffer: z.instanceof(ArrayBuffer) }),
+  z.strictObject({ slot: z.int() }),
 ]);
 
 /** The disk's refusal as the thread met it. */
@@ -114,14 +114,27 @@ class ThreadError extends Error {
 }
 
 function sinkInThread({ name, handle, offset }: SinkTarget): FileSink {
-  const worker = new Worker(threadSource, { eval: true, workerData: { fd: handle.fd, offset } });
-  const state: ThreadState = { underWay: 0, failure: null, sha256: null, spare: [], wake: null };
+  // Shared: to hand over others costs more than the copy into them.
+  const buffers = Array.from({ length: BACKLOG }, () => new SharedArrayBuffer(BUFFER_BYTES));
+  const worker = new Worker(threadSource, {
+    eval: true,
+    workerData: { fd: handle.fd, offset, buffers },
+    // It works on buffers, which are not on its heap.
+    resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 },
+  });
+  const state: ThreadState = {
+    underWay: 0,
+    failure: null,
+    sha256: null,
+    free: [...buffers.keys()],
+    wake: null,
+  };
   worker.on("message", (message: unknown) => {
     const found = answer.parse(message);
     state.underWay -= 1;
     if ("code" in found) state.failure ??= new ThreadError(found.code, found.message);
     else if ("sha256" in found) state.sha256 = found.sha256;
-    else state.spare.push(found.buffer);
+    else state.free.push(found.slot);
     state.wake?.();
   });
   worker.on("error", (error) => {
@@ -136,17 +149,25 @@ function sinkInThread({ name, handle, offset }: SinkTarget): FileSink {
   };
   return {
     write: async (batch) => {
-      await until(() => state.underWay < BACKLOG);
-      const length = batch.reduce((sum, chunk) => sum + chunk.length, 0);
-      const buffer = takeBuffer(state.spare, length);
-      const bytes = new Uint8Array(buffer);
-      let at = 0;
+      let slot: number | undefined;
+      let length = 0;
+      const send = (): void => {
+        if (slot === undefined) return;
+        state.underWay += 1;
+        worker.postMessage({ slot, length }, []);
+        slot = undefined;
+      };
       for (const chunk of batch) {
-        bytes.set(chunk, at);
-        at += chunk.length;
+        if (slot !== undefined && length + chunk.length > BUFFER_BYTES) send();
+        if (slot === undefined) {
+          await until(() => state.free.length > 0);
+          slot = state.free.pop();
+          length = 0;
+        }
+        new Uint8Array(buffers[slot ?? 0] ?? new SharedArrayBuffer(0)).set(chunk, length);
+        length += chunk.length;
       }
-      state.underWay += 1;
-      worker.postMessage({ buffer, length }, [buffer]);
+      send();
     },
     finish: async () => {
       state.underWay += 1;
@@ -162,20 +183,13 @@ function sinkInThread({ name, handle, offset }: SinkTarget): FileSink {
   };
 }
 
-/** A buffer that is handed over, and back, without being copied. */
-function takeBuffer(spare: ArrayBuffer[], length: number): ArrayBuffer {
-  const used = spare.pop();
-  if (used !== undefined && used.byteLength >= length) return used;
-  return new ArrayBuffer(Math.max(length, BUFFER_BYTES));
-}
-
 interface ThreadState {
   /** Messages without an answer. */
   underWay: number;
   failure: Error | null;
   sha256: string | null;
-  /** Buffers that came back: new ones for all would wait for the collector by the hundred megabytes. */
-  readonly spare: ArrayBuffer[];
+  /** Buffers that nobody works on, by their number. */
+  readonly free: number[];
   wake: (() => void) | null;
 }
 

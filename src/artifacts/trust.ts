@@ -158,7 +158,12 @@ async function download(
 ): Promise<{ body: Uint8Array; vouched: boolean }> {
   const secure = url.startsWith("https:");
   const socket = secure ? await openTls(url, way, false) : null;
-  const options = { timeout: timeoutMs, headers: { "user-agent": "eim-pxe", connection: "close" } };
+  const options = {
+    timeout: timeoutMs,
+    // However slowly it comes: a synchronisation waits for it.
+    signal: AbortSignal.timeout(4 * timeoutMs),
+    headers: { "user-agent": "eim-pxe", connection: "close" },
+  };
   return new Promise((resolve, reject) => {
     const asked =
       socket === null
@@ -166,7 +171,7 @@ async function download(
         : // Without an agent, for an agent would open a connection of its own.
           httpsRequest(url, { ...options, createConnection: () => socket });
     asked.once("timeout", () => asked.destroy(new SyncError(`${url} does not answer.`)));
-    asked.once("error", reject);
+    asked.on("error", reject);
     asked.once("response", (response) => {
       const { statusCode = 0 } = response;
       if (statusCode !== 200) {
@@ -183,7 +188,7 @@ async function download(
         if (bytes > LIMIT_BYTES) response.destroy(new SyncError(`${url} is too large for a CA.`));
         else chunks.push(chunk);
       });
-      response.once("error", reject);
+      response.on("error", reject);
       response.once("end", () =>
         resolve({ body: Buffer.concat(chunks), vouched: socket?.authorized === true }),
       );

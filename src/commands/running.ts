@@ -1,6 +1,5 @@
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { request } from "undici";
 import { z } from "zod";
 import { replaceFile } from "./replace-file.ts";
 
@@ -44,6 +43,8 @@ export async function findRunning(
   if (running === null) return null;
   const signal = AbortSignal.timeout(answerMs);
   try {
+    // Loaded where there is somebody to ask: it is a large part of a small command's start.
+    const { request } = await import("undici");
     const answer = await request(`${running.admin}/healthz`, { signal });
     const same = z.object({ instance: z.literal(running.instance) });
     return same.safeParse(await answer.body.json()).success ? { ...running, answers: true } : null;

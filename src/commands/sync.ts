@@ -1,4 +1,3 @@
-import { request } from "undici";
 import { z } from "zod";
 import { openGenerationStore } from "../artifacts/store.ts";
 import { systemClock } from "../lib/clock.ts";
@@ -51,6 +50,7 @@ async function askServer({ config, adminToken }: Settings): Promise<Outcome | nu
   if (!running.answers) throw silentServer(running, "it does not answer");
   const headers = adminToken === null ? {} : { authorization: `Bearer ${adminToken}` };
   try {
+    const { request } = await import("undici");
     // A first synchronisation takes as long as the line to the orchestrator is slow.
     const answer = await request(url, { method: "POST", headers, headersTimeout: 0 });
     const body: unknown = await answer.body.json();

@@ -25,6 +25,10 @@ export interface OrchestratorOptions {
   readonly host?: string;
   readonly port?: number;
   readonly prefix?: string;
+  /** What one address may ask in a second, as the ingress limits it; more is answered with 429. Default: no limit. */
+  readonly requestsPerSecond?: number;
+  /** Milliseconds, for the limit. */
+  readonly now?: () => number;
 }
 
 /** May take an answer into its own hands, and says whether it did. */
@@ -64,6 +68,14 @@ export async function startOrchestrator(options: OrchestratorOptions): Promise<O
   const { certificate, host = "127.0.0.1", prefix = "/tink-stack" } = options;
   const files = new Map<string, MemoryFile>();
   const counters = { requests: 0, bodyBytes: 0 };
+  const { requestsPerSecond = Number.POSITIVE_INFINITY, now = () => performance.now() } = options;
+  const window = { second: 0, requests: 0 };
+  const isTooMuch = (): boolean => {
+    const second = Math.floor(now() / 1000);
+    if (window.second !== second) Object.assign(window, { second, requests: 0 });
+    window.requests += 1;
+    return window.requests > requestsPerSecond;
+  };
   let handler: Intercept | null = null;
 
   const replace = (name: string, content: Content): void => {
@@ -79,6 +91,10 @@ export async function startOrchestrator(options: OrchestratorOptions): Promise<O
     const path = decodeURIComponent(new URL(request.url ?? "/", "https://x").pathname);
     const name = path.startsWith(`${prefix}/`) ? path.slice(prefix.length + 1) : null;
     if (handler?.(name ?? path, request, response) === true) return;
+    if (isTooMuch()) {
+      response.writeHead(429, { "content-type": "text/html" }).end(htmlPage(429));
+      return;
+    }
     const file = name === null ? undefined : files.get(name);
     const opened = file === undefined ? null : await openVersion(file);
     try {

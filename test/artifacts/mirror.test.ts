@@ -1,4 +1,5 @@
-import { readFile, rm, stat } from "node:fs/promises";
+import { readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Generation } from "../../src/artifacts/generation.ts";
 import type { GenerationStore } from "../../src/artifacts/store.ts";
@@ -169,6 +170,42 @@ describe("an origin that changes while it is read", () => {
     await site.mirror(store).sync();
     expect(await held(store.current())).toEqual(sums(release("2")));
   });
+
+  it.each([0, 3, 10, 30])(
+    "is read again when files are overwritten in place while they are read (%i turns later)",
+    async (turns) => {
+      const path = join(site.folder, "initramfs");
+      await writeFile(path, release("1").get("initramfs-x86_64") ?? "");
+      // nginx's entity tag has no more than the second.
+      await utimes(path, 1_700_000_000, 1_700_000_000);
+      site.orchestrator.replace("initramfs-x86_64", path);
+      const overwriting: Promise<void>[] = [];
+      const overwrite = async (name: string): Promise<void> => {
+        for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate);
+        await writeFile(path, release("2").get(name) ?? "");
+        for (const file of ["boot.ipxe", "vmlinuz-x86_64"]) {
+          site.orchestrator.replace(file, release("2").get(file) ?? "");
+        }
+      };
+      site.orchestrator.intercept((name, request) => {
+        if (name !== "initramfs-x86_64" || request.method !== "GET") return false;
+        if (overwriting.length === 0) overwriting.push(overwrite(name));
+        return false;
+      });
+      const mirror = site.mirror(store);
+      // A file that was caught while it was empty or half written is refused.
+      const outcome = await mirror.sync().then(
+        () => "done: was refused or not",
+        (error: unknown) => String(error),
+      );
+      expect(outcome).toMatch(/was refused/);
+      await Promise.all(overwriting);
+      const got = await held(store.current());
+      expect([[], sums(release("1")), sums(release("2"))]).toContainEqual(got);
+      await mirror.sync();
+      expect(await held(store.current())).toEqual(sums(release("2")));
+    },
+  );
 
   it("notices that a file it need not fetch changed while it fetched another", async () => {
     const mirror = site.mirror(store);

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { startReverification } from "../../src/artifacts/reverify.ts";
 import { retryDelayMs, readRetryAfter } from "../../src/artifacts/retry.ts";
+import { startOrchestrator } from "../../src/demo/orchestrator.ts";
 import { InternalError } from "../../src/lib/errors.ts";
 import type { GenerationStore } from "../../src/artifacts/store.ts";
 import { held, mirrored, MirrorSite, release, sums, syncFailure } from "../support/orchestrator.ts";
@@ -147,6 +148,25 @@ describe("an origin that is busy", () => {
     expect(site.events.named("sync-retry")).toEqual([
       expect.objectContaining({ delayMs: 30_000, reason: expect.stringMatching(/429/) }),
     ]);
+  });
+
+  it("that allows one request a second, as the chart does by default, is kept to", async () => {
+    let nowMs = 0;
+    const strict = await startOrchestrator({
+      files: release("1"),
+      certificate: site.certificate,
+      requestsPerSecond: 1,
+      now: () => nowMs,
+    });
+    site.atEnd(() => strict.close());
+    const pause = (ms: number): Promise<void> => {
+      nowMs += ms;
+      return Promise.resolve();
+    };
+    await site.mirror(store, { pause, originOptions: { url: strict.url() } }).sync();
+    expect(await held(store.current())).toEqual(sums(release("1")));
+    expect(site.events.named("sync-retry").length).toBeGreaterThan(2);
+    expect(site.events.named("sync-retry")[0]?.reason).toMatch(/429: too many requests/);
   });
 
   it("that wants more patience than a run has fails it", async () => {

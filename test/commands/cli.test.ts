@@ -56,6 +56,16 @@ describe("eim-pxe check", () => {
     expect(absent.err).toMatch(/nowhere:1:1: the CA file cannot be read: there is no such file/);
   });
 
+  it("looks at the script of the site's own", async () => {
+    const check = (name: string) =>
+      run(["check", "--config", file("script.yaml", `boot: {script: ${name}}\n`)]);
+    file("right.ipxe", "#!ipxe\nboot http://x/y\n");
+    file("wrong.ipxe", "#!/bin/sh\n");
+    expect((await check("right.ipxe")).code).toBe(0);
+    expect((await check("wrong.ipxe")).err).toMatch(/wrong\.ipxe:1:1: .* is not an iPXE script/);
+    expect((await check("none.ipxe")).err).toMatch(/none\.ipxe:1:1: the boot\.script file cannot/);
+  });
+
   it("ends with 2 when the configuration is not there", async () => {
     const { code, err } = await run(["check", "--config", join(folder, "none.yaml")]);
     expect(code).toBe(2);

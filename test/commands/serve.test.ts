@@ -132,6 +132,41 @@ describe("eim-pxe serve", () => {
     expect(JSON.parse(readFileSync(site.path("data/ways.json"), "utf8"))).toEqual({ machines: [] });
   });
 
+  it("refuses at the start a loader that is for other machines than those that get it", async () => {
+    const config = site.configuration("boot: { loaders: { 11: ipxe.efi } }");
+    const { code, err } = await program.run(["serve", "--config", config]);
+    expect(code).toBe(2);
+    expect(err).toMatch(
+      /^boot\.loaders: 11 \(ARM64 UEFI\) gets ipxe\.efi \(.*\): it is for x86-64, and these machines are arm64/,
+    );
+  });
+
+  it("waits for a synchronisation by hand, and lets no second server into its folder", async () => {
+    const config = site.configuration();
+    let release: () => void = () => {};
+    const asked = new Promise<void>((resolve) => {
+      site.orchestrator.intercept((name, request, response) => {
+        if (name !== "boot.ipxe" || request.method !== "GET") return false;
+        release = () => {
+          site.orchestrator.intercept(null);
+          response.writeHead(503, { "retry-after": "3600" }).end();
+        };
+        resolve();
+        return true;
+      });
+    });
+    const sync = program.start(["sync", "--config", config]);
+    await asked;
+    const server = serve(config);
+    const second = program.run(["sync", "--config", config]);
+    release();
+    expect((await sync.finished()).code).toBe(3);
+    await server.event("ready");
+    expect((await second).code).toBe(0);
+    const third = await program.run(["serve", "--config", config]);
+    expect(third).toMatchObject({ code: 1, err: expect.stringMatching(/works in .* already/) });
+  });
+
   it("ends within five seconds of SIGTERM while a client does not read its download", async () => {
     await site.close();
     site = await ServedSite.open(large);
