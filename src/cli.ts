@@ -96,6 +96,7 @@ function commandLine(finish: (code: number) => void): Command {
       const { sync } = await import("./commands/sync.ts");
       finish(await sync(program, options.config ?? null, { json: options.json === true }));
     });
+  artifactCommands(cli, finish);
   configured("explain", "what the server would answer to a DHCP packet, and why; sends nothing")
     .argument("<hex>", "the packet, the UDP payload in hex; - reads it from standard input")
     .option("--interface <name>", "the interface it came in on (default: the first configured)")
@@ -210,6 +211,64 @@ function leasesCommands(cli: Command, finish: (code: number) => void): void {
       const { format = null } = options;
       finish(await importLeases(program, file, { ...nodesOptions(options), format }));
     });
+}
+
+interface ArtifactsFlags {
+  readonly config?: string;
+  readonly json?: boolean;
+}
+
+function artifactCommands(cli: Command, finish: (code: number) => void): void {
+  const artifacts = cli.command("artifacts").description("the sets of files that are here");
+  const add = (
+    name: string,
+    description: string,
+    run: (
+      commands: typeof import("./commands/artifacts-command.ts"),
+      options: { readonly config: string | null; readonly json: boolean },
+      argument: string,
+    ) => Promise<number>,
+    argument: readonly [string, string] | null = null,
+  ) => {
+    const command = artifacts
+      .command(name)
+      .description(description)
+      .option("-c, --config <file>", "the configuration (default: /etc/eim-pxe/eim-pxe.yaml)")
+      .option("--json", "print the result as JSON");
+    if (argument !== null) command.argument(...argument);
+    command.action(async () => {
+      const { config = null, json = false } = command.opts<ArtifactsFlags>();
+      const commands = await import("./commands/artifacts-command.ts");
+      finish(await run(commands, { config, json }, command.args[0] ?? ""));
+    });
+  };
+  add("list", "all generations, which one is served, and what they hold", (to, options) =>
+    to.listArtifacts(program, options),
+  );
+  add("verify", "read every byte again and compare", (to, options) =>
+    to.verifyArtifacts(program, options),
+  );
+  add("rollback", "serve the generation before this one, until it is unpinned", (to, options) =>
+    to.rollBackArtifacts(program, options),
+  );
+  add(
+    "pin",
+    "serve this generation whatever comes",
+    (to, options, id) => to.pinArtifacts(program, id, options),
+    ["<generation>", "its id, or: latest"],
+  );
+  add(
+    "export",
+    "write the generation that is served to a folder or tar file",
+    (to, options, path) => to.exportArtifacts(program, path, options),
+    ["<path>", "a folder, or a file that ends in .tar"],
+  );
+  add(
+    "import",
+    "make a generation of a folder or tar file, for sites without a line",
+    (to, options, path) => to.importArtifacts(program, path, options),
+    ["<path>", "a folder, or a file that ends in .tar"],
+  );
 }
 
 /** An error as a person wants to read it, and the exit code that goes with its kind. */

@@ -44,10 +44,18 @@ const mayTouchTheWorld = [
   "origin",
   "loaders",
   "store",
-  "staging",
+  "disk",
+  "incoming",
+  "connect",
+  "body",
+  "trust",
+  "exchange",
+  "reverify",
+  "sink",
+  "pinned-loaders",
 ];
 const worldly =
-  /^node:(dgram|fs|fs\/promises|net|http|https|tls|timers|timers\/promises|child_process)$/;
+  /^node:(dgram|fs|fs\/promises|net|http|https|tls|timers|timers\/promises|child_process|worker_threads)$/;
 
 const sources = readdirSync("src", { recursive: true, encoding: "utf8" })
   .filter((name) => name.endsWith(".ts"))

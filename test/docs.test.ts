@@ -46,6 +46,13 @@ in it that has a loader. \`boot.loaders\` and a node's \`loader\` name another o
 name in \`artifacts.loaderDirs\`, then in the mirror. A machine for which there is none gets an address in
 mode full and no answer in proxy mode, and the event \`dhcp-refused\` says so.
 
+\`artifacts.loaderUrls\` has loaders fetched from a URL, each pinned by its SHA-256; they come before the folders.
+\`eim-pxe artifacts list\` shows every loader that is found: EFI or BIOS, machine, whether it is signed, the version
+of iPXE (loaders for BIOS are compressed and do not tell), and whether it brings a script of its own. At the start a
+loader for 0, 7 or 11, or for any number in \`boot.loaders\`, that is for other machines is refused (exit 2).
+\`boot.loaderPatch\` is written into SMEE's builds of iPXE in place of their two marker lines; other loaders stay as
+they are.
+
 | option 93 | machine | fetched by | loader |
 |---|---|---|---|
 ${rows.join("\n")}

@@ -1,10 +1,7 @@
-import { createHash } from "node:crypto";
 import { lstat, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Manifest, MANIFEST_NAME, parseManifest } from "./manifest.ts";
-import { openFile, type StoredFile } from "./staging.ts";
-
-const READ_BYTES = 1024 * 1024;
+import { sha256OfFile, type StoredFile } from "./disk.ts";
+import { type Manifest, type ManifestFile, MANIFEST_NAME, parseManifest } from "./manifest.ts";
 
 /** An immutable, complete, verified set of files from the orchestrator. */
 export interface Generation {
@@ -25,41 +22,56 @@ export function generationAt(directory: string, id: string, manifest: Manifest):
 /** The SHA-256 of files by device, inode, size and time: files that generations share are read once. */
 export type KnownSums = Map<string, string>;
 
+/** What was read of a folder. `intact` are the files of a damaged generation that are as they were stored. */
+export type Reading =
+  | { readonly kind: "whole"; readonly generation: Generation }
+  | {
+      readonly kind: "damaged";
+      readonly reason: string;
+      readonly origin: string | null;
+      readonly intact: readonly StoredFile[];
+    };
+
 /** The generation in `directory` if it is whole to the last byte, else what is wrong with it. */
 export async function readGeneration(
   directory: string,
   id: string,
   sums: KnownSums,
-): Promise<Generation | string> {
+): Promise<Reading> {
   const text = await readFile(join(directory, MANIFEST_NAME), "utf8").catch(() => null);
-  if (text === null) return "it has no manifest, so it was never completed";
-  const manifest = parseManifest(text);
-  if (manifest === null) return "its manifest is damaged";
-  for (const { name, size, sha256 } of manifest.files) {
-    const path = join(directory, name);
-    const stat = await lstat(path, { bigint: true }).catch(() => null);
-    if (stat === null || !stat.isFile()) return `${name} is missing`;
-    if (stat.size !== BigInt(size)) {
-      return `${name} has ${stat.size} bytes, and the manifest says ${size}`;
-    }
-    const inode = `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}`;
-    const sum = sums.get(inode) ?? (await sha256OfFile(path).catch(() => null));
-    if (sum === null) return `${name} cannot be read`;
-    sums.set(inode, sum);
-    if (sum !== sha256) return `the content of ${name} is not what was stored`;
+  const manifest = text === null ? null : parseManifest(text);
+  if (manifest === null) {
+    const reason =
+      text === null ? "it has no manifest, so it was never completed" : "its manifest is damaged";
+    return { kind: "damaged", reason, origin: null, intact: [] };
   }
-  return generationAt(directory, id, manifest);
+  const problems: string[] = [];
+  const intact: StoredFile[] = [];
+  for (const file of manifest.files) {
+    const path = join(directory, file.name);
+    const problem = await problemOf(file, path, sums);
+    if (problem === null) intact.push({ ...file, path });
+    else problems.push(problem);
+  }
+  const [reason] = problems;
+  return reason === undefined
+    ? { kind: "whole", generation: generationAt(directory, id, manifest) }
+    : { kind: "damaged", reason, origin: manifest.origin, intact };
 }
 
-async function sha256OfFile(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  const blob = await openFile(path);
-  try {
-    for (let at = 0; at < blob.size; at += READ_BYTES) {
-      hash.update(await blob.read(at, READ_BYTES));
-    }
-  } finally {
-    await blob.close();
+async function problemOf(
+  { name, size, sha256 }: ManifestFile,
+  path: string,
+  sums: KnownSums,
+): Promise<string | null> {
+  const stat = await lstat(path, { bigint: true }).catch(() => null);
+  if (stat === null || !stat.isFile()) return `${name} is missing`;
+  if (stat.size !== BigInt(size)) {
+    return `${name} has ${stat.size} bytes, and the manifest says ${size}`;
   }
-  return hash.digest("hex");
+  const inode = `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}`;
+  const sum = sums.get(inode) ?? (await sha256OfFile(path).catch(() => null));
+  if (sum === null) return `${name} cannot be read`;
+  sums.set(inode, sum);
+  return sum === sha256 ? null : `the content of ${name} is not what was stored`;
 }

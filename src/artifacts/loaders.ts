@@ -1,10 +1,16 @@
-import { readdir, readFile, realpath, stat } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { mkdir, readdir, readFile, realpath, stat, writeFile } from "node:fs/promises";
 import { join, sep } from "node:path";
 import { type BlobSource, memoryBlob } from "../lib/blob.ts";
 import type { Generation } from "./generation.ts";
+import { openFile } from "./disk.ts";
+import { type LoaderFacts, loaderFacts, patchSmeeMarker } from "./loader-facts.ts";
 
-/** No boot loader is anywhere near this large; other files in the same folders are. */
-const LOADER_LIMIT_BYTES = 64 * 1024 * 1024;
+/** Unified kernel images, with an initramfs inside, have 100 MiB; nothing larger is loaded by firmware. */
+const LOADER_LIMIT_BYTES = 256 * 1024 * 1024;
+
+/** Up to this size a loader is kept in memory; iPXE and GRUB have a few MiB at most. */
+const MEMORY_LIMIT_BYTES = 16 * 1024 * 1024;
 
 /**
  * What boot loaders are called. A folder such as /boot also holds initramfs images, which may carry
@@ -19,11 +25,13 @@ export interface LoaderStoreOptions {
   readonly store: { current(): Generation | null };
   /** Further names that count as loaders, such as those that the configuration names. */
   readonly alsoAllowed?: (name: string) => boolean;
+  /** What is written into SMEE's builds, and the folder to keep the result in; null or absent: nothing. */
+  readonly patch?: { readonly script: string; readonly folder: string } | null;
 }
 
 export interface Loader {
   readonly name: string;
-  /** In memory, and shared by all who ask. */
+  /** In memory and shared by all who ask, unless it is large. */
   readonly blob: BlobSource;
   readonly path: string;
 }
@@ -35,21 +43,35 @@ export interface ListedLoader {
   readonly size: number;
 }
 
+/** A loader of the list, with what its bytes tell. */
+export interface IdentifiedLoader extends ListedLoader {
+  readonly facts: LoaderFacts;
+}
+
 export interface LoaderStore {
   /** The loader of that bare file name, read again when the file has changed. Null when there is none. */
   find(name: string): Promise<Loader | null>;
   /** What `find` would find, by name. */
   list(): Promise<ListedLoader[]>;
+  /** The same, with what each one is. */
+  identify(): Promise<IdentifiedLoader[]>;
 }
 
 interface Held {
   readonly mtimeMs: number;
   readonly size: number;
-  readonly blob: Promise<BlobSource | null>;
+  readonly content: Promise<Content | null>;
+}
+
+interface Content {
+  readonly blob: BlobSource;
+  /** Where exactly these bytes lie. */
+  readonly path: string;
+  readonly facts: LoaderFacts;
 }
 
 export function createLoaderStore(options: LoaderStoreOptions): LoaderStore {
-  const { directories, store, alsoAllowed = () => false } = options;
+  const { directories, store, alsoAllowed = () => false, patch = null } = options;
   /** By real path. */
   const held = new Map<string, Held>();
 
@@ -65,7 +87,20 @@ export function createLoaderStore(options: LoaderStoreOptions): LoaderStore {
       : null;
   };
 
-  const content = async (path: string): Promise<BlobSource | null> => {
+  const read = async (path: string): Promise<Content> => {
+    const bytes = await readFile(path);
+    const facts = await loaderFacts(memoryBlob(bytes));
+    if (patch === null || facts.embedded !== "smee-marker") {
+      return { blob: memoryBlob(bytes), path, facts };
+    }
+    const patched = patchSmeeMarker(bytes, patch.script);
+    const file = join(patch.folder, createHash("sha256").update(patched).digest("hex"));
+    await mkdir(patch.folder, { recursive: true });
+    await writeFile(file, patched);
+    return { blob: memoryBlob(patched), path: file, facts };
+  };
+
+  const content = async (path: string): Promise<Content | null> => {
     const now = await stat(path).catch(() => null);
     if (now === null) {
       held.delete(path);
@@ -73,33 +108,61 @@ export function createLoaderStore(options: LoaderStoreOptions): LoaderStore {
     }
     const { mtimeMs, size } = now;
     const former = held.get(path);
-    if (former?.mtimeMs === mtimeMs && former.size === size) return former.blob;
-    const blob = readFile(path).then(memoryBlob, () => {
+    if (former?.mtimeMs === mtimeMs && former.size === size) return former.content;
+    const found = read(path).catch(() => {
       // For want of a descriptor, say: the next request tries again.
       held.delete(path);
       return null;
     });
-    held.set(path, { mtimeMs, size, blob });
+    held.set(path, { mtimeMs, size, content: found });
     await forgetRemoved(held);
-    return blob;
+    return found;
+  };
+
+  const list = async (): Promise<ListedLoader[]> => {
+    const names = new Set(store.current()?.manifest.files.map((file) => file.name) ?? []);
+    for (const directory of directories) {
+      for (const name of await readdir(directory).catch(() => [])) names.add(name);
+    }
+    const located = await Promise.all([...names].toSorted().map(locate));
+    return located.filter((loader) => loader !== null);
   };
 
   return {
     find: async (name) => {
       const located = await locate(name);
       if (located === null) return null;
-      const blob = await content(located.path);
-      return blob === null ? null : { name, blob, path: located.path };
-    },
-    list: async () => {
-      const names = new Set(store.current()?.manifest.files.map((file) => file.name) ?? []);
-      for (const directory of directories) {
-        for (const name of await readdir(directory).catch(() => [])) names.add(name);
+      const { path, size } = located;
+      if (size > MEMORY_LIMIT_BYTES) {
+        const blob = await openFile(path).catch(() => null);
+        return blob === null ? null : { name, blob, path };
       }
-      const located = await Promise.all([...names].toSorted().map(locate));
-      return located.filter((loader) => loader !== null);
+      const found = await content(path);
+      return found === null ? null : { name, blob: found.blob, path: found.path };
     },
+    identify: async () => {
+      const identified: IdentifiedLoader[] = [];
+      for (const loader of await list()) {
+        const facts =
+          loader.size > MEMORY_LIMIT_BYTES
+            ? await factsOnDisk(loader.path)
+            : (await content(loader.path))?.facts;
+        if (facts !== undefined && facts !== null) identified.push({ ...loader, facts });
+      }
+      return identified;
+    },
+    list,
   };
+}
+
+async function factsOnDisk(path: string): Promise<LoaderFacts | null> {
+  const blob = await openFile(path).catch(() => null);
+  if (blob === null) return null;
+  try {
+    return await loaderFacts(blob);
+  } finally {
+    await blob.close?.();
+  }
 }
 
 /** Each generation has a path of its own; what went away with one need not stay in memory. */

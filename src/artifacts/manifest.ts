@@ -1,6 +1,7 @@
 import { z } from "zod";
 
-const file = z.strictObject({
+// Not strict: 0.1.0 wrote each shared file's path along.
+const file = z.object({
   /** Path below the origin and below the generation's folder: `boot.ipxe`, `keys/db.der`. */
   name: z.string().refine(isArtifactName),
   /** Bytes. */
@@ -23,6 +24,12 @@ const manifest = z.strictObject({
 
 export type ManifestFile = Readonly<z.infer<typeof file>>;
 export type Manifest = Readonly<z.infer<typeof manifest>>;
+
+/** A manifest's entry, of anything that has its fields and maybe more. */
+export function manifestEntry(whole: ManifestFile): ManifestFile {
+  const { name, size, sha256, etag, lastModified } = whole;
+  return { name, size, sha256, etag, lastModified };
+}
 
 /** The name of the file in each generation that lists the others. */
 export const MANIFEST_NAME = "manifest.json";

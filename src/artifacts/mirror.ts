@@ -1,10 +1,16 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "../lib/clock.ts";
-import { ConfigError, messageOf, SyncError } from "../lib/errors.ts";
+import { ConfigError, InternalError, messageOf, SyncError } from "../lib/errors.ts";
 import type { Emit } from "../observe/events.ts";
-import type { GenerationStore } from "./store.ts";
+import { CertificateWatch } from "./certificate-watch.ts";
+import type { Progress } from "./download.ts";
 import { isArtifactName } from "./manifest.ts";
-import type { Origin } from "./origin.ts";
-import { runSync, type SyncOutcome, type Progress } from "./sync-run.ts";
+import { TransientError, UntrustedError } from "./origin-errors.ts";
+import { ProgressEvents } from "./progress-events.ts";
+import type { Pause } from "./retry.ts";
+import type { Source } from "./source.ts";
+import type { GenerationStore } from "./store.ts";
+import { runSync, type SyncOutcome } from "./sync-run.ts";
 
 /** After a failure the next try comes sooner than the interval, and later with each further one. */
 const FIRST_RETRY_MS = 5_000;
@@ -16,8 +22,8 @@ const JITTER = 0.1;
 export type { Progress };
 
 export interface MirrorOptions {
-  /** Closed together with the mirror. */
-  readonly origin: Origin;
+  /** Where to fetch from; a further one is asked when those before it failed. Closed together with the mirror. */
+  readonly sources: readonly [Source, ...Source[]];
   readonly store: GenerationStore;
   /** Names below the origin that are mirrored; all of them have to be there. */
   readonly files: readonly string[];
@@ -25,11 +31,15 @@ export interface MirrorOptions {
   readonly optionalFiles?: readonly string[];
   /** Expected SHA-256 in hex, by name. */
   readonly sha256: Readonly<Record<string, string>>;
+  /** What all downloads together may take; null or absent: no limit. */
+  readonly maxBytesPerSecond?: number | null;
   readonly intervalMs: number;
   readonly emit: Emit;
   readonly clock: Clock;
   /** A number in [0, 1), for the jitter. */
   readonly random?: () => number;
+  /** Waits between attempts. */
+  readonly pause?: Pause;
 }
 
 export interface SyncResult extends SyncOutcome {
@@ -59,7 +69,8 @@ interface Run {
 
 /** @throws ConfigError when a file's name cannot be mirrored */
 export function createMirror(options: MirrorOptions): Mirror {
-  const { origin, store, files, optionalFiles = [], emit, clock, random = Math.random } = options;
+  const { sources, store, files, optionalFiles = [], emit, clock, random = Math.random } = options;
+  const { pause = pauseFor, maxBytesPerSecond = null } = options;
   const wrong = [...files, ...optionalFiles].filter((name) => !isArtifactName(name));
   if (wrong.length > 0) {
     throw new ConfigError(wrong.map((name) => `artifacts.files: ${name} cannot be mirrored`));
@@ -67,32 +78,65 @@ export function createMirror(options: MirrorOptions): Mirror {
   const sha256 = new Map(
     Object.entries(options.sha256).map(([name, sum]) => [name, sum.toLowerCase()]),
   );
-  const job = { origin, store, files, optionalFiles, sha256, emit, clock };
+  const job = { store, files, optionalFiles, sha256, maxBytesPerSecond };
+  const parts = { emit, clock, pause, random };
   const closing = new AbortController();
+  const certificates = new CertificateWatch(emit, clock);
   let running: Run | null = null;
   let timer: ReturnType<typeof setTimeout> | null = null;
   let started = false;
   let failures = 0;
+  let notBeforeMs = 0;
+
+  const runWith = async (source: Source, run: Pick<Run, "stop" | "listeners">) => {
+    const { signal } = run.stop;
+    signal.throwIfAborted();
+    emit({ event: "sync-start", origin: source.url });
+    const progress = new ProgressEvents(emit, clock);
+    const onProgress = (state: Progress): void => {
+      progress.update(state);
+      for (const listener of run.listeners) listener(state);
+    };
+    const attempt = async () => {
+      const origin = await source.origin();
+      const outcome = await runSync({ ...job, ...parts, origin }, linked(signal), onProgress);
+      certificates.look(origin);
+      return outcome;
+    };
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof UntrustedError)) throw error;
+      if (await source.renewTrust()) return attempt();
+      await reportUntrusted(source, error, emit);
+      throw error;
+    }
+  };
 
   const perform = async (run: Pick<Run, "stop" | "listeners">): Promise<SyncResult> => {
     const startedAtMs = clock.now();
-    emit({ event: "sync-start", origin: origin.url });
-    try {
-      const outcome = await runSync(job, run.stop, (progress) => {
-        for (const listener of run.listeners) listener(progress);
-      });
-      const durationMs = Math.round(clock.now() - startedAtMs);
-      const { generation, changed } = outcome;
-      emit({ event: "sync-done", generation, changed, durationMs });
-      return { ...outcome, durationMs };
-    } catch (error) {
-      const failure = asSyncError(error);
-      if (!(failure instanceof SyncStopped)) {
+    for (const source of sources) {
+      try {
+        const outcome = await runWith(source, run);
+        const durationMs = Math.round(clock.now() - startedAtMs);
+        const { generation, changed } = outcome;
+        emit({ event: "sync-done", generation, changed, durationMs });
+        return { ...outcome, durationMs };
+      } catch (error) {
+        const failure = run.stop.signal.aborted ? new SyncStopped() : asSyncError(error);
+        if (failure instanceof SyncStopped) throw failure;
+        const wait = failure instanceof TransientError ? (failure.retryAfterMs ?? 0) : 0;
+        notBeforeMs = clock.now() + wait;
+        if (source !== sources.at(-1)) {
+          emit({ event: "origin-failed", origin: source.url, reason: failure.message });
+          continue;
+        }
         const serving = store.current()?.id ?? null;
-        emit({ event: "sync-failed", origin: origin.url, reason: failure.message, serving });
+        emit({ event: "sync-failed", origin: source.url, reason: failure.message, serving });
+        throw failure;
       }
-      throw failure;
     }
+    throw new InternalError("a mirror without a source");
   };
 
   const begin = (): Run => {
@@ -134,11 +178,12 @@ export function createMirror(options: MirrorOptions): Mirror {
       failures += 1;
     }
     if (closing.signal.aborted) return;
-    const pause =
+    const soonestMs = notBeforeMs - clock.now();
+    const wait =
       failures === 0
         ? options.intervalMs
         : Math.min(options.intervalMs, FIRST_RETRY_MS * 2 ** Math.min(failures - 1, 16));
-    const spread = pause * (1 - JITTER + 2 * JITTER * random());
+    const spread = Math.max(wait, soonestMs) * (1 - JITTER + 2 * JITTER * random());
     timer = setTimeout(() => void repeat(), Math.min(spread, LONGEST_PAUSE_MS));
   };
 
@@ -153,9 +198,30 @@ export function createMirror(options: MirrorOptions): Mirror {
       closing.abort();
       if (timer !== null) clearTimeout(timer);
       await running?.result.catch(() => {});
-      await origin.close();
+      for (const source of sources) await source.close();
     },
   };
+}
+
+async function pauseFor(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal });
+}
+
+/** A controller of its own for a run that is stopped with all the others. */
+function linked(signal: AbortSignal): AbortController {
+  const own = new AbortController();
+  const stop = (): void => own.abort(signal.reason);
+  if (signal.aborted) stop();
+  signal.addEventListener("abort", stop, { signal: own.signal });
+  return own;
+}
+
+/** Says what to compare and how to accept it. */
+async function reportUntrusted(source: Source, error: SyncError, emit: Emit): Promise<void> {
+  const origin = await source.origin().catch(() => null);
+  const presented = (await origin?.lookAtCertificate())?.fingerprint ?? null;
+  const { url, remedy } = source;
+  emit({ event: "origin-untrusted", origin: url, presented, reason: error.message, remedy });
 }
 
 /** Nobody waits for the synchronisation any more. Nothing is wrong, so no event tells of it. */

@@ -1,4 +1,5 @@
 import { errnoOf, messageOf, SyncError } from "../lib/errors.ts";
+import { ConnectError } from "./connect.ts";
 
 /** What an error text says about the origin and the way to it. */
 export interface OriginFacts {
@@ -8,6 +9,28 @@ export interface OriginFacts {
   /** The proxy that requests may go through, without its credentials. */
   readonly proxy: string | null;
 }
+
+/** What may well go away by itself. `SyncError` proper is what somebody has to do something about. */
+export class TransientError extends SyncError {
+  /** How long the origin asks to be left alone (Retry-After); null where it does not say. */
+  readonly retryAfterMs: number | null;
+  /** The origin itself answered, so it is there, and only busy. */
+  readonly answered: boolean;
+
+  constructor(
+    message: string,
+    how: { readonly answered: boolean; readonly retryAfterMs?: number | null },
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.name = "TransientError";
+    this.answered = how.answered;
+    this.retryAfterMs = how.retryAfterMs ?? null;
+  }
+}
+
+/** The origin's certificate is not what the configured trust covers. */
+export class UntrustedError extends SyncError {}
 
 /** Node's names for "this certificate does not lead to a CA that we trust" (OpenSSL X509_V_ERR_…). */
 const untrusted = new Set([
@@ -19,6 +42,18 @@ const untrusted = new Set([
   "UNABLE_TO_GET_ISSUER_CERT",
   "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
   "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+]);
+
+/** Troubles of a line. Whether the origin was reached before tells whether it is worth to wait. */
+const passing = new Set([
+  "EAI_AGAIN",
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ENOTFOUND",
+  "EPIPE",
+  "ETIMEDOUT",
 ]);
 
 /** A request that failed below HTTP, as an error that says what happened, why, and what to do. */
@@ -33,20 +68,22 @@ export function explainTransport(
     transfer === undefined
       ? ""
       : ` after ${transfer.received} of ${transfer.size ?? "an unknown number of"} bytes`;
-  return new SyncError(
-    `${facts.url}/${name} could not be fetched${at}: ${reasonOf(error, facts)}`,
-    {
-      cause: error,
-    },
-  );
+  const text = `${facts.url}/${name} could not be fetched${at}: ${reasonOf(error, facts)}`;
+  const code = errnoOf(error) ?? "";
+  const cause = { cause: error };
+  if (untrusted.has(code)) return new UntrustedError(text, cause);
+  return passing.has(code)
+    ? new TransientError(text, { answered: false }, cause)
+    : new SyncError(text, cause);
 }
 
 function reasonOf(error: unknown, facts: OriginFacts): string {
   const { hostname, host } = new URL(facts.url);
   const code = errnoOf(error) ?? "";
   const message = messageOf(error);
-  const proxyStatus = /Proxy response \((\d+)\)/.exec(message)?.[1];
-  if (proxyStatus !== undefined) return proxyReason(proxyStatus, facts);
+  if (error instanceof ConnectError && error.code === "PROXY_REFUSED") {
+    return proxyReason(error.status, facts);
+  }
   if (error instanceof Error && error.name === "AbortError") return "it was stopped.";
   if (untrusted.has(code)) return untrustedReason(code, facts);
   switch (code) {
@@ -72,19 +109,12 @@ function reasonOf(error: unknown, facts: OriginFacts): string {
     case "ENETUNREACH":
       return `there is no route to ${host}: check this machine's default route and uplink.${viaProxy(facts)}`;
     case "ETIMEDOUT":
-    case "UND_ERR_CONNECT_TIMEOUT":
       return (
         `${host} does not answer (connection timed out): a firewall may drop it; where the way out leads ` +
         `through a proxy, set artifacts.proxy.${viaProxy(facts)}`
       );
-    case "UND_ERR_HEADERS_TIMEOUT":
-      return `${host} took the request and gave no answer in time. It is tried again.`;
-    case "UND_ERR_BODY_TIMEOUT":
-      return "the transfer stalled: no byte came for a while. It is tried again.";
     case "ECONNRESET":
     case "EPIPE":
-    case "UND_ERR_SOCKET":
-    case "UND_ERR_RES_CONTENT_LENGTH_MISMATCH":
       return `the connection was closed before the end (${message}). It is tried again.${viaProxy(facts)}`;
     default:
       break;
@@ -114,9 +144,9 @@ function untrustedReason(code: string, { url, ca }: OriginFacts): string {
   );
 }
 
-function proxyReason(status: string, { proxy }: OriginFacts): string {
+function proxyReason(status: number | null, { proxy }: OriginFacts): string {
   const named = `the proxy ${proxy ?? ""}`.trimEnd();
-  return status === "407"
+  return status === 407
     ? `${named} wants a user name and password (407): write them into the URL, http://USER:PASSWORD@HOST:PORT.`
     : `${named} refused the connection to the origin (${status}): ask who runs it to allow the origin's host and port.`;
 }
@@ -133,10 +163,31 @@ export function explainStatus(
   location: string | null,
   name: string,
   facts: OriginFacts,
+  retryAfterMs: number | null,
 ): SyncError {
-  return new SyncError(
-    `${facts.url}/${name} was answered with ${status}: ${statusReason(status, location)}`,
-  );
+  const text = `${facts.url}/${name} was answered with ${status}: ${statusReason(status, location)}`;
+  if (status === 429 || status === 503) {
+    return new TransientError(text, { answered: true, retryAfterMs });
+  }
+  return status === 408 || status === 502 || status === 504
+    ? new TransientError(text, { answered: false, retryAfterMs })
+    : new SyncError(text);
+}
+
+/** Nothing came for a while: before the answer, or within it after so many bytes. */
+export function stalled(
+  name: string,
+  facts: OriginFacts,
+  transfer: { readonly received: number; readonly size: number | null } | null,
+): SyncError {
+  const at =
+    transfer === null
+      ? `: ${new URL(facts.url).host} took the request and gave no answer in time`
+      : ` after ${transfer.received} of ${transfer.size ?? "an unknown number of"} bytes: the transfer ` +
+        "stalled, no byte came for a while";
+  return new TransientError(`${facts.url}/${name} could not be fetched${at}. It is tried again.`, {
+    answered: false,
+  });
 }
 
 function statusReason(status: number, location: string | null): string {

@@ -1,24 +1,26 @@
 import { X509Certificate } from "node:crypto";
-import type { Readable } from "node:stream";
-import { type Dispatcher, EnvHttpProxyAgent, ProxyAgent } from "undici";
+import { type IncomingMessage, request as httpRequest } from "node:http";
+import { request as httpsRequest } from "node:https";
 import { printable } from "../lib/bytes.ts";
 import { ConfigError, messageOf, SyncError } from "../lib/errors.ts";
-import { explainStatus, explainTransport, type OriginFacts } from "./origin-errors.ts";
+import { batchesOf } from "./body.ts";
+import { agentFor, lookAtCertificate, type Presented } from "./connect.ts";
+import {
+  explainStatus,
+  explainTransport,
+  type OriginFacts,
+  stalled,
+  TransientError,
+} from "./origin-errors.ts";
+import { type ProxySettings, proxyFor, shownProxy } from "./proxy-choice.ts";
+import { readRetryAfter } from "./retry.ts";
 import { certificatesIn } from "./verify.ts";
 
-export interface OriginOptions {
+export interface OriginOptions extends ProxySettings {
   /** Base URL that the names are below: `https://tinkerbell-haproxy.example.com/tink-stack`. */
   readonly url: string;
   /** The only trust for the origin's certificate, as PEM text; null: the roots that Node brings. */
   readonly ca: { readonly pem: string; readonly file: string } | null;
-  /** The proxy for every request, from the configuration; null: as `environment` says. */
-  readonly proxy: string | null;
-  /** The values of HTTP_PROXY, HTTPS_PROXY and NO_PROXY. */
-  readonly environment: {
-    readonly httpProxy: string | null;
-    readonly httpsProxy: string | null;
-    readonly noProxy: string | null;
-  };
   readonly connectTimeoutMs?: number;
   /** A transfer that brings no byte for so long is given up. */
   readonly stallTimeoutMs?: number;
@@ -28,6 +30,18 @@ export interface OriginOptions {
 export interface Validators {
   readonly etag: string | null;
   readonly lastModified: string | null;
+}
+
+/** A version of a file that is here already. */
+export interface KnownVersion extends Validators {
+  /** Another eim-pxe's entity tags are made of it. */
+  readonly sha256?: string;
+}
+
+/** The beginning of a file that was fetched before. */
+export interface Beginning {
+  readonly bytes: number;
+  readonly validators: Validators;
 }
 
 /** What the origin has of a file. */
@@ -41,162 +55,214 @@ export type OriginAnswer =
   | {
       readonly kind: "body";
       readonly validators: Validators;
-      /** Bytes, when the origin says so beforehand. */
+      /** Bytes of the whole file, when the origin says so beforehand. */
       readonly size: number | null;
+      /** Where in the file the chunks begin: 0, or behind the beginning that was named. */
+      readonly offset: number;
       /**
-       * Has to be read, or left early; either frees the connection.
+       * Some at a time. They have to be read, or left early; either frees the connection.
        *
-       * @throws SyncError when it stalls, or ends before `size`
+       * @throws SyncError when it stalls, or ends before its end
        */
-      readonly chunks: AsyncIterable<Uint8Array>;
+      readonly chunks: AsyncIterable<readonly Uint8Array[]>;
     };
 
 /** Where the artifacts come from. Every method throws `SyncError` that says what to do about it. */
 export interface Origin {
   readonly url: string;
-  /** The file, unless the origin still has the version that `known` tells of. */
-  get(name: string, known: Validators | null, signal: AbortSignal): Promise<OriginAnswer>;
+  /**
+   * The file, unless the origin still has the version that `known` tells of; only the rest of it if it
+   * still has the version that `beginning` is of.
+   */
+  get(
+    name: string,
+    known: KnownVersion | null,
+    signal: AbortSignal,
+    beginning?: Beginning | null,
+  ): Promise<OriginAnswer>;
   /** The same question without the file. */
-  ask(name: string, known: Validators | null, signal: AbortSignal): Promise<OriginState>;
+  ask(name: string, known: KnownVersion | null, signal: AbortSignal): Promise<OriginState>;
+  /** The certificate of the last connection that was trusted. */
+  certificate(): Presented | null;
+  /** The certificate that the origin presents now, whether it is trusted or not; null if none can be had. */
+  lookAtCertificate(): Promise<Presented | null>;
   close(): Promise<void>;
 }
 
 /** @throws ConfigError when the CA or the proxy cannot be used */
 export function createOrigin(options: OriginOptions): Origin {
   const url = options.url.replace(/\/+$/, "");
-  const facts: OriginFacts = { url, ca: describeCa(options.ca), proxy: proxyFor(url, options) };
-  const dispatcher = dispatcherFor(options);
+  const { stallTimeoutMs = 30_000, connectTimeoutMs = 10_000 } = options;
+  const proxy = proxyFor(url, options);
+  const facts: OriginFacts = {
+    url,
+    ca: describeCa(options.ca),
+    proxy: proxy === null ? null : shownProxy(proxy),
+  };
+  const way = { proxy, ca: options.ca?.pem ?? null, connectTimeoutMs };
+  const { agent, presented } = agentFor(url, way);
+  const send = url.startsWith("https:") ? httpsRequest : httpRequest;
 
-  const request = async (
+  const request = (
     method: "GET" | "HEAD",
     name: string,
-    known: Validators | null,
+    headers: Readonly<Record<string, string>>,
     signal: AbortSignal,
-  ): Promise<Dispatcher.ResponseData> => {
-    try {
-      const response = await dispatcher.request({
-        // Origin and path apart, so that the proxy's choice sees the origin as undici expects it.
-        origin: new URL(url).origin,
-        path: `${new URL(url).pathname.replace(/\/$/, "")}/${name}`,
+  ): Promise<IncomingMessage> =>
+    new Promise((resolve, reject) => {
+      const asked = send(`${url}/${name}`, {
         method,
-        headers: { "accept-encoding": "identity", ...conditions(known) },
+        agent,
         signal,
+        headers: { "accept-encoding": "identity", "user-agent": "eim-pxe", ...headers },
       });
-      // When the run is stopped, a body that nobody has begun to read fails, too.
-      response.body.on("error", () => {});
-      return response;
-    } catch (error) {
-      throw explainTransport(error, name, facts);
+      let answered = false;
+      // Connecting has a timeout of its own.
+      asked.setTimeout(stallTimeoutMs, () => {
+        if (!answered) asked.destroy(stalled(name, facts, null));
+      });
+      asked.once("response", (response) => {
+        answered = true;
+        // When the run is stopped, a body that nobody has begun to read fails, too.
+        response.on("error", () => {});
+        resolve(response);
+      });
+      asked.on("error", (error) => reject(explainTransport(error, name, facts)));
+      asked.end();
+    });
+
+  const stateFrom = async (response: IncomingMessage, name: string): Promise<OriginState> => {
+    const { statusCode = 0, headers } = response;
+    const encoding = headers["content-encoding"] ?? "identity";
+    if ((statusCode === 200 || statusCode === 206) && encoding === "identity") {
+      const length = headers["content-length"] ?? "";
+      return {
+        kind: "present",
+        validators: { etag: headers.etag ?? null, lastModified: headers["last-modified"] ?? null },
+        size: /^\d{1,15}$/.test(length) ? Number(length) : null,
+      };
     }
+    await drop(response);
+    if (statusCode === 304) return { kind: "unchanged" };
+    if (statusCode === 404 || statusCode === 410) return { kind: "absent" };
+    if (statusCode === 200 || statusCode === 206) {
+      throw new SyncError(
+        `${url}/${name} came compressed (${printable(encoding)}) although that was not asked for; a proxy ` +
+          "on the way changes what it passes on. Set artifacts.proxy or NO_PROXY so that it is not used.",
+      );
+    }
+    const retryAfterMs = readRetryAfter(headers["retry-after"] ?? null, Date.now());
+    const location = headers.location === undefined ? null : printable(headers.location);
+    throw explainStatus(statusCode, location, name, facts, retryAfterMs);
+  };
+
+  const get: Origin["get"] = async (name, known, signal, beginning = null) => {
+    const range = rangeHeaders(beginning);
+    const response = await request("GET", name, { ...conditions(known), ...range }, signal);
+    if (response.statusCode === 416 && beginning !== null) {
+      await drop(response);
+      return get(name, known, signal);
+    }
+    const state = await stateFrom(response, name);
+    if (state.kind !== "present") return state;
+    const part =
+      response.statusCode === 206 ? rangeIn(response.headers["content-range"], beginning) : null;
+    if (response.statusCode === 206 && part === null) {
+      response.destroy();
+      throw new SyncError(
+        `${url}/${name} was answered with a part that was not asked for; a proxy on the way is at fault. ` +
+          "Set artifacts.proxy or NO_PROXY so that it is not used.",
+      );
+    }
+    const offset = part?.first ?? 0;
+    const size = part?.size ?? state.size;
+    const expected = { name, size, offset };
+    const chunks = wholeBody(response, expected, facts, stallTimeoutMs);
+    return { kind: "body", validators: state.validators, size, offset, chunks };
   };
 
   return {
     url,
-    get: async (name, known, signal) => {
-      const response = await request("GET", name, known, signal);
-      const state = await stateOf(response, name, facts);
-      if (state.kind !== "present") return state;
-      const { validators, size } = state;
-      return { kind: "body", validators, size, chunks: bodyOf(response.body, name, size, facts) };
-    },
+    get,
     ask: async (name, known, signal) => {
-      const response = await request("HEAD", name, known, signal);
-      const state = await stateOf(response, name, facts);
-      if (state.kind === "present") await response.body.dump().catch(() => {});
+      const response = await request("HEAD", name, conditions(known), signal);
+      const state = await stateFrom(response, name);
+      if (state.kind === "present") await drop(response);
       return state;
     },
-    close: () => dispatcher.destroy(),
+    certificate: presented,
+    lookAtCertificate: () => lookAtCertificate(url, way),
+    close: () => {
+      agent.destroy();
+      return Promise.resolve();
+    },
   };
 }
 
-function conditions(known: Validators | null): Record<string, string> {
+/** Another eim-pxe's tag is the SHA-256 itself; nginx's never is, so it can always be asked for. */
+function conditions(known: KnownVersion | null): Record<string, string> {
+  const tags = [known?.etag, known?.sha256 === undefined ? null : `"${known.sha256}"`];
+  const wanted = [...new Set(tags.filter((tag) => typeof tag === "string"))];
   return {
-    ...(known?.etag ? { "if-none-match": known.etag } : {}),
+    ...(wanted.length > 0 ? { "if-none-match": wanted.join(", ") } : {}),
     ...(known?.lastModified ? { "if-modified-since": known.lastModified } : {}),
   };
 }
 
-async function stateOf(
-  { statusCode, headers, body }: Dispatcher.ResponseData,
-  name: string,
-  facts: OriginFacts,
-): Promise<OriginState> {
-  const encoding = one(headers["content-encoding"]);
-  if (statusCode === 200 && (encoding === null || encoding === "identity")) {
-    const length = one(headers["content-length"]);
-    return {
-      kind: "present",
-      validators: { etag: one(headers.etag), lastModified: one(headers["last-modified"]) },
-      size: length !== null && /^\d+$/.test(length) ? Number(length) : null,
-    };
-  }
-  // What is not wanted is short; reading it keeps the connection.
-  await body.dump({ limit: 64 * 1024 }).catch(() => {});
-  if (statusCode === 304) return { kind: "unchanged" };
-  if (statusCode === 404 || statusCode === 410) return { kind: "absent" };
-  if (statusCode === 200) {
-    throw new SyncError(
-      `${facts.url}/${name} came compressed (${encoding}) although that was not asked for; a proxy on ` +
-        "the way changes what it passes on. Set artifacts.proxy or NO_PROXY so that it is not used.",
-    );
-  }
-  throw explainStatus(statusCode, one(headers.location), name, facts);
+/** RFC 9110 13.1.5: a weak entity tag cannot vouch for a part. */
+function rangeHeaders(beginning: Beginning | null): Record<string, string> {
+  if (beginning === null || beginning.bytes === 0) return {};
+  const { etag, lastModified } = beginning.validators;
+  const version = etag?.startsWith('"') === true ? etag : lastModified;
+  return version === null ? {} : { range: `bytes=${beginning.bytes}-`, "if-range": version };
 }
 
-function one(value: string | string[] | undefined): string | null {
-  return (typeof value === "string" ? value : value?.[0]) ?? null;
+/** The part that a 206 brings; null unless it is the rest that was asked for. */
+function rangeIn(
+  header: string | undefined,
+  beginning: Beginning | null,
+): { readonly first: number; readonly size: number } | null {
+  const [, first, last, size] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(header ?? "") ?? [];
+  if (beginning === null || Number(first) !== beginning.bytes) return null;
+  return Number(last) === Number(size) - 1 ? { first: Number(first), size: Number(size) } : null;
 }
 
-async function* bodyOf(
-  body: Readable,
-  name: string,
-  size: number | null,
-  facts: OriginFacts,
-): AsyncGenerator<Uint8Array> {
-  let received = 0;
+/** What is not wanted is short; reading it keeps the connection. */
+async function drop(response: IncomingMessage): Promise<void> {
+  const limit = 64 * 1024;
+  let bytes = 0;
   try {
-    for await (const chunk of body as AsyncIterable<Uint8Array>) {
-      received += chunk.length;
-      yield chunk;
+    for await (const chunk of response as AsyncIterable<Uint8Array>) {
+      bytes += chunk.length;
+      if (bytes > limit) break;
+    }
+  } catch {
+    // The answer's head is all that counts.
+  }
+}
+
+async function* wholeBody(
+  response: IncomingMessage,
+  expected: { readonly name: string; readonly size: number | null; readonly offset: number },
+  facts: OriginFacts,
+  stallTimeoutMs: number,
+): AsyncGenerator<readonly Uint8Array[]> {
+  const { name, size, offset } = expected;
+  let received = offset;
+  try {
+    const onStall = () => stalled(name, facts, { received, size });
+    for await (const batch of batchesOf(response, stallTimeoutMs, onStall)) {
+      for (const chunk of batch) received += chunk.length;
+      yield batch;
     }
   } catch (error) {
     throw explainTransport(error, name, facts, { received, size });
   }
   if (size !== null && received !== size) {
-    throw new SyncError(
+    throw new TransientError(
       `${facts.url}/${name} ended after ${received} of ${size} bytes; it is tried again.`,
+      { answered: false },
     );
-  }
-}
-
-function dispatcherFor({
-  ca,
-  proxy,
-  environment,
-  connectTimeoutMs = 10_000,
-  stallTimeoutMs = 30_000,
-}: OriginOptions): Dispatcher {
-  const timeouts = { headersTimeout: stallTimeoutMs, bodyTimeout: stallTimeoutMs };
-  const base = { minVersion: "TLSv1.2", timeout: connectTimeoutMs } as const;
-  const tls = ca === null ? base : { ...base, ca: ca.pem };
-  try {
-    if (proxy !== null) {
-      return new ProxyAgent({ ...timeouts, uri: proxy, requestTls: tls, proxyTls: base });
-    }
-    return new EnvHttpProxyAgent({
-      ...timeouts,
-      connect: tls,
-      requestTls: tls,
-      proxyTls: base,
-      // Empty and not absent: only cli.ts reads the environment.
-      httpProxy: environment.httpProxy ?? "",
-      httpsProxy: environment.httpsProxy ?? "",
-      noProxy: environment.noProxy ?? "",
-    });
-  } catch (error) {
-    throw new ConfigError([
-      `${proxy === null ? "HTTP_PROXY or HTTPS_PROXY" : "artifacts.proxy"}: ${messageOf(error)}`,
-    ]);
   }
 }
 
@@ -218,11 +284,4 @@ function describeCa(ca: OriginOptions["ca"]): string | null {
       `${ca.file}: holds a certificate that cannot be read: ${messageOf(error)}`,
     ]);
   }
-}
-
-/** The proxy that may be used, without its credentials. NO_PROXY may still spare the origin from it. */
-function proxyFor(url: string, { proxy, environment }: OriginOptions): string | null {
-  const { httpProxy, httpsProxy } = environment;
-  const used = proxy ?? (url.startsWith("https:") ? (httpsProxy ?? httpProxy) : httpProxy);
-  return used === null || used === "" ? null : used.replace(/\/\/[^/]*@/, "//");
 }

@@ -1,11 +1,19 @@
-import { mkdir, readdir, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { copyFile, link, mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import type { Clock } from "../lib/clock.ts";
-import { ConfigError, messageOf } from "../lib/errors.ts";
+import { ConfigError, messageOf, SyncError } from "../lib/errors.ts";
 import type { Emit } from "../observe/events.ts";
+import {
+  onDisk,
+  replaceFile,
+  requireRoom,
+  type StoredFile,
+  syncPath,
+  writeManifest,
+} from "./disk.ts";
 import { type Generation, generationAt, type KnownSums, readGeneration } from "./generation.ts";
-import type { Manifest } from "./manifest.ts";
-import { createStaging, onDisk, type Staging, syncPath, writeManifest } from "./staging.ts";
+import { Incoming } from "./incoming.ts";
+import { type Manifest, manifestEntry } from "./manifest.ts";
 
 /** A generation's folder: six digits that count up, then when it was completed. */
 const generationId = /^(\d{6,})-\d{8}T\d{6}Z$/;
@@ -21,9 +29,19 @@ export interface GenerationStoreOptions {
   readonly emit: Emit;
 }
 
+interface Found {
+  /** Newest first. */
+  readonly whole: readonly Generation[];
+  /** Folders that were not whole; the next `publish` removes them. */
+  readonly damaged: readonly string[];
+  readonly sequence: number;
+  readonly pinned: string | null;
+  readonly incoming: Incoming;
+}
+
 /**
- * Reads what is on disk: clears away what an interrupted synchronisation left, passes over every
- * generation that is not whole (event `generation-damaged`), and removes those too many.
+ * Reads what is on disk: clears away what an interrupted synchronisation left that is of no use, passes
+ * over every generation that is not whole (event `generation-damaged`), and removes those too many.
  *
  * @throws ConfigError when the directory cannot be used
  */
@@ -31,13 +49,15 @@ export async function openGenerationStore(
   options: GenerationStoreOptions,
 ): Promise<GenerationStore> {
   const { directory, emit } = options;
-  const { generations: folder, staging } = foldersOf(directory);
+  const { generations: folder, staging, incoming: incomingFolder, pin } = foldersOf(directory);
   let names: string[];
+  let incoming: Incoming;
   try {
     await mkdir(folder, { recursive: true });
     await mkdir(staging, { recursive: true });
     for (const name of await readdir(staging)) await rm(join(staging, name), removal);
     names = await readdir(folder);
+    incoming = await Incoming.open(incomingFolder);
   } catch (error) {
     throw new ConfigError([`dataDir: ${directory} cannot be used: ${messageOf(error)}`]);
   }
@@ -46,40 +66,50 @@ export async function openGenerationStore(
   const sums: KnownSums = new Map();
   const ids = names.filter((name) => generationId.test(name)).toSorted(newestFirst);
   for (const id of ids) {
-    const generation = await readGeneration(join(folder, id), id, sums);
-    if (typeof generation !== "string") whole.push(generation);
+    const found = await readGeneration(join(folder, id), id, sums);
+    if (found.kind === "whole") whole.push(found.generation);
     else {
       damaged.push(id);
-      emit({ event: "generation-damaged", generation: id, reason: generation });
+      emit({ event: "generation-damaged", generation: id, reason: found.reason });
+      // What is intact of a newer generation than all that are whole need not be fetched again.
+      if (whole.length === 0) await incoming.salvage(found);
     }
   }
-  const store = new GenerationStore(options, { whole, damaged, sequence: sequenceOf(ids[0]) });
+  const wanted = (await readFile(pin, "utf8").catch(() => "")).trim();
+  const pinned = whole.some(({ id }) => id === wanted) ? wanted : null;
+  const sequence = sequenceOf(ids[0]);
+  const store = new GenerationStore(options, { whole, damaged, sequence, pinned, incoming });
   await store.prune();
   return store;
 }
 
 /** The generations on disk. Only `publish` adds one, by one rename; none ever changes. */
 export class GenerationStore {
+  /** What is on its way into the next generation. */
+  readonly incoming: Incoming;
   readonly #options: GenerationStoreOptions;
-  /** Newest first. */
-  #generations: Generation[];
-  /** Folders that were not whole at the start; the next `publish` removes them. */
+  #generations: readonly Generation[];
   #damaged: string[];
   #sequence: number;
+  #pinned: string | null;
   #pruning: Promise<void> = Promise.resolve();
 
-  constructor(
-    options: GenerationStoreOptions,
-    found: { whole: Generation[]; damaged: string[]; sequence: number },
-  ) {
+  constructor(options: GenerationStoreOptions, found: Found) {
+    this.incoming = found.incoming;
     this.#options = options;
     this.#generations = found.whole;
-    this.#damaged = found.damaged;
+    this.#damaged = [...found.damaged];
     this.#sequence = found.sequence;
+    this.#pinned = found.pinned;
   }
 
-  /** The newest generation: what a new boot gets. Null until the first synchronisation succeeded. */
+  /** What a new boot gets: the pinned generation, else the newest. Null until the first synchronisation succeeded. */
   current(): Generation | null {
+    return (this.#pinned === null ? null : this.get(this.#pinned)) ?? this.latest();
+  }
+
+  /** The newest generation, whether it is served or not. */
+  latest(): Generation | null {
     return this.#generations[0] ?? null;
   }
 
@@ -92,29 +122,78 @@ export class GenerationStore {
     return this.#generations;
   }
 
-  /** A new empty folder to gather the next generation in; end it with `publish` or `discard`. */
-  async stage(): Promise<Staging> {
-    return createStaging(join(foldersOf(this.#options.directory).staging, crypto.randomUUID()));
+  /** The id that is served whatever comes; null when it is the newest that is served. */
+  get pinned(): string | null {
+    return this.#pinned;
   }
 
   /**
-   * Makes what was gathered the current generation. After a crash at any moment it is either there
-   * as a whole or not at all.
+   * Serves this generation from now on, also after a restart; null: the newest again.
+   *
+   * @throws SyncError when there is no such generation, or the disk refuses
+   */
+  async pin(id: string | null): Promise<void> {
+    if (id !== null && this.get(id) === null) {
+      const there = this.#generations.map((one) => one.id).join(", ");
+      throw new SyncError(`there is no generation ${id}; there are: ${there || "none"}`);
+    }
+    const { pin } = foldersOf(this.#options.directory);
+    await onDisk("the pin", id === null ? rm(pin, removal) : replaceFile(pin, `${id}\n`));
+    this.#pinned = id;
+    this.#options.emit({ event: "generation-pinned", generation: id });
+  }
+
+  /**
+   * Makes a generation of these files and, unless another one is pinned, the current one. Files that a
+   * generation has already are shared with it. After a crash at any moment it is either there as a
+   * whole or not at all.
    *
    * @throws SyncError when the disk refuses
    */
-  async publish(staging: Staging, manifest: Manifest): Promise<Generation> {
-    await staging.seal(manifest);
-    const { generations: folder } = foldersOf(this.#options.directory);
+  async publish(
+    files: readonly StoredFile[],
+    about: Pick<Manifest, "origin" | "createdAt">,
+  ): Promise<Generation> {
+    const { generations: folder, staging } = foldersOf(this.#options.directory);
+    const next = join(staging, `next-${crypto.randomUUID()}`);
+    const manifest: Manifest = { version: 1, ...about, files: files.map(manifestEntry) };
     this.#sequence += 1;
     const id = `${String(this.#sequence).padStart(6, "0")}-${compactTime(this.#options.clock.wall())}`;
     const directory = join(folder, id);
-    await onDisk("the new generation", rename(staging.directory, directory));
-    await syncPath(folder);
+    try {
+      for (const file of files) await this.#place(file, join(next, file.name));
+      await writeManifest(next, manifest);
+      const folders = new Set(files.map(({ name }) => dirname(join(next, name))));
+      for (const one of folders) await syncPath(one);
+      await onDisk("the new generation", rename(next, directory));
+      await syncPath(folder);
+    } catch (error) {
+      await rm(next, removal).catch(() => {});
+      throw error;
+    }
     const generation = generationAt(directory, id, manifest);
     this.#generations = [generation, ...this.#generations];
     await this.prune(this.#damaged.splice(0));
     return generation;
+  }
+
+  /** By a hard link, or by a copy where there are none; to a file of a generation with the same content if there is one. */
+  async #place(file: StoredFile, target: string): Promise<void> {
+    await onDisk(file.name, mkdir(dirname(target), { recursive: true }));
+    const twin = this.#generations
+      .flatMap((generation) => generation.manifest.files.map(({ name }) => generation.file(name)))
+      .find((one) => one?.sha256 === file.sha256 && one.size === file.size);
+    for (const { path } of twin ? [twin, file] : [file]) {
+      try {
+        await link(path, target);
+        return;
+      } catch {
+        // Another file system, or one without hard links, or the twin is gone.
+      }
+    }
+    await requireRoom(dirname(target), file.name, file.size);
+    await onDisk(file.name, copyFile(file.path, target));
+    await syncPath(target);
   }
 
   /**
@@ -131,15 +210,34 @@ export class GenerationStore {
     this.#generations = this.#generations.map((one) => (one.id === id ? noted : one));
   }
 
-  async discard(staging: Staging): Promise<void> {
-    await rm(staging.directory, removal).catch(() => {});
+  /**
+   * Reads every byte of every generation again. What is not whole any more is no longer served (event
+   * `generation-damaged`).
+   *
+   * @returns what is wrong with each that is damaged, by id
+   */
+  async verify(): Promise<ReadonlyMap<string, string>> {
+    const problems = new Map<string, string>();
+    const sums: KnownSums = new Map();
+    for (const { id, directory } of this.#generations) {
+      const found = await readGeneration(directory, id, sums);
+      // It may have been pruned meanwhile.
+      if (found.kind === "whole" || this.get(id) === null) continue;
+      if (id === this.latest()?.id) await this.incoming.salvage(found);
+      problems.set(id, found.reason);
+      this.#generations = this.#generations.filter((one) => one.id !== id);
+      this.#damaged.push(id);
+      this.#options.emit({ event: "generation-damaged", generation: id, reason: found.reason });
+    }
+    return problems;
   }
 
-  /** Removes generations that are neither in use nor among the newest, and the folders of `also`. */
+  /** Removes generations that are neither in use, nor pinned, nor among the newest, and the folders of `also`. */
   prune(also: readonly string[] = []): Promise<void> {
     const inUse = this.#options.inUse();
     const spare = this.#generations.filter(
-      ({ id }, index) => index >= this.#options.keepGenerations && !inUse.has(id),
+      ({ id }, index) =>
+        index >= this.#options.keepGenerations && !inUse.has(id) && id !== this.#pinned,
     );
     // From here on no new boot can come to need them.
     this.#generations = this.#generations.filter((generation) => !spare.includes(generation));
@@ -169,8 +267,13 @@ export class GenerationStore {
 
 const removal = { recursive: true, force: true } as const;
 
-function foldersOf(directory: string): { generations: string; staging: string } {
-  return { generations: join(directory, "generations"), staging: join(directory, "staging") };
+function foldersOf(directory: string) {
+  return {
+    generations: join(directory, "generations"),
+    staging: join(directory, "staging"),
+    incoming: join(directory, "incoming"),
+    pin: join(directory, "pinned"),
+  };
 }
 
 function newestFirst(a: string, b: string): number {

@@ -1,12 +1,15 @@
 import type { Clock } from "../lib/clock.ts";
 import { SyncError } from "../lib/errors.ts";
 import type { Emit } from "../observe/events.ts";
+import { isThere, openerOf, type StoredFile } from "./disk.ts";
+import { download, type DownloadParts, type Progress, refuseUnfit } from "./download.ts";
 import type { GenerationStore } from "./store.ts";
-import { type ManifestFile, sameContent } from "./manifest.ts";
-import type { Origin, OriginAnswer, OriginState } from "./origin.ts";
+import { manifestEntry, type ManifestFile, sameContent } from "./manifest.ts";
+import type { KnownVersion, Origin, OriginState } from "./origin.ts";
 import { absentFile } from "./origin-errors.ts";
-import { isThere, type Staging } from "./staging.ts";
-import { verifyArtifact } from "./verify.ts";
+import { type Pause, Retries } from "./retry.ts";
+import { Throttle } from "./throttle.ts";
+import { verifySet } from "./verify.ts";
 
 /** The origin allows some 70 connections from one address; machines may use it at the same time. */
 const PARALLEL_REQUESTS = 2;
@@ -22,19 +25,16 @@ export interface SyncJob {
   readonly optionalFiles: readonly string[];
   /** Expected SHA-256 by name, in lower-case hex. */
   readonly sha256: ReadonlyMap<string, string>;
+  /** What all downloads together may take; null for no limit. */
+  readonly maxBytesPerSecond: number | null;
   readonly emit: Emit;
   readonly clock: Clock;
-}
-
-/** How far the download of a file is; `total` is null when the origin does not say. */
-export interface Progress {
-  readonly file: string;
-  readonly bytes: number;
-  readonly total: number | null;
+  readonly pause: Pause;
+  readonly random: () => number;
 }
 
 export interface SyncOutcome {
-  /** Id of the generation that is current now. */
+  /** Id of the newest generation. */
   readonly generation: string;
   /** Whether it is a new one. */
   readonly changed: boolean;
@@ -47,7 +47,7 @@ export interface SyncOutcome {
  * serves them, so a set counts only when, after the last byte of the last file, the origin still has
  * every file in the version that was fetched; what it has not is fetched again.
  *
- * @throws SyncError that says what is in the way; the store is then as it was before
+ * @throws SyncError that says what is in the way; what is served is then as it was before
  */
 export async function runSync(
   job: SyncJob,
@@ -58,112 +58,113 @@ export async function runSync(
   try {
     return await run.perform();
   } finally {
-    await run.cleanUp();
+    // Ends what may still be under way after a failure; after success there is nothing.
+    stop.abort();
+    // Boots that held on to an old generation may have ended since.
+    await job.store.prune();
   }
 }
 
 class SyncRun {
   readonly #job: SyncJob;
   readonly #stop: AbortController;
-  readonly #onProgress: (progress: Progress) => void;
+  readonly #download: DownloadParts;
   readonly #former: ReturnType<GenerationStore["current"]>;
   /** What the set consists of so far, whether fetched or kept from the former generation. */
-  readonly #held = new Map<string, ManifestFile>();
+  readonly #held = new Map<string, StoredFile>();
   readonly #fetched = new Map<string, number>();
   /** Files of the former generation are missing from the disk: it must be replaced, come what may. */
   #formerIsBroken = false;
-  #staging: Promise<Staging> | null = null;
 
   constructor(job: SyncJob, stop: AbortController, onProgress: (progress: Progress) => void) {
+    const { origin, store, sha256, emit, clock, pause, random } = job;
     this.#job = job;
     this.#stop = stop;
-    this.#onProgress = onProgress;
-    this.#former = job.store.current();
+    this.#former = store.latest();
+    const retries = new Retries({
+      pause,
+      random,
+      onRetry: (file, error, delayMs) =>
+        emit({ event: "sync-retry", file, reason: error.message, delayMs }),
+    });
+    const throttle = new Throttle(job.maxBytesPerSecond, clock, pause);
+    const { incoming } = store;
+    this.#download = { origin, incoming, sha256, retries, throttle, emit, clock, onProgress };
   }
 
   async perform(): Promise<SyncOutcome> {
-    const { files, optionalFiles } = this.#job;
+    const { files, optionalFiles, store } = this.#job;
     const names = [...new Set([...files, ...optionalFiles])];
     await this.#each(names, (name) => this.#update(name));
-    if (this.#former !== null && this.#fetched.size === 0 && this.#sameNamesAsFormer()) {
-      return this.#outcome(this.#former.id, false);
+    const former = this.#former;
+    if (former !== null && !this.#formerIsBroken && this.#isFormer(former.manifest.files)) {
+      await store.incoming.clear();
+      return this.#outcome(former.id, false);
     }
     await this.#settle(names);
-    return this.#finish();
+    const outcome = await this.#finish();
+    await store.incoming.clear();
+    return outcome;
   }
 
-  async cleanUp(): Promise<void> {
-    // Ends what may still be under way after a failure; after success there is nothing.
-    this.#stop.abort();
-    const staging = await this.#staging?.catch(() => null);
-    if (staging) await this.#job.store.discard(staging);
-    // Boots that held on to an old generation may have ended since.
-    await this.#job.store.prune();
-  }
-
-  /** Asks for a file by what the former generation knows of it. */
+  /** Asks for a file by what an interrupted run, or else the former generation, has of it. */
   async #update(name: string): Promise<void> {
-    const { origin, sha256 } = this.#job;
-    let former = this.#former?.file(name) ?? null;
-    if (former !== null && !(await isThere(former))) {
-      this.#formerIsBroken = true;
-      former = null;
+    const { origin, store } = this.#job;
+    const held = store.incoming.held(origin.url, name);
+    if (held !== null && this.#isAsPinned(held)) {
+      // The process may have ended before it was looked at.
+      await refuseUnfit(this.#download, held);
+      return this.#take(name, held, held);
     }
-    const usable =
-      former !== null &&
-      this.#former?.manifest.origin === origin.url &&
-      (sha256.get(name) ?? former.sha256) === former.sha256;
-    const answer = await origin.get(name, usable ? former : null, this.#stop.signal);
-    if (answer.kind === "unchanged" && former !== null && usable) this.#held.set(name, former);
-    else await this.#take(name, answer);
+    const former = await this.#formerFile(name);
+    if (former === null) return this.#take(name, null, null);
+    // What another origin said of its files means nothing to this one.
+    const sameOrigin = this.#former?.manifest.origin === origin.url;
+    const known = sameOrigin ? former : { etag: null, lastModified: null, sha256: former.sha256 };
+    return this.#take(name, known, former);
   }
 
-  async #take(name: string, answer: OriginAnswer): Promise<void> {
-    const { origin, files, sha256, clock, emit } = this.#job;
-    if (answer.kind === "absent") {
-      if (files.includes(name)) throw absentFile(origin.url, name);
-      this.#held.delete(name);
-      return;
+  async #formerFile(name: string): Promise<StoredFile | null> {
+    const former = this.#former?.file(name) ?? null;
+    if (former === null || !this.#isAsPinned(former)) return null;
+    if (await isThere(former)) return former;
+    this.#formerIsBroken = true;
+    return null;
+  }
+
+  #isAsPinned({ name, sha256 }: StoredFile): boolean {
+    return (this.#job.sha256.get(name) ?? sha256) === sha256;
+  }
+
+  /** Makes the file part of the set: `file` if the origin still has the version `known`, else what it has. */
+  async #take(name: string, known: KnownVersion | null, file: StoredFile | null): Promise<void> {
+    const { origin, files } = this.#job;
+    const result = await download(this.#download, name, known, this.#stop.signal);
+    switch (result.kind) {
+      case "unchanged":
+        if (file !== null) this.#held.set(name, file);
+        return;
+      case "absent":
+        if (files.includes(name)) throw absentFile(origin.url, name);
+        this.#held.delete(name);
+        return;
+      case "fetched":
+        this.#held.set(name, result.file);
+        this.#fetched.set(name, (this.#fetched.get(name) ?? 0) + result.bytes);
     }
-    if (answer.kind === "unchanged") {
-      throw new SyncError(
-        `${origin.url}/${name} was answered with 304 (not modified) though nothing was known of it; a proxy ` +
-          "on the way is at fault. Set artifacts.proxy or NO_PROXY so that it is not used.",
-      );
-    }
-    const startedAtMs = clock.now();
-    this.#staging ??= this.#job.store.stage();
-    const staging = await this.#staging;
-    const stored = await staging.write(name, answer.chunks, (bytes) =>
-      this.#onProgress({ file: name, bytes, total: answer.size }),
-    );
-    const pin = sha256.get(name);
-    if (pin !== undefined && pin !== stored.sha256) {
-      throw new SyncError(
-        `${name} from the orchestrator was refused: its SHA-256 is ${stored.sha256}, and artifacts.sha256 ` +
-          `pins ${pin}. If the orchestrator was updated on purpose, set the new value.`,
-      );
-    }
-    const blob = await staging.open(name);
-    try {
-      await verifyArtifact(name, blob);
-    } finally {
-      await blob.close();
-    }
-    this.#held.set(name, { name, ...stored, ...answer.validators });
-    this.#fetched.set(name, stored.size);
-    const durationMs = Math.round(clock.now() - startedAtMs);
-    emit({ event: "sync-file", file: name, bytes: stored.size, durationMs });
   }
 
   /** Asks again for every file, and fetches what changed meanwhile, until nothing has. */
   async #settle(names: readonly string[]): Promise<void> {
     const { origin } = this.#job;
+    const { signal } = this.#stop;
     for (let round = 1; round <= ROUNDS; round++) {
       const changed: string[] = [];
       await this.#each(names, async (name) => {
         const held = this.#held.get(name) ?? null;
-        const state = await origin.ask(name, held, this.#stop.signal);
+        const state = await this.#download.retries.run(name, signal, () =>
+          origin.ask(name, held, signal),
+        );
         if (!isSameVersion(held, state)) changed.push(name);
       });
       if (changed.length === 0) return;
@@ -173,34 +174,26 @@ class SyncRun {
             "orchestrator is being rebuilt. It is tried again later.",
         );
       }
-      await this.#each(changed, async (name) =>
-        this.#take(name, await origin.get(name, null, this.#stop.signal)),
-      );
+      await this.#each(changed, (name) => this.#take(name, null, null));
     }
   }
 
   async #finish(): Promise<SyncOutcome> {
     const { origin, store, clock } = this.#job;
     const files = [...this.#held.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
-    const manifest = {
-      version: 1,
-      origin: origin.url,
-      createdAt: new Date(clock.wall()).toISOString(),
-      files,
-    } as const;
+    await verifySet(
+      files.map(({ name }) => name),
+      openerOf(files),
+    );
     const former = this.#former;
     if (former !== null && !this.#formerIsBroken && sameContent(files, former.manifest.files)) {
       const { createdAt } = former.manifest;
-      await store.annotate(former.id, { ...manifest, createdAt });
+      const manifest = { version: 1, origin: origin.url, createdAt } as const;
+      await store.annotate(former.id, { ...manifest, files: files.map(manifestEntry) });
       return this.#outcome(former.id, false);
     }
-    this.#staging ??= store.stage();
-    const staging = await this.#staging;
-    for (const { name } of files) {
-      const kept = this.#fetched.has(name) ? null : (former?.file(name) ?? null);
-      if (kept !== null) await staging.share(kept);
-    }
-    const { id } = await store.publish(staging, manifest);
+    const createdAt = new Date(clock.wall()).toISOString();
+    const { id } = await store.publish(files, { origin: origin.url, createdAt });
     return this.#outcome(id, true);
   }
 
@@ -209,9 +202,12 @@ class SyncRun {
     return { generation, changed, fetched };
   }
 
-  #sameNamesAsFormer(): boolean {
-    const { files } = this.#former?.manifest ?? { files: [] };
-    return files.length === this.#held.size && files.every(({ name }) => this.#held.has(name));
+  /** Whether the set is the former generation, file for file, without any having been fetched. */
+  #isFormer(files: readonly ManifestFile[]): boolean {
+    return (
+      files.length === this.#held.size &&
+      files.every(({ name }) => this.#held.get(name)?.path === this.#former?.file(name)?.path)
+    );
   }
 
   /** Works on all items, a few at a time. The first failure stops the run, and is what is thrown. */

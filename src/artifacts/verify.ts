@@ -4,6 +4,7 @@ import type { BlobSource } from "../lib/blob.ts";
 import { printable, toText } from "../lib/bytes.ts";
 import { messageOf, SyncError } from "../lib/errors.ts";
 import { gzipProblem, initramfsProblem } from "./archive.ts";
+import { signatureProblem } from "./authenticode.ts";
 import { executableProblem } from "./executable.ts";
 
 /** Scripts and certificates are read whole; none of them is anywhere near this long. */
@@ -11,6 +12,10 @@ const TEXT_LIMIT_BYTES = 1024 * 1024;
 
 const AMD64 = 0x8664;
 const ARM64 = 0xaa64;
+
+/** By far more than any such file has; a mistake at the origin, or malice, must not fill the disk. */
+const LIMIT_BYTES = 4 * 1024 ** 3;
+const LOADER_LIMIT_BYTES = 64 * 1024 * 1024;
 
 type Check = (blob: BlobSource, name: string) => string | null | Promise<string | null>;
 
@@ -41,6 +46,48 @@ export async function verifyArtifact(name: string, blob: BlobSource): Promise<vo
         "files (5 to 15 minutes after a restart) this mends itself; if it stays, compare with what the " +
         "origin serves.",
     );
+  }
+}
+
+/** The most bytes that a file of this name is taken with. */
+export function limitBytesOf(name: string): number {
+  if (/\.(ipxe|crt|cer|pem|der)$/i.test(name)) return TEXT_LIMIT_BYTES;
+  return /\.efi$/i.test(name) ? LOADER_LIMIT_BYTES : LIMIT_BYTES;
+}
+
+/** The certificate that the orchestrator signs kernel and loader with for Secure Boot. */
+const SIGNING_CERTIFICATE = "keys/db.der";
+
+/** Names of what the orchestrator signs; the initramfs is not covered by Secure Boot. */
+const signedNames = /(^vmlinuz|\.efi$)/;
+
+/**
+ * Checks what holds between the files of a set: where the certificate for Secure Boot is among them,
+ * kernel and loader have to be signed with it.
+ *
+ * @throws SyncError that says what is wrong
+ */
+export async function verifySet(
+  names: readonly string[],
+  open: (name: string) => Promise<BlobSource>,
+): Promise<void> {
+  if (!names.includes(SIGNING_CERTIFICATE)) return;
+  const der = await open(SIGNING_CERTIFICATE);
+  const certificate = await der.read(0, der.size);
+  await der.close();
+  for (const name of names.filter((one) => signedNames.test(one))) {
+    const blob = await open(name);
+    try {
+      const problem = await signatureProblem(blob, certificate);
+      if (problem === null) continue;
+      throw new SyncError(
+        `${name} from the orchestrator was refused beside ${SIGNING_CERTIFICATE}: ${problem}. After each ` +
+          "start the orchestrator makes new keys and signs anew (5 to 15 minutes); if it stays, leave " +
+          `${SIGNING_CERTIFICATE} out of artifacts.files and ask the orchestrator's operator.`,
+      );
+    } finally {
+      await blob.close();
+    }
   }
 }
 

@@ -80,6 +80,21 @@ export function architectureOf(code: number): Architecture | null {
   return byCode.get(code) ?? null;
 }
 
+/**
+ * A shim loads one further program, whose name is built into it and is GRUB's; it asks for it in the
+ * folder that it came from. Where there is no such file, the loader of that processor is meant.
+ */
+const secondStages: ReadonlyMap<string, number> = new Map([
+  ["grubx64.efi", 7],
+  ["grubaa64.efi", 11],
+]);
+
+/** The loader to send when this name, the second stage of a shim, does not exist; null for other names. */
+export function secondStageOf(name: string): string | null {
+  const code = secondStages.get(name);
+  return code === undefined ? null : (architectureOf(code)?.loader ?? null);
+}
+
 /** The name of an option-93 number for people: `x86-64 UEFI`, or `type 99` when it is not assigned. */
 export function architectureName(code: number | null): string {
   if (code === null) return "none announced";

@@ -12,6 +12,14 @@ export interface ScriptRewrite {
   readonly eventsUrl: string | null;
   /** Appended to the kernel's command line, in this order. */
   readonly kernelArgs: readonly string[];
+  /** Appended as `s_eim_NAME=TIME`: the Micro-OS reports every `s_…` in its statistics. */
+  readonly timings?: readonly KernelTiming[];
+}
+
+export interface KernelTiming {
+  /** A word of letters and hyphens. */
+  readonly name: string;
+  readonly unixSeconds: number;
 }
 
 /**
@@ -27,6 +35,8 @@ export function rewriteOrchestratorScript(text: string, how: ScriptRewrite): str
   const edits = [
     downloadUrlEdit(commands, how.downloadUrl),
     ...kernelArgEdits(commands, how.kernelArgs),
+    ...timingEdits(commands, how.timings ?? []),
+    ...bootEdits(text, commands, how.eventsUrl),
     ...shellEdits(commands),
   ];
   const endOfLine = text.includes("\r\n") ? "\r\n" : "\n";
@@ -166,7 +176,7 @@ function kernelArgEdits(
       );
     }
   }
-  const found = commands.filter(({ words }) => /^(imgargs|kernel)$/.test(words[0]?.text ?? ""));
+  const found = kernelLines(commands);
   const last = found[0]?.words.at(-1);
   if (found.length !== 1 || last === undefined) {
     throw new SyncError(
@@ -176,6 +186,45 @@ function kernelArgEdits(
     );
   }
   return [{ start: last.end, end: last.end, replacement: ` ${kernelArgs.join(" ")}` }];
+}
+
+/** Times as iPXE's own `${unixtime}` writes them. Never worth to fail for. */
+function timingEdits(
+  commands: readonly ScriptCommand[],
+  timings: readonly KernelTiming[],
+): readonly Edit[] {
+  const [line, ...others] = kernelLines(commands);
+  const last = line?.words.at(-1);
+  if (last === undefined || others.length > 0 || timings.length === 0) return [];
+  const words = timings.map(
+    ({ name, unixSeconds }) =>
+      `s_eim_${name.replaceAll("-", "_")}=0x${Math.max(0, unixSeconds).toString(16)}`,
+  );
+  return [{ start: last.end, end: last.end, replacement: ` ${words.join(" ")}` }];
+}
+
+/** A report right before the kernel starts: from here on only the Micro-OS can tell. */
+function bootEdits(
+  text: string,
+  commands: readonly ScriptCommand[],
+  eventsUrl: string | null,
+): readonly Edit[] {
+  const boots = commands.flatMap(({ words: [name] }) =>
+    name?.text === "boot" ? [name.start] : [],
+  );
+  const [at, ...others] = boots;
+  // In the middle of a line it would take the command out of its condition.
+  const isFirst = at !== undefined && /(^|\n)[ \t]*$/.test(text.slice(0, at));
+  if (eventsUrl === null || !isFirst || others.length > 0) return [];
+  const endOfLine = text.includes("\r\n") ? "\r\n" : "\n";
+  const report = beacon(eventsUrl, "booting")
+    .map((line) => `${line}${endOfLine}`)
+    .join("");
+  return [{ start: at, end: at, replacement: report }];
+}
+
+function kernelLines(commands: readonly ScriptCommand[]): readonly ScriptCommand[] {
+  return commands.filter(({ words }) => /^(imgargs|kernel)$/.test(words[0]?.text ?? ""));
 }
 
 function shellEdits(commands: readonly ScriptCommand[]): readonly Edit[] {
@@ -188,21 +237,24 @@ function shellEdits(commands: readonly ScriptCommand[]): readonly Edit[] {
 
 function applyEdits(text: string, edits: readonly Edit[]): string {
   let edited = text;
-  for (const { start, end, replacement } of edits.toSorted((a, b) => b.start - a.start)) {
+  for (const { start, end, replacement } of edits
+    .toReversed()
+    .toSorted((a, b) => b.start - a.start)) {
     edited = edited.slice(0, start) + replacement + edited.slice(end);
   }
   return edited;
 }
 
-function requireScript(text: string): void {
+/** @throws SyncError when the text is no iPXE script */
+export function requireScript(text: string, name = "boot.ipxe"): void {
   if (/^#!ipxe\s/.test(text)) return;
   const seen = /^\s*<(!doctype|html|head|\?xml)/i.test(text)
     ? "it is an HTML page, as a proxy, a login page or a wrong address gives"
     : `it begins with ${JSON.stringify(text.slice(0, 16))}`;
-  throw new SyncError(`boot.ipxe is not an iPXE script (its first line must be #!ipxe): ${seen}.`);
+  throw new SyncError(`${name} is not an iPXE script (its first line must be #!ipxe): ${seen}.`);
 }
 
-function splitFirstLine(text: string): [string, string] {
+export function splitFirstLine(text: string): [string, string] {
   const at = text.indexOf("\n");
   return at === -1
     ? [text.trimEnd(), ""]

@@ -24,6 +24,8 @@ export type Plan =
 export interface BootPolicy {
   /** Loaders by option-93 number; they win over the table of architectures. */
   readonly loaders: ReadonlyMap<number, string>;
+  /** Whether architectures that `loaders` does not name get none, instead of the table's. */
+  readonly onlyNamedLoaders?: boolean;
   /** User classes (option 77) that get the script instead of a loader. */
   readonly userClasses: readonly string[];
   /** Whether machines that no node entry matches may boot. */
@@ -99,7 +101,8 @@ function chooseLoader(
 ): string | null {
   if (node !== null && node.loader !== null) return node.loader;
   for (const code of client.architectures) {
-    const loader = policy.loaders.get(code) ?? architectureOf(code)?.loader ?? null;
+    const usual = policy.onlyNamedLoaders === true ? null : architectureOf(code)?.loader;
+    const loader = policy.loaders.get(code) ?? usual ?? null;
     if (loader !== null) return loader;
   }
   return null;

@@ -6,7 +6,7 @@ export function check(program: Program, file: string | null): number {
   const { config, inventory } = loadSettings(file, program.environment);
   const links = config.interfaces.map((link) => `${link.name} (${link.dhcp.mode})`).join(", ");
   program.out.write(
-    `The configuration is right. Interfaces: ${links || "the only usable one (proxy)"}; node entries: ${inventory.entries.length}; orchestrator: ${config.artifacts.origin ?? "none"}.\n`,
+    `The configuration is right. Interfaces: ${links || "the only usable one (proxy)"}; node entries: ${inventory.entries.length}; orchestrator: ${config.artifacts.origin?.join(", ") ?? "none"}.\n`,
   );
   return ExitCode.ok;
 }

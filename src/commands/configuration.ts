@@ -1,10 +1,11 @@
 import { X509Certificate } from "node:crypto";
 import { existsSync } from "node:fs";
 import { certificatesIn } from "../artifacts/verify.ts";
+import { requireScript } from "../boot/ipxe-script.ts";
 import { loadConfig, readText } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import { fromText } from "../lib/bytes.ts";
-import { ConfigError, messageOf } from "../lib/errors.ts";
+import { ConfigError, messageOf, SyncError } from "../lib/errors.ts";
 import { createInventory, type Inventory, parseNodes } from "../nodes/inventory.ts";
 import type { Program } from "./program.ts";
 
@@ -53,6 +54,7 @@ function readNamedFiles(config: Config): Omit<Settings, "config"> {
   };
   const inventory = attempt(() => loadInventory(config));
   const ca = attempt(() => readCa(config.artifacts.ca.file));
+  attempt(() => checkTemplate(config));
   const adminToken = attempt(() => readToken(config.admin.tokenFile));
   if (problems.length > 0 || inventory === null) throw new ConfigError(problems);
   return { inventory, ca, adminToken };
@@ -80,6 +82,18 @@ function readCa(file: string | null): string | null {
       `${file}:1:1: holds a certificate that cannot be read (${messageOf(error)}); fetch the orchestrator's Full_server.crt`,
     ]);
   }
+}
+
+/** What machines are given is read when they ask; that it is there and right is seen at the start. */
+function checkTemplate({ boot: { path, script } }: Config): null {
+  if (path === "orchestrator" || script === "mirror") return null;
+  try {
+    requireScript(readText(script, "boot.script"), script);
+  } catch (error) {
+    if (error instanceof SyncError) throw new ConfigError([`${script}:1:1: ${error.message}`]);
+    throw error;
+  }
+  return null;
 }
 
 function readToken(file: string | null): string | null {

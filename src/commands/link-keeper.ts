@@ -30,7 +30,7 @@ export interface LinkKeeperParts {
   readonly clock: Clock;
 }
 
-/** What is under way on a link that is no longer served: an address that comes back at once cuts nothing. */
+/** How long what is under way at an address that is gone may go on: the address may come back. */
 const retireMs = 60_000;
 /** A trouble that stays is told again after this time, and then after twice as long each time, up to an hour. */
 const firstReminderMs = 60_000;

@@ -14,6 +14,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Ip4 } from "../lib/ip4.ts";
 import type { DeviceSocket } from "../net/device-socket.ts";
 import { openDgram } from "../net/dgram.ts";
+import { readMtu } from "../net/interfaces.ts";
 import type { Presence } from "../net/presence.ts";
 import { openTransferUdp } from "../net/transfer-socket.ts";
 import { formatEndpoint, type UdpSocket } from "../net/udp.ts";
@@ -24,7 +25,7 @@ import { findTftpFile } from "./artifacts.ts";
 import type { Settings } from "./configuration.ts";
 import type { Opened } from "./link-keeper.ts";
 import type { ServedLink } from "./links.ts";
-import { smeeOf } from "./policy.ts";
+import { scriptOf, smeeOf } from "./policy.ts";
 import { ServerWatch } from "./server-watch.ts";
 
 export interface LinkServiceOptions {
@@ -72,6 +73,8 @@ export class LinkServices {
   readonly #watch: ServerWatch | null;
   /** Served now. */
   readonly #dhcpLinks = new Set<Link>();
+  /** The interface of each address that was served. */
+  readonly #interfaces = new Map<Ip4, string>();
 
   constructor(parts: LinkServiceParts) {
     this.#parts = parts;
@@ -112,7 +115,8 @@ export class LinkServices {
   }
 
   /** To be called when its address is open. Throws `BindError`, or `OtherServerError` in mode full. */
-  async openLink({ dhcp }: ServedLink): Promise<Opened> {
+  async openLink({ dhcp, interface: name, address }: ServedLink): Promise<Opened> {
+    this.#interfaces.set(address, name);
     if (dhcp === null) return { sockets: [], close: () => Promise.resolve() };
     this.#dhcp ??= await this.#startDhcp();
     const opened = await this.#dhcp.listen(dhcp);
@@ -146,7 +150,8 @@ export class LinkServices {
       findNode: (machine) => inventory().find(machine),
       policy,
       kernelArgs: this.#config.boot.kernelArgs,
-      autoexec: true,
+      script: scriptOf(this.#config),
+      autoexec: this.#config.boot.path === "mirror",
       baseUrls: new Map(),
       smee: compatibility === "standard" ? null : compatibility,
       emit: reporter.emit,
@@ -177,6 +182,7 @@ export class LinkServices {
 
   #startTftp(): Promise<TftpServer> {
     const { loaders, reporter, options } = this.#parts;
+    const { boot } = this.#config;
     const { port, dataPorts, maxBlockSize, maxWindowSize, maxTransfers, singlePort } =
       this.#config.tftp;
     const anyFolder = this.#config.dhcp.compatibility !== "standard";
@@ -185,8 +191,15 @@ export class LinkServices {
       addresses: [],
       port,
       limits: { ...limits, dataPorts: portRange(dataPorts) },
-      find: (name, asked) =>
-        findTftpFile(name, loaders, `${this.#baseUrl(asked)}/boot.ipxe`, anyFolder),
+      find: (name, asked) => {
+        const bootUrl = `${this.#baseUrl(asked)}/boot.ipxe`;
+        // The orchestrator's own loader looks for it, and must be told at once that there is none.
+        return findTftpFile(name, loaders, boot.path === "mirror" ? bootUrl : null, anyFolder);
+      },
+      mtuAt: (asked) => {
+        const name = this.#interfaces.get(asked);
+        return name === undefined ? null : readMtu(name);
+      },
       emit: reporter.emit,
       clock: options.clock,
       openUdp: openDgram,

@@ -22,13 +22,25 @@ export interface ReadinessParts {
   readonly reporter: Pick<Reporter, "emit" | "subscribe">;
   /** Where the mirror fetches from; null: nowhere. */
   readonly origin: string | null;
+  /** Whether machines fetch the Micro-OS from here. */
+  readonly servesMicroOs: boolean;
+  /** The only loader that machines get; null: those of the table. */
+  readonly onlyLoader: string | null;
   readonly loaderDirs: readonly string[];
 }
 
 // Loaders come and go with packages of the distribution.
 const lookEveryMs = 30_000;
 // After these there may be another answer.
-const turns: ReadonlySet<EventName> = new Set(["sync-done", "sync-failed", "link-up", "link-down"]);
+const turns: ReadonlySet<EventName> = new Set([
+  "sync-done",
+  "sync-failed",
+  "generation-imported",
+  "generation-damaged",
+  "loader-fetched",
+  "link-up",
+  "link-down",
+]);
 const loadersOfTheTable = new Set(architectures.map(({ loader }) => loader));
 
 /**
@@ -61,17 +73,23 @@ export class ReadinessWatch {
   }
 
   now(): Readiness {
-    const { store, origin, loaderDirs } = this.#parts;
+    const { store, origin, loaderDirs, servesMicroOs, onlyLoader } = this.#parts;
     const { anyServed, problems } = this.#parts.links();
     const reasons: string[] = anyServed ? [] : [...problems];
-    if (store.current() === null) {
+    if (servesMicroOs && store.current() === null) {
       reasons.push(
         origin === null
-          ? "there is no Micro-OS to serve and artifacts.origin is not set: name the orchestrator's URL there"
+          ? "there is no Micro-OS to serve and artifacts.origin is not set: name the orchestrator's URL there, or bring a set with: eim-pxe artifacts import"
           : `there is no Micro-OS to serve yet: the first synchronisation with ${origin} has not succeeded`,
       );
     }
-    if (!this.#hasLoader) {
+    if (!this.#hasLoader && onlyLoader !== null) {
+      reasons.push(
+        origin === null
+          ? `${onlyLoader} was not found in ${loaderDirs.join(", ")} and artifacts.origin is not set: name the orchestrator's URL there`
+          : `${onlyLoader} is not here yet: the first synchronisation with ${origin} has not succeeded`,
+      );
+    } else if (!this.#hasLoader) {
       reasons.push(
         `no iPXE loader was found in ${loaderDirs.join(", ")}: install one (apt-get install ipxe) or set artifacts.loaderDirs`,
       );
@@ -80,9 +98,10 @@ export class ReadinessWatch {
   }
 
   async #look(): Promise<void> {
-    const { store, loaders, isHandedOut, reporter } = this.#parts;
+    const { store, loaders, isHandedOut, reporter, onlyLoader } = this.#parts;
+    const usual = onlyLoader === null ? loadersOfTheTable : new Set([onlyLoader]);
     this.#hasLoader = (await loaders.list()).some(
-      ({ name }) => loadersOfTheTable.has(name) || isHandedOut(name),
+      ({ name }) => usual.has(name) || isHandedOut(name),
     );
     const { ready, reasons } = this.now();
     const report = reasons.join("\n");

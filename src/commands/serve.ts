@@ -9,6 +9,7 @@ import { adoptPassed, passedDescriptors } from "../net/passed.ts";
 import { createLog } from "../observe/log.ts";
 import { loadInventory, loadSettings, type Settings } from "./configuration.ts";
 import { wantedLinks } from "./links.ts";
+import { type FolderLock, lockFolder } from "./lock.ts";
 import { ExitCode, type Program, proxyEnvironment, traceOf } from "./program.ts";
 import { announceRunning, findRunning, withdrawRunning } from "./running.ts";
 import { type Services, startServices } from "./services.ts";
@@ -17,8 +18,12 @@ import { firstSignal } from "./signals.ts";
 // The contract gives five seconds from the signal to the end; some are for closing what is left.
 const graceMs = 4000;
 
-// A machine that is switched on with its link, a cable of its own, asks for longer than this.
+// PXE 2.1, 3.1: firmware asks at 0, 4, 12 and 28 s. A machine that comes up together with its link still
+// finds us.
 const lookEveryMs = 2000;
+
+// What a service manager gives a service to start is usually more.
+const lockPatienceMs = 60_000;
 
 /** `eim-pxe serve`: runs until SIGTERM or SIGINT; SIGHUP reads the nodes file again. */
 export async function serve(program: Program, file: string | null): Promise<number> {
@@ -27,14 +32,19 @@ export async function serve(program: Program, file: string | null): Promise<numb
   const instance = randomUUID();
   const settings = loadSettings(file, program.environment);
   const { config } = settings;
-  const started = start(program, settings, instance);
+  const taken = takeFolder(program, config.dataDir);
+  const started = taken.then(() => start(program, settings, instance));
   const stopReloading = program.onSignal("SIGHUP", () => {
     started.then(
       (services) => reload(services, () => loadInventory(config)),
       () => {},
     );
   });
-  const services = await started;
+  const services = await started.catch(async (error: unknown) => {
+    const lock = await taken.catch(() => null);
+    await lock?.release();
+    throw error;
+  });
   const running = { pid: program.pid, admin: services.adminUrl, instance };
   try {
     await announceRunning(config.dataDir, running);
@@ -47,20 +57,26 @@ export async function serve(program: Program, file: string | null): Promise<numb
   stopReloading();
   await services.close(graceMs);
   await withdrawRunning(config.dataDir, running);
+  await (await taken).release();
   return ExitCode.ok;
+}
+
+/** A synchronisation by hand that is under way ends soon; another server does not. */
+async function takeFolder({ pid }: Program, dataDir: string): Promise<FolderLock> {
+  const other = await findRunning(dataDir);
+  if (other?.answers === true) {
+    throw new BindError(
+      `another eim-pxe works in ${dataDir} already (pid ${other.pid}, ${other.admin}): stop it, ` +
+        "or give this one a dataDir of its own",
+    );
+  }
+  return lockFolder({ dataDir, pid, purpose: "serve", patienceMs: lockPatienceMs });
 }
 
 async function start(program: Program, settings: Settings, instance: string): Promise<Services> {
   const { config } = settings;
   const links = wantedLinks(config, readInterfaces());
   const names = links.map((link) => link.interface);
-  const other = await findRunning(config.dataDir);
-  if (other?.answers === true) {
-    throw new BindError(
-      `another eim-pxe works in ${config.dataDir} already (pid ${other.pid}, ${other.admin}): stop it, ` +
-        "or give this one a dataDir of its own",
-    );
-  }
   const log = createLog({
     level: config.log.level,
     pretty: program.outIsTerminal,

@@ -1,10 +1,11 @@
-import { createLoaderStore } from "../artifacts/loaders.ts";
+import type { LoaderStore } from "../artifacts/loaders.ts";
 import type { Mirror } from "../artifacts/mirror.ts";
+import { startReverification } from "../artifacts/reverify.ts";
 import { type GenerationStore, openGenerationStore } from "../artifacts/store.ts";
 import { type BootPolicy, denialOf } from "../boot/policy.ts";
 import { BootSessions } from "../boot/session.ts";
 import { WayTable } from "../boot/ways.ts";
-import { type Config, splitListen } from "../config/schema.ts";
+import { type Config, ORCHESTRATOR_LOADER, splitListen } from "../config/schema.ts";
 import { type Journal, openJournal } from "../dhcp/journal.ts";
 import { LeaseDesk } from "../dhcp/lease-desk.ts";
 import { LeaseTable } from "../dhcp/leases.ts";
@@ -17,11 +18,12 @@ import type { Inventory } from "../nodes/inventory.ts";
 import type { Logger } from "../observe/log.ts";
 import { createMetrics } from "../observe/metrics.ts";
 import { Reporter } from "../observe/reporter.ts";
-import { artifactFolder, mirrorFor } from "./artifacts.ts";
+import { artifactFolder, managedArtifacts, mirrorFor } from "./artifacts.ts";
+import { openLoaders } from "./loaders.ts";
 import { LinkKeeper } from "./link-keeper.ts";
 import { type LinkServiceOptions, type LinkServiceParts, LinkServices } from "./link-services.ts";
 import type { WantedLink } from "./links.ts";
-import { policyOf } from "./policy.ts";
+import { policyOf, servesMicroOs } from "./policy.ts";
 import type { ProxyEnvironment } from "./program.ts";
 import { type Readiness, ReadinessWatch } from "./readiness.ts";
 import { WayKeeper } from "./ways.ts";
@@ -118,11 +120,14 @@ class Site {
     if (mirror !== null) this.#opened.push(() => mirror.close());
     const named = new Set(Object.values(this.#config.boot.loaders));
     const isHandedOut = (name: string) => named.has(name) || this.#inventory.namesLoader(name);
-    const loaders = createLoaderStore({
-      directories: loaderDirs,
+    const { loaders, stop: stopLoaders } = await openLoaders({
+      settings,
       store,
-      alsoAllowed: isHandedOut,
+      isHandedOut,
+      environment: proxyEnvironment,
+      emit,
     });
+    this.#opened.push(() => Promise.resolve(stopLoaders()));
     const inModeFull = this.#options.links.some(({ mode }) => mode === "full");
     const journal = inModeFull ? await this.#openJournal() : null;
     const { services, keeper } = this.#serveLinks({ store, loaders, journal });
@@ -136,7 +141,9 @@ class Site {
       isHandedOut,
       links: () => keeper.state(),
       reporter: this.#reporter,
-      origin,
+      origin: origin?.join(", ") ?? null,
+      servesMicroOs: servesMicroOs(this.#config),
+      onlyLoader: this.#config.boot.path === "orchestrator" ? ORCHESTRATOR_LOADER : null,
       loaderDirs,
     });
     this.#readiness = readiness;
@@ -145,13 +152,15 @@ class Site {
     await this.#wayKeeper.start();
     this.#reporter.subscribe((event) => this.#wayKeeper.observe(event));
 
-    const admin = await this.#openAdminPort(store, mirror);
+    const admin = await this.#openAdminPort(store, loaders, mirror);
     await keeper.open();
     const sockets = [...keeper.sockets(), `admin ${admin.host}:${admin.port}`];
     emit({ event: "listening", sockets });
     keeper.follow();
     await readiness.start();
     mirror?.start();
+    const stop = startReverification(store, () => void mirror?.sync().catch(() => {}));
+    this.#opened.push(() => Promise.resolve(stop()));
 
     return {
       reporter: this.#reporter,
@@ -179,7 +188,11 @@ class Site {
     );
   }
 
-  async #openAdminPort(store: GenerationStore, mirror: Mirror | null): Promise<HttpEndpoint> {
+  async #openAdminPort(
+    store: GenerationStore,
+    loaders: LoaderStore,
+    mirror: Mirror | null,
+  ): Promise<HttpEndpoint> {
     const { listen: at } = this.#config.admin;
     const endpoint = splitListen(at);
     if (endpoint === null) throw new InternalError(`admin.listen ${at} was not checked`);
@@ -191,6 +204,7 @@ class Site {
       readiness: () => this.#readinessNow(),
       metrics: this.#metrics.registry,
       generations: store,
+      artifacts: managedArtifacts(this.#config, store, loaders, mirror, this.#reporter.emit),
       sync: async () => {
         if (mirror === null)
           throw new SyncError("artifacts.origin is not set: nothing to fetch from");

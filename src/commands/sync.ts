@@ -7,6 +7,7 @@ import { eventCatalogue } from "../observe/catalogue.ts";
 import type { PxeEvent } from "../observe/events.ts";
 import { artifactFolder, mirrorFor } from "./artifacts.ts";
 import { loadSettings, type Settings } from "./configuration.ts";
+import { lockForCommand } from "./lock.ts";
 import { ExitCode, type Program, proxyEnvironment } from "./program.ts";
 import { megabytes, ProgressLine } from "./progress.ts";
 import { findRunning, type Running } from "./running.ts";
@@ -75,6 +76,15 @@ function errorIn(body: unknown): string {
 }
 
 async function syncHere(program: Program, settings: Settings, quiet: boolean): Promise<Outcome> {
+  const lock = await lockForCommand(program, settings.config.dataDir, "sync");
+  try {
+    return await syncLocked(program, settings, quiet);
+  } finally {
+    await lock.release();
+  }
+}
+
+async function syncLocked(program: Program, settings: Settings, quiet: boolean): Promise<Outcome> {
   const terminal = program.errIsTerminal && !quiet;
   const line = new ProgressLine(program.err, () => systemClock.now());
   const emit = (event: PxeEvent) => {
@@ -84,8 +94,13 @@ async function syncHere(program: Program, settings: Settings, quiet: boolean): P
       program.err.write(
         `${event.file}: ${megabytes(event.bytes)} in ${(event.durationMs / 1000).toFixed(1)} s\n`,
       );
-    } else if (event.event === "generation-damaged") {
-      program.err.write(`${eventCatalogue[event.event].message}: ${event.reason}\n`);
+    } else if (event.event !== "sync-failed") {
+      // The failure itself is what the command ends with.
+      const { level, message } = eventCatalogue[event.event];
+      const isProgress = event.event === "sync-progress" && !terminal;
+      if (level !== "warn" && level !== "error" && !isProgress) return;
+      line.clear();
+      program.err.write(`${message}: ${details(event)}\n`);
     }
   };
   const clock = systemClock;
@@ -111,4 +126,12 @@ async function syncHere(program: Program, settings: Settings, quiet: boolean): P
     for (const stop of stops) stop();
     await mirror.close();
   }
+}
+
+/** `file initramfs-x86_64, delayMs 1000` */
+function details(event: PxeEvent): string {
+  return Object.entries(event)
+    .filter(([name]) => name !== "event")
+    .map(([name, value]) => `${name} ${String(value)}`)
+    .join(", ");
 }

@@ -81,6 +81,10 @@ function withAbsolutePaths(config: Config, base: string): Config {
   return {
     ...config,
     dataDir: absolute(config.dataDir),
+    boot: {
+      ...config.boot,
+      script: config.boot.script === "mirror" ? "mirror" : absolute(config.boot.script),
+    },
     admin: { ...config.admin, tokenFile: maybe(config.admin.tokenFile) },
     artifacts: {
       ...config.artifacts,

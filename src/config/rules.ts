@@ -1,5 +1,11 @@
 import { ip4ToNumber, parseSubnet, subnetContains, subnetsOverlap } from "../lib/ip4.ts";
-import { type Config, type LinkConfig, splitListen } from "./schema.ts";
+import {
+  type Config,
+  type LinkConfig,
+  mirroredFiles,
+  ORCHESTRATOR_LOADER,
+  splitListen,
+} from "./schema.ts";
 import type { Fault } from "./yaml.ts";
 
 /** What a configuration must hold beyond the form of its values. */
@@ -8,6 +14,7 @@ export function ruleFaults(config: Config): Fault[] {
     ...config.interfaces.flatMap((link, index) => linkFaults(link, index, config)),
     ...adminFaults(config),
     ...artifactFaults(config),
+    ...bootFaults(config),
     ...notBuiltFaults(config),
   ];
 }
@@ -106,12 +113,12 @@ function adminFaults(config: Config): Fault[] {
 }
 
 function artifactFaults(config: Config): Fault[] {
-  const { files, sha256, origin, ca } = config.artifacts;
+  const { sha256, origin, ca } = config.artifacts;
+  const files = mirroredFiles(config);
   const faults: Fault[] = [];
-  for (const needed of ["boot.ipxe"]) {
-    if (!files.includes(needed)) {
-      faults.push({ path: ["artifacts", "files"], message: `must list ${needed}` });
-    }
+  const needed = neededFile(config);
+  if (needed !== null && !files.includes(needed)) {
+    faults.push({ path: ["artifacts", "files"], message: `must list ${needed}` });
   }
   for (const name of Object.keys(sha256)) {
     if (!files.includes(name)) {
@@ -122,10 +129,43 @@ function artifactFaults(config: Config): Fault[] {
       });
     }
   }
-  if (origin?.startsWith("http://") === true && ca.file !== null) {
+  const unused = (key: "file" | "url" | "sha256", message: string) =>
+    faults.push({ path: ["artifacts", "ca", key], message });
+  const secure = origin === null || origin.some((url) => url.startsWith("https:"));
+  for (const key of ["file", "url"] as const) {
+    if (!secure && ca[key] !== null) unused(key, "has no effect: artifacts.origin is not https");
+  }
+  if (ca.file !== null && ca.url !== null) {
+    unused("url", "has no effect beside artifacts.ca.file; remove one of them");
+  }
+  if (ca.sha256 !== null && ca.url === null) {
+    unused("sha256", "has no effect: it pins what artifacts.ca.url fetches, which is not set");
+  }
+  return faults;
+}
+
+/** The file without which no machine boots. */
+function neededFile({ boot: { path, script }, artifacts: { origin } }: Config): string | null {
+  if (path === "orchestrator") return origin === null ? null : ORCHESTRATOR_LOADER;
+  return script === "mirror" ? "boot.ipxe" : null;
+}
+
+/** What the orchestrator's own loader does cannot be changed from here. */
+function bootFaults({ boot, dhcp }: Config): Fault[] {
+  if (boot.path !== "orchestrator") return [];
+  const faults: Fault[] = [];
+  const refuse = (path: Fault["path"]) =>
     faults.push({
-      path: ["artifacts", "ca", "file"],
-      message: "has no effect: artifacts.origin is not https",
+      path,
+      message:
+        "has no effect with boot.path orchestrator, whose loader fetches its script from the cloud",
+    });
+  if (boot.script !== "mirror") refuse(["boot", "script"]);
+  if (boot.kernelArgs.length > 0) refuse(["boot", "kernelArgs"]);
+  if (dhcp.compatibility !== "standard") {
+    faults.push({
+      path: ["dhcp", "compatibility"],
+      message: "must be standard with boot.path orchestrator: SMEE hands out loaders of its own",
     });
   }
   return faults;
@@ -136,14 +176,6 @@ function notBuiltFaults(config: Config): Fault[] {
   const faults: Fault[] = [];
   const refuse = (path: Fault["path"], what: string) =>
     faults.push({ path, message: `${what} is not available in this version` });
-  if (config.boot.path !== "mirror") refuse(["boot", "path"], `path ${config.boot.path}`);
-  if (config.boot.script !== "mirror") refuse(["boot", "script"], "a script template of your own");
-  if (config.artifacts.ca.url !== null) {
-    refuse(["artifacts", "ca", "url"], "fetching the CA from a URL");
-  }
-  if (config.artifacts.ca.sha256 !== null) {
-    refuse(["artifacts", "ca", "sha256"], "pinning the CA");
-  }
   if (config.nodes.format !== "eim") {
     refuse(["nodes", "format"], `the nodes format ${config.nodes.format}`);
   }

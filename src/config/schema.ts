@@ -56,6 +56,13 @@ const boot = z
       .default({}),
     userClasses: z.array(z.string().min(1).max(255)).default(["iPXE", "Tinkerbell"]),
     script: z.string().min(1).default("mirror"),
+    loaderPatch: z
+      .string()
+      .refine((text) => new TextEncoder().encode(text).length <= 131, {
+        error: "must have at most 131 bytes, which is the room in SMEE's builds of iPXE",
+      })
+      .nullable()
+      .default(null),
     kernelArgs: z.array(kernelArgument).default([]),
   })
   .prefault({});
@@ -89,6 +96,12 @@ const sha256 = z
   .regex(/^[0-9a-fA-F]{64}$/, "must be a SHA-256 in 64 hex digits")
   .transform((text) => text.toLowerCase());
 
+/** As `sha256sum` prints it, or with colons as `openssl x509 -fingerprint -sha256` does. */
+const fingerprint = z
+  .string()
+  .transform((text) => text.replaceAll(":", ""))
+  .pipe(sha256);
+
 const artifactName = z
   .string()
   .regex(/^(keys\/)?[A-Za-z0-9_][A-Za-z0-9._-]*$/, "must be the name of a file under the origin")
@@ -101,26 +114,36 @@ const originUrl = httpUrl.refine((text) => {
   return `${search}${hash}${username}${password}` === "";
 }, "must be a URL without query, fragment, user name and password");
 
+/** One URL or a list of them, asked in this order. */
+const origins = z
+  .union([z.string().transform((one) => [one]), z.array(z.string()).min(1)])
+  .superRefine((urls, context) => {
+    for (const url of urls) {
+      for (const { message } of originUrl.safeParse(url).error?.issues ?? []) {
+        context.addIssue({ code: "custom", message });
+      }
+    }
+  });
+
 const artifacts = z
   .strictObject({
-    origin: originUrl.nullable().default(null),
+    origin: origins.nullable().default(null),
     ca: z
       .strictObject({
         file: z.string().min(1).nullable().default(null),
         url: httpUrl.nullable().default(null),
-        sha256: sha256.nullable().default(null),
+        sha256: fingerprint.nullable().default(null),
       })
       .prefault({}),
     proxy: httpUrl.nullable().default(null),
+    maxBytesPerSecond: z.int().min(1024).nullable().default(null),
     intervalSeconds: z.int().min(5).default(300),
-    files: z
-      .array(artifactName)
-      .min(1)
-      .default(["boot.ipxe", "vmlinuz-x86_64", "initramfs-x86_64"]),
+    files: z.array(artifactName).min(1).nullable().default(null),
     sha256: z.record(artifactName, sha256).default({}),
     loaderDirs: z
       .array(z.string().min(1))
       .default(["/usr/share/eim-pxe/loaders", "/usr/lib/ipxe", "/boot"]),
+    loaderUrls: z.record(loaderName, z.strictObject({ url: httpUrl, sha256 })).default({}),
     keepGenerations: z.int().min(1).default(2),
   })
   .prefault({});
@@ -162,6 +185,17 @@ export const configSchema = z
 export type Config = z.output<typeof configSchema>;
 export type LinkConfig = Config["interfaces"][number];
 export type NetworkConfig = z.output<typeof network>;
+
+/** What is mirrored: by default what the path of the boots needs. */
+export function mirroredFiles({ boot: { path }, artifacts: { files } }: Config): readonly string[] {
+  if (files !== null) return files;
+  return path === "orchestrator"
+    ? [ORCHESTRATOR_LOADER]
+    : ["boot.ipxe", "vmlinuz-x86_64", "initramfs-x86_64"];
+}
+
+/** The orchestrator's own loader, which goes its own way to the cloud. */
+export const ORCHESTRATOR_LOADER = "signed_ipxe.efi";
 
 /** `127.0.0.1:8081` → its parts; null when the text is not ADDRESS:PORT. */
 export function splitListen(text: string): { host: string; port: number } | null {

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:https";
 import { InternalError } from "../lib/errors.ts";
 import type { Certificate } from "./certificate.ts";
-import { htmlPage, type ServedVersion, staticReply } from "./static-reply.ts";
+import { htmlPage, type ServedVersion, type StaticReply, staticReply } from "./static-reply.ts";
 
 /** What the real ingress accepts; AES-128 is not among it. */
 const CIPHERS = [
@@ -49,6 +49,8 @@ export interface Orchestrator {
   replace(name: string, content: Content): void;
   remove(name: string): void;
   intercept(handler: Intercept | null): void;
+  /** What it would answer to this request for a file that is in memory. */
+  replyTo(name: string, request: IncomingMessage): StaticReply;
   close(): Promise<void>;
 }
 
@@ -118,6 +120,12 @@ export async function startOrchestrator(options: OrchestratorOptions): Promise<O
     counters,
     replace,
     remove: (name) => void files.delete(name),
+    replyTo: (name, request) => {
+      const file = files.get(name);
+      const size = typeof file?.content === "string" ? 0 : (file?.content.length ?? 0);
+      const version = file === undefined ? null : { ...file, size };
+      return staticReply(request.method ?? "GET", request.headers, version);
+    },
     intercept: (next) => {
       handler = next;
     },

@@ -25,6 +25,19 @@ export interface ListedGenerations {
   list(): readonly ListedGeneration[] | Promise<readonly ListedGeneration[]>;
 }
 
+/** What people do with the generations. All throw `SyncError`. */
+export interface ManagedArtifacts {
+  /** The generation that is served whatever comes; null: the newest. */
+  pinned(): string | null;
+  pin(generation: string | null): Promise<void>;
+  /** Reads everything again; what is wrong with what is damaged, by id. */
+  verify(): Promise<ReadonlyMap<string, string>>;
+  /** The loaders that machines can be given, and what each one is. */
+  loaders(): Promise<readonly object[]>;
+  /** Makes a generation of what was put into the data folder under that name; returns its id. */
+  adopt(name: string): Promise<string>;
+}
+
 /** The machines, as far as they are not seen booting. */
 export interface ListedNodes {
   /** What the administrator says of machines. */
@@ -70,6 +83,7 @@ export interface AdminAppOptions {
   /** A registry of Prometheus metrics, as prom-client has them. */
   readonly metrics: { readonly contentType: string; metrics(): Promise<string> };
   readonly generations: ListedGenerations;
+  readonly artifacts: ManagedArtifacts;
   /** Runs one synchronisation and says what came of it. Throws `SyncError`. */
   sync(): Promise<object>;
   readonly nodes: ListedNodes;

@@ -11,6 +11,15 @@ import type { Emit, Machine } from "../observe/events.ts";
 import { clientAddress } from "./machine.ts";
 import type { ServedGenerations, ServedLoaders } from "./served.ts";
 
+/** What a machine gets in which iPXE runs, unless its node entry names another script. */
+export type BootScript =
+  /** The orchestrator's, rewritten. */
+  | { readonly kind: "mirror" }
+  /** A file of the site's own; read at each request, so that a change holds at once. */
+  | { readonly kind: "template"; readonly path: string; readonly needsMicroOs: boolean }
+  /** One that does nothing but start this loader. */
+  | { readonly kind: "loader"; readonly name: string };
+
 /** What the boot port works with. Everything is asked anew for each request, so it may change under it. */
 export interface BootAppOptions {
   readonly generations: ServedGenerations;
@@ -18,6 +27,7 @@ export interface BootAppOptions {
   readonly sessions: BootSessions;
   readonly findNode: FindNode;
   readonly policy: BootPolicy;
+  readonly script: BootScript;
   /** Appended to the kernel line of every machine, before the node's own. */
   readonly kernelArgs: readonly string[];
   /** Whether `autoexec.ipxe` is served: not when the orchestrator's own loader goes its own way. */

@@ -115,21 +115,30 @@ function adapt(socket: Socket, peer: UdpEndpoint | null): UdpSocket {
   const sent = (error: Error | null): void => {
     if (error !== null && closing === null) fail(error);
   };
+  /** The peer was heard and nothing was sent since. */
+  let justHeard = false;
 
   return {
     local: { address: bound.address, port: bound.port },
     send(payload, to) {
       if (closing !== null || socket.getSendQueueSize() > SEND_QUEUE_BYTES) return;
       try {
-        if (peer === null) socket.send(payload, to.port, to.address, sent);
-        else if (sameEndpoint(peer, to)) socket.send(payload, sent);
-        else fail(new InternalError(`a socket to ${formatEndpoint(peer)} cannot send elsewhere`));
+        if (peer === null) return socket.send(payload, to.port, to.address, sent);
+        if (!sameEndpoint(peer, to)) {
+          throw new InternalError(`a socket to ${formatEndpoint(peer)} cannot send elsewhere`);
+        }
+        // Node calls back by way of its queue of ticks, which takes longer than the send. A peer that has
+        // just been heard is there, and what else may be wrong will be so with the next send, too.
+        if (justHeard) socket.send(payload);
+        else socket.send(payload, sent);
+        justHeard = false;
       } catch (error) {
         fail(error instanceof Error ? error : new InternalError(String(error)));
       }
     },
     onMessage(handler) {
       socket.on("message", (payload, from) => {
+        justHeard = true;
         handler(payload, { address: from.address, port: from.port });
       });
     },

@@ -95,6 +95,12 @@ export function readFacts(
   return facts;
 }
 
+/** The largest IP packet that an interface sends at once, in bytes, as it is now; null when nobody knows. */
+export function readMtu(name: string, folder = CLASS_NET): number | null {
+  const text = orElse("", () => readFileSync(`${folder}/${name}/mtu`, "utf8")).trim();
+  return /^[0-9]+$/.test(text) ? Number(text) : null;
+}
+
 function orElse<Value>(fallback: Value, read: () => Value): Value {
   try {
     return read();

@@ -17,6 +17,16 @@ export interface Machine {
 
 export type TransferProtocol = "tftp" | "http";
 
+/** What client and server agreed on for a transfer by TFTP. */
+export interface TftpTerms {
+  /** Bytes in a block. */
+  blksize: number;
+  /** Blocks to one acknowledgement. */
+  windowsize: number;
+  /** The interval of retransmission that the client set; null: ours, measured. */
+  timeoutSeconds: number | null;
+}
+
 /** What each event carries, by its name. Sizes are in bytes, `…Ms` in milliseconds. */
 export interface EventFields {
   // The process.
@@ -47,11 +57,10 @@ export interface EventFields {
   "loader-start": Machine & { file: string; protocol: TransferProtocol; bytes: number };
   "loader-done": Machine & {
     file: string;
-    protocol: TransferProtocol;
     bytes: number;
     durationMs: number;
     retransmissions: number;
-  };
+  } & ({ protocol: "http" } | ({ protocol: "tftp" } & TftpTerms));
   "ipxe-discover": Machine & {
     interface: string;
     architecture: string;
@@ -95,18 +104,50 @@ export interface EventFields {
   "journal-writable": { failed: number };
   "journal-damaged": { records: number; reason: string };
   "tftp-refused": Machine & { file: string; errorCode: number; reason: string };
+  "tftp-rescued": Machine & { asked: string; file: string };
   "tftp-probe": Machine & { file: string };
-  "tftp-failed": Machine & { file: string; reason: string; bytesSent: number };
+  "tftp-failed": Machine & {
+    file: string;
+    reason: string;
+    bytesSent: number;
+    bytes: number;
+    durationMs: number;
+    retransmissions: number;
+  } & TftpTerms;
   "tftp-malformed": { from: string; reason: string };
   "http-refused": Machine & { path: string; status: number; reason: string };
   "download-aborted": Machine & { file: string; bytesSent: number; bytes: number };
 
   // The mirror.
   "sync-start": { origin: string };
-  "sync-file": { file: string; bytes: number; durationMs: number };
+  "sync-progress": {
+    file: string;
+    bytes: number;
+    total: number | null;
+    bytesPerSecond: number;
+    remainingSeconds: number | null;
+  };
+  "sync-retry": { file: string; reason: string; delayMs: number };
+  /** `bytes` were fetched; `size` has more where a broken download went on. */
+  "sync-file": { file: string; bytes: number; size: number; durationMs: number };
   "sync-done": { generation: string; changed: boolean; durationMs: number };
   "sync-failed": { origin: string; reason: string; serving: string | null };
+  "origin-failed": { origin: string; reason: string };
+  "origin-untrusted": {
+    origin: string;
+    presented: string | null;
+    reason: string;
+    remedy: string;
+  };
+  "origin-certificate": { origin: string; fingerprint: string; expiresAt: string };
+  "certificate-expiring": { origin: string; fingerprint: string; expiresAt: string; days: number };
+  "ca-trusted": { url: string; fingerprint: string; how: "pinned" | "public" | "first-use" };
+  "loader-fetched": { file: string; bytes: number };
+  "loader-unusable": { file: string; reason: string };
+  "disk-full": { file: string; missingBytes: number | null };
   "generation-damaged": { generation: string; reason: string };
+  "generation-imported": { generation: string };
+  "generation-pinned": { generation: string | null };
 }
 
 export type EventName = keyof EventFields;

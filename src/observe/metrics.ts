@@ -49,6 +49,23 @@ export function createMetrics(ready: () => boolean, pools: () => readonly PoolFi
     labelNames: ["protocol"] as const,
     registers: [registry],
   });
+  const transfers = new Counter({
+    name: "eim_pxe_tftp_transfers_total",
+    help: "TFTP transfers by file and end: complete, failed, or probe (only the size was asked for)",
+    labelNames: ["file", "outcome"] as const,
+    registers: [registry],
+  });
+  const retransmissions = new Counter({
+    name: "eim_pxe_tftp_retransmissions_total",
+    help: "TFTP packets that were sent again",
+    registers: [registry],
+  });
+  const certificateExpiry = new Gauge({
+    name: "eim_pxe_origin_certificate_expiry_timestamp_seconds",
+    help: "When the certificate that an origin presents comes to its end",
+    labelNames: ["origin"] as const,
+    registers: [registry],
+  });
   registry.registerMetric(
     new Gauge({
       name: "eim_pxe_ready",
@@ -75,12 +92,39 @@ export function createMetrics(ready: () => boolean, pools: () => readonly PoolFi
       },
     }),
   );
+  // The files are those that exist, never what a client made up: so the labels are few.
+  const ended = (file: string, outcome: "complete" | "failed" | "probe"): void => {
+    transfers.inc({ file, outcome });
+  };
   return {
     registry,
     count(event) {
       events.inc({ event: event.event });
-      if (event.event === "loader-done") sent.inc({ protocol: event.protocol }, event.bytes);
-      if (event.event === "initramfs-done") sent.inc({ protocol: "http" }, event.bytes);
+      switch (event.event) {
+        case "loader-done":
+          sent.inc({ protocol: event.protocol }, event.bytes);
+          retransmissions.inc(event.retransmissions);
+          if (event.protocol === "tftp") ended(event.file, "complete");
+          break;
+        case "tftp-failed":
+          retransmissions.inc(event.retransmissions);
+          ended(event.file, "failed");
+          break;
+        case "tftp-probe":
+          ended(event.file, "probe");
+          break;
+        case "autoexec":
+          if (event.protocol === "tftp") ended(event.file, "complete");
+          break;
+        case "initramfs-done":
+          sent.inc({ protocol: "http" }, event.bytes);
+          break;
+        case "origin-certificate":
+          certificateExpiry.set({ origin: event.origin }, Date.parse(event.expiresAt) / 1000);
+          break;
+        default:
+          break;
+      }
     },
     stageReached(stage, seconds) {
       stageSeconds.observe({ stage }, seconds);

@@ -1,13 +1,14 @@
 import type { BlobSource } from "../lib/blob.ts";
 import type { Clock } from "../lib/clock.ts";
 import { messageOf } from "../lib/errors.ts";
-import type { Emit, Machine } from "../observe/events.ts";
+import type { Emit, Machine, TftpTerms } from "../observe/events.ts";
 import type { Negotiated } from "./negotiate.ts";
 import type { TftpPacket } from "./packet.ts";
 import { ReadTransfer, type TransferEffect } from "./transfer.ts";
 
 /** A file that may be sent. Only a `loader` is a stage of a boot. */
 export interface TftpFile {
+  /** What it is really called, which need not be what was asked for. */
   readonly name: string;
   readonly kind: "loader" | "script";
   readonly blob: BlobSource;
@@ -17,7 +18,7 @@ export interface TftpFile {
 export interface Subject {
   readonly machine: Machine;
   /** The name as it was asked for, made safe by `printable`. */
-  readonly file: string;
+  readonly asked: string;
   /** When the request came, on the clock's scale. */
   readonly startedAt: number;
 }
@@ -38,6 +39,7 @@ export interface DeliveryHost {
 export class Delivery {
   readonly #found: TftpFile;
   readonly #transfer: ReadTransfer;
+  readonly #terms: TftpTerms;
   readonly #subject: Subject;
   readonly #host: DeliveryHost;
   #announced = false;
@@ -46,6 +48,8 @@ export class Delivery {
   constructor(found: TftpFile, terms: Negotiated, subject: Subject, host: DeliveryHost) {
     this.#found = found;
     this.#transfer = new ReadTransfer(found.blob.size, terms);
+    const { blksize, windowsize, timeoutSeconds } = terms;
+    this.#terms = { blksize, windowsize, timeoutSeconds };
     this.#subject = subject;
     this.#host = host;
   }
@@ -70,9 +74,11 @@ export class Delivery {
   /** Ends it from outside, without a word to the client. */
   fail(reason: string): void {
     if (this.#over) return;
-    const { machine, file } = this.#subject;
-    const { bytesSent } = this.#transfer;
-    this.#host.emit({ event: "tftp-failed", ...machine, file, reason, bytesSent });
+    const { bytesSent, allSent } = this.#transfer;
+    // Firmware that has everything may start it at once, and not hear us ask for a lost last ACK.
+    const told = allSent ? `${reason}; all was sent, the last acknowledgement is missing` : reason;
+    const how = { reason: told, bytesSent, ...this.#figures(), ...this.#terms };
+    this.#host.emit({ event: "tftp-failed", ...this.#about(), ...how });
     this.#end();
   }
 
@@ -137,27 +143,31 @@ export class Delivery {
     if (this.#announced || !this.#transfer.answered) return;
     this.#announced = true;
     if (this.#found.kind !== "loader") return;
-    const { machine, file } = this.#subject;
     const bytes = this.#found.blob.size;
-    this.#host.emit({ event: "loader-start", ...machine, file, protocol: "tftp", bytes });
+    this.#host.emit({ event: "loader-start", ...this.#about(), protocol: "tftp", bytes });
+  }
+
+  /** Machine and file of every event. It is the file that is sent, whatever it was asked for as. */
+  #about(): Machine & { readonly file: string } {
+    return { ...this.#subject.machine, file: this.#found.name };
+  }
+
+  #figures() {
+    const bytes = this.#found.blob.size;
+    const durationMs = Math.round(this.#now() - this.#subject.startedAt);
+    return { bytes, durationMs, retransmissions: this.#transfer.retransmissions };
   }
 
   #done(outcome: "complete" | "probe"): void {
-    const { machine, file, startedAt } = this.#subject;
+    const { emit } = this.#host;
+    const about = this.#about();
     if (outcome === "probe") {
-      this.#host.emit({ event: "tftp-probe", ...machine, file });
+      emit({ event: "tftp-probe", ...about });
     } else if (this.#found.kind === "loader") {
-      this.#host.emit({
-        event: "loader-done",
-        ...machine,
-        file,
-        protocol: "tftp",
-        bytes: this.#found.blob.size,
-        durationMs: Math.round(this.#now() - startedAt),
-        retransmissions: this.#transfer.retransmissions,
-      });
+      const how = { protocol: "tftp", ...this.#figures(), ...this.#terms } as const;
+      emit({ event: "loader-done", ...about, ...how });
     } else {
-      this.#host.emit({ event: "autoexec", ...machine, file, protocol: "tftp" });
+      emit({ event: "autoexec", ...about, protocol: "tftp" });
     }
     this.#end();
   }

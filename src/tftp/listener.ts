@@ -1,13 +1,16 @@
 import { equalBytes, printable } from "../lib/bytes.ts";
 import { DecodeError, messageOf } from "../lib/errors.ts";
-import { formatEndpoint, sameEndpoint } from "../net/udp.ts";
+import { formatEndpoint } from "../net/udp.ts";
 import type { OpenConnectedUdp, UdpEndpoint, UdpSocket } from "../net/udp.ts";
+import type { Guest } from "./admission.ts";
 import { type Channel, openChannel, sharedChannel } from "./channel.ts";
 import { DataPorts } from "./data-ports.ts";
 import { Delivery, type Subject, type TftpFile } from "./delivery.ts";
-import { negotiate } from "./negotiate.ts";
+import { Frames } from "./frames.ts";
+import type { RequestedName } from "./names.ts";
+import { negotiate, type NegotiationLimits } from "./negotiate.ts";
 import type { TftpServerOptions } from "./options.ts";
-import { decodePacket, encodePacket, ErrorCode } from "./packet.ts";
+import { decodePacket, encodePacket, ErrorCode, errorPacket } from "./packet.ts";
 import type { ErrorPacket, RequestPacket, TftpPacket } from "./packet.ts";
 import { judgeRequest } from "./request.ts";
 
@@ -21,14 +24,14 @@ export interface Alarm {
 export interface ListenerHost {
   /** An alarm that calls `ring` once for each time that was set and came. */
   newAlarm(ring: () => void): Alarm;
-  /** One more transfer may begin. */
-  hasRoom(): boolean;
-  /** A session of this listener is over. */
-  ended(): void;
+  /** Takes one of the places for transfers; else why not, in words for the client. */
+  admit(guest: Guest): string | null;
+  /** Gives the place back. */
+  leave(guest: Guest): void;
 }
 
 /** One client that asked for one file. It exists from the request on, so that it counts at once. */
-interface Session {
+interface Session extends Guest {
   readonly client: UdpEndpoint;
   readonly subject: Subject;
   /** The datagram that asked. */
@@ -37,6 +40,9 @@ interface Session {
   delivery: Delivery | null;
   over: boolean;
 }
+
+/** IPv4, UDP and TFTP in front of a block. */
+const HEADER_BYTES = 20 + 8 + 4;
 
 /** No client gives up waiting and asks again this quickly: such a copy was made by the network. */
 const NETWORK_COPY_MS = 200;
@@ -81,13 +87,15 @@ export class Listener {
 
   /** Cuts what still runs and frees everything. */
   async close(): Promise<void> {
-    const error = errorPacket(ErrorCode.NOT_DEFINED, "the server is stopping");
-    for (const session of this.#sessions.values()) {
-      session.channel?.socket.send(encodePacket(error), session.client);
-      session.delivery?.fail(error.message);
-      this.#end(session);
-    }
+    for (const session of this.#sessions.values()) this.#cut(session, "the server is stopping");
     await Promise.all([this.#socket.close(), ...this.#releasing]);
+  }
+
+  #cut(session: Session, reason: string): void {
+    const error = encodePacket(errorPacket(ErrorCode.NOT_DEFINED, reason));
+    (session.channel?.socket ?? this.#socket).send(error, session.client);
+    session.delivery?.fail(reason);
+    this.#end(session);
   }
 
   #heard(payload: Uint8Array, from: UdpEndpoint): void {
@@ -98,39 +106,50 @@ export class Listener {
       return;
     }
     // Anything else is for a transfer from this port, or comes too late to matter.
-    this.#current(this.#socket, from)?.delivery?.receive(packet);
+    const session = this.#sessions.get(formatEndpoint(from));
+    if (session?.channel?.socket === this.#socket) session.delivery?.receive(packet);
   }
 
   #heardRequest(request: RequestPacket, payload: Uint8Array, client: UdpEndpoint): void {
     const judgement = judgeRequest(request);
     const machine = { mac: judgement.mac, address: client.address };
-    const file = printable(request.filename);
-    const subject = { machine, file, startedAt: this.#options.clock.now() };
+    const asked = printable(request.filename);
+    const subject = { machine, asked, startedAt: this.#options.clock.now() };
     if (judgement.kind === "refuse") return this.#refuse(client, subject, judgement.error);
 
     const former = this.#sessions.get(formatEndpoint(client));
     if (former !== undefined && this.#isCopy(former, payload)) return;
-    if (former === undefined && !this.#host.hasRoom()) {
-      const busy = errorPacket(ErrorCode.NOT_DEFINED, "the server is busy, try again");
-      return this.#refuse(client, subject, busy);
+    const session = this.#newSession(client, subject, payload);
+    if (former !== undefined) this.#replace(former, session);
+    const refusal = this.#host.admit(session);
+    if (refusal !== null) {
+      return this.#refuse(client, subject, errorPacket(ErrorCode.NOT_DEFINED, refusal));
     }
+    this.#sessions.set(formatEndpoint(client), session);
+    void this.#serve(session, request, judgement.name);
+  }
+
+  #newSession(client: UdpEndpoint, subject: Subject, request: Uint8Array): Session {
     const session: Session = {
       client,
       subject,
-      request: payload,
+      request,
       channel: null,
       delivery: null,
       over: false,
+      address: client.address,
+      startedAt: subject.startedAt,
+      get answered() {
+        return session.delivery?.answered ?? false;
+      },
+      giveWay: (reason) => this.#cut(session, reason),
     };
-    if (former !== undefined) this.#replace(former, session);
-    this.#sessions.set(formatEndpoint(client), session);
-
-    void this.#serve(session, request, judgement.candidates);
+    return session;
   }
 
   #refuse(
     client: UdpEndpoint,
-    { machine, file }: Subject,
+    { machine, asked: file }: Subject,
     error: ErrorPacket,
     reason = error.message,
   ): void {
@@ -153,6 +172,7 @@ export class Listener {
    */
   #replace(former: Session, session: Session): void {
     session.channel = former.channel;
+    if (former.channel !== null) former.channel.receiver = null;
     former.channel = null;
     if (former.delivery?.answered === true) {
       former.delivery.fail("the client asked again from the same port");
@@ -162,15 +182,11 @@ export class Listener {
   }
 
   /** Begins the transfer, or says why not. Never rejects. */
-  async #serve(
-    session: Session,
-    request: RequestPacket,
-    candidates: readonly string[],
-  ): Promise<void> {
+  async #serve(session: Session, request: RequestPacket, name: RequestedName): Promise<void> {
     let error: ErrorPacket | null;
     let reason: string | undefined;
     try {
-      error = await this.#begin(session, request, candidates);
+      error = await this.#begin(session, request, name);
     } catch (fault) {
       error = errorPacket(ErrorCode.NOT_DEFINED, "the server cannot send it now");
       reason = messageOf(fault);
@@ -184,10 +200,10 @@ export class Listener {
   async #begin(
     session: Session,
     request: RequestPacket,
-    candidates: readonly string[],
+    name: RequestedName,
   ): Promise<ErrorPacket | null> {
-    const { limits, clock, emit } = this.#options;
-    const found = await this.#find(candidates);
+    const { clock, emit } = this.#options;
+    const found = await this.#find(name, session.subject);
     if (found === null) return errorPacket(ErrorCode.FILE_NOT_FOUND, "file not found");
     try {
       session.channel ??= await this.#openChannel(session.client);
@@ -202,25 +218,43 @@ export class Listener {
       return errorPacket(ErrorCode.NOT_DEFINED, "the server has no free port, try again");
     }
     const alarm = this.#host.newAlarm(() => session.delivery?.wake());
-    const terms = negotiate(request.options, limits, found.blob.size);
+    const terms = negotiate(request.options, this.#limitsNow(), found.blob.size);
+    const frames = new Frames(terms);
     session.delivery = new Delivery(found, terms, session.subject, {
       clock,
       emit,
-      send: (packet) => channel.socket.send(encodePacket(packet), session.client),
+      send: (packet) => channel.socket.send(frames.encode(packet), session.client),
       wakeAt: (atMs) => alarm.set(atMs),
       ended: () => {
         this.#release(found.blob.close());
         this.#end(session);
       },
     });
+    channel.receiver = session.delivery;
     session.delivery.start();
     return null;
   }
 
-  async #find(candidates: readonly string[]): Promise<TftpFile | null> {
-    for (const name of candidates) {
-      const found = await this.#options.find(name, this.#socket.local.address);
-      if (found !== null) return found;
+  /** What a request may get at most through this address's link, as it is at the moment. */
+  #limitsNow(): NegotiationLimits {
+    const { limits, mtuAt } = this.#options;
+    const mtu = mtuAt?.(this.#socket.local.address) ?? null;
+    if (mtu === null) return limits;
+    const { maxBlockSize, maxWindowSize } = limits;
+    return { maxBlockSize: Math.min(maxBlockSize, mtu - HEADER_BYTES), maxWindowSize };
+  }
+
+  async #find(name: RequestedName, { machine, asked }: Subject): Promise<TftpFile | null> {
+    const { find, emit } = this.#options;
+    for (const candidate of [...name.spellings, ...name.repairs]) {
+      const found = await find(candidate, this.#socket.local.address);
+      if (found === null) continue;
+      // As with SMEE, a folder in front of the name may count for nothing.
+      const plain = (one: string): boolean => one === found.name || one.endsWith(`/${found.name}`);
+      if (!name.spellings.some(plain)) {
+        emit({ event: "tftp-rescued", ...machine, asked, file: found.name });
+      }
+      return found;
     }
     return null;
   }
@@ -229,21 +263,8 @@ export class Listener {
     const { openUdp, openTransferUdp, limits } = this.#options;
     if (limits.singlePort) return sharedChannel(this.#socket);
     const open: OpenConnectedUdp = openTransferUdp ?? ((local) => openUdp(local));
-    return openChannel(open, this.#socket.local.address, client, this.#ports, {
-      heard: (socket, payload, from) => {
-        const packet = this.#decode(payload, from);
-        if (packet === null) return;
-        if (!sameEndpoint(from, client)) answerStranger(socket, packet, from);
-        else this.#current(socket, client)?.delivery?.receive(packet);
-      },
-      failed: (socket, reason) => this.#current(socket, client)?.delivery?.fail(reason),
-    });
-  }
-
-  /** The session of this client, if it is the one that goes through this socket. */
-  #current(socket: UdpSocket, client: UdpEndpoint): Session | null {
-    const session = this.#sessions.get(formatEndpoint(client));
-    return session?.channel?.socket === socket ? session : null;
+    const decode = (payload: Uint8Array, from: UdpEndpoint) => this.#decode(payload, from);
+    return openChannel(open, this.#socket.local.address, client, this.#ports, decode);
   }
 
   #decode(payload: Uint8Array, from: UdpEndpoint): TftpPacket | null {
@@ -263,7 +284,7 @@ export class Listener {
     session.over = true;
     this.#sessions.delete(formatEndpoint(session.client));
     if (session.channel !== null) this.#release(session.channel.release());
-    this.#host.ended();
+    this.#host.leave(session);
   }
 
   /** Lets something close by itself; `close` waits for it. */
@@ -272,15 +293,4 @@ export class Listener {
     const settled = closing.catch(() => {}).finally(() => this.#releasing.delete(settled));
     this.#releasing.add(settled);
   }
-}
-
-function errorPacket(code: number, message: string): ErrorPacket {
-  return { opcode: "error", code, message };
-}
-
-/** RFC 1350 4: a stranger is told, and the transfer is not disturbed. An ERROR is never answered. */
-function answerStranger(socket: UdpSocket, packet: TftpPacket, from: UdpEndpoint): void {
-  if (packet.opcode === "error" || from.port === 0) return;
-  const error = errorPacket(ErrorCode.UNKNOWN_TRANSFER_ID, "unknown transfer ID");
-  socket.send(encodePacket(error), from);
 }

@@ -4,11 +4,15 @@ import { type Mac, parseMac } from "../lib/mac.ts";
 /** A file name as a client may have meant it. */
 export interface RequestedName {
   /**
-   * Clean relative names to look up in this order, the likeliest first, at least one: segments
-   * joined by `/`, none of them empty, `.` or `..`, no backslash and no NUL. The further ones undo
-   * damage; they are safe to try because only a name that exists matches.
+   * Clean relative names to look up in this order: segments joined by `/`, none of them empty, `.` or
+   * `..`, no backslash and no NUL.
    */
-  readonly candidates: readonly string[];
+  readonly spellings: readonly string[];
+  /**
+   * Names of the same kind to look up after those; together at least one. They undo damage, and are safe
+   * to try because only a name that exists matches.
+   */
+  readonly repairs: readonly string[];
   /** From a directory that is a hardware address (`08-00-27-29-4e-67/ipxe.efi`); null without one. */
   readonly mac: Mac | null;
 }
@@ -38,14 +42,18 @@ export function readRequestedName(raw: string): RequestedName | null {
   const mac = named.length > 1 ? parseMac(named[0] ?? "") : null;
   const name = (mac === null ? named : named.slice(1)).join("/");
 
-  const spellings = [name, ...repairs(name)].flatMap((spelling) => [
-    spelling,
-    withoutTraceparent(spelling),
-  ]);
-  const confined = spellings.filter(isConfined);
-  if (confined.length === 0) return null;
-  const lowered = confined.map((spelling) => spelling.toLowerCase());
-  return { candidates: [...new Set([...confined, ...lowered])], mac };
+  const spellings = withoutTrace([name]);
+  const repairs = withoutTrace(repairsOf(name));
+  if (spellings.length + repairs.length === 0) return null;
+  const lowered = [...spellings, ...repairs].map((spelling) => spelling.toLowerCase());
+  const further = new Set([...repairs, ...lowered]);
+  return { spellings, repairs: [...further].filter((one) => !spellings.includes(one)), mac };
+}
+
+/** The names as they are and without a trace context, those that are confined. */
+function withoutTrace(names: readonly string[]): string[] {
+  const all = names.flatMap((name) => [name, withoutTraceparent(name)]);
+  return [...new Set(all)].filter(isConfined);
 }
 
 /**
@@ -53,7 +61,7 @@ export function readRequestedName(raw: string): RequestedName | null {
  * asks for `ipxe.efi\xff` before End, for `ipxe.efia\x11` before option 97 of 17 bytes. So cut at the
  * first byte that cannot be a name's; the option's code and length in front of it may be printable.
  */
-function repairs(name: string): string[] {
+function repairsOf(name: string): string[] {
   const found: string[] = [];
   const damagedAt = name.search(DAMAGED);
   if (damagedAt !== -1) {

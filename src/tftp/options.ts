@@ -7,7 +7,7 @@ import type { TftpFile } from "./delivery.ts";
 import type { NegotiationLimits } from "./negotiate.ts";
 
 export interface TftpLimits extends NegotiationLimits {
-  /** Transfers at the same time, over all addresses; further clients are told to try again. */
+  /** Transfers at the same time, over all addresses; see `Admission` for who has to wait. */
   readonly maxTransfers: number;
   /** Where the ports of transfers are taken from; null: any free port. */
   readonly dataPorts: PortRange | null;
@@ -22,11 +22,16 @@ export interface TftpServerOptions {
   readonly port: number;
   readonly limits: TftpLimits;
   /**
-   * The file of exactly this name, or null; `asked` is the address of ours that the request came to.
-   * The name is relative and has no `..`; several spellings of one request are tried in turn. The
-   * blob that it returns is closed here.
+   * The file of this name, or the one that surely is meant by it, or null; `asked` is the address of
+   * ours that the request came to. The name is relative and has no `..`; several spellings of one
+   * request are tried in turn. The blob that it returns is closed here.
    */
   readonly find: (name: string, asked: Ip4) => Promise<TftpFile | null>;
+  /**
+   * The largest IP packet that the link of this address of ours carries, in bytes; null when nobody
+   * knows. Blocks are kept below it: many a boot ROM cannot put fragments together.
+   */
+  readonly mtuAt?: (address: Ip4) => number | null;
   readonly emit: Emit;
   readonly clock: Clock;
   readonly openUdp: OpenUdp;

@@ -112,9 +112,7 @@ export function encodePacket(packet: TftpPacket): Uint8Array {
       ]);
     case "data": {
       const bytes = new Uint8Array(4 + packet.data.length);
-      writeU16(bytes, 0, DATA);
-      writeU16(bytes, 2, packet.block);
-      bytes.set(packet.data, 4);
+      writeData(bytes, packet);
       return bytes;
     }
     case "ack": {
@@ -133,6 +131,17 @@ export function encodePacket(packet: TftpPacket): Uint8Array {
     case "oack":
       return encodeStrings(OACK, optionStrings(packet.options));
   }
+}
+
+/** Encodes a DATA packet into a buffer of exactly its length. */
+export function writeData(bytes: Uint8Array, { block, data }: DataPacket): void {
+  writeU16(bytes, 0, DATA);
+  writeU16(bytes, 2, block);
+  bytes.set(data, 4);
+}
+
+export function errorPacket(code: number, message: string): ErrorPacket {
+  return { opcode: "error", code, message };
 }
 
 /** Block number or error code: the 16 bits behind the opcode. */

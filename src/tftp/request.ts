@@ -1,10 +1,10 @@
 import type { Mac } from "../lib/mac.ts";
-import { readRequestedName } from "./names.ts";
-import { ErrorCode, type ErrorPacket, type RequestPacket } from "./packet.ts";
+import { readRequestedName, type RequestedName } from "./names.ts";
+import { ErrorCode, errorPacket, type ErrorPacket, type RequestPacket } from "./packet.ts";
 
 /** A request judged by itself, before anything is looked up. */
 export type Judgement =
-  | { readonly kind: "look-up"; readonly candidates: readonly string[]; readonly mac: Mac | null }
+  | { readonly kind: "look-up"; readonly name: RequestedName; readonly mac: Mac | null }
   | { readonly kind: "refuse"; readonly error: ErrorPacket; readonly mac: Mac | null };
 
 /** Whether a request may be served at all, and if so, which names to look for. */
@@ -26,9 +26,9 @@ export function judgeRequest(request: RequestPacket): Judgement {
   if (name === null) {
     return refuse(ErrorCode.ACCESS_VIOLATION, "this file name is not allowed", mac);
   }
-  return { kind: "look-up", candidates: name.candidates, mac };
+  return { kind: "look-up", name, mac };
 }
 
 function refuse(code: number, message: string, mac: Mac | null): Judgement {
-  return { kind: "refuse", error: { opcode: "error", code, message }, mac };
+  return { kind: "refuse", error: errorPacket(code, message), mac };
 }

@@ -1,6 +1,7 @@
 import type { Clock } from "../lib/clock.ts";
 import type { Ip4 } from "../lib/ip4.ts";
 import type { UdpEndpoint } from "../net/udp.ts";
+import { Admission } from "./admission.ts";
 import { type Alarm, Listener } from "./listener.ts";
 import type { TftpServerOptions } from "./options.ts";
 
@@ -32,6 +33,7 @@ export async function startTftpServer(options: TftpServerOptions): Promise<TftpS
 
 class Server implements TftpServer {
   readonly #options: TftpServerOptions;
+  readonly #admission: Admission;
   readonly #listeners: Listener[] = [];
   /** Those that were left; their transfers still count. */
   readonly #leaving = new Set<Listener>();
@@ -41,6 +43,7 @@ class Server implements TftpServer {
 
   constructor(options: TftpServerOptions) {
     this.#options = options;
+    this.#admission = new Admission(options.limits.maxTransfers);
   }
 
   get endpoints(): readonly UdpEndpoint[] {
@@ -48,12 +51,13 @@ class Server implements TftpServer {
   }
 
   async listen(address: Ip4): Promise<UdpEndpoint> {
-    const { openUdp, port, limits } = this.#options;
+    const { openUdp, port } = this.#options;
     const socket = await openUdp({ address, port });
     const listener = new Listener(socket, this.#options, {
-      hasRoom: () => this.#running() < limits.maxTransfers,
+      admit: (guest) => this.#admission.admit(guest),
       newAlarm: (ring) => new Timer(this.#options.clock, ring),
-      ended: () => {
+      leave: (guest) => {
+        this.#admission.leave(guest);
         for (const watcher of this.#watchers) watcher();
       },
     });
@@ -78,10 +82,6 @@ class Server implements TftpServer {
 
   async #close(graceMs: number): Promise<void> {
     await drain([...this.#listeners, ...this.#leaving], graceMs, this.#watchers);
-  }
-
-  #running(): number {
-    return runningOn([...this.#listeners, ...this.#leaving]);
   }
 }
 

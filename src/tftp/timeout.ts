@@ -1,22 +1,36 @@
 /** Until a round trip was measured. RFC 6298 2.1 starts at 1 s too. */
 const INITIAL_MS = 1000;
-/** Below this the pauses of an idle server or a busy firmware would look like loss. */
-const MIN_MS = 100;
+/**
+ * RFC 6298 2.4 wants a second here, for the sake of a shared Internet path. TFTP sends one window and
+ * waits, so on a link of firmware each loss would cost that second; below this, the pauses of a busy
+ * firmware would look like losses.
+ */
+const MIN_MS = 50;
 const MAX_MS = 8000;
-/** Firmware answers unevenly, so be this many round trips patient. */
-const ROUND_TRIPS = 4;
-/** Weight of the newest round trip in the average, as in RFC 6298 2.3. */
-const NEWEST_WEIGHT = 1 / 8;
+/** How finely our timers measure: G of RFC 6298 2. */
+const GRANULARITY_MS = 1;
+/** RFC 6298 2: K, alpha and beta. */
+const DEVIATIONS = 4;
+const AVERAGE_WEIGHT = 1 / 8;
+const DEVIATION_WEIGHT = 1 / 4;
 
-/** How long to wait for an answer before something is sent again, in milliseconds. */
+/**
+ * How long to wait for an answer before something is sent again, in milliseconds (RFC 6298).
+ *
+ * RFC 2349 lets the client name this interval. Clients that do so (curl and the npm package, always)
+ * name what suits the worst link, 5 s and more; taken as it is, each loss would cost that. So it is the
+ * longest that we wait, and the measured round trip decides below it: to a client, what comes earlier
+ * is what a network may do at any time.
+ */
 export class RetransmissionTimeout {
-  readonly #chosenMs: number | null;
-  #roundTripMs: number | null = null;
+  readonly #maxMs: number;
+  /** SRTT and RTTVAR of RFC 6298 2; null: nothing was measured yet. */
+  #roundTrip: { readonly averageMs: number; readonly deviationMs: number } | null = null;
   #ms: number;
 
-  /** `chosenSeconds`: the interval that the client set (RFC 2349), which is kept as it is; or null. */
+  /** `chosenSeconds`: the interval that the client set, or null. */
   constructor(chosenSeconds: number | null) {
-    this.#chosenMs = chosenSeconds === null ? null : chosenSeconds * 1000;
+    this.#maxMs = chosenSeconds === null ? MAX_MS : Math.min(chosenSeconds * 1000, MAX_MS);
     this.#ms = this.usualMs;
   }
 
@@ -27,14 +41,15 @@ export class RetransmissionTimeout {
 
   /** The wait when nothing is lost. */
   get usualMs(): number {
-    if (this.#chosenMs !== null) return this.#chosenMs;
-    if (this.#roundTripMs === null) return INITIAL_MS;
-    return Math.max(MIN_MS, Math.min(this.#roundTripMs * ROUND_TRIPS, MAX_MS));
+    if (this.#roundTrip === null) return INITIAL_MS;
+    const { averageMs, deviationMs } = this.#roundTrip;
+    const ms = averageMs + Math.max(GRANULARITY_MS, DEVIATIONS * deviationMs);
+    return Math.max(MIN_MS, Math.min(ms, this.#maxMs));
   }
 
   /** Nothing came in time. */
   backOff(): void {
-    if (this.#chosenMs === null) this.#ms = Math.min(this.#ms * 2, MAX_MS);
+    this.#ms = Math.min(this.#ms * 2, this.#maxMs);
   }
 
   /** The client is known to wait for us. */
@@ -44,8 +59,7 @@ export class RetransmissionTimeout {
 
   /** An answer came this long after its question, which was sent only once (Karn's rule). */
   measured(roundTripMs: number): void {
-    const former = this.#roundTripMs ?? roundTripMs;
-    this.#roundTripMs = former + (roundTripMs - former) * NEWEST_WEIGHT;
+    this.#roundTrip = this.#averagedWith(roundTripMs);
     this.reset();
   }
 
@@ -56,5 +70,16 @@ export class RetransmissionTimeout {
    */
   recovered(): void {
     this.#ms = Math.max(this.#ms / 2, this.usualMs);
+  }
+
+  /** RFC 6298 2.2 for the first measurement, 2.3 for all others: the deviation first, by the old average. */
+  #averagedWith(roundTripMs: number) {
+    if (this.#roundTrip === null) return { averageMs: roundTripMs, deviationMs: roundTripMs / 2 };
+    const { averageMs, deviationMs } = this.#roundTrip;
+    const off = Math.abs(averageMs - roundTripMs);
+    return {
+      averageMs: averageMs + (roundTripMs - averageMs) * AVERAGE_WEIGHT,
+      deviationMs: deviationMs + (off - deviationMs) * DEVIATION_WEIGHT,
+    };
   }
 }

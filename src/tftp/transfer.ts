@@ -1,7 +1,8 @@
 import { InternalError } from "../lib/errors.ts";
 import { printable } from "../lib/bytes.ts";
 import type { Negotiated } from "./negotiate.ts";
-import { type AckPacket, ErrorCode, type ErrorPacket, type TftpPacket } from "./packet.ts";
+import { type AckPacket, ErrorCode, errorPacket, type ErrorPacket } from "./packet.ts";
+import type { TftpPacket } from "./packet.ts";
 import { RetransmissionTimeout } from "./timeout.ts";
 
 /** What the host of a `ReadTransfer` has to do, in this order. */
@@ -19,13 +20,13 @@ const nothing: readonly TransferEffect[] = [];
 
 /** A client that never acknowledged anything may be a forged address: repeat little. 1+2+4+8+8+8 s. */
 const MAX_RETRIES_UNPROVEN = 5;
-/** On a link that was fast: 0.1+0.2+…+6.4+8 s, longer than EDK2 and iPXE wait before they repeat an ACK. */
-const MAX_RETRIES = 7;
+/** On a link that was fast: 0.05+0.1+…+6.4+8 s, longer than EDK2 and iPXE wait before they repeat an ACK. */
+const MAX_RETRIES = 8;
 
 /** Who repeats itself more often than this without getting on will never get on. */
 const MAX_REPEATED_ACKS = 20;
-/** Bounds the retries where the client chose the interval; two are made in any case. */
-const MAX_SILENCE_SECONDS = 60;
+/** Where the client chose a shorter interval, the silence that is borne is the same. */
+const MAX_SILENCE_SECONDS = 20;
 
 /** Lock-step reads of a file on disk are bundled to this many bytes. */
 const READ_AHEAD_BYTES = 65_536;
@@ -96,6 +97,11 @@ export class ReadTransfer {
     return Math.min(Math.max(0, this.#sent) * this.#terms.blksize, this.#size);
   }
 
+  /** Every block was sent at least once: what may be missing is the end of it, or its acknowledgement. */
+  get allSent(): boolean {
+    return this.#sent === this.#lastBlock;
+  }
+
   /** Packets that were sent again. */
   get retransmissions(): number {
     return this.#retransmissions;
@@ -146,11 +152,10 @@ export class ReadTransfer {
   }
 
   #maxRetries(): number {
-    const most = this.#answered ? MAX_RETRIES : MAX_RETRIES_UNPROVEN;
+    if (!this.#answered) return MAX_RETRIES_UNPROVEN;
     const { timeoutSeconds } = this.#terms;
-    // An interval of minutes must not keep a transfer alive for half an hour.
-    if (timeoutSeconds === null) return most;
-    return Math.max(2, Math.min(most, Math.floor(MAX_SILENCE_SECONDS / timeoutSeconds)));
+    if (timeoutSeconds === null) return MAX_RETRIES;
+    return Math.max(MAX_RETRIES, Math.ceil(MAX_SILENCE_SECONDS / timeoutSeconds));
   }
 
   #receiveAck(packet: AckPacket, now: number): readonly TransferEffect[] {
@@ -257,7 +262,7 @@ export class ReadTransfer {
 
   /** Gives up and tells the client, who may still be there. */
   #abort(reason: string, message = reason): readonly TransferEffect[] {
-    const packet: ErrorPacket = { opcode: "error", code: ErrorCode.NOT_DEFINED, message };
+    const packet = errorPacket(ErrorCode.NOT_DEFINED, message);
     return [{ kind: "send", packet }, ...this.#end({ kind: "fail", reason })];
   }
 

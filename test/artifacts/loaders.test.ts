@@ -153,10 +153,25 @@ describe("finding a loader", () => {
     await mkdir(join(folder, "one/folder.efi"), { recursive: true });
     await write("one/empty.efi", "");
     await write("one/large.efi", "x");
-    await truncate(join(folder, "one/large.efi"), 64 * 1024 * 1024 + 1);
+    await truncate(join(folder, "one/large.efi"), 256 * 1024 * 1024 + 1);
     const store = loaders(["one"]);
     const found = ["folder.efi", "empty.efi", "large.efi"].map((name) => store.find(name));
     expect(await Promise.all(found)).toEqual([null, null, null]);
+  });
+});
+
+describe("a large loader", () => {
+  it("is read from its file piece by piece, and by each who asks for himself", async () => {
+    await write("one/uki.efi", "begin");
+    await truncate(join(folder, "one/uki.efi"), 100 * 1024 * 1024);
+    vi.mocked(readFile).mockClear();
+    const store = loaders(["one"]);
+    const [first, second] = [await store.find("uki.efi"), await store.find("uki.efi")];
+    expect(first?.blob.size).toBe(100 * 1024 * 1024);
+    await first?.blob.close();
+    expect(toText((await second?.blob.read(0, 5)) ?? new Uint8Array())).toBe("begin");
+    await second?.blob.close();
+    expect(readFile).not.toHaveBeenCalled();
   });
 });
 

@@ -199,6 +199,5 @@ describe("an origin that changes while it is read", () => {
     site.orchestrator.replace("boot.ipxe", release("1b").get("boot.ipxe") ?? "");
     expect(await syncFailure(mirror.sync())).toMatch(/boot\.ipxe changed again and again/);
     expect(store.current()).toBe(former);
-    expect(await site.staging()).toEqual([]);
   });
 });

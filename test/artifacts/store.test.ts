@@ -1,8 +1,7 @@
 import { access, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Manifest } from "../../src/artifacts/manifest.ts";
-import { openFile } from "../../src/artifacts/staging.ts";
+import { openFile, type StoredFile } from "../../src/artifacts/disk.ts";
 import type { GenerationStore } from "../../src/artifacts/store.ts";
 import { ConfigError } from "../../src/lib/errors.ts";
 import { fromText } from "../../src/lib/bytes.ts";
@@ -14,23 +13,25 @@ beforeEach(async () => {
 });
 afterEach(() => site.close());
 
-async function* chunksOf(text: string): AsyncGenerator<Uint8Array> {
-  for (const part of text.match(/.{1,3}/gs) ?? []) yield fromText(part);
+const origin = "https://o.example/tink-stack";
+
+async function* chunksOf(text: string): AsyncGenerator<readonly Uint8Array[]> {
+  for (const part of text.match(/.{1,3}/gs) ?? []) yield [fromText(part)];
 }
 
-/** Publishes a set; a file whose content is as in the former generation is shared with it. */
-async function publish(store: GenerationStore, files: Readonly<Record<string, string>>) {
-  const staging = await store.stage();
-  const entries: Manifest["files"][number][] = [];
-  for (const [name, text] of Object.entries(files)) {
-    const written = await staging.write(name, chunksOf(text), () => {});
-    const former = store.current()?.file(name) ?? null;
-    if (former?.sha256 === written.sha256) await staging.share(former);
-    entries.push({ name, ...written, etag: `"${text.length}"`, lastModified: null });
-  }
-  const origin = "https://o.example/tink-stack";
-  const createdAt = "2026-01-01T00:00:00.000Z";
-  return store.publish(staging, { version: 1, origin, createdAt, files: entries });
+function bring(store: GenerationStore, name: string, text: string): Promise<StoredFile> {
+  const validators = { etag: `"${text.length}"`, lastModified: null };
+  const announced = { validators, size: text.length, offset: 0 };
+  const how = { limitBytes: 1000, onBytes: () => {} };
+  return store.incoming.write(origin, name, announced, chunksOf(text), how);
+}
+
+async function publish(store: GenerationStore, texts: Readonly<Record<string, string>>) {
+  const files: StoredFile[] = [];
+  for (const [name, text] of Object.entries(texts)) files.push(await bring(store, name, text));
+  const generation = await store.publish(files, { origin, createdAt: "2026-01-01T00:00:00.000Z" });
+  await store.incoming.clear();
+  return generation;
 }
 
 function folder(...parts: string[]): string {
@@ -143,9 +144,7 @@ describe("opening after a crash", () => {
   });
 
   it("clears what an interrupted synchronisation left", async () => {
-    const store = await site.openStore();
-    const staging = await store.stage();
-    await staging.write("keys/db.der", chunksOf("half"), () => {});
+    await site.openStore();
     await mkdir(folder("staging", "removed-000001-20260101T000000Z"));
     await writeFile(folder("staging", "stray"), "x");
     expect((await site.openStore()).current()).toBeNull();

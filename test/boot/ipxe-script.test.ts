@@ -108,9 +108,37 @@ describe("rewriting the orchestrator's boot.ipxe", () => {
   it("reports a failure by a request that cannot stop the boot", () => {
     const rewritten = rewrite(original, { eventsUrl: "http://192.168.77.1:8080/events" });
     const beacons = rewritten.split("\n").filter((line) => line.includes("/events"));
-    expect(beacons).toHaveLength(1);
-    expect(beacons[0]).toMatch(/^imgfetch --timeout 3000 .*\/events\?stage=failed&mac=.* \|\|$/);
+    expect(beacons).toHaveLength(2);
+    expect(beacons[0]).toMatch(/^imgfetch --timeout 3000 .*\/events\?stage=booting&mac=.* \|\|$/);
+    expect(beacons[1]).toMatch(/^imgfetch --timeout 3000 .*\/events\?stage=failed&mac=.* \|\|$/);
     expect(rewrite(original)).not.toContain("/events");
+  });
+
+  it("takes no command out of its condition for a report", () => {
+    const script = "#!ipxe\nset download-url https://o\nisset ${x} && boot || shell\n";
+    const rewritten = rewrite(script, { eventsUrl: "http://e/events" });
+    expect(rewritten).toContain("isset ${x} && boot || goto eim-failed");
+    expect(rewritten).not.toContain("stage=booting");
+  });
+
+  it.each([
+    "https://tinkerbell-nginx.kind.internal/tink-stack",
+    "https://tinkerbell-haproxy.example.com/tink-stack",
+    "https://tinkerbell-haproxy.example.com:9443/tink-stack",
+    "https://192.168.99.30:9443/tink-stack",
+  ])("takes the layout of each release: %s", (origin) => {
+    const script = original.replace(/set download-url .*/, `set download-url ${origin}`);
+    const rewritten = rewrite(script);
+    expect(rewritten).not.toContain(origin);
+    expect(rewritten).toContain("set download-url http://");
+    expect(rewritten.match(/\$\{download-url\}\/vmlinuz-\$\{arch\}/g)?.length).toBeGreaterThan(0);
+  });
+
+  it("adds times behind the kernel arguments, and does without where it cannot", () => {
+    const timings = [{ name: "loader-done", unixSeconds: 0x6a000000 }];
+    const with2 = rewrite(original, { kernelArgs: ["x=1"], timings });
+    expect(with2).toContain(" x=1 s_eim_loader_done=0x6a000000");
+    expect(rewrite("#!ipxe\nset download-url https://o\nboot", { timings })).not.toContain("s_eim");
   });
 
   it("keeps CRLF line ends, and uses them for its own lines", () => {

@@ -160,6 +160,14 @@ describe("planBoot", () => {
     expect(plan({}, nodeOf("name: a"), how).kind).toBe("loader");
   });
 
+  it("gives architectures without a named loader none where only named ones count", () => {
+    const loaders = new Map([[7, "signed_ipxe.efi"]]);
+    const how: BootPolicy = { ...policy, loaders, onlyNamedLoaders: true };
+    expect(plan({}, null, how)).toMatchObject({ file: "signed_ipxe.efi" });
+    expect(plan({ architectures: u16(0) }, null, how).kind).toBe("refused");
+    expect(plan({ architectures: u16(0) }, nodeOf("loader: a.kpxe"), how).kind).toBe("loader");
+  });
+
   it("follows the machine's own entry", () => {
     expect(plan({}, nodeOf("netboot: deny")).kind).toBe("refused");
     expect(plan({}, nodeOf("loader: snponly.efi"))).toMatchObject({ file: "snponly.efi" });

@@ -28,6 +28,7 @@ describe("ReadinessWatch", () => {
     listeners = [];
     const loaders: LoaderStore = {
       find: () => Promise.resolve(null),
+      identify: () => Promise.resolve([]),
       list: () =>
         Promise.resolve(names.map((name): ListedLoader => ({ name, path: `/${name}`, size: 1 }))),
     };
@@ -44,6 +45,8 @@ describe("ReadinessWatch", () => {
         },
       },
       origin: "https://o.example",
+      servesMicroOs: true,
+      onlyLoader: null,
       loaderDirs: ["/usr/lib/ipxe"],
     });
   });

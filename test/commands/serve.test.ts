@@ -281,7 +281,7 @@ describe("eim-pxe sync", () => {
     expect(code).toBe(0);
     expect(JSON.parse(out)).toMatchObject({ changed: true, fetched: [{ file: "boot.ipxe" }] });
     const served = await fetch(`${await urlOf(server, "http")}/boot.ipxe`);
-    expect(await served.text()).toContain("/artifacts\nboot\n");
+    expect(await served.text()).toMatch(/\/artifacts\nimgfetch .*stage=booting.*\nboot\n/s);
   });
 
   it("ends with 3 when the server that runs cannot do it", async () => {

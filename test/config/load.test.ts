@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { parseConfig } from "../../src/config/load.ts";
+import { mirroredFiles } from "../../src/config/schema.ts";
 import { ConfigError } from "../../src/lib/errors.ts";
 
 function problemsOf(text: string, environment: Record<string, string> = {}): readonly string[] {
@@ -34,8 +35,8 @@ describe("parseConfig", () => {
     expect(config.tftp.port).toBe(69);
     expect(config.http.port).toBe(8080);
     expect(config.admin.listen).toBe("127.0.0.1:8081");
-    expect(config.artifacts.files).toEqual(["boot.ipxe", "vmlinuz-x86_64", "initramfs-x86_64"]);
-    expect(Object.isFrozen(config.artifacts.files)).toBe(true);
+    expect(config.boot.userClasses).toEqual(["iPXE", "Tinkerbell"]);
+    expect(Object.isFrozen(config.boot.userClasses)).toBe(true);
   });
 
   it("names the line and column of an unknown key", () => {
@@ -181,16 +182,53 @@ describe("parseConfig", () => {
     expect(problemsOf('admin: {listen: "0.0.0.0:8081", tokenFile: token}')).toEqual([]);
   });
 
+  it.each([["nodes: {format: tinkerbell}", "nodes format"]])(
+    "refuses what this version does not do: %s",
+    (text, words) => {
+      const problems = problemsOf(text);
+      expect(problems).toHaveLength(1);
+      expect(problems[0]).toContain(words);
+      expect(problems[0]).toContain("not available in this version");
+    },
+  );
+
   it.each([
-    ["boot: {path: orchestrator}", "path orchestrator"],
-    ["boot: {script: my.ipxe}", "template"],
-    ["artifacts: {ca: {url: 'https://a/b'}}", "from a URL"],
-    ["nodes: {format: tinkerbell}", "nodes format"],
-  ])("refuses what this version does not do: %s", (text, words) => {
-    const problems = problemsOf(text);
-    expect(problems).toHaveLength(1);
-    expect(problems[0]).toContain(words);
-    expect(problems[0]).toContain("not available in this version");
+    ["boot: {path: orchestrator, kernelArgs: [a=1]}", "boot.kernelArgs: has no effect with"],
+    ["boot: {path: orchestrator, script: x.ipxe}", "boot.script: has no effect with"],
+    [
+      "boot: {path: orchestrator}, dhcp: {compatibility: smee}",
+      "dhcp.compatibility: must be standard",
+    ],
+    [
+      "boot: {path: orchestrator}, artifacts: {origin: 'https://a/b', files: [keys/db.der]}",
+      "artifacts.files: must list signed_ipxe.efi",
+    ],
+    ["artifacts: {ca: {sha256: '" + "0".repeat(64) + "'}}", "artifacts.ca.sha256: has no effect"],
+    ["artifacts: {ca: {file: a, url: 'https://a/b'}}", "has no effect beside artifacts.ca.file"],
+  ])("refuses what would have no effect: %s", (text, words) => {
+    expect(problemsOf(`{${text}}`)).toEqual([expect.stringContaining(words)]);
+  });
+
+  it("mirrors what the path of the boots needs, and takes one origin or several", () => {
+    expect(mirroredFiles(parseConfig("", null))).toEqual([
+      "boot.ipxe",
+      "vmlinuz-x86_64",
+      "initramfs-x86_64",
+    ]);
+    const orchestrator = parseConfig(
+      "boot: {path: orchestrator}\nartifacts: {origin: ['https://a/b', 'http://c/artifacts']}",
+      null,
+    );
+    expect(mirroredFiles(orchestrator)).toEqual(["signed_ipxe.efi"]);
+    expect(orchestrator.artifacts.origin).toEqual(["https://a/b", "http://c/artifacts"]);
+    const one = parseConfig(
+      `artifacts: {origin: 'https://a/b', ca: {url: 'https://a/c', sha256: "${"AB:".repeat(31)}AB"}}`,
+      null,
+    );
+    expect(one.artifacts).toMatchObject({
+      origin: ["https://a/b"],
+      ca: { sha256: "ab".repeat(32) },
+    });
   });
 
   it("takes every key from the environment, over the file", () => {

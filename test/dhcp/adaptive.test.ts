@@ -94,11 +94,13 @@ class Site {
 
   /** The machine asks TFTP for a name: true when that is the loader. */
   fetch(name: string): boolean {
-    if (readRequestedName(name)?.candidates.includes("ipxe.efi") !== true) return false;
+    const { spellings = [], repairs = [] } = readRequestedName(name) ?? {};
+    if (![...spellings, ...repairs].includes("ipxe.efi")) return false;
     const machine = { mac, address };
     const file = { file: "ipxe.efi", protocol: "tftp", bytes: 1 } as const;
     this.keeper.observe({ event: "loader-start", ...machine, ...file });
-    const done = { durationMs: 1, retransmissions: 0 };
+    const terms = { blksize: 1468, windowsize: 4, timeoutSeconds: null };
+    const done = { durationMs: 1, retransmissions: 0, ...terms };
     this.keeper.observe({ event: "loader-done", ...machine, ...file, ...done });
     return true;
   }

@@ -17,6 +17,7 @@ let sessions: BootSessions;
 let nowMs: number;
 let table: WayTable;
 let entries: NodeEntry[];
+let pinned: string | null;
 let listeners: Set<(event: PxeEvent) => void>;
 
 /** A moment on a clock whose two scales agree. */
@@ -40,6 +41,17 @@ function adminApp(given: Partial<AdminAppOptions> = {}): FastifyInstance {
         { id: "g2", manifest: { files: ["boot.ipxe"] } },
         { id: "g1", manifest: { files: [] } },
       ],
+    },
+    artifacts: {
+      pinned: () => pinned,
+      pin: (generation) => {
+        if (generation === "g9") return Promise.reject(new SyncError("there is no generation g9"));
+        pinned = generation;
+        return Promise.resolve();
+      },
+      loaders: () => Promise.resolve([{ name: "ipxe.efi" }]),
+      verify: () => Promise.resolve(new Map([["g1", "a is missing"]])),
+      adopt: (name) => Promise.resolve(`adopted ${name}`),
     },
     sync: () => Promise.resolve({ generation: "g3", changed: true }),
     nodes: {
@@ -72,6 +84,7 @@ beforeEach(() => {
   nowMs = startedAtMs;
   table = new WayTable();
   entries = [];
+  pinned = null;
   listeners = new Set();
 });
 
@@ -180,6 +193,8 @@ describe("/api/v1/artifacts", () => {
     const reply = await adminApp().inject("/api/v1/artifacts");
     expect(reply.json()).toEqual({
       current: "g2",
+      pinned: null,
+      loaders: [{ name: "ipxe.efi" }],
       generations: [
         { id: "g2", current: true, manifest: { files: ["boot.ipxe"] } },
         { id: "g1", current: false, manifest: { files: [] } },
@@ -389,5 +404,32 @@ describe("/api/v1/nodes", () => {
     const reply = await patch({ way: null });
     expect([reply.statusCode, reply.json()]).toMatchObject([200, { mac, way: null }]);
     expect(table.proven()).toEqual([]);
+  });
+});
+
+describe("the generations", () => {
+  const post = async (path: string, payload: object) => {
+    const url = `/api/v1/artifacts/${path}`;
+    const reply = await adminApp().inject({ method: "POST", url, payload });
+    return { status: reply.statusCode, body: reply.json<unknown>() };
+  };
+
+  test("can be pinned, and set free again", async () => {
+    expect(await post("pin", { generation: "g1" })).toEqual({
+      status: 200,
+      body: { pinned: "g1", current: "g2" },
+    });
+    expect((await post("pin", { generation: null })).body).toMatchObject({ pinned: null });
+    expect(await post("pin", { generation: "g9" })).toMatchObject({ status: 400 });
+    expect(await post("pin", { generation: 1 })).toMatchObject({ status: 400 });
+  });
+
+  test("can be read again, and got from an import", async () => {
+    expect(await post("verify", {})).toEqual({
+      status: 200,
+      body: { damaged: { g1: "a is missing" } },
+    });
+    expect((await post("adopt", { import: "x" })).body).toEqual({ generation: "adopted x" });
+    expect(await post("adopt", {})).toMatchObject({ status: 400 });
   });
 });

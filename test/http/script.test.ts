@@ -1,3 +1,5 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { BootPort, orchestratorScript } from "../support/boot-port.ts";
 import { nodeEntry } from "../support/node-entry.ts";
@@ -42,9 +44,28 @@ describe("boot.ipxe", () => {
   test("appends the configured kernel arguments, then the node's own", async () => {
     port.nodes = (machine) => (machine.mac === mac ? nodeEntry({ kernelArgs: ["own=2"] }) : null);
     const own = await get(`/${mac}/boot.ipxe`);
-    expect(own.text).toContain("worker_id=${mac} site=1 own=2\n");
+    expect(own.text).toContain("worker_id=${mac} site=1 own=2 s_eim_script=0x3e8\n");
     const other = await get("/52:54:00:00:00:01/boot.ipxe");
-    expect(other.text).toContain("worker_id=${mac} site=1\n");
+    expect(other.text).toContain("worker_id=${mac} site=1 s_eim_script=0x3e8\n");
+  });
+
+  test("tells the Micro-OS when this boot reached its stages, in hex as iPXE writes times", async () => {
+    const seen = { mac, address: "127.0.0.1" };
+    port.sessions.record("discover", seen, {}, { nowMs: 960_000, wallMs: 960_000 });
+    port.sessions.record("loader-start", seen, {}, { nowMs: 970_000, wallMs: 970_000 });
+    port.sessions.record("loader-done", seen, {}, { nowMs: 971_500, wallMs: 971_500 });
+    const { text } = await get(`/${mac}/boot.ipxe`);
+    expect(text).toContain(
+      " s_eim_discover=0x3c0 s_eim_loader_start=0x3ca s_eim_loader_done=0x3cb s_eim_script=0x3e8\n",
+    );
+  });
+
+  test("reports right before it starts the kernel", async () => {
+    const { text } = await get(`/${mac}/boot.ipxe`);
+    const lines = text.split("\n");
+    const at = lines.indexOf("boot || goto error");
+    expect(lines[at - 2]).toMatch(/^imgfetch --timeout 3000 .*\/events\?stage=booting&.* \|\|$/);
+    expect(lines[at - 1]).toBe("imgfree eim-beacon ||");
   });
 
   test("is reported with generation, UUID and serial number", async () => {
@@ -171,5 +192,60 @@ describe("autoexec.ipxe", () => {
     const reply = await fetch(`${without.url}/autoexec.ipxe`);
     await without.close();
     expect(reply.status).toBe(404);
+  });
+});
+
+describe("a template of the site's own", () => {
+  const template = "#!ipxe\nkernel ${download-url}/vmlinuz-x86_64 ${eim-kernel-args}\nboot\n";
+
+  test("is served with what it cannot know set ahead of it, and read anew each time", async () => {
+    const path = join(port.folder, "own.ipxe");
+    writeFileSync(path, template);
+    const own = new BootPort({
+      kernelArgs: ["a=1", "b=2"],
+      script: { kind: "template", path, needsMicroOs: true },
+    });
+    await own.open();
+    try {
+      expect((await fetch(`${own.url}/boot.ipxe`)).status).toBe(503);
+      own.addGeneration("g1", {});
+      const text = await (await fetch(`${own.url}/boot.ipxe`)).text();
+      expect(text.split("\n")).toEqual([
+        "#!ipxe",
+        `set eim-base-url ${own.url}`,
+        `set download-url ${own.url}/artifacts`,
+        `set eim-events-url ${own.url}/events`,
+        "set eim-generation g1",
+        "set eim-kernel-args a=1 b=2",
+        "kernel ${download-url}/vmlinuz-x86_64 ${eim-kernel-args}",
+        "boot",
+        "",
+      ]);
+      writeFileSync(path, "no script");
+      expect((await fetch(`${own.url}/boot.ipxe`)).status).toBe(500);
+    } finally {
+      await own.close();
+    }
+  });
+});
+
+describe("the orchestrator's own loader", () => {
+  test("is what a machine gets in which iPXE runs, without a generation and without autoexec", async () => {
+    const own = new BootPort({
+      script: { kind: "loader", name: "signed_ipxe.efi" },
+      autoexec: false,
+    });
+    await own.open();
+    try {
+      const { status, text } = await fetch(`${own.url}/${mac}/boot.ipxe`).then(async (reply) => ({
+        status: reply.status,
+        text: await reply.text(),
+      }));
+      expect(status).toBe(200);
+      expect(text).toContain(`chain --replace ${own.url}/loaders/signed_ipxe.efi ||`);
+      expect((await fetch(`${own.url}/autoexec.ipxe`)).status).toBe(404);
+    } finally {
+      await own.close();
+    }
   });
 });

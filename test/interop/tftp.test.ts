@@ -1,145 +1,117 @@
-import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openDgram } from "../../src/net/dgram.ts";
 import { openTransferUdp } from "../../src/net/transfer-socket.ts";
-import type { UdpEndpoint } from "../../src/net/udp.ts";
 import { randomBytes, randomNumbers } from "../support/random.ts";
 import { TestServer } from "../support/tftp-server.ts";
-import { reasonToSkip } from "../support/tools.ts";
+import { type TftpProgram, tftpPrograms, type TftpTerms } from "../support/tftp-programs.ts";
 
-const run = promisify(execFile);
+const MIB = 1024 * 1024;
+const small = [0, 1, 511, 512, 513, 1467, 1468, 1469];
 
-interface Fetch {
-  readonly server: UdpEndpoint;
-  readonly remote: string;
-  readonly local: string;
-  readonly blksize: number;
-  readonly windowsize: number;
+/** Bytes of any size that are quick to make and the same nowhere twice within a block. */
+function fileOf(size: number): Uint8Array {
+  const piece = randomBytes(randomNumbers(size), Math.min(size, 1_000_003));
+  const file = new Uint8Array(size);
+  for (let at = 0; at < size; at += piece.length) {
+    file.set(piece.subarray(0, Math.min(piece.length, size - at)), at);
+  }
+  return file;
 }
-
-interface Client {
-  readonly name: string;
-  readonly tool: string;
-  readonly blksizes: readonly number[];
-  readonly windowsizes: readonly number[];
-  readonly args: (fetch: Fetch) => readonly string[];
-  /** What its exit code and its messages say of ERROR 1. */
-  readonly missing: RegExp;
-}
-
-function words(line: string): readonly string[] {
-  return line.split(" ");
-}
-
-const clients: readonly Client[] = [
-  {
-    name: "curl",
-    tool: "curl",
-    blksizes: [8, 512, 1428, 65464],
-    windowsizes: [1],
-    args: ({ server, remote, local, blksize }) =>
-      words(
-        `--silent --show-error --max-time 60 --tftp-blksize ${blksize} --output ${local} ` +
-          `tftp://${server.address}:${server.port}/${remote}`,
-      ),
-    missing: /^68 /,
-  },
-  {
-    name: "tftp-hpa",
-    tool: "tftp",
-    // It knows no option for reading.
-    blksizes: [512],
-    windowsizes: [1],
-    args: ({ server, remote, local }) =>
-      words(`-m binary ${server.address} ${server.port} -c get ${remote} ${local}`),
-    missing: /Error code 1: file not found/,
-  },
-  {
-    name: "atftp",
-    tool: "atftp",
-    blksizes: [8, 512, 1428, 65464],
-    windowsizes: [1, 4, 16, 64],
-    args: ({ server, remote, local, blksize, windowsize }) => [
-      "--option",
-      `blksize ${blksize}`,
-      "--option",
-      `windowsize ${windowsize}`,
-      ...words(`--get -r ${remote} -l ${local} ${server.address} ${server.port}`),
-    ],
-    missing: /file not found/i,
-  },
-  {
-    name: "busybox tftp",
-    tool: "busybox",
-    // Its buffer of this size must hold the request too.
-    blksizes: [64, 512, 1428, 65464],
-    windowsizes: [1],
-    args: ({ server, remote, local, blksize }) =>
-      words(`tftp -g -b ${blksize} -r ${remote} -l ${local} ${server.address} ${server.port}`),
-    missing: /server error: \(1\) file not found/i,
-  },
-];
-
-const sizes = [0, 1, 511, 512, 513, 1024 * 1024];
-const files = Object.fromEntries(
-  sizes.map((size) => [`${size}.efi`, randomBytes(randomNumbers(size), size)]),
-);
 
 function checksum(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
-describe.each(clients)("$name", (client) => {
-  const skip = reasonToSkip({ tools: [client.tool] }) !== null;
-  let folder: string;
-  let server: TestServer;
+const files = Object.fromEntries(
+  [...small, MIB, 33 * MIB, 100 * MIB].map((size) => [`${size}.efi`, fileOf(size)]),
+);
+const sums = Object.fromEntries(
+  Object.entries(files).map(([name, bytes]) => [name, checksum(bytes)]),
+);
 
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), "eim-pxe-tftp-"));
-    server = await TestServer.start(files, {
-      openUdp: openDgram,
-      openTransferUdp,
-      limits: { maxBlockSize: 65464 },
-    });
+let folder: string;
+let server: TestServer;
+let count = 0;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "eim-pxe-tftp-"));
+  server = await TestServer.start(files, {
+    openUdp: openDgram,
+    openTransferUdp,
+    limits: { maxBlockSize: 65464 },
   });
+});
 
-  afterAll(async () => {
-    await server.close();
-    await rm(folder, { recursive: true });
-  });
+afterAll(async () => {
+  await server.close();
+  await rm(folder, { recursive: true });
+});
 
-  async function fetch(remote: string, blksize: number, windowsize: number): Promise<string> {
-    const local = join(folder, `${remote}-${blksize}-${windowsize}`);
-    const args = client.args({ server: server.endpoint, remote, local, blksize, windowsize });
-    await run(client.tool, [...args], { timeout: 60_000 });
-    return checksum(await readFile(local));
+/** What a client says that it fetched, as checksums. */
+async function fetchAll(
+  { fetch }: TftpProgram,
+  terms: TftpTerms,
+  sizes: readonly number[],
+): Promise<Record<string, string>> {
+  const fetched: Record<string, string> = {};
+  for (const size of sizes) {
+    const remote = `${size}.efi`;
+    const local = join(folder, `${count++}`);
+    await fetch({ server: server.endpoint, remote, local, ...terms });
+    fetched[remote] = checksum(await readFile(local));
+    await rm(local);
   }
+  return fetched;
+}
 
-  describe.each(client.windowsizes)("with windowsize %i", (windowsize) => {
-    describe.each(client.blksizes)("and blksize %i", (blksize) => {
-      it.skipIf(skip).each(sizes)("fetches %i bytes whole", async (size) => {
-        const remote = `${size}.efi`;
-        const fetched = await fetch(remote, blksize, windowsize);
-        expect(fetched).toBe(checksum(files[remote] ?? new Uint8Array()));
-      });
-    });
+function sumsOf(sizes: readonly number[]): Record<string, string | undefined> {
+  return Object.fromEntries(sizes.map((size) => [`${size}.efi`, sums[`${size}.efi`]]));
+}
+
+describe.each(tftpPrograms)("$name", (program) => {
+  const skip = program.missing !== null;
+  it.skipIf(skip).each(program.terms)(
+    "fetches small files and a MiB with blksize $blksize and windowsize $windowsize",
+    async (asked) => {
+      // A MiB in blocks of 8 bytes is 131,073 of them: more than 65,536, so the numbers wrap.
+      const sizes = [...small, MIB];
+      expect(await fetchAll(program, asked, sizes)).toEqual(sumsOf(sizes));
+    },
+  );
+
+  it.skipIf(skip)(
+    "fetches 33 MiB in blocks of 512 bytes, past the wrap of block numbers",
+    async () => {
+      const asked = program.terms.findLast(({ blksize }) => blksize === 512);
+      expect(asked && (await fetchAll(program, asked, [33 * MIB]))).toEqual(sumsOf([33 * MIB]));
+    },
+  );
+
+  it.skipIf(skip).each(
+    // The last of each: with the largest window.
+    [1468, 65464].flatMap((size) => {
+      const asked = program.terms.findLast(({ blksize }) => blksize === size);
+      return asked === undefined ? [] : [asked];
+    }),
+  )("fetches 100 MiB with blksize $blksize and windowsize $windowsize", async (asked) => {
+    expect(await fetchAll(program, asked, [100 * MIB])).toEqual(sumsOf([100 * MIB]));
   });
 
   it.skipIf(skip)("is told at once that a file does not exist", async () => {
     const local = join(folder, "missing");
     const wanted = { server: server.endpoint, remote: "missing.efi", local };
-    const args = client.args({ ...wanted, blksize: 512, windowsize: 1 });
     // Some call it a success; what they print tells.
-    const { code, stdout, stderr } = await run(client.tool, [...args], { timeout: 10_000 }).then(
-      (output) => ({ code: 0, ...output }),
-      (failure: { code: number; stdout: string; stderr: string }) => failure,
-    );
-    expect(`${code} ${stdout}${stderr}`).toMatch(client.missing);
+    const said = await program
+      .fetch({ ...wanted, blksize: 512, windowsize: 1, timeoutMs: 10_000 })
+      .catch((failure: Partial<Record<"code" | "stdout" | "stderr" | "message", unknown>>) => {
+        const { code, stdout, stderr, message } = failure;
+        return code === undefined ? String(message) : [code, stdout, stderr].join(" ");
+      });
+    expect(said).toMatch(program.notFound);
     expect(server.events.at(-1)).toMatchObject({ event: "tftp-refused", errorCode: 1 });
   });
 });

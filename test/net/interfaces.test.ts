@@ -12,6 +12,7 @@ import {
   readFacts,
   readInterfaces,
   readInterfacesNamed,
+  readMtu,
   soleInterface,
 } from "../../src/net/interfaces.ts";
 
@@ -195,4 +196,18 @@ test("this host has a loopback interface that is up", () => {
   const loopback = readInterfaces().find((one) => one.loopback);
   expect(loopback?.up).toBe(true);
   expect(loopback?.addresses[0]?.address).toBe("127.0.0.1");
+});
+
+describe("the MTU of an interface", () => {
+  test("is what the kernel says", () => {
+    expect(readMtu("lo")).toBe(65_536);
+  });
+
+  test("is unknown where there is no such interface, or where the kernel says something else", () => {
+    const folder = mkdtempSync(join(tmpdir(), "eim-pxe-net-"));
+    mkdirSync(join(folder, "odd"));
+    writeFileSync(join(folder, "odd/mtu"), "wide\n");
+    expect([readMtu("nothing", folder), readMtu("odd", folder)]).toEqual([null, null]);
+    rmSync(folder, { recursive: true });
+  });
 });

@@ -45,6 +45,31 @@ async function metric(name: string): Promise<string[]> {
   return text.split("\n").filter((line) => line.startsWith(name));
 }
 
+describe("a TFTP transfer", () => {
+  it("is counted by file and end, with what was sent again", async () => {
+    const transfer = { mac, address, file: "ipxe.efi" };
+    const terms = { blksize: 1468, windowsize: 4, timeoutSeconds: null };
+    const figures = { bytes: 1000, durationMs: 5, retransmissions: 2, ...terms };
+    const done = { ...transfer, ...figures, event: "loader-done" } as const;
+    reporter.emit({ event: "tftp-probe", ...transfer });
+    reporter.emit({ ...done, protocol: "tftp" });
+    reporter.emit({ event: "tftp-failed", ...transfer, reason: "gone", bytesSent: 5, ...figures });
+    reporter.emit({ event: "autoexec", mac, address, file: "autoexec.ipxe", protocol: "tftp" });
+    reporter.emit({ event: "autoexec", mac, address, file: "autoexec.ipxe", protocol: "http" });
+    expect(await metric("eim_pxe_tftp_transfers_total{")).toEqual([
+      'eim_pxe_tftp_transfers_total{file="ipxe.efi",outcome="probe"} 1',
+      'eim_pxe_tftp_transfers_total{file="ipxe.efi",outcome="complete"} 1',
+      'eim_pxe_tftp_transfers_total{file="ipxe.efi",outcome="failed"} 1',
+      'eim_pxe_tftp_transfers_total{file="autoexec.ipxe",outcome="complete"} 1',
+    ]);
+    expect(await metric("eim_pxe_tftp_retransmissions_total")).toEqual([
+      "eim_pxe_tftp_retransmissions_total 4",
+    ]);
+    const step = sessions.list()[0]?.steps.find(({ stage }) => stage === "loader-done");
+    expect(step?.detail).toMatchObject({ protocol: "tftp", ...figures });
+  });
+});
+
 describe("an event", () => {
   it("becomes a log line, a count, a step of the timeline and a message", async () => {
     const heard: PxeEvent[] = [];

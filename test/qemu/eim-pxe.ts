@@ -36,6 +36,8 @@ export interface Choices {
   readonly loaders: string;
   /** Loaders by option-93 number. */
   readonly loaderNames?: Readonly<Record<string, string>> | undefined;
+  /** How machines get to the Micro-OS; default: `mirror`. */
+  readonly path?: "mirror" | "orchestrator" | undefined;
   /** Links besides `wire`. */
   readonly links?: readonly { readonly wire: Wire; readonly mode: Mode }[] | undefined;
 }
@@ -78,6 +80,8 @@ function configurationFor(
   options: Choices & { readonly folder: string; readonly orchestrator: OrchestratorDouble },
 ): object {
   const { folder, mode, orchestrator, microOs, loaders, loaderNames = {}, links = [] } = options;
+  const { path = "mirror" } = options;
+  const mirrored = ["boot.ipxe", basename(microOs.kernel), basename(microOs.initramfs)];
   return {
     dataDir: join(folder, "data"),
     interfaces: [{ wire, mode }, ...links].map((link) => ({
@@ -85,10 +89,19 @@ function configurationFor(
       address: link.wire.serverAddress,
       dhcp:
         link.mode === "full"
-          ? { mode: link.mode, pools: [`${link.wire.firstAddress}-${link.wire.lastAddress}`] }
+          ? {
+              mode: link.mode,
+              pools: [`${link.wire.firstAddress}-${link.wire.lastAddress}`],
+              // The beacons' address is the first link's, so machines on others need a way to it.
+              ...(link.wire === wire ? {} : { router: link.wire.serverAddress }),
+            }
           : { mode: link.mode },
     })),
-    boot: { kernelArgs: [`${beaconArgument}=${eventsUrl}`], loaders: loaderNames },
+    boot: {
+      path,
+      kernelArgs: path === "mirror" ? [`${beaconArgument}=${eventsUrl}`] : [],
+      loaders: loaderNames,
+    },
     http: { port: bootPort },
     admin: { listen: adminListen },
     artifacts: {
@@ -96,7 +109,7 @@ function configurationFor(
       ca: { file: orchestrator.caFile },
       // So that a test sees within seconds that the server noticed a change.
       intervalSeconds: 5,
-      files: ["boot.ipxe", basename(microOs.kernel), basename(microOs.initramfs)],
+      files: path === "mirror" ? mirrored : ["signed_ipxe.efi", "keys/db.der"],
       loaderDirs: [loaders, "/boot"],
     },
     log: { level: "debug" },

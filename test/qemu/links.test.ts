@@ -17,6 +17,8 @@ const skipped = reasonToSkip({ root: true, tools: [...labTools, ...debianTools] 
 
 /** Served in mode proxy, while `wire` is served in mode full. */
 const proxied = wireOf("br1", "192.168.78");
+/** Served in mode full, but not there when the server starts. */
+const late = wireOf("br3", "192.168.80");
 /** The host has it, but no configuration names it. */
 const unconfigured = wireOf("br2", "192.168.79");
 
@@ -43,7 +45,10 @@ describe.skipIf(skipped !== null)(`several links${skipped === null ? "" : ` (${s
         captures.set(bridge, await startCapture(network, bridge, join(folder, `${bridge}.pcap`)));
       }
       return {
-        links: [{ wire: proxied, mode: "proxy" }],
+        links: [
+          { wire: proxied, mode: "proxy" },
+          { wire: late, mode: "full" },
+        ],
         // The beacons' address is the first link's, so these machines need a way to it.
         siteLines: addressLines(proxied, proxied.serverAddress),
         stop: () => Promise.all([...captures.values()].map(({ stop }) => stop())),
@@ -63,6 +68,14 @@ describe.skipIf(skipped !== null)(`several links${skipped === null ? "" : ` (${s
     expect(boot.commandLine).toMatch(boot.expectedArguments);
     expect(boot.stages).toEqual(stages);
     expect(boot.address).toMatch(poolAddress(proxied));
+  });
+
+  it("boots a machine on a link that came while the server runs", async () => {
+    const network = await addLink(site().network, late, "eth3");
+    const boot = await bootOne(site(), "uefi", { network, link: late });
+    expect(boot.commandLine).toMatch(boot.expectedArguments);
+    expect(boot.stages).toEqual(stages);
+    expect(boot.address).toMatch(poolAddress(late));
   });
 
   it("says nothing to a plain client in mode proxy, nor to anyone where it is not configured", async () => {

@@ -1,15 +1,15 @@
 /**
  * The orchestrator double's process; a process of its own, because only a whole process can live in
  * a network namespace. Arguments: the folder of the Micro-OS, the file to write the CA to, and the
- * Micro-OS's architecture.
+ * Micro-OS's architecture; the folder of a signed loader, where there is one.
  */
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { makeCertificate } from "../../src/demo/certificate.ts";
 import { startOrchestrator } from "../../src/demo/orchestrator.ts";
 import { bootScript } from "./boot-script.ts";
 
-const [folder = "", caFile = "", arch = ""] = process.argv.slice(2);
+const [folder = "", caFile = "", arch = "", loaderFolder = ""] = process.argv.slice(2);
 const address = "127.0.0.1";
 
 const certificate = await makeCertificate(["tinkerbell-haproxy.lab.example"], Date.now());
@@ -23,6 +23,11 @@ const orchestrator = await startOrchestrator({
 });
 const origin = orchestrator.url(address);
 orchestrator.replace("boot.ipxe", Buffer.from(bootScript(origin, arch)));
+if (loaderFolder !== "") {
+  for (const name of ["signed_ipxe.efi", "keys/db.der"]) {
+    orchestrator.replace(name, await readFile(join(loaderFolder, name)));
+  }
+}
 orchestrator.intercept((name, request) => {
   process.stdout.write(`${request.method} ${name}\n`);
   return false;

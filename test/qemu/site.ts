@@ -56,6 +56,8 @@ export interface SiteOptions {
   readonly loaders?: LoaderKind;
   /** Loaders by option-93 number. */
   readonly loaderNames?: Choices["loaderNames"];
+  /** How machines get to the Micro-OS; default: `mirror`. */
+  readonly path?: Choices["path"];
   /** Adds to the site when the network is there and no server runs yet. */
   readonly extend?: (network: LabNetwork, folder: string) => Promise<Extension>;
 }
@@ -138,7 +140,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
       const addresses = await startAddressServer(network, folder, siteLines);
       stops.push(addresses.stop);
     }
-    const orchestrator = await startOrchestrator(network, microOs, folder);
+    const orchestrator = await startOrchestrator(network, microOs, folder, options.path);
     stops.push(orchestrator.stop);
     const server = await startServer(extension);
 
@@ -195,8 +197,8 @@ export async function openSite(options: SiteOptions): Promise<Site> {
         typeof options.command === "function"
           ? await options.command(network, folder)
           : options.command;
-      const { loaderNames } = options;
-      const choices = { mode, microOs, loaders, loaderNames, links };
+      const { loaderNames, path } = options;
+      const choices = { mode, microOs, loaders, loaderNames, links, path };
       const started = await startEimPxe({ ...choices, network, folder, orchestrator, command });
       stops.push(started.service.stop);
       return started;

@@ -64,6 +64,7 @@ export class BootPort {
       sessions: this.sessions,
       findNode: (machine) => this.nodes(machine),
       policy: { loaders: new Map(), userClasses: [], unknownNodes: "allow" },
+      script: { kind: "mirror" },
       kernelArgs: [],
       autoexec: true,
       baseUrls: new Map(),

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { Generation } from "../../src/artifacts/generation.ts";
 import { createMirror, type Mirror, type MirrorOptions } from "../../src/artifacts/mirror.ts";
 import { createOrigin, type Origin, type OriginOptions } from "../../src/artifacts/origin.ts";
+import { sourceOf } from "../../src/artifacts/source.ts";
 import { type GenerationStore, openGenerationStore } from "../../src/artifacts/store.ts";
 import { type Certificate, makeCertificate } from "../../src/demo/certificate.ts";
 import { makeMicroOs, orchestratorBootScript } from "../../src/demo/micro-os.ts";
@@ -66,7 +67,14 @@ export class MirrorSite {
   readonly folder: string;
   readonly certificate: Certificate;
   readonly orchestrator: Orchestrator;
+  /** How long the mirror would have waited, each time; it does not. */
+  readonly pauses: number[] = [];
   readonly #closers: (() => Promise<unknown>)[] = [];
+
+  readonly pause = (ms: number): Promise<void> => {
+    this.pauses.push(ms);
+    return Promise.resolve();
+  };
 
   constructor(folder: string, certificate: Certificate, orchestrator: Orchestrator) {
     this.folder = folder;
@@ -80,11 +88,14 @@ export class MirrorSite {
     return new MirrorSite(folder, certificate, await startOrchestrator({ files, certificate }));
   }
 
-  async openStore(keepGenerations = 2): Promise<GenerationStore> {
+  async openStore(
+    keepGenerations = 2,
+    inUse: () => ReadonlySet<string> = () => this.inUse,
+  ): Promise<GenerationStore> {
     const store = await openGenerationStore({
       directory: join(this.folder, "artifacts"),
       keepGenerations,
-      inUse: () => this.inUse,
+      inUse,
       clock: systemClock,
       emit: this.events.emit,
     });
@@ -108,13 +119,14 @@ export class MirrorSite {
     changes: Partial<MirrorOptions> & { readonly originOptions?: Partial<OriginOptions> } = {},
   ): Mirror {
     const mirror = createMirror({
-      origin: createOrigin(this.originOptions(changes.originOptions)),
+      sources: [sourceOf(createOrigin(this.originOptions(changes.originOptions)))],
       store,
       files: mirrored,
       sha256: {},
       intervalMs: 3_600_000,
       emit: this.events.emit,
       clock: systemClock,
+      pause: this.pause,
       ...changes,
     });
     this.atEnd(() => mirror.close());
@@ -132,9 +144,10 @@ export class MirrorSite {
     this.#closers.unshift(close);
   }
 
-  /** What lies in the staging folder. */
-  staging(): Promise<string[]> {
-    return readdir(join(this.folder, "artifacts", "staging"));
+  /** What lies in the folders of generations to come. */
+  async staging(): Promise<string[]> {
+    const inside = (name: string) => readdir(join(this.folder, "artifacts", name));
+    return [...(await inside("staging")), ...(await inside("incoming"))];
   }
 
   async close(): Promise<void> {
@@ -172,7 +185,7 @@ export async function fetchWhole(from: Origin, name = "boot.ipxe"): Promise<Buff
   const answer = await from.get(name, null, new AbortController().signal);
   if (answer.kind !== "body") return answer.kind;
   const chunks: Uint8Array[] = [];
-  for await (const chunk of answer.chunks) chunks.push(chunk);
+  for await (const batch of answer.chunks) chunks.push(...batch);
   return Buffer.concat(chunks);
 }
 

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sync } from "../../src/commands/sync.ts";
@@ -43,6 +43,10 @@ export class ServedSite {
     const path = join(this.folder, name);
     writeFileSync(path, content);
     return path;
+  }
+
+  read(name: string): string {
+    return readFileSync(join(this.folder, name), "utf8");
   }
 
   path(name: string): string {

@@ -4,10 +4,15 @@ import { readRequestedName } from "../../src/tftp/names.ts";
 
 const files = ["ipxe.efi", "undionly.kpxe", "snponly/x64.efi", "grub/grub.cfg"];
 
+/** Everything that is looked up for a name, in order. */
+function candidates(raw: string): readonly string[] | null {
+  const name = readRequestedName(raw);
+  return name === null ? null : [...name.spellings, ...name.repairs];
+}
+
 /** The file that would be served for a name, by a server that has exactly `files`. */
 function served(raw: string): string | null {
-  const name = readRequestedName(raw);
-  return name?.candidates.find((candidate) => files.includes(candidate)) ?? null;
+  return candidates(raw)?.find((candidate) => files.includes(candidate)) ?? null;
 }
 
 const traceparent = "-00-0123456789abcdef0123456789ABCDEF-0123456789abcdef-01";
@@ -53,22 +58,32 @@ describe("a requested name", () => {
   it.each(["ipxe", "ipxe.ef", "pxelinux.0", "ipxe.efi.sig", "ipxe.efi-old", "x/ipxe.efi", "%2e/a"])(
     "%s is no other file's name",
     (raw) => {
-      expect(readRequestedName(raw)?.candidates).toEqual([raw]);
+      expect(candidates(raw)).toEqual([raw]);
     },
   );
 
+  it.each([
+    ["/08-00-27-29-4e-67/ipxe.efi", true],
+    [`ipxe.efi${traceparent}`, true],
+    ["tftp://192.168.77.1/ipxe.efi", true],
+    ["IPXE.EFI", false],
+    ["ipxe.efi\xff", false],
+    ["ipxe.efia\x11", false],
+  ])("%j has its file among what was spelled: %s", (raw, spelled) => {
+    expect(readRequestedName(raw)?.spellings.includes("ipxe.efi")).toBe(spelled);
+    expect(readRequestedName(raw)?.repairs.includes("ipxe.efi")).toBe(!spelled);
+  });
+
   it("is looked up exactly before it is looked up repaired", () => {
-    expect(readRequestedName("Ipxe.EFI\xff")?.candidates.slice(0, 2)).toEqual([
-      "Ipxe.EFI\xff",
-      "Ipxe.EFI",
-    ]);
+    expect(candidates("Ipxe.EFI\xff")?.slice(0, 2)).toEqual(["Ipxe.EFI\xff", "Ipxe.EFI"]);
   });
 
   it.each(["08:00:27:29:4e:67", "08-00-27-29-4E-67", "080027294e67", "0800.2729.4E67"])(
     "gives the MAC of the directory %s",
     (directory) => {
       expect(readRequestedName(`${directory}/ipxe.efi`)).toEqual({
-        candidates: ["ipxe.efi"],
+        spellings: ["ipxe.efi"],
+        repairs: [],
         mac: "08:00:27:29:4e:67",
       });
     },
@@ -76,7 +91,10 @@ describe("a requested name", () => {
 
   it("has no MAC where the directory is none, or where there is only one", () => {
     expect(readRequestedName("snponly/x64.efi")?.mac).toBeNull();
-    expect(readRequestedName("080027294e67")).toEqual({ candidates: ["080027294e67"], mac: null });
+    expect(readRequestedName("080027294e67")).toMatchObject({
+      spellings: ["080027294e67"],
+      mac: null,
+    });
   });
 
   it.each([
@@ -103,7 +121,7 @@ describe("a requested name", () => {
   it("cannot become a way out of the folder by being repaired", () => {
     expect(served("..\xff/ipxe.efi")).toBeNull();
     for (const raw of ["a/..\xff", "..\xff", `..${traceparent}`, "a/.\x01./b", "..a\x11"]) {
-      for (const candidate of readRequestedName(raw)?.candidates ?? []) {
+      for (const candidate of candidates(raw) ?? []) {
         expect(candidate.split("/")).not.toContain("..");
       }
     }
@@ -128,11 +146,12 @@ describe("a requested name", () => {
     );
     fc.assert(
       fc.property(raw, (text) => {
-        const name = readRequestedName(text);
-        if (name === null) return;
-        expect(name.candidates.length).toBeGreaterThan(0);
-        expect(name.candidates.length).toBeLessThanOrEqual(20);
-        for (const candidate of name.candidates) {
+        const names = candidates(text);
+        if (names === null) return;
+        expect(names.length).toBeGreaterThan(0);
+        expect(new Set(names).size).toBe(names.length);
+        expect(names.length).toBeLessThanOrEqual(20);
+        for (const candidate of names) {
           expect(candidate).not.toMatch(/[\\\0]/);
           for (const segment of candidate.split("/"))
             expect(["", ".", ".."]).not.toContain(segment);

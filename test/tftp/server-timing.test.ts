@@ -51,7 +51,7 @@ describe("a transfer whose client is silent", () => {
     const { client, first } = await begin();
     client.send(ack(1), first.from);
     expect((await client.next()).packet).toMatchObject({ block: 2 });
-    await vi.advanceTimersByTimeAsync(100);
+    await vi.advanceTimersByTimeAsync(50);
     expect((await client.next()).packet).toMatchObject({ block: 2 });
   });
 

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { afterEach, describe, expect, it } from "vitest";
-import type { BlobSource } from "../../src/lib/blob.ts";
+import { type BlobSource, memoryBlob } from "../../src/lib/blob.ts";
 import { concat } from "../../src/lib/bytes.ts";
 import { BindError } from "../../src/lib/errors.ts";
 import { openDgram } from "../../src/net/dgram.ts";
@@ -67,7 +67,7 @@ describe("a download", () => {
     const about = {
       mac: "08:00:27:29:4e:67",
       address: "127.0.0.1",
-      file: "/08-00-27-29-4E-67/ipxe.efi",
+      file: "ipxe.efi",
       protocol: "tftp",
       bytes: 100_000,
     };
@@ -79,6 +79,9 @@ describe("a download", () => {
         ...about,
         durationMs: expect.any(Number),
         retransmissions: expect.any(Number),
+        blksize: 1468,
+        windowsize: 1,
+        timeoutSeconds: null,
       },
     ]);
     expect(server.asked).toEqual(["ipxe.efi"]);
@@ -219,19 +222,74 @@ describe("a request that is refused", () => {
   });
 
   it("is told that the server is busy while the transfers are as many as allowed", async () => {
-    const server = await serve({ limits: { maxTransfers: 1 } });
-    const [first, second] = [await client(), await client()];
+    const server = await serve({ limits: { maxTransfers: 2 } });
+    const [first, second, third] = [await client(), await client(), await client("127.0.0.2")];
     first.request(server.endpoint, "ipxe.efi");
     const { from } = await first.next();
+    third.request(server.endpoint, "ipxe.efi");
+    await third.next();
     const busy = await second.fetch(server.endpoint, "ipxe.efi");
-    expect(busy).toMatchObject({
-      opcode: "error",
-      code: 0,
-      message: expect.stringMatching("busy"),
-    });
+    const message = "the server is busy, try again: this address has 1 of its transfers";
+    expect(busy).toEqual({ opcode: "error", code: 0, message });
     first.send({ opcode: "error", code: 0, message: "enough" }, from);
     await server.event("tftp-failed");
     expect(told(await second.fetch(server.endpoint, "ipxe.efi"))).toBe(whole);
+  });
+
+  it("takes a place from an address that has more of them than the newcomer", async () => {
+    const server = await serve({ limits: { maxTransfers: 3 } });
+    const crowd = await Promise.all(Array.from({ length: 3 }, () => client()));
+    for (const one of crowd) {
+      one.request(server.endpoint, "ipxe.efi");
+      expect((await one.next()).packet).toMatchObject({ opcode: "data", block: 1 });
+    }
+    const other = await client("127.0.0.2");
+    expect(told(await other.fetch(server.endpoint, "ipxe.efi"))).toBe(whole);
+    const reason = "the server is busy and this address has 3 transfers";
+    expect(await crowd[0]?.next()).toMatchObject({ packet: { opcode: "error", message: reason } });
+    expect(await server.event("tftp-failed")).toMatchObject({ reason });
+    expect(crowd.slice(1).flatMap((one) => one.unread)).toEqual([]);
+  });
+});
+
+describe("a name that is not quite the file's", () => {
+  it.each(["IPXE.EFI", "ipxe.efi\xff", "/08-00-27-29-4e-67/ipxe.efia\x11"])(
+    "is rescued, and told: %j",
+    async (asked) => {
+      const server = await serve();
+      expect(told(await (await client()).fetch(server.endpoint, asked))).toBe(whole);
+      await server.event("loader-done");
+      expect(server.eventNames).toEqual(["tftp-rescued", "loader-start", "loader-done"]);
+      const escaped = asked.replace("\xff", "\\xff").replace("\x11", "\\x11");
+      expect(server.events[0]).toMatchObject({ asked: escaped, file: "ipxe.efi" });
+      expect(server.events[2]).toMatchObject({ file: "ipxe.efi" });
+    },
+  );
+
+  it("is told where another file is sent that must be meant", async () => {
+    const server = await serve({
+      find: () => Promise.resolve({ name: "ipxe.efi", kind: "loader", blob: memoryBlob(file) }),
+    });
+    await (await client()).fetch(server.endpoint, "grubx64.efi");
+    expect(await server.event("tftp-rescued")).toMatchObject({
+      asked: "grubx64.efi",
+      file: "ipxe.efi",
+    });
+  });
+});
+
+describe("the block size", () => {
+  it.each([
+    [1500, 1468],
+    [1400, 1368],
+    [65_536, 8192],
+    [null, 8192],
+  ])("is what fits into one packet of a link with MTU %j: %i", async (mtu, blksize) => {
+    const server = await serve({ limits: { maxBlockSize: 65_464 }, mtuAt: () => mtu });
+    const one = await client();
+    one.request(server.endpoint, "ipxe.efi", { blksize: 8192 });
+    const { packet } = await one.next();
+    expect(packet).toEqual({ opcode: "oack", options: new Map([["blksize", String(blksize)]]) });
   });
 });
 
@@ -271,6 +329,16 @@ describe.each([
 });
 
 describe("a client that is gone", () => {
+  it("after everything was sent is said to have maybe all of it", async () => {
+    const server = await serve();
+    const one = await TftpClient.open(openDgram);
+    one.request(server.endpoint, "autoexec.ipxe");
+    await one.next();
+    await one.close();
+    const { reason } = JSON.parse(JSON.stringify(await server.event("tftp-failed")));
+    expect(reason).toMatch(/its port is closed; all was sent, the last acknowledgement is missing/);
+  });
+
   it("ends the transfer by its closed port", async () => {
     const server = await serve();
     const one = await TftpClient.open(openDgram);
@@ -282,6 +350,12 @@ describe("a client that is gone", () => {
       file: "ipxe.efi",
       reason: "the client is gone: its port is closed",
       bytesSent: 1024,
+      bytes: 100_000,
+      durationMs: expect.any(Number),
+      retransmissions: 0,
+      blksize: 512,
+      windowsize: 1,
+      timeoutSeconds: null,
     });
     expect(server.openBlobs).toBe(0);
   });

@@ -14,36 +14,49 @@ describe("the retransmission timeout", () => {
 
   it("follows the measured round trip, within bounds", () => {
     const timeout = new RetransmissionTimeout(null);
+    // RFC 6298 2.2: SRTT = R, RTTVAR = R / 2.
     timeout.measured(100);
-    expect(timeout.ms).toBe(400);
+    expect(timeout.ms).toBe(300);
+    // 2.3: RTTVAR = 3/4 * 50 + 1/4 * |100 - 180|, SRTT = 7/8 * 100 + 1/8 * 180.
     timeout.measured(180);
-    expect(timeout.ms).toBe(440);
+    expect(timeout.ms).toBe(110 + 4 * 57.5);
     for (let i = 0; i < 100; i++) timeout.measured(0.2);
-    expect(timeout.ms).toBe(100);
-    for (let i = 0; i < 100; i++) timeout.measured(5000);
+    expect(timeout.ms).toBe(50);
+    for (let i = 0; i < 100; i++) timeout.measured(9000);
     expect(timeout.ms).toBe(8000);
+  });
+
+  it("comes close to a round trip that never changes, and is wider where it does", () => {
+    const [steady, changing] = [new RetransmissionTimeout(null), new RetransmissionTimeout(null)];
+    for (let i = 0; i < 200; i++) {
+      steady.measured(200);
+      changing.measured(i % 2 === 0 ? 100 : 300);
+    }
+    expect(steady.ms).toBeCloseTo(201);
+    expect(changing.ms).toBeGreaterThan(500);
   });
 
   it("forgets what losses have cost by halves, and at once after a clean round trip", () => {
     const timeout = new RetransmissionTimeout(null);
     timeout.measured(50);
     for (let i = 0; i < 3; i++) timeout.backOff();
-    expect(timeout.ms).toBe(1600);
+    expect(timeout.ms).toBe(1200);
     timeout.recovered();
-    expect(timeout.ms).toBe(800);
+    expect(timeout.ms).toBe(600);
     timeout.measured(50);
-    expect(timeout.ms).toBe(200);
+    expect(timeout.ms).toBe(50 + 4 * 18.75);
     timeout.recovered();
-    expect(timeout.ms).toBe(200);
+    expect(timeout.ms).toBe(50 + 4 * 18.75);
   });
 
-  it("keeps the interval that the client chose", () => {
+  it("is never longer than the interval that the client chose, and shorter where answers are quick", () => {
     const timeout = new RetransmissionTimeout(3);
+    expect(timeout.ms).toBe(1000);
+    for (let i = 0; i < 3; i++) timeout.backOff();
+    expect(timeout.ms).toBe(3000);
     timeout.measured(1);
-    expect(timeout.ms).toBe(3000);
-    timeout.backOff();
-    expect(timeout.ms).toBe(3000);
-    timeout.recovered();
+    expect(timeout.ms).toBe(50);
+    for (let i = 0; i < 100; i++) timeout.measured(9000);
     expect(timeout.ms).toBe(3000);
   });
 });

@@ -44,7 +44,10 @@ async function sendArtifact(
     return refuse(options, request, reply, { status: 500, reason });
   }
   const headers = { etag: `"${file.sha256}"`, contentType: contentTypeOf(name) };
-  const watch = watchArtifact(options, machine, { name, bytes: file.size, generation });
+  const watch =
+    request.headers["user-agent"] === "eim-pxe"
+      ? unwatched
+      : watchArtifact(options, machine, { name, bytes: file.size, generation });
   return sendFile(request, reply, opened, headers, watch);
 }
 
@@ -62,6 +65,14 @@ function findArtifact(
   }
   return null;
 }
+
+/** Another eim-pxe that mirrors from here boots nothing. */
+const unwatched: TransferWatch = {
+  started: () => {},
+  moved: () => {},
+  done: () => {},
+  aborted: () => {},
+};
 
 function watchArtifact(
   { emit, clock, sessions }: BootAppOptions,

@@ -1,11 +1,20 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
-import { autoexecScript, rewriteOrchestratorScript } from "../../boot/ipxe-script.ts";
+import {
+  autoexecScript,
+  type KernelTiming,
+  rewriteOrchestratorScript,
+  type ScriptRewrite,
+} from "../../boot/ipxe-script.ts";
+import { fillTemplate } from "../../boot/script-template.ts";
+import { type Stage } from "../../boot/stages.ts";
 import { printable } from "../../lib/bytes.ts";
 import { messageOf, SyncError } from "../../lib/errors.ts";
 import { type Mac, parseMac } from "../../lib/mac.ts";
+import type { Machine } from "../../observe/events.ts";
 import {
   type BootAppOptions,
+  type BootScript,
   machineOf,
   nodeOf,
   refusalOf,
@@ -27,6 +36,9 @@ const identityQuery = z.object({ mac: word, uuid: word, serial: word });
 // iPXE (http_parse_retry_after) waits so long and asks again by itself, as often as it takes: a
 // machine that is switched on before the first synchronisation boots as soon as that is done.
 const retryAfterSeconds = 10;
+
+/** The stages before the script that tell where the time of a boot goes. */
+const timedStages: ReadonlySet<Stage> = new Set(["discover", "loader-start", "loader-done"]);
 
 /** `/boot.ipxe`, `/<mac>/boot.ipxe` and `autoexec.ipxe` wherever iPXE looks for it. */
 export function scriptRoutes(app: FastifyInstance, options: BootAppOptions): void {
@@ -78,7 +90,7 @@ export async function sendBootScript(
     const reason = `this machine may not boot from here: ${denial}`;
     return refuse(options, request, reply, { status: 403, reason, mac });
   }
-  const script = await scriptFor(options, request, node);
+  const script = await scriptFor(options, request, machine, node);
   if (script.kind === "unavailable") {
     if (script.status === 503) reply.header("retry-after", retryAfterSeconds);
     return refuse(options, request, reply, { status: script.status, reason: script.reason, mac });
@@ -102,13 +114,17 @@ interface ScriptNode {
 async function scriptFor(
   options: BootAppOptions,
   request: FastifyRequest,
+  machine: Machine,
   node: ScriptNode | null,
 ): Promise<ScriptOutcome> {
   if (node !== null && node.scriptUrl !== null) {
     return { kind: "script", text: chainScript(node.scriptUrl), generation: null };
   }
+  const { script } = options;
   const generation = options.generations.current();
-  if (generation === null) {
+  const needsMicroOs =
+    script.kind === "mirror" || (script.kind === "template" && script.needsMicroOs);
+  if (generation === null && needsMicroOs) {
     const reason =
       "nothing to boot is here yet: no synchronisation with the orchestrator has succeeded. " +
       "Look at event sync-failed in the log, or run: eim-pxe sync";
@@ -118,32 +134,55 @@ async function scriptFor(
   if (baseUrl === null) {
     return { kind: "unavailable", status: 503, reason: "the connection is gone" };
   }
+  const how = {
+    downloadUrl: `${baseUrl}/artifacts`,
+    eventsUrl: `${baseUrl}/events`,
+    kernelArgs: [...options.kernelArgs, ...(node?.kernelArgs ?? [])],
+    timings: timingsOf(options, machine),
+  };
   try {
-    const text = await rewrittenScript(generation, baseUrl, [
-      ...options.kernelArgs,
-      ...(node?.kernelArgs ?? []),
-    ]);
-    return { kind: "script", text, generation: generation.id };
+    const text = await scriptText(script, generation, { ...how, baseUrl });
+    const from = script.kind === "loader" ? null : (generation?.id ?? null);
+    return { kind: "script", text, generation: from };
   } catch (thrown) {
     const reason = `the boot script cannot be made: ${printable(messageOf(thrown), 512)}`;
     return { kind: "unavailable", status: 500, reason };
   }
 }
 
-async function rewrittenScript(
-  generation: ServedGeneration,
-  baseUrl: string,
-  kernelArgs: readonly string[],
+async function scriptText(
+  script: BootScript,
+  generation: ServedGeneration | null,
+  how: ScriptRewrite & { readonly baseUrl: string },
 ): Promise<string> {
-  const file = generation.file("boot.ipxe");
-  if (file === null) {
-    throw new SyncError(`generation ${generation.id} has no boot.ipxe; add it to artifacts.files`);
+  switch (script.kind) {
+    case "loader":
+      return chainScript(`${how.baseUrl}/loaders/${encodeURIComponent(script.name)}`);
+    case "template":
+      return fillTemplate(await readText(script.path), {
+        ...how,
+        generation: generation?.id ?? null,
+      });
+    case "mirror": {
+      const file = generation?.file("boot.ipxe") ?? null;
+      if (file === null) {
+        const named = generation?.id ?? "";
+        throw new SyncError(`generation ${named} has no boot.ipxe; add it to artifacts.files`);
+      }
+      return rewriteOrchestratorScript(await readText(file.path), how);
+    }
   }
-  return rewriteOrchestratorScript(await readText(file.path), {
-    downloadUrl: `${baseUrl}/artifacts`,
-    eventsUrl: `${baseUrl}/events`,
-    kernelArgs,
-  });
+}
+
+/** When the stages of this boot were reached so far, for the orchestrator's own statistics. */
+function timingsOf({ sessions, clock }: BootAppOptions, machine: Machine): KernelTiming[] {
+  const nowMs = clock.now();
+  const at = (atMs: number) => Math.floor((clock.wall() - (nowMs - atMs)) / 1000);
+  const steps = sessions.latest(machine)?.steps ?? [];
+  const reached = steps
+    .filter(({ stage }) => timedStages.has(stage))
+    .map(({ stage, firstAtMs }) => ({ name: stage, unixSeconds: at(firstAtMs) }));
+  return [...reached, { name: "script", unixSeconds: at(nowMs) }];
 }
 
 function sendAutoexec(

@@ -1,0 +1,168 @@
+import { resolve } from "node:path";
+import { exportGeneration, stageImport } from "../artifacts/exchange.ts";
+import { generationAt } from "../artifacts/generation.ts";
+import { parseManifest } from "../artifacts/manifest.ts";
+import { mirroredFiles } from "../config/schema.ts";
+import { SyncError } from "../lib/errors.ts";
+import { type ArtifactAccess, type Listing, openArtifacts } from "./artifact-access.ts";
+import { artifactFolder } from "./artifacts.ts";
+import { loadSettings, type Settings } from "./configuration.ts";
+import { ExitCode, type Program } from "./program.ts";
+import { megabytes } from "./progress.ts";
+
+/** `eim-pxe artifacts …`: the sets of files that are here. */
+export interface ArtifactsOptions {
+  readonly config: string | null;
+  readonly json: boolean;
+}
+
+export function listArtifacts(program: Program, options: ArtifactsOptions): Promise<number> {
+  return withArtifacts(program, options, async (artifacts) => {
+    const listing = await artifacts.list();
+    program.out.write(options.json ? `${JSON.stringify(listing)}\n` : asText(listing));
+  });
+}
+
+/** Reads every byte of every generation again. */
+export function verifyArtifacts(program: Program, options: ArtifactsOptions): Promise<number> {
+  return withArtifacts(program, options, async (artifacts) => {
+    const damaged = await artifacts.verify();
+    const { generations } = await artifacts.list();
+    if (options.json) program.out.write(`${JSON.stringify({ damaged })}\n`);
+    const problems = Object.entries(damaged);
+    if (problems.length > 0) {
+      const lines = problems.map(([id, reason]) => `${id}: ${reason}`);
+      throw new SyncError(
+        `${lines.join("\n")}\nIt is not served any more; the next synchronisation fetches what is missing. ` +
+          "If it happens again, look at the disk.",
+      );
+    }
+    if (!options.json) program.out.write(`${generations.length} generations are whole.\n`);
+  });
+}
+
+/** Serves this generation from now on, or the newest again (`latest`). */
+export function pinArtifacts(
+  program: Program,
+  generation: string,
+  options: ArtifactsOptions,
+): Promise<number> {
+  return withArtifacts(program, options, async (artifacts) => {
+    await artifacts.pin(generation === "latest" ? null : generation);
+    report(program, options, await artifacts.list());
+  });
+}
+
+/** Serves the generation before the one that is served. */
+export function rollBackArtifacts(program: Program, options: ArtifactsOptions): Promise<number> {
+  return withArtifacts(program, options, async (artifacts) => {
+    const { current, generations } = await artifacts.list();
+    const at = generations.findIndex(({ id }) => id === current);
+    const before = at === -1 ? undefined : generations[at + 1];
+    if (before === undefined) {
+      throw new SyncError(
+        "there is no older generation; artifacts.keepGenerations says how many stay",
+      );
+    }
+    await artifacts.pin(before.id);
+    report(program, options, await artifacts.list());
+  });
+}
+
+/** Writes the generation that is served to a folder or a tar file. */
+export function exportArtifacts(
+  program: Program,
+  target: string,
+  options: ArtifactsOptions,
+): Promise<number> {
+  return withArtifacts(program, options, async (artifacts, settings) => {
+    const { current, generations } = await artifacts.list();
+    const found = generations.find(({ id }) => id === current);
+    if (found === undefined)
+      throw new SyncError("there is nothing to export yet; run: eim-pxe sync");
+    const manifest = parseManifest(JSON.stringify(found.manifest));
+    if (manifest === null) throw new SyncError(`the manifest of ${found.id} is damaged`);
+    const directory = resolve(artifactFolder(settings.config), "generations", found.id);
+    await exportGeneration(generationAt(directory, found.id, manifest), target);
+    program.out.write(
+      options.json
+        ? `${JSON.stringify({ generation: found.id, target })}\n`
+        : `Generation ${found.id} was written to ${target}.\n`,
+    );
+  });
+}
+
+/** Makes a generation of a folder or a tar file. */
+export function importArtifacts(
+  program: Program,
+  source: string,
+  options: ArtifactsOptions,
+): Promise<number> {
+  return withArtifacts(program, options, async (artifacts, { config }) => {
+    const word = await stageImport(artifactFolder(config), source, mirroredFiles(config));
+    await artifacts.adopt(word);
+    report(program, options, await artifacts.list());
+  });
+}
+
+async function withArtifacts(
+  program: Program,
+  options: ArtifactsOptions,
+  work: (artifacts: ArtifactAccess, settings: Settings) => Promise<void>,
+): Promise<number> {
+  const settings = loadSettings(options.config, program.environment);
+  try {
+    const artifacts = await openArtifacts(program, settings, "artifacts");
+    try {
+      await work(artifacts, settings);
+    } finally {
+      await artifacts.close();
+    }
+    return ExitCode.ok;
+  } catch (error) {
+    if (!(error instanceof SyncError)) throw error;
+    program.err.write(`${error.message}\n`);
+    return ExitCode.syncFailed;
+  }
+}
+
+function report(program: Program, { json }: ArtifactsOptions, listing: Listing): void {
+  const { current, pinned } = listing;
+  const how = pinned === null ? "the newest is served" : "pinned; to go on: artifacts pin latest";
+  program.out.write(json ? `${JSON.stringify(listing)}\n` : `Generation ${current} (${how}).\n`);
+}
+
+function asText(listing: Listing): string {
+  const loaders = listing.loaders.map(
+    ({ name, path, size, facts }) =>
+      `  ${megabytes(size).padStart(10)}  ${name}  ${describe(facts)}  ${path}\n`,
+  );
+  return `${generationsAsText(listing)}Loaders:${loaders.length === 0 ? " none" : ""}\n${loaders.join("")}`;
+}
+
+/** `EFI x86-64, signed, iPXE 1.21.1, brings a script` */
+function describe(facts: Listing["loaders"][number]["facts"]): string {
+  const { format, machine, signed, ipxeVersion, embedded } = facts;
+  return [
+    format === "efi" ? `EFI ${machine ?? "of an unknown machine"}` : "BIOS",
+    ...(format === "efi" ? [signed ? "signed" : "not signed"] : []),
+    ...(ipxeVersion === null ? [] : [`iPXE ${ipxeVersion}`]),
+    ...(embedded === null
+      ? []
+      : [embedded === "script" ? "brings a script" : "takes SMEE's patch"]),
+  ].join(", ");
+}
+
+function generationsAsText({ current, pinned, generations }: Listing): string {
+  if (generations.length === 0) return "There is no generation yet; run: eim-pxe sync\n";
+  return generations
+    .map(({ id, manifest: { origin, createdAt, files } }) => {
+      const marks = [id === current ? "served" : "", id === pinned ? "pinned" : ""];
+      const head = [id, ...marks.filter((mark) => mark !== "")].join("  ");
+      const lines = files.map(
+        ({ name, size, sha256 }) => `  ${megabytes(size).padStart(10)}  ${sha256}  ${name}`,
+      );
+      return [`${head}  ${createdAt}  ${origin}`, ...lines, ""].join("\n");
+    })
+    .join("");
+}

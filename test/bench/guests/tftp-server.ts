@@ -1,0 +1,39 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { memoryBlob } from "../../../src/lib/blob.ts";
+import { systemClock } from "../../../src/lib/clock.ts";
+import { openDgram } from "../../../src/net/dgram.ts";
+import { openTransferUdp } from "../../../src/net/transfer-socket.ts";
+import { startTftpServer } from "../../../src/tftp/server.ts";
+
+/* A TFTP server for the files of a folder, on loopback, in a process of its own. Prints its port; ends with SIGTERM. */
+
+const [folder = "."] = process.argv.slice(2);
+const held = new Map<string, Promise<Uint8Array | null>>();
+
+function content(name: string): Promise<Uint8Array | null> {
+  const bytes = held.get(name) ?? readFile(join(folder, name)).catch(() => null);
+  held.set(name, bytes);
+  return bytes;
+}
+
+const server = await startTftpServer({
+  addresses: ["127.0.0.1"],
+  port: 0,
+  limits: {
+    maxBlockSize: 65464,
+    maxWindowSize: 64,
+    maxTransfers: 2000,
+    dataPorts: null,
+    singlePort: false,
+  },
+  find: async (name) => {
+    const bytes = await content(name);
+    return bytes === null ? null : { name, kind: "loader", blob: memoryBlob(bytes) };
+  },
+  emit: () => {},
+  clock: systemClock,
+  openUdp: openDgram,
+  openTransferUdp,
+});
+process.stdout.write(`${server.endpoints[0]?.port ?? 0}\n`);
