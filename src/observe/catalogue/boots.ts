@@ -1,0 +1,73 @@
+import type { Entries } from "./entry.ts";
+
+/** The stages of a boot, and what machines tell beside them. */
+export const bootEvents = {
+  discover: {
+    level: "info",
+    message: "the firmware asks how to boot",
+    meaning: "First stage of a boot: a DHCPDISCOVER of a PXE or UEFI HTTP client.",
+  },
+  offer: {
+    level: "info",
+    message: "the firmware was told what to boot",
+    meaning:
+      "Our offer left; `boots` is the loader that it names, and `way` how it was said: `direct`, `boot-server` or `menu`.",
+  },
+  "loader-start": {
+    level: "info",
+    message: "the loader is being fetched",
+    meaning: "The firmware took our offer and asks for the loader by TFTP or HTTP.",
+  },
+  "loader-done": {
+    level: "info",
+    message: "the loader was fetched",
+    meaning: "The last byte of the loader was acknowledged. The firmware starts it next.",
+  },
+  "ipxe-discover": {
+    level: "info",
+    message: "iPXE asks how to go on",
+    meaning: "The loader runs and asks by DHCP, or the machine's own firmware is iPXE.",
+  },
+  "ipxe-offer": {
+    level: "info",
+    message: "iPXE was told its script",
+    meaning: "Our offer left; `boots` is the URL of the script.",
+  },
+  script: {
+    level: "info",
+    message: "the boot script was fetched",
+    meaning: "The machine runs `boot.ipxe`; from here on kernel and initramfs follow.",
+  },
+  kernel: {
+    level: "info",
+    message: "the kernel is being fetched",
+    meaning: "The machine asks for the Micro-OS's kernel.",
+  },
+  "initramfs-start": {
+    level: "info",
+    message: "the initramfs is being fetched",
+    meaning: "The kernel is there; the machine asks for the Micro-OS's initramfs.",
+  },
+  "initramfs-done": {
+    level: "info",
+    message: "the initramfs was fetched",
+    meaning:
+      "The last byte was handed to the network. It does not yet prove that the kernel started.",
+  },
+  "micro-os": {
+    level: "info",
+    message: "the Micro-OS is up",
+    meaning: "Proved by a beacon, or by the operating system's own DHCP request (`evidence`).",
+  },
+  autoexec: {
+    level: "info",
+    message: "iPXE fetched the script that lies beside its loader",
+    meaning:
+      "iPXE 1.21 and later looks for `autoexec.ipxe` by itself; ours sends it on to `boot.ipxe`.",
+  },
+  beacon: {
+    level: "info",
+    message: "a machine reported",
+    meaning: "A script or the Micro-OS sent a message to `/events`.",
+  },
+} satisfies Entries;

@@ -1,0 +1,152 @@
+import type { Entries } from "./entry.ts";
+
+/** What happens on the DHCP ports. */
+export const dhcpEvents = {
+  "address-learned": {
+    level: "debug",
+    message: "a machine asks the site's server for this address",
+    meaning:
+      "Proxy mode listens to broadcast requests to know which machine an address belongs to.",
+  },
+  "system-dhcp": {
+    level: "debug",
+    message: "an operating system asked for an address",
+    meaning:
+      "A DHCP request of an ordinary client. After the initramfs was fetched it proves that the Micro-OS runs.",
+  },
+  "dhcp-ignored": {
+    level: "debug",
+    message: "a DHCP packet was not for us",
+    meaning: "Nothing was answered; `reason` says why.",
+  },
+  "dhcp-refused": {
+    level: "warn",
+    message: "a machine that wants to boot was not served",
+    meaning:
+      "It asked by PXE or HTTP boot, and policy or its architecture forbids; `reason` says which.",
+  },
+  adapted: {
+    level: "info",
+    message: "the firmware asked again without progress, so it is answered in another way",
+    meaning:
+      "Firmware passes over what it cannot use and asks again. `way` is what it is told now: `direct`, load the file of the offer; `boot-server`, ask port 4011; `menu`, choose from a menu with one item. If none helps, look at what else answers on this link: `eim-pxe probe`.",
+  },
+  "unbeatable-server": {
+    level: "error",
+    message: "another DHCP server keeps this machine from our offers",
+    meaning:
+      "`server` sends option 60 `PXEClient` with its addresses and no option 43. Firmware then asks that server's port 4011 and looks at no proxy, whatever we send. Remove option 60 there; it is left by WDS or an older PXE set-up.",
+  },
+  "offers-unheard": {
+    level: "warn",
+    message: "other servers' offers cannot be overheard on this interface",
+    meaning:
+      "Something holds UDP 68, a DHCP client of this host as a rule, or koffi is missing; `reason` says which. Machines boot, but a site's server that keeps them from our offers is not noticed. `eim-pxe probe` looks for one.",
+  },
+  "way-learnt": {
+    level: "info",
+    message: "it is known now how to answer this machine",
+    meaning:
+      "It fetched its loader after an answer of this `way`, which it gets from the first time on from now. `eim-pxe nodes forget MAC` makes it a newcomer.",
+  },
+  "way-forgotten": {
+    level: "info",
+    message: "what was known of this machine's firmware is forgotten",
+    meaning: "By `eim-pxe nodes forget`. It is answered as a newcomer the next time.",
+  },
+  "ways-unread": {
+    level: "warn",
+    message: "what was learnt of the machines' firmware could not be read",
+    meaning:
+      "`ways.json` in `dataDir` is damaged. Machines boot, but some of them need a second try until it is learnt anew.",
+  },
+  "ways-unkept": {
+    level: "warn",
+    message: "what was learnt of the machines' firmware could not be written",
+    meaning:
+      "`ways.json` in `dataDir` could not be written (a full disk?). It holds until the server restarts.",
+  },
+  "loader-loop": {
+    level: "warn",
+    message: "a machine fetched its loader again and again, so it is told the script instead",
+    meaning:
+      "What asks was handed `loader` twice and nothing was heard of it. Either it is an iPXE that does not say so: name its user class (option 77) in `boot.userClasses`. Or the firmware does not start the loader: Secure Boot, or another processor.",
+  },
+  "dhcp-malformed": {
+    level: "debug",
+    message: "a datagram on the DHCP port was not DHCP",
+    meaning: "Dropped and counted. Many of them point to a broken or hostile neighbour.",
+  },
+  "dhcp-flood": {
+    level: "warn",
+    message: "DHCP requests are dropped unread",
+    meaning:
+      "`reason` says why; `dropped` is how many since the last such event, which comes every ten seconds at most. Machines that have an entry or a lease are answered all the same. Look on this link for whoever asks with ever new hardware addresses, or for a machine that asks in a loop.",
+  },
+  "dhcp-send-failed": {
+    level: "error",
+    message: "a DHCP reply could not be sent",
+    meaning: "The kernel refused the datagram; look at the interface's address and link state.",
+  },
+  "dhcp-failed": {
+    level: "error",
+    message: "a DHCP request could not be answered",
+    meaning:
+      "The lease could not be written to `dataDir` (a full disk?), or it is a fault of ours; `reason` says which. Nothing was acknowledged.",
+  },
+  "lease-granted": {
+    level: "info",
+    message: "an address was leased",
+    meaning: "Mode full acknowledged the address; the lease is in the journal.",
+  },
+  "lease-released": {
+    level: "info",
+    message: "an address was given back",
+    meaning: "The machine sent DHCPRELEASE.",
+  },
+  "lease-declined": {
+    level: "warn",
+    message: "an address is in use by someone else",
+    meaning:
+      "A machine declined it; it is kept out of use for a while. Look for a static address inside the pool.",
+  },
+  "address-in-use": {
+    level: "warn",
+    message: "an address that was to be offered is in use by someone else",
+    meaning:
+      "Somebody answers at it who has no lease. It is kept out of use for a while, and the machine is offered another one. Look for a static address inside the pool.",
+  },
+  "lease-refused": {
+    level: "info",
+    message: "a wanted address was refused",
+    meaning: "A DHCPNAK was sent; the machine starts over and gets a right address.",
+  },
+  "pool-full": {
+    level: "error",
+    message: "no address is left to lease",
+    meaning: "Enlarge `pools`, shorten `leaseSeconds`, or remove machines that are gone.",
+  },
+  "other-dhcp-server": {
+    level: "error",
+    message: "another DHCP server is on this link",
+    meaning:
+      "`server` offered `offered` to a machine that nobody knows, or it answered, or a machine took its address from there (`offered` is null then). In mode full two servers hand out the same addresses: find the other one and stop it, unless both are meant to be there (`dhcp.allowOtherServers`).",
+  },
+  "journal-unwritable": {
+    level: "error",
+    message: "leases cannot be written to disk",
+    meaning:
+      "`reason` says why (a full disk?). Machines that renew are acknowledged for as long as the journal already gives them; nothing new is leased. Make room in `dataDir`; it is tried again with each request.",
+  },
+  "journal-writable": {
+    level: "info",
+    message: "leases are written to disk again",
+    meaning: "What `journal-unwritable` told of is over; `failed` records were refused meanwhile.",
+  },
+  "journal-damaged": {
+    level: "error",
+    message: "the lease journal is damaged",
+    meaning:
+      "`records` lines of `leases.journal` were unreadable and left out at start; `reason` is the first. Look at the disk.",
+  },
+} satisfies Entries;

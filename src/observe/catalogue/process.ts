@@ -1,0 +1,59 @@
+import type { Entries } from "./entry.ts";
+
+/** Of the program itself and its links. */
+export const processEvents = {
+  listening: {
+    level: "info",
+    message: "all sockets are bound",
+    meaning: "Every socket that the configuration asks for is open; `sockets` lists them.",
+  },
+  ready: {
+    level: "info",
+    message: "a machine could boot now",
+    meaning: "Sockets are bound and a verified generation of the Micro-OS is served.",
+  },
+  "not-ready": {
+    level: "warn",
+    message: "no machine could boot now",
+    meaning: "Something that a boot needs is missing; `reasons` says what. `/readyz` answers 503.",
+  },
+  "link-up": {
+    level: "info",
+    message: "a link is served from now on",
+    meaning:
+      "The interface came, came back, or has another address; DHCP in this `mode`, TFTP and HTTP answer there at `address`; `sockets` lists them. The links that are served from the start are in `listening` instead.",
+  },
+  "link-down": {
+    level: "warn",
+    message: "a configured link is not served",
+    meaning:
+      "`reason` says what is missing; other links are not disturbed. The interface is looked at every two seconds and served as soon as that is mended, without a restart (`link-up`). Told again after a minute and then less and less often, at last once an hour.",
+  },
+  "shared-socket": {
+    level: "warn",
+    message: "the DHCP socket hears the broadcasts of other interfaces too",
+    meaning:
+      "Without the optional package koffi a socket cannot be bound to one interface. Install it, or let systemd pass the socket, if this host has a second network.",
+  },
+  "announce-failed": {
+    level: "warn",
+    message: "other commands cannot find this server",
+    meaning:
+      "`running.json` could not be written to `dataDir` (a full disk?). Machines boot; `eim-pxe sync` and `artifacts` cannot ask the server then, and refuse to work beside it.",
+  },
+  reloaded: {
+    level: "info",
+    message: "the nodes file was read again",
+    meaning: "After SIGHUP; `nodes` is the number of entries now in force.",
+  },
+  "reload-failed": {
+    level: "error",
+    message: "the nodes file could not be read again; the former entries stay in force",
+    meaning: "Mend what `reason` names (file, line and column) and send SIGHUP again.",
+  },
+  stopping: {
+    level: "info",
+    message: "stopping",
+    meaning: "A signal asked the process to end; running transfers have a few seconds to finish.",
+  },
+} satisfies Entries;

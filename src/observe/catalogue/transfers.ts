@@ -1,0 +1,43 @@
+import type { Entries } from "./entry.ts";
+
+/** What becomes of files that machines ask for. */
+export const transferEvents = {
+  "tftp-refused": {
+    level: "warn",
+    message: "a TFTP request was refused",
+    meaning: "The file does not exist or may not be read; `reason` says which.",
+  },
+  "tftp-rescued": {
+    level: "info",
+    message: "a file was sent under another name than was asked for",
+    meaning:
+      "The firmware asked for `asked`, which does not exist, and `file` must be meant: bytes of the DHCP packet behind the name, capitals, or the second stage whose name is built into a shim.",
+  },
+  "tftp-probe": {
+    level: "debug",
+    message: "the firmware asked for the size of a file only",
+    meaning: "UEFI asks for `tsize` first and aborts with ERROR 8. It is not a failure.",
+  },
+  "tftp-failed": {
+    level: "warn",
+    message: "a TFTP transfer ended before its end",
+    meaning:
+      "The client stopped answering or aborted; `reason` says which. Many `retransmissions` point to a link that loses packets.",
+  },
+  "tftp-malformed": {
+    level: "debug",
+    message: "a datagram on the TFTP port was not TFTP",
+    meaning: "Dropped and counted.",
+  },
+  "http-refused": {
+    level: "warn",
+    message: "an HTTP request was refused",
+    meaning:
+      "`reason` says why: nothing is served at `path`, policy forbids the boot, or no generation is there yet.",
+  },
+  "download-aborted": {
+    level: "warn",
+    message: "a download ended before its end",
+    meaning: "The machine closed the connection: it was reset, or it gave up.",
+  },
+} satisfies Entries;
