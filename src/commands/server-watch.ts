@@ -95,7 +95,7 @@ export class ServerWatch implements LinkGuard {
     const { server, offered } = other;
     const { interface: name } = link;
     this.#options.emit({ event: "other-dhcp-server", interface: name, server, offered });
-    return `${server} on ${name}, which offered ${offered}`;
+    return `${server} on ${name}${offered === null ? "" : `, which offered ${offered}`}`;
   }
 
   async #clientPort(link: Link): Promise<UdpSocket | null> {

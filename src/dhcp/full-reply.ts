@@ -106,10 +106,10 @@ export function durationOptions(leaseSeconds: number): readonly Option[] {
 /** Everything that configuration and policy say: the link, then what to boot, and last the node. */
 function withSettings(reply: DhcpPacket, answer: Answer): DhcpPacket {
   const { request, plan, link, node, way } = answer;
+  const serverId: Option = [OptionCode.SERVER_IDENTIFIER, ip4ToBytes(serverIdFor(request, link))];
+  const network = [serverId, ...networkOptions(link, node), ...configured(link.full.options)];
   const steps = [
-    (to: DhcpPacket) => withServerId(to, serverIdFor(request, link)),
-    (to: DhcpPacket) => withOptions(to, networkOptions(link, node)),
-    (to: DhcpPacket) => withOptions(to, configured(link.full.options)),
+    (to: DhcpPacket) => withOptions(to, network),
     (to: DhcpPacket) => withNetboot(to, request, plan, link, way),
     (to: DhcpPacket) => withOwnBootFile(withOptions(to, configured(node?.options ?? [])), answer),
   ];

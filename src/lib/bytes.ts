@@ -3,7 +3,7 @@
 const utf8 = new TextEncoder();
 
 export function fromText(text: string): Uint8Array {
-  return utf8.encode(text);
+  return text === "" ? new Uint8Array() : utf8.encode(text);
 }
 
 /** Bytes as text, one character a byte, up to the first NUL. */

@@ -97,8 +97,9 @@ export function formatSubnet(subnet: Subnet): string {
 
 /** The length of the prefix that a netmask stands for, or null when its bits are not contiguous. */
 export function prefixLengthOf(netmask: Ip4): number | null {
+  const mask = ip4ToNumber(netmask);
   for (let length = 0; length <= 32; length++) {
-    if (ip4FromNumber(maskNumber(length)) === netmask) return length;
+    if (maskNumber(length) === mask) return length;
   }
   return null;
 }

@@ -64,20 +64,46 @@ async function begun(ms = 0) {
 }
 
 describe("the search for other servers", () => {
-  test("asks as a client and as a relay agent, and once more after a second and a half", async () => {
-    const result = begun(4000);
+  test("asks in two ways as a client and as a relay agent, and once more after a second", async () => {
+    const result = begun(2500);
     expect(await result).toBeNull();
-    expect(clientPort?.sent.map(({ giaddr }) => giaddr)).toEqual(["0.0.0.0", "0.0.0.0"]);
-    expect(serverPort.sent.map(({ giaddr }) => giaddr)).toEqual([ours, ours]);
+    const asked = (wire: Wire | null) =>
+      wire?.sent.map(({ giaddr, ciaddr, options }) => [giaddr, ciaddr, options.get(53)?.[0]]);
+    const none = "0.0.0.0";
+    const twice = (giaddr: string) => [
+      [giaddr, ours, MessageType.INFORM],
+      [giaddr, none, MessageType.DISCOVER],
+      [giaddr, ours, MessageType.INFORM],
+      [giaddr, none, MessageType.DISCOVER],
+    ];
+    expect(asked(clientPort)).toEqual(twice(none));
+    expect(asked(serverPort)).toEqual(twice(ours));
     expect(clientPort?.closed).toBe(true);
     expect(serverPort.closed).toBe(false);
   });
 
   test.each(["client", "server"])("finds one that answers to the %s's port", async (which) => {
     const result = search.search();
-    await vi.advanceTimersByTimeAsync(3000);
+    await vi.advanceTimersByTimeAsync(2000);
     (which === "client" ? clientPort : serverPort)?.answer("192.168.77.5");
     expect(await result).toEqual({ server: "192.168.77.5", offered: "192.168.77.60" });
+  });
+
+  test("waits a little longer for what one offers that has answered otherwise", async () => {
+    const result = search.search();
+    await vi.advanceTimersByTimeAsync(10);
+    clientPort?.answer("192.168.77.5", { yiaddr: "0.0.0.0" }, MessageType.ACK);
+    await vi.advanceTimersByTimeAsync(3200);
+    clientPort?.answer("192.168.77.5");
+    expect(await result).toEqual({ server: "192.168.77.5", offered: "192.168.77.60" });
+  });
+
+  test("finds one that answers and offers nothing, as to machines that it does not know", async () => {
+    const result = search.search();
+    await vi.advanceTimersByTimeAsync(10);
+    serverPort.answer("192.168.77.5", { yiaddr: "0.0.0.0" }, MessageType.ACK);
+    await vi.advanceTimersByTimeAsync(4000);
+    expect(await result).toEqual({ server: "192.168.77.5", offered: null });
   });
 
   test("goes on without the client's port where that is taken", async () => {

@@ -1,7 +1,11 @@
-import { describe, expect, test } from "vitest";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { WayTable } from "../../src/boot/ways.ts";
 import { OptionCode } from "../../src/dhcp/option-codes.ts";
-import type { Journal } from "../../src/dhcp/journal.ts";
+import { type Journal, openJournal } from "../../src/dhcp/journal.ts";
 import { type Lease, LeaseTable } from "../../src/dhcp/leases.ts";
 import { handleFull } from "../../src/dhcp/full.ts";
 import { OfferTable } from "../../src/dhcp/offers.ts";
@@ -23,6 +27,7 @@ import {
   planFor,
   selecting,
 } from "../support/dhcp.ts";
+import { reasonToSkip } from "../support/tools.ts";
 
 const [macA, macB] = ["52:54:00:00:00:0a", "52:54:00:00:00:0b"];
 const system = firmware.operatingSystem;
@@ -43,25 +48,30 @@ class Disk implements Journal {
 
 class Site {
   readonly disk = new Disk();
-  readonly leases = new LeaseTable();
+  readonly leases: LeaseTable;
   readonly offers = new OfferTable();
   readonly events: PxeEvent[] = [];
   readonly replies: DhcpPacket[] = [];
   readonly looked: string[] = [];
   nowMs = 1_800_000_000_000;
   isInUse: IsInUse = () => Promise.resolve(false);
-  readonly #performer = new Performer({
-    leases: this.leases,
-    offers: this.offers,
-    ways: new WayTable(),
-    journal: this.disk,
-    isInUse: (link, address, mac) => {
-      this.looked.push(address);
-      return this.isInUse(link, address, mac);
-    },
-    emit: (event) => void this.events.push(event),
-    clock: { now: () => this.nowMs, wall: () => this.nowMs },
-  });
+  readonly #performer: Performer;
+
+  constructor(leases = new LeaseTable(), journal: Journal | null = null) {
+    this.leases = leases;
+    this.#performer = new Performer({
+      leases,
+      offers: this.offers,
+      ways: new WayTable(),
+      journal: journal ?? this.disk,
+      isInUse: (link, address, mac) => {
+        this.looked.push(address);
+        return this.isInUse(link, address, mac);
+      },
+      emit: (event) => void this.events.push(event),
+      clock: { now: () => this.nowMs, wall: () => this.nowMs },
+    });
+  }
 
   async ask(mac: string, options: Options, ciaddr = ANY_ADDRESS): Promise<DhcpPacket | null> {
     const packet = packetWith(options, { chaddr: macToBytes(mac), ciaddr });
@@ -160,6 +170,45 @@ describe("when the disk takes nothing", () => {
       { event: "journal-unwritable", reason: "no space left on device" },
       { event: "journal-writable", failed: 3 },
     ]);
+  });
+});
+
+const missing = reasonToSkip({ tools: ["mount", "umount"], root: true });
+
+describe.skipIf(missing !== null)(`a real disk${missing === null ? "" : ` (${missing})`}`, () => {
+  let folder = "";
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "eim-pxe-full-disk-"));
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=16k", "tmpfs", folder]);
+  });
+  afterEach(() => {
+    execFileSync("umount", [folder]);
+    rmSync(folder, { recursive: true });
+  });
+
+  test("that fills up costs no machine its address, and a restart promises nobody more", async () => {
+    const leases = new LeaseTable();
+    const { journal } = await openJournal({ dataDir: folder, leases });
+    const site = new Site(leases, journal);
+    const address = await site.lease(macA);
+    expect(() => writeFileSync(join(folder, "filler"), Buffer.alloc(64 * 1024))).toThrow("ENOSPC");
+    // What is left of the last block takes some more.
+    for (let n = 0; n < 40 && !site.names().includes("journal-unwritable"); n++) {
+      site.nowMs += 1000;
+      await site.renew(macA, address);
+    }
+    expect(site.names()).toContain("journal-unwritable");
+    const promised = leases.ofMachine(macA)?.expiresAtMs ?? 0;
+    site.nowMs += 600_000;
+    const [left = 0] = seconds(await site.renew(macA, address));
+    expect(site.nowMs + left * 1000).toBeLessThanOrEqual(promised);
+    expect(left).toBeGreaterThan(2900);
+    expect(await site.ask(macB, selecting(system, ourAddress, "192.168.77.199"))).toBeNull();
+    await journal.close();
+    const again = new LeaseTable();
+    const reopened = await openJournal({ dataDir: folder, leases: again });
+    expect(again.all()).toEqual([leases.ofMachine(macA)]);
+    await reopened.journal.close();
   });
 });
 

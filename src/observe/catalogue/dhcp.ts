@@ -130,7 +130,7 @@ export const dhcpEvents = {
     level: "error",
     message: "another DHCP server is on this link",
     meaning:
-      "`server` offered `offered` to a machine that nobody knows, or a machine took its address from there (`offered` is null then). In mode full two servers hand out the same addresses: find the other one and stop it, unless both are meant to be there (`dhcp.allowOtherServers`).",
+      "`server` offered `offered` to a machine that nobody knows, or it answered, or a machine took its address from there (`offered` is null then). In mode full two servers hand out the same addresses: find the other one and stop it, unless both are meant to be there (`dhcp.allowOtherServers`).",
   },
   "journal-unwritable": {
     level: "error",
