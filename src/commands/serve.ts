@@ -111,9 +111,11 @@ async function start(program: Program, settings: Settings, instance: string): Pr
       openDeviceSocket({
         device: link.interface,
         address: link.address,
-        port: 68,
+        port: CLIENT_PORT,
         passed: [],
         onlyDevice: links.length === 1,
+        // For some seconds only, and beside a DHCP client of this host that allows it.
+        share: true,
       }),
   });
   const services = await started.catch(async (error: unknown) => {
