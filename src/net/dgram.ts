@@ -115,8 +115,8 @@ function adapt(socket: Socket, peer: UdpEndpoint | null): UdpSocket {
   const sent = (error: Error | null): void => {
     if (error !== null && closing === null) fail(error);
   };
-  /** The peer was heard and nothing was sent since. */
-  let justHeard = false;
+  /** What the peer sent is being handled. */
+  let hearing = false;
 
   return {
     local: { address: bound.address, port: bound.port },
@@ -127,19 +127,19 @@ function adapt(socket: Socket, peer: UdpEndpoint | null): UdpSocket {
         if (!sameEndpoint(peer, to)) {
           throw new InternalError(`a socket to ${formatEndpoint(peer)} cannot send elsewhere`);
         }
-        // Node calls back by way of its queue of ticks, which takes longer than the send. A peer that has
-        // just been heard is there, and what else may be wrong will be so with the next send, too.
-        if (justHeard) socket.send(payload);
+        // Node calls back by way of its queue of ticks, which takes longer than all of our own work. A peer
+        // that has just been heard is there, and what else may be wrong is so with a later send, too.
+        if (hearing) socket.send(payload);
         else socket.send(payload, sent);
-        justHeard = false;
       } catch (error) {
         fail(error instanceof Error ? error : new InternalError(String(error)));
       }
     },
     onMessage(handler) {
       socket.on("message", (payload, from) => {
-        justHeard = true;
+        hearing = true;
         handler(payload, { address: from.address, port: from.port });
+        hearing = false;
       });
     },
     onError(handler) {

@@ -33,7 +33,7 @@ export type OpenUdp = (local: UdpEndpoint) => Promise<UdpSocket>;
 /**
  * Opens a socket that talks to one peer only: the kernel drops what others send, and `onError` hears
  * `ECONNREFUSED` when the peer's port is closed (ICMP port unreachable), which no other socket on
- * Linux is told. It need not hear of a failed send right after the peer was heard, but of the next one.
+ * Linux is told. It need not hear of a send that failed in a handler of `onMessage`, but of the next one.
  * `send` to anybody but the peer is an error. Throws `BindError`.
  */
 export type OpenConnectedUdp = (local: UdpEndpoint, remote: UdpEndpoint) => Promise<UdpSocket>;
