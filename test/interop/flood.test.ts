@@ -1,32 +1,37 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readdirSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { sync } from "../../src/commands/sync.ts";
 import { Program } from "../support/command.ts";
 import { createNetns, type Guest, type Netns, netnsMissing } from "../support/netns.ts";
+import { FakeProgram } from "../support/program.ts";
+import { ServedSite } from "../support/served-site.ts";
 import { reasonToSkip } from "../support/tools.ts";
 
 /* A hundred thousand strangers, and the machine that is waited for. */
 
 const missing = reasonToSkip({ tools: ["busybox"], root: true }) ?? netnsMissing();
 const flood = new URL("guests/flood.ts", import.meta.url);
+const bootClient = new URL("guests/boot-client.ts", import.meta.url);
 const mac = "52:54:00:00:00:0a";
+/** Reserved for it, and what it has to ask from. */
+const known = "10.9.0.10";
+const own = "10.9.0.11";
 const FLOOD = 100_000;
 
 let net: Netns;
-let folder = "";
+let files: ServedSite;
 let program: Program;
 beforeAll(async () => {
   if (missing !== null) return;
   net = createNetns();
-  folder = mkdtempSync(join(tmpdir(), "eim-pxe-flood-"));
-  program = await Program.build();
+  [files, program] = await Promise.all([ServedSite.open(), Program.build()]);
+  // The mirror is filled from here; the server's own host cannot reach the orchestrator.
+  await sync(new FakeProgram(), files.configuration(), { json: true });
 }, 60_000);
 afterAll(async () => {
   if (missing !== null) return;
   await net.close();
-  await program.remove();
-  rmSync(folder, { recursive: true, force: true });
+  await Promise.all([files.close(), program.remove()]);
 });
 
 /** Resident memory of the process that was started with this file as an argument. */
@@ -45,33 +50,43 @@ function residentMegabytes(argument: string): number {
 }
 
 describe.skipIf(missing !== null)(`a flood${missing ? ` (${missing})` : ""}`, () => {
-  test("of 100,000 strangers neither fills the memory nor keeps a known machine from its address", async () => {
-    const host = net.host("server");
-    net.ip(host, "link", "add", "br0", "type", "bridge", "forward_delay", "0");
-    net.ip(host, "addr", "add", "10.8.0.1/16", "brd", "+", "dev", "br0");
-    net.ip(host, "link", "set", "br0", "up");
-    const [attacker, machine] = ["attacker", "machine"].map((role, n) => {
-      const far = net.host(role);
-      const addresses = role === "attacker" ? ["10.8.0.2/16"] : [];
-      const here = { host, device: `v${n}`, addresses: [] };
-      net.cable(here, { host: far, device: "eth0", addresses });
-      net.ip(host, "link", "set", `v${n}`, "master", "br0");
-      return far;
-    });
+  test("of 100,000 strangers neither fills the memory nor keeps a known machine from booting", async () => {
+    const [host, attacker, machine] = ["server", "attacker", "machine"].map((role) =>
+      net.host(role),
+    );
+    // On links of their own: a client drowns in the broadcasts of its neighbours whatever the server does.
+    net.cable(
+      { host: host ?? "", device: "eth1", addresses: ["10.8.0.1/16"] },
+      { host: attacker ?? "", device: "eth0", addresses: ["10.8.0.2/16"] },
+    );
+    net.cable(
+      { host: host ?? "", device: "eth2", addresses: ["10.9.0.1/16"] },
+      { host: machine ?? "", device: "eth0", addresses: [`${own}/16`] },
+    );
     net.ip(machine ?? "", "link", "set", "eth0", "address", mac);
-    const nodes = join(folder, "nodes.yaml");
-    writeFileSync(nodes, `- { mac: "${mac}", name: expected }\n`);
-    const config = join(folder, "eim-pxe.yaml");
-    // A pool that is larger than the flood: nothing but the server's own limits bounds what it keeps.
+    files.write("nodes.yaml", `- { mac: "${mac}", name: expected, address: ${known} }\n`);
+    // Pools that are larger than the flood: nothing but the server's own limits bounds what it keeps.
     const text = `
-dataDir: ${join(folder, "data")}
-interfaces: [{ name: br0, dhcp: { mode: full, pools: [10.8.1.0-10.8.255.254] } }]
+dataDir: data
+interfaces:
+  - { name: eth1, dhcp: { mode: full, pools: [10.8.1.0-10.8.255.254, 10.8.0.100-10.8.0.200] } }
+  - { name: eth2, dhcp: { mode: full, pools: [10.9.1.0-10.9.255.254] } }
 dhcp: { allowOtherServers: true }
-nodes: { file: ${nodes} }
-tftp: { enabled: false }
+nodes: { file: nodes.yaml }
+artifacts:
+  origin: https://127.0.0.1:9/tink-stack
+  ca: { file: ca.pem }
+  loaderDirs: [loaders]
 `;
-    writeFileSync(config, text);
-    const serving = net.spawn(host, process.execPath, program.entry, "serve", "--config", config);
+    const config = files.write("flood.yaml", text);
+    const serving = net.spawn(
+      host ?? "",
+      process.execPath,
+      program.entry,
+      "serve",
+      "--config",
+      config,
+    );
     const until = async (guest: Guest, event: string): Promise<Record<string, unknown>> => {
       for (;;) {
         const told: Record<string, unknown> = Object(await guest.next());
@@ -97,20 +112,28 @@ tftp: { enabled: false }
       "-t",
       "30",
     ];
-    const booting = net.spawn(machine ?? "", "busybox", ...client).ended();
-    const first = await Promise.race([
-      booting.then(({ output }) => output),
-      until(attack, "sent").then(() => "the flood was over first"),
-    ]);
-    expect(first).toMatch(/lease of 10\.8\.\d+\.\d+ obtained from 10\.8\.0\.1/);
+    // As firmware it asks, and fetches its loader by TFTP and its script by HTTP; then its system leases.
+    const firmware = net.run(machine ?? "", bootClient);
+    await firmware.next();
+    firmware.write(`boot ${own} ${mac}`);
+    const over = until(attack, "sent").then(() => "the flood was over first");
+    expect(await Promise.race([firmware.next(), over])).toEqual({
+      server: "10.9.0.1",
+      address: known,
+      loaderBytes: 20_480,
+      scriptBytes: expect.any(Number),
+    });
+    const system = net.spawn(machine ?? "", "busybox", ...client).ended();
+    const leased = await Promise.race([system.then(({ output }) => output), over]);
+    expect(leased).toContain(`lease of ${known} obtained from 10.9.0.1`);
     await attack.ended();
     expect(await until(serving, "dhcp-flood")).toMatchObject({
-      interface: "br0",
+      interface: "eth1",
       reason: "too many strangers ask",
     });
     const after = residentMegabytes(config);
     expect(after).toBeLessThan(before + 100);
-    const journal = readFileSync(join(folder, "data", "leases.journal"), "utf8");
+    const journal = files.read("data/leases.journal");
     expect(journal.trim().split("\n")).toHaveLength(1);
   }, 100_000);
 });
