@@ -26,7 +26,7 @@ import { isActive, type Lease, type Leases, type LeaseState } from "./leases.ts"
 import type { Offers } from "./offers.ts";
 import { OptionCode } from "./option-codes.ts";
 import { BOOTREQUEST, type DhcpPacket, MessageType } from "./packet.ts";
-import { namesAnother, networkOf } from "./relay.ts";
+import { namesAnother, networkOf, relayAddresses } from "./relay.ts";
 import type { DhcpRequest } from "./request.ts";
 import { route } from "./route.ts";
 
@@ -66,13 +66,12 @@ export function handleFull(
   nowMs: number,
   way: Way = "direct",
 ): readonly Effect[] {
-  const { packet, mac } = request;
-  if (packet.op !== BOOTREQUEST) return ignored("not a BOOTREQUEST");
+  const { mac } = request;
+  if (request.packet.op !== BOOTREQUEST) return ignored("not a BOOTREQUEST");
   if (mac === "") return ignored("it has no hardware address");
   const network = networkOf(request, link);
   if (network === null) return ignored("relayed from a network that is not served");
   const { leases, offers, reservedFor } = state;
-  const relayAgent = [packet.giaddr, request.relay?.serverIdOverride ?? packet.giaddr];
   // Written out: a spread into so many fields costs more than all that follows.
   const the: Case = {
     leases,
@@ -84,7 +83,7 @@ export function handleFull(
     node,
     way,
     mac,
-    relayAgent,
+    relayAgent: relayAddresses(request),
     nowMs,
   };
   switch (request.messageType) {

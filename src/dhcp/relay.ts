@@ -46,6 +46,19 @@ export function namesAnother(
   return serverId !== null && serverId !== link.address && serverId !== serverIdFor(request, link);
 }
 
+/** The addresses of the relay agent that the request came through; none without one. */
+export function relayAddresses({
+  packet,
+  relay,
+}: {
+  readonly packet: DhcpPacket;
+  readonly relay: RelayWord | null;
+}): readonly Ip4[] {
+  return [packet.giaddr, relay?.serverIdOverride ?? ANY_ADDRESS].filter(
+    (address) => address !== ANY_ADDRESS,
+  );
+}
+
 /**
  * The network that the client of a request is in, with what is handed out there: the link's own, or one
  * behind relay agents. A relay agent names it by `giaddr`, or by option 82.5 where `giaddr` is in
