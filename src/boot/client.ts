@@ -69,7 +69,7 @@ export function bootClient(facts: BootFacts): BootClient {
   const vendorClass = facts.vendorClass === null ? "" : toText(facts.vendorClass);
   return {
     mac,
-    uuid: readUuid(facts.machineId),
+    uuid: readMachineUuid(facts.machineId),
     transport: readTransport(vendorClass),
     vendorClass,
     architectures: isRaspberryPi(mac) ? [RASPBERRY_PI] : readArchitectures(facts.architectures),
@@ -130,7 +130,7 @@ export function readUserClasses(value: Uint8Array): readonly string[] {
  * Option 97 is a type byte 0 and a UUID in EFI's form (RFC 4578 2.3). EDK2 and iPXE send it so: what
  * is read is the UUID that `dmidecode` and iPXE's `${uuid}` show.
  */
-function readUuid(value: Uint8Array | null): string | null {
+export function readMachineUuid(value: Uint8Array | null): string | null {
   if (value === null || value.length !== 17 || value[0] !== 0) return null;
   return uuidFromBytes(value.subarray(1));
 }

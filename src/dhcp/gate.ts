@@ -1,7 +1,8 @@
+import { readMachineUuid } from "../boot/client.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Mac } from "../lib/mac.ts";
 import type { Emit } from "../observe/events.ts";
-import { Admission, type Refusal, type Sender } from "./admission.ts";
+import { Admission, machineIdOf, type Refusal, type Sender } from "./admission.ts";
 import type { Knowledge } from "./decide.ts";
 import type { Effect } from "./effects.ts";
 import type { Link } from "./link.ts";
@@ -29,8 +30,8 @@ export class Gate {
   }
 
   /** Whether a request of this sender is dropped unread. */
-  refuses(sender: Sender): boolean {
-    const known = this.#isKnown(sender.mac);
+  refuses(sender: Sender, datagram: Uint8Array): boolean {
+    const known = this.#isKnown(sender.mac, datagram);
     const refusal = this.#admission.refuses(sender, known, this.#clock.now());
     if (refusal === null) return false;
     this.#report(refusal);
@@ -38,21 +39,25 @@ export class Gate {
   }
 
   /** Takes note of what was decided about a request, before it is performed. */
-  learn({ mac, packet }: DhcpRequest, effects: readonly Effect[]): void {
+  learn({ mac, packet, relay }: DhcpRequest, effects: readonly Effect[]): void {
     const { offers } = this.#knowledge;
     for (const effect of effects) {
       if (effect.kind === "event" && effect.event.event === "pool-full") {
-        this.#admission.poolFull(packet.giaddr, this.#clock.now());
+        // One relay agent may stand for many networks, and then says which: another one is not full.
+        const forAll = (relay?.linkSelection ?? null) === null;
+        if (forAll) this.#admission.poolFull(packet.giaddr, this.#clock.now());
       } else if (effect.kind === "record" && effect.lease.state === "bound") {
         if (offers.of(mac, this.#clock.wall())?.known === false) this.#admission.acquainted();
       }
     }
   }
 
-  #isKnown(mac: Mac): boolean {
+  #isKnown(mac: Mac, datagram: Uint8Array): boolean {
     const { leases, offers, findNode } = this.#knowledge;
     if (leases.ofMachine(mac) !== null || offers.of(mac, this.#clock.wall()) !== null) return true;
-    return findNode({ mac, uuid: null, serial: null }) !== null;
+    if (findNode({ mac, uuid: null, serial: null }) !== null) return true;
+    const uuid = readMachineUuid(machineIdOf(datagram));
+    return uuid !== null && findNode({ mac, uuid, serial: null }) !== null;
   }
 
   #report(reason: Refusal): void {

@@ -28,9 +28,9 @@ export const MAX_FILE_BYTES = 127;
 const MAGIC_COOKIE = 0x63825363;
 const OPTIONS_AT = 240;
 const MIN_PACKET_BYTES = 300;
-const PAD = 0;
+export const PAD = 0;
 const RELAY_INFORMATION = 82;
-const END = 255;
+export const END = 255;
 /** RFC 3396 5: a longer value is split. */
 const MAX_PART_BYTES = 255;
 

@@ -213,7 +213,7 @@ class RunningServer {
     const gate = link.mode === "full" && smee === null ? this.#gateOf(link) : null;
     const sender = senderOf(payload);
     // What is no DHCP at all is left to the decoder.
-    if (sender !== null && (guard?.plays(sender.mac) || gate?.refuses(sender))) return;
+    if (sender !== null && (guard?.plays(sender.mac) || gate?.refuses(sender, payload))) return;
     let request: DhcpRequest;
     try {
       request = readRequest(decodePacket(payload), from);

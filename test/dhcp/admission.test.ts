@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { Admission, senderOf } from "../../src/dhcp/admission.ts";
+import { Admission, machineIdOf, senderOf } from "../../src/dhcp/admission.ts";
 import { encodePacket } from "../../src/dhcp/packet.ts";
 import { clientMac, packetWith } from "../support/dhcp.ts";
 
@@ -46,10 +46,32 @@ describe("Admission", () => {
       Array.from({ length: count }, () => admission.refuses(at("a"), true, nowMs)).filter(
         (refusal) => refusal === null,
       ).length;
-    expect(asks(3000, 0)).toBe(1000);
+    // And 4000 and 2000 beyond that, for all together.
+    expect(asks(9000, 0)).toBe(5000);
     expect(admission.refuses(at("a"), true, 0)).toBe("this machine asks too often");
     expect(admission.refuses(at("b"), true, 0)).toBeNull();
-    expect(asks(1000, 1000)).toBe(200);
+    expect(asks(5000, 1000)).toBe(2200);
+  });
+
+  test("does not let one stranger use up what is for all of them", () => {
+    const admission = new Admission(0);
+    let [loops, others] = [0, 0];
+    for (let nowMs = 0; nowMs < 60_000; nowMs += 2) {
+      if (admission.refuses(at("loops"), false, nowMs) === null) loops += 1;
+      if (nowMs % 2000 === 0) others += admitted(admission, 1, nowMs, nowMs);
+    }
+    expect(loops).toBeLessThan(150);
+    expect(others).toBe(30);
+  });
+
+  test("hears a known machine also while somebody asks two thousand times a second in its name", () => {
+    const admission = new Admission(0);
+    let own = 0;
+    for (let nowMs = 0; nowMs < 30_000; nowMs += 1) {
+      for (let forged = 0; forged < 2; forged++) admission.refuses(at("a"), true, nowMs);
+      if (nowMs % 1000 === 0 && admission.refuses(at("a"), true, nowMs) === null) own += 1;
+    }
+    expect(own).toBe(30);
   });
 
   test("after a full pool looks at no stranger for a second, and at known machines at once", () => {
@@ -71,4 +93,13 @@ test("the sender is read from the header alone", () => {
     other[2] = hlen;
     expect(senderOf(other)).toBeNull();
   }
+});
+
+test("the machine identifier is found among the options, and nothing where they are damaged", () => {
+  const id = Uint8Array.from({ length: 17 }, (_, i) => i);
+  const bytes = encodePacket(packetWith({ 53: Uint8Array.of(1), 60: Uint8Array.of(1, 2), 97: id }));
+  expect(machineIdOf(bytes)).toEqual(id);
+  expect(machineIdOf(encodePacket(packetWith({ 53: Uint8Array.of(1) })))).toBeNull();
+  for (let length = 0; length < bytes.length; length++) machineIdOf(bytes.subarray(0, length));
+  expect(machineIdOf(Uint8Array.from({ length: 400 }))).toBeNull();
 });
