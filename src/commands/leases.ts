@@ -23,7 +23,7 @@ import { findRunning } from "./running.ts";
 const lease = z.object({
   mac: z.string(),
   address: z.string(),
-  state: z.enum(["bound", "declined", "released"]),
+  state: z.enum(["bound", "declined", "in-use", "released"]),
   expiresAtMs: z.number(),
   startedAtMs: z.number(),
   hostname: z.string().nullable(),
@@ -192,7 +192,7 @@ function inWords({ leases, pools }: Listing): string {
   const rows = leases.map((one) => [
     one.address,
     one.mac,
-    one.state === "declined" ? "quarantine" : "leased",
+    one.state === "bound" ? "leased" : "quarantine",
     new Date(one.expiresAtMs).toISOString().slice(0, 19),
     one.hostname ?? "-",
   ]);

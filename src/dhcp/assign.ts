@@ -1,7 +1,7 @@
 import type { NodeEntry } from "../boot/node.ts";
 import { broadcastOf, type Ip4, ip4FromNumber, subnetContains } from "../lib/ip4.ts";
 import type { Mac } from "../lib/mac.ts";
-import { isActive, type Leases } from "./leases.ts";
+import { isActive, isQuarantine, type Lease, type Leases } from "./leases.ts";
 import type { Link } from "./link.ts";
 import type { Offer, Offers } from "./offers.ts";
 import { inRanges, pickAddress } from "./pool.ts";
@@ -71,6 +71,25 @@ export function addressToOffer(candidate: Candidate, wish: Ip4 | null): Ip4 | nu
   return pickAddress(link.full.pools, mac, freeSince, mayGive);
 }
 
+/**
+ * When no address is left: the one that we found in use longest ago. Whoever sat there may have gone, or was
+ * never there. What a machine declined stays out of use.
+ */
+export function oldestQuarantine(candidate: Candidate): Lease | null {
+  const { mac, link, leases, nowMs, reservedFor } = candidate;
+  const endsAt = (number: number): number | null => {
+    const lease = leases.atNumber(number);
+    const quarantined = lease !== null && lease.state === "in-use" && isActive(lease, nowMs);
+    return quarantined ? lease.expiresAtMs : null;
+  };
+  const mayGive = (number: number): boolean => {
+    const address = ip4FromNumber(number);
+    return reservedFor(address) === null && isAllotted(candidate, address);
+  };
+  const address = pickAddress(link.full.pools, mac, endsAt, mayGive);
+  return address === null ? null : leases.at(address);
+}
+
 /** Whether the configuration gives the machine this address and nobody else has it now. */
 export function mayHave(candidate: Candidate, address: Ip4): boolean {
   return isAllotted(candidate, address) && isFree(candidate, address);
@@ -100,7 +119,7 @@ function isFree(candidate: Candidate, address: Ip4): boolean {
   if (offer !== null && isHeld(offer, mac, isKnown(candidate))) return false;
   const lease = leases.at(address);
   if (lease === null) return leases.hasRoom || candidate.node?.address === address;
-  return (lease.mac === mac && lease.state !== "declined") || !isActive(lease, nowMs);
+  return (lease.mac === mac && !isQuarantine(lease)) || !isActive(lease, nowMs);
 }
 
 /** Whether an offer keeps its address from this machine: a known machine goes before a stranger. */

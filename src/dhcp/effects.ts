@@ -20,12 +20,14 @@ export type Effect =
   | { readonly kind: "offer"; readonly offer: Offer }
   | { readonly kind: "withdraw"; readonly mac: Mac }
   | {
-      /** Whether somebody sits at an address that is about to be offered; then `ifTaken`, and no more. */
+      /** Whether somebody sits at an address that is about to be offered. */
       readonly kind: "check";
       readonly address: Ip4;
       /** Who sits there rightly. */
       readonly mac: Mac;
-      readonly ifTaken: readonly Effect[];
+      /** What becomes of the address then, and the request is decided anew; null: it is offered all the same. */
+      readonly quarantine: Lease | null;
+      readonly event: PxeEvent;
     }
   | { readonly kind: "record"; readonly lease: Lease }
   | { readonly kind: "remember"; readonly machine: MachineWays }

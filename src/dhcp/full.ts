@@ -1,7 +1,6 @@
 import type { NodeEntry } from "../boot/node.ts";
 import type { Plan } from "../boot/policy.ts";
 import type { Way } from "../boot/ways.ts";
-import { printable, toHex, toText } from "../lib/bytes.ts";
 import { ANY_ADDRESS, type Ip4, subnetContains } from "../lib/ip4.ts";
 import {
   addressToOffer,
@@ -9,6 +8,7 @@ import {
   type FullLink,
   isKnown,
   mayHave,
+  oldestQuarantine,
   ownAddress,
   reservedAddress,
 } from "./assign.ts";
@@ -22,9 +22,9 @@ import {
   offerReply,
   refuseReply,
 } from "./full-reply.ts";
+import { leaseOf } from "./lease-record.ts";
 import { isActive, type Lease, type Leases, type LeaseState } from "./leases.ts";
 import type { Offers } from "./offers.ts";
-import { OptionCode } from "./option-codes.ts";
 import { BOOTREQUEST, type DhcpPacket, MessageType } from "./packet.ts";
 import { namesAnother, networkOf, relayAddresses } from "./relay.ts";
 import type { DhcpRequest } from "./request.ts";
@@ -106,7 +106,9 @@ export function handleFull(
 function discover(the: Case): readonly Effect[] {
   const { request, plan, link } = the;
   const seen = [...discoverEvents(request, plan, link), ...refusalEvents(request, plan, link)];
-  const address = addressToOffer(the, request.requestedAddress);
+  const free = addressToOffer(the, request.requestedAddress);
+  const quarantined = free === null ? oldestQuarantine(the) : null;
+  const address = free ?? quarantined?.address ?? null;
   if (address === null) return [...seen, ...nothingToOffer(the)];
   const reply = offerReply(the, address, leaseSecondsFor(the));
   const held = the.leases.at(address);
@@ -114,33 +116,31 @@ function discover(the: Case): readonly Effect[] {
   const keeps = held !== null && held.state === "bound" && isActive(held, the.nowMs);
   return [
     ...seen,
-    ...(keeps ? [] : hold(the, address)),
+    ...(quarantined === null ? [] : [endOf(quarantined, the.nowMs)]),
+    ...(keeps ? [] : hold(the, address, quarantined === null)),
     send(request, reply),
     ...offerEvents(request, plan, link, address, the.way),
   ];
 }
 
+function endOf(quarantine: Lease, nowMs: number): Effect {
+  return { kind: "record", lease: { ...quarantine, expiresAtMs: nowMs } };
+}
+
 /** RFC 2131 4.3.1: before an address is offered anew, somebody looks whether it is in use. */
-function hold(the: Case, address: Ip4): readonly Effect[] {
+function hold(the: Case, address: Ip4, look: boolean): readonly Effect[] {
   const { mac, nowMs, offers } = the;
   const offer = { mac, address, untilMs: nowMs + OFFER_MS, known: isKnown(the) };
   const looked = offers.of(mac, nowMs)?.address === address;
-  if (looked) return [{ kind: "offer", offer }];
+  if (looked || !look) return [{ kind: "offer", offer }];
   const event = { event: "address-in-use", ...machine(the, address) } as const;
-  const ifTaken: readonly Effect[] = [
-    { kind: "withdraw", mac },
-    quarantine(the, address),
-    { kind: "event", event },
-  ];
+  // A machine with a reserved address has no other: it finds out itself, and declines it if need be.
+  const reserved = the.reservedFor(address) !== null;
+  const quarantine = reserved ? null : leaseOf(the, address, "in-use", QUARANTINE_MS);
   return [
     { kind: "offer", offer },
-    { kind: "check", address, mac, ifTaken },
+    { kind: "check", address, mac, quarantine, event },
   ];
-}
-
-function quarantine(the: Case, address: Ip4): Effect {
-  const reserved = the.reservedFor(address) !== null;
-  return record(the, address, "declined", reserved ? RESERVED_QUARANTINE_MS : QUARANTINE_MS);
 }
 
 function nothingToOffer(the: Case): readonly Effect[] {
@@ -238,7 +238,9 @@ function decline(the: Case): readonly Effect[] {
   const lease = leaseFor(the, requestedAddress);
   if (lease === null) return ignored("it declines an address that it does not have");
   const event = { event: "lease-declined", ...machine(the, lease.address) } as const;
-  return [quarantine(the, lease.address), { kind: "event", event }];
+  const reserved = the.reservedFor(lease.address) !== null;
+  const forMs = reserved ? RESERVED_QUARANTINE_MS : QUARANTINE_MS;
+  return [record(the, lease.address, "declined", forMs), { kind: "event", event }];
 }
 
 /** RFC 2131 4.3.4: given back, but kept in mind, so that the machine finds its address again. */
@@ -272,28 +274,8 @@ function send(request: DhcpRequest, packet: DhcpPacket): Effect {
   return { kind: "send", packet, to: route(request, packet) };
 }
 
-/**
- * Lease records are complete: what is known of the client is written anew each time. They are bounded
- * as well: repeated options (RFC 3396) could fill a whole datagram.
- */
 function record(the: Case, address: Ip4, state: LeaseState, forMs: number): Effect {
-  const { mac, request, nowMs } = the;
-  const former = the.leases.ofMachine(mac);
-  const continues = former !== null && former.address === address && isActive(former, nowMs);
-  const hostname = request.packet.options.get(OptionCode.HOST_NAME);
-  const lease: Lease = {
-    mac,
-    address,
-    state,
-    expiresAtMs: nowMs + forMs,
-    startedAtMs: continues ? former.startedAtMs : nowMs,
-    hostname:
-      hostname === undefined || hostname.length === 0
-        ? (former?.hostname ?? null)
-        : printable(toText(hostname), 64),
-    clientId: request.clientId === null ? null : toHex(request.clientId.subarray(0, 255)),
-  };
-  return { kind: "record", lease };
+  return { kind: "record", lease: leaseOf(the, address, state, forMs) };
 }
 
 function machine({ mac, link }: Case, address: Ip4 | null) {

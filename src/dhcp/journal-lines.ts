@@ -11,7 +11,12 @@ import type { Lease, LeaseState } from "./leases.ts";
 
 const LINE = /^\{"crc":"([0-9a-f]{8})","lease":(\{.*\})\}$/;
 const NEWLINE = 0x0a;
-const states: readonly string[] = ["bound", "declined", "released"] satisfies LeaseState[];
+const states: readonly string[] = [
+  "bound",
+  "declined",
+  "in-use",
+  "released",
+] satisfies LeaseState[];
 
 /** What a journal holds. */
 export interface Replay {

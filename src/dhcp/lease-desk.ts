@@ -2,7 +2,7 @@ import type { Clock } from "../lib/clock.ts";
 import { formatSubnet, type Ip4, ip4ToNumber, type Subnet, subnetContains } from "../lib/ip4.ts";
 import type { Emit } from "../observe/events.ts";
 import type { Journal } from "./journal.ts";
-import { isActive, type Lease, type LeaseTable } from "./leases.ts";
+import { isActive, isQuarantine, type Lease, type LeaseTable } from "./leases.ts";
 import type { AddressRange, Link } from "./link.ts";
 import { inRanges, poolSize } from "./pool.ts";
 
@@ -84,7 +84,7 @@ export class LeaseDesk {
     const nowMs = clock.wall();
     const lease = leases.at(address);
     if (lease === null || !isActive(lease, nowMs)) return null;
-    const state = lease.state === "declined" ? "declined" : "released";
+    const state = isQuarantine(lease) ? lease.state : "released";
     const freed: Lease = { ...lease, state, expiresAtMs: nowMs };
     await this.#record([freed]);
     const name = this.#networkOf(address)?.interface ?? "";

@@ -6,8 +6,10 @@ import type { Mac } from "../lib/mac.ts";
  * - `bound`: acknowledged.
  * - `released`: given back by its machine, which gets it again when it can.
  * - `declined`: its machine found somebody else there; nobody gets it for a while.
+ * - `in-use`: we found somebody there before it was offered to the machine; nobody gets it for a while, unless
+ *   no other address is left.
  */
-export type LeaseState = "bound" | "declined" | "released";
+export type LeaseState = "bound" | "declined" | "in-use" | "released";
 
 /** What is known of one address that was handed out. Times are milliseconds since the Unix epoch. */
 export interface Lease {
@@ -28,6 +30,11 @@ export interface Lease {
   readonly clientId: string | null;
 }
 
+/** Whether it says no more than that somebody else sits at the address: such a lease is nobody's. */
+export function isQuarantine({ state }: Lease): boolean {
+  return state === "declined" || state === "in-use";
+}
+
 /** Whether the address belongs to the lease's machine (or is in quarantine), so that no other may have it. */
 export function isActive(lease: Lease, nowMs: number): boolean {
   return lease.state !== "released" && lease.expiresAtMs > nowMs;
@@ -35,7 +42,7 @@ export function isActive(lease: Lease, nowMs: number): boolean {
 
 /** What handlers see of the leases. */
 export interface Leases {
-  /** The machine's only lease, past or present; never a declined one, since that is nobody's. */
+  /** The machine's only lease, past or present; never a quarantine, since that is nobody's. */
   ofMachine(mac: Mac): Lease | null;
   at(address: Ip4): Lease | null;
   /** The same by the address as a number. */
@@ -46,7 +53,7 @@ export interface Leases {
 
 /**
  * The leases of all links. An address has at most one lease, and a machine has at most one lease that
- * is not declined. Past leases are kept, so that machines get their former address again; the number
+ * is no quarantine. Past leases are kept, so that machines get their former address again; the number
  * of addresses on record is bounded.
  */
 export class LeaseTable implements Leases {
@@ -100,7 +107,7 @@ export class LeaseTable implements Leases {
   }
 
   /** Puts back what `written` says of the address and the machine of a lease that could not be written. */
-  revert(lease: Lease, written: Leases): void {
+  revert(lease: Lease, written: Pick<Leases, "at" | "ofMachine">): void {
     const address = ip4ToNumber(lease.address);
     // Another one has come after it, which has its own fate.
     if (this.#byAddress.get(address) !== lease) return;
@@ -108,7 +115,7 @@ export class LeaseTable implements Leases {
     if (this.#byMac.get(lease.mac) === lease) this.#byMac.delete(lease.mac);
     for (const former of [written.at(lease.address), written.ofMachine(lease.mac)]) {
       if (former === null || this.at(former.address) !== null) continue;
-      if (former.state === "declined" || !this.#byMac.has(former.mac)) this.restore(former);
+      if (isQuarantine(former) || !this.#byMac.has(former.mac)) this.restore(former);
     }
   }
 
@@ -120,7 +127,7 @@ export class LeaseTable implements Leases {
       this.#byMac.delete(holder.mac);
     }
     this.#byAddress.set(address, lease);
-    if (lease.state === "declined") return;
+    if (isQuarantine(lease)) return;
     const former = this.#byMac.get(lease.mac);
     if (former !== undefined) this.#byAddress.delete(ip4ToNumber(former.address));
     this.#byMac.set(lease.mac, lease);

@@ -6,14 +6,15 @@ import type { Mac } from "../lib/mac.ts";
 import type { Emit, PxeEvent } from "../observe/events.ts";
 import type { Destination, Effect } from "./effects.ts";
 import type { Journal } from "./journal.ts";
-import type { Lease, LeaseTable } from "./leases.ts";
+import { isQuarantine, type Lease, type LeaseTable } from "./leases.ts";
 import type { Link } from "./link.ts";
 import type { OfferTable } from "./offers.ts";
 import type { DhcpPacket } from "./packet.ts";
+import { networkName, Suspicions } from "./suspicions.ts";
 import { safeSeconds, shortened } from "./unwritten.ts";
 
-/** Whether somebody else than the machine answers at the address now; false when nobody could be asked. */
-export type IsInUse = (link: Link, address: Ip4, mac: Mac) => Promise<boolean>;
+/** Whether somebody else than the machine answers at the address now; null when nobody could be asked. */
+export type IsInUse = (link: Link, address: Ip4, mac: Mac) => Promise<boolean | null>;
 
 export interface PerformerParts {
   readonly leases: LeaseTable;
@@ -52,9 +53,11 @@ export class Performer {
   readonly #toldAtMs = new Map<string, number>();
   /** How many records the disk has refused since it last took one. */
   #unwritten = 0;
+  readonly #suspicions: Suspicions;
 
   constructor(parts: PerformerParts) {
     this.#parts = parts;
+    this.#suspicions = new Suspicions(parts.leases, parts.clock);
   }
 
   /**
@@ -82,6 +85,7 @@ export class Performer {
     const { link, mac } = occasion;
     // What an acknowledgement may promise at most; null: what was decided.
     let atMostSeconds: number | null = null;
+    let standing: readonly Lease[] = [];
     for (const decided of effects) {
       const effect = atMostSeconds === null ? decided : shortened(decided, atMostSeconds);
       switch (effect.kind) {
@@ -92,15 +96,29 @@ export class Performer {
           offers.withdraw(effect.mac);
           break;
         case "check": {
-          const { isInUse } = this.#parts;
-          if (!mayCheck || isInUse === null) break;
-          if (!(await isInUse(link, effect.address, effect.mac))) break;
-          await this.#isRefuted(effect.ifTaken, occasion, false);
+          if (!mayCheck) break;
+          const inUse = await this.#look(link, effect.address, effect.mac);
+          // Meanwhile another request may have shown that answers are worth nothing here.
+          if (inUse === null || !this.#suspicions.trusts(link, effect.address)) break;
+          if (!inUse) {
+            standing = this.#suspicions.free(link, effect.address);
+            break;
+          }
+          emit(effect.event);
+          if (!this.#suspicions.taken(link, effect.address, effect.quarantine)) {
+            const network = networkName(link, effect.address);
+            emit({ event: "conflict-check-unreliable", interface: link.interface, network });
+          }
+          if (effect.quarantine === null) break;
+          offers.withdraw(effect.mac);
           return true;
         }
         case "record":
           leases.put(effect.lease, clock.wall());
-          offers.settle(effect.lease.mac, effect.lease.address);
+          // A quarantine is nobody's, so it ends no offer of the machine that found it.
+          if (!isQuarantine(effect.lease)) {
+            offers.settle(effect.lease.mac, effect.lease.address);
+          }
           atMostSeconds = await this.#write(effect.lease);
           break;
         case "remember":
@@ -118,7 +136,15 @@ export class Performer {
         }
       }
     }
+    for (const lease of standing) await this.#write(lease);
     return false;
+  }
+
+  /** Null where nobody could be asked, or where somebody answers for every address. */
+  async #look(link: Link, address: Ip4, mac: Mac): Promise<boolean | null> {
+    const { isInUse } = this.#parts;
+    if (isInUse === null || !this.#suspicions.trusts(link, address)) return null;
+    return isInUse(link, address, mac);
   }
 
   /**
@@ -134,7 +160,7 @@ export class Performer {
       if (this.#unwritten === 0) emit({ event: "journal-unwritable", reason: messageOf(error) });
       this.#unwritten += 1;
       // A quarantine that is in memory only is better than none.
-      if (lease.state !== "declined") leases.revert(lease, journal.written);
+      if (!isQuarantine(lease)) leases.revert(lease, journal.written);
       const seconds = safeSeconds(lease, journal.written.at(lease.address), clock.wall());
       if (seconds === null) throw error;
       return seconds;

@@ -2,16 +2,17 @@ import { readFile } from "node:fs/promises";
 import { Bucket } from "../lib/bucket.ts";
 import type { Clock } from "../lib/clock.ts";
 import { BindError } from "../lib/errors.ts";
-import type { Ip4 } from "../lib/ip4.ts";
+import { type Ip4, type Subnet, subnetContains } from "../lib/ip4.ts";
 import type { Mac } from "../lib/mac.ts";
 import { adoptDgram, openDgram } from "./dgram.ts";
 import { type Libc, loadLibc } from "./libc.ts";
 import type { UdpSocket } from "./udp.ts";
 
-/** Where an address is looked for: a network device, and ours on it. */
+/** Where an address is looked for: a network device, ours on it, and the network that it is in. */
 export interface Place {
   readonly interface: string;
   readonly address: Ip4;
+  readonly subnet: Subnet;
 }
 
 /** On a LAN who is there answers within a few milliseconds. */
@@ -39,35 +40,40 @@ interface Asker {
 export class Presence {
   readonly #clock: Clock;
   readonly #load: () => Promise<Libc | null>;
+  readonly #arpTable: () => Promise<string>;
   readonly #bucket: Bucket;
   #busyUntilMs = -Infinity;
   readonly #askers = new Map<string, Promise<Asker>>();
   readonly #waiting = new Map<Ip4, () => void>();
 
-  constructor(clock: Clock, load: () => Promise<Libc | null> = loadLibc) {
+  constructor(clock: Clock, load: () => Promise<Libc | null> = loadLibc, table = arpTable) {
     this.#clock = clock;
     this.#load = load;
+    this.#arpTable = table;
     this.#bucket = new Bucket(RATE, clock.now());
   }
 
   /**
-   * Whether somebody else than the machine `mac` answers at `address`. False when too many ask, and when
-   * nobody could be asked.
+   * Whether somebody else than the machine `mac` answers at `address`. Null when too many ask, and when
+   * nobody could be asked. Beyond the place's own network only an echo counts: there a router answers ARP
+   * in everybody's place (RFC 1027).
    */
-  readonly isInUse = async (place: Place, address: Ip4, mac: Mac): Promise<boolean> => {
-    if (this.#isBusy()) return false;
+  readonly isInUse = async (place: Place, address: Ip4, mac: Mac): Promise<boolean | null> => {
+    if (this.#isBusy()) return null;
     const device = place.interface;
-    const before = arpEntry(await arpTable(), device, address);
+    const near = subnetContains(place.subnet, address);
+    const before = near ? arpEntry(await this.#arpTable(), device, address) : null;
     let asker: Asker;
     try {
       asker = await this.#askerOn(place);
     } catch (error) {
       // Its address is gone, or no descriptor is left: then nobody looks.
-      if (error instanceof BindError) return false;
+      if (error instanceof BindError) return null;
       throw error;
     }
+    if (!near) return asker.echo ? this.#ask(asker, address) : null;
     const answered = await this.#ask(asker, address);
-    const after = arpEntry(await arpTable(), device, address);
+    const after = arpEntry(await this.#arpTable(), device, address);
     if (after === mac) return false;
     // An entry from before may be of somebody who has gone; a new one was answered just now.
     return answered || (before === null && after !== null);

@@ -97,6 +97,7 @@ export interface EventFields {
   "lease-released": Machine & { interface: string };
   "lease-declined": Machine & { interface: string };
   "address-in-use": Machine & { interface: string };
+  "conflict-check-unreliable": { interface: string; network: string };
   "lease-refused": Machine & { interface: string; reason: string };
   "pool-full": Machine & { interface: string };
   "other-dhcp-server": { interface: string; server: Ip4; offered: Ip4 | null };

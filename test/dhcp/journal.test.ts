@@ -94,7 +94,13 @@ describe("the journal", () => {
 
   test("cut at any byte it replays to what was whole, and goes on from there", async () => {
     const opened = await reopen();
-    const all = [lease(1), lease(2), lease(1, "released"), lease(3, "declined")];
+    const all = [
+      lease(1),
+      lease(2),
+      lease(1, "released"),
+      lease(3, "declined"),
+      lease(4, "in-use"),
+    ];
     for (const one of all) await append(opened, one);
     await opened.journal.close();
     const whole = readFileSync(opened.path);

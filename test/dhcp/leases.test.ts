@@ -1,6 +1,12 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { isActive, type Lease, type LeaseState, LeaseTable } from "../../src/dhcp/leases.ts";
+import {
+  isActive,
+  isQuarantine,
+  type Lease,
+  type LeaseState,
+  LeaseTable,
+} from "../../src/dhcp/leases.ts";
 import { InternalError } from "../../src/lib/errors.ts";
 
 const now = 1_000_000;
@@ -90,7 +96,7 @@ describe("LeaseTable", () => {
       .record({
         mac: fc.constantFrom("a", "b", "c"),
         address: fc.constantFrom("10.0.0.1", "10.0.0.2", "10.0.0.3"),
-        state: fc.constantFrom<LeaseState>("bound", "declined", "released"),
+        state: fc.constantFrom<LeaseState>("bound", "declined", "in-use", "released"),
         forMs: fc.integer({ min: 0, max: 5 }),
       })
       .map(({ mac, address, state, forMs }) => lease(mac, address, state, forMs));
@@ -104,7 +110,7 @@ describe("LeaseTable", () => {
           const all = table.all();
           expect(new Set(all.map(({ address }) => address)).size).toBe(all.length);
           expect(all.every((each) => table.at(each.address) === each)).toBe(true);
-          const owned = all.filter(({ state }) => state !== "declined");
+          const owned = all.filter((each) => !isQuarantine(each));
           expect(owned.every((each) => table.ofMachine(each.mac) === each)).toBe(true);
           const found = ["a", "b", "c"].map((mac) => table.ofMachine(mac)).filter(Boolean);
           expect(new Set(found)).toEqual(new Set(owned));

@@ -3,15 +3,17 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { NodeEntry } from "../../src/boot/node.ts";
 import { WayTable } from "../../src/boot/ways.ts";
 import { OptionCode } from "../../src/dhcp/option-codes.ts";
 import { type Journal, openJournal } from "../../src/dhcp/journal.ts";
-import { type Lease, LeaseTable } from "../../src/dhcp/leases.ts";
+import { isActive, isQuarantine, type Lease, LeaseTable } from "../../src/dhcp/leases.ts";
 import { handleFull } from "../../src/dhcp/full.ts";
 import { OfferTable } from "../../src/dhcp/offers.ts";
 import { type DhcpPacket, MessageType } from "../../src/dhcp/packet.ts";
 import { type IsInUse, Performer } from "../../src/dhcp/performer.ts";
 import { readRequest } from "../../src/dhcp/request.ts";
+import { Suspicions } from "../../src/dhcp/suspicions.ts";
 import { readU32 } from "../../src/lib/bytes.ts";
 import { ANY_ADDRESS } from "../../src/lib/ip4.ts";
 import { SyncError } from "../../src/lib/errors.ts";
@@ -27,6 +29,7 @@ import {
   planFor,
   selecting,
 } from "../support/dhcp.ts";
+import { noNode } from "../support/node-entry.ts";
 import { reasonToSkip } from "../support/tools.ts";
 
 const [macA, macB] = ["52:54:00:00:00:0a", "52:54:00:00:00:0b"];
@@ -54,6 +57,8 @@ class Site {
   readonly replies: DhcpPacket[] = [];
   readonly looked: string[] = [];
   nowMs = 1_800_000_000_000;
+  link = fullLink;
+  node: NodeEntry | null = null;
   isInUse: IsInUse = () => Promise.resolve(false);
   readonly #performer: Performer;
 
@@ -76,15 +81,19 @@ class Site {
   async ask(mac: string, options: Options, ciaddr = ANY_ADDRESS): Promise<DhcpPacket | null> {
     const packet = packetWith(options, { chaddr: macToBytes(mac), ciaddr });
     const request = readRequest(packet, { address: ciaddr, port: 68 });
-    const state = { leases: this.leases, offers: this.offers, reservedFor: () => null };
+    const node = this.node?.mac === mac ? this.node : null;
+    const reservedFor = (address: string) => (this.node?.address === address ? this.node : null);
+    const state = { leases: this.leases, offers: this.offers, reservedFor };
+    const plan = planFor(request);
     const before = this.replies.length;
     await this.#performer.perform({
-      link: fullLink,
+      link: this.link,
       mac,
-      decide: () => handleFull(request, planFor(request), fullLink, null, state, this.nowMs),
+      decide: () => handleFull(request, plan, this.link, node, state, this.nowMs),
       send: (reply) => void this.replies.push(reply),
     });
-    return this.replies[before] ?? null;
+    const chaddr = macToBytes(mac).toString();
+    return this.replies.slice(before).find((one) => one.chaddr.toString() === chaddr) ?? null;
   }
 
   async lease(mac: string): Promise<string> {
@@ -92,6 +101,19 @@ class Site {
     const address = offer?.yiaddr ?? "";
     await this.ask(mac, selecting(system, ourAddress, address));
     return address;
+  }
+
+  /** The same link with other pools. */
+  withPool(first: string, last: string): this {
+    this.link = { ...fullLink, full: { ...fullLink.full, pools: [{ first, last }] } };
+    return this;
+  }
+
+  quarantined(): readonly string[] {
+    return this.leases
+      .all()
+      .filter((one) => isQuarantine(one) && isActive(one, this.nowMs))
+      .map(({ address }) => address);
   }
 
   renew(mac: string, address: string): Promise<DhcpPacket | null> {
@@ -233,16 +255,131 @@ describe("before an address is offered", () => {
     const offer = await site.ask(macA, message(system));
     expect(offer?.yiaddr).toMatch(/^192\.168\.77\./);
     expect(offer?.yiaddr).not.toBe(squatted);
-    expect(site.disk.written.at(squatted)?.state).toBe("declined");
+    expect(site.disk.written.at(squatted)?.state).toBe("in-use");
     expect(site.names()).toEqual(["address-in-use"]);
     expect(site.events[0]).toMatchObject({ mac: macA, address: squatted });
     expect(site.replies).toHaveLength(1);
   });
 
-  test("after three of them one is offered unseen, so that a machine is always answered", async () => {
+  test("a reserved address in use is offered all the same, and told of", async () => {
+    const site = new Site();
+    site.node = { ...noNode, mac: macA, address: "192.168.77.20" };
+    site.isInUse = () => Promise.resolve(true);
+    expect(await site.lease(macA)).toBe("192.168.77.20");
+    expect(site.names()).toEqual(["address-in-use", "lease-granted"]);
+    expect(site.quarantined()).toEqual([]);
+  });
+
+  test("a reserved address is offered although somebody answers for all, also where there is no pool", async () => {
+    const site = new Site();
+    site.link = { ...fullLink, full: { ...fullLink.full, pools: [] } };
+    site.isInUse = () => Promise.resolve(true);
+    for (const mac of machines(30)) {
+      site.node = { ...noNode, mac, address: `192.168.77.${20 + Number(`0x${mac.slice(-2)}`)}` };
+      expect(await site.lease(mac)).toBe(site.node.address);
+    }
+    expect(site.names().filter((name) => name === "address-in-use")).toHaveLength(3);
+    expect(site.names().filter((name) => name === "conflict-check-unreliable")).toHaveLength(1);
+  });
+
+  test("the address that has been in quarantine longest is offered when no other is left", async () => {
+    const site = new Site().withPool("192.168.77.100", "192.168.77.102");
+    let squatters: readonly string[] = ["192.168.77.100", "192.168.77.101"];
+    site.isInUse = (_, address) => Promise.resolve(squatters.includes(address));
+    for (const mac of machines(3)) await site.lease(mac);
+    const addresses = machines(3).map((mac) => site.leases.ofMachine(mac)?.address);
+    expect(new Set(addresses)).toEqual(
+      new Set(["192.168.77.100", "192.168.77.101", "192.168.77.102"]),
+    );
+    expect(site.quarantined()).toEqual([]);
+    squatters = [];
+    expect(await site.lease("52:54:00:00:01:99")).toBe("");
+    expect(site.names()).toContain("pool-full");
+  });
+
+  test("the older of two quarantines goes first, and the machine that found the other keeps its offer", async () => {
+    const site = new Site().withPool("192.168.77.100", "192.168.77.102");
+    for (const [n, at] of [
+      ["100", 5000],
+      ["102", 3000],
+    ] as const) {
+      const former = { mac: macB, address: `192.168.77.${n}`, startedAtMs: 0, hostname: null };
+      const expiresAtMs = site.nowMs + at;
+      site.leases.restore({ ...former, clientId: null, state: "in-use", expiresAtMs });
+    }
+    const offered = (await site.ask(macB, message(system)))?.yiaddr;
+    expect(offered).toBe("192.168.77.101");
+    expect((await site.ask(macA, message(system)))?.yiaddr).toBe("192.168.77.102");
+    const taken = await site.ask(macA, selecting(system, ourAddress, "192.168.77.102"));
+    expect(taken?.yiaddr).toBe("192.168.77.102");
+    expect(site.offers.of(macB, site.nowMs)?.address).toBe(offered);
+  });
+});
+
+/** So many hardware addresses. */
+const machines = (count: number): readonly string[] =>
+  Array.from({ length: count }, (_, n) => `52:54:00:00:01:${n.toString(16).padStart(2, "0")}`);
+
+describe("where somebody answers for every address", () => {
+  test("sixty of sixty machines get an address from a pool of a hundred, and nothing is quarantined", async () => {
     const site = new Site();
     site.isInUse = () => Promise.resolve(true);
-    expect((await site.ask(macA, message(system)))?.op).toBe(2);
+    const leased = [];
+    for (const mac of machines(60)) leased.push(await site.lease(mac));
+    expect(leased.filter((address) => address.startsWith("192.168.77."))).toHaveLength(60);
+    expect(new Set(leased).size).toBe(60);
+    expect(site.quarantined()).toEqual([]);
+    expect(site.disk.written.all().filter(isQuarantine)).toEqual([]);
     expect(new Set(site.looked).size).toBe(3);
+    expect(leased[0]).toBe(site.looked[0]);
+    expect(site.events).toContainEqual({
+      event: "conflict-check-unreliable",
+      interface: fullLink.interface,
+      network: "192.168.77.0/24",
+    });
+  });
+
+  test("the same when they all ask at once, and when only the first are looked after", async () => {
+    for (const most of [Infinity, 20]) {
+      const site = new Site();
+      site.isInUse = () => Promise.resolve(site.looked.length > most ? null : true);
+      const leased = await Promise.all(machines(60).map((mac) => site.lease(mac)));
+      expect(leased.filter((address) => address.startsWith("192.168.77."))).toHaveLength(60);
+      expect(new Set(leased).size).toBe(60);
+      expect(site.quarantined()).toEqual([]);
+      expect(site.names().filter((name) => name === "conflict-check-unreliable")).toHaveLength(1);
+    }
+  });
+
+  test("a machine keeps its former address", async () => {
+    const site = new Site();
+    const address = await site.lease(macA);
+    site.nowMs += 4_000_000;
+    site.isInUse = () => Promise.resolve(true);
+    expect((await site.ask(macA, message(system)))?.yiaddr).toBe(address);
+    expect(site.leases.ofMachine(macA)?.address).toBe(address);
+  });
+
+  test("somebody looks again after ten minutes", async () => {
+    const site = new Site();
+    site.isInUse = () => Promise.resolve(true);
+    await site.lease(macA);
+    site.nowMs += 599_000;
+    await site.lease(macB);
+    expect(site.looked).toHaveLength(3);
+    site.nowMs += 1000;
+    site.isInUse = () => Promise.resolve(false);
+    await site.lease("52:54:00:00:00:0c");
+    expect(site.looked).toHaveLength(4);
+  });
+
+  test("a network behind a relay agent is judged for itself", async () => {
+    const relayed = { subnet: { network: "10.9.0.0", prefixLength: 24 }, full: fullLink.full };
+    const suspicions = new Suspicions(new LeaseTable(), { now: () => 0, wall: () => 0 });
+    const link = { ...fullLink, relayed: [relayed] };
+    const believed = [1, 2, 3].map((n) => suspicions.taken(link, `10.9.0.${n}`, null));
+    expect(believed).toEqual([true, true, false]);
+    expect(suspicions.trusts(link, "10.9.0.9")).toBe(false);
+    expect(suspicions.trusts(link, "192.168.77.9")).toBe(true);
   });
 });

@@ -24,13 +24,32 @@ describe("the kernel's ARP table", () => {
 });
 
 describe("an address", () => {
-  const place = { interface: "lo", address: "127.0.0.1" };
+  const subnet = { network: "127.0.0.0", prefixLength: 16 };
+  const place = { interface: "lo", address: "127.0.0.1", subnet };
+  const mac = "52:54:00:00:00:01";
 
   test("counts as free where nobody can be asked", async () => {
     const presence = new Presence(systemClock, () => Promise.resolve(null));
-    expect(await presence.isInUse(place, "127.0.7.9", "52:54:00:00:00:01")).toBe(false);
-    const nowhere = { interface: "lo", address: "192.0.2.1" };
-    expect(await presence.isInUse(nowhere, "127.0.7.9", "52:54:00:00:00:01")).toBe(false);
+    expect(await presence.isInUse(place, "127.0.7.9", mac)).toBe(false);
+    const nowhere = { ...place, address: "192.0.2.1" };
+    expect(await presence.isInUse(nowhere, "127.0.7.9", mac)).toBeNull();
+    await presence.close();
+  });
+
+  test("is in use by ARP in the link's own network only: beyond it a router answers for everybody", async () => {
+    const entry = (address: string) => `${address} 0x1 0x2 52:54:00:00:00:99 * lo`;
+    let tables = 0;
+    const answering = () => {
+      tables += 1;
+      return Promise.resolve(
+        tables % 2 === 1 ? "" : `\n${entry("127.0.7.9")}\n${entry("127.9.7.9")}`,
+      );
+    };
+    const presence = new Presence(systemClock, () => Promise.resolve(null), answering);
+    expect(await presence.isInUse(place, "127.0.7.9", mac)).toBe(true);
+    expect(tables).toBe(2);
+    expect(await presence.isInUse(place, "127.9.7.9", mac)).toBeNull();
+    expect(tables).toBe(2);
     await presence.close();
   });
 

@@ -3,7 +3,7 @@ import { planBoot } from "../../src/boot/policy.ts";
 import type { FullLink } from "../../src/dhcp/assign.ts";
 import type { Effect } from "../../src/dhcp/effects.ts";
 import { handleFull } from "../../src/dhcp/full.ts";
-import { type Lease, LeaseTable } from "../../src/dhcp/leases.ts";
+import { isQuarantine, type Lease, LeaseTable } from "../../src/dhcp/leases.ts";
 import type { FullSettings } from "../../src/dhcp/link.ts";
 import { type Offer, OfferTable } from "../../src/dhcp/offers.ts";
 import { OptionCode } from "../../src/dhcp/option-codes.ts";
@@ -74,6 +74,7 @@ export class FullSite {
       if (effect.kind === "withdraw") this.offers.withdraw(effect.mac);
       if (effect.kind !== "record") continue;
       this.leases.put(effect.lease, this.nowMs);
+      if (isQuarantine(effect.lease)) continue;
       this.offers.settle(effect.lease.mac, effect.lease.address);
     }
     return outcome(effects);

@@ -114,7 +114,13 @@ export const dhcpEvents = {
     level: "warn",
     message: "an address that was to be offered is in use by someone else",
     meaning:
-      "Somebody answers at it who has no lease. It is kept out of use for a while, and the machine is offered another one. Look for a static address inside the pool.",
+      "Somebody answers at it who has no lease. An address of a pool is kept out of use for a while, and the machine is offered another one; a reserved address is offered all the same. Look for a static address inside the pool, or for who uses the reserved one.",
+  },
+  "conflict-check-unreliable": {
+    level: "warn",
+    message: "somebody answers for every address of a network",
+    meaning:
+      "Three addresses of `network` in a row were found in use and none free: a router or switch answers in everybody's place (proxy ARP, private VLAN), or a hostile machine does. They are offered all the same, and no address of this network is looked at for ten minutes. Turn proxy ARP off on the device that answers (`ip neigh` shows one hardware address for all), or move the pool if its addresses really are in use.",
   },
   "lease-refused": {
     level: "info",
