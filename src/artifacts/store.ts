@@ -55,7 +55,10 @@ export async function openGenerationStore(
   try {
     await mkdir(folder, { recursive: true });
     await mkdir(staging, { recursive: true });
-    for (const name of await readdir(staging)) await rm(join(staging, name), removal);
+    for (const name of await readdir(staging)) {
+      // What is another user's cannot be removed; it is in nobody's way.
+      await rm(join(staging, name), removal).catch(() => {});
+    }
     names = await readdir(folder);
     incoming = await Incoming.open(incomingFolder);
   } catch (error) {
