@@ -1,5 +1,6 @@
 import {
   access,
+  chmod,
   chown,
   mkdir,
   readdir,
@@ -179,6 +180,26 @@ describe("opening after a crash", () => {
       process.seteuid?.(0);
     }
     expect(await readdir(folder("staging"))).toEqual(["import-of-root"]);
+  });
+
+  it.skipIf(!isRoot)("keeps in service what the system does not let it read just now", async () => {
+    const generation = await publish(await site.openStore(), { a: "content" });
+    const parts = ["staging", "generations", "incoming"];
+    for (const path of [site.folder, folder(), ...parts.map((part) => folder(part))]) {
+      await chown(path, nobody, nobody);
+    }
+    await chmod(generation.file("a")?.path ?? "", 0);
+    process.seteuid?.(nobody);
+    try {
+      const store = await site.openStore();
+      expect(store.current()?.id).toBe(generation.id);
+      expect([...(await store.verify())]).toEqual([]);
+      expect(store.current()?.id).toBe(generation.id);
+    } finally {
+      process.seteuid?.(0);
+    }
+    expect(site.events.names()).toEqual(["generation-unread", "generation-unread"]);
+    expect(site.events.named("generation-unread")[0]?.reason).toBe("a cannot be read now (EACCES)");
   });
 
   it.skipIf(!isRoot)("imports what root staged as the owner of the folder", async () => {
