@@ -54,7 +54,11 @@ export async function* batchesOf(
       waiting = [];
       waitingBytes = 0;
       if (batch.length > 0) {
-        body.resume();
+        if (body.isPaused()) {
+          body.resume();
+          // Node's timer rings once. When it rang in the meantime, only this winds it up again.
+          body.setTimeout(stallMs);
+        }
         yield batch;
       } else if (ended) {
         if (stalled) throw onStall();

@@ -1,4 +1,4 @@
-import { copyFile, lstat, mkdir, readFile, rm, stat } from "node:fs/promises";
+import { copyFile, lchown, lstat, mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { create, extract } from "tar";
 import { messageOf, SyncError } from "../lib/errors.ts";
@@ -51,9 +51,10 @@ export async function stageImport(
       const found = await lstat(join(folder, name)).catch(() => null);
       if (found?.isFile() !== true) throw new SyncError(`${source} has no ${name}`);
     }
+    await onDisk("the import", giveToOwner(artifactFolder, folder));
     return word;
   } catch (error) {
-    await rm(folder, { recursive: true, force: true });
+    await clearAway(folder);
     if (error instanceof SyncError) throw error;
     throw new SyncError(`${source} could not be read: ${messageOf(error)}`, { cause: error });
   }
@@ -82,8 +83,22 @@ export async function adopt(
     const sorted = files.toSorted((a, b) => (a.name < b.name ? -1 : 1));
     return await store.publish(sorted, { origin, createdAt: new Date().toISOString() });
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await clearAway(folder);
   }
+}
+
+/** The server may run as another user than root, who imports, and has to make a generation of it. */
+async function giveToOwner(artifactFolder: string, folder: string): Promise<void> {
+  if (process.getuid?.() !== 0) return;
+  const { uid, gid } = await stat(artifactFolder);
+  const within = await readdir(folder, { recursive: true });
+  const paths = [dirname(folder), folder, ...within.map((name) => join(folder, name))];
+  for (const path of paths) await lchown(path, uid, gid);
+}
+
+/** What cannot be removed is in nobody's way; the next start tries again. */
+async function clearAway(folder: string): Promise<void> {
+  await rm(folder, { recursive: true, force: true }).catch(() => {});
 }
 
 async function looked(

@@ -63,10 +63,15 @@ const needs: ReadonlyMap<number, string> = new Map([
   [40, "LoongArch 64"],
 ]);
 
+/** UEFI that boots by HTTP. */
+const imageCodes: ReadonlySet<number> = new Set([15, 16, 18, 19, 26, 28, 40]);
+
 /** Why a loader cannot run on machines that announce this number in option 93, or null when it may. */
 export function misfit(code: number, name: string, facts: LoaderFacts): string | null {
   const needed = needs.get(code);
   if (needed === undefined) return null;
+  // UEFI's HTTP boot takes a disk image, too, and starts what is in it (UEFI 2.10, 24.7).
+  if (imageCodes.has(code) && /\.(iso|img)$/i.test(name)) return null;
   if (needed === "bios") {
     // A kernel, or iPXE's .lkrn, may be both.
     return facts.format === "efi" && /\.efi$/i.test(name)

@@ -14,6 +14,8 @@ import { runSync, type SyncOutcome } from "./sync-run.ts";
 
 /** After a failure the next try comes sooner than the interval, and later with each further one. */
 const FIRST_RETRY_MS = 5_000;
+/** A mistake at the origin, or on the way to it, must not keep the mirror from asking for days. */
+const LONGEST_RETRY_AFTER_MS = 3_600_000;
 /** A timer of Node's for longer than this rings at once. */
 const LONGEST_PAUSE_MS = 2 ** 31 - 1;
 /** Sites with the same interval must not ask an orchestrator all at once. */
@@ -120,13 +122,15 @@ export function createMirror(options: MirrorOptions): Mirror {
         const outcome = await runWith(source, run);
         const durationMs = Math.round(clock.now() - startedAtMs);
         const { generation, changed } = outcome;
+        notBeforeMs = 0;
         emit({ event: "sync-done", generation, changed, durationMs });
         return { ...outcome, durationMs };
       } catch (error) {
         const failure = run.stop.signal.aborted ? new SyncStopped() : asSyncError(error);
         if (failure instanceof SyncStopped) throw failure;
         const wait = failure instanceof TransientError ? (failure.retryAfterMs ?? 0) : 0;
-        notBeforeMs = clock.now() + wait;
+        const longest = Math.max(options.intervalMs, LONGEST_RETRY_AFTER_MS);
+        notBeforeMs = clock.now() + Math.min(wait, longest);
         if (source !== sources.at(-1)) {
           emit({ event: "origin-failed", origin: source.url, reason: failure.message });
           continue;

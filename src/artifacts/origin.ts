@@ -142,7 +142,7 @@ export function createOrigin(options: OriginOptions): Origin {
         size: /^\d{1,15}$/.test(length) ? Number(length) : null,
       };
     }
-    await drop(response);
+    await drop(response, stallTimeoutMs);
     if (statusCode === 304) return { kind: "unchanged" };
     if (statusCode === 404 || statusCode === 410) return { kind: "absent" };
     if (statusCode === 200 || statusCode === 206) {
@@ -160,7 +160,7 @@ export function createOrigin(options: OriginOptions): Origin {
     const range = rangeHeaders(beginning);
     const response = await request("GET", name, { ...conditions(known), ...range }, signal);
     if (response.statusCode === 416 && beginning !== null) {
-      await drop(response);
+      await drop(response, stallTimeoutMs);
       return get(name, known, signal);
     }
     const state = await stateFrom(response, name);
@@ -187,7 +187,7 @@ export function createOrigin(options: OriginOptions): Origin {
     ask: async (name, known, signal) => {
       const response = await request("HEAD", name, conditions(known), signal);
       const state = await stateFrom(response, name);
-      if (state.kind === "present") await drop(response);
+      if (state.kind === "present") await drop(response, stallTimeoutMs);
       return state;
     },
     certificate: presented,
@@ -227,10 +227,11 @@ function rangeIn(
   return Number(last) === Number(size) - 1 ? { first: Number(first), size: Number(size) } : null;
 }
 
-/** What is not wanted is short; reading it keeps the connection. */
-async function drop(response: IncomingMessage): Promise<void> {
+/** What is not wanted is short; reading it keeps the connection. Longer than a stall may last nobody waits for it. */
+async function drop(response: IncomingMessage, timeoutMs: number): Promise<void> {
   const limit = 64 * 1024;
   let bytes = 0;
+  const timer = setTimeout(() => response.destroy(), timeoutMs);
   try {
     for await (const chunk of response as AsyncIterable<Uint8Array>) {
       bytes += chunk.length;
@@ -238,6 +239,8 @@ async function drop(response: IncomingMessage): Promise<void> {
     }
   } catch {
     // The answer's head is all that counts.
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -11,12 +11,18 @@ import {
   syncPath,
   writeManifest,
 } from "./disk.ts";
-import { type Generation, generationAt, type KnownSums, readGeneration } from "./generation.ts";
+import {
+  type Generation,
+  generationAt,
+  generationId,
+  type KnownSums,
+  newestFirst,
+  readGeneration,
+  sequenceOf,
+  wrongWith,
+} from "./generation.ts";
 import { Incoming } from "./incoming.ts";
 import { type Manifest, manifestEntry } from "./manifest.ts";
-
-/** A generation's folder: six digits that count up, then when it was completed. */
-const generationId = /^(\d{6,})-\d{8}T\d{6}Z$/;
 
 export interface GenerationStoreOptions {
   /** `<dataDir>/artifacts`. One process at a time works in it. */
@@ -55,7 +61,10 @@ export async function openGenerationStore(
   try {
     await mkdir(folder, { recursive: true });
     await mkdir(staging, { recursive: true });
-    for (const name of await readdir(staging)) await rm(join(staging, name), removal);
+    for (const name of await readdir(staging)) {
+      // What is another user's cannot be removed; it is in nobody's way.
+      await rm(join(staging, name), removal).catch(() => {});
+    }
     names = await readdir(folder);
     incoming = await Incoming.open(incomingFolder);
   } catch (error) {
@@ -67,10 +76,11 @@ export async function openGenerationStore(
   const ids = names.filter((name) => generationId.test(name)).toSorted(newestFirst);
   for (const id of ids) {
     const found = await readGeneration(join(folder, id), id, sums);
-    if (found.kind === "whole") whole.push(found.generation);
-    else {
+    if (found.kind !== "whole") emit(wrongWith(id, found));
+    if (found.kind !== "damaged") {
+      if (found.generation !== null) whole.push(found.generation);
+    } else {
       damaged.push(id);
-      emit({ event: "generation-damaged", generation: id, reason: found.reason });
       // What is intact of a newer generation than all that are whole need not be fetched again.
       if (whole.length === 0) await incoming.salvage(found);
     }
@@ -223,11 +233,12 @@ export class GenerationStore {
       const found = await readGeneration(directory, id, sums);
       // It may have been pruned meanwhile.
       if (found.kind === "whole" || this.get(id) === null) continue;
+      this.#options.emit(wrongWith(id, found));
+      if (found.kind === "unread") continue;
       if (id === this.latest()?.id) await this.incoming.salvage(found);
       problems.set(id, found.reason);
       this.#generations = this.#generations.filter((one) => one.id !== id);
       this.#damaged.push(id);
-      this.#options.emit({ event: "generation-damaged", generation: id, reason: found.reason });
     }
     return problems;
   }
@@ -274,14 +285,6 @@ function foldersOf(directory: string) {
     incoming: join(directory, "incoming"),
     pin: join(directory, "pinned"),
   };
-}
-
-function newestFirst(a: string, b: string): number {
-  return sequenceOf(b) - sequenceOf(a);
-}
-
-function sequenceOf(id: string | undefined): number {
-  return Number(generationId.exec(id ?? "")?.[1] ?? 0);
 }
 
 /** `20260512T101500Z` */

@@ -82,8 +82,11 @@ export function createFetchedTrust(options: FetchedTrustOptions): Trust {
   const recall = async (): Promise<Remembered | null> => {
     const found = parseRemembered(await readFile(file, "utf8").catch(() => ""));
     if (found?.url !== url) return null;
-    // A pin that was set since then is above what was believed before.
-    return pin === null || pinned(found.pem, pin) !== null ? found : null;
+    if (pin === null) return found;
+    // A pin that was set since then is above what was believed before: of several only the pinned one is.
+    const pem = pinned(found.pem, pin);
+    const [fingerprint] = pem === null ? [] : fingerprintsIn(pem);
+    return pem === null || fingerprint === undefined ? null : { url, fingerprint, pem };
   };
 
   return {

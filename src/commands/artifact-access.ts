@@ -87,7 +87,8 @@ async function openLocal(
       inUse: () => new Set(),
       clock: systemClock,
       emit: (event) => {
-        if (event.event === "generation-damaged") problems[event.generation] = event.reason;
+        if (event.event !== "generation-damaged" && event.event !== "generation-unread") return;
+        problems[event.generation] = event.reason;
       },
     });
   } catch (error) {

@@ -3,7 +3,7 @@ import { misfit } from "../artifacts/loader-facts.ts";
 import { createLoaderStore, type LoaderStore } from "../artifacts/loaders.ts";
 import { keepPinnedLoaders } from "../artifacts/pinned-loaders.ts";
 import type { GenerationStore } from "../artifacts/store.ts";
-import { architectureName, architectures } from "../boot/architecture.ts";
+import { architectureName, architectureOf, architectures } from "../boot/architecture.ts";
 import type { Config } from "../config/schema.ts";
 import { ConfigError } from "../lib/errors.ts";
 import type { Emit } from "../observe/events.ts";
@@ -26,7 +26,9 @@ const usualCodes = [0, 7, 11];
 /**
  * The loaders of a configuration: what is pinned by URL, then the folders, then the mirror.
  *
- * @throws ConfigError when one is for other machines than those that get it
+ * One that is for other machines than those that get it is told by `loader-unusable`.
+ *
+ * @throws ConfigError when it is the configuration that names such a one, of a folder
  */
 export async function openLoaders(
   parts: LoaderParts,
@@ -35,8 +37,10 @@ export async function openLoaders(
   const { config } = settings;
   const { loaderUrls, proxy, intervalSeconds } = config.artifacts;
   const loaders = loadersOf(config, parts);
-  const problems = await misfits(config, loaders);
-  if (problems.length > 0) throw new ConfigError(problems);
+  const problems = await misfits(config, loaders, parts.store);
+  const mistakes = problems.filter(({ isMistake }) => isMistake);
+  if (mistakes.length > 0) throw new ConfigError(mistakes.map(({ reason }) => reason));
+  for (const { file, reason } of problems) emit({ event: "loader-unusable", file, reason });
   const folder = pinnedFolder(config);
   const wanted = { loaders: loaderUrls, folder, emit, retryMs: intervalSeconds * 1000 };
   const stop =
@@ -65,7 +69,18 @@ function pinnedFolder(config: Config): string {
   return join(artifactFolder(config), "loaders", "pinned");
 }
 
-async function misfits({ boot }: Config, loaders: LoaderStore): Promise<string[]> {
+interface Misfit {
+  readonly file: string;
+  readonly reason: string;
+  /** Whether the configuration is at fault. What the mirror brings may be another file tomorrow. */
+  readonly isMistake: boolean;
+}
+
+async function misfits(
+  { boot, artifacts }: Config,
+  loaders: LoaderStore,
+  store: LoaderParts["store"],
+): Promise<Misfit[]> {
   const named = Object.entries(boot.loaders).map(([code, name]) => [Number(code), name] as const);
   const usual = architectures.flatMap(({ code, loader }) =>
     loader !== null && usualCodes.includes(code) && !(String(code) in boot.loaders)
@@ -76,11 +91,13 @@ async function misfits({ boot }: Config, loaders: LoaderStore): Promise<string[]
   return [...named, ...usual].flatMap(([code, name]) => {
     const loader = identified.get(name);
     const problem = loader === undefined ? null : misfit(code, name, loader.facts);
-    return loader === undefined || problem === null
-      ? []
-      : [
-          `boot.loaders: ${code} (${architectureName(code)}) gets ${name} (${loader.path}): ${problem}; name ` +
-            "another loader there, or look at artifacts.loaderDirs",
-        ];
+    if (loader === undefined || problem === null) return [];
+    const isUsual = architectureOf(code)?.loader === name;
+    const isFetched =
+      name in artifacts.loaderUrls || store.current()?.file(name)?.path === loader.path;
+    const reason =
+      `boot.loaders: ${code} (${architectureName(code)}) gets ${name} (${loader.path}): ${problem}; name ` +
+      "another loader there, or look at artifacts.loaderDirs";
+    return [{ file: name, reason, isMistake: !isUsual && !isFetched }];
   });
 }

@@ -147,6 +147,7 @@ export interface EventFields {
   "loader-unusable": { file: string; reason: string };
   "disk-full": { file: string; missingBytes: number | null };
   "generation-damaged": { generation: string; reason: string };
+  "generation-unread": { generation: string; reason: string };
   "generation-imported": { generation: string };
   "generation-pinned": { generation: string | null };
 }

@@ -74,6 +74,9 @@ describe("what a loader is", () => {
     expect(misfit(0, "undionly.kpxe", bios)).toBeNull();
     expect(misfit(7, "undionly.kpxe", bios)).toMatch(/no EFI executable/);
     expect(misfit(2, "x", bios)).toBeNull();
+    expect(misfit(16, "installer.iso", bios)).toBeNull();
+    expect(misfit(19, "installer.img", bios)).toBeNull();
+    expect(misfit(7, "installer.iso", bios)).toMatch(/no EFI executable/);
   });
 });
 

@@ -174,6 +174,38 @@ describe("repeating", () => {
     expect(longest).toBe(2 ** 31 - 1);
   });
 
+  it("waits for an hour at most when the origin asks for longer", async () => {
+    site.orchestrator.intercept((_, __, response) => {
+      response.writeHead(503, { "retry-after": "999999999" }).end();
+      return true;
+    });
+    const timers = vi.spyOn(globalThis, "setTimeout");
+    const mirror = site.mirror(store, { intervalMs: 5, random: () => 0.5 });
+    mirror.start();
+    await site.events.count("sync-failed", 1);
+    await vi.waitFor(() => {
+      const longest = Math.max(...timers.mock.calls.map(([, ms]) => ms ?? 0));
+      expect(longest).toBeGreaterThan(3_000_000);
+      expect(longest).toBeLessThanOrEqual(3_600_000);
+    });
+    timers.mockRestore();
+    await mirror.close();
+  });
+
+  it("forgets what the origin asked for once it has answered", async () => {
+    site.orchestrator.intercept((_, __, response) => {
+      response.writeHead(503, { "retry-after": "3600" }).end();
+      return true;
+    });
+    const mirror = site.mirror(store, { intervalMs: 5 });
+    expect(await syncFailure(mirror.sync())).toMatch(/answered with 503/);
+    site.orchestrator.intercept(null);
+    mirror.start();
+    await site.events.count("sync-done", 3);
+    await mirror.close();
+    expect(site.events.named("sync-failed")).toHaveLength(1);
+  });
+
   it("goes on after failures, and catches up once the origin is back", async () => {
     site.orchestrator.intercept((_, __, response) => {
       response.writeHead(502).end();

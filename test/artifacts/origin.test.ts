@@ -158,6 +158,16 @@ describe("an origin that cannot be reached", () => {
 });
 
 describe("a transfer", () => {
+  it.each([302, 404, 503])("of an answer %i is given up when its body stalls", async (status) => {
+    site.orchestrator.intercept((_, __, response) => {
+      response.writeHead(status, { "content-length": 1000 }).write("partial");
+      return true;
+    });
+    const asked = site.origin({ stallTimeoutMs: 200 }).get("boot.ipxe", null, signal);
+    const outcome = await asked.then(({ kind }) => kind, String);
+    expect(outcome).toMatch(status === 404 ? /^absent$/ : new RegExp(`answered with ${status}`));
+  });
+
   it("is given up when it stalls", async () => {
     site.orchestrator.intercept((_, __, response) => {
       response.writeHead(200, { "content-length": 1000 });

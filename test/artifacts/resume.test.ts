@@ -192,7 +192,9 @@ describe("an origin that is busy", () => {
     expect(readRetryAfter("120", now)).toBe(120_000);
     expect(readRetryAfter("Thu, 01 Jan 2026 00:01:00 GMT", now)).toBe(60_000);
     expect(readRetryAfter("Thu, 01 Jan 2015 00:01:00 GMT", now)).toBe(0);
-    expect(readRetryAfter("soon", now)).toBeNull();
+    for (const text of ["soon", "-1", "0.5", "2027-01-01"]) {
+      expect(readRetryAfter(text, now)).toBeNull();
+    }
     expect(readRetryAfter(null, now)).toBeNull();
   });
 

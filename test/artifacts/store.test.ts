@@ -1,6 +1,18 @@
-import { access, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
+import {
+  access,
+  chmod,
+  chown,
+  mkdir,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  truncate,
+  writeFile,
+} from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { adopt, stageImport } from "../../src/artifacts/exchange.ts";
 import { openFile, type StoredFile } from "../../src/artifacts/disk.ts";
 import type { GenerationStore } from "../../src/artifacts/store.ts";
 import { ConfigError } from "../../src/lib/errors.ts";
@@ -149,6 +161,60 @@ describe("opening after a crash", () => {
     await writeFile(folder("staging", "stray"), "x");
     expect((await site.openStore()).current()).toBeNull();
     expect(await readdir(folder("staging"))).toEqual([]);
+  });
+
+  const isRoot = process.getuid?.() === 0;
+  const nobody = 65_534;
+
+  it.skipIf(!isRoot)("passes over what another user left there", async () => {
+    await site.openStore();
+    await mkdir(folder("staging", "import-of-root", "keys"), { recursive: true });
+    const parts = ["staging", "generations", "incoming"];
+    for (const path of [site.folder, folder(), ...parts.map((part) => folder(part))]) {
+      await chown(path, nobody, nobody);
+    }
+    process.seteuid?.(nobody);
+    try {
+      expect((await site.openStore()).current()).toBeNull();
+    } finally {
+      process.seteuid?.(0);
+    }
+    expect(await readdir(folder("staging"))).toEqual(["import-of-root"]);
+  });
+
+  it.skipIf(!isRoot)("keeps in service what the system does not let it read just now", async () => {
+    const generation = await publish(await site.openStore(), { a: "content" });
+    const parts = ["staging", "generations", "incoming"];
+    for (const path of [site.folder, folder(), ...parts.map((part) => folder(part))]) {
+      await chown(path, nobody, nobody);
+    }
+    await chmod(generation.file("a")?.path ?? "", 0);
+    process.seteuid?.(nobody);
+    try {
+      const store = await site.openStore();
+      expect(store.current()?.id).toBe(generation.id);
+      expect([...(await store.verify())]).toEqual([]);
+      expect(store.current()?.id).toBe(generation.id);
+    } finally {
+      process.seteuid?.(0);
+    }
+    expect(site.events.names()).toEqual(["generation-unread", "generation-unread"]);
+    expect(site.events.named("generation-unread")[0]?.reason).toBe("a cannot be read now (EACCES)");
+  });
+
+  it.skipIf(!isRoot)("imports what root staged as the owner of the folder", async () => {
+    const store = await site.openStore();
+    for (const path of [site.folder, folder()]) await chown(path, nobody, nobody);
+    const source = join(site.folder, "set");
+    await mkdir(join(source, "keys"), { recursive: true });
+    await writeFile(join(source, "keys", "a"), "content");
+    const files = ["keys/a"];
+    const word = await stageImport(folder(), source, files);
+    for (const path of [[], ["keys"], ["keys", "a"]]) {
+      expect((await stat(folder("staging", word, ...path))).uid).toBe(nobody);
+    }
+    const generation = await adopt(store, folder(), word, { files, sha256: {} });
+    expect(await readFile(generation.file("keys/a")?.path ?? "", "utf8")).toBe("content");
   });
 
   it.each([

@@ -105,6 +105,23 @@ describe("a CA that is fetched", () => {
     expect(site.events.named("origin-untrusted")).toHaveLength(1);
   });
 
+  it("of several that are remembered is only the one that is pinned since", async () => {
+    const other = await makeCertificate(["tinkerbell-haproxy.example.com"], Date.now());
+    const server = createServer((_, response) =>
+      response.end(`${site.certificate.cert}\n${other.cert}`),
+    );
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    site.atEnd(() => new Promise((resolve) => server.close(resolve)));
+    const bound = server.address();
+    const port = typeof bound === "object" ? bound?.port : 0;
+    const url = `http://127.0.0.1:${port}/boots/ca.crt`;
+    await mirrorTrusting({ url }).sync();
+    expect(await syncFailure(mirrorTrusting({ url, sha256: digits(other) }).sync())).toMatch(
+      /is not trusted/,
+    );
+    await mirrorTrusting({ url, sha256: digits(site.certificate) }).sync();
+  });
+
   it.each([
     [404, "", /answered with 404/],
     [200, "<html>log in</html>", /holds no certificate in PEM form/],

@@ -80,6 +80,12 @@ export const mirrorEvents = {
     meaning:
       "`missingBytes` have to be freed under `dataDir` before `file` can be fetched. Machines boot from what is here; the next synchronisation tries again.",
   },
+  "generation-unread": {
+    level: "warn",
+    message: "a generation on disk could not be read in full",
+    meaning:
+      "`reason` names the file and the system's error, such as too many open files. That says nothing of its bytes, so it stays in service; `eim-pxe artifacts verify` reads it again.",
+  },
   "generation-imported": {
     level: "info",
     message: "a set was imported",
