@@ -16,9 +16,10 @@ const UNANSWERED_MS = 2000;
 
 /**
  * Shares out the places for transfers. While there are any, everybody gets one, since many machines may
- * stand behind one address (NAT). When all are taken, an address that has two more than the newcomer's
- * gives one up, and next a client that never answered: so neither one client nor a flood of
- * forged requests keeps the others from booting.
+ * stand behind one address (NAT). When all are taken, a client that does not answer gives its place up
+ * for the newcomer: one that had time to, else one of the address that has most. Those that answer are
+ * safe from a flood of forged requests; only an address that holds half of all places gives one of its
+ * own to another, so that it cannot keep all others from booting.
  */
 export class Admission {
   readonly #most: number;
@@ -37,10 +38,9 @@ export class Admission {
   /** Takes a place for the guest, if need be another one's; else why not, in words for the client. */
   admit(guest: Guest): string | null {
     if (this.#guests.size >= this.#most) {
-      const own = this.#byAddress.get(guest.address)?.size ?? 0;
-      const [other, reason] = this.#whoGivesWay(guest, own);
-      if (other === null) return refusal(own);
-      other.giveWay(reason);
+      const leaver = this.#unanswered(guest.startedAt) ?? this.#ofTheMany(guest.address);
+      if (leaver === null) return refusal(this.#sizeOf(guest.address));
+      leaver.guest.giveWay(leaver.reason);
     }
     this.#guests.add(guest);
     const same = this.#byAddress.get(guest.address);
@@ -56,19 +56,44 @@ export class Admission {
     if (same?.size === 0) this.#byAddress.delete(guest.address);
   }
 
-  #whoGivesWay({ startedAt: now }: Guest, own: number): readonly [Guest | null, string] {
-    let crowd: ReadonlySet<Guest> = new Set();
-    for (const guests of this.#byAddress.values()) if (guests.size > crowd.size) crowd = guests;
-    if (crowd.size > own + 1) {
-      const first = [...crowd].find(({ answered }) => !answered) ?? [...crowd][0] ?? null;
-      return [first, `the server is busy and this address has ${crowd.size} transfers`];
-    }
+  /** The oldest that never answered, if it had its time; else the oldest such of the largest crowd. */
+  #unanswered(now: number): Leaver | null {
+    let found: Guest | null = null;
     for (const guest of this.#guests) {
-      if (guest.startedAt > now - UNANSWERED_MS) break;
-      if (!guest.answered) return [guest, "the server is busy and this client does not answer"];
+      if (guest.answered) continue;
+      if (guest.startedAt <= now - UNANSWERED_MS) {
+        return { guest, reason: "the server is busy and this client does not answer" };
+      }
+      if (found === null || this.#sizeOf(guest.address) > this.#sizeOf(found.address)) {
+        found = guest;
+      }
     }
-    return [null, ""];
+    if (found === null) return null;
+    return { guest: found, reason: "the server is busy and this client has not answered yet" };
   }
+
+  /** The newest of an address that holds half of the places: it loses least. */
+  #ofTheMany(newcomer: Ip4): Leaver | null {
+    const own = this.#sizeOf(newcomer);
+    for (const crowd of this.#byAddress.values()) {
+      // Two more than the newcomer's, or places would pass to and fro.
+      if (crowd.size * 2 < this.#most || crowd.size < own + 2) continue;
+      const guest = [...crowd].at(-1);
+      if (guest === undefined) continue;
+      return { guest, reason: `the server is busy and this address has ${crowd.size} transfers` };
+    }
+    return null;
+  }
+
+  #sizeOf(address: Ip4): number {
+    return this.#byAddress.get(address)?.size ?? 0;
+  }
+}
+
+/** Who gives its place up, and why. */
+interface Leaver {
+  readonly guest: Guest;
+  readonly reason: string;
 }
 
 function refusal(own: number): string {

@@ -52,24 +52,21 @@ export class RetransmissionTimeout {
     this.#ms = Math.min(this.#ms * 2, this.#maxMs);
   }
 
-  /** The client is known to wait for us. */
-  reset(): void {
-    this.#ms = this.usualMs;
-  }
-
   /** An answer came this long after its question, which was sent only once (Karn's rule). */
   measured(roundTripMs: number): void {
     this.#roundTrip = this.#averagedWith(roundTripMs);
-    this.reset();
+    this.#ms = this.usualMs;
   }
 
   /**
-   * An answer came to what was sent more than once, so nothing is measured. Halve the patience that
-   * losses have cost: to forget it at once would be wrong if the link became slower, to keep it would
-   * be slow where losses are many.
+   * An answer came to what was sent more than once, so nothing is measured. The backoff stays until
+   * something is (RFC 6298 5.7): to forget it, on a link that takes longer than `usualMs`, would send
+   * all twice for ever. But a link that loses a part of every window measures nothing either, so
+   * where the answer proves a loss, it is halved, and no more is kept than an unknown link gets.
    */
-  recovered(): void {
-    this.#ms = Math.max(this.#ms / 2, this.usualMs);
+  recovered(lossProven: boolean): void {
+    const keptMs = Math.min(lossProven ? this.#ms / 2 : this.#ms, INITIAL_MS);
+    this.#ms = Math.min(this.#ms, Math.max(keptMs, this.usualMs));
   }
 
   /** RFC 6298 2.2 for the first measurement, 2.3 for all others: the deviation first, by the old average. */

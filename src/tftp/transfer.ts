@@ -20,13 +20,17 @@ const nothing: readonly TransferEffect[] = [];
 
 /** A client that never acknowledged anything may be a forged address: repeat little. 1+2+4+8+8+8 s. */
 const MAX_RETRIES_UNPROVEN = 5;
-/** On a link that was fast: 0.05+0.1+…+6.4+8 s, longer than EDK2 and iPXE wait before they repeat an ACK. */
-const MAX_RETRIES = 8;
+/** To a client that did, this often at least, however long the waits. */
+const MIN_RETRIES = 5;
+/** And for this long after its last word: longer than EDK2 and iPXE wait before they repeat an ACK. */
+const MAX_SILENCE_MS = 20_000;
+/** Who speaks, but acknowledges nothing new for this long, will never get on. */
+const MAX_STANDSTILL_MS = 120_000;
 
-/** Who repeats itself more often than this without getting on will never get on. */
+/** Who repeats itself more often than this without getting on is left to our own timer. */
 const MAX_REPEATED_ACKS = 20;
-/** Where the client chose a shorter interval, the silence that is borne is the same. */
-const MAX_SILENCE_SECONDS = 20;
+/** A client that is quiet for this long and then repeats an ACK does so because it waits. */
+const QUIET_MS = 2000;
 
 /** Lock-step reads of a file on disk are bundled to this many bytes. */
 const READ_AHEAD_BYTES = 65_536;
@@ -67,6 +71,9 @@ export class ReadTransfer {
   /** When the present window left, if nothing in it was sent before: copies measure nothing (Karn). */
   #measuredFrom: number | null = null;
   #sentAt = 0;
+  /** When the client acknowledged anything, and when anything new. */
+  #heardAt = 0;
+  #advancedAt = 0;
   #retries = 0;
   #repeatedAcks = 0;
   #retransmissions = 0;
@@ -142,20 +149,22 @@ export class ReadTransfer {
   handleTimeout(now: number): readonly TransferEffect[] {
     if (this.#deadline === null || now < this.#deadline) return nothing;
     if (this.#readLength !== null) return this.#abort("the file could not be read in time");
-    if (this.#retries >= this.#maxRetries()) {
-      return this.#abort("the client stopped answering");
-    }
+    const hopeless = this.#whyHopeless(now);
+    if (hopeless !== null) return this.#abort(hopeless);
     this.#retries += 1;
     this.#timeout.backOff();
     this.#goBack();
     return this.#sendOn(now);
   }
 
-  #maxRetries(): number {
-    if (!this.#answered) return MAX_RETRIES_UNPROVEN;
-    const { timeoutSeconds } = this.#terms;
-    if (timeoutSeconds === null) return MAX_RETRIES;
-    return Math.max(MAX_RETRIES, Math.ceil(MAX_SILENCE_SECONDS / timeoutSeconds));
+  /** Why there is no point in another try, or null. */
+  #whyHopeless(now: number): string | null {
+    const silent = "the client stopped answering";
+    if (!this.#answered) return this.#retries >= MAX_RETRIES_UNPROVEN ? silent : null;
+    if (this.#retries < MIN_RETRIES) return null;
+    if (now - this.#heardAt >= MAX_SILENCE_MS) return silent;
+    const stands = now - this.#advancedAt >= MAX_STANDSTILL_MS;
+    return stands ? "the client repeats the same acknowledgement and does not get on" : null;
   }
 
   #receiveAck(packet: AckPacket, now: number): readonly TransferEffect[] {
@@ -165,9 +174,12 @@ export class ReadTransfer {
     if (advance > this.#sent - this.#acked) return nothing;
     this.#acked += advance;
     this.#answered = true;
+    this.#heardAt = now;
+    this.#advancedAt = now;
     this.#retries = 0;
     this.#repeatedAcks = 0;
-    if (this.#measuredFrom === null) this.#timeout.recovered();
+    // An ACK inside the window tells of a gap; one of the whole window may be the answer of a slow link.
+    if (this.#measuredFrom === null) this.#timeout.recovered(this.#acked < this.#sent);
     else this.#timeout.measured(now - this.#measuredFrom);
     this.#measuredFrom = null;
     if (this.#acked === this.#lastBlock) return this.#end({ kind: "done", outcome: "complete" });
@@ -181,15 +193,17 @@ export class ReadTransfer {
 
   /**
    * An ACK that we had before. To answer every one with DATA doubles the traffic for the rest of the
-   * file (Sorcerer's Apprentice, RFC 1123 4.2.3.1), so only one is that comes later than an answer
-   * should take: then it is no copy, but a client that waited in vain while we hold back.
+   * file (Sorcerer's Apprentice, RFC 1123 4.2.3.1): EDK2 sends one for each copy, and where a window
+   * takes longer than our timer those come in a stream. So only one is answered that comes after a
+   * silence of both sides: then it is a client that waited in vain while we hold back.
    */
   #receiveRepeatedAck(now: number): readonly TransferEffect[] {
-    const early = now < this.#sentAt + this.#timeout.usualMs;
+    const silentSince = Math.max(this.#sentAt, this.#heardAt);
+    this.#heardAt = now;
+    const early = now < silentSince + Math.min(this.#timeout.ms, QUIET_MS);
     if (early || this.#readLength !== null) return nothing;
     this.#repeatedAcks += 1;
     if (this.#repeatedAcks > MAX_REPEATED_ACKS) return nothing;
-    this.#timeout.reset();
     this.#goBack();
     return this.#sendOn(now);
   }

@@ -36,17 +36,29 @@ describe("the retransmission timeout", () => {
     expect(changing.ms).toBeGreaterThan(500);
   });
 
-  it("forgets what losses have cost by halves, and at once after a clean round trip", () => {
+  it("keeps what losses have cost, up to a second, until a round trip is measured", () => {
     const timeout = new RetransmissionTimeout(null);
     timeout.measured(50);
+    timeout.backOff();
+    timeout.recovered(false);
+    expect(timeout.ms).toBe(300);
     for (let i = 0; i < 3; i++) timeout.backOff();
-    expect(timeout.ms).toBe(1200);
-    timeout.recovered();
-    expect(timeout.ms).toBe(600);
+    expect(timeout.ms).toBe(2400);
+    timeout.recovered(false);
+    expect(timeout.ms).toBe(1000);
     timeout.measured(50);
     expect(timeout.ms).toBe(50 + 4 * 18.75);
-    timeout.recovered();
-    expect(timeout.ms).toBe(50 + 4 * 18.75);
+  });
+
+  it("forgets by halves what was needed for losses that are proven", () => {
+    const timeout = new RetransmissionTimeout(null);
+    timeout.measured(50);
+    for (let i = 0; i < 2; i++) timeout.backOff();
+    const waits = Array.from({ length: 3 }, () => {
+      timeout.recovered(true);
+      return timeout.ms;
+    });
+    expect(waits).toEqual([300, 150, 150]);
   });
 
   it("is never longer than the interval that the client chose, and shorter where answers are quick", () => {

@@ -251,8 +251,20 @@ describe("a repeated ACK", () => {
     run.ack(1, 1);
     for (let i = 0; i < 4; i++) run.wait();
     expect(run.transfer.deadline()).toBe(51 + 100 + 200 + 400 + 800);
-    expect(sent(run.ack(1, 900))).toEqual(["data 2"]);
-    expect(run.transfer.deadline()).toBe(950);
+    // Half of that wait is over, and nobody said anything for longer than the client bears.
+    for (let i = 0; i < 3; i++) run.wait();
+    expect(run.transfer.deadline()).toBe(12_751);
+    expect(sent(run.ack(1, 9000))).toEqual(["data 2"]);
+    // The backoff stays until a round trip is measured (RFC 6298 5.7).
+    expect(run.transfer.deadline()).toBe(9000 + 6400);
+  });
+
+  it("sends nothing where many come one after the other, as from EDK2 for the copies of a window", () => {
+    const run = transferOf(bytes);
+    run.start();
+    run.ack(1, 1);
+    for (let i = 0; i < 4; i++) run.wait();
+    for (let now = 760; now < 1551; now += 10) expect(run.ack(1, now)).toEqual([]);
   });
 
   it("is answered at once where the client chose a long interval for us and is itself more eager", () => {
@@ -317,7 +329,7 @@ describe("silence", () => {
       end = ending(effects);
     }
     expect(waits.slice(0, 7)).toEqual([51, 151, 351, 751, 1551, 2551, 3551]);
-    expect(waits.at(-1)).toBe(17_551);
+    expect(waits.at(-1)).toBe(20_551);
   });
 
   it("is met by what was measured where the client chose the longest interval", () => {
@@ -336,7 +348,25 @@ describe("silence", () => {
     expect(run.wait().now).toBe(800);
     // The answer to the first copy after 601 ms, or to the second one after 1 ms?
     run.ack(2, 801);
-    expect(run.transfer.deadline()).toBe(1401);
+    expect(run.transfer.deadline()).toBe(1801);
+  });
+
+  it("is not what a client keeps that repeats its ACK; but it may not stand still for minutes", () => {
+    const run = transferOf(bytes);
+    run.start();
+    run.ack(1, 0);
+    let end: TransferEffect | undefined;
+    let endedAt = 0;
+    while (end === undefined) {
+      const { now, effects } = run.wait();
+      end = ending(effects);
+      if (end === undefined) run.ack(1, now);
+      endedAt = now;
+    }
+    expect(endedAt).toBeGreaterThan(120_000);
+    expect(endedAt).toBeLessThan(130_000);
+    const reason = "the client repeats the same acknowledgement and does not get on";
+    expect(end).toEqual({ kind: "fail", reason });
   });
 
   it("is not assumed before its time", () => {
