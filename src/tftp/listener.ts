@@ -158,9 +158,9 @@ export class Listener {
     this.#options.emit({ event: "tftp-refused", ...machine, file, errorCode, reason });
   }
 
-  /** Not a wish to start over: it came before the first answer, or is a copy made by the network. */
+  /** Not a wish to start over: the same before the first answer, or a copy made by the network. */
   #isCopy(former: Session, payload: Uint8Array): boolean {
-    if (former.delivery === null) return true;
+    if (former.delivery === null) return equalBytes(former.request, payload);
     const age = this.#options.clock.now() - former.subject.startedAt;
     if (former.delivery.answered || age >= NETWORK_COPY_MS) return false;
     return equalBytes(former.request, payload);
@@ -179,6 +179,8 @@ export class Listener {
     } else {
       former.delivery?.drop();
     }
+    // Also one that was still looked for.
+    this.#end(former);
   }
 
   /** Begins the transfer, or says why not. Never rejects. */

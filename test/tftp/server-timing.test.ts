@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { memoryBlob } from "../../src/lib/blob.ts";
 import { randomBytes, randomNumbers } from "../support/random.ts";
 import { FakeUdp } from "../support/fake-udp.ts";
 import { ack } from "../support/tftp.ts";
@@ -83,6 +84,35 @@ describe("the same request again from the same port", () => {
     for (let i = 0; i < 100; i++) client.request(server.endpoint, "a.efi");
     expect(await client.finish()).toEqual(file);
     expect(server.asked).toEqual(["a.efi"]);
+  });
+
+  it("for another file replaces it even while that one is still looked for", async () => {
+    const udp = new FakeUdp();
+    const other = file.subarray(1);
+    let notFound = (): void => {};
+    const server = await TestServer.start(
+      {},
+      {
+        openUdp: udp.open,
+        find: (name) =>
+          name === "a.efi"
+            ? new Promise((resolve) => {
+                notFound = () => resolve(null);
+              })
+            : Promise.resolve({ name, kind: "loader", blob: memoryBlob(other) }),
+      },
+    );
+    const client = await TftpClient.open(udp.open);
+    client.request(server.endpoint, "a.efi");
+    client.request(server.endpoint, "b.efi");
+    await vi.advanceTimersByTimeAsync(10);
+    expect(client.unread.length).toBe(1);
+    expect(await client.finish()).toEqual(other);
+    notFound();
+    await server.event("loader-done");
+    await server.close();
+    expect(client.unread).toEqual([]);
+    expect(server.eventNames).toEqual(["loader-start", "loader-done"]);
   });
 
   it("later replaces the transfer, from the port that the client knows", async () => {
