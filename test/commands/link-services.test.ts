@@ -177,6 +177,9 @@ test("the limit of transfers is one for all links, those that went included", as
   opened.push(one, other);
   one.request({ address: "127.82.0.1", port: tftpPorts.get("127.82.0.1") ?? 0 }, "ipxe.efi");
   const { from } = await one.next();
+  // Who never answers would have to give way.
+  one.send({ opcode: "ack", block: 1 }, from);
+  await one.next();
   await goes([eth1]);
   const remaining = { address: "127.81.0.1", port: tftpPorts.get("127.81.0.1") ?? 0 };
   expect(await other.fetch(remaining, "ipxe.efi")).toMatchObject({ opcode: "error" });
@@ -185,8 +188,8 @@ test("the limit of transfers is one for all links, those that went included", as
       if (event === "loader-done") resolve();
     });
   });
-  one.send({ opcode: "ack", block: 1 }, from);
-  expect(await one.finish(1)).toHaveLength(20_480 - 512);
+  one.send({ opcode: "ack", block: 2 }, from);
+  expect(await one.finish(2)).toHaveLength(20_480 - 1024);
   await done;
   expect(await other.fetch(remaining, "ipxe.efi")).toHaveLength(20_480);
 });
