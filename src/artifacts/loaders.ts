@@ -5,9 +5,7 @@ import { type BlobSource, memoryBlob } from "../lib/blob.ts";
 import type { Generation } from "./generation.ts";
 import { openFile } from "./disk.ts";
 import { type LoaderFacts, loaderFacts, patchSmeeMarker } from "./loader-facts.ts";
-
-/** Unified kernel images, with an initramfs inside, have 100 MiB; nothing larger is loaded by firmware. */
-const LOADER_LIMIT_BYTES = 256 * 1024 * 1024;
+import { LOADER_LIMIT_BYTES } from "./verify.ts";
 
 /** Up to this size a loader is kept in memory; iPXE and GRUB have a few MiB at most. */
 const MEMORY_LIMIT_BYTES = 16 * 1024 * 1024;
