@@ -156,7 +156,7 @@ async function copyIn(source: string, folder: string, wanted: ReadonlySet<string
     if (name !== MANIFEST_NAME && !isArtifactName(name)) continue;
     const from = join(source, name);
     const found = await stat(from).catch(() => null);
-    if (found === null) continue;
+    if (found === null || found.size > limitBytesOf(name)) continue;
     await requireRoom(folder, name, found.size);
     await mkdir(dirname(join(folder, name)), { recursive: true });
     await onDisk(name, copyFile(from, join(folder, name)));

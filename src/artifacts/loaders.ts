@@ -1,13 +1,11 @@
 import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, realpath, stat, writeFile } from "node:fs/promises";
-import { join, sep } from "node:path";
+import { mkdir, readdir, readFile, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
+import { dirname, join, sep } from "node:path";
 import { type BlobSource, memoryBlob } from "../lib/blob.ts";
 import type { Generation } from "./generation.ts";
 import { openFile } from "./disk.ts";
 import { type LoaderFacts, loaderFacts, patchSmeeMarker } from "./loader-facts.ts";
-
-/** Unified kernel images, with an initramfs inside, have 100 MiB; nothing larger is loaded by firmware. */
-const LOADER_LIMIT_BYTES = 256 * 1024 * 1024;
+import { LOADER_LIMIT_BYTES } from "./verify.ts";
 
 /** Up to this size a loader is kept in memory; iPXE and GRUB have a few MiB at most. */
 const MEMORY_LIMIT_BYTES = 16 * 1024 * 1024;
@@ -95,8 +93,8 @@ export function createLoaderStore(options: LoaderStoreOptions): LoaderStore {
     }
     const patched = patchSmeeMarker(bytes, patch.script);
     const file = join(patch.folder, createHash("sha256").update(patched).digest("hex"));
-    await mkdir(patch.folder, { recursive: true });
-    await writeFile(file, patched);
+    const there = await stat(file).catch(() => null);
+    if (there?.size !== patched.length) await writeWhole(file, patched);
     return { blob: memoryBlob(patched), path: file, facts };
   };
 
@@ -153,6 +151,18 @@ export function createLoaderStore(options: LoaderStoreOptions): LoaderStore {
     },
     list,
   };
+}
+
+/** In one step, for another may be reading it. */
+async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
+  const fresh = `${path}.${crypto.randomUUID()}.new`;
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(fresh, bytes);
+    await rename(fresh, path);
+  } finally {
+    await rm(fresh, { force: true });
+  }
 }
 
 async function factsOnDisk(path: string): Promise<LoaderFacts | null> {

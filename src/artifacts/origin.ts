@@ -199,13 +199,17 @@ export function createOrigin(options: OriginOptions): Origin {
   };
 }
 
-/** Another eim-pxe's tag is the SHA-256 itself; nginx's never is, so it can always be asked for. */
+/**
+ * Another eim-pxe's tag is the SHA-256 itself, so it can be asked for where the origin's own validators
+ * are not known. Beside a date it must not be: If-None-Match has If-Modified-Since passed over (RFC 9110
+ * 13.1.3), and an origin without tags would send everything each time.
+ */
 function conditions(known: KnownVersion | null): Record<string, string> {
-  const tags = [known?.etag, known?.sha256 === undefined ? null : `"${known.sha256}"`];
-  const wanted = [...new Set(tags.filter((tag) => typeof tag === "string"))];
+  const { etag = null, lastModified = null, sha256 = null } = known ?? {};
+  const tag = etag ?? (lastModified === null && sha256 !== null ? `"${sha256}"` : null);
   return {
-    ...(wanted.length > 0 ? { "if-none-match": wanted.join(", ") } : {}),
-    ...(known?.lastModified ? { "if-modified-since": known.lastModified } : {}),
+    ...(tag === null ? {} : { "if-none-match": tag }),
+    ...(lastModified === null ? {} : { "if-modified-since": lastModified }),
   };
 }
 

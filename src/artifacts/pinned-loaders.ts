@@ -5,7 +5,7 @@ import type { Emit } from "../observe/events.ts";
 import { onDisk, sha256OfFile } from "./disk.ts";
 import { createOrigin } from "./origin.ts";
 import type { ProxySettings } from "./proxy-choice.ts";
-import { limitBytesOf } from "./verify.ts";
+import { LOADER_LIMIT_BYTES } from "./verify.ts";
 
 /** A loader that is fetched from a URL, and is the one with this SHA-256 or is not taken. */
 export interface PinnedLoader {
@@ -74,7 +74,7 @@ async function fetchPinned(
     let bytes = 0;
     for await (const batch of answer.chunks) {
       for (const chunk of batch) bytes += chunk.length;
-      if (bytes > limitBytesOf("x.efi")) throw new SyncError(`${url} is too large for a loader`);
+      if (bytes > LOADER_LIMIT_BYTES) throw new SyncError(`${url} is too large for a loader`);
       chunks.push(...batch);
     }
     await onDisk(name, writeFile(fresh, Buffer.concat(chunks)));

@@ -15,7 +15,8 @@ const ARM64 = 0xaa64;
 
 /** By far more than any such file has; a mistake at the origin, or malice, must not fill the disk. */
 const LIMIT_BYTES = 4 * 1024 ** 3;
-const LOADER_LIMIT_BYTES = 64 * 1024 * 1024;
+/** Unified kernel images, with an initramfs inside, have 100 MiB; nothing larger is loaded by firmware. */
+export const LOADER_LIMIT_BYTES = 256 * 1024 * 1024;
 
 type Check = (blob: BlobSource, name: string) => string | null | Promise<string | null>;
 

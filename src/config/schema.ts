@@ -108,6 +108,13 @@ const artifactName = z
   .max(200)
   .refine((name) => name !== "manifest.json", "is a name that the mirror needs for itself");
 
+/** What it names is shown in events and messages, so nothing secret may be in it. */
+const openUrl = httpUrl.refine((text) => {
+  if (!URL.canParse(text)) return true;
+  const { username, password } = new URL(text);
+  return `${username}${password}` === "";
+}, "must be a URL without user name and password");
+
 const originUrl = httpUrl.refine((text) => {
   if (!URL.canParse(text)) return true;
   const { search, hash, username, password } = new URL(text);
@@ -131,7 +138,7 @@ const artifacts = z
     ca: z
       .strictObject({
         file: z.string().min(1).nullable().default(null),
-        url: httpUrl.nullable().default(null),
+        url: openUrl.nullable().default(null),
         sha256: fingerprint.nullable().default(null),
       })
       .prefault({}),
@@ -143,7 +150,7 @@ const artifacts = z
     loaderDirs: z
       .array(z.string().min(1))
       .default(["/usr/share/eim-pxe/loaders", "/usr/lib/ipxe", "/boot"]),
-    loaderUrls: z.record(loaderName, z.strictObject({ url: httpUrl, sha256 })).default({}),
+    loaderUrls: z.record(loaderName, z.strictObject({ url: openUrl, sha256 })).default({}),
     keepGenerations: z.int().min(1).default(2),
   })
   .prefault({});

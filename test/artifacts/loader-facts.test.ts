@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -104,6 +104,13 @@ describe("SMEE's place for a script", () => {
     const bytes = Buffer.from((await found?.blob.read(0, loader.length)) ?? []);
     expect(bytes.includes("echo hello")).toBe(true);
     expect(await readFile(found?.path ?? "")).toEqual(bytes);
+    // Written once, so that a disk that is full by then does no harm.
+    const { ino, mtimeMs: writtenMs } = await stat(found?.path ?? "");
+    await utimes(join(folder, "ipxe.efi"), 0, 0);
+    expect((await store.find("ipxe.efi"))?.path).toBe(found?.path);
+    const again = await stat(found?.path ?? "");
+    expect([again.ino, again.mtimeMs]).toEqual([ino, writtenMs]);
+    expect(await readdir(join(folder, "patched"))).toHaveLength(1);
     expect((await store.find("plain.efi"))?.path).toBe(join(folder, "plain.efi"));
     expect((await store.identify()).map(({ name, facts }) => [name, facts.embedded])).toEqual([
       ["ipxe.efi", "smee-marker"],

@@ -6,6 +6,8 @@ import { closedPort, fetchWhole, MirrorSite, syncFailure } from "../support/orch
 import { startTunnelProxy } from "../support/proxy.ts";
 
 const bytes = Buffer.from("#!ipxe\nboot\n");
+const date = "Thu, 01 Jan 2026 00:00:00 GMT";
+const sha256 = "5e".repeat(32);
 let site: MirrorSite;
 const signal = new AbortController().signal;
 
@@ -38,6 +40,29 @@ describe("a request", () => {
     site.orchestrator.replace("boot.ipxe", bytes);
     expect(await from.ask("boot.ipxe", validators, signal)).toMatchObject({ kind: "present" });
     expect(site.orchestrator.counters.bodyBytes).toBe(before);
+  });
+
+  it.each([
+    [{ etag: null, lastModified: date }, { "if-modified-since": date }],
+    [
+      { etag: '"1"', lastModified: date },
+      { "if-none-match": '"1"', "if-modified-since": date },
+    ],
+    [{ etag: null, lastModified: null }, { "if-none-match": `"${sha256}"` }],
+    [{ etag: `"${sha256}"`, lastModified: null }, { "if-none-match": `"${sha256}"` }],
+  ])("asks by the validators that the origin gave: %j", async (validators, expected) => {
+    let asked = {};
+    site.orchestrator.intercept((_, { headers }, response) => {
+      const conditions = ["if-none-match", "if-modified-since"];
+      asked = Object.fromEntries(
+        Object.entries(headers).filter(([key]) => conditions.includes(key)),
+      );
+      response.writeHead(304).end();
+      return true;
+    });
+    const known = { ...validators, sha256 };
+    expect(await site.origin().ask("boot.ipxe", known, signal)).toEqual({ kind: "unchanged" });
+    expect(asked).toEqual(expected);
   });
 
   it("tells a file that is not there from a failure", async () => {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { beforeAll, describe, expect, it } from "vitest";
-import { verifyArtifact } from "../../src/artifacts/verify.ts";
+import { limitBytesOf, LOADER_LIMIT_BYTES, verifyArtifact } from "../../src/artifacts/verify.ts";
 import { makeCertificate } from "../../src/demo/certificate.ts";
 import { makeMicroOs, orchestratorBootScript } from "../../src/demo/micro-os.ts";
 import { type BlobSource, memoryBlob } from "../../src/lib/blob.ts";
@@ -50,6 +50,11 @@ describe("any file", () => {
 });
 
 describe("a kernel or a loader", () => {
+  it("may be a unified kernel image by its size", () => {
+    expect(limitBytesOf("signed_ipxe.efi")).toBe(LOADER_LIMIT_BYTES);
+    expect(LOADER_LIMIT_BYTES).toBe(256 * 1024 * 1024);
+  });
+
   it.each(["vmlinuz-x86_64", "signed_ipxe.efi", "kernel", "ipxe-x86_64.efi"])(
     "is taken as %s when it is a whole x86-64 EFI executable",
     async (name) => {

@@ -164,6 +164,14 @@ describe("parseConfig", () => {
       "origin: 'https://user:secret@host/tink-stack'",
       ":1:21: artifacts.origin: must be a URL without",
     ],
+    [
+      "ca: {url: 'https://user:secret@host/ca.crt'}",
+      "artifacts.ca.url: must be a URL without user name and password",
+    ],
+    [
+      `loaderUrls: {x.efi: {url: 'https://user@host/x.efi', sha256: "${"0".repeat(64)}"}}`,
+      "artifacts.loaderUrls.x.efi.url: must be a URL without user name and password",
+    ],
     ["origin: 'https://host/tink-stack?x=1'", ":1:21: artifacts.origin: must be a URL without"],
     ["origin: host/tink-stack", ":1:21: artifacts.origin: must be an http:// or https:// URL"],
   ])("refuses what the mirror could not use: %s", (text, problem) => {
