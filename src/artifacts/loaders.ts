@@ -31,7 +31,10 @@ export interface Loader {
   readonly name: string;
   /** In memory and shared by all who ask, unless it is large. */
   readonly blob: BlobSource;
-  readonly path: string;
+  /** Null where these bytes are in memory alone, for the disk did not take the patched copy. */
+  readonly path: string | null;
+  /** Of the file that it was made of, milliseconds since the Unix epoch. */
+  readonly modifiedMs?: number;
 }
 
 export interface ListedLoader {
@@ -63,8 +66,9 @@ interface Held {
 
 interface Content {
   readonly blob: BlobSource;
-  /** Where exactly these bytes lie. */
-  readonly path: string;
+  /** Where exactly these bytes lie; null: nowhere else. */
+  readonly path: string | null;
+  readonly modifiedMs: number;
   readonly facts: LoaderFacts;
 }
 
@@ -85,17 +89,22 @@ export function createLoaderStore(options: LoaderStoreOptions): LoaderStore {
       : null;
   };
 
-  const read = async (path: string): Promise<Content> => {
+  const read = async (path: string, modifiedMs: number): Promise<Content> => {
     const bytes = await readFile(path);
     const facts = await loaderFacts(memoryBlob(bytes));
     if (patch === null || facts.embedded !== "smee-marker") {
-      return { blob: memoryBlob(bytes), path, facts };
+      return { blob: memoryBlob(bytes), path, modifiedMs, facts };
     }
     const patched = patchSmeeMarker(bytes, patch.script);
     const file = join(patch.folder, createHash("sha256").update(patched).digest("hex"));
     const there = await stat(file).catch(() => null);
-    if (there?.size !== patched.length) await writeWhole(file, patched);
-    return { blob: memoryBlob(patched), path: file, facts };
+    const isWritten =
+      there?.size === patched.length ||
+      (await writeWhole(file, patched).then(
+        () => true,
+        () => false,
+      ));
+    return { blob: memoryBlob(patched), path: isWritten ? file : null, modifiedMs, facts };
   };
 
   const content = async (path: string): Promise<Content | null> => {
@@ -107,7 +116,7 @@ export function createLoaderStore(options: LoaderStoreOptions): LoaderStore {
     const { mtimeMs, size } = now;
     const former = held.get(path);
     if (former?.mtimeMs === mtimeMs && former.size === size) return former.content;
-    const found = read(path).catch(() => {
+    const found = read(path, mtimeMs).catch(() => {
       // For want of a descriptor, say: the next request tries again.
       held.delete(path);
       return null;
@@ -136,7 +145,8 @@ export function createLoaderStore(options: LoaderStoreOptions): LoaderStore {
         return blob === null ? null : { name, blob, path };
       }
       const found = await content(path);
-      return found === null ? null : { name, blob: found.blob, path: found.path };
+      if (found === null) return null;
+      return { name, blob: found.blob, path: found.path, modifiedMs: found.modifiedMs };
     },
     identify: async () => {
       const identified: IdentifiedLoader[] = [];

@@ -26,7 +26,9 @@ export interface ServedGenerations {
 export interface ServedLoader {
   readonly name: string;
   readonly blob: BlobSource;
-  readonly path: string;
+  readonly path: string | null;
+  /** Milliseconds since the Unix epoch, for what is in memory alone. */
+  readonly modifiedMs?: number;
 }
 
 /** Loaders by their bare name; null when there is none. The caller closes the blob. */

@@ -1,4 +1,4 @@
-import type { ReadStream } from "node:fs";
+import type { Readable } from "node:stream";
 import { type FileHandle, open, readFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import type { FastifyInstance } from "fastify";
@@ -76,7 +76,7 @@ export interface OpenFile {
   /** Milliseconds since the Unix epoch, with fractions. */
   readonly modifiedMs: number;
   /** The bytes from `first` to `last`, both included; closes the file at its end. To be called once. */
-  stream(first: number, last: number): ReadStream;
+  stream(first: number, last: number): Readable & { readonly bytesRead: number };
   /** For a reply that needs no bytes. */
   close(): Promise<void>;
 }

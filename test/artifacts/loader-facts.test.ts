@@ -117,6 +117,21 @@ describe("SMEE's place for a script", () => {
       ["plain.efi", null],
     ]);
   });
+
+  it("is written to in memory where the disk does not take the copy", async () => {
+    const loader = concat([efi, fromText(SMEE_MARKER)]);
+    await writeFile(join(folder, "ipxe.efi"), loader);
+    await writeFile(join(folder, "file"), "no folder");
+    const store = createLoaderStore({
+      directories: [folder],
+      store: { current: () => null },
+      patch: { script: "echo hello", folder: join(folder, "file", "patched") },
+    });
+    const found = await store.find("ipxe.efi");
+    expect(found?.path).toBeNull();
+    const bytes = Buffer.from((await found?.blob.read(0, loader.length)) ?? []);
+    expect(bytes.includes("echo hello")).toBe(true);
+  });
 });
 
 describe("a loader from a URL", () => {

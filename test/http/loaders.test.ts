@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { memoryBlob } from "../../src/lib/blob.ts";
+import { fromText } from "../../src/lib/bytes.ts";
 import { BootPort } from "../support/boot-port.ts";
 import { nodeEntry } from "../support/node-entry.ts";
 
@@ -42,6 +44,19 @@ describe("a loader", () => {
     expect(reply.headers.get("content-length")).toBe("9");
     expect(reply.headers.get("content-type")).toBe("application/efi");
     expect(port.events).toEqual([]);
+  });
+
+  test("is served from memory where it is nowhere on disk, in parts too", async () => {
+    await port.close();
+    const blob = memoryBlob(fromText("MZ patched"));
+    const loader = { name: "ipxe.efi", blob, path: null, modifiedMs: 1000 };
+    port = new BootPort({ loaders: { find: () => Promise.resolve(loader) } });
+    await port.open();
+    const whole = await fetch(`${port.url}/loaders/ipxe.efi`);
+    expect(await whole.text()).toBe("MZ patched");
+    const headers = { range: "bytes=3-5", "if-range": whole.headers.get("etag") ?? "" };
+    const part = await fetch(`${port.url}/loaders/ipxe.efi`, { headers });
+    expect([part.status, await part.text()]).toEqual([206, "pat"]);
   });
 
   test("has ranges and a strong entity tag that lets a download go on", async () => {

@@ -1,5 +1,7 @@
+import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
+import type { BlobSource } from "../../lib/blob.ts";
 import { type Mac, parseMac } from "../../lib/mac.ts";
 import type { Machine } from "../../observe/events.ts";
 import {
@@ -74,8 +76,35 @@ function loaderDenial(options: BootAppOptions, machine: Machine): string | null 
 async function openLoader(options: BootAppOptions, name: string): Promise<OpenFile | null> {
   const loader = isBareName(name) ? await options.loaders.find(name) : null;
   if (loader === null) return null;
-  await loader.blob.close();
-  return openFile(loader.path);
+  const { blob, path, modifiedMs } = loader;
+  if (path === null) {
+    return {
+      size: blob.size,
+      modifiedMs: modifiedMs ?? 0,
+      stream: (first, last) => new PartOfBlob(blob, first, last),
+      close: () => blob.close(),
+    };
+  }
+  await blob.close();
+  return openFile(path);
+}
+
+/** The bytes from `first` to `last`, both included, of what is in memory. */
+class PartOfBlob extends Readable {
+  bytesRead = 0;
+  readonly #bytes: () => Uint8Array | Promise<Uint8Array>;
+
+  constructor(blob: BlobSource, first: number, last: number) {
+    super();
+    this.#bytes = () => blob.read(first, last - first + 1);
+  }
+
+  override async _read(): Promise<void> {
+    const bytes = await this.#bytes();
+    this.bytesRead = bytes.length;
+    this.push(bytes);
+    this.push(null);
+  }
 }
 
 /** Loaders belong to no manifest: their tag is made of time and length, as web servers do. */
