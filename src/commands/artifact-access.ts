@@ -4,13 +4,12 @@ import { type GenerationStore, openGenerationStore } from "../artifacts/store.ts
 import { mirroredFiles } from "../config/schema.ts";
 import { systemClock } from "../lib/clock.ts";
 import { SyncError } from "../lib/errors.ts";
-import { askAdmin, errorIn } from "./admin-client.ts";
+import { type AdminClient, findAdmin } from "./admin-client.ts";
 import { artifactFolder } from "./artifacts.ts";
 import { loadersOf } from "./loaders.ts";
 import type { Settings } from "./configuration.ts";
 import { lockForCommand } from "./lock.ts";
 import type { Program } from "./program.ts";
-import { findRunning } from "./running.ts";
 
 const listing = z.object({
   current: z.string().nullable(),
@@ -60,15 +59,14 @@ export interface ArtifactAccess {
   close(): Promise<void>;
 }
 
-/** @throws SyncError when the folder is in use by another command */
+/** @throws SyncError when the folder is in use by another command, UnreachableError when its server is silent */
 export async function openArtifacts(
   program: Program,
   settings: Settings,
   purpose: string,
 ): Promise<ArtifactAccess> {
-  return (await findRunning(settings.config.dataDir)) === null
-    ? openLocal(program, settings, purpose)
-    : askedOfServer(settings);
+  const admin = await findAdmin(settings);
+  return admin === null ? openLocal(program, settings, purpose) : askedOfServer(admin);
 }
 
 async function openLocal(
@@ -115,17 +113,16 @@ async function openLocal(
   };
 }
 
-function askedOfServer(settings: Settings): ArtifactAccess {
-  const ask = async <T>(
+function askedOfServer(admin: AdminClient): ArtifactAccess {
+  const ask = async <T extends object>(
     method: "GET" | "POST",
     path: string,
     shape: z.ZodType<T>,
     body: object | null = null,
   ): Promise<T> => {
-    const answer = await askAdmin(settings, method, `/api/v1/artifacts${path}`, body);
-    const result = shape.safeParse(answer.body);
-    if (answer.status === 200 && result.success) return result.data;
-    throw new SyncError(`the server answered: ${errorIn(answer.body)}`);
+    const answer = await admin.ask(method, `/api/v1/artifacts${path}`, shape, body);
+    if (typeof answer === "string") throw new SyncError(`the server answered: ${answer}`);
+    return answer;
   };
   return {
     list: () => ask("GET", "", listing),

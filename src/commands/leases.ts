@@ -9,11 +9,10 @@ import { systemClock } from "../lib/clock.ts";
 import { ConfigError, messageOf } from "../lib/errors.ts";
 import { parseIp4 } from "../lib/ip4.ts";
 import { readInterfaces } from "../net/interfaces.ts";
-import { askAdmin, errorIn } from "./admin-client.ts";
+import { type AdminClient, findAdmin } from "./admin-client.ts";
 import { loadSettings, type Settings } from "./configuration.ts";
 import { configuredLinks } from "./links.ts";
 import { ExitCode, type Program } from "./program.ts";
-import { findRunning } from "./running.ts";
 
 /*
  * `eim-pxe leases`: asks the server that runs on the data folder, or works on the journal there when none
@@ -59,9 +58,9 @@ const IMPORT_AT_ONCE = 1000;
 /** `eim-pxe leases list`: leases and quarantines in force, and how full the pools are. */
 export async function listLeases(program: Program, options: LeasesOptions): Promise<number> {
   const settings = loadSettings(options.config, program.environment);
-  const found = (await isServed(settings))
-    ? await ask(settings, "GET", "/api/v1/leases", null, listing)
-    : await listHere(settings);
+  const admin = await findAdmin(settings);
+  const found =
+    admin === null ? await listHere(settings) : await admin.ask("GET", "/api/v1/leases", listing);
   if (typeof found === "string") return refused(program, found);
   program.out.write(options.json ? `${JSON.stringify(found)}\n` : inWords(found));
   return ExitCode.ok;
@@ -78,9 +77,11 @@ export async function releaseLease(
     throw new ConfigError([`${text}: must be an IPv4 address such as 192.168.77.100`]);
   }
   const settings = loadSettings(options.config, program.environment);
-  const freed = (await isServed(settings))
-    ? await ask(settings, "DELETE", `/api/v1/leases/${address}`, null, lease)
-    : ((await atDesk(settings, (desk) => desk.release(address))) ?? `nobody has ${address}`);
+  const admin = await findAdmin(settings);
+  const freed =
+    admin === null
+      ? ((await atDesk(settings, (desk) => desk.release(address))) ?? `nobody has ${address}`)
+      : await admin.ask("DELETE", `/api/v1/leases/${address}`, lease);
   if (typeof freed === "string") return refused(program, freed);
   const words = `${address} of ${freed.mac} is free. The machine learns of it when it renews.`;
   program.out.write(`${options.json ? JSON.stringify(freed) : words}\n`);
@@ -99,9 +100,11 @@ export async function importLeases(
   });
   const format = options.format ?? detectLeaseFormat(text);
   const { leases, problems } = readLeaseFile(format, text, systemClock.wall());
-  const result = (await isServed(settings))
-    ? await importThere(settings, leases)
-    : await atDesk(settings, (desk) => desk.import(leases));
+  const admin = await findAdmin(settings);
+  const result =
+    admin === null
+      ? await atDesk(settings, (desk) => desk.import(leases))
+      : await importThere(admin, leases);
   if (typeof result === "string") return refused(program, result);
   const { imported, skipped } = result;
   if (options.json) {
@@ -117,30 +120,15 @@ export async function importLeases(
   return ExitCode.ok;
 }
 
-async function isServed({ config }: Settings): Promise<boolean> {
-  return (await findRunning(config.dataDir)) !== null;
-}
-
-/** What the running server answers; a string says what was wrong. */
-async function ask<T>(
-  settings: Settings,
-  method: "GET" | "POST" | "DELETE",
-  path: string,
-  body: object | null,
-  shape: z.ZodType<T>,
-): Promise<T | string> {
-  const answer = await askAdmin(settings, method, path, body);
-  return shape.safeParse(answer.body).data ?? errorIn(answer.body);
-}
-
 async function importThere(
-  settings: Settings,
+  admin: AdminClient,
   leases: readonly Lease[],
 ): Promise<ImportResult | string> {
   const whole: ImportResult = { imported: 0, skipped: [] };
   for (let at = 0; at < leases.length; at += IMPORT_AT_ONCE) {
     const part = leases.slice(at, at + IMPORT_AT_ONCE).map(withoutState);
-    const result = await ask(settings, "POST", "/api/v1/leases", { leases: part }, importResult);
+    const body = { leases: part };
+    const result = await admin.ask("POST", "/api/v1/leases", importResult, body);
     if (typeof result === "string") return result;
     whole.imported += result.imported;
     whole.skipped.push(...result.skipped);

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { ways } from "../boot/ways.ts";
 import { ConfigError } from "../lib/errors.ts";
 import { parseMac } from "../lib/mac.ts";
-import { type AdminAnswer, askAdmin, errorIn } from "./admin-client.ts";
+import { requireAdmin } from "./admin-client.ts";
 import { loadSettings } from "./configuration.ts";
 import { ExitCode, type Program } from "./program.ts";
 
@@ -36,10 +36,10 @@ export interface NodesOptions {
 /** `eim-pxe nodes list`: every machine that the server knows. */
 export async function listNodes(program: Program, options: NodesOptions): Promise<number> {
   const settings = loadSettings(options.config, program.environment);
-  const answer = await askAdmin(settings, "GET", "/api/v1/nodes");
-  const page = z.object({ nodes: z.array(node) }).safeParse(answer.body);
-  if (!page.success) return refused(program, answer);
-  const { nodes } = page.data;
+  const admin = await requireAdmin(settings);
+  const page = await admin.ask("GET", "/api/v1/nodes", z.object({ nodes: z.array(node) }));
+  if (typeof page === "string") return refused(program, page);
+  const { nodes } = page;
   if (options.json) print(program, nodes);
   else program.out.write(nodes.length === 0 ? "No machine is known yet.\n" : table(nodes));
   return ExitCode.ok;
@@ -78,16 +78,16 @@ async function withNode(
     throw new ConfigError([`${text}: must be a hardware address such as 08:00:27:29:4e:67`]);
   }
   const settings = loadSettings(config, program.environment);
-  const answer = await askAdmin(settings, method, `/api/v1/nodes/${mac}`, body);
-  const found = node.safeParse(answer.body);
-  if (!found.success) return refused(program, answer);
-  if (json) print(program, found.data);
-  else program.out.write(inWords(found.data));
+  const admin = await requireAdmin(settings);
+  const found = await admin.ask(method, `/api/v1/nodes/${mac}`, node, body);
+  if (typeof found === "string") return refused(program, found);
+  if (json) print(program, found);
+  else program.out.write(inWords(found));
   return ExitCode.ok;
 }
 
-function refused(program: Program, { body }: AdminAnswer): number {
-  program.err.write(`The server answered: ${errorIn(body)}\n`);
+function refused(program: Program, reason: string): number {
+  program.err.write(`The server answered: ${reason}\n`);
   return ExitCode.fault;
 }
 

@@ -1,15 +1,15 @@
 import { z } from "zod";
 import { openGenerationStore } from "../artifacts/store.ts";
 import { systemClock } from "../lib/clock.ts";
-import { messageOf, SyncError } from "../lib/errors.ts";
+import { SyncError, UnreachableError } from "../lib/errors.ts";
 import { eventCatalogue } from "../observe/catalogue.ts";
 import type { PxeEvent } from "../observe/events.ts";
+import { findAdmin } from "./admin-client.ts";
 import { artifactFolder, mirrorFor } from "./artifacts.ts";
 import { loadSettings, type Settings } from "./configuration.ts";
 import { lockForCommand } from "./lock.ts";
 import { ExitCode, type Program, proxyEnvironment } from "./program.ts";
 import { megabytes, ProgressLine } from "./progress.ts";
-import { findRunning, type Running } from "./running.ts";
 
 /** A `SyncResult` of the mirror, here or in the server. */
 const outcome = z.object({
@@ -35,44 +35,21 @@ export async function sync(
     program.out.write(`${how.json ? JSON.stringify(result) : text}\n`);
     return ExitCode.ok;
   } catch (error) {
-    if (!(error instanceof SyncError)) throw error;
+    const silent = error instanceof UnreachableError;
+    if (!silent && !(error instanceof SyncError)) throw error;
     if (how.json) program.out.write(`${JSON.stringify({ error: error.message })}\n`);
     else program.err.write(`${error.message}\n`);
-    return ExitCode.syncFailed;
+    return silent ? ExitCode.notReachable : ExitCode.syncFailed;
   }
 }
 
 /** What the running server made of it, or null when none runs on this data folder. */
-async function askServer({ config, adminToken }: Settings): Promise<Outcome | null> {
-  const running = await findRunning(config.dataDir);
-  if (running === null) return null;
-  const url = `${running.admin}/api/v1/artifacts/sync`;
-  if (!running.answers) throw silentServer(running, "it does not answer");
-  const headers = adminToken === null ? {} : { authorization: `Bearer ${adminToken}` };
-  try {
-    const { request } = await import("undici");
-    // A first synchronisation takes as long as the line to the orchestrator is slow.
-    const answer = await request(url, { method: "POST", headers, headersTimeout: 0 });
-    const body: unknown = await answer.body.json();
-    const result = outcome.safeParse(body);
-    if (answer.statusCode === 200 && result.success) return result.data;
-    throw new SyncError(`the server at ${running.admin} answered: ${errorIn(body)}`);
-  } catch (error) {
-    if (error instanceof SyncError) throw error;
-    throw silentServer(running, messageOf(error));
-  }
-}
-
-function silentServer({ pid, admin }: Running, why: string): SyncError {
-  return new SyncError(
-    `the server of this data folder (pid ${pid}) could not be asked at ${admin}: ${why}. ` +
-      "Stop it, or look at its log.",
-  );
-}
-
-function errorIn(body: unknown): string {
-  const found = z.object({ error: z.object({ message: z.string() }) }).safeParse(body);
-  return found.success ? found.data.error.message : JSON.stringify(body);
+async function askServer(settings: Settings): Promise<Outcome | null> {
+  const admin = await findAdmin(settings);
+  if (admin === null) return null;
+  const answer = await admin.ask("POST", "/api/v1/artifacts/sync", outcome);
+  if (typeof answer === "string") throw new SyncError(`the server answered: ${answer}`);
+  return answer;
 }
 
 async function syncHere(program: Program, settings: Settings, quiet: boolean): Promise<Outcome> {

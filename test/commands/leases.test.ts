@@ -1,17 +1,16 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { importLeases, listLeases, releaseLease } from "../../src/commands/leases.ts";
-import { announceRunning } from "../../src/commands/running.ts";
 import { ConfigError, UnreachableError } from "../../src/lib/errors.ts";
+import { AnnouncedServer } from "../support/announced-server.ts";
 import { FakeProgram } from "../support/program.ts";
 
 const mac = "08:00:27:29:4e:67";
 let folder = "";
 let config = "";
-let server: Server | null = null;
+let server: AnnouncedServer | null = null;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "eim-pxe-leases-"));
   config = join(folder, "eim-pxe.yaml");
@@ -25,8 +24,7 @@ interfaces:
   writeFileSync(config, text);
 });
 afterEach(async () => {
-  server?.closeAllConnections();
-  await new Promise((resolve) => (server === null ? resolve(null) : server.close(resolve)));
+  await server?.close();
   server = null;
   rmSync(folder, { recursive: true, force: true });
 });
@@ -82,26 +80,16 @@ describe("eim-pxe leases, while no server runs", () => {
 });
 
 describe("eim-pxe leases, while a server runs", () => {
-  const asked: string[] = [];
-  async function serving(status: number, answer: object): Promise<void> {
-    asked.splice(0);
-    server = createServer((request, response) => {
-      const alive = request.url === "/healthz";
-      if (!alive) asked.push(`${request.method} ${request.url}`);
-      response.writeHead(alive ? 200 : status, { "content-type": "application/json" });
-      response.end(JSON.stringify(alive ? { status: "alive", instance: "here" } : answer));
-    });
-    await new Promise<void>((resolve) => server?.listen(0, "127.0.0.1", () => resolve()));
-    const at = server.address();
-    const port = typeof at === "object" ? at?.port : 0;
-    const admin = `http://127.0.0.1:${port}`;
-    await announceRunning(join(folder, "data"), { pid: 1, admin, instance: "here" });
+  async function serving(status: number, body: object): Promise<AnnouncedServer> {
+    server = await AnnouncedServer.in(join(folder, "data"), { status, body });
+    return server;
   }
+  const asked = () => server?.asked.map(({ line }) => line);
 
   test("asks it for the list, and shows what it says", async () => {
     await serving(200, { leases: [], pools: [] });
     expect(await list()).toBe("No address is leased.\n");
-    expect(asked).toEqual(["GET /api/v1/leases"]);
+    expect(asked()).toEqual(["GET /api/v1/leases"]);
   });
 
   test("has it free an address, and tells what it objects", async () => {
@@ -109,7 +97,7 @@ describe("eim-pxe leases, while a server runs", () => {
     const program = new FakeProgram();
     expect(await releaseLease(program, "192.168.77.100", options())).toBe(1);
     expect(String(program.err.read())).toContain("nobody has 192.168.77.100");
-    expect(asked).toEqual(["DELETE /api/v1/leases/192.168.77.100"]);
+    expect(asked()).toEqual(["DELETE /api/v1/leases/192.168.77.100"]);
   });
 
   test("has it take over leases, a thousand at once", async () => {
@@ -120,17 +108,11 @@ describe("eim-pxe leases, while a server runs", () => {
       return `0 02:00:00:00:${end} 10.1.${high}.${low} * *`;
     });
     expect(await bring(lines.join("\n"))).toContain("2 leases were taken over");
-    expect(asked).toEqual(["POST /api/v1/leases", "POST /api/v1/leases"]);
+    expect(asked()).toEqual(["POST /api/v1/leases", "POST /api/v1/leases"]);
   });
 
   test("fails where it does not answer as it should", async () => {
-    await serving(200, { leases: [], pools: [] });
-    server?.closeAllConnections();
-    server?.removeAllListeners("request");
-    server?.on("request", (request, response) => {
-      if (request.url === "/healthz") response.end(JSON.stringify({ instance: "here" }));
-      else request.socket.destroy();
-    });
+    (await serving(200, { leases: [], pools: [] })).answer = null;
     await expect(listLeases(new FakeProgram(), options())).rejects.toThrow(UnreachableError);
   });
 });
