@@ -1,5 +1,5 @@
 import { readU16, toText } from "../lib/bytes.ts";
-import { DecodeError } from "../lib/errors.ts";
+import { decodedOrNull } from "../lib/errors.ts";
 import { type Mac, macFromBytes } from "../lib/mac.ts";
 import { readSubOptions } from "../lib/sub-options.ts";
 import { uuidFromBytes } from "../lib/uuid.ts";
@@ -92,15 +92,11 @@ function readTransport(vendorClass: string): BootClient["transport"] {
  */
 function readLacksHttp(ipxeOptions: Uint8Array | null): boolean {
   if (ipxeOptions === null) return false;
-  try {
-    const found = readSubOptions(ipxeOptions, "vendor");
-    const has = (code: number) => (found.get(code)?.[0] ?? 0) !== 0;
-    const tells = [...found.keys()].some((code) => code >= 16 && code <= 47);
-    return tells && !has(IPXE_HTTP) && !has(IPXE_HTTPS);
-  } catch (error) {
-    if (error instanceof DecodeError) return false;
-    throw error;
-  }
+  const found = decodedOrNull(() => readSubOptions(ipxeOptions, "vendor"));
+  if (found === null) return false;
+  const has = (code: number) => (found.get(code)?.[0] ?? 0) !== 0;
+  const tells = [...found.keys()].some((code) => code >= 16 && code <= 47);
+  return tells && !has(IPXE_HTTP) && !has(IPXE_HTTPS);
 }
 
 /** Option 93 is a list of 16-bit numbers (RFC 4578 2.1); an odd length is no list. */

@@ -1,5 +1,6 @@
-import { decodePacket, type DhcpPacket, encodePacket } from "../dhcp/packet.ts";
+import { type DhcpPacket, encodePacket } from "../dhcp/packet.ts";
 import type { UdpEndpoint, UdpSocket } from "../net/udp.ts";
+import { replyTo } from "./dhcp-wire.ts";
 import { BootFailure } from "./failure.ts";
 import type { Inbox } from "./inbox.ts";
 
@@ -20,22 +21,12 @@ export async function exchange(
 ): Promise<DhcpPacket> {
   for (let attempt = 0; attempt < tries; attempt++) {
     socket.send(encodePacket(request), server);
-    const until = performance.now() + tryMs;
-    for (let left = tryMs; left > 0; left = until - performance.now()) {
-      const heard = await inbox.next(left);
-      const reply = heard === null ? null : tryDecode(heard.payload);
-      if (reply !== null && reply.op === 2 && reply.xid === request.xid) return reply;
+    for await (const { payload } of inbox.within(tryMs)) {
+      const reply = replyTo(request.xid, payload);
+      if (reply !== null) return reply;
     }
   }
   throw new BootFailure(
     `no DHCP answer from ${server.address}:${server.port} after ${tries} tries`,
   );
-}
-
-function tryDecode(payload: Uint8Array): DhcpPacket | null {
-  try {
-    return decodePacket(payload);
-  } catch {
-    return null;
-  }
 }

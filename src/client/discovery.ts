@@ -1,10 +1,10 @@
-import { decodePacket, type DhcpPacket, encodePacket, MessageType } from "../dhcp/packet.ts";
+import { type DhcpPacket, encodePacket, MessageType } from "../dhcp/packet.ts";
 import { OptionCode } from "../dhcp/option-codes.ts";
-import { DecodeError } from "../lib/errors.ts";
-import { type Ip4, LIMITED_BROADCAST } from "../lib/ip4.ts";
+import type { Ip4 } from "../lib/ip4.ts";
 import type { UdpSocket } from "../net/udp.ts";
-import type { Datagram, Inbox } from "./inbox.ts";
-import { isOfferFor, type Offer, readOffer } from "./offers.ts";
+import { broadcast, replyTo } from "./dhcp-wire.ts";
+import type { Inbox } from "./inbox.ts";
+import { isOffer, type Offer, readOffer } from "./offers.ts";
 
 /** A client's end of DHCP: port 68, which hears broadcasts. */
 export interface ClientPort {
@@ -20,7 +20,6 @@ const repeatMs = 1500;
 /** PXE 2.1, 3.1: a boot server is asked again after 1, 2 and 3 s. */
 const bootServerWaitsMs = [1000, 2000, 3000];
 
-const SERVER_PORT = 67;
 export const BOOT_SERVER_PORT = 4011;
 
 /**
@@ -42,10 +41,10 @@ export async function collectOffers(
   for (const roundMs of roundsMs) {
     for (const partMs of [repeatMs, roundMs - repeatMs]) {
       const again = partMs !== repeatMs && how.usable(seen());
-      if (!again) send(socket, request, LIMITED_BROADCAST, SERVER_PORT);
-      for await (const { payload, from } of heard(inbox, partMs)) {
-        const packet = tryDecode(payload);
-        if (packet === null || !isOfferFor(packet, request.xid)) continue;
+      if (!again) broadcast(socket, request);
+      for await (const { payload, from } of inbox.within(partMs)) {
+        const packet = replyTo(request.xid, payload);
+        if (packet === null || !isOffer(packet)) continue;
         const offer = readOffer(packet, from.address);
         const key = `${offer.server} ${offer.address === null ? "proxy" : "address"}`;
         if (!offers.has(key)) offers.set(key, offer);
@@ -69,40 +68,14 @@ export async function askBootServer(
   onlyFromItsPort: boolean,
 ): Promise<Offer | null> {
   for (const waitMs of bootServerWaitsMs) {
-    send(socket, request, server, BOOT_SERVER_PORT);
-    for await (const { payload, from } of heard(inbox, waitMs)) {
+    socket.send(encodePacket(request), { address: server, port: BOOT_SERVER_PORT });
+    for await (const { payload, from } of inbox.within(waitMs)) {
       if (onlyFromItsPort && from.port !== BOOT_SERVER_PORT) continue;
-      const packet = tryDecode(payload);
-      if (packet?.op !== 2 || packet.xid !== request.xid) continue;
+      const packet = replyTo(request.xid, payload);
+      if (packet === null) continue;
       if (packet.options.get(OptionCode.MESSAGE_TYPE)?.[0] === MessageType.NAK) continue;
       return readOffer(packet, from.address);
     }
   }
   return null;
-}
-
-/** What comes within so many milliseconds. */
-async function* heard(inbox: Inbox, ms: number): AsyncGenerator<Datagram> {
-  const until = performance.now() + ms;
-  for (let left = ms; left > 0; left = until - performance.now()) {
-    const datagram = await inbox.next(left);
-    if (datagram !== null) yield datagram;
-  }
-}
-
-function send(socket: UdpSocket, packet: DhcpPacket, address: Ip4, port: number): void {
-  socket.send(encodePacket(packet), { address, port });
-}
-
-function tryDecode(payload: Uint8Array): DhcpPacket | null {
-  try {
-    return decodePacket(payload);
-  } catch (error) {
-    if (error instanceof DecodeError) return null;
-    throw error;
-  }
-}
-
-export function newXid(): number {
-  return Math.floor(Math.random() * 0xffffffff);
 }

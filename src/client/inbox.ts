@@ -31,4 +31,13 @@ export class Inbox {
     }
     return this.#queue.shift() ?? null;
   }
+
+  /** What comes within `ms` milliseconds. */
+  async *within(ms: number): AsyncGenerator<Datagram> {
+    const until = performance.now() + ms;
+    for (let left = ms; left > 0; left = until - performance.now()) {
+      const datagram = await this.next(left);
+      if (datagram !== null) yield datagram;
+    }
+  }
 }

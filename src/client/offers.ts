@@ -1,9 +1,9 @@
 import { OptionCode } from "../dhcp/option-codes.ts";
-import { BOOTREPLY, type DhcpPacket, MessageType } from "../dhcp/packet.ts";
+import { type DhcpPacket, MessageType } from "../dhcp/packet.ts";
 import { hasDiscoveryOptions } from "../dhcp/unbeatable.ts";
 import { type PxeVendorOptions, readIpxeOptions, readPxeVendorOptions } from "../dhcp/vendor.ts";
 import { printable, toText } from "../lib/bytes.ts";
-import { DecodeError } from "../lib/errors.ts";
+import { decodedOrNull } from "../lib/errors.ts";
 import { ANY_ADDRESS, type Ip4, ip4FromBytes } from "../lib/ip4.ts";
 
 /** A server's answer as boot firmware reads it. */
@@ -49,10 +49,10 @@ export function readOffer(packet: DhcpPacket, from: Ip4): Offer {
   };
 }
 
-/** Whether a packet is an offer (or a BOOTP reply) to the request with this `xid`. */
-export function isOfferFor(packet: DhcpPacket, xid: number): boolean {
-  const type = packet.options.get(OptionCode.MESSAGE_TYPE)?.[0] ?? MessageType.OFFER;
-  return packet.op === BOOTREPLY && packet.xid === xid && type === MessageType.OFFER;
+/** Whether a reply is an offer, or one by BOOTP. */
+export function isOffer(reply: DhcpPacket): boolean {
+  const type = reply.options.get(OptionCode.MESSAGE_TYPE)?.[0] ?? MessageType.OFFER;
+  return type === MessageType.OFFER;
 }
 
 /** Whether an offer says what to boot, or where to ask for that. */
@@ -63,22 +63,13 @@ export function offersBoot(offer: Offer): boolean {
 function pxeOptions(packet: DhcpPacket): PxeVendorOptions | null {
   const value = packet.options.get(OptionCode.VENDOR_SPECIFIC);
   if (value === undefined || !hasDiscoveryOptions(packet)) return null;
-  return orAbsent(() => readPxeVendorOptions(value));
+  return decodedOrNull(() => readPxeVendorOptions(value));
 }
 
 function saysNoProxy(packet: DhcpPacket): boolean {
   const value = packet.options.get(OptionCode.IPXE_ENCAPSULATED);
   if (value === undefined) return false;
-  return orAbsent(() => readIpxeOptions(value).noPxeDhcp) === true;
-}
-
-function orAbsent<T>(read: () => T): T | null {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof DecodeError) return null;
-    throw error;
-  }
+  return decodedOrNull(() => readIpxeOptions(value).noPxeDhcp) === true;
 }
 
 function textIn(packet: DhcpPacket, code: number): string {

@@ -10,13 +10,8 @@ import {
   ipxeHasDecided,
 } from "./boot-choice.ts";
 import { bootRequest, bootServerRequest, type MachineIdentity } from "./dhcp-request.ts";
-import {
-  askBootServer,
-  BOOT_SERVER_PORT,
-  type ClientPort,
-  collectOffers,
-  newXid,
-} from "./discovery.ts";
+import { newXid } from "./dhcp-wire.ts";
+import { askBootServer, BOOT_SERVER_PORT, type ClientPort, collectOffers } from "./discovery.ts";
 import { denialEvidence } from "./denial.ts";
 import { type Diagnosis, type FileRole } from "./download-diagnosis.ts";
 import { BootFailure } from "./failure.ts";

@@ -1,17 +1,10 @@
 import { OptionCode } from "../dhcp/option-codes.ts";
-import {
-  BOOTREPLY,
-  decodePacket,
-  type DhcpPacket,
-  encodePacket,
-  MessageType,
-} from "../dhcp/packet.ts";
-import { DecodeError } from "../lib/errors.ts";
-import { ANY_ADDRESS, type Ip4, LIMITED_BROADCAST } from "../lib/ip4.ts";
+import { type DhcpPacket, MessageType } from "../dhcp/packet.ts";
+import { ANY_ADDRESS, type Ip4 } from "../lib/ip4.ts";
 import type { Mac } from "../lib/mac.ts";
 import type { UdpSocket } from "../net/udp.ts";
 import { systemRequest } from "./dhcp-request.ts";
-import { newXid } from "./discovery.ts";
+import { broadcast, newXid, replyTo } from "./dhcp-wire.ts";
 import { readOffer } from "./offers.ts";
 
 /** Another DHCP server on the link. */
@@ -32,7 +25,6 @@ export interface ServerSearchOptions {
   readonly openClientPort: () => Promise<UdpSocket | null>;
 }
 
-const SERVER_PORT = 67;
 /**
  * Before it offers an address ISC dhcpd looks for 1 s whether somebody uses it, and dnsmasq for 3 s; a
  * DHCPINFORM they answer at once. So the link is silent when nothing came within LISTEN_MS, and who has
@@ -73,8 +65,8 @@ export class ServerSearch {
     const ask = (): void => {
       // dnsmasq hears nothing while it looks whether somebody uses an address: the quick question first.
       for (const request of [inform, discover]) {
-        send(clientPort, request);
-        send(serverPort, { ...request, hops: 1, giaddr: address });
+        if (clientPort !== null) broadcast(clientPort, request);
+        broadcast(serverPort, { ...request, hops: 1, giaddr: address });
       }
     };
     const again = setTimeout(ask, REPEAT_MS);
@@ -105,8 +97,8 @@ export class ServerSearch {
   }
 
   #hear(payload: Uint8Array): void {
-    const packet = this.#xid === 0 ? null : tryDecode(payload);
-    if (packet === null || packet.op !== BOOTREPLY || packet.xid !== this.#xid) return;
+    const packet = this.#xid === 0 ? null : replyTo(this.#xid, payload);
+    if (packet === null) return;
     const type = packet.options.get(OptionCode.MESSAGE_TYPE)?.[0];
     const { serverId: server, address } = readOffer(packet, ANY_ADDRESS);
     if (server === null || server === this.#options.address) return;
@@ -120,17 +112,4 @@ function asInform(discover: DhcpPacket, address: Ip4): DhcpPacket {
   const type = Uint8Array.of(MessageType.INFORM);
   const options = new Map(discover.options).set(OptionCode.MESSAGE_TYPE, type);
   return { ...discover, flags: 0, ciaddr: address, options };
-}
-
-function send(socket: UdpSocket | null, packet: DhcpPacket): void {
-  socket?.send(encodePacket(packet), { address: LIMITED_BROADCAST, port: SERVER_PORT });
-}
-
-function tryDecode(payload: Uint8Array): DhcpPacket | null {
-  try {
-    return decodePacket(payload);
-  } catch (error) {
-    if (error instanceof DecodeError) return null;
-    throw error;
-  }
 }

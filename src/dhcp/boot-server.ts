@@ -1,6 +1,6 @@
 import type { Plan } from "../boot/policy.ts";
 import type { Way } from "../boot/ways.ts";
-import { DecodeError } from "../lib/errors.ts";
+import { decodedOrNull } from "../lib/errors.ts";
 import { addressEvents, ignored, offerEvents, reasonOf, refusalEvents } from "./boot-events.ts";
 import type { Effect } from "./effects.ts";
 import type { Link } from "./link.ts";
@@ -86,12 +86,7 @@ export function bootServerReply(
 export function bootItemOf(request: DhcpRequest): PxeBootItem | null {
   const value = request.packet.options.get(OptionCode.VENDOR_SPECIFIC);
   if (value === undefined) return null;
-  try {
-    return readPxeVendorOptions(value).bootItem;
-  } catch (error) {
-    if (error instanceof DecodeError) return null;
-    throw error;
-  }
+  return decodedOrNull(() => readPxeVendorOptions(value).bootItem);
 }
 
 /** Whether a client asks for what we serve: the bootstrap, or the one item of our menu. */

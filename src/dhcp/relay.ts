@@ -1,4 +1,4 @@
-import { DecodeError } from "../lib/errors.ts";
+import { decodedOrNull } from "../lib/errors.ts";
 import { ANY_ADDRESS, type Ip4, subnetContains } from "../lib/ip4.ts";
 import type { FullLink } from "./assign.ts";
 import type { Link } from "./link.ts";
@@ -16,13 +16,10 @@ export type RelayWord = Pick<RelayInformation, "linkSelection" | "serverIdOverri
  */
 export function relayWord(packet: DhcpPacket, option82: Uint8Array | null): RelayWord | null {
   if (packet.giaddr === ANY_ADDRESS || option82 === null) return null;
-  try {
-    const { linkSelection, serverIdOverride } = readRelayInformation(option82);
-    return { linkSelection: given(linkSelection), serverIdOverride: given(serverIdOverride) };
-  } catch (error) {
-    if (error instanceof DecodeError) return null;
-    throw error;
-  }
+  const read = decodedOrNull(() => readRelayInformation(option82));
+  if (read === null) return null;
+  const { linkSelection, serverIdOverride } = read;
+  return { linkSelection: given(linkSelection), serverIdOverride: given(serverIdOverride) };
 }
 
 function given(address: Ip4 | null): Ip4 | null {

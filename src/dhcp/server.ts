@@ -1,6 +1,6 @@
 import type { WayTable } from "../boot/ways.ts";
 import type { Clock } from "../lib/clock.ts";
-import { DecodeError, messageOf } from "../lib/errors.ts";
+import { DecodeError, decodedOrNull, messageOf } from "../lib/errors.ts";
 import type { Mac } from "../lib/mac.ts";
 import { putRecent } from "../lib/recent.ts";
 import { formatEndpoint, type UdpEndpoint, type UdpSocket } from "../net/udp.ts";
@@ -13,7 +13,7 @@ import type { LeaseTable } from "./leases.ts";
 import type { Link } from "./link.ts";
 import { OfferTable } from "./offers.ts";
 import { OverheardOffers } from "./overheard.ts";
-import { decodePacket, type DhcpPacket, encodePacket } from "./packet.ts";
+import { decodePacket, encodePacket } from "./packet.ts";
 import { type IsInUse, Performer } from "./performer.ts";
 import { type DhcpRequest, readRequest } from "./request.ts";
 import { unbeatableInWords } from "./unbeatable.ts";
@@ -159,7 +159,9 @@ class RunningServer {
     try {
       const socket = await openListener(link);
       socket.onMessage((payload) => {
-        const packet = decodedOrNull(payload);
+        // What others send each other is not ours to complain about; no offer is larger than a frame.
+        if (payload.length > 1500) return;
+        const packet = decodedOrNull(() => decodePacket(payload));
         if (packet !== null) offers.heard(packet, clock.wall());
       });
       socket.onError(() => {});
@@ -257,16 +259,5 @@ class RunningServer {
     const { cause, remedy } = unbeatableInWords(server);
     const fields = { mac, address: null, interface: link.interface, server };
     emit({ event: "unbeatable-server", ...fields, reason: `${cause}: ${remedy}` });
-  }
-}
-
-/** What others send each other is not ours to complain about; no offer is larger than a frame. */
-function decodedOrNull(payload: Uint8Array): DhcpPacket | null {
-  if (payload.length > 1500) return null;
-  try {
-    return decodePacket(payload);
-  } catch (error) {
-    if (error instanceof DecodeError) return null;
-    throw error;
   }
 }

@@ -1,5 +1,5 @@
 import { ANY_ADDRESS, type Ip4, ip4FromBytes } from "../lib/ip4.ts";
-import { DecodeError } from "../lib/errors.ts";
+import { decodedOrNull } from "../lib/errors.ts";
 import { toText } from "../lib/bytes.ts";
 import { OptionCode } from "./option-codes.ts";
 import { BOOTREPLY, type DhcpPacket } from "./packet.ts";
@@ -12,13 +12,8 @@ const DISCOVERY_TAGS = [6, 7, 8, 9, 10];
 export function hasDiscoveryOptions(packet: DhcpPacket): boolean {
   const value = packet.options.get(OptionCode.VENDOR_SPECIFIC);
   if (value === undefined) return false;
-  try {
-    const found = readSubOptions(value, "vendor");
-    return DISCOVERY_TAGS.some((tag) => found.has(tag));
-  } catch (error) {
-    if (error instanceof DecodeError) return false;
-    throw error;
-  }
+  const found = decodedOrNull(() => readSubOptions(value, "vendor"));
+  return DISCOVERY_TAGS.some((tag) => found?.has(tag));
 }
 
 /** Whether option 60 says PXEClient. */

@@ -44,6 +44,16 @@ export class DecodeError extends Error {
   }
 }
 
+/** What `decode` reads, or null where it throws `DecodeError`. */
+export function decodedOrNull<T>(decode: () => T): T | null {
+  try {
+    return decode();
+  } catch (error) {
+    if (error instanceof DecodeError) return null;
+    throw error;
+  }
+}
+
 /** Another DHCP server is on a link in mode full (exit 1). `other` names it, with its link. */
 export class OtherServerError extends Error {
   readonly code = "EIM_PXE_OTHER_SERVER";

@@ -6,7 +6,7 @@ import {
   ipxeHasDecided,
 } from "../../src/client/boot-choice.ts";
 import { type Firmware } from "../../src/client/dhcp-request.ts";
-import { isOfferFor, type Offer, readOffer } from "../../src/client/offers.ts";
+import { isOffer, type Offer, readOffer } from "../../src/client/offers.ts";
 import { OptionCode } from "../../src/dhcp/option-codes.ts";
 import { decodePacket, type DhcpPacket } from "../../src/dhcp/packet.ts";
 import { addressOfferIn, unbeatableServer } from "../../src/dhcp/unbeatable.ts";
@@ -22,7 +22,9 @@ function captured(name: string): { offers: Offer[]; packets: DhcpPacket[] } {
     packet: decodePacket(one.payload),
   }));
   const xid = datagrams[0]?.packet.xid ?? 0;
-  const found = datagrams.filter(({ packet }) => isOfferFor(packet, xid));
+  const found = datagrams.filter(
+    ({ packet }) => packet.op === 2 && packet.xid === xid && isOffer(packet),
+  );
   return {
     offers: found.map(({ packet, source }) => readOffer(packet, source.address)),
     packets: found.map(({ packet }) => packet),

@@ -18,7 +18,7 @@ import {
   type MachineIdentity,
   systemRequest,
 } from "../../../src/client/dhcp-request.ts";
-import { newXid } from "../../../src/client/discovery.ts";
+import { newXid } from "../../../src/client/dhcp-wire.ts";
 import { readByHttp } from "../../../src/client/http-read.ts";
 import { Inbox } from "../../../src/client/inbox.ts";
 import { readByTftp } from "../../../src/client/tftp-read.ts";
