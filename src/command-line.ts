@@ -1,8 +1,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { LeaseFormat } from "./commands/leases.ts";
-import type { NodesOptions } from "./commands/nodes.ts";
 import type { ProbeOptions } from "./commands/probe.ts";
-import type { Program } from "./commands/program.ts";
+import type { Program, ReportOptions } from "./commands/program.ts";
 
 /* The words of the command line, and which command each one runs. */
 
@@ -28,13 +27,31 @@ interface ProbeFlags {
   readonly json?: boolean;
 }
 
-interface NodesFlags {
+interface ReportFlags {
   readonly config?: string;
   readonly json?: boolean;
 }
 
-function nodesOptions({ config, json }: NodesFlags): NodesOptions {
+function reportOptions({ config, json }: ReportFlags): ReportOptions {
   return { config: config ?? null, json: json === true };
+}
+
+/** Adds a command that reads the configuration. */
+function addConfigured(
+  parent: Command,
+  name: string,
+  description: string,
+  how?: { readonly isDefault: boolean },
+): Command {
+  return parent
+    .command(name, how)
+    .description(description)
+    .option("-c, --config <file>", "the configuration (default: /etc/eim-pxe/eim-pxe.yaml)");
+}
+
+/** Adds one that can print its result as JSON, too. */
+function addReport(...command: Parameters<typeof addConfigured>): Command {
+  return addConfigured(...command).option("--json", "print the result as JSON");
 }
 
 /**
@@ -53,11 +70,7 @@ export function commandLine(
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(text) });
   // Each command loads what it needs and no more: `check` starts in half the time of `serve`.
-  const configured = (name: string, description: string) =>
-    cli
-      .command(name)
-      .description(description)
-      .option("-c, --config <file>", "the configuration (default: /etc/eim-pxe/eim-pxe.yaml)");
+  const configured = (name: string, description: string) => addConfigured(cli, name, description);
 
   configured("serve", "serve DHCP, TFTP and HTTP until a signal ends it").action(
     async (options: { config?: string }) => {
@@ -71,12 +84,12 @@ export function commandLine(
       finish(check(program, options.config ?? null));
     },
   );
-  configured("sync", "bring the mirror up to date once")
-    .option("--json", "print the result as JSON")
-    .action(async (options: { config?: string; json?: boolean }) => {
+  addReport(cli, "sync", "bring the mirror up to date once").action(
+    async (options: ReportFlags) => {
       const { sync } = await import("./commands/sync.ts");
-      finish(await sync(program, options.config ?? null, { json: options.json === true }));
-    });
+      finish(await sync(program, reportOptions(options)));
+    },
+  );
   artifactCommands(cli, program, finish);
   configured("explain", "what the server would answer to a DHCP packet, and why; sends nothing")
     .argument("<hex>", "the packet, the UDP payload in hex; - reads it from standard input")
@@ -119,32 +132,27 @@ export function commandLine(
       finish(await demo(program, { once: options.once === true, nodes: options.nodes }));
     });
   const nodes = cli.command("nodes").description("the machines that the running server knows");
-  const aboutNodes = (name: string, description: string) =>
-    nodes
-      .command(name)
-      .description(description)
-      .option("-c, --config <file>", "the configuration (default: /etc/eim-pxe/eim-pxe.yaml)")
-      .option("--json", "print the result as JSON");
-  aboutNodes("list", "all machines: entries, boots, how their firmware is answered").action(
-    async (options: NodesFlags) => {
+  addReport(nodes, "list", "all machines: entries, boots, how their firmware is answered").action(
+    async (options: ReportFlags) => {
       const { listNodes } = await import("./commands/nodes.ts");
-      finish(await listNodes(program, nodesOptions(options)));
+      finish(await listNodes(program, reportOptions(options)));
     },
   );
-  aboutNodes("show", "one machine")
+  addReport(nodes, "show", "one machine")
     .argument("<mac>", "its hardware address")
-    .action(async (mac: string, options: NodesFlags) => {
+    .action(async (mac: string, options: ReportFlags) => {
       const { showNode } = await import("./commands/nodes.ts");
-      finish(await showNode(program, mac, nodesOptions(options)));
+      finish(await showNode(program, mac, reportOptions(options)));
     });
-  aboutNodes(
+  addReport(
+    nodes,
     "forget",
     "answer a machine as a newcomer, for example after an update of its firmware",
   )
     .argument("<mac>", "its hardware address")
-    .action(async (mac: string, options: NodesFlags) => {
+    .action(async (mac: string, options: ReportFlags) => {
       const { forgetNode } = await import("./commands/nodes.ts");
-      finish(await forgetNode(program, mac, nodesOptions(options)));
+      finish(await forgetNode(program, mac, reportOptions(options)));
     });
   leasesCommands(cli, program, finish);
   cli
@@ -160,25 +168,19 @@ export function commandLine(
 /** `eim-pxe leases`, which lists, and its subcommands. */
 function leasesCommands(cli: Command, program: Program, finish: (code: number) => void): void {
   const leases = cli.command("leases").description("the addresses that mode full has leased");
-  const about = (name: string, description: string, how?: { isDefault: boolean }) =>
-    leases
-      .command(name, how)
-      .description(description)
-      .option("-c, --config <file>", "the configuration (default: /etc/eim-pxe/eim-pxe.yaml)")
-      .option("--json", "print the result as JSON");
-  about("list", "leases in force, and how full the pools are", { isDefault: true }).action(
-    async (options: NodesFlags) => {
-      const { listLeases } = await import("./commands/leases.ts");
-      finish(await listLeases(program, nodesOptions(options)));
-    },
-  );
-  about("release", "free an address, whoever has it, or end its quarantine")
+  addReport(leases, "list", "leases in force, and how full the pools are", {
+    isDefault: true,
+  }).action(async (options: ReportFlags) => {
+    const { listLeases } = await import("./commands/leases.ts");
+    finish(await listLeases(program, reportOptions(options)));
+  });
+  addReport(leases, "release", "free an address, whoever has it, or end its quarantine")
     .argument("<address>", "the address")
-    .action(async (address: string, options: NodesFlags) => {
+    .action(async (address: string, options: ReportFlags) => {
       const { releaseLease } = await import("./commands/leases.ts");
-      finish(await releaseLease(program, address, nodesOptions(options)));
+      finish(await releaseLease(program, address, reportOptions(options)));
     });
-  about("import", "take over the leases of another DHCP server")
+  addReport(leases, "import", "take over the leases of another DHCP server")
     .argument("<file>", "its lease file: dhcpd.leases, dnsmasq.leases or kea-leases4.csv")
     .addOption(
       new Option("--format <format>", "what wrote it (default: by its content)").choices([
@@ -187,16 +189,11 @@ function leasesCommands(cli: Command, program: Program, finish: (code: number) =
         "kea",
       ]),
     )
-    .action(async (file: string, options: NodesFlags & { format?: LeaseFormat }) => {
+    .action(async (file: string, options: ReportFlags & { format?: LeaseFormat }) => {
       const { importLeases } = await import("./commands/leases.ts");
       const { format = null } = options;
-      finish(await importLeases(program, file, { ...nodesOptions(options), format }));
+      finish(await importLeases(program, file, { ...reportOptions(options), format }));
     });
-}
-
-interface ArtifactsFlags {
-  readonly config?: string;
-  readonly json?: boolean;
 }
 
 function artifactCommands(cli: Command, program: Program, finish: (code: number) => void): void {
@@ -206,21 +203,17 @@ function artifactCommands(cli: Command, program: Program, finish: (code: number)
     description: string,
     run: (
       commands: typeof import("./commands/artifacts-command.ts"),
-      options: { readonly config: string | null; readonly json: boolean },
+      options: ReportOptions,
       argument: string,
     ) => Promise<number>,
     argument: readonly [string, string] | null = null,
   ) => {
-    const command = artifacts
-      .command(name)
-      .description(description)
-      .option("-c, --config <file>", "the configuration (default: /etc/eim-pxe/eim-pxe.yaml)")
-      .option("--json", "print the result as JSON");
+    const command = addReport(artifacts, name, description);
     if (argument !== null) command.argument(...argument);
     command.action(async () => {
-      const { config = null, json = false } = command.opts<ArtifactsFlags>();
+      const options = reportOptions(command.opts<ReportFlags>());
       const commands = await import("./commands/artifacts-command.ts");
-      finish(await run(commands, { config, json }, command.args[0] ?? ""));
+      finish(await run(commands, options, command.args[0] ?? ""));
     });
   };
   add("list", "all generations, which one is served, and what they hold", (to, options) =>

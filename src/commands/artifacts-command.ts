@@ -7,16 +7,12 @@ import { SyncError } from "../lib/errors.ts";
 import { type ArtifactAccess, type Listing, openArtifacts } from "./artifact-access.ts";
 import { artifactFolder } from "./artifacts.ts";
 import { loadSettings, type Settings } from "./configuration.ts";
-import { ExitCode, type Program } from "./program.ts";
+import { ExitCode, type Program, type ReportOptions } from "./program.ts";
 import { megabytes } from "./progress.ts";
 
-/** `eim-pxe artifacts …`: the sets of files that are here. */
-export interface ArtifactsOptions {
-  readonly config: string | null;
-  readonly json: boolean;
-}
+/* `eim-pxe artifacts …`: the sets of files that are here. */
 
-export function listArtifacts(program: Program, options: ArtifactsOptions): Promise<number> {
+export function listArtifacts(program: Program, options: ReportOptions): Promise<number> {
   return withArtifacts(program, options, async (artifacts) => {
     const listing = await artifacts.list();
     program.out.write(options.json ? `${JSON.stringify(listing)}\n` : asText(listing));
@@ -24,7 +20,7 @@ export function listArtifacts(program: Program, options: ArtifactsOptions): Prom
 }
 
 /** Reads every byte of every generation again. */
-export function verifyArtifacts(program: Program, options: ArtifactsOptions): Promise<number> {
+export function verifyArtifacts(program: Program, options: ReportOptions): Promise<number> {
   return withArtifacts(program, options, async (artifacts) => {
     const damaged = await artifacts.verify();
     const { generations } = await artifacts.list();
@@ -45,7 +41,7 @@ export function verifyArtifacts(program: Program, options: ArtifactsOptions): Pr
 export function pinArtifacts(
   program: Program,
   generation: string,
-  options: ArtifactsOptions,
+  options: ReportOptions,
 ): Promise<number> {
   return withArtifacts(program, options, async (artifacts) => {
     await artifacts.pin(generation === "latest" ? null : generation);
@@ -54,7 +50,7 @@ export function pinArtifacts(
 }
 
 /** Serves the generation before the one that is served. */
-export function rollBackArtifacts(program: Program, options: ArtifactsOptions): Promise<number> {
+export function rollBackArtifacts(program: Program, options: ReportOptions): Promise<number> {
   return withArtifacts(program, options, async (artifacts) => {
     const { current, generations } = await artifacts.list();
     const at = generations.findIndex(({ id }) => id === current);
@@ -73,7 +69,7 @@ export function rollBackArtifacts(program: Program, options: ArtifactsOptions): 
 export function exportArtifacts(
   program: Program,
   target: string,
-  options: ArtifactsOptions,
+  options: ReportOptions,
 ): Promise<number> {
   return withArtifacts(program, options, async (artifacts, settings) => {
     const { current, generations } = await artifacts.list();
@@ -96,7 +92,7 @@ export function exportArtifacts(
 export function importArtifacts(
   program: Program,
   source: string,
-  options: ArtifactsOptions,
+  options: ReportOptions,
 ): Promise<number> {
   return withArtifacts(program, options, async (artifacts, { config }) => {
     const word = await stageImport(artifactFolder(config), source, mirroredFiles(config));
@@ -107,7 +103,7 @@ export function importArtifacts(
 
 async function withArtifacts(
   program: Program,
-  options: ArtifactsOptions,
+  options: ReportOptions,
   work: (artifacts: ArtifactAccess, settings: Settings) => Promise<void>,
 ): Promise<number> {
   const settings = loadSettings(options.config, program.environment);
@@ -126,7 +122,7 @@ async function withArtifacts(
   }
 }
 
-function report(program: Program, { json }: ArtifactsOptions, listing: Listing): void {
+function report(program: Program, { json }: ReportOptions, listing: Listing): void {
   const { current, pinned } = listing;
   const how = pinned === null ? "the newest is served" : "pinned; to go on: artifacts pin latest";
   program.out.write(json ? `${JSON.stringify(listing)}\n` : `Generation ${current} (${how}).\n`);

@@ -13,6 +13,7 @@ import { type DemoSite, startDemoSite } from "./demo-site.ts";
 import { ExitCode, type Program } from "./program.ts";
 import { megabytes } from "./progress.ts";
 import { firstSignal } from "./signals.ts";
+import { tableLines } from "./table.ts";
 
 export interface DemoOptions {
   /** End after the boots; otherwise the servers stay up for a look. */
@@ -138,17 +139,7 @@ function summary(
     const why = failure ?? (boot === null ? "" : (diagnose(boot, systemClock.now()) ?? ""));
     return [one.mac, one.firmware, boot?.address ?? "", boot?.stage ?? "none", seconds, why];
   });
-  const widths = header.map((_, column) =>
-    Math.max(...[header, ...rows].map((row) => (row[column] ?? "").length)),
-  );
-  return [header, ...rows]
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
+  return tableLines([header, ...rows]).join("\n");
 }
 
 function secondsOf(boot: Boot): string {

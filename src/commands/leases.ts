@@ -12,7 +12,8 @@ import { readInterfaces } from "../net/interfaces.ts";
 import { type AdminClient, findAdmin } from "./admin-client.ts";
 import { loadSettings, type Settings } from "./configuration.ts";
 import { configuredLinks } from "./links.ts";
-import { ExitCode, type Program } from "./program.ts";
+import { ExitCode, type Program, type ReportOptions } from "./program.ts";
+import { tableLines } from "./table.ts";
 
 /*
  * `eim-pxe leases`: asks the server that runs on the data folder, or works on the journal there when none
@@ -44,19 +45,13 @@ const importResult = z.object({
 type Listing = z.output<typeof listing>;
 type ImportResult = z.output<typeof importResult>;
 
-export interface LeasesOptions {
-  /** The configuration; null: the default one. */
-  readonly config: string | null;
-  readonly json: boolean;
-}
-
 export type { LeaseFormat } from "../dhcp/lease-files.ts";
 
 /** A request takes this many leases at once. */
 const IMPORT_AT_ONCE = 1000;
 
 /** `eim-pxe leases list`: leases and quarantines in force, and how full the pools are. */
-export async function listLeases(program: Program, options: LeasesOptions): Promise<number> {
+export async function listLeases(program: Program, options: ReportOptions): Promise<number> {
   const settings = loadSettings(options.config, program.environment);
   const admin = await findAdmin(settings);
   const found =
@@ -70,7 +65,7 @@ export async function listLeases(program: Program, options: LeasesOptions): Prom
 export async function releaseLease(
   program: Program,
   text: string,
-  options: LeasesOptions,
+  options: ReportOptions,
 ): Promise<number> {
   const address = parseIp4(text);
   if (address === null) {
@@ -92,7 +87,7 @@ export async function releaseLease(
 export async function importLeases(
   program: Program,
   file: string,
-  options: LeasesOptions & { readonly format: LeaseFormat | null },
+  options: ReportOptions & { readonly format: LeaseFormat | null },
 ): Promise<number> {
   const settings = loadSettings(options.config, program.environment);
   const text = await readFile(file, "utf8").catch((error: unknown) => {
@@ -184,16 +179,12 @@ function inWords({ leases, pools }: Listing): string {
     new Date(one.expiresAtMs).toISOString().slice(0, 19),
     one.hostname ?? "-",
   ]);
-  const all = [["ADDRESS", "MAC", "STATE", "UNTIL (UTC)", "HOST NAME"], ...rows];
-  const widths = (all[0] ?? []).map((_, column) =>
-    Math.max(...all.map((row) => row[column]?.length ?? 0)),
-  );
-  const table = all.map((row) => row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join("  "));
+  const head = ["ADDRESS", "MAC", "STATE", "UNTIL (UTC)", "HOST NAME"];
   const full = pools.map(
     ({ network, interface: name, addresses, leased, quarantined, free }) =>
       `${network} on ${name}: ${addresses} addresses in the pools, ${leased} leased, ${quarantined} in quarantine, ${free} free`,
   );
-  const lines = leases.length === 0 ? ["No address is leased."] : table.map((row) => row.trimEnd());
+  const lines = leases.length === 0 ? ["No address is leased."] : tableLines([head, ...rows]);
   return `${[...lines, ...full].join("\n")}\n`;
 }
 

@@ -4,7 +4,8 @@ import { ConfigError } from "../lib/errors.ts";
 import { parseMac } from "../lib/mac.ts";
 import { requireAdmin } from "./admin-client.ts";
 import { loadSettings } from "./configuration.ts";
-import { ExitCode, type Program } from "./program.ts";
+import { ExitCode, type Program, type ReportOptions } from "./program.ts";
+import { tableLines } from "./table.ts";
 
 const node = z.object({
   mac: z.string(),
@@ -27,14 +28,8 @@ const node = z.object({
 });
 type Node = z.output<typeof node>;
 
-export interface NodesOptions {
-  /** The configuration; null: the default one. */
-  readonly config: string | null;
-  readonly json: boolean;
-}
-
 /** `eim-pxe nodes list`: every machine that the server knows. */
-export async function listNodes(program: Program, options: NodesOptions): Promise<number> {
+export async function listNodes(program: Program, options: ReportOptions): Promise<number> {
   const settings = loadSettings(options.config, program.environment);
   const admin = await requireAdmin(settings);
   const page = await admin.ask("GET", "/api/v1/nodes", z.object({ nodes: z.array(node) }));
@@ -49,7 +44,7 @@ export async function listNodes(program: Program, options: NodesOptions): Promis
 export async function showNode(
   program: Program,
   text: string,
-  options: NodesOptions,
+  options: ReportOptions,
 ): Promise<number> {
   return withNode(program, text, options, "GET", null, sheet);
 }
@@ -58,7 +53,7 @@ export async function showNode(
 export async function forgetNode(
   program: Program,
   text: string,
-  options: NodesOptions,
+  options: ReportOptions,
 ): Promise<number> {
   return withNode(program, text, options, "PATCH", { way: null }, ({ mac }) => {
     return `${mac} is answered as a newcomer from now on.\n`;
@@ -68,7 +63,7 @@ export async function forgetNode(
 async function withNode(
   program: Program,
   text: string,
-  { config, json }: NodesOptions,
+  { config, json }: ReportOptions,
   method: "GET" | "PATCH",
   body: object | null,
   inWords: (node: Node) => string,
@@ -104,12 +99,8 @@ function table(nodes: readonly Node[]): string {
     one.boot === null ? "never seen" : `${one.boot.stage} (${one.boot.status})`,
     one.way ?? "-",
   ]);
-  const all = [["MAC", "NAME", "ADDRESS", "NETBOOT", "LAST BOOT", "WAY"], ...rows];
-  const widths = (all[0] ?? []).map((_, column) =>
-    Math.max(...all.map((row) => row[column]?.length ?? 0)),
-  );
-  const lines = all.map((row) => row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join("  "));
-  return `${lines.map((line) => line.trimEnd()).join("\n")}\n`;
+  const head = ["MAC", "NAME", "ADDRESS", "NETBOOT", "LAST BOOT", "WAY"];
+  return `${tableLines([head, ...rows]).join("\n")}\n`;
 }
 
 function sheet(one: Node): string {

@@ -39,6 +39,13 @@ export function traceOf(environment: Program["environment"]): TraceContext | nul
   return parseTraceparent(environment["TRACEPARENT"] ?? "");
 }
 
+/** The options of every command that reads the configuration and can print its result as JSON. */
+export interface ReportOptions {
+  /** The configuration; null: the default one. */
+  readonly config: string | null;
+  readonly json: boolean;
+}
+
 /** The exit codes that the commands share. */
 export const ExitCode = {
   ok: 0,

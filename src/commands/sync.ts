@@ -8,7 +8,7 @@ import { findAdmin } from "./admin-client.ts";
 import { artifactFolder, mirrorFor } from "./artifacts.ts";
 import { loadSettings, type Settings } from "./configuration.ts";
 import { lockForCommand } from "./lock.ts";
-import { ExitCode, type Program, proxyEnvironment } from "./program.ts";
+import { ExitCode, type Program, proxyEnvironment, type ReportOptions } from "./program.ts";
 import { megabytes, ProgressLine } from "./progress.ts";
 
 /** A `SyncResult` of the mirror, here or in the server. */
@@ -21,23 +21,19 @@ const outcome = z.object({
 type Outcome = z.output<typeof outcome>;
 
 /** `eim-pxe sync`: one synchronisation, by the server that runs on the same data folder if there is one. */
-export async function sync(
-  program: Program,
-  file: string | null,
-  how: { readonly json: boolean },
-): Promise<number> {
-  const settings = loadSettings(file, program.environment);
+export async function sync(program: Program, { config, json }: ReportOptions): Promise<number> {
+  const settings = loadSettings(config, program.environment);
   try {
-    const result = (await askServer(settings)) ?? (await syncHere(program, settings, how.json));
+    const result = (await askServer(settings)) ?? (await syncHere(program, settings, json));
     const text = result.changed
       ? `The mirror now serves generation ${result.generation}.`
       : `The mirror is up to date: generation ${result.generation}.`;
-    program.out.write(`${how.json ? JSON.stringify(result) : text}\n`);
+    program.out.write(`${json ? JSON.stringify(result) : text}\n`);
     return ExitCode.ok;
   } catch (error) {
     const silent = error instanceof UnreachableError;
     if (!silent && !(error instanceof SyncError)) throw error;
-    if (how.json) program.out.write(`${JSON.stringify({ error: error.message })}\n`);
+    if (json) program.out.write(`${JSON.stringify({ error: error.message })}\n`);
     else program.err.write(`${error.message}\n`);
     return silent ? ExitCode.notReachable : ExitCode.syncFailed;
   }

@@ -81,7 +81,7 @@ describe("eim-pxe sync", () => {
   test("is done by the server", async () => {
     const { asked } = await serving(200, result);
     const program = new FakeProgram();
-    expect(await sync(program, config, { json: true })).toBe(0);
+    expect(await sync(program, { config, json: true })).toBe(0);
     expect(JSON.parse(program.written)).toEqual(result);
     expect(asked.map(({ line }) => line)).toEqual(["POST /api/v1/artifacts/sync"]);
   });
@@ -92,7 +92,7 @@ describe("eim-pxe sync", () => {
   ])("ends with %i, in JSON too, when it cannot be", async (code, answer, error) => {
     (await serving(200, {})).answer = answer;
     const program = new FakeProgram();
-    expect(await sync(program, config, { json: true })).toBe(code);
+    expect(await sync(program, { config, json: true })).toBe(code);
     expect(JSON.parse(program.written)).toEqual({ error });
   });
 });

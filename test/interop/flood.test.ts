@@ -26,7 +26,7 @@ beforeAll(async () => {
   net = createNetns();
   [files, program] = await Promise.all([ServedSite.open(), Program.build()]);
   // The mirror is filled from here; the server's own host cannot reach the orchestrator.
-  await sync(new FakeProgram(), files.configuration(), { json: true });
+  await sync(new FakeProgram(), { config: files.configuration(), json: true });
 }, 60_000);
 afterAll(async () => {
   if (missing !== null) return;

@@ -35,7 +35,7 @@ export class ServedSite {
   /** With a mirror that is filled already, for servers that do not reach the orchestrator. */
   static async openMirrored(): Promise<ServedSite> {
     const site = await ServedSite.open();
-    await sync(new FakeProgram(), site.configuration(), { json: true });
+    await sync(new FakeProgram(), { config: site.configuration(), json: true });
     return site;
   }
 
