@@ -3,7 +3,7 @@ import { messageOf } from "../lib/errors.ts";
 import type { Ip4 } from "../lib/ip4.ts";
 import type { NetworkInterface } from "../net/interfaces.ts";
 import type { Emit } from "../observe/events.ts";
-import { changeOf, type LinkChange, type Standing } from "./link-change.ts";
+import { changeOf, type Standing } from "./link-change.ts";
 import type { ServedLink, WantedLink } from "./links.ts";
 
 /** Something that serves machines. */
@@ -42,6 +42,12 @@ interface KeptLink {
   trouble: Trouble | null;
 }
 
+/** A link that is about to be served. */
+interface Opening {
+  readonly link: KeptLink;
+  readonly to: Standing;
+}
+
 /** Why a link is not served. */
 interface Trouble {
   readonly reason: string;
@@ -59,7 +65,7 @@ export class LinkKeeper {
   readonly #addresses = new Map<Ip4, { readonly opened: Opened; users: number }>();
   /** What was closed and still has something under way. */
   readonly #retiring = new Set<Opened>();
-  #looking: Promise<void> = Promise.resolve();
+  #looking: Promise<unknown> = Promise.resolve();
   #timer: NodeJS.Timeout | null = null;
   #closed = false;
 
@@ -75,10 +81,15 @@ export class LinkKeeper {
    */
   async open(): Promise<void> {
     const interfaces = this.#parts.interfaces();
-    for (const link of this.#links) {
+    const openings = this.#links.flatMap((link): Opening[] => {
       const change = changeOf(link.wanted, null, interfaces);
-      if (change?.kind === "open") await this.#open(link, change.to);
-    }
+      return change?.kind === "open" ? [{ link, to: change.to }] : [];
+    });
+    for (const { to } of openings) await this.#acquire(to.link.address);
+    // Side by side: in mode full each takes some seconds to look for other servers.
+    const opened = openings.map((opening) => this.#open(opening));
+    this.#looking = Promise.allSettled(opened);
+    await Promise.all(opened);
   }
 
   /** All that is open, addresses first. */
@@ -125,17 +136,43 @@ export class LinkKeeper {
   async #look(): Promise<void> {
     const interfaces = this.#interfacesNow();
     if (interfaces === null) return;
+    const openings: Opening[] = [];
+    const left: Ip4[] = [];
     for (const link of this.#links) {
       const change = this.#closed ? null : changeOf(link.wanted, link.served, interfaces);
       if (change === null) continue;
-      try {
-        await this.#carryOut(link, change);
-      } catch (error) {
-        // Tried again at the next look.
-        this.#troubled(link, messageOf(error));
+      if (change.kind !== "open") this.#troubled(link, change.reason);
+      if (link.served !== null) left.push(link.served.link.address);
+      if (await this.#tried(link, () => this.#shut(link))) {
+        if ("to" in change) openings.push({ link, to: change.to });
       }
     }
+    const ready: Opening[] = [];
+    for (const opening of openings) {
+      const { address } = opening.to.link;
+      if (this.#closed) break;
+      if (await this.#tried(opening.link, () => this.#acquire(address))) ready.push(opening);
+    }
+    await Promise.all(
+      ready.map(async (opening) => {
+        const { link } = opening;
+        if (await this.#tried(link, () => this.#open(opening))) this.#announce(link);
+      }),
+    );
+    // Last: TFTP and HTTP go on without a break where an address stays, or goes to another link.
+    for (const address of left) this.#release(address);
     this.#retireUnused();
+  }
+
+  /** Whether it could be done; what could not is told, and tried again at the next look. */
+  async #tried(link: KeptLink, work: () => Promise<void>): Promise<boolean> {
+    try {
+      await work();
+      return true;
+    } catch (error) {
+      if (!this.#closed) this.#troubled(link, messageOf(error));
+      return false;
+    }
   }
 
   /** Null when the kernel does not tell, for lack of memory or descriptors: the next look may. */
@@ -147,43 +184,21 @@ export class LinkKeeper {
     }
   }
 
-  async #carryOut(link: KeptLink, change: LinkChange): Promise<void> {
-    switch (change.kind) {
-      case "wait":
-        return this.#troubled(link, change.reason);
-      case "close":
-        this.#troubled(link, change.reason);
-        return this.#release(await this.#shut(link));
-      case "move": {
-        this.#troubled(link, change.reason);
-        const former = await this.#shut(link);
-        // TFTP and HTTP go on without a break where the address stays.
-        await this.#open(link, change.to).finally(() => this.#release(former));
-        return this.#announce(link);
-      }
-      case "open":
-        await this.#open(link, change.to);
-        return this.#announce(link);
-    }
-  }
-
-  async #open(link: KeptLink, to: Standing): Promise<void> {
-    const { address } = to.link;
-    await this.#acquire(address);
+  /** Opens what is the link's own, and releases its address where that fails. */
+  async #open({ link, to }: Opening): Promise<void> {
     try {
       link.served = { ...to, opened: await this.#parts.openLink(to.link) };
     } catch (error) {
-      this.#release(address);
+      this.#release(to.link.address);
       throw error;
     }
   }
 
   /** Closes what is the link's own; its address is left to be released. */
-  async #shut(link: KeptLink): Promise<Ip4 | null> {
+  async #shut(link: KeptLink): Promise<void> {
     const { served } = link;
     link.served = null;
     await served?.opened.close(0);
-    return served?.link.address ?? null;
   }
 
   async #acquire(address: Ip4): Promise<void> {
@@ -192,12 +207,11 @@ export class LinkKeeper {
     else this.#addresses.set(address, { opened: await this.#parts.openAddress(address), users: 1 });
   }
 
-  #release(address: Ip4 | null): void {
-    const shared = address === null ? undefined : this.#addresses.get(address);
+  #release(address: Ip4): void {
+    const shared = this.#addresses.get(address);
     if (shared !== undefined) shared.users -= 1;
   }
 
-  /** At the end of a look, as an address may have gone from one link to another. */
   #retireUnused(): void {
     for (const [address, { opened, users }] of this.#addresses) {
       if (users > 0) continue;

@@ -69,7 +69,8 @@ export class LinkServices {
   readonly #config;
   #httpPort: number;
   #tftp: TftpServer | null = null;
-  #dhcp: DhcpServer | null = null;
+  /** One for all links, also for those that open at the same time. */
+  #dhcp: Promise<DhcpServer> | null = null;
   readonly #watch: ServerWatch | null;
   /** Served now. */
   readonly #dhcpLinks = new Set<Link>();
@@ -118,8 +119,8 @@ export class LinkServices {
   async openLink({ dhcp, interface: name, address }: ServedLink): Promise<Opened> {
     this.#interfaces.set(address, name);
     if (dhcp === null) return { sockets: [], close: () => Promise.resolve() };
-    this.#dhcp ??= await this.#startDhcp();
-    const opened = await this.#dhcp.listen(dhcp);
+    this.#dhcp ??= this.#startDhcp();
+    const opened = await (await this.#dhcp).listen(dhcp);
     this.#dhcpLinks.add(dhcp);
     return {
       sockets: opened.sockets,
@@ -132,7 +133,8 @@ export class LinkServices {
 
   /** Closes what is left of all addresses and links. */
   async close(graceMs: number): Promise<void> {
-    await Promise.all([this.#tftp?.close(graceMs), this.#watch?.close(), this.#dhcp?.close()]);
+    const dhcp = await this.#dhcp;
+    await Promise.all([this.#tftp?.close(graceMs), this.#watch?.close(), dhcp?.close()]);
     await this.#parts.options.presence?.close();
   }
 

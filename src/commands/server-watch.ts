@@ -27,6 +27,10 @@ function searchMachine(link: Link): Mac {
   return locallyAdministeredMac(`search ${link.interface} ${link.address}`);
 }
 
+function interrupted({ interface: name }: Link): BindError {
+  return new BindError(`the search for other DHCP servers on ${name} was ended by the stop`);
+}
+
 interface Watched {
   readonly search: ServerSearch;
   readonly mac: Mac;
@@ -37,6 +41,7 @@ export class ServerWatch implements LinkGuard {
   readonly #links = new Map<Link, Watched>();
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #timer: NodeJS.Timeout;
+  #closed = false;
 
   constructor(options: ServerWatchOptions) {
     this.#options = options;
@@ -50,10 +55,12 @@ export class ServerWatch implements LinkGuard {
    * Looks on a link in mode full whether another server is there, from now on again and again.
    *
    * @throws {OtherServerError} when there is one, unless others are allowed: then it does not wait
+   * @throws {BindError} when it is closed before it knows: nobody is answered after half a look
    */
   async admit(link: Link, port: UdpSocket): Promise<void> {
     // Loopback has no other hosts.
     if (link.mode !== "full" || link.address.startsWith("127.")) return;
+    if (this.#closed) throw interrupted(link);
     const mac = searchMachine(link);
     const openClientPort = () => this.#clientPort(link);
     const search = new ServerSearch({
@@ -68,6 +75,7 @@ export class ServerWatch implements LinkGuard {
     if (this.#options.allowOthers) return;
     const other = await first;
     if (other !== null) throw new OtherServerError(other);
+    if (this.#closed) throw interrupted(link);
   }
 
   leave(link: Link): void {
@@ -81,6 +89,7 @@ export class ServerWatch implements LinkGuard {
 
   /** Ends it, and waits for what is under way. */
   async close(): Promise<void> {
+    this.#closed = true;
     clearInterval(this.#timer);
     for (const link of this.#links.keys()) this.leave(link);
     await Promise.all(this.#underWay);

@@ -33,6 +33,8 @@ let open: string[];
 let history: string[];
 /** Cannot be had; by name as in `open`. */
 let taken: Map<string, string>;
+/** How long it takes to open what is a link's own, as in mode full, which looks for other servers first. */
+let openingMs: number;
 /** How long what is under way at an address still takes. */
 let underWayMs: number;
 let events: PxeEvent[];
@@ -43,14 +45,19 @@ beforeEach(() => {
   interfaces = () => [eth1, eth2];
   [open, history, events] = [[], [], []];
   taken = new Map();
-  underWayMs = 0;
+  [openingMs, underWayMs] = [0, 0];
   const config = parseConfig("interfaces: [{ name: eth1 }, { name: eth2 }]", "/etc/eim-pxe.yaml");
   keeper = new LinkKeeper({
     links: wantedLinks(config, [eth1, eth2]),
     interfaces: () => interfaces(),
     lookEveryMs,
     openAddress: (address) => take(`address ${address}`),
-    openLink: ({ interface: name, address }) => take(`link ${name} ${address}`),
+    openLink: async ({ interface: name, address }) => {
+      const own = `link ${name} ${address}`;
+      const waits = openingMs > 0 && !taken.has(own);
+      if (waits) await new Promise((resolve) => setTimeout(resolve, openingMs));
+      return take(own);
+    },
     emit: (event) => events.push(event),
     clock: { now: () => Date.now(), wall: () => Date.now() },
   });
@@ -105,8 +112,9 @@ const told = () => events.map((event) => ("reason" in event ? event.reason : eve
 describe("at the start", () => {
   test("opens each link after its address, and says nothing more about it", async () => {
     await keeper.open();
-    const link = (n: number) => [`+ address 10.0.${n}.1`, `+ link eth${n} 10.0.${n}.1`];
-    expect(history).toEqual([...link(1), ...link(2)]);
+    const [first, second] = ["10.0.1.1", "10.0.2.1"];
+    const addresses = [`+ address ${first}`, `+ address ${second}`];
+    expect(history).toEqual([...addresses, `+ link eth1 ${first}`, `+ link eth2 ${second}`]);
     expect(keeper.sockets()).toEqual([
       "address 10.0.1.1",
       "address 10.0.2.1",
@@ -117,6 +125,27 @@ describe("at the start", () => {
     await looks(3);
     expect(events).toEqual([]);
     expect(keeper.state()).toEqual({ anyServed: true, problems: [] });
+  });
+
+  test("waits for the slowest link, not for one after the other", async () => {
+    openingMs = 2500;
+    const opening = keeper.open();
+    await vi.advanceTimersByTimeAsync(2499);
+    expect(open.filter((one) => one.startsWith("link"))).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    await opening;
+    expect(open.filter((one) => one.startsWith("link"))).toHaveLength(2);
+  });
+
+  test("fails at once when one link does, and closes what the others still open", async () => {
+    openingMs = 2500;
+    taken.set("link eth1 10.0.1.1", "another DHCP server answers");
+    await expect(keeper.open()).rejects.toThrow("another DHCP server answers");
+    const closing = keeper.close(0);
+    await vi.advanceTimersByTimeAsync(2500);
+    await closing;
+    expect(history).toContain("+ link eth2 10.0.2.1");
+    expect(open).toEqual([]);
   });
 
   test("tells what the other links lack once it follows them", async () => {
@@ -154,6 +183,16 @@ describe("a link", () => {
       },
     ]);
     expect(open).toHaveLength(4);
+  });
+
+  test("that comes together with another one is opened beside it", async () => {
+    interfaces = () => [];
+    await started();
+    interfaces = () => [eth1, eth2];
+    openingMs = 2500;
+    await looks();
+    await vi.advanceTimersByTimeAsync(2500);
+    expect(open.filter((one) => one.startsWith("link"))).toHaveLength(2);
   });
 
   test("that was made anew keeps its address open, and only its own is opened anew", async () => {

@@ -42,12 +42,15 @@ let interfaces: readonly NetworkInterface[];
 /** By address of ours: the ports that were taken there last. */
 let dhcp: Map<Ip4, UdpEndpoint>;
 let tftpPorts: Map<Ip4, number>;
+/** What a link's server socket waits for before it opens. */
+let beforeDhcp: (address: Ip4) => Promise<void>;
 const opened: { close(): Promise<void> }[] = [];
 
 beforeEach(async () => {
   site = await ServedSite.openMirrored();
   [dhcp, tftpPorts] = [new Map(), new Map()];
   interfaces = [eth1];
+  beforeDhcp = () => Promise.resolve();
 });
 afterEach(async () => {
   await services.close(0);
@@ -70,6 +73,7 @@ async function start(more = ""): Promise<void> {
     interfaces: () => interfaces,
     lookEveryMs: 5,
     openDhcpSocket: async ({ address }, port) => {
+      if (port === 67) await beforeDhcp(address);
       const socket = await openDgram({ address, port: 0 });
       if (port === 67) dhcp.set(address, socket.local);
       return socket;
@@ -132,6 +136,21 @@ async function leases(): Promise<readonly unknown[]> {
   const answer: unknown = await (await fetch(`${services.adminUrl}/api/v1/leases`)).json();
   return Object(answer).leases ?? answer;
 }
+
+test("links that are there at the start are opened side by side", async () => {
+  interfaces = [eth1, card("eth2.20", "127.82.0.1")];
+  const begun = new Set<Ip4>();
+  let allBegun: () => void = () => {};
+  const all = new Promise<void>((resolve) => (allBegun = resolve));
+  beforeDhcp = (address) => {
+    if (begun.add(address).size === 2) allBegun();
+    return all;
+  };
+  await start();
+  expect(services.readiness().unserved).toEqual([]);
+  tftpPorts.set("127.82.0.1", services.tftpPort ?? 0);
+  expect((await boot(machine(2), "127.81.0.1")).address).toMatch(/^127\.81\.9\./);
+});
 
 describe("a link that comes while the server runs", () => {
   test("boots machines, and when it has another address, from there", async () => {
