@@ -81,11 +81,13 @@ export class LinkServices {
     this.#parts = parts;
     this.#config = parts.options.settings.config;
     this.#httpPort = this.#config.http.port;
-    const { openClientPort } = parts.options;
+    const { openClientPort, clock } = parts.options;
     const { allowOtherServers: allowOthers } = this.#config.dhcp;
     const { emit } = parts.reporter;
     this.#watch =
-      openClientPort === null ? null : new ServerWatch({ openClientPort, allowOthers, emit });
+      openClientPort === null
+        ? null
+        : new ServerWatch({ openClientPort, allowOthers, emit, clock });
   }
 
   /** As it was really taken on the first address; null when TFTP is switched off or nothing is served. */

@@ -3,6 +3,8 @@ import { locallyAdministeredMac } from "../client/stranger.ts";
 import type { Link } from "../dhcp/link.ts";
 import type { LinkGuard } from "../dhcp/server.ts";
 import { BindError, OtherServerError } from "../lib/errors.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Ip4 } from "../lib/ip4.ts";
 import type { Mac } from "../lib/mac.ts";
 import type { UdpSocket } from "../net/udp.ts";
 import type { Emit } from "../observe/events.ts";
@@ -18,9 +20,12 @@ export interface ServerWatchOptions {
   /** Begin all the same, and only tell of the other server. */
   readonly allowOthers: boolean;
   readonly emit: Emit;
+  readonly clock: Clock;
 }
 
 const SEARCH_EVERY_MS = 600_000;
+/** A server that is meant to be there is found at each search. */
+const TELL_EVERY_MS = 3_600_000;
 
 /** The machine that the searches play on a link. */
 function searchMachine(link: Link): Mac {
@@ -34,6 +39,8 @@ function interrupted({ interface: name }: Link): BindError {
 interface Watched {
   readonly search: ServerSearch;
   readonly mac: Mac;
+  /** The server that was told of last. */
+  told: { readonly server: Ip4; readonly atMs: number } | null;
 }
 
 export class ServerWatch implements LinkGuard {
@@ -69,7 +76,7 @@ export class ServerWatch implements LinkGuard {
       serverPort: port,
       openClientPort,
     });
-    const watched = { search, mac };
+    const watched: Watched = { search, mac, told: null };
     this.#links.set(link, watched);
     const first = this.#look(link, watched);
     if (this.#options.allowOthers) return;
@@ -96,14 +103,20 @@ export class ServerWatch implements LinkGuard {
   }
 
   /** Tells of another server, and resolves with what people need to know of it; null when there is none. */
-  async #look(link: Link, { search }: Watched): Promise<string | null> {
-    const looking = search.search();
+  async #look(link: Link, watched: Watched): Promise<string | null> {
+    const { emit, clock } = this.#options;
+    const looking = watched.search.search();
     this.#underWay.add(looking);
     const other = await looking.finally(() => this.#underWay.delete(looking));
     if (other === null) return null;
     const { server, offered } = other;
     const { interface: name } = link;
-    this.#options.emit({ event: "other-dhcp-server", interface: name, server, offered });
+    const { told } = watched;
+    const now = clock.now();
+    if (told?.server !== server || now - told.atMs >= TELL_EVERY_MS) {
+      watched.told = { server, atMs: now };
+      emit({ event: "other-dhcp-server", interface: name, server, offered });
+    }
     return `${server} on ${name}${offered === null ? "" : `, which offered ${offered}`}`;
   }
 

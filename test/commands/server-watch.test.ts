@@ -76,6 +76,7 @@ function watching(allowOthers: boolean): ServerWatch {
     openClientPort: ({ address }) => Promise.resolve(new Port(address)),
     allowOthers,
     emit: (event) => events.push(event),
+    clock: { now: () => Date.now(), wall: () => Date.now() },
   });
 }
 
@@ -132,4 +133,22 @@ test("waits for nothing where others are allowed, and tells of them", async () =
   port.offer("10.0.1.9", "10.0.1.50");
   await vi.advanceTimersByTimeAsync(0);
   expect(events).toMatchObject([{ event: "other-dhcp-server", server: "10.0.1.9" }]);
+});
+
+test("tells of a server that it finds at each search once an hour, and of another one at once", async () => {
+  await watch.close();
+  watch = watching(true);
+  const port = new Port(eth1.address);
+  await watch.admit(eth1, port);
+  const answered = async (server: Ip4): Promise<number> => {
+    await vi.advanceTimersByTimeAsync(100);
+    port.offer(server, "10.0.1.50");
+    port.asked.splice(0);
+    await vi.advanceTimersByTimeAsync(600_000 - 100);
+    return events.length;
+  };
+  const counts: number[] = [];
+  for (let search = 0; search < 7; search++) counts.push(await answered("10.0.1.9"));
+  expect(counts).toEqual([1, 1, 1, 1, 1, 1, 2]);
+  expect(await answered("10.0.1.8")).toBe(3);
 });
