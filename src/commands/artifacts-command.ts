@@ -122,10 +122,13 @@ async function withArtifacts(
   }
 }
 
+const nothingYet = "There is no generation yet; run: eim-pxe sync";
+
 function report(program: Program, { json }: ReportOptions, listing: Listing): void {
   const { current, pinned } = listing;
   const how = pinned === null ? "the newest is served" : "pinned; to go on: artifacts pin latest";
-  program.out.write(json ? `${JSON.stringify(listing)}\n` : `Generation ${current} (${how}).\n`);
+  const text = current === null ? nothingYet : `Generation ${current} (${how}).`;
+  program.out.write(`${json ? JSON.stringify(listing) : text}\n`);
 }
 
 function asText(listing: Listing): string {
@@ -150,7 +153,7 @@ function describe(facts: Listing["loaders"][number]["facts"]): string {
 }
 
 function generationsAsText({ current, pinned, generations }: Listing): string {
-  if (generations.length === 0) return "There is no generation yet; run: eim-pxe sync\n";
+  if (generations.length === 0) return `${nothingYet}\n`;
   return generations
     .map(({ id, manifest: { origin, createdAt, files } }) => {
       const marks = [id === current ? "served" : "", id === pinned ? "pinned" : ""];
