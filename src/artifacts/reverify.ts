@@ -1,7 +1,7 @@
 import type { GenerationStore } from "./store.ts";
 
 /** Disks lose bits in months, not in hours; one reading a day finds it before most boots do. */
-export const VERIFY_EVERY_MS = 24 * 3_600_000;
+const VERIFY_EVERY_MS = 24 * 3_600_000;
 
 /**
  * Reads what is served again every now and then; when something is damaged, `onDamage` is to fetch it.

@@ -10,7 +10,7 @@ import { createInventory, type Inventory, parseNodes } from "../nodes/inventory.
 import type { Program } from "./program.ts";
 
 /** Where the configuration is looked for when no `--config` says otherwise. */
-export const defaultConfigFile = "/etc/eim-pxe/eim-pxe.yaml";
+const defaultConfigFile = "/etc/eim-pxe/eim-pxe.yaml";
 
 /** Everything that the configuration names and that is read once, at the start. */
 export interface Settings {

@@ -40,7 +40,7 @@ const bootOptions: readonly number[] = [
 ];
 
 /** The most bytes of UDP payload that the client takes: option 57, within what all take and a frame holds. */
-export function replyLimit(request: DhcpRequest): number {
+function replyLimit(request: DhcpRequest): number {
   const option = request.packet.options.get(OptionCode.MAXIMUM_MESSAGE_SIZE);
   const announced = option?.length === 2 ? readU16(option, 0) : LEAST_DATAGRAM_BYTES;
   const datagram = Math.min(MOST_DATAGRAM_BYTES, Math.max(LEAST_DATAGRAM_BYTES, announced));

@@ -5,7 +5,7 @@ import type { Lease } from "./leases.ts";
 
 /* The lease files of other DHCP servers. Later entries about an address go before earlier ones. */
 
-export const leaseFormats = ["isc", "dnsmasq", "kea"] as const;
+const leaseFormats = ["isc", "dnsmasq", "kea"] as const;
 export type LeaseFormat = (typeof leaseFormats)[number];
 
 /** What a lease file holds. Entries that are not in force, or of IPv6, are left out silently. */

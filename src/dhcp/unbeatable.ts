@@ -17,7 +17,7 @@ export function hasDiscoveryOptions(packet: DhcpPacket): boolean {
 }
 
 /** Whether option 60 says PXEClient. */
-export function isPxeReply(packet: DhcpPacket): boolean {
+function isPxeReply(packet: DhcpPacket): boolean {
   const value = packet.options.get(OptionCode.VENDOR_CLASS_IDENTIFIER);
   return value !== undefined && toText(value).startsWith("PXEClient");
 }

@@ -1,4 +1,3 @@
-import type { Stage } from "../boot/stages.ts";
 import type { Way } from "../boot/ways.ts";
 import type { Ip4 } from "../lib/ip4.ts";
 import type { Mac } from "../lib/mac.ts";
@@ -154,7 +153,6 @@ export interface EventFields {
 
 export type EventName = keyof EventFields;
 export type PxeEvent = { [Name in EventName]: { event: Name } & EventFields[Name] }[EventName];
-export type StageEvent = Extract<PxeEvent, { event: Stage }>;
 
 /** Where the protocols report to. It never throws and never waits. */
 export type Emit = (event: PxeEvent) => void;
