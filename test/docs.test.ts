@@ -6,6 +6,7 @@ import { architectures } from "../src/boot/architecture.ts";
 import { configSchema } from "../src/config/schema.ts";
 import { nodeSchema } from "../src/nodes/schema.ts";
 import { eventCatalogue } from "../src/observe/catalogue.ts";
+import { createMetrics } from "../src/observe/metrics.ts";
 
 /*
  * Tables in docs/ that are made from data. After a change of the data write them anew with
@@ -78,6 +79,20 @@ describe("docs/configuration.md", () => {
 
   it.each([...keysOf(configSchema), ...keysOf(nodeSchema)])("names the key %s", (key) => {
     expect(text).toMatch(new RegExp(`\\b${key}\\b`));
+  });
+});
+
+describe("docs/ports.md", () => {
+  const text = readFileSync("docs/ports.md", "utf8");
+  const { registry } = createMetrics(
+    () => false,
+    () => [],
+  );
+  const ours = registry.getMetricsAsArray().filter(({ name }) => name.startsWith("eim_pxe_"));
+  const documented = [...text.matchAll(/^\| `(eim_pxe_\w+)/gm)].map((match) => match[1] ?? "");
+
+  it("has all metrics, and no others", () => {
+    expect(documented.toSorted()).toEqual(ours.map(({ name }) => name).toSorted());
   });
 });
 

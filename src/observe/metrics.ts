@@ -45,7 +45,7 @@ export function createMetrics(ready: () => boolean, pools: () => readonly PoolFi
   });
   const sent = new Counter({
     name: "eim_pxe_bytes_sent_total",
-    help: "Bytes of loaders and Micro-OS files that were handed out completely",
+    help: "Bytes of loaders and initramfs files that were handed out completely",
     labelNames: ["protocol"] as const,
     registers: [registry],
   });
