@@ -1,16 +1,9 @@
 import type { LoaderStore } from "../artifacts/loaders.ts";
 import type { GenerationStore } from "../artifacts/store.ts";
 import { architectures } from "../boot/architecture.ts";
+import type { Readiness } from "../http/admin-app.ts";
 import type { EventName } from "../observe/events.ts";
 import type { Reporter } from "../observe/reporter.ts";
-
-export interface Readiness {
-  readonly ready: boolean;
-  /** What is missing and what to do about it, for people. Empty when ready. */
-  readonly reasons: readonly string[];
-  /** Why links are not served while others are: machines there cannot boot. */
-  readonly unserved: readonly string[];
-}
 
 export interface ReadinessParts {
   readonly store: Pick<GenerationStore, "current">;

@@ -10,7 +10,7 @@ import { type Journal, openJournal } from "../dhcp/journal.ts";
 import { LeaseDesk } from "../dhcp/lease-desk.ts";
 import { LeaseTable } from "../dhcp/leases.ts";
 import type { ImportedLease } from "../http/admin-context.ts";
-import { createAdminApp } from "../http/admin-app.ts";
+import { createAdminApp, type Readiness } from "../http/admin-app.ts";
 import { closeApp, type HttpEndpoint, listen } from "../http/server.ts";
 import { ConfigError, InternalError, messageOf, SyncError } from "../lib/errors.ts";
 import type { NetworkInterface } from "../net/interfaces.ts";
@@ -25,7 +25,7 @@ import { type LinkServiceOptions, type LinkServiceParts, LinkServices } from "./
 import type { WantedLink } from "./links.ts";
 import { policyOf, servesMicroOs } from "./policy.ts";
 import type { ProxyEnvironment } from "./program.ts";
-import { type Readiness, ReadinessWatch } from "./readiness.ts";
+import { ReadinessWatch } from "./readiness.ts";
 import { WayKeeper } from "./ways.ts";
 
 /** What differs between a server on a site and the demo's on loopback. */

@@ -9,9 +9,9 @@ import type { PxeEvent } from "../observe/events.ts";
 
 export interface Readiness {
   readonly ready: boolean;
-  /** What is missing, for people. Empty when ready. */
+  /** What is missing and what to do about it, for people. Empty when ready. */
   readonly reasons: readonly string[];
-  /** Why links are not served while others are. */
+  /** Why links are not served while others are: machines there cannot boot. */
   readonly unserved: readonly string[];
 }
 
