@@ -1,3 +1,4 @@
+import { busyPoll } from "./busy-poll.ts";
 import { openDgramConnected, openDgramShared } from "./dgram.ts";
 import { type OpenConnectedUdp, sameEndpoint, type UdpSocket } from "./udp.ts";
 
@@ -22,7 +23,10 @@ export const openTransferUdp: OpenConnectedUdp = async (local, peer) => {
     local: strangers.local,
     send: (payload, to) => (sameEndpoint(peer, to) ? connected : strangers).send(payload, to),
     onMessage(handler) {
-      connected.onMessage(handler);
+      connected.onMessage((payload, from) => {
+        handler(payload, from);
+        busyPoll.heard();
+      });
       strangers.onMessage(handler);
     },
     // That a stranger could not be answered is no trouble of the transfer's.

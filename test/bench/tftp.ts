@@ -22,7 +22,7 @@ import {
 /*
  * TFTP beside its peers, in one run on loopback, whole files:
  *   ATFTPD=… npx tsx test/bench/tftp.ts
- * Parts: one-core and core-each (throughput, medians of 5), delay, crowd. Name some to run only those.
+ * Parts: one-core, core-each and two-cores (throughput), delay, crowd. Name some to run only those. Medians of 5.
  */
 
 const MIB = 1024 * 1024;
@@ -79,7 +79,7 @@ async function measure(server: RunningServer, cell: Cell): Promise<Figures> {
   };
 }
 
-async function throughput(kinds: readonly ServerKind[], core: number): Promise<string> {
+async function throughput(kinds: readonly ServerKind[], core: number | null): Promise<string> {
   const servers: RunningServer[] = [];
   for (const kind of kinds) servers.push(await kind.start(folder, core));
   const rows: string[][] = [];
@@ -141,7 +141,7 @@ async function crowd(kinds: readonly ServerKind[]): Promise<string> {
       const program = ["-c", "1", process.execPath, "--import", "tsx"];
       const guest = ["test/bench/guests/tftp-clients.ts", address, String(port), "1m.efi"];
       const results: { elapsedMs: number; failed: number; repeats: number }[] = [];
-      for (let round = 0; round < 3; round++) {
+      for (let round = 0; round < rounds; round++) {
         const load = [...program, ...guest, join(folder, "1m.efi"), String(count), options];
         results.push(JSON.parse((await run("taskset", load)).stdout));
       }
@@ -172,6 +172,12 @@ try {
     say(await throughput([...kinds, bareSender], 1));
   }
   await run("taskset", ["-apc", "0,1", String(process.pid)]);
+  if (wanted("two-cores")) {
+    say(
+      `MB/s (CPU seconds of the server per GiB), server and client on two cores, wherever the kernel puts them\n`,
+    );
+    say(await throughput([...kinds, bareSender], null));
+  }
   if (wanted("delay")) {
     say(`eim-pxe over a link with 2 ms of delay in each direction, atftp\n`);
     say(await delay());
