@@ -11,6 +11,7 @@ import { parseIp4 } from "../lib/ip4.ts";
 import { readInterfaces } from "../net/interfaces.ts";
 import { type AdminClient, findAdmin } from "./admin-client.ts";
 import { loadSettings, type Settings } from "./configuration.ts";
+import { commandPatienceMs, lockFolder } from "./lock.ts";
 import { configuredLinks } from "./links.ts";
 import { ExitCode, type Program, type ReportOptions } from "./program.ts";
 import { tableLines } from "./table.ts";
@@ -75,7 +76,8 @@ export async function releaseLease(
   const admin = await findAdmin(settings);
   const freed =
     admin === null
-      ? ((await atDesk(settings, (desk) => desk.release(address))) ?? `nobody has ${address}`)
+      ? ((await atDesk(program, settings, (desk) => desk.release(address))) ??
+        `nobody has ${address}`)
       : await admin.ask("DELETE", `/api/v1/leases/${address}`, lease);
   if (typeof freed === "string") return refused(program, freed);
   const words = `${address} of ${freed.mac} is free. The machine learns of it when it renews.`;
@@ -98,7 +100,7 @@ export async function importLeases(
   const admin = await findAdmin(settings);
   const result =
     admin === null
-      ? await atDesk(settings, (desk) => desk.import(leases))
+      ? await atDesk(program, settings, (desk) => desk.import(leases))
       : await importThere(admin, leases);
   if (typeof result === "string") return refused(program, result);
   const { imported, skipped } = result;
@@ -144,14 +146,25 @@ async function listHere({ config }: Settings): Promise<Listing> {
   return { leases: [...desk.list()], pools: [...desk.pools()] };
 }
 
-/** Works on the journal itself. */
-async function atDesk<T>({ config }: Settings, work: (desk: LeaseDesk) => Promise<T>): Promise<T> {
-  const leases = new LeaseTable();
-  const { journal } = await openJournal({ dataDir: config.dataDir, leases });
+/** Works on the journal itself. @throws BindError when another process does, such as a server that starts */
+async function atDesk<T>(
+  { pid }: Program,
+  { config }: Settings,
+  work: (desk: LeaseDesk) => Promise<T>,
+): Promise<T> {
+  const { dataDir } = config;
+  const patienceMs = commandPatienceMs;
+  const lock = await lockFolder({ dataDir, pid, purpose: "leases", patienceMs });
   try {
-    return await work(deskOf(config, leases, journal));
+    const leases = new LeaseTable();
+    const { journal } = await openJournal({ dataDir, leases });
+    try {
+      return await work(deskOf(config, leases, journal));
+    } finally {
+      await journal.close();
+    }
   } finally {
-    await journal.close();
+    await lock.release();
   }
 }
 

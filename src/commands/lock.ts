@@ -95,8 +95,8 @@ function askHolder(name: string): Promise<string> {
   });
 }
 
-// Another synchronisation by hand, such as a timer's, is worth to be waited for.
-const commandPatienceMs = 60_000;
+/** Another synchronisation by hand, such as a timer's, is worth to be waited for. */
+export const commandPatienceMs = 60_000;
 
 /** The lock for a command that ends by itself. @throws SyncError that says who holds it */
 export async function lockForCommand(

@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { importLeases, listLeases, releaseLease } from "../../src/commands/leases.ts";
+import { lockFolder } from "../../src/commands/lock.ts";
 import { ConfigError, UnreachableError } from "../../src/lib/errors.ts";
 import { AnnouncedServer } from "../support/announced-server.ts";
 import { FakeProgram } from "../support/program.ts";
@@ -67,6 +68,19 @@ describe("eim-pxe leases, while no server runs", () => {
     expect(await releaseLease(program, "192.168.77.100", options())).toBe(0);
     expect(program.written).toContain(`192.168.77.100 of ${mac} is free`);
     expect(JSON.parse(await list(true))).toMatchObject({ leases: [], pools: [{ free: 10 }] });
+  });
+
+  test("leaves the journal alone that a server is about to open, which cannot be asked yet", async () => {
+    const dataDir = join(folder, "data");
+    const lock = await lockFolder({ dataDir, pid: 4711, purpose: "serve", patienceMs: 0 });
+    const releasing = releaseLease(new FakeProgram(), "192.168.77.100", options());
+    await expect(releasing).rejects.toThrow(/already \(pid 4711, serve\)/);
+    expect(readdirSync(dataDir)).toEqual([]);
+    await lock.release();
+    const program = new FakeProgram();
+    expect(await releaseLease(program, "192.168.77.100", options())).toBe(1);
+    expect(String(program.err.read())).toContain("nobody has");
+    await (await lockFolder({ dataDir, pid: 4711, purpose: "serve", patienceMs: 0 })).release();
   });
 
   test("says when nobody has the address, or it is none", async () => {
