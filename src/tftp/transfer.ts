@@ -170,12 +170,11 @@ export class ReadTransfer {
     const reading = this.#readLength !== null;
     const endLost = silent && !reading && this.#limit.endLost(advance, missing);
     if (once) this.#timeout.measured(now - this.#sentAt);
-    // An ACK inside the flight tells of a gap; one of all of it may be the answer of a slow link, and
-    // where the end was lost, our copies filled the queue.
+    // An ACK inside the flight tells of a gap; one of all of it, or after many copies, of a slow link.
     else this.#timeout.recovered(missing > 0 && !endLost);
     if (this.#acked === this.#lastBlock) return this.#end({ kind: "done", outcome: "complete" });
     if (reading) return nothing;
-    if (endLost) return this.#waitForQueue();
+    if (endLost) return this.#waitForQueue(now);
     // RFC 7440 4: an ACK inside the window tells of a gap behind that block: go back. But EDK2 sends
     // one for every block that it did not expect, copies included; going back for those too would
     // send the rest of the file `windowsize` times.
@@ -208,11 +207,12 @@ export class ReadTransfer {
     this.#next = this.#acked + 1;
   }
 
-  /** Goes back, but sends nothing before the deadline, when our copies have left the path. */
-  #waitForQueue(): readonly TransferEffect[] {
+  /** Goes back to what is lost for certain, but sends nothing before our copies have left the path. */
+  #waitForQueue(now: number): readonly TransferEffect[] {
     this.#next = this.#acked + 1;
     this.#resentUpTo = this.#acked;
     this.#holding = true;
+    this.#deadline = now + this.#timeout.ms;
     return nothing;
   }
 

@@ -118,25 +118,33 @@ describe("a window whose end was lost", () => {
     expect(hear(17, 60)).toEqual([]);
     // The same again, of EDK2 for each copy.
     expect(hear(17, 61)).toEqual([]);
-    expect(transfer.deadline()).toBe(151);
+    expect(transfer.deadline()).toBe(160);
     expect(wait()).toEqual([...data(18, 33), "data 33"]);
-    expect(hear(33, 160)).toEqual([...data(34, 49), "data 49"]);
+    expect(hear(33, 170)).toEqual([...data(34, 49), "data 49"]);
+  });
+
+  it("costs a pause of a second at most, also after a long silence", () => {
+    const { transfer, hear, wait } = begun();
+    for (let i = 0; i < 6; i++) wait();
+    expect(transfer.deadline()).toBe(12_751);
+    expect(hear(17, 6400)).toEqual([]);
+    expect(transfer.deadline()).toBe(7400);
   });
 
   it("is measured by the answer to the part, since what was lost of it cannot be answered", () => {
     const { transfer, hear, wait } = begun();
     hear(17, 60);
     wait();
-    hear(33, 151 + 80);
+    hear(33, 160 + 80);
     // SRTT 7/8 * 1 + 1/8 * 80, RTTVAR 3/4 * 0.5 + 1/4 * 79, and four of these.
-    expect(transfer.deadline()).toBeCloseTo(231 + 10.875 + 4 * 20.125);
+    expect(transfer.deadline()).toBeCloseTo(240 + 10.875 + 4 * 20.125);
   });
 
   it("leaves the last part without a copy, since the end is acknowledged anyway", () => {
     const { hear, wait } = begun();
     hear(17, 60);
     let packets = wait();
-    for (let block = 33; block < 641; block += 16) packets = hear(block, 160);
+    for (let block = 33; block < 641; block += 16) packets = hear(block, 170);
     expect(packets).toEqual([...data(626, 641)]);
   });
 
@@ -144,7 +152,7 @@ describe("a window whose end was lost", () => {
     const { hear, wait } = begun();
     hear(17, 60);
     wait();
-    expect(hear(20, 160)).toEqual([...data(21, 52), "data 52"]);
+    expect(hear(20, 170)).toEqual([...data(21, 52), "data 52"]);
   });
 
   it("grows again where a part is not answered, so that a client that has it sees something new", () => {
