@@ -28,6 +28,11 @@ export class FlightLimit {
     return this.#blocks < this.#windowsize;
   }
 
+  /** A window never fills a queue, so answers do not have to wait for our own copies. */
+  get small(): boolean {
+    return this.#windowsize <= LEAST_BLOCKS;
+  }
+
   /**
    * Of a flight that nothing was heard of, `through` blocks came through, and all behind them are missing.
    * True if less is sent from now on. Some blocks missing at the end may be chance; a quarter is not.

@@ -6,11 +6,14 @@ const MIN_RETRIES = 5;
 const MAX_SILENCE_MS = 20_000;
 /** Who speaks, but acknowledges nothing new for this long, will never get on. */
 const MAX_STANDSTILL_MS = 120_000;
+/** Who repeats itself more often than this without getting on is left to our own timer. */
+const MAX_REPETITIONS = 20;
 
 /** How long a client is waited for. */
 export class Patience {
   #answered = false;
   #retries = 0;
+  #repetitions = 0;
   #heardAt = 0;
   #advancedAt = 0;
 
@@ -40,8 +43,15 @@ export class Patience {
   advanced(now: number): void {
     this.#answered = true;
     this.#retries = 0;
+    this.#repetitions = 0;
     this.#heardAt = now;
     this.#advancedAt = now;
+  }
+
+  /** It repeats itself, and once more is not too often to answer. */
+  bearsRepetition(): boolean {
+    this.#repetitions += 1;
+    return this.#repetitions <= MAX_REPETITIONS;
   }
 
   /** Why there is no point in another try, or null. */

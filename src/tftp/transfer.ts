@@ -20,8 +20,6 @@ export type TransferEffect =
 
 const nothing: readonly TransferEffect[] = [];
 
-/** Who repeats itself more often than this without getting on is left to our own timer. */
-const MAX_REPEATED_ACKS = 20;
 /** A client that is quiet for this long and then repeats an ACK does so because it waits. */
 const QUIET_MS = 2000;
 
@@ -67,7 +65,6 @@ export class ReadTransfer {
   /** When the last flight left. */
   #sentAt = 0;
   readonly #patience = new Patience();
-  #repeatedAcks = 0;
   #retransmissions = 0;
 
   /** For a file of `size` bytes, sent as `negotiate` arranged it. */
@@ -161,7 +158,6 @@ export class ReadTransfer {
     this.#acked += advance;
     const silent = this.#patience.retries > 0;
     this.#patience.advanced(now);
-    this.#repeatedAcks = 0;
     const flightEnd = this.#next - 1;
     // After a silence it is the first answer to the flight before we went back.
     const missing = (silent ? this.#resentUpTo : flightEnd) - this.#acked;
@@ -171,7 +167,7 @@ export class ReadTransfer {
     const endLost = silent && !reading && this.#limit.endLost(advance, missing);
     if (once) this.#timeout.measured(now - this.#sentAt);
     // An ACK inside the flight tells of a gap; one of all of it, or after many copies, of a slow link.
-    else this.#timeout.recovered(missing > 0 && !endLost);
+    else this.#timeout.recovered((missing > 0 && !endLost) || this.#answersCopy(now));
     if (this.#acked === this.#lastBlock) return this.#end({ kind: "done", outcome: "complete" });
     if (reading) return nothing;
     if (endLost) return this.#waitForQueue(now);
@@ -196,10 +192,14 @@ export class ReadTransfer {
     this.#patience.heard(now);
     const early = now < silentSince + Math.min(this.#timeout.ms, QUIET_MS);
     if (early || this.#readLength !== null) return nothing;
-    this.#repeatedAcks += 1;
-    if (this.#repeatedAcks > MAX_REPEATED_ACKS) return nothing;
+    if (!this.#patience.bearsRepetition()) return nothing;
     this.#goBack();
     return this.#sendOn(now);
+  }
+
+  /** It came as long after the last copy as answers take, so what was sent before was lost. */
+  #answersCopy(now: number): boolean {
+    return this.#limit.small && this.#timeout.isUsual(now - this.#sentAt);
   }
 
   #goBack(): void {

@@ -25,6 +25,7 @@ describe("the limit of a flight", () => {
     expect(limit.blocks).toBe(8);
     expect(limit.endLost(2, 6)).toBe(false);
     expect(new FlightLimit(8).endLost(1, 7)).toBe(false);
+    expect([new FlightLimit(8).small, limit.small]).toEqual([true, false]);
   });
 
   it("doubles with every other loss, up to the window", () => {
