@@ -69,6 +69,14 @@ export class RetransmissionTimeout {
     this.#ms = Math.min(this.#ms, Math.max(keptMs, this.usualMs));
   }
 
+  /** An answer that takes this long is like those before; one to an earlier copy would hardly be. */
+  isUsual(roundTripMs: number): boolean {
+    if (this.#roundTrip === null) return false;
+    const { averageMs, deviationMs } = this.#roundTrip;
+    const mostMs = averageMs + Math.max(GRANULARITY_MS, DEVIATIONS * deviationMs);
+    return roundTripMs >= averageMs / 2 && roundTripMs <= mostMs;
+  }
+
   /** RFC 6298 2.2 for the first measurement, 2.3 for all others: the deviation first, by the old average. */
   #averagedWith(roundTripMs: number) {
     if (this.#roundTrip === null) return { averageMs: roundTripMs, deviationMs: roundTripMs / 2 };

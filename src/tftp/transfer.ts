@@ -1,8 +1,10 @@
 import { InternalError } from "../lib/errors.ts";
 import { printable } from "../lib/bytes.ts";
+import { FlightLimit } from "./flight.ts";
 import type { Negotiated } from "./negotiate.ts";
 import { type AckPacket, ErrorCode, errorPacket, type ErrorPacket } from "./packet.ts";
 import type { TftpPacket } from "./packet.ts";
+import { Patience } from "./patience.ts";
 import { RetransmissionTimeout } from "./timeout.ts";
 
 /** What the host of a `ReadTransfer` has to do, in this order. */
@@ -18,17 +20,6 @@ export type TransferEffect =
 
 const nothing: readonly TransferEffect[] = [];
 
-/** A client that never acknowledged anything may be a forged address: repeat little. 1+2+4+8+8+8 s. */
-const MAX_RETRIES_UNPROVEN = 5;
-/** To a client that did, this often at least, however long the waits. */
-const MIN_RETRIES = 5;
-/** And for this long after its last word: longer than EDK2 and iPXE wait before they repeat an ACK. */
-const MAX_SILENCE_MS = 20_000;
-/** Who speaks, but acknowledges nothing new for this long, will never get on. */
-const MAX_STANDSTILL_MS = 120_000;
-
-/** Who repeats itself more often than this without getting on is left to our own timer. */
-const MAX_REPEATED_ACKS = 20;
 /** A client that is quiet for this long and then repeats an ACK does so because it waits. */
 const QUIET_MS = 2000;
 
@@ -42,8 +33,9 @@ const READ_TIMEOUT_MS = 10_000;
  * for a packet of the client, for the end of a read, or until `deadline()`, whatever comes first.
  *
  * It is go-back-N: up to `windowsize` blocks are sent, then an acknowledgement is awaited; what a gap
- * or a silence shows to be lost is sent again from the first missing block. Block numbers are 16 bits
- * on the wire and wrap to 0; inside they count on.
+ * or a silence shows to be lost is sent again from the first missing block. What leaves at once is a
+ * flight: the whole window, or a part of it (`FlightLimit`). Block numbers are 16 bits on the wire and
+ * wrap to 0; inside they count on.
  */
 export class ReadTransfer {
   readonly #size: number;
@@ -52,13 +44,15 @@ export class ReadTransfer {
 
   /** Highest block that the client has, and all before it. The OACK counts as block 0. */
   #acked: number;
-  /** Highest block that was sent; more than `#acked` while an answer is awaited. */
+  /** Highest block that was ever sent. */
   #sent: number;
-  /** Where sending goes on: behind `#sent`, or further back after a loss. */
+  /** Where sending goes on: behind the last flight, or further back after a loss. */
   #next = 1;
   /** Blocks up to this one were on their way when we last went back, so copies of them may arrive. */
   #resentUpTo = -1;
-  #answered = false;
+  readonly #limit: FlightLimit;
+  /** Nothing is sent before the deadline (`#waitForQueue`). */
+  #holding = false;
   #over = false;
 
   /** Part of the file that was read last, from `#chunkAt`. */
@@ -68,14 +62,9 @@ export class ReadTransfer {
 
   #deadline: number | null = null;
   readonly #timeout: RetransmissionTimeout;
-  /** When the present window left, if nothing in it was sent before: copies measure nothing (Karn). */
-  #measuredFrom: number | null = null;
+  /** When the last flight left. */
   #sentAt = 0;
-  /** When the client acknowledged anything, and when anything new. */
-  #heardAt = 0;
-  #advancedAt = 0;
-  #retries = 0;
-  #repeatedAcks = 0;
+  readonly #patience = new Patience();
   #retransmissions = 0;
 
   /** For a file of `size` bytes, sent as `negotiate` arranged it. */
@@ -87,6 +76,7 @@ export class ReadTransfer {
     this.#acked = terms.oack === null ? 0 : -1;
     this.#sent = this.#acked;
     this.#timeout = new RetransmissionTimeout(terms.timeoutSeconds);
+    this.#limit = new FlightLimit(terms.windowsize);
   }
 
   /** When `handleTimeout` is due, on the scale of `now`; null once the transfer is over. */
@@ -96,7 +86,7 @@ export class ReadTransfer {
 
   /** The client acknowledged something: it is really fetching, and its address is not forged. */
   get answered(): boolean {
-    return this.#answered;
+    return this.#patience.answered;
   }
 
   /** Bytes of the file that were sent, each counted once. */
@@ -149,22 +139,15 @@ export class ReadTransfer {
   handleTimeout(now: number): readonly TransferEffect[] {
     if (this.#deadline === null || now < this.#deadline) return nothing;
     if (this.#readLength !== null) return this.#abort("the file could not be read in time");
-    const hopeless = this.#whyHopeless(now);
+    const hopeless = this.#patience.whyHopeless(now);
     if (hopeless !== null) return this.#abort(hopeless);
-    this.#retries += 1;
+    if (this.#holding) return this.#sendOn(now);
+    this.#patience.retried();
     this.#timeout.backOff();
+    // A client that has it all, but answers a copy only once, has to see something new.
+    this.#limit.lostByChance();
     this.#goBack();
     return this.#sendOn(now);
-  }
-
-  /** Why there is no point in another try, or null. */
-  #whyHopeless(now: number): string | null {
-    const silent = "the client stopped answering";
-    if (!this.#answered) return this.#retries >= MAX_RETRIES_UNPROVEN ? silent : null;
-    if (this.#retries < MIN_RETRIES) return null;
-    if (now - this.#heardAt >= MAX_SILENCE_MS) return silent;
-    const stands = now - this.#advancedAt >= MAX_STANDSTILL_MS;
-    return stands ? "the client repeats the same acknowledgement and does not get on" : null;
   }
 
   #receiveAck(packet: AckPacket, now: number): readonly TransferEffect[] {
@@ -173,21 +156,28 @@ export class ReadTransfer {
     // Of a block that we did not send yet, or long ago.
     if (advance > this.#sent - this.#acked) return nothing;
     this.#acked += advance;
-    this.#answered = true;
-    this.#heardAt = now;
-    this.#advancedAt = now;
-    this.#retries = 0;
-    this.#repeatedAcks = 0;
-    // An ACK inside the window tells of a gap; one of the whole window may be the answer of a slow link.
-    if (this.#measuredFrom === null) this.#timeout.recovered(this.#acked < this.#sent);
-    else this.#timeout.measured(now - this.#measuredFrom);
-    this.#measuredFrom = null;
+    const silent = this.#patience.retries > 0;
+    this.#patience.advanced(now);
+    const flightEnd = this.#next - 1;
+    // After a silence it is the first answer to the flight before we went back.
+    const missing = (silent ? this.#resentUpTo : flightEnd) - this.#acked;
+    // Copies measure nothing (Karn): only the answer to a block that was sent once does.
+    const once = this.#acked === flightEnd && this.#acked > this.#resentUpTo;
+    const reading = this.#readLength !== null;
+    const endLost = silent && !reading && this.#limit.endLost(advance, missing);
+    if (once) this.#timeout.measured(now - this.#sentAt);
+    // An ACK inside the flight tells of a gap; one of all of it, or after many copies, of a slow link.
+    else this.#timeout.recovered((missing > 0 && !endLost) || this.#answersCopy(now));
     if (this.#acked === this.#lastBlock) return this.#end({ kind: "done", outcome: "complete" });
-    if (this.#readLength !== null) return nothing;
+    if (reading) return nothing;
+    if (endLost) return this.#waitForQueue(now);
     // RFC 7440 4: an ACK inside the window tells of a gap behind that block: go back. But EDK2 sends
     // one for every block that it did not expect, copies included; going back for those too would
     // send the rest of the file `windowsize` times.
-    if (this.#acked < this.#sent && this.#acked > this.#resentUpTo) this.#goBack();
+    if (this.#acked < flightEnd && this.#acked > this.#resentUpTo) {
+      this.#limit.lostByChance();
+      this.#goBack();
+    }
     return this.#sendOn(now);
   }
 
@@ -198,19 +188,32 @@ export class ReadTransfer {
    * silence of both sides: then it is a client that waited in vain while we hold back.
    */
   #receiveRepeatedAck(now: number): readonly TransferEffect[] {
-    const silentSince = Math.max(this.#sentAt, this.#heardAt);
-    this.#heardAt = now;
+    const silentSince = Math.max(this.#sentAt, this.#patience.heardAt);
+    this.#patience.heard(now);
     const early = now < silentSince + Math.min(this.#timeout.ms, QUIET_MS);
     if (early || this.#readLength !== null) return nothing;
-    this.#repeatedAcks += 1;
-    if (this.#repeatedAcks > MAX_REPEATED_ACKS) return nothing;
+    if (!this.#patience.bearsRepetition()) return nothing;
     this.#goBack();
     return this.#sendOn(now);
   }
 
+  /** It came as long after the last copy as answers take, so what was sent before was lost. */
+  #answersCopy(now: number): boolean {
+    return this.#limit.small && this.#timeout.isUsual(now - this.#sentAt);
+  }
+
   #goBack(): void {
-    this.#resentUpTo = this.#sent;
+    this.#resentUpTo = Math.max(this.#resentUpTo, this.#next - 1);
     this.#next = this.#acked + 1;
+  }
+
+  /** Goes back to what is lost for certain, but sends nothing before our copies have left the path. */
+  #waitForQueue(now: number): readonly TransferEffect[] {
+    this.#next = this.#acked + 1;
+    this.#resentUpTo = this.#acked;
+    this.#holding = true;
+    this.#deadline = now + this.#timeout.ms;
+    return nothing;
   }
 
   #receiveError(packet: ErrorPacket): readonly TransferEffect[] {
@@ -222,12 +225,13 @@ export class ReadTransfer {
     return this.#end({ kind: "fail", reason });
   }
 
-  /** Sends from block `#next` to the end of the window, after reading what is not at hand. */
+  /** Sends a flight from block `#next` on, after reading what is not at hand. */
   #sendOn(now: number): readonly TransferEffect[] {
     if (this.#acked < 0) return this.#sendOack(now);
     const { blksize, windowsize } = this.#terms;
     const first = Math.max(this.#next, this.#acked + 1);
-    const last = Math.min(this.#acked + windowsize, this.#lastBlock);
+    const windowEnd = Math.min(this.#acked + windowsize, this.#lastBlock);
+    const last = Math.min(first + this.#limit.blocks - 1, windowEnd);
     const from = (first - 1) * blksize;
     const to = Math.min(last * blksize, this.#size);
     const chunkEnd = this.#chunkAt + this.#chunk.length;
@@ -242,7 +246,13 @@ export class ReadTransfer {
       const data = this.#chunk.subarray(start, end);
       effects.push(this.#send({ opcode: "data", block: block & 0xffff, data }, block));
     }
-    this.#next = this.#sent + 1;
+    // The client answers a window only when it has it all, but a copy at once, with what it has.
+    const final = effects.at(-1);
+    if (this.#limit.narrow && last < this.#lastBlock && final !== undefined) {
+      this.#retransmissions += 1;
+      effects.push(final);
+    }
+    this.#next = last + 1;
     return effects;
   }
 
@@ -260,7 +270,7 @@ export class ReadTransfer {
 
   /** Called before the packets that are to be answered are sent. */
   #awaitAnswer(now: number): void {
-    this.#measuredFrom = this.#acked === this.#sent ? now : null;
+    this.#holding = false;
     this.#sentAt = now;
     this.#deadline = now + this.#timeout.ms;
   }

@@ -18,10 +18,14 @@ export interface LinkFaults {
   readonly latePercent?: number;
   /** Every datagram takes this long. */
   readonly delayMs?: number;
+  /** One is sent after the other at this rate, and of those that wait, no more than `queue` are kept. */
+  readonly narrow?: { readonly mbit: number; readonly queue: number };
 }
 
 const MOST_LATE_MS = 5;
 const PARTS = 10_000;
+/** IPv4, UDP and Ethernet around what is passed on. */
+const HEADER_BYTES = 42;
 
 /**
  * A bad link on loopback between clients and one server, with real sockets: clients talk to `endpoint`,
@@ -37,6 +41,8 @@ export class LossyLink {
   /** Towards the server, by the client's address and port. */
   readonly #flows = new Map<string, Promise<UdpSocket>>();
   readonly #timers = new Set<NodeJS.Timeout>();
+  /** When those that were taken leave, by where they go. */
+  readonly #departures = new Map<string, number[]>();
   #closed = false;
   passed = 0;
   lost = 0;
@@ -101,14 +107,30 @@ export class LossyLink {
   /** Sends it on with what the link does to it. */
   #pass(payload: Uint8Array, by: UdpSocket, to: UdpEndpoint): void {
     const { lossPercent = 0, copyPercent = 0, latePercent = 0, delayMs = 0 } = this.#faults;
-    if (this.#hit(lossPercent)) {
+    const queuedMs = this.#queue(payload, to);
+    if (queuedMs === null || this.#hit(lossPercent)) {
       this.lost += 1;
       return;
     }
     this.passed += 1;
     const lateMs = this.#hit(latePercent) ? 1 + this.#random(MOST_LATE_MS) : 0;
-    this.#sendAfter(delayMs + lateMs, payload, by, to);
-    if (this.#hit(copyPercent)) this.#sendAfter(delayMs, payload, by, to);
+    this.#sendAfter(queuedMs + delayMs + lateMs, payload, by, to);
+    if (this.#hit(copyPercent)) this.#sendAfter(queuedMs + delayMs, payload, by, to);
+  }
+
+  /** How long it takes for all in front of it and itself; null: the queue is full. */
+  #queue(payload: Uint8Array, to: UdpEndpoint): number | null {
+    const { narrow } = this.#faults;
+    if (narrow === undefined) return 0;
+    const now = performance.now();
+    const key = formatEndpoint(to);
+    const waiting = (this.#departures.get(key) ?? []).filter((atMs) => atMs > now);
+    this.#departures.set(key, waiting);
+    if (waiting.length > narrow.queue) return null;
+    const takesMs = ((payload.length + HEADER_BYTES) * 8) / (narrow.mbit * 1000);
+    const leavesAt = Math.max(waiting.at(-1) ?? 0, now) + takesMs;
+    waiting.push(leavesAt);
+    return leavesAt - now;
   }
 
   #hit(percent: number): boolean {

@@ -61,6 +61,14 @@ describe("the retransmission timeout", () => {
     expect(waits).toEqual([300, 150, 150]);
   });
 
+  it("knows how long answers usually take", () => {
+    const timeout = new RetransmissionTimeout(null);
+    expect(timeout.isUsual(0.2)).toBe(false);
+    timeout.measured(10);
+    // SRTT = 10, RTTVAR = 5.
+    expect([4, 5, 30, 31].map((ms) => timeout.isUsual(ms))).toEqual([false, true, true, false]);
+  });
+
   it("is never longer than the interval that the client chose, and shorter where answers are quick", () => {
     const timeout = new RetransmissionTimeout(3);
     expect(timeout.ms).toBe(1000);

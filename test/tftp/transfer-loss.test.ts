@@ -121,7 +121,7 @@ describe("over a network that loses one packet in a hundred", () => {
 
 describe("over a network that loses one packet in ten", () => {
   it.each(tempers)("delivers to a client of the kind %s", (temper) => {
-    for (const windowsize of temper === "lock-step" ? [1] : [1, 4, 16]) {
+    for (const windowsize of temper === "lock-step" ? [1] : [1, 4, 16, 64]) {
       const file = bytes.subarray(0, 150_000);
       const lossy = { fates: loss(windowsize, 10), repeatFates: true };
       expect(play({ file, blksize: 1468, windowsize, temper, ...lossy }).verdict).toBe("complete");

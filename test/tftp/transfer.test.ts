@@ -351,6 +351,15 @@ describe("silence", () => {
     expect(run.transfer.deadline()).toBe(1801);
   });
 
+  it("is a loss for certain where the answer to the copy takes as long as answers do", () => {
+    const run = transferOf(bytes);
+    run.start();
+    run.ack(1, 200);
+    expect(run.wait().now).toBe(800);
+    run.ack(2, 1000);
+    expect(run.transfer.deadline()).toBe(1600);
+  });
+
   it("is not what a client keeps that repeats its ACK; but it may not stand still for minutes", () => {
     const run = transferOf(bytes);
     run.start();

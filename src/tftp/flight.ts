@@ -1,0 +1,52 @@
+/**
+ * What every path is taken to hold at once. RFC 6928 lets TCP begin with ten packets; and where chance
+ * loses some, still smaller parts would only mean more answers to wait for.
+ */
+const LEAST_BLOCKS = 8;
+
+/**
+ * How many blocks may be under way at once. It is a window, until a silence shows that the end of one was
+ * lost although its beginning came through, as where a queue on the way is shorter than the window. Such
+ * a path gets no more at once than it let through, and the rest of the window after the answer, which a
+ * copy of the last block calls for. Any other loss is none of a short queue and doubles the limit.
+ */
+export class FlightLimit {
+  readonly #windowsize: number;
+  #blocks: number;
+
+  constructor(windowsize: number) {
+    this.#windowsize = windowsize;
+    this.#blocks = windowsize;
+  }
+
+  get blocks(): number {
+    return this.#blocks;
+  }
+
+  /** Less than a window. */
+  get narrow(): boolean {
+    return this.#blocks < this.#windowsize;
+  }
+
+  /** A window never fills a queue, so answers do not have to wait for our own copies. */
+  get small(): boolean {
+    return this.#windowsize <= LEAST_BLOCKS;
+  }
+
+  /**
+   * Of a flight that nothing was heard of, `through` blocks came through, and all behind them are missing.
+   * True if less is sent from now on. Some blocks missing at the end may be chance; a quarter is not.
+   */
+  endLost(through: number, missing: number): boolean {
+    // One less, for the copy that asks for an answer.
+    const blocks = Math.max(LEAST_BLOCKS, through - 1);
+    if (missing * 4 <= missing + through || blocks >= this.#blocks) return false;
+    this.#blocks = blocks;
+    return true;
+  }
+
+  /** Something was lost that does not look like a queue that is too short. */
+  lostByChance(): void {
+    this.#blocks = Math.min(this.#blocks * 2, this.#windowsize);
+  }
+}
