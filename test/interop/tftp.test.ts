@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openDgram } from "../../src/net/dgram.ts";
 import { openTransferUdp } from "../../src/net/transfer-socket.ts";
-import { randomBytes, randomNumbers } from "../support/random.ts";
+import { fileOfSize } from "../support/random.ts";
 import { TestServer } from "../support/tftp-server.ts";
 import { TftpClient } from "../support/tftp-client.ts";
 import { atftp, type TftpProgram, tftpPrograms, type TftpTerms } from "../support/tftp-programs.ts";
@@ -13,22 +13,12 @@ import { atftp, type TftpProgram, tftpPrograms, type TftpTerms } from "../suppor
 const MIB = 1024 * 1024;
 const small = [0, 1, 511, 512, 513, 1467, 1468, 1469];
 
-/** Bytes of any size that are quick to make and the same nowhere twice within a block. */
-function fileOf(size: number): Uint8Array {
-  const piece = randomBytes(randomNumbers(size), Math.min(size, 1_000_003));
-  const file = new Uint8Array(size);
-  for (let at = 0; at < size; at += piece.length) {
-    file.set(piece.subarray(0, Math.min(piece.length, size - at)), at);
-  }
-  return file;
-}
-
 function checksum(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
 const files = Object.fromEntries(
-  [...small, MIB, 33 * MIB, 100 * MIB].map((size) => [`${size}.efi`, fileOf(size)]),
+  [...small, MIB, 33 * MIB, 100 * MIB].map((size) => [`${size}.efi`, fileOfSize(size)]),
 );
 const sums = Object.fromEntries(
   Object.entries(files).map(([name, bytes]) => [name, checksum(bytes)]),

@@ -94,7 +94,8 @@ async function firmwareFlags(firmware: Firmware, variables: string): Promise<str
   return uefiFlags(firmwareFacts[firmware].arch, variables);
 }
 
-async function uefiFlags(arch: Arch, variables: string): Promise<string[][]> {
+/** EDK2 without a network card, its variables in a new file. */
+export async function uefiFlags(arch: Arch, variables: string): Promise<string[][]> {
   const [code, template] = edk2[arch];
   await copyFile(template, variables);
   return [

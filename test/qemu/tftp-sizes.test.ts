@@ -8,7 +8,8 @@ import { fromText } from "../../src/lib/bytes.ts";
 import { openDgram } from "../../src/net/dgram.ts";
 import { openTransferUdp } from "../../src/net/transfer-socket.ts";
 import type { UdpEndpoint } from "../../src/net/udp.ts";
-import { randomBytes, randomNumbers } from "../support/random.ts";
+import { LossyLink } from "../support/lossy-link.ts";
+import { fileOfSize } from "../support/random.ts";
 import { TestServer } from "../support/tftp-server.ts";
 import { reasonToSkip } from "../support/tools.ts";
 import { bootUntil, useSite } from "./boots.ts";
@@ -21,20 +22,28 @@ import { labTools } from "./site.ts";
  * The TFTP of real firmware and files of many sizes.
  *
  * iPXE's script fetches each into an initramfs, whose Linux then tells the checksums of what came. That machine is
- * on QEMU's user network, where 10.0.2.2 is this host's loopback. EDK2 fetches nothing but what it starts.
+ * on QEMU's user network, where 10.0.2.2 is this host's loopback. EDK2's PXE fetches nothing but what it starts;
+ * what its TFTP client can do besides is in tftp-edk2.test.ts.
  */
 
 const MIB = 1024 * 1024;
 /** iPXE asks for blocks of 1432 bytes, so the last of them is past the wrap of block numbers. */
 const filled = [1, 511, 512, 513, 1431, 1432, 1433, 1467, 1468, 1469, MIB, 33 * MIB, 100 * MIB];
-const usualSeconds = 40;
+/** Percent of the datagrams that a bad link loses; a MiB has to come through each. */
+const losses = [1, 5, 10];
+const usualSeconds = 60;
 const prefix = "EIM-PXE-LAB md5:";
 
 const init = `#!/bin/busybox sh
 exec </dev/null >/dev/ttyS0 2>&1
-for file in /size-*; do echo "${prefix} $(/bin/busybox md5sum "$file")"; done
+for file in /loss-* /size-*; do echo "${prefix} $(/bin/busybox md5sum "$file")"; done
 /bin/busybox poweroff -f
 `;
+
+interface Link {
+  readonly lossPercent: number;
+  readonly link: LossyLink;
+}
 
 function md5(bytes: Uint8Array): string {
   return createHash("md5").update(bytes).digest("hex");
@@ -55,20 +64,17 @@ async function filesToServe(): Promise<Record<string, Uint8Array>> {
     "linux.efi": await readFile(join("/boot", kernel ?? "")),
     "initramfs.efi": cpioArchive(entries),
   };
-  for (const size of [0, ...filled]) {
-    const piece = randomBytes(randomNumbers(size), Math.min(size, 1_000_003));
-    const file = new Uint8Array(size);
-    for (let at = 0; at < size; at += piece.length) {
-      file.set(piece.subarray(0, Math.min(piece.length, size - at)), at);
-    }
-    files[`${size}.efi`] = file;
-  }
+  for (const size of [0, ...filled]) files[`${size}.efi`] = fileOfSize(size);
   return files;
 }
 
+function urlOf({ port }: UdpEndpoint): string {
+  return `tftp://10.0.2.2:${port}`;
+}
+
 /** The files of an initramfs have the names that come behind their URLs. */
-function scriptFor({ port }: UdpEndpoint): string {
-  const base = `tftp://10.0.2.2:${port}`;
+function scriptFor(server: UdpEndpoint, links: readonly Link[]): string {
+  const base = urlOf(server);
   return [
     "#!ipxe",
     `kernel ${base}/linux.efi quiet || shell`,
@@ -77,6 +83,10 @@ function scriptFor({ port }: UdpEndpoint): string {
     `imgfetch --name empty ${base}/0.efi || shell`,
     "imgfree empty",
     ...filled.map((size) => `initrd ${base}/${size}.efi /size-${size} || shell`),
+    ...links.map(
+      ({ lossPercent, link }) =>
+        `initrd ${urlOf(link.endpoint)}/${MIB}.efi /loss-${lossPercent} || shell`,
+    ),
     "boot",
     "",
   ].join("\n");
@@ -94,12 +104,20 @@ const ipxeMissing = reasonToSkip({ tools: ["qemu-system-x86_64", "busybox"] });
 const edk2Missing = reasonToSkip({ root: true, tools: labTools });
 
 describe.skipIf(ipxeMissing !== null)(`iPXE${note(ipxeMissing)}`, () => {
-  it("fetches files of every size whole, past the wrap of block numbers", async () => {
+  it("fetches files of every size whole, past the wrap of block numbers and through loss", async () => {
     const folder = await mkdtemp(join(tmpdir(), "eim-pxe-ipxe-"));
     const files = await filesToServe();
     const content: Record<string, Uint8Array> = { ...files };
     const server = await TestServer.start(content, { openUdp: openDgram, openTransferUdp });
-    const script = fromText(scriptFor(server.endpoint));
+    // Who is behind a bad link may never be heard to have everything, so it has a server of its own.
+    const farServer = await TestServer.start(files, { openUdp: openDgram, openTransferUdp });
+    const links = await Promise.all(
+      losses.map(async (lossPercent) => {
+        const faults = { seed: lossPercent, lossPercent, copyPercent: 1, latePercent: 1 };
+        return { lossPercent, link: await LossyLink.open(farServer.endpoint, faults) };
+      }),
+    );
+    const script = fromText(scriptFor(server.endpoint, links));
     content["autoexec.ipxe"] = script;
     const bootFile = `tftp://10.0.2.2:${server.endpoint.port}/autoexec.ipxe`;
     const machine = startService({
@@ -114,22 +132,31 @@ describe.skipIf(ipxeMissing !== null)(`iPXE${note(ipxeMissing)}`, () => {
     });
     const sums: Record<string, string> = {};
     machine.onLine((line) => {
-      const [, sum = "", size = ""] = /md5: ([0-9a-f]{32}) {2}\/size-([0-9]+)/.exec(line) ?? [];
-      if (size !== "") sums[`${size}.efi`] = sum;
+      const [, sum = "", name = ""] = /md5: ([0-9a-f]{32}) {2}\/([a-z]+-[0-9]+)/.exec(line) ?? [];
+      if (name !== "") sums[name] = sum;
     });
     try {
       const last = `/size-${filled.map(String).toSorted().at(-1)}`;
       const told = (line: string) => (line.trimEnd().endsWith(last) ? line : null);
       await machine.waitForLine("the last checksum", told, 3 * usualSeconds * 1000);
-      const wanted = filled.map((size) => [`${size}.efi`, md5(files[`${size}.efi`] ?? script)]);
+      const wanted = [
+        ...filled.map((size) => [`size-${size}`, size] as const),
+        ...losses.map((percent) => [`loss-${percent}`, MIB] as const),
+      ].map(([name, size]) => [name, md5(files[`${size}.efi`] ?? script)]);
       expect(sums).toEqual(Object.fromEntries(wanted));
       const done = server.events.flatMap((event) =>
         event.event === "loader-done" ? [event.file] : [],
       );
       expect(done).toEqual(["linux.efi", "initramfs.efi", ...filled.map((size) => `${size}.efi`)]);
+      // The links were about as bad as they should be.
+      for (const { lossPercent, link } of links) {
+        expect(link.lost / (link.passed + link.lost)).toBeGreaterThan(lossPercent / 300);
+      }
     } finally {
       await machine.stop();
+      await Promise.all(links.map(({ link }) => link.close()));
       await server.close();
+      await farServer.close();
       await rm(folder, { recursive: true });
     }
   });

@@ -19,6 +19,16 @@ export function randomBytes(random: Random, length: number): Uint8Array {
   return new Uint8Array(words.buffer, 0, length);
 }
 
+/** Bytes of any size that are quick to make and the same nowhere twice within a block. */
+export function fileOfSize(size: number): Uint8Array {
+  const piece = randomBytes(randomNumbers(size), Math.min(size, 1_000_003));
+  const file = new Uint8Array(size);
+  for (let at = 0; at < size; at += piece.length) {
+    file.set(piece.subarray(0, Math.min(piece.length, size - at)), at);
+  }
+  return file;
+}
+
 /** A copy with a few bytes changed, removed or added, or its end cut off. */
 export function mutated(bytes: Uint8Array, random: Random): Uint8Array {
   let copy: Uint8Array = bytes.slice();
