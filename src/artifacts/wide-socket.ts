@@ -24,6 +24,8 @@ export class WideSocket extends Duplex {
   /** Has to be among the options that the socket is opened with. */
   readonly onread: OnRead;
   #socket: Socket | null = null;
+  /** The other end sends no more; what came of it may be unread. */
+  #ended = false;
   #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
   #from = 0;
   #to = 0;
@@ -40,16 +42,30 @@ export class WideSocket extends Duplex {
   attach(socket: Socket): void {
     this.#socket = socket;
     socket.on("timeout", () => this.emit("timeout"));
-    socket.once("end", () => this.#handOnThen(() => this.push(null)));
-    socket.on("error", (error) => this.#handOnThen(() => this.destroy(error)));
-    socket.once("close", () => this.#handOnThen(() => this.destroy()));
+    socket.once("end", () => {
+      this.#handOnThen(() => {
+        this.#ended = true;
+        this.push(null);
+      });
+    });
+    socket.on("error", (error) => this.#handOnThen(() => this.#broken(error)));
+    socket.once("close", () => this.#handOnThen(() => this.#broken()));
     if (socket.destroyed) this.destroy();
   }
 
   setTimeout(ms: number, call?: () => void): this {
-    if (call !== undefined) this.once("timeout", call);
+    // Node's own forgets the listener then, and its HTTP relies on that for each answer.
+    if (call !== undefined && ms === 0) this.off("timeout", call);
+    else if (call !== undefined) this.once("timeout", call);
     this.#socket?.setTimeout(ms);
     return this;
+  }
+
+  /** What `node:http` calls after an answer with `Connection: close`: the other end is not waited for. */
+  destroySoon(): void {
+    if (this.writable) this.end();
+    if (this.writableFinished) this.destroy();
+    else this.once("finish", () => this.destroy());
   }
 
   setKeepAlive(on?: boolean, initialDelayMs?: number): this {
@@ -120,6 +136,12 @@ export class WideSocket extends Duplex {
       if (this.#to === this.#seenAtTurn) this.#flush();
       else this.#lookLater();
     });
+  }
+
+  /** After the end all is here, and whoever was too slow for it reads on. */
+  #broken(error?: Error): void {
+    if (!this.#ended || this.readableEnded) this.destroy(error);
+    else this.once("end", () => this.destroy());
   }
 
   /** What came before a break counts, so whoever reads gets a turn to take it. */

@@ -87,6 +87,16 @@ describe("WideSocket", () => {
     expect(Buffer.concat(all).equals(content.subarray(0, 200_000))).toBe(true);
   });
 
+  it("keeps all that came for a slow reader when the other end has closed the connection", async () => {
+    wide.pause();
+    peer.end(content.subarray(0, 300_000));
+    await once(peer, "close");
+    // Nothing tells when the end is seen here.
+    await sleep(100);
+    expect(Buffer.concat(await pieces()).equals(content.subarray(0, 300_000))).toBe(true);
+    expect(wide.destroyed).toBe(true);
+  });
+
   it("holds the sender up while nobody reads, and loses nothing by it", async () => {
     const much = Buffer.concat(Array.from({ length: 32 }, () => content));
     wide.on("readable", () => {});
@@ -110,6 +120,26 @@ describe("WideSocket", () => {
   it("says when nothing came for so long", async () => {
     wide.setTimeout(50);
     await expect(once(wide, "timeout")).resolves.toEqual([]);
+  });
+
+  it("forgets who asked for a timeout that is taken back", () => {
+    const call = (): void => {};
+    wide.setTimeout(1000, call);
+    wide.setTimeout(0, call);
+    expect(wide.listenerCount("timeout")).toBe(0);
+  });
+
+  it("is closed after what was sent, without waiting for the other end", async () => {
+    peer.allowHalfOpen = true;
+    peer.write("answer");
+    await once(wide, "data");
+    const said = once(peer, "data");
+    const closed = once(wide, "close");
+    wide.write("bye");
+    wide.destroySoon();
+    await closed;
+    expect(String((await said)[0])).toBe("bye");
+    expect(peer.writable).toBe(true);
   });
 
   it("is closed with the connection below it", async () => {
