@@ -113,12 +113,14 @@ export async function openTls(
     const socket = connectTls({
       ...TLS,
       host,
-      ...(plain === null ? { port, noDelay: true } : { socket: plain.socket }),
+      ...(plain === null ? { port } : { socket: plain.socket }),
       ...(isIP(host) === 0 ? { servername: host } : {}),
       ...(onread === undefined ? {} : { onread }),
       ...(way.ca === null ? {} : { ca: way.ca }),
       rejectUnauthorized: trusted,
     });
+    // Not among the options that `tls.connect` has. A request must not wait for the handshake to be acknowledged.
+    if (plain === null) socket.setNoDelay(true);
     // Its errors come through the socket above it; one that did not must not end the process.
     plain?.socket.on("error", (error) => socket.destroy(error));
     const timer = setTimeout(() => socket.destroy(timedOut()), timeoutMs);
