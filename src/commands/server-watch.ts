@@ -39,13 +39,13 @@ function interrupted({ interface: name }: Link): BindError {
 interface Watched {
   readonly search: ServerSearch;
   readonly mac: Mac;
-  /** The server that was told of last. */
-  told: { readonly server: Ip4; readonly atMs: number } | null;
 }
 
 export class ServerWatch implements LinkGuard {
   readonly #options: ServerWatchOptions;
   readonly #links = new Map<Link, Watched>();
+  /** By interface: the server that was told of last. A link that was refused is looked at every few seconds. */
+  readonly #told = new Map<string, { readonly server: Ip4; readonly atMs: number }>();
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #timer: NodeJS.Timeout;
   #closed = false;
@@ -53,7 +53,7 @@ export class ServerWatch implements LinkGuard {
   constructor(options: ServerWatchOptions) {
     this.#options = options;
     this.#timer = setInterval(() => {
-      for (const [link, watched] of this.#links) void this.#look(link, watched);
+      for (const [link, { search }] of this.#links) void this.#look(link, search);
     }, SEARCH_EVERY_MS);
     this.#timer.unref();
   }
@@ -76,9 +76,8 @@ export class ServerWatch implements LinkGuard {
       serverPort: port,
       openClientPort,
     });
-    const watched: Watched = { search, mac, told: null };
-    this.#links.set(link, watched);
-    const first = this.#look(link, watched);
+    this.#links.set(link, { search, mac });
+    const first = this.#look(link, search);
     if (this.#options.allowOthers) return;
     const other = await first;
     if (other !== null) throw new OtherServerError(other);
@@ -103,18 +102,18 @@ export class ServerWatch implements LinkGuard {
   }
 
   /** Tells of another server, and resolves with what people need to know of it; null when there is none. */
-  async #look(link: Link, watched: Watched): Promise<string | null> {
+  async #look(link: Link, search: ServerSearch): Promise<string | null> {
     const { emit, clock } = this.#options;
-    const looking = watched.search.search();
+    const looking = search.search();
     this.#underWay.add(looking);
     const other = await looking.finally(() => this.#underWay.delete(looking));
     if (other === null) return null;
     const { server, offered } = other;
     const { interface: name } = link;
-    const { told } = watched;
+    const told = this.#told.get(name);
     const now = clock.now();
     if (told?.server !== server || now - told.atMs >= TELL_EVERY_MS) {
-      watched.told = { server, atMs: now };
+      this.#told.set(name, { server, atMs: now });
       emit({ event: "other-dhcp-server", interface: name, server, offered });
     }
     return `${server} on ${name}${offered === null ? "" : `, which offered ${offered}`}`;

@@ -124,6 +124,18 @@ test("admits nobody after half a look", async () => {
   expect(vi.getTimerCount()).toBe(0);
 });
 
+test("tells once of a server beside which a link is tried again and again", async () => {
+  for (let attempt = 0; attempt < 3; attempt++) {
+    const port = new Port(eth1.address);
+    const refusal = refusalOf(watch.admit(eth1, port));
+    await vi.advanceTimersByTimeAsync(100);
+    port.offer("10.0.1.9", "10.0.1.50");
+    expect(await refusal).toBeInstanceOf(OtherServerError);
+    watch.leave(eth1);
+  }
+  expect(events).toHaveLength(1);
+});
+
 test("waits for nothing where others are allowed, and tells of them", async () => {
   await watch.close();
   watch = watching(true);
