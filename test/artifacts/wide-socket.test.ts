@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import { connect, createServer, type Server, type TLSSocket } from "node:tls";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { WideSocket } from "../../src/artifacts/wide-socket.ts";
 import { makeCertificate } from "../../src/demo/certificate.ts";
@@ -12,6 +12,8 @@ const content = Buffer.from(randomBytes(randomNumbers(7), 3 * MIB + 777));
 
 let server: Server;
 let wide: WideSocket;
+/** What is below it. */
+let own: TLSSocket;
 let peer: TLSSocket;
 /** What is below the peer's TLS. */
 let cable: Socket;
@@ -28,7 +30,7 @@ beforeEach(async () => {
   const options = { host: "127.0.0.1", port, ca: cert };
   // Its types do not know it.
   const filling = { onread: wide.onread };
-  const own = connect({ ...options, ...filling });
+  own = connect({ ...options, ...filling });
   await once(own, "secureConnect");
   wide.attach(own);
   peer = await accepted;
@@ -89,10 +91,11 @@ describe("WideSocket", () => {
 
   it("keeps all that came for a slow reader when the other end has closed the connection", async () => {
     wide.pause();
+    const closed = once(own, "close");
     peer.end(content.subarray(0, 300_000));
-    await once(peer, "close");
-    // Nothing tells when the end is seen here.
-    await sleep(100);
+    await closed;
+    // What it makes of that takes a turn or two.
+    for (let turn = 0; turn < 3; turn++) await nextTurn();
     expect(Buffer.concat(await pieces()).equals(content.subarray(0, 300_000))).toBe(true);
     expect(wide.destroyed).toBe(true);
   });
