@@ -199,7 +199,7 @@ export class ReadTransfer {
 
   /** It came as long after the last copy as answers take, so what was sent before was lost. */
   #answersCopy(now: number): boolean {
-    return this.#limit.small && this.#timeout.isUsual(now - this.#sentAt);
+    return this.#limit.small && this.#timeout.showsLoss(now - this.#sentAt);
   }
 
   #goBack(): void {
