@@ -212,7 +212,7 @@ export class ReadTransfer {
     this.#next = this.#acked + 1;
     this.#resentUpTo = this.#acked;
     this.#holding = true;
-    this.#deadline = now + this.#timeout.ms;
+    this.#deadline = Math.max(now, this.#sentAt + this.#timeout.ms);
     return nothing;
   }
 
