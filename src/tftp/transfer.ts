@@ -207,7 +207,7 @@ export class ReadTransfer {
     this.#next = this.#acked + 1;
   }
 
-  /** Goes back to what is lost for certain, but sends nothing before our copies have left the path. */
+  /** Goes back to what is lost for certain, once the copies that left at `#sentAt` are off the path. */
   #waitForQueue(now: number): readonly TransferEffect[] {
     this.#next = this.#acked + 1;
     this.#resentUpTo = this.#acked;
