@@ -48,6 +48,7 @@ const mayTouchTheWorld = [
   "disk",
   "incoming",
   "connect",
+  "wide-socket",
   "body",
   "trust",
   "exchange",

@@ -8,10 +8,11 @@ const BACKLOG_BYTES = 4 * BATCH_BYTES;
 
 /**
  * A body as it comes, in batches of 512 KiB or more, the next one gathering while the last is worked on.
+ * It is listened to from the call on: what has come counts, even if the connection breaks before anybody asks.
  *
  * @param onStall makes the error that the body ends in when no byte came for `stallMs`
  */
-export async function* batchesOf(
+export function batchesOf(
   body: IncomingMessage,
   stallMs: number,
   onStall: () => Error,
@@ -45,28 +46,30 @@ export async function* batchesOf(
     body.destroy();
     onEnd();
   });
-  try {
-    while (true) {
-      if (waitingBytes < BATCH_BYTES && !ended) {
-        await new Promise<void>((resolve) => (wake = resolve));
-      }
-      const batch = waiting;
-      waiting = [];
-      waitingBytes = 0;
-      if (batch.length > 0) {
-        if (body.isPaused()) {
-          body.resume();
-          // Node's timer rings once. When it rang in the meantime, only this winds it up again.
-          body.setTimeout(stallMs);
+  return (async function* () {
+    try {
+      while (true) {
+        if (waitingBytes < BATCH_BYTES && !ended) {
+          await new Promise<void>((resolve) => (wake = resolve));
         }
-        yield batch;
-      } else if (ended) {
-        if (stalled) throw onStall();
-        if (failure !== null) throw failure;
-        return;
+        const batch = waiting;
+        waiting = [];
+        waitingBytes = 0;
+        if (batch.length > 0) {
+          if (body.isPaused()) {
+            body.resume();
+            // Node's timer rings once. When it rang in the meantime, only this winds it up again.
+            body.setTimeout(stallMs);
+          }
+          yield batch;
+        } else if (ended) {
+          if (stalled) throw onStall();
+          if (failure !== null) throw failure;
+          return;
+        }
       }
+    } finally {
+      if (!ended) body.destroy();
     }
-  } finally {
-    if (!ended) body.destroy();
-  }
+  })();
 }

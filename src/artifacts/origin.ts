@@ -248,29 +248,33 @@ async function drop(response: IncomingMessage, timeoutMs: number): Promise<void>
   }
 }
 
-async function* wholeBody(
+/** The body, which is listened to from the call on. */
+function wholeBody(
   response: IncomingMessage,
   expected: { readonly name: string; readonly size: number | null; readonly offset: number },
   facts: OriginFacts,
   stallTimeoutMs: number,
-): AsyncGenerator<readonly Uint8Array[]> {
+): AsyncIterable<readonly Uint8Array[]> {
   const { name, size, offset } = expected;
   let received = offset;
-  try {
-    const onStall = () => stalled(name, facts, { received, size });
-    for await (const batch of batchesOf(response, stallTimeoutMs, onStall)) {
-      for (const chunk of batch) received += chunk.length;
-      yield batch;
+  const onStall = () => stalled(name, facts, { received, size });
+  const batches = batchesOf(response, stallTimeoutMs, onStall);
+  return (async function* () {
+    try {
+      for await (const batch of batches) {
+        for (const chunk of batch) received += chunk.length;
+        yield batch;
+      }
+    } catch (error) {
+      throw explainTransport(error, name, facts, { received, size });
     }
-  } catch (error) {
-    throw explainTransport(error, name, facts, { received, size });
-  }
-  if (size !== null && received !== size) {
-    throw new TransientError(
-      `${facts.url}/${name} ended after ${received} of ${size} bytes; it is tried again.`,
-      { answered: false },
-    );
-  }
+    if (size !== null && received !== size) {
+      throw new TransientError(
+        `${facts.url}/${name} ended after ${received} of ${size} bytes; it is tried again.`,
+        { answered: false },
+      );
+    }
+  })();
 }
 
 /**
