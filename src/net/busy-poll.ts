@@ -25,6 +25,8 @@ export interface BusyPollParts {
 export class BusyPoll {
   readonly #parts: BusyPollParts;
   #waiting = false;
+  /** What is heard now was not there before the wait. */
+  #turned = false;
   #untilMs = 0;
   #toSkip = 0;
   #pause = FIRST_PAUSE;
@@ -39,11 +41,14 @@ export class BusyPoll {
 
   /** A datagram was handled, and what was sent for it may bring the next one. */
   heard(): void {
-    if (this.#waiting) this.#answered += 1;
-    else if (this.#toSkip > 0) {
+    if (this.#toSkip > 0) {
       this.#toSkip -= 1;
       return;
     }
+    // Datagrams that come together are one wait, and none of them answers another.
+    if (this.#waiting && !this.#turned) return;
+    if (this.#waiting) this.#answered += 1;
+    this.#turned = false;
     if (this.#waits === 0) this.#preemptionsBefore = this.#parts.preemptions();
     this.#waits += 1;
     if (this.#waits > BATCH && !this.#wasWorthIt()) return;
@@ -70,6 +75,7 @@ export class BusyPoll {
   }
 
   readonly #turn = (): void => {
+    this.#turned = true;
     if (this.#parts.now() < this.#untilMs) this.#parts.nextTurn(this.#turn);
     else this.#waiting = false;
   };

@@ -1,6 +1,6 @@
-import { busyPoll } from "./busy-poll.ts";
+import { type BusyPoll, busyPoll } from "./busy-poll.ts";
 import { openDgramConnected, openDgramShared } from "./dgram.ts";
-import { type OpenConnectedUdp, sameEndpoint, type UdpSocket } from "./udp.ts";
+import { type OpenConnectedUdp, sameEndpoint, type UdpEndpoint, type UdpSocket } from "./udp.ts";
 
 /**
  * Opens a port for one transfer with one peer: a pair of sockets on the same port. One is connected,
@@ -10,7 +10,14 @@ import { type OpenConnectedUdp, sameEndpoint, type UdpSocket } from "./udp.ts";
  * datagram to the socket that matches its sender best, so the peer's never reach the second one.
  * Throws `BindError`, and then nothing is left open.
  */
-export const openTransferUdp: OpenConnectedUdp = async (local, peer) => {
+export const openTransferUdp: OpenConnectedUdp = (local, peer) => openPair(local, peer, busyPoll);
+
+/** The same; `poll` is told when a datagram of the peer was handled. */
+export async function openPair(
+  local: UdpEndpoint,
+  peer: UdpEndpoint,
+  poll: Pick<BusyPoll, "heard">,
+): Promise<UdpSocket> {
   const strangers = await openDgramShared(local);
   let connected: UdpSocket;
   try {
@@ -25,7 +32,7 @@ export const openTransferUdp: OpenConnectedUdp = async (local, peer) => {
     onMessage(handler) {
       connected.onMessage((payload, from) => {
         handler(payload, from);
-        busyPoll.heard();
+        poll.heard();
       });
       strangers.onMessage(handler);
     },
@@ -35,4 +42,4 @@ export const openTransferUdp: OpenConnectedUdp = async (local, peer) => {
       await Promise.all([connected.close(), strangers.close()]);
     },
   };
-};
+}

@@ -28,7 +28,7 @@ export class FlightLimit {
     return this.#blocks < this.#windowsize;
   }
 
-  /** A window never fills a queue, so answers do not have to wait for our own copies. */
+  /** A window is taken to fit into any queue, so answers do not have to wait for our own copies. */
   get small(): boolean {
     return this.#windowsize <= LEAST_BLOCKS;
   }

@@ -27,6 +27,8 @@ export class RetransmissionTimeout {
   /** SRTT and RTTVAR of RFC 6298 2; null: nothing was measured yet. */
   #roundTrip: { readonly averageMs: number; readonly deviationMs: number } | null = null;
   #ms: number;
+  /** Something was shown to be lost (`showsLoss`), and nothing was measured since. */
+  #believed = false;
 
   /** `chosenSeconds`: the interval that the client set, or null. */
   constructor(chosenSeconds: number | null) {
@@ -55,6 +57,7 @@ export class RetransmissionTimeout {
   /** An answer came this long after its question, which was sent only once (Karn's rule). */
   measured(roundTripMs: number): void {
     this.#roundTrip = this.#averagedWith(roundTripMs);
+    this.#believed = false;
     this.#ms = this.usualMs;
   }
 
@@ -69,12 +72,17 @@ export class RetransmissionTimeout {
     this.#ms = Math.min(this.#ms, Math.max(keptMs, this.usualMs));
   }
 
-  /** An answer that takes this long is like those before; one to an earlier copy would hardly be. */
-  isUsual(roundTripMs: number): boolean {
-    if (this.#roundTrip === null) return false;
+  /**
+   * An answer that comes as long after a copy as answers take shows that what was sent before was lost.
+   * On a path that became slower the answer to an earlier copy may look the same, but then one does after
+   * the other. So only one is believed until something is measured again.
+   */
+  showsLoss(afterCopyMs: number): boolean {
+    if (this.#roundTrip === null || this.#believed) return false;
     const { averageMs, deviationMs } = this.#roundTrip;
     const mostMs = averageMs + Math.max(GRANULARITY_MS, DEVIATIONS * deviationMs);
-    return roundTripMs >= averageMs / 2 && roundTripMs <= mostMs;
+    this.#believed = afterCopyMs >= averageMs / 2 && afterCopyMs <= mostMs;
+    return this.#believed;
   }
 
   /** RFC 6298 2.2 for the first measurement, 2.3 for all others: the deviation first, by the old average. */

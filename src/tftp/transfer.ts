@@ -199,7 +199,7 @@ export class ReadTransfer {
 
   /** It came as long after the last copy as answers take, so what was sent before was lost. */
   #answersCopy(now: number): boolean {
-    return this.#limit.small && this.#timeout.isUsual(now - this.#sentAt);
+    return this.#limit.small && this.#timeout.showsLoss(now - this.#sentAt);
   }
 
   #goBack(): void {
@@ -207,12 +207,12 @@ export class ReadTransfer {
     this.#next = this.#acked + 1;
   }
 
-  /** Goes back to what is lost for certain, but sends nothing before our copies have left the path. */
+  /** Goes back to what is lost for certain, once the copies that left at `#sentAt` are off the path. */
   #waitForQueue(now: number): readonly TransferEffect[] {
     this.#next = this.#acked + 1;
     this.#resentUpTo = this.#acked;
     this.#holding = true;
-    this.#deadline = now + this.#timeout.ms;
+    this.#deadline = Math.max(now, this.#sentAt + this.#timeout.ms);
     return nothing;
   }
 

@@ -78,6 +78,26 @@ describe("BusyPoll", () => {
     expect(loop.turns).toBeLessThan(100_000 * 0.1);
   });
 
+  it("pauses also where a batch ends amid datagrams that came together", () => {
+    const loop = new Loop();
+    loop.conversation(1, 0.02);
+    for (let i = 0; i < 30_000; i++) {
+      loop.poll.heard();
+      loop.poll.heard();
+      loop.conversation(1, 0.02, 3);
+    }
+    expect(loop.turns).toBeLessThan(90_000 * 0.1);
+  });
+
+  it("takes no datagram for the answer to another that came with it", () => {
+    const loop = new Loop();
+    for (let i = 0; i < 50_000; i++) {
+      for (let more = 0; more < 3; more++) loop.poll.heard();
+      loop.conversation(1, 1);
+    }
+    expect(loop.turns).toBeLessThan(50_000 * 0.2);
+  });
+
   it("tries again after a pause, at latest after 16,384 datagrams", () => {
     const loop = new Loop();
     loop.conversation(200_000, 1);

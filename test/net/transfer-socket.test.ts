@@ -1,7 +1,8 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "vitest";
 import { BindError, errnoOf } from "../../src/lib/errors.ts";
 import { openDgram } from "../../src/net/dgram.ts";
-import { openTransferUdp } from "../../src/net/transfer-socket.ts";
+import { openPair, openTransferUdp } from "../../src/net/transfer-socket.ts";
 import type { UdpEndpoint, UdpSocket } from "../../src/net/udp.ts";
 
 const loopback: UdpEndpoint = { address: "127.0.0.1", port: 0 };
@@ -33,6 +34,26 @@ describe("a transfer's socket", () => {
     expect(await atPeer).toEqual({ payload: [1], from: socket.local });
     peer.send(Uint8Array.of(2), socket.local);
     expect(await atSocket).toEqual({ payload: [2], from: peer.local });
+  });
+
+  test("waits for more of its peer's, and of nobody else's", async () => {
+    const peer = await keep(openDgram(loopback));
+    const stranger = await keep(openDgram(loopback));
+    const order: string[] = [];
+    const poll = { heard: () => order.push("waits") };
+    const socket = await keep(openPair(loopback, peer.local, poll));
+    const all = new Promise<void>((resolve) => {
+      socket.onMessage((_, from) => {
+        order.push(from.port === peer.local.port ? "peer" : "stranger");
+        if (order.length === 3) resolve();
+      });
+    });
+    peer.send(Uint8Array.of(1), socket.local);
+    while (order.length < 2) await sleep(1);
+    stranger.send(Uint8Array.of(2), socket.local);
+    await all;
+    await sleep(1);
+    expect(order).toEqual(["peer", "waits", "stranger"]);
   });
 
   test("hears a stranger too, and answers it from the same port", async () => {

@@ -5,9 +5,10 @@ import { ack, termsFor } from "./tftp.ts";
 
 /**
  * How a client takes a block that it did not expect: RFC 7440's acknowledges once what it has, EDK2 does so
- * for every such block, iPXE too, but in lock-step; a `patient` one leaves it to the timers.
+ * for every such block, a `patient` one leaves it to the timers. So does barebox, which also keeps what comes
+ * before its turn, and repeats its ACK after a second.
  */
-export type NarrowClient = "rfc7440" | "edk2" | "ipxe" | "patient";
+export type NarrowClient = "rfc7440" | "edk2" | "patient" | "barebox";
 
 /** A link that sends one packet after the other, with a queue in front, both ways with the same delay. */
 export interface NarrowLink {
@@ -37,6 +38,7 @@ export interface NarrowRun {
 const HEADER_BYTES = 46;
 /** EDK2 repeats an ACK after 4 s, atftp and curl after 5 s. */
 const CLIENT_WAITS_MS = 5000;
+const BAREBOX_WAITS_MS = 1000;
 /** Timers of the host ring at whole milliseconds. */
 const TIMER_MS = 1;
 const LIMIT_MS = 3_600_000;
@@ -67,6 +69,8 @@ class NarrowSimulation {
   #received = 0;
   #inWindow = 0;
   #complained = false;
+  /** Blocks that came before their turn. */
+  readonly #kept = new Set<number>();
   #clientWakesAt = Infinity;
   #end: TransferEffect | null = null;
 
@@ -133,26 +137,39 @@ class NarrowSimulation {
   }
 
   #receive(packet: TftpPacket): void {
-    this.#clientWakesAt = this.#now + CLIENT_WAITS_MS;
     if (packet.opcode === "oack" && this.#received === 0) this.#acknowledge();
     if (packet.opcode !== "data") return;
-    if (packet.block !== ((this.#received + 1) & 0xffff)) return this.#unexpected();
-    this.#received += 1;
-    this.#inWindow += 1;
+    if (packet.block !== ((this.#received + 1) & 0xffff)) return this.#unexpected(packet.block);
+    this.#wait();
+    do {
+      this.#received += 1;
+      this.#inWindow += 1;
+    } while (this.#kept.delete(this.#received + 1));
     this.#complained = false;
     const { windowsize } = this.#link;
     if (this.#inWindow === windowsize || this.#received === this.#lastBlock) this.#acknowledge();
   }
 
-  #unexpected(): void {
-    const { client } = this.#link;
+  #unexpected(block: number): void {
+    const { client, windowsize } = this.#link;
+    if (client === "barebox") {
+      const ahead = (block - this.#received) & 0xffff;
+      if (ahead <= windowsize - this.#inWindow) this.#kept.add(this.#received + ahead);
+      return;
+    }
+    this.#wait();
     if (client === "patient" || (client === "rfc7440" && this.#complained)) return;
     this.#complained = true;
     this.#acknowledge();
   }
 
+  #wait(): void {
+    const { client } = this.#link;
+    this.#clientWakesAt = this.#now + (client === "barebox" ? BAREBOX_WAITS_MS : CLIENT_WAITS_MS);
+  }
+
   #acknowledge(): void {
-    this.#clientWakesAt = this.#now + CLIENT_WAITS_MS;
+    this.#wait();
     this.#inWindow = 0;
     if (this.#lostByChance()) return;
     const packet = ack(this.#received & 0xffff);

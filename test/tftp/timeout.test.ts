@@ -61,12 +61,25 @@ describe("the retransmission timeout", () => {
     expect(waits).toEqual([300, 150, 150]);
   });
 
-  it("knows how long answers usually take", () => {
+  it.each([
+    [4, false],
+    [5, true],
+    [30, true],
+    [31, false],
+  ])("takes an answer that comes %d ms after a copy for a loss: %s", (afterCopyMs, loss) => {
     const timeout = new RetransmissionTimeout(null);
-    expect(timeout.isUsual(0.2)).toBe(false);
-    timeout.measured(10);
+    expect(timeout.showsLoss(afterCopyMs)).toBe(false);
     // SRTT = 10, RTTVAR = 5.
-    expect([4, 5, 30, 31].map((ms) => timeout.isUsual(ms))).toEqual([false, true, true, false]);
+    timeout.measured(10);
+    expect(timeout.showsLoss(afterCopyMs)).toBe(loss);
+  });
+
+  it("takes one answer after the other for a slower path, until something is measured", () => {
+    const timeout = new RetransmissionTimeout(null);
+    timeout.measured(10);
+    expect([10, 10, 10].map((ms) => timeout.showsLoss(ms))).toEqual([true, false, false]);
+    timeout.measured(10);
+    expect(timeout.showsLoss(10)).toBe(true);
   });
 
   it("is never longer than the interval that the client chose, and shorter where answers are quick", () => {

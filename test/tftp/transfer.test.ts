@@ -360,6 +360,18 @@ describe("silence", () => {
     expect(run.transfer.deadline()).toBe(1600);
   });
 
+  it("of a path that becomes slower than the wait does not send all twice from then on", () => {
+    const run = transferOf(new Uint8Array(200 * 512));
+    run.start();
+    let now = 0;
+    for (let block = 1; block <= 200; block++) {
+      now += block < 50 ? 10 : 60;
+      while ((run.transfer.deadline() ?? Infinity) < now) run.wait();
+      run.ack(block, now);
+    }
+    expect(run.transfer.retransmissions).toBeLessThan(5);
+  });
+
   it("is not what a client keeps that repeats its ACK; but it may not stand still for minutes", () => {
     const run = transferOf(bytes);
     run.start();
