@@ -48,7 +48,6 @@ const mayTouchTheWorld = [
   "disk",
   "incoming",
   "connect",
-  "wide-socket",
   "body",
   "trust",
   "exchange",

@@ -3,7 +3,6 @@ import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { connect as connectTls, type PeerCertificate, type TLSSocket } from "node:tls";
-import { type OnRead, WideSocket } from "./wide-socket.ts";
 
 /** How a host is reached, and which certificate it must have. */
 export interface Way {
@@ -55,14 +54,15 @@ export function agentFor(url: string, way: Way): OriginAgent {
   const agent = new Base({ keepAlive: true, maxSockets: MAX_SOCKETS });
   agent.createConnection = (_options, callback) => {
     const connect = async (): Promise<void> => {
-      let socket: Duplex;
+      let socket: Socket | TLSSocket;
       try {
-        socket = await open(url, way, seen);
+        socket = await open(url, way);
       } catch (error) {
         // Its type wants a stream, even where there is none.
         callback?.(asError(error), new Duplex());
         return;
       }
+      if ("getPeerCertificate" in socket) seen(socket);
       callback?.(null, socket);
     };
     void connect();
@@ -72,15 +72,10 @@ export function agentFor(url: string, way: Way): OriginAgent {
 }
 
 /** A connection to the URL's host, with TLS established and its certificate checked for `https:`. */
-async function open(url: string, way: Way, seen: (socket: TLSSocket) => void): Promise<Duplex> {
+async function open(url: string, way: Way): Promise<Socket | TLSSocket> {
   const { protocol } = new URL(url);
   if (protocol !== "https:") return (await openPlain(url, way)).socket;
-  // Node fills buffers of ours only on a connection that TLS makes itself, and not in a tunnel.
-  const wide = way.proxy === null ? new WideSocket() : null;
-  const socket = await openTls(url, way, true, wide?.onread);
-  seen(socket);
-  wide?.attach(socket);
-  return wide ?? socket;
+  return openTls(url, way, true);
 }
 
 /**
@@ -99,31 +94,23 @@ export async function lookAtCertificate(url: string, way: Way): Promise<Presente
 }
 
 /** A TLS connection; unless `trusted` is asked for, its `authorized` says whether it is. */
-export async function openTls(
-  url: string,
-  way: Way,
-  trusted: boolean,
-  onread?: OnRead,
-): Promise<TLSSocket> {
-  const { host, port } = targetOf(url);
-  const plain = way.proxy === null ? null : await openPlain(url, way);
-  const timeoutMs =
-    plain === null ? way.connectTimeoutMs : Math.max(1, plain.deadline - performance.now());
+export async function openTls(url: string, way: Way, trusted: boolean): Promise<TLSSocket> {
+  const { hostname } = new URL(url);
+  const { socket: plain, deadline } = await openPlain(url, way);
   return new Promise((resolve, reject) => {
     const socket = connectTls({
       ...TLS,
-      host,
-      ...(plain === null ? { port } : { socket: plain.socket }),
-      ...(isIP(host) === 0 ? { servername: host } : {}),
-      ...(onread === undefined ? {} : { onread }),
+      socket: plain,
+      ...(isIP(hostname) === 0 ? { servername: hostname } : { host: hostname }),
       ...(way.ca === null ? {} : { ca: way.ca }),
       rejectUnauthorized: trusted,
     });
-    // Not among the options that `tls.connect` has. A request must not wait for the handshake to be acknowledged.
-    if (plain === null) socket.setNoDelay(true);
     // Its errors come through the socket above it; one that did not must not end the process.
-    plain?.socket.on("error", (error) => socket.destroy(error));
-    const timer = setTimeout(() => socket.destroy(timedOut()), timeoutMs);
+    plain.on("error", (error) => socket.destroy(error));
+    const timer = setTimeout(
+      () => socket.destroy(timedOut()),
+      Math.max(1, deadline - performance.now()),
+    );
     const failed = (error: Error): void => {
       clearTimeout(timer);
       reject(error);
@@ -138,15 +125,6 @@ export async function openTls(
   });
 }
 
-/** Host and port of a URL, an IPv6 address without its brackets. */
-function targetOf(url: string): { readonly host: string; readonly port: number } {
-  const { hostname, port, protocol } = new URL(url);
-  return {
-    host: hostname.replace(/^\[|\]$/g, ""),
-    port: Number(port === "" ? (protocol === "https:" ? 443 : 80) : port),
-  };
-}
-
 interface Plain {
   readonly socket: Socket;
   /** Until when, as of `performance.now`, the connection has to be ready. */
@@ -156,7 +134,11 @@ interface Plain {
 /** A TCP connection to the URL's host, or a tunnel through the proxy (RFC 9110 9.3.6). */
 function openPlain(url: string, way: Way): Promise<Plain> {
   const deadline = performance.now() + way.connectTimeoutMs;
-  const target = targetOf(url);
+  const { hostname, port, protocol } = new URL(url);
+  const target = {
+    host: hostname.replace(/^\[|\]$/g, ""),
+    port: Number(port === "" ? (protocol === "https:" ? 443 : 80) : port),
+  };
   return new Promise((resolve, reject) => {
     const { proxy } = way;
     if (proxy !== null) {

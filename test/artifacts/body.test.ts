@@ -19,3 +19,15 @@ it("is given up when it stalls after it was held up for longer than a stall may 
   expect((await batches.next()).done).toBe(false);
   await expect(batches.next()).rejects.toThrow("stalled");
 });
+
+it("has what came before a break, even if nobody asked for it by then", async () => {
+  const body = new IncomingMessage(new Socket());
+  const batches = batchesOf(body, 1000, () => new Error("stalled"));
+  body.push(new Uint8Array(1000));
+  await once(body, "data");
+  body.destroy(new Error("reset"));
+  await new Promise<void>((resolve) => body.once("close", resolve));
+  const { value } = await batches.next();
+  expect(value?.map((chunk: Uint8Array) => chunk.length)).toEqual([1000]);
+  await expect(batches.next()).rejects.toThrow("reset");
+});

@@ -1,5 +1,4 @@
-import { Socket } from "node:net";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { makeCertificate } from "../../src/demo/certificate.ts";
 import { startOrchestrator } from "../../src/demo/orchestrator.ts";
 import { ConfigError } from "../../src/lib/errors.ts";
@@ -28,13 +27,6 @@ describe("a request", () => {
         lastModified: expect.stringMatching(/ GMT$/),
       },
     });
-  });
-
-  it("does not wait for the handshake to be acknowledged", async () => {
-    const told = vi.spyOn(Socket.prototype, "setNoDelay");
-    await fetchWhole(site.origin());
-    expect(told).toHaveBeenCalledWith(true);
-    told.mockRestore();
   });
 
   it("brings no body for a version that is known", async () => {
