@@ -5,14 +5,27 @@
 const LEAST_BLOCKS = 8;
 
 /**
+ * Ends no more than this part of a flight apart are at the same place. What leaves the queue while a
+ * flight comes in is not always the same.
+ */
+const SAME_PART = 8;
+
+/**
  * How many blocks may be under way at once. It is a window, until a silence shows that the end of one was
  * lost although its beginning came through, as where a queue on the way is shorter than the window. Such
  * a path gets no more at once than it let through, and the rest of the window after the answer, which a
- * copy of the last block calls for. Any other loss is none of a short queue and doubles the limit.
+ * copy of the last block calls for. Any other loss is none of a short queue and doubles the limit; but
+ * where that led back to the same place, as only a queue does, twice as many losses must come before more
+ * is tried again.
  */
 export class FlightLimit {
   readonly #windowsize: number;
   #blocks: number;
+  /** How much came through of a flight whose end was lost to a queue. */
+  #through = 0;
+  /** Losses by chance since then, and how many must come before more is sent at once. */
+  #losses = 0;
+  #caution = 1;
 
   constructor(windowsize: number) {
     this.#windowsize = windowsize;
@@ -21,6 +34,14 @@ export class FlightLimit {
 
   get blocks(): number {
     return this.#blocks;
+  }
+
+  /**
+   * After so many silences in a row. With the second there are more, for a client that has it all, but
+   * answers a copy only once, has to see something new.
+   */
+  blocksAfter(silences: number): number {
+    return this.#blocks * Math.max(1, silences);
   }
 
   /** Less than a window. */
@@ -41,12 +62,24 @@ export class FlightLimit {
     // One less, for the copy that asks for an answer.
     const blocks = Math.max(LEAST_BLOCKS, through - 1);
     if (missing * 4 <= missing + through || blocks >= this.#blocks) return false;
+    const same = Math.abs(through - this.#through) * SAME_PART <= this.#through;
+    if (same) this.#caution *= 2;
+    else if (through > this.#through) this.#caution = 1;
+    // Where less than that came through, chance has hit the flight too.
+    if (same || through > this.#through) this.#through = through;
+    this.#losses = 0;
     this.#blocks = blocks;
     return true;
   }
 
   /** Something was lost that does not look like a queue that is too short. */
   lostByChance(): void {
-    this.#blocks = Math.min(this.#blocks * 2, this.#windowsize);
+    this.#losses += 1;
+    const known = Math.max(LEAST_BLOCKS, this.#through - 1);
+    if (this.#blocks < known) this.#blocks = Math.min(this.#blocks * 2, known);
+    else if (this.#losses >= this.#caution) {
+      this.#blocks = Math.min(this.#blocks * 2, this.#windowsize);
+      this.#losses = 0;
+    }
   }
 }

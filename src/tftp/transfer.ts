@@ -144,7 +144,6 @@ export class ReadTransfer {
     if (this.#holding) return this.#sendOn(now);
     this.#patience.retried();
     this.#timeout.backOff();
-    // A client that has it all, but answers a copy only once, has to see something new.
     this.#limit.lostByChance();
     this.#goBack();
     return this.#sendOn(now);
@@ -231,7 +230,7 @@ export class ReadTransfer {
     const { blksize, windowsize } = this.#terms;
     const first = Math.max(this.#next, this.#acked + 1);
     const windowEnd = Math.min(this.#acked + windowsize, this.#lastBlock);
-    const last = Math.min(first + this.#limit.blocks - 1, windowEnd);
+    const last = Math.min(first + this.#limit.blocksAfter(this.#patience.retries) - 1, windowEnd);
     const from = (first - 1) * blksize;
     const to = Math.min(last * blksize, this.#size);
     const chunkEnd = this.#chunkAt + this.#chunk.length;

@@ -38,4 +38,53 @@ describe("the limit of a flight", () => {
     expect(blocks).toEqual([40, 64, 64]);
     expect(limit.narrow).toBe(false);
   });
+
+  /** How many losses by chance come before the limit changes. */
+  function lossesUntilMore(limit: FlightLimit): number {
+    const before = limit.blocks;
+    let losses = 0;
+    while (limit.blocks === before && losses < 1000) {
+      limit.lostByChance();
+      losses += 1;
+    }
+    return losses;
+  }
+
+  it("waits for twice as many losses, each time that more led back to about the same place", () => {
+    const limit = new FlightLimit(64);
+    const losses = [17, 17, 18, 17].map((through) => {
+      expect(limit.endLost(through, 64 - through)).toBe(true);
+      return lossesUntilMore(limit);
+    });
+    expect(losses).toEqual([1, 2, 4, 8]);
+    expect(limit.blocks).toBe(32);
+  });
+
+  it("comes back to what is known to fit with the first loss, and goes on counting from there", () => {
+    const limit = new FlightLimit(64);
+    limit.endLost(17, 47);
+    limit.lostByChance();
+    limit.endLost(17, 15);
+    expect(limit.endLost(10, 6)).toBe(true);
+    expect(limit.blocks).toBe(9);
+    limit.lostByChance();
+    expect(limit.blocks).toBe(16);
+    expect(lossesUntilMore(limit)).toBe(1);
+  });
+
+  it("forgets its caution where a longer queue is found", () => {
+    const limit = new FlightLimit(64);
+    for (const through of [17, 17, 17]) {
+      limit.endLost(through, 64 - through);
+      lossesUntilMore(limit);
+    }
+    limit.endLost(25, 39);
+    expect(lossesUntilMore(limit)).toBe(1);
+  });
+
+  it("is more with the second silence in a row, whatever is known", () => {
+    const limit = new FlightLimit(64);
+    limit.endLost(17, 47);
+    expect([0, 1, 2, 3].map((silences) => limit.blocksAfter(silences))).toEqual([16, 16, 32, 48]);
+  });
 });

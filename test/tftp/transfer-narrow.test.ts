@@ -95,9 +95,30 @@ describe("over a link that loses by chance", () => {
     [16, 10, 11],
     [64, 10, 13],
   ])(
-    "a file of 1 MB with windowsize %i at %i %% of loss takes less than %d s",
+    "a file of 1 MB with windowsize %i at a loss of %i percent takes less than %d s",
     (windowsize, lossPercent, seconds) => {
       expect(meanSeconds(windowsize, lossPercent)).toBeLessThan(seconds);
+    },
+  );
+});
+
+describe("over a link that has a short queue and loses by chance too", () => {
+  // While every loss by chance led to a try of more than the queue holds, it took three to six times as long.
+  it.each([
+    [16, 64, 0.2, 2.5],
+    [16, 64, 1, 8],
+    [8, 16, 0.2, 4],
+  ])(
+    "with a queue of %i, a file of 20 MB in windows of %i, at a loss of %d percent, takes less than %d s",
+    (queue, windowsize, lossPercent, seconds) => {
+      const times = [1, 2, 3, 4, 5].map((seed) => {
+        const terms = { mbit: 1000, delayMs: 0.1, client: "edk2", blksize: 1468 } as const;
+        const link = { ...terms, queue, windowsize, lossPercent, fileBytes: 20_000_000, seed };
+        const { end, elapsedMs } = overNarrowLink(link);
+        expect(end).toEqual(done);
+        return elapsedMs / 1000;
+      });
+      expect(times.reduce((sum, time) => sum + time, 0) / times.length).toBeLessThan(seconds);
     },
   );
 });
