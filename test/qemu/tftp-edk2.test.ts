@@ -55,6 +55,9 @@ const terms: readonly Download[] = [8, 512, 1024, 1428, 1468, 8192, 65464].flatM
 const lossy: readonly Download[] = [{ ...usual, windowsize: 1 }, usual].flatMap((each) =>
   losses.map((loss) => ({ size: MIB, ...each, loss })),
 );
+/** The queue of the link that it goes through is shorter than its window. */
+const queued: Download = { size: MIB, blksize: 1468, windowsize: 64, loss: 0 };
+const narrow = { mbit: 5, queue: 16 };
 
 function nameOf(size: number): string {
   return `${size}.efi`;
@@ -71,6 +74,13 @@ function commandFor(download: Download, { port }: UdpEndpoint): string {
   return `tftp ${flags} 10.0.2.2 ${nameOf(size)} ${localOf(download)}`;
 }
 
+/** What it reported of every fetch that ended well. */
+function tftpDone({ events }: TestServer) {
+  return events.flatMap((event) =>
+    event.event === "loader-done" && event.protocol === "tftp" ? [event] : [],
+  );
+}
+
 function checksum(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
@@ -79,7 +89,7 @@ const missing = reasonToSkip({ tools: shellTools });
 const note = missing === null ? "" : ` (${missing})`;
 
 describe.skipIf(missing !== null)(`EDK2's Shell${note}`, () => {
-  it("fetches files of every size, in blocks and windows of every size, and through loss", async () => {
+  it("fetches files of every size, in blocks and windows of every size, through loss and a short queue", async () => {
     const folder = await mkdtemp(join(tmpdir(), "eim-pxe-shell-"));
     const all = new Set([0, ...[...sizes, ...terms, ...lossy].map(({ size }) => size)]);
     const files = Object.fromEntries([...all].map((size) => [nameOf(size), fileOfSize(size)]));
@@ -87,6 +97,8 @@ describe.skipIf(missing !== null)(`EDK2's Shell${note}`, () => {
     const server = await TestServer.start(files, { ...sockets, limits: { maxBlockSize: 65464 } });
     // Who is behind a bad link may never be heard to have everything, so it has a server of its own.
     const farServer = await TestServer.start(files, sockets);
+    const narrowServer = await TestServer.start(files, sockets);
+    const narrowLink = await LossyLink.open(narrowServer.endpoint, { seed: 1, narrow });
     const links = await Promise.all(
       losses.map(async (lossPercent) => {
         const faults = { seed: lossPercent, lossPercent, copyPercent: 1, latePercent: 1 };
@@ -103,6 +115,7 @@ describe.skipIf(missing !== null)(`EDK2's Shell${note}`, () => {
               .filter(({ loss }) => loss === lossPercent)
               .map((download) => commandFor(download, link.endpoint)),
           ),
+          commandFor(queued, narrowLink.endpoint),
         ],
         folder,
         limitMs: 240_000,
@@ -110,7 +123,7 @@ describe.skipIf(missing !== null)(`EDK2's Shell${note}`, () => {
 
       const sums: Record<string, string> = {};
       const wanted: Record<string, string> = {};
-      for (const download of [...sizes, ...terms, ...lossy]) {
+      for (const download of [...sizes, ...terms, ...lossy, queued]) {
         const local = localOf(download);
         wanted[local] = checksum(files[nameOf(download.size)] ?? new Uint8Array());
         const copy = await copyOf(local).catch(() => null);
@@ -125,9 +138,7 @@ describe.skipIf(missing !== null)(`EDK2's Shell${note}`, () => {
         "Unable to get the size of the file '0.efi' on 'eth0' - Protocol Error",
       ]);
 
-      const done = server.events.flatMap((event) =>
-        event.event === "loader-done" && event.protocol === "tftp" ? [event] : [],
-      );
+      const done = tftpDone(server);
       // What was asked for was granted, and everything in its order.
       expect(done.map(({ bytes, blksize, windowsize }) => [bytes, blksize, windowsize])).toEqual(
         [...sizes, ...terms].map(({ size, blksize, windowsize }) => [size, blksize, windowsize]),
@@ -137,6 +148,16 @@ describe.skipIf(missing !== null)(`EDK2's Shell${note}`, () => {
       const again = done.reduce((sum, { retransmissions }) => sum + retransmissions, 0);
       expect(again / blocks).toBeLessThan(0.02);
 
+      // The first windows lost their ends to the queue, and then it was known. Where each window loses its end,
+      // every block is sent six times and more, in two minutes instead of two seconds.
+      expect(narrowLink.lost).toBeGreaterThan(queued.windowsize / 2);
+      const through = tftpDone(narrowServer);
+      expect(through.map(({ bytes, windowsize }) => [bytes, windowsize])).toEqual([[MIB, 64]]);
+      for (const { durationMs, retransmissions } of through) {
+        expect(retransmissions).toBeLessThan(MIB / queued.blksize);
+        expect(durationMs).toBeLessThan(20_000);
+      }
+
       // The links were about as bad as they should be.
       for (const { lossPercent, link } of links) {
         expect(link.lost / (link.passed + link.lost)).toBeGreaterThan(lossPercent / 300);
@@ -145,6 +166,8 @@ describe.skipIf(missing !== null)(`EDK2's Shell${note}`, () => {
       await Promise.all(links.map(({ link }) => link.close()));
       await server.close();
       await farServer.close();
+      await narrowLink.close();
+      await narrowServer.close();
       await rm(folder, { recursive: true });
     }
   });
