@@ -1,5 +1,6 @@
 import { InternalError } from "../lib/errors.ts";
 import { printable } from "../lib/bytes.ts";
+import { FilePart } from "./file-part.ts";
 import { FlightLimit } from "./flight.ts";
 import type { Negotiated } from "./negotiate.ts";
 import { type AckPacket, ErrorCode, errorPacket, type ErrorPacket } from "./packet.ts";
@@ -23,8 +24,6 @@ const nothing: readonly TransferEffect[] = [];
 /** A client that is quiet for this long and then repeats an ACK does so because it waits. */
 const QUIET_MS = 2000;
 
-/** Lock-step reads of a file on disk are bundled to this many bytes. */
-const READ_AHEAD_BYTES = 65_536;
 const READ_TIMEOUT_MS = 10_000;
 
 /**
@@ -55,10 +54,7 @@ export class ReadTransfer {
   #holding = false;
   #over = false;
 
-  /** Part of the file that was read last, from `#chunkAt`. */
-  #chunk: Uint8Array = new Uint8Array(0);
-  #chunkAt = 0;
-  #readLength: number | null = null;
+  readonly #part: FilePart;
 
   #deadline: number | null = null;
   readonly #timeout: RetransmissionTimeout;
@@ -77,6 +73,7 @@ export class ReadTransfer {
     this.#sent = this.#acked;
     this.#timeout = new RetransmissionTimeout(terms.timeoutSeconds);
     this.#limit = new FlightLimit(terms.windowsize);
+    this.#part = new FilePart(size);
   }
 
   /** When `handleTimeout` is due, on the scale of `now`; null once the transfer is over. */
@@ -121,12 +118,8 @@ export class ReadTransfer {
   /** The bytes that the last `read` effect asked for. */
   blockRead(bytes: Uint8Array, now: number): readonly TransferEffect[] {
     if (this.#over) return nothing;
-    if (this.#readLength === null) throw new InternalError("no read was asked for");
-    if (bytes.length < this.#readLength) {
-      return this.#abort("the file became shorter while it was sent");
-    }
-    this.#readLength = null;
-    this.#chunk = bytes;
+    if (!this.#part.reading) throw new InternalError("no read was asked for");
+    if (!this.#part.take(bytes)) return this.#abort("the file became shorter while it was sent");
     return this.#sendOn(now);
   }
 
@@ -138,7 +131,7 @@ export class ReadTransfer {
   /** Call it at `deadline()`; too early does no harm. */
   handleTimeout(now: number): readonly TransferEffect[] {
     if (this.#deadline === null || now < this.#deadline) return nothing;
-    if (this.#readLength !== null) return this.#abort("the file could not be read in time");
+    if (this.#part.reading) return this.#abort("the file could not be read in time");
     const hopeless = this.#patience.whyHopeless(now);
     if (hopeless !== null) return this.#abort(hopeless);
     if (this.#holding) return this.#sendOn(now);
@@ -162,7 +155,7 @@ export class ReadTransfer {
     const missing = (silent ? this.#resentUpTo : flightEnd) - this.#acked;
     // Copies measure nothing (Karn): only the answer to a block that was sent once does.
     const once = this.#acked === flightEnd && this.#acked > this.#resentUpTo;
-    const reading = this.#readLength !== null;
+    const { reading } = this.#part;
     const endLost = silent && !reading && this.#limit.endLost(advance, missing);
     if (once) this.#timeout.measured(now - this.#sentAt);
     // An ACK inside the flight tells of a gap; one of all of it, or after many copies, of a slow link.
@@ -190,7 +183,7 @@ export class ReadTransfer {
     const silentSince = Math.max(this.#sentAt, this.#patience.heardAt);
     this.#patience.heard(now);
     const early = now < silentSince + Math.min(this.#timeout.ms, QUIET_MS);
-    if (early || this.#readLength !== null) return nothing;
+    if (early || this.#part.reading) return nothing;
     if (!this.#patience.bearsRepetition()) return nothing;
     this.#goBack();
     return this.#sendOn(now);
@@ -233,16 +226,15 @@ export class ReadTransfer {
     const last = Math.min(first + this.#limit.blocksAfter(this.#patience.retries) - 1, windowEnd);
     const from = (first - 1) * blksize;
     const to = Math.min(last * blksize, this.#size);
-    const chunkEnd = this.#chunkAt + this.#chunk.length;
-    if (first <= last && (from < this.#chunkAt || to > chunkEnd)) {
-      return this.#read(from, to - from, now);
+    if (first <= last && !this.#part.holds(from, to)) {
+      this.#deadline = now + READ_TIMEOUT_MS;
+      return [{ kind: "read", ...this.#part.ask(from, to) }];
     }
     this.#awaitAnswer(now);
     const effects: TransferEffect[] = [];
     for (let block = first; block <= last; block++) {
-      const start = (block - 1) * blksize - this.#chunkAt;
-      const end = Math.min(start + blksize, this.#size - this.#chunkAt);
-      const data = this.#chunk.subarray(start, end);
+      const start = (block - 1) * blksize;
+      const data = this.#part.slice(start, Math.min(start + blksize, this.#size));
       effects.push(this.#send({ opcode: "data", block: block & 0xffff, data }, block));
     }
     // The client answers a window only when it has it all, but a copy at once, with what it has.
@@ -274,15 +266,6 @@ export class ReadTransfer {
     this.#deadline = now + this.#timeout.ms;
   }
 
-  #read(offset: number, atLeast: number, now: number): readonly TransferEffect[] {
-    const length = Math.min(Math.max(atLeast, READ_AHEAD_BYTES), this.#size - offset);
-    this.#chunk = new Uint8Array(0);
-    this.#chunkAt = offset;
-    this.#readLength = length;
-    this.#deadline = now + READ_TIMEOUT_MS;
-    return [{ kind: "read", offset, length }];
-  }
-
   /** Gives up and tells the client, who may still be there. */
   #abort(reason: string, message = reason): readonly TransferEffect[] {
     const packet = errorPacket(ErrorCode.NOT_DEFINED, message);
@@ -292,7 +275,7 @@ export class ReadTransfer {
   #end(effect: TransferEffect): readonly TransferEffect[] {
     this.#over = true;
     this.#deadline = null;
-    this.#chunk = new Uint8Array(0);
+    this.#part.drop();
     return [effect];
   }
 }
