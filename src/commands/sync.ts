@@ -31,11 +31,11 @@ export async function sync(program: Program, { config, json }: ReportOptions): P
     program.out.write(`${json ? JSON.stringify(result) : text}\n`);
     return ExitCode.ok;
   } catch (error) {
-    const silent = error instanceof UnreachableError;
-    if (!silent && !(error instanceof SyncError)) throw error;
+    // Whatever was in the way: nothing was synchronised, and what there was stays.
+    if (!(error instanceof SyncError || error instanceof UnreachableError)) throw error;
     if (json) program.out.write(`${JSON.stringify({ error: error.message })}\n`);
     else program.err.write(`${error.message}\n`);
-    return silent ? ExitCode.notReachable : ExitCode.syncFailed;
+    return ExitCode.syncFailed;
   }
 }
 

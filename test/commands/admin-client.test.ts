@@ -87,12 +87,16 @@ describe("eim-pxe sync", () => {
   });
 
   test.each([
-    [3, { status: 502, body: { error: { message: "no line" } } }, "the server answered: no line"],
-    [5, null, expect.stringContaining("could not be asked")],
-  ])("ends with %i, in JSON too, when it cannot be", async (code, answer, error) => {
+    [
+      "refuses",
+      { status: 502, body: { error: { message: "no line" } } },
+      "the server answered: no line",
+    ],
+    ["does not answer", null, expect.stringContaining("could not be asked")],
+  ])("has failed, in JSON too, when it %s", async (_, answer, error) => {
     (await serving(200, {})).answer = answer;
     const program = new FakeProgram();
-    expect(await sync(program, { config, json: true })).toBe(code);
+    expect(await sync(program, { config, json: true })).toBe(3);
     expect(JSON.parse(program.written)).toEqual({ error });
   });
 });
