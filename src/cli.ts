@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
 import { CommanderError } from "commander";
-import { commandLine } from "./command-line.ts";
-import { ExitCode, type Program } from "./commands/program.ts";
+import { commandLine } from "./commands/command-line.ts";
+import { ExitCode, type Program } from "./commands/shared/context.ts";
 import {
   BindError,
   ConfigError,

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { architectures } from "../src/boot/architecture.ts";
 import { configSchema } from "../src/config/schema.ts";
 import { nodeSchema } from "../src/nodes/schema.ts";
-import { eventCatalogue } from "../src/observe/catalogue.ts";
+import { eventCatalogue } from "../src/events/catalogue.ts";
 import { createMetrics } from "../src/observe/metrics.ts";
 
 /*

@@ -1,108 +1,167 @@
-import { join } from "node:path";
-import type { LoaderStore } from "../artifacts/loaders.ts";
-import { adopt } from "../artifacts/exchange.ts";
-import { createMirror, type Mirror } from "../artifacts/mirror.ts";
-import type { ProxySettings } from "../artifacts/proxy-choice.ts";
-import { createSource } from "../artifacts/source.ts";
-import type { GenerationStore } from "../artifacts/store.ts";
-import { createFetchedTrust, fixedTrust, type Trust } from "../artifacts/trust.ts";
-import { secondStageOf } from "../boot/architecture.ts";
-import { autoexecScript } from "../boot/ipxe-script.ts";
-import { type Config, mirroredFiles } from "../config/schema.ts";
-import type { ManagedArtifacts } from "../http/admin-context.ts";
-import { memoryBlob } from "../lib/blob.ts";
-import { fromText } from "../lib/bytes.ts";
-import type { Clock } from "../lib/clock.ts";
-import type { Emit } from "../observe/events.ts";
-import type { TftpFile } from "../tftp/server.ts";
-import type { Settings } from "./configuration.ts";
-import type { ProxyEnvironment } from "./program.ts";
+import { resolve } from "node:path";
+import { exportGeneration, stageImport } from "../artifacts/store/bundle.ts";
+import { generationAt } from "../artifacts/store/generation.ts";
+import { parseManifest } from "../artifacts/store/manifest.ts";
+import { mirroredFiles } from "../config/schema.ts";
+import { SyncError } from "../lib/errors.ts";
+import { type ArtifactAccess, type Listing, openArtifacts } from "./artifacts-access.ts";
+import { artifactFolder } from "../daemon/content/mirror.ts";
+import { loadSettings, type Settings } from "../daemon/settings/settings.ts";
+import { ExitCode, type Program, type ReportOptions } from "./shared/context.ts";
+import { megabytes } from "./shared/progress.ts";
 
-/** What of the artifacts the commands share. */
+/* `eim-pxe artifacts …`: the sets of files that are here. */
 
-/** The mirror of a configuration, or null when it names no origin. */
-export function mirrorFor(
-  settings: Settings,
-  store: GenerationStore,
-  environment: ProxyEnvironment,
-  report: { readonly emit: Emit; readonly clock: Clock },
-): Mirror | null {
-  const { config } = settings;
-  const { origin: urls, proxy, sha256, intervalSeconds, maxBytesPerSecond } = config.artifacts;
-  const way = { proxy, environment };
-  const trust = trustOf(settings, way, report.emit);
-  const [first, ...others] = (urls ?? []).map((url) => createSource({ url, ...way }, trust));
-  if (first === undefined) return null;
-  return createMirror({
-    sources: [first, ...others],
-    store,
-    files: mirroredFiles(config),
-    sha256,
-    maxBytesPerSecond,
-    intervalMs: intervalSeconds * 1000,
-    ...report,
+export function listArtifacts(program: Program, options: ReportOptions): Promise<number> {
+  return withArtifacts(program, options, async (artifacts) => {
+    const listing = await artifacts.list();
+    program.out.write(options.json ? `${JSON.stringify(listing)}\n` : asText(listing));
   });
 }
 
-function trustOf({ config, ca }: Settings, way: ProxySettings, emit: Emit): Trust {
-  const { file, url, sha256 } = config.artifacts.ca;
-  if (url !== null) {
-    return createFetchedTrust({ url, sha256, directory: artifactFolder(config), ...way, emit });
+/** Reads every byte of every generation again. */
+export function verifyArtifacts(program: Program, options: ReportOptions): Promise<number> {
+  return withArtifacts(program, options, async (artifacts) => {
+    const damaged = await artifacts.verify();
+    const { generations } = await artifacts.list();
+    if (options.json) program.out.write(`${JSON.stringify({ damaged })}\n`);
+    const problems = Object.entries(damaged);
+    if (problems.length > 0) {
+      const lines = problems.map(([id, reason]) => `${id}: ${reason}`);
+      throw new SyncError(
+        `${lines.join("\n")}\nIt is not served any more; the next synchronisation fetches what is missing. ` +
+          "If it happens again, look at the disk.",
+      );
+    }
+    if (!options.json) program.out.write(`${generations.length} generations are whole.\n`);
+  });
+}
+
+/** Serves this generation from now on, or the newest again (`latest`). */
+export function pinArtifacts(
+  program: Program,
+  generation: string,
+  options: ReportOptions,
+): Promise<number> {
+  return withArtifacts(program, options, async (artifacts) => {
+    await artifacts.pin(generation === "latest" ? null : generation);
+    report(program, options, await artifacts.list());
+  });
+}
+
+/** Serves the generation before the one that is served. */
+export function rollBackArtifacts(program: Program, options: ReportOptions): Promise<number> {
+  return withArtifacts(program, options, async (artifacts) => {
+    const { current, generations } = await artifacts.list();
+    const at = generations.findIndex(({ id }) => id === current);
+    const before = at === -1 ? undefined : generations[at + 1];
+    if (before === undefined) {
+      throw new SyncError(
+        "there is no older generation; artifacts.keepGenerations says how many stay",
+      );
+    }
+    await artifacts.pin(before.id);
+    report(program, options, await artifacts.list());
+  });
+}
+
+/** Writes the generation that is served to a folder or a tar file. */
+export function exportArtifacts(
+  program: Program,
+  target: string,
+  options: ReportOptions,
+): Promise<number> {
+  return withArtifacts(program, options, async (artifacts, settings) => {
+    const { current, generations } = await artifacts.list();
+    const found = generations.find(({ id }) => id === current);
+    if (found === undefined)
+      throw new SyncError("there is nothing to export yet; run: eim-pxe sync");
+    const manifest = parseManifest(JSON.stringify(found.manifest));
+    if (manifest === null) throw new SyncError(`the manifest of ${found.id} is damaged`);
+    const directory = resolve(artifactFolder(settings.config), "generations", found.id);
+    await exportGeneration(generationAt(directory, found.id, manifest), target);
+    program.out.write(
+      options.json
+        ? `${JSON.stringify({ generation: found.id, target })}\n`
+        : `Generation ${found.id} was written to ${target}.\n`,
+    );
+  });
+}
+
+/** Makes a generation of a folder or a tar file. */
+export function importArtifacts(
+  program: Program,
+  source: string,
+  options: ReportOptions,
+): Promise<number> {
+  return withArtifacts(program, options, async (artifacts, { config }) => {
+    const word = await stageImport(artifactFolder(config), source, mirroredFiles(config));
+    await artifacts.adopt(word);
+    report(program, options, await artifacts.list());
+  });
+}
+
+async function withArtifacts(
+  program: Program,
+  options: ReportOptions,
+  work: (artifacts: ArtifactAccess, settings: Settings) => Promise<void>,
+): Promise<number> {
+  const settings = loadSettings(options.config, program.environment);
+  try {
+    const artifacts = await openArtifacts(program, settings, "artifacts");
+    try {
+      await work(artifacts, settings);
+    } finally {
+      await artifacts.close();
+    }
+    return ExitCode.ok;
+  } catch (error) {
+    if (!(error instanceof SyncError)) throw error;
+    program.err.write(`${error.message}\n`);
+    return ExitCode.syncFailed;
   }
-  return fixedTrust(ca === null ? null : { pem: ca, file: file ?? "artifacts.ca" });
 }
 
-/** What people do with the generations through the admin port. */
-export function managedArtifacts(
-  config: Config,
-  store: GenerationStore,
-  loaders: LoaderStore,
-  mirror: Mirror | null,
-  emit: Emit,
-): ManagedArtifacts {
-  return {
-    loaders: () => loaders.identify(),
-    pinned: () => store.pinned,
-    pin: (generation) => store.pin(generation),
-    verify: async () => {
-      const damaged = await store.verify();
-      // Whether that works is reported as an event.
-      if (damaged.size > 0) void mirror?.sync().catch(() => {});
-      return damaged;
-    },
-    adopt: async (name) => {
-      const set = { files: mirroredFiles(config), sha256: config.artifacts.sha256 };
-      const { id } = await adopt(store, artifactFolder(config), name, set);
-      emit({ event: "generation-imported", generation: id });
-      return id;
-    },
-  };
+const nothingYet = "There is no generation yet; run: eim-pxe sync";
+
+function report(program: Program, { json }: ReportOptions, listing: Listing): void {
+  const { current, pinned } = listing;
+  const how = pinned === null ? "the newest is served" : "pinned; to go on: artifacts pin latest";
+  const text = current === null ? nothingYet : `Generation ${current} (${how}).`;
+  program.out.write(`${json ? JSON.stringify(listing) : text}\n`);
 }
 
-/** Where the mirror keeps its generations. */
-export function artifactFolder(config: Config): string {
-  return join(config.dataDir, "artifacts");
+function asText(listing: Listing): string {
+  const loaders = listing.loaders.map(
+    ({ name, path, size, facts }) =>
+      `  ${megabytes(size).padStart(10)}  ${name}  ${describe(facts)}  ${path}\n`,
+  );
+  return `${generationsAsText(listing)}Loaders:${loaders.length === 0 ? " none" : ""}\n${loaders.join("")}`;
 }
 
-/**
- * What TFTP serves: loaders, the script that a modern iPXE looks for beside its loader, and iPXE to a
- * shim that asks for the GRUB which is not there.
- *
- * @param anyFolder the folder counts for nothing, as with SMEE, whose URLs have one for each machine
- */
-export async function findTftpFile(
-  path: string,
-  loaders: LoaderStore,
-  bootUrl: string | null,
-  anyFolder: boolean,
-): Promise<TftpFile | null> {
-  const name = anyFolder ? path.slice(path.lastIndexOf("/") + 1) : path;
-  if (name === "autoexec.ipxe") {
-    if (bootUrl === null) return null;
-    return { name, kind: "script", blob: memoryBlob(fromText(autoexecScript({ bootUrl }))) };
-  }
-  const inItsPlace = secondStageOf(name);
-  const loader =
-    (await loaders.find(name)) ?? (inItsPlace === null ? null : await loaders.find(inItsPlace));
-  return loader === null ? null : { name: loader.name, kind: "loader", blob: loader.blob };
+/** `EFI x86-64, signed, iPXE 1.21.1, brings a script` */
+function describe(facts: Listing["loaders"][number]["facts"]): string {
+  const { format, machine, signed, ipxeVersion, embedded } = facts;
+  return [
+    format === "efi" ? `EFI ${machine ?? "of an unknown machine"}` : "BIOS",
+    ...(format === "efi" ? [signed ? "signed" : "not signed"] : []),
+    ...(ipxeVersion === null ? [] : [`iPXE ${ipxeVersion}`]),
+    ...(embedded === null
+      ? []
+      : [embedded === "script" ? "brings a script" : "takes SMEE's patch"]),
+  ].join(", ");
+}
+
+function generationsAsText({ current, pinned, generations }: Listing): string {
+  if (generations.length === 0) return `${nothingYet}\n`;
+  return generations
+    .map(({ id, manifest: { origin, createdAt, files } }) => {
+      const marks = [id === current ? "served" : "", id === pinned ? "pinned" : ""];
+      const head = [id, ...marks.filter((mark) => mark !== "")].join("  ");
+      const lines = files.map(
+        ({ name, size, sha256 }) => `  ${megabytes(size).padStart(10)}  ${sha256}  ${name}`,
+      );
+      return [`${head}  ${createdAt}  ${origin}`, ...lines, ""].join("\n");
+    })
+    .join("");
 }

@@ -1,5 +1,5 @@
-import { loadSettings } from "./configuration.ts";
-import { ExitCode, type Program } from "./program.ts";
+import { loadSettings } from "../daemon/settings/settings.ts";
+import { ExitCode, type Program } from "./shared/context.ts";
 
 /** `eim-pxe check`: validates the configuration and the files that it names, and changes nothing. */
 export function check(program: Program, file: string | null): number {

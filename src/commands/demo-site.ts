@@ -12,8 +12,8 @@ import { openDgram } from "../net/dgram.ts";
 import type { UdpEndpoint } from "../net/udp.ts";
 import { createInventory } from "../nodes/inventory.ts";
 import type { Logger } from "../observe/log.ts";
-import { wantedLinks, withAssumed } from "./links.ts";
-import { type Services, startServices } from "./services.ts";
+import { wantedLinks, withAssumed } from "../daemon/links/link-plan.ts";
+import { type Services, startServices } from "../daemon/daemon.ts";
 
 /** The server's; what its machines lease is near it. Loopback takes every address that begins with 127. */
 const serverAddress: Ip4 = "127.77.0.1";

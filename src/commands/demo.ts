@@ -1,19 +1,19 @@
 import { randomUUID } from "node:crypto";
-import { diagnose } from "../boot/diagnosis.ts";
-import type { Boot } from "../boot/session.ts";
-import { isStage } from "../boot/stages.ts";
-import type { Firmware, MachineIdentity } from "../client/dhcp-request.ts";
-import { bootMachine } from "../client/machine.ts";
+import { diagnose } from "../timeline/rules.ts";
+import type { Boot } from "../timeline/boots.ts";
+import { isStage } from "../timeline/stages.ts";
+import type { Firmware, MachineIdentity } from "../pxe-client/wire/dhcp-requests.ts";
+import { bootMachine } from "../pxe-client/simulated-machine.ts";
 import { systemClock } from "../lib/clock.ts";
 import { messageOf } from "../lib/errors.ts";
 import { openDgram } from "../net/dgram.ts";
-import type { PxeEvent } from "../observe/events.ts";
+import type { PxeEvent } from "../events/types.ts";
 import { createLog } from "../observe/log.ts";
 import { type DemoSite, startDemoSite } from "./demo-site.ts";
-import { ExitCode, type Program } from "./program.ts";
-import { megabytes } from "./progress.ts";
-import { firstSignal } from "./signals.ts";
-import { tableLines } from "./table.ts";
+import { ExitCode, type Program } from "./shared/context.ts";
+import { megabytes } from "./shared/progress.ts";
+import { firstSignal } from "./shared/signals.ts";
+import { tableLines } from "./shared/table.ts";
 
 export interface DemoOptions {
   /** End after the boots; otherwise the servers stay up for a look. */

@@ -1,28 +1,29 @@
 import { readFile } from "node:fs/promises";
 import { text as readAll } from "node:stream/consumers";
 import { planBoot } from "../boot/policy.ts";
-import type { TraceContext } from "../boot/trace.ts";
-import { WayTable } from "../boot/ways.ts";
-import { decide, type Knowledge } from "../dhcp/decide.ts";
-import { type DescribedPacket, describePacket } from "../dhcp/describe.ts";
-import { journalFile } from "../dhcp/journal.ts";
-import { replayJournal } from "../dhcp/journal-lines.ts";
-import { LeaseTable } from "../dhcp/leases.ts";
+import type { TraceContext } from "../boot/trace-context.ts";
+import { WayTable } from "../boot/offer-style.ts";
+import { decide, type Knowledge } from "../dhcp/handlers/decide.ts";
+import { type DescribedPacket, describePacket } from "../dhcp/wire/packet-json.ts";
+import { journalFile } from "../dhcp/leases/journal.ts";
+import { replayJournal } from "../dhcp/leases/journal-format.ts";
+import { LeaseTable } from "../dhcp/leases/lease-table.ts";
 import type { Link } from "../dhcp/link.ts";
-import { OfferTable } from "../dhcp/offers.ts";
-import { decodePacket, encodePacket } from "../dhcp/packet.ts";
-import { type DhcpRequest, readRequest, type Source } from "../dhcp/request.ts";
+import { OfferTable } from "../dhcp/leases/offer-table.ts";
+import { decodePacket, encodePacket } from "../dhcp/wire/packet.ts";
+import { type DhcpRequest, readRequest, type Source } from "../dhcp/message/request.ts";
 import { fromHex, toHex } from "../lib/bytes.ts";
 import { systemClock } from "../lib/clock.ts";
 import { ConfigError, DecodeError } from "../lib/errors.ts";
 import { parseIp4 } from "../lib/ip4.ts";
 import type { Mac } from "../lib/mac.ts";
 import { readInterfaces } from "../net/interfaces.ts";
-import { loadConfiguration, loadInventory, type Settings } from "./configuration.ts";
-import { configuredLinks } from "./links.ts";
-import { policyOf, smeeOf } from "./policy.ts";
-import { ExitCode, type Program, traceOf } from "./program.ts";
-import { readWays } from "./ways.ts";
+import { loadConfiguration, loadInventory, type Settings } from "../daemon/settings/settings.ts";
+import { configuredLinks } from "../daemon/links/link-plan.ts";
+import { policyOf, smeeOf } from "../daemon/settings/boot-settings.ts";
+import { ExitCode, type Program } from "./shared/context.ts";
+import { traceOf } from "../daemon/settings/environment.ts";
+import { readWays } from "../daemon/state/offer-style-file.ts";
 
 export interface ExplainOptions {
   /** The interface that the packet came in on; null: the first that is configured. */

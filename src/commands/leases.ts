@@ -1,20 +1,20 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
-import { type Journal, journalFile, openJournal } from "../dhcp/journal.ts";
-import { replayJournal } from "../dhcp/journal-lines.ts";
-import { LeaseDesk } from "../dhcp/lease-desk.ts";
-import { detectLeaseFormat, type LeaseFormat, readLeaseFile } from "../dhcp/lease-files.ts";
-import { type Lease, LeaseTable } from "../dhcp/leases.ts";
+import { type Journal, journalFile, openJournal } from "../dhcp/leases/journal.ts";
+import { replayJournal } from "../dhcp/leases/journal-format.ts";
+import { LeaseDesk } from "../dhcp/leases/lease-admin.ts";
+import { detectLeaseFormat, type LeaseFormat, readLeaseFile } from "../dhcp/leases/lease-import.ts";
+import { type Lease, LeaseTable } from "../dhcp/leases/lease-table.ts";
 import { systemClock } from "../lib/clock.ts";
 import { ConfigError, messageOf } from "../lib/errors.ts";
 import { parseIp4 } from "../lib/ip4.ts";
 import { readInterfaces } from "../net/interfaces.ts";
-import { type AdminClient, findAdmin } from "./admin-client.ts";
-import { loadSettings, type Settings } from "./configuration.ts";
-import { commandPatienceMs, lockFolder } from "./lock.ts";
-import { configuredLinks } from "./links.ts";
-import { ExitCode, type Program, type ReportOptions } from "./program.ts";
-import { tableLines } from "./table.ts";
+import { type AdminClient, findAdmin } from "./shared/admin-client.ts";
+import { loadSettings, type Settings } from "../daemon/settings/settings.ts";
+import { commandPatienceMs, lockFolder } from "../daemon/state/data-folder-lock.ts";
+import { configuredLinks } from "../daemon/links/link-plan.ts";
+import { ExitCode, type Program, type ReportOptions } from "./shared/context.ts";
+import { tableLines } from "./shared/table.ts";
 
 /*
  * `eim-pxe leases`: asks the server that runs on the data folder, or works on the journal there when none
@@ -46,7 +46,7 @@ const importResult = z.object({
 type Listing = z.output<typeof listing>;
 type ImportResult = z.output<typeof importResult>;
 
-export type { LeaseFormat } from "../dhcp/lease-files.ts";
+export type { LeaseFormat } from "../dhcp/leases/lease-import.ts";
 
 /** A request takes this many leases at once. */
 const IMPORT_AT_ONCE = 1000;

@@ -1,11 +1,11 @@
 import { z } from "zod";
-import { ways } from "../boot/ways.ts";
+import { ways } from "../boot/offer-style.ts";
 import { ConfigError } from "../lib/errors.ts";
 import { parseMac } from "../lib/mac.ts";
-import { requireAdmin } from "./admin-client.ts";
-import { loadSettings } from "./configuration.ts";
-import { ExitCode, type Program, type ReportOptions } from "./program.ts";
-import { tableLines } from "./table.ts";
+import { requireAdmin } from "./shared/admin-client.ts";
+import { loadSettings } from "../daemon/settings/settings.ts";
+import { ExitCode, type Program, type ReportOptions } from "./shared/context.ts";
+import { tableLines } from "./shared/table.ts";
 
 const node = z.object({
   mac: z.string(),

@@ -1,15 +1,15 @@
 import { networkInterfaces } from "node:os";
-import type { Firmware } from "../client/dhcp-request.ts";
-import { probe as runProbe, type ProbeResult, type ProbeStep } from "../client/probe.ts";
-import { locallyAdministeredMac, uuidFor } from "../client/stranger.ts";
-import { serverLine, type ServerHeard } from "../client/probe-words.ts";
-import { CLIENT_PORT } from "../dhcp/route.ts";
+import type { Firmware } from "../pxe-client/wire/dhcp-requests.ts";
+import { probe as runProbe, type ProbeResult, type ProbeStep } from "../pxe-client/probe/probe.ts";
+import { locallyAdministeredMac, uuidFor } from "../pxe-client/wire/synthetic-identity.ts";
+import { serverLine, type ServerHeard } from "../pxe-client/probe/report.ts";
+import { CLIENT_PORT } from "../dhcp/message/destination.ts";
 import { ConfigError } from "../lib/errors.ts";
 import { parseMac } from "../lib/mac.ts";
 import { openDeviceSocket } from "../net/device-socket.ts";
 import { openDgram, openDgramConnected } from "../net/dgram.ts";
 import { interfaceNamed, readInterfaces } from "../net/interfaces.ts";
-import { ExitCode, type Program } from "./program.ts";
+import { ExitCode, type Program } from "./shared/context.ts";
 
 export interface ProbeOptions {
   readonly interface: string;

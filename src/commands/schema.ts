@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { configSchema } from "../config/schema.ts";
-import { ExitCode, type Program } from "./program.ts";
+import { ExitCode, type Program } from "./shared/context.ts";
 
 /** `eim-pxe schema`: prints the configuration's JSON Schema, for editors and other programs. */
 export function schema(program: Program): number {

@@ -1,19 +1,20 @@
 import { randomUUID } from "node:crypto";
 import { systemClock } from "../lib/clock.ts";
-import { CLIENT_PORT } from "../dhcp/route.ts";
+import { CLIENT_PORT } from "../dhcp/message/destination.ts";
 import { BindError, ConfigError, messageOf } from "../lib/errors.ts";
 import { openDeviceSocket, openListener } from "../net/device-socket.ts";
 import { readInterfaces, readInterfacesNamed } from "../net/interfaces.ts";
-import { Presence } from "../net/presence.ts";
-import { adoptPassed, passedDescriptors } from "../net/passed.ts";
+import { Presence } from "../net/conflict-probe.ts";
+import { adoptPassed, passedDescriptors } from "../net/systemd-sockets.ts";
 import { createLog } from "../observe/log.ts";
-import { loadInventory, loadSettings, type Settings } from "./configuration.ts";
-import { wantedLinks } from "./links.ts";
-import { type FolderLock, lockFolder } from "./lock.ts";
-import { ExitCode, type Program, proxyEnvironment, traceOf } from "./program.ts";
-import { announceRunning, findRunning, withdrawRunning } from "./running.ts";
-import { type Services, startServices } from "./services.ts";
-import { firstSignal } from "./signals.ts";
+import { loadInventory, loadSettings, type Settings } from "../daemon/settings/settings.ts";
+import { wantedLinks } from "../daemon/links/link-plan.ts";
+import { type FolderLock, lockFolder } from "../daemon/state/data-folder-lock.ts";
+import { ExitCode, type Program } from "./shared/context.ts";
+import { proxyEnvironment, traceOf } from "../daemon/settings/environment.ts";
+import { announceRunning, findRunning, withdrawRunning } from "../daemon/state/instance-file.ts";
+import { type Services, startServices } from "../daemon/daemon.ts";
+import { firstSignal } from "./shared/signals.ts";
 
 // The contract gives five seconds from the signal to the end; some are for closing what is left.
 const graceMs = 4000;

@@ -1,15 +1,16 @@
 import { z } from "zod";
-import { openGenerationStore } from "../artifacts/store.ts";
+import { openGenerationStore } from "../artifacts/store/generation-store.ts";
 import { systemClock } from "../lib/clock.ts";
 import { SyncError, UnreachableError } from "../lib/errors.ts";
-import { eventCatalogue } from "../observe/catalogue.ts";
-import type { PxeEvent } from "../observe/events.ts";
-import { findAdmin } from "./admin-client.ts";
-import { artifactFolder, mirrorFor } from "./artifacts.ts";
-import { loadSettings, type Settings } from "./configuration.ts";
-import { lockForCommand } from "./lock.ts";
-import { ExitCode, type Program, proxyEnvironment, type ReportOptions } from "./program.ts";
-import { megabytes, ProgressLine } from "./progress.ts";
+import { eventCatalogue } from "../events/catalogue.ts";
+import type { PxeEvent } from "../events/types.ts";
+import { findAdmin } from "./shared/admin-client.ts";
+import { artifactFolder, mirrorFor } from "../daemon/content/mirror.ts";
+import { loadSettings, type Settings } from "../daemon/settings/settings.ts";
+import { lockForCommand } from "../daemon/state/data-folder-lock.ts";
+import { ExitCode, type Program, type ReportOptions } from "./shared/context.ts";
+import { proxyEnvironment } from "../daemon/settings/environment.ts";
+import { megabytes, ProgressLine } from "./shared/progress.ts";
 
 /** A `SyncResult` of the mirror, here or in the server. */
 const outcome = z.object({

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { concat, fromHex, fromText, u16, u32 } from "../lib/bytes.ts";
-import { encodeDomains } from "../lib/domains.ts";
+import { encodeDomains } from "../dhcp/wire/domain-names.ts";
 import { ip4ToBytes, ip4ToNumber, parseIp4, parseSubnet, prefixLengthOf } from "../lib/ip4.ts";
-import { encodeRoutes } from "../lib/routes.ts";
+import { encodeRoutes } from "../dhcp/wire/classless-routes.ts";
 
 /** Kinds of values that several keys of the configuration share. */
 

@@ -28,11 +28,11 @@ export type { BootClient } from "../boot/client.ts";
 export type { FindNode, NodeEntry, NodeRoute } from "../boot/node.ts";
 export { type BootPolicy, type Plan, planBoot } from "../boot/policy.ts";
 export { DecodeError, type DecodeLayer, InternalError } from "../lib/errors.ts";
-export { type MachineWays, type Way, type Ways, WayTable } from "../boot/ways.ts";
+export { type MachineWays, type Way, type Ways, WayTable } from "../boot/offer-style.ts";
 export type { Ip4, Subnet } from "../lib/ip4.ts";
 export type { Mac } from "../lib/mac.ts";
-export type { ClasslessRoute } from "../lib/routes.ts";
-export type { PxeEvent } from "../observe/events.ts";
+export type { ClasslessRoute } from "./wire/classless-routes.ts";
+export type { PxeEvent } from "../events/types.ts";
 
 export {
   BOOTREPLY,
@@ -44,10 +44,10 @@ export {
   MAX_FILE_BYTES,
   MAX_SNAME_BYTES,
   MessageType,
-} from "./packet.ts";
+} from "./wire/packet.ts";
 
-export { type DescribedPacket, describePacket } from "./describe.ts";
-export { OptionCode } from "./option-codes.ts";
+export { type DescribedPacket, describePacket } from "./wire/packet-json.ts";
+export { OptionCode } from "./wire/option-codes.ts";
 export {
   decodeOption,
   encodeOption,
@@ -56,14 +56,14 @@ export {
   type OptionRow,
   optionTable,
   optionType,
-} from "./options.ts";
+} from "./wire/options.ts";
 export {
   type ClientIdentifier,
   type Ip4Pair,
   messageTypeName,
   type OptionType,
   type OptionValue,
-} from "./option-values.ts";
+} from "./wire/option-values.ts";
 
 export {
   buildSubOptions,
@@ -85,9 +85,9 @@ export {
   type RelayInformation,
   relayInformation,
   type SubOption,
-} from "./vendor.ts";
+} from "./wire/vendor-options.ts";
 
-export { type DhcpRequest, readRequest, type Source } from "./request.ts";
+export { type DhcpRequest, readRequest, type Source } from "./message/request.ts";
 export {
   type BootPlan,
   startReply,
@@ -107,15 +107,22 @@ export {
   withServerName,
   withVendorClass,
   withVendorOption43,
-} from "./reply.ts";
-export { route, routeToSource } from "./route.ts";
-export type { Destination, Effect } from "./effects.ts";
+} from "./message/reply.ts";
+export { route, routeToSource } from "./message/destination.ts";
+export type { Effect } from "./handlers/effects.ts";
+export type { Destination } from "./message/destination.ts";
 export type { AddressRange, FixedOption, FullSettings, Link } from "./link.ts";
-export { handleProxy } from "./proxy.ts";
-export { handleBootServer } from "./boot-server.ts";
-export { NOT_A_BOOT_CLIENT } from "./boot-events.ts";
-export { handleFull, type FullState } from "./full.ts";
-export type { FullLink } from "./assign.ts";
-export { isActive, type Lease, type Leases, type LeaseState, LeaseTable } from "./leases.ts";
-export { type Offer, type Offers, OfferTable } from "./offers.ts";
-export { decide, type Knowledge, type Role } from "./decide.ts";
+export { handleProxy } from "./handlers/proxy.ts";
+export { handleBootServer } from "./handlers/boot-server.ts";
+export { NOT_A_BOOT_CLIENT } from "./handlers/boot-events.ts";
+export { handleFull, type FullState } from "./handlers/full.ts";
+export type { FullLink } from "./link.ts";
+export {
+  isActive,
+  type Lease,
+  type Leases,
+  type LeaseState,
+  LeaseTable,
+} from "./leases/lease-table.ts";
+export { type Offer, type Offers, OfferTable } from "./leases/offer-table.ts";
+export { decide, type Knowledge, type Role } from "./handlers/decide.ts";

@@ -50,3 +50,6 @@ export type Link = {
       readonly relayed: readonly RelayedNetwork[];
     }
 );
+
+/** A link in mode full. */
+export type FullLink = Extract<Link, { mode: "full" }>;

@@ -3,7 +3,7 @@ import { ANY_ADDRESS, type Ip4, LIMITED_BROADCAST } from "../lib/ip4.ts";
 import { adoptDgram, openDgram, openDgramShared } from "./dgram.ts";
 import { readInterfacesNamed } from "./interfaces.ts";
 import { type Libc, loadLibc } from "./libc.ts";
-import type { PassedSocket } from "./passed.ts";
+import type { PassedSocket } from "./systemd-sockets.ts";
 import { formatEndpoint, type UdpEndpoint, type UdpSocket } from "./udp.ts";
 
 export interface DeviceSocketOptions {

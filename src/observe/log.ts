@@ -1,6 +1,6 @@
 import { type DestinationStream, type Logger, pino } from "pino";
 import { PinoPretty } from "pino-pretty";
-import type { Level } from "./catalogue.ts";
+import type { Level } from "../events/catalogue.ts";
 
 export type { Logger } from "pino";
 

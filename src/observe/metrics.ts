@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
-import { eventCatalogue } from "./catalogue.ts";
-import type { EventName, PxeEvent } from "./events.ts";
+import { eventCatalogue } from "../events/catalogue.ts";
+import type { EventName, PxeEvent } from "../events/types.ts";
 
 export interface Metrics {
   readonly registry: Registry;

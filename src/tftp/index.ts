@@ -43,8 +43,8 @@
  */
 export { DecodeError, InternalError } from "../lib/errors.ts";
 export type { Mac } from "../lib/mac.ts";
-export { type RequestedName, readRequestedName } from "./names.ts";
-export { type Negotiated, negotiate, type NegotiationLimits } from "./negotiate.ts";
+export { type RequestedName, readRequestedName } from "./wire/file-names.ts";
+export { type Negotiated, negotiate, type NegotiationLimits } from "./wire/option-negotiation.ts";
 export {
   type AckPacket,
   type DataPacket,
@@ -56,5 +56,5 @@ export {
   type RequestPacket,
   type TftpOptions,
   type TftpPacket,
-} from "./packet.ts";
-export { ReadTransfer, type TransferEffect } from "./transfer.ts";
+} from "./wire/packet.ts";
+export { ReadTransfer, type TransferEffect } from "./transfer/read-transfer.ts";

@@ -2,8 +2,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import { bootRequest } from "../../src/client/dhcp-request.ts";
-import { encodePacket } from "../../src/dhcp/packet.ts";
+import { bootRequest } from "../../src/pxe-client/wire/dhcp-requests.ts";
+import { encodePacket } from "../../src/dhcp/wire/packet.ts";
 import { readU32 } from "../../src/lib/bytes.ts";
 import { openDgram } from "../../src/net/dgram.ts";
 

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { openDgram } from "../../src/net/dgram.ts";
 import type { UdpEndpoint } from "../../src/net/udp.ts";
-import { encodePacket } from "../../src/tftp/packet.ts";
+import { encodePacket } from "../../src/tftp/wire/packet.ts";
 
 /* TFTP servers to measure beside ours, each in a process of its own. They need root, to leave their own user alone. */
 

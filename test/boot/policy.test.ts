@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { architectureOf, architectures } from "../../src/boot/architecture.ts";
-import { bootClient, type BootFacts } from "../../src/boot/client.ts";
+import { bootClient, type BootFacts } from "../../src/dhcp/message/boot-client.ts";
 import type { NodeEntry } from "../../src/boot/node.ts";
 import { type BootPolicy, planBoot } from "../../src/boot/policy.ts";
 import { concat, fromHex, fromText, u16 } from "../../src/lib/bytes.ts";

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { architectures } from "../../src/boot/architecture.ts";
-import { smeeLayouts } from "../../src/boot/smee.ts";
-import { parseTraceparent, withoutTraceparent } from "../../src/boot/trace.ts";
-import { readChain, readDownloads } from "../../src/client/ipxe-interpreter.ts";
-import { readByTftp } from "../../src/client/tftp-read.ts";
+import { smeeLayouts } from "../../src/boot/smee-layout.ts";
+import { parseTraceparent, withoutTraceparent } from "../../src/boot/trace-context.ts";
+import { readChain, readDownloads } from "../../src/pxe-client/probe/ipxe-interpreter.ts";
+import { readByTftp } from "../../src/pxe-client/wire/tftp-read.ts";
 import { makeMicroOs } from "../../src/demo/micro-os.ts";
-import { OptionCode } from "../../src/dhcp/option-codes.ts";
-import { type DhcpPacket, MessageType } from "../../src/dhcp/packet.ts";
+import { OptionCode } from "../../src/dhcp/wire/option-codes.ts";
+import { type DhcpPacket, MessageType } from "../../src/dhcp/wire/packet.ts";
 import { concat, fromText, toText, u16 } from "../../src/lib/bytes.ts";
 import { macToBytes } from "../../src/lib/mac.ts";
 import { openDgram } from "../../src/net/dgram.ts";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { explain } from "../../src/commands/explain.ts";
-import { decodePacket } from "../../src/dhcp/packet.ts";
+import { decodePacket } from "../../src/dhcp/wire/packet.ts";
 import { concat, fromHex, fromText, toHex } from "../../src/lib/bytes.ts";
 import { FakeProgram } from "../support/program.ts";
 import { configurationOf, environmentOf, nodesOf } from "../support/smee-site.ts";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { importLeases, listLeases, releaseLease } from "../../src/commands/leases.ts";
-import { lockFolder } from "../../src/commands/lock.ts";
+import { lockFolder } from "../../src/daemon/state/data-folder-lock.ts";
 import { ConfigError, UnreachableError } from "../../src/lib/errors.ts";
 import { AnnouncedServer } from "../support/announced-server.ts";
 import { FakeProgram } from "../support/program.ts";

@@ -1,7 +1,7 @@
 import { gunzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { verifyArtifact } from "../../src/artifacts/verify.ts";
-import { rewriteOrchestratorScript } from "../../src/boot/ipxe-script.ts";
+import { verifyArtifact } from "../../src/artifacts/verify/verify.ts";
+import { rewriteOrchestratorScript } from "../../src/boot/script/orchestrator-script.ts";
 import { makeMicroOs, orchestratorBootScript } from "../../src/demo/micro-os.ts";
 import { memoryBlob } from "../../src/lib/blob.ts";
 import { equalBytes, toText } from "../../src/lib/bytes.ts";

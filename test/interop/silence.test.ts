@@ -1,8 +1,13 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { OptionCode } from "../../src/dhcp/option-codes.ts";
-import { BOOTREPLY, type DhcpPacket, decodePacket, MessageType } from "../../src/dhcp/packet.ts";
+import { OptionCode } from "../../src/dhcp/wire/option-codes.ts";
+import {
+  BOOTREPLY,
+  type DhcpPacket,
+  decodePacket,
+  MessageType,
+} from "../../src/dhcp/wire/packet.ts";
 import { Program } from "../support/command.ts";
 import { createNetns, type Guest, type Netns, netnsMissing, nextEvent } from "../support/netns.ts";
 import { readPcap } from "../support/pcap.ts";

@@ -4,7 +4,11 @@ import { BindError } from "../../src/lib/errors.ts";
 import { openDeviceSocket, openListener } from "../../src/net/device-socket.ts";
 import { openDgram, openDgramShared } from "../../src/net/dgram.ts";
 import { type Libc, loadLibc } from "../../src/net/libc.ts";
-import { adoptPassed, passedDescriptors, type PassedSocket } from "../../src/net/passed.ts";
+import {
+  adoptPassed,
+  passedDescriptors,
+  type PassedSocket,
+} from "../../src/net/systemd-sockets.ts";
 import type { UdpEndpoint, UdpSocket } from "../../src/net/udp.ts";
 import { createNetns, netnsMissing, type Netns } from "../support/netns.ts";
 

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { stages } from "../../src/boot/stages.ts";
+import { stages } from "../../src/timeline/stages.ts";
 import { reasonToSkip } from "../support/tools.ts";
 import { addressLines } from "./address-server.ts";
 import { bootOne, poolAddress, useSite } from "./boots.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { stages } from "../../src/boot/stages.ts";
+import { stages } from "../../src/timeline/stages.ts";
 import { reasonToSkip } from "../support/tools.ts";
 import { bootOne, useSite } from "./boots.ts";
 import { debianTools } from "./debian.ts";

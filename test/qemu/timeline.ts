@@ -1,5 +1,5 @@
 import type { ServerEvent } from "./server.ts";
-import { isStage } from "../../src/boot/stages.ts";
+import { isStage } from "../../src/timeline/stages.ts";
 
 /** One thing that happened during a boot. */
 export interface Step {

@@ -1,5 +1,5 @@
 import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
-import { announceRunning } from "../../src/commands/running.ts";
+import { announceRunning } from "../../src/daemon/state/instance-file.ts";
 
 export interface AskedRequest {
   /** `GET /api/v1/leases` */

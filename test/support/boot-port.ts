@@ -5,14 +5,14 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { FastifyInstance } from "fastify";
 import type { NodeEntry } from "../../src/boot/node.ts";
-import { BootSessions } from "../../src/boot/session.ts";
-import { isStage } from "../../src/boot/stages.ts";
-import { type BootAppOptions, createBootApp } from "../../src/http/boot-app.ts";
-import type { ServedFile, ServedGeneration } from "../../src/http/served.ts";
-import { listen } from "../../src/http/server.ts";
+import { BootSessions } from "../../src/timeline/boots.ts";
+import { isStage } from "../../src/timeline/stages.ts";
+import { type BootAppOptions, createBootApp } from "../../src/http/boot/app.ts";
+import type { ServedFile, ServedGeneration } from "../../src/http/boot/content.ts";
+import { listen } from "../../src/http/listen.ts";
 import { memoryBlob } from "../../src/lib/blob.ts";
 import type { Moment } from "../../src/lib/clock.ts";
-import type { EventName, PxeEvent } from "../../src/observe/events.ts";
+import type { EventName, PxeEvent } from "../../src/events/types.ts";
 
 /** The orchestrator's `boot.ipxe`, as short as it can be and still be rewritten. */
 export const orchestratorScript = [

@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import { type BootPolicy, type Plan, planBoot } from "../../src/boot/policy.ts";
-import type { Effect } from "../../src/dhcp/effects.ts";
+import type { Effect } from "../../src/dhcp/handlers/effects.ts";
 import type { FullSettings, Link } from "../../src/dhcp/link.ts";
-import { OptionCode } from "../../src/dhcp/option-codes.ts";
-import { type DhcpPacket, MessageType } from "../../src/dhcp/packet.ts";
-import { handleProxy } from "../../src/dhcp/proxy.ts";
-import { type DhcpRequest, readRequest, type Source } from "../../src/dhcp/request.ts";
+import { OptionCode } from "../../src/dhcp/wire/option-codes.ts";
+import { type DhcpPacket, MessageType } from "../../src/dhcp/wire/packet.ts";
+import { handleProxy } from "../../src/dhcp/handlers/proxy.ts";
+import { type DhcpRequest, readRequest, type Source } from "../../src/dhcp/message/request.ts";
 import { concat, fromHex, fromText, u16 } from "../../src/lib/bytes.ts";
 import { ANY_ADDRESS, ip4ToBytes } from "../../src/lib/ip4.ts";
 import { type Datagram, readPcap } from "./pcap.ts";

@@ -1,14 +1,14 @@
 import type { NodeEntry } from "../../src/boot/node.ts";
 import { planBoot } from "../../src/boot/policy.ts";
-import type { FullLink } from "../../src/dhcp/assign.ts";
-import type { Effect } from "../../src/dhcp/effects.ts";
-import { handleFull } from "../../src/dhcp/full.ts";
-import { isQuarantine, type Lease, LeaseTable } from "../../src/dhcp/leases.ts";
+import type { FullLink } from "../../src/dhcp/link.ts";
+import type { Effect } from "../../src/dhcp/handlers/effects.ts";
+import { handleFull } from "../../src/dhcp/handlers/full.ts";
+import { isQuarantine, type Lease, LeaseTable } from "../../src/dhcp/leases/lease-table.ts";
 import type { FullSettings } from "../../src/dhcp/link.ts";
-import { type Offer, OfferTable } from "../../src/dhcp/offers.ts";
-import { OptionCode } from "../../src/dhcp/option-codes.ts";
-import { type DhcpPacket, MessageType } from "../../src/dhcp/packet.ts";
-import { type DhcpRequest, readRequest, type Source } from "../../src/dhcp/request.ts";
+import { type Offer, OfferTable } from "../../src/dhcp/leases/offer-table.ts";
+import { OptionCode } from "../../src/dhcp/wire/option-codes.ts";
+import { type DhcpPacket, MessageType } from "../../src/dhcp/wire/packet.ts";
+import { type DhcpRequest, readRequest, type Source } from "../../src/dhcp/message/request.ts";
 import { ANY_ADDRESS, type Ip4, ip4ToBytes } from "../../src/lib/ip4.ts";
 import { type Mac, macToBytes } from "../../src/lib/mac.ts";
 import {

@@ -1,8 +1,8 @@
 import * as fc from "fast-check";
 import { concat } from "../../src/lib/bytes.ts";
-import { negotiate } from "../../src/tftp/negotiate.ts";
-import { decodePacket, encodePacket, type TftpPacket } from "../../src/tftp/packet.ts";
-import { ReadTransfer, type TransferEffect } from "../../src/tftp/transfer.ts";
+import { negotiate } from "../../src/tftp/wire/option-negotiation.ts";
+import { decodePacket, encodePacket, type TftpPacket } from "../../src/tftp/wire/packet.ts";
+import { ReadTransfer, type TransferEffect } from "../../src/tftp/transfer/read-transfer.ts";
 
 /** What happens to one datagram: how many copies arrive (0: it is lost), and how late each one is. */
 export interface Fate {

@@ -1,5 +1,5 @@
-import type { TftpPacket } from "../../src/tftp/packet.ts";
-import { ReadTransfer, type TransferEffect } from "../../src/tftp/transfer.ts";
+import type { TftpPacket } from "../../src/tftp/wire/packet.ts";
+import { ReadTransfer, type TransferEffect } from "../../src/tftp/transfer/read-transfer.ts";
 import { type Random, randomNumbers } from "./random.ts";
 import { ack, termsFor } from "./tftp.ts";
 

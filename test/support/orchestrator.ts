@@ -3,17 +3,24 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Generation } from "../../src/artifacts/generation.ts";
-import { createMirror, type Mirror, type MirrorOptions } from "../../src/artifacts/mirror.ts";
-import { createOrigin, type Origin, type OriginOptions } from "../../src/artifacts/origin.ts";
-import { sourceOf } from "../../src/artifacts/source.ts";
-import { type GenerationStore, openGenerationStore } from "../../src/artifacts/store.ts";
+import type { Generation } from "../../src/artifacts/store/generation.ts";
+import { createMirror, type Mirror, type MirrorOptions } from "../../src/artifacts/sync/mirror.ts";
+import {
+  createOrigin,
+  type Origin,
+  type OriginOptions,
+} from "../../src/artifacts/origin/origin.ts";
+import { sourceOf } from "../../src/artifacts/origin/trusted-origin.ts";
+import {
+  type GenerationStore,
+  openGenerationStore,
+} from "../../src/artifacts/store/generation-store.ts";
 import { type Certificate, makeCertificate } from "../../src/demo/certificate.ts";
 import { makeMicroOs, orchestratorBootScript } from "../../src/demo/micro-os.ts";
 import { type Content, type Orchestrator, startOrchestrator } from "../../src/demo/orchestrator.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { InternalError, SyncError } from "../../src/lib/errors.ts";
-import type { EventName, PxeEvent } from "../../src/observe/events.ts";
+import type { EventName, PxeEvent } from "../../src/events/types.ts";
 
 export const mirrored = ["boot.ipxe", "vmlinuz-x86_64", "initramfs-x86_64"];
 

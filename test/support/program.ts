@@ -1,5 +1,5 @@
 import { PassThrough, Readable } from "node:stream";
-import type { Program } from "../../src/commands/program.ts";
+import type { Program } from "../../src/commands/shared/context.ts";
 
 /** A process that a command can be run in without being one. */
 export class FakeProgram implements Program {

@@ -1,5 +1,5 @@
-import type { DhcpPacket } from "../../src/dhcp/packet.ts";
-import type { DhcpRequest } from "../../src/dhcp/request.ts";
+import type { DhcpPacket } from "../../src/dhcp/wire/packet.ts";
+import type { DhcpRequest } from "../../src/dhcp/message/request.ts";
 import { concat, fromText, readU32, toHex, u32 } from "../../src/lib/bytes.ts";
 import type { Ip4 } from "../../src/lib/ip4.ts";
 

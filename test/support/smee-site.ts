@@ -1,6 +1,6 @@
 import { macFromBytes } from "../../src/lib/mac.ts";
 import { fromHex } from "../../src/lib/bytes.ts";
-import { decodePacket } from "../../src/dhcp/packet.ts";
+import { decodePacket } from "../../src/dhcp/wire/packet.ts";
 import { type SmeeVector, vectorAddress, vectorTrace } from "./smee-vectors.ts";
 
 /*

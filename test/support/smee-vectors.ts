@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
-import type { SmeeFlavour } from "../../src/boot/smee.ts";
+import type { SmeeFlavour } from "../../src/boot/smee-layout.ts";
 
 /** A request, and what Tinkerbell SMEE answered to it in one of its modes. */
 export interface SmeeVector {

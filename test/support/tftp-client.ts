@@ -1,6 +1,6 @@
 import { concat } from "../../src/lib/bytes.ts";
 import type { OpenUdp, UdpEndpoint, UdpSocket } from "../../src/net/udp.ts";
-import { decodePacket, encodePacket, type TftpPacket } from "../../src/tftp/packet.ts";
+import { decodePacket, encodePacket, type TftpPacket } from "../../src/tftp/wire/packet.ts";
 import { optionsOf } from "./tftp.ts";
 
 export interface Heard {

@@ -1,13 +1,13 @@
 import { type BlobSource, memoryBlob } from "../../src/lib/blob.ts";
 import { systemClock } from "../../src/lib/clock.ts";
-import type { EventName, PxeEvent } from "../../src/observe/events.ts";
+import type { EventName, PxeEvent } from "../../src/events/types.ts";
 import {
   startTftpServer,
   type TftpFile,
   type TftpLimits,
   type TftpServer,
   type TftpServerOptions,
-} from "../../src/tftp/server.ts";
+} from "../../src/tftp/server/tftp-server.ts";
 import type { UdpEndpoint } from "../../src/net/udp.ts";
 
 export const limits: TftpLimits = {

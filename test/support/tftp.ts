@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
-import { negotiate, type Negotiated } from "../../src/tftp/negotiate.ts";
-import { decodePacket, type TftpOptions, type TftpPacket } from "../../src/tftp/packet.ts";
-import type { TransferEffect } from "../../src/tftp/transfer.ts";
+import { negotiate, type Negotiated } from "../../src/tftp/wire/option-negotiation.ts";
+import { decodePacket, type TftpOptions, type TftpPacket } from "../../src/tftp/wire/packet.ts";
+import type { TransferEffect } from "../../src/tftp/transfer/read-transfer.ts";
 import { type Datagram, readPcap } from "./pcap.ts";
 
 /** The TFTP datagrams of EDK2 and of iPXE in the order in which they were captured, both directions. */

@@ -1,7 +1,7 @@
-import { WayTable } from "../../../src/boot/ways.ts";
+import { WayTable } from "../../../src/boot/offer-style.ts";
 import { planBoot } from "../../../src/boot/policy.ts";
-import { LeaseTable } from "../../../src/dhcp/leases.ts";
-import { startDhcpServer } from "../../../src/dhcp/server.ts";
+import { LeaseTable } from "../../../src/dhcp/leases/lease-table.ts";
+import { startDhcpServer } from "../../../src/dhcp/server/dhcp-server.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { openDgram } from "../../../src/net/dgram.ts";
 import type { UdpSocket } from "../../../src/net/udp.ts";

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { openDgram } from "../../../src/net/dgram.ts";
 import type { UdpEndpoint, UdpSocket } from "../../../src/net/udp.ts";
-import { decodePacket, encodePacket } from "../../../src/tftp/packet.ts";
+import { decodePacket, encodePacket } from "../../../src/tftp/wire/packet.ts";
 
 /*
  * Many TFTP clients at once in a process of their own, which is told in arguments: the server's address and port,

@@ -11,18 +11,18 @@
  * - `finish`: goes on with that transfer to its end.
  */
 import { createInterface } from "node:readline";
-import { exchange } from "../../../src/client/dhcp-exchange.ts";
+import { exchange } from "../../../src/pxe-client/wire/dhcp-exchange.ts";
 import {
   bootRequest,
   bootServerRequest,
   type MachineIdentity,
   systemRequest,
-} from "../../../src/client/dhcp-request.ts";
-import { newXid } from "../../../src/client/dhcp-wire.ts";
-import { readByHttp } from "../../../src/client/http-read.ts";
-import { Inbox } from "../../../src/client/inbox.ts";
-import { readByTftp } from "../../../src/client/tftp-read.ts";
-import { encodePacket } from "../../../src/dhcp/packet.ts";
+} from "../../../src/pxe-client/wire/dhcp-requests.ts";
+import { newXid } from "../../../src/pxe-client/wire/dhcp-wire.ts";
+import { readByHttp } from "../../../src/pxe-client/wire/http-read.ts";
+import { Inbox } from "../../../src/pxe-client/wire/inbox.ts";
+import { readByTftp } from "../../../src/pxe-client/wire/tftp-read.ts";
+import { encodePacket } from "../../../src/dhcp/wire/packet.ts";
 import { messageOf } from "../../../src/lib/errors.ts";
 import { openDeviceSocket } from "../../../src/net/device-socket.ts";
 import { openDgram } from "../../../src/net/dgram.ts";

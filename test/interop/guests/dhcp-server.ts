@@ -4,15 +4,15 @@
  * `DEVICE=ADDRESS/PREFIX=FIRST-LAST`, and `=SECONDS` for a lease of so many. Tells its events in lines of JSON.
  */
 import { planBoot } from "../../../src/boot/policy.ts";
-import { WayTable } from "../../../src/boot/ways.ts";
-import { openJournal } from "../../../src/dhcp/journal.ts";
-import { LeaseTable } from "../../../src/dhcp/leases.ts";
+import { WayTable } from "../../../src/boot/offer-style.ts";
+import { openJournal } from "../../../src/dhcp/leases/journal.ts";
+import { LeaseTable } from "../../../src/dhcp/leases/lease-table.ts";
 import type { Link } from "../../../src/dhcp/link.ts";
-import { startDhcpServer } from "../../../src/dhcp/server.ts";
+import { startDhcpServer } from "../../../src/dhcp/server/dhcp-server.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { subnetOf } from "../../../src/lib/ip4.ts";
 import { openDeviceSocket } from "../../../src/net/device-socket.ts";
-import { Presence } from "../../../src/net/presence.ts";
+import { Presence } from "../../../src/net/conflict-probe.ts";
 import { fullLink, policy } from "../../support/dhcp.ts";
 
 const [dataDir = "", ...args] = process.argv.slice(2);

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { systemRequest } from "../../../src/client/dhcp-request.ts";
-import { encodePacket } from "../../../src/dhcp/packet.ts";
+import { systemRequest } from "../../../src/pxe-client/wire/dhcp-requests.ts";
+import { encodePacket } from "../../../src/dhcp/wire/packet.ts";
 import { openDeviceSocket } from "../../../src/net/device-socket.ts";
 import { randomNumbers } from "../../support/random.ts";
 

@@ -1,5 +1,5 @@
-import { openJournal } from "../../../src/dhcp/journal.ts";
-import { LeaseTable } from "../../../src/dhcp/leases.ts";
+import { openJournal } from "../../../src/dhcp/leases/journal.ts";
+import { LeaseTable } from "../../../src/dhcp/leases/lease-table.ts";
 
 /*
  * Writes leases without end, many at a time, into a journal that is compacted every few writes. Arguments: the

@@ -5,8 +5,8 @@
  *
  * Arguments: the device and address towards the machines, those towards the servers, and the servers.
  */
-import { decodePacket } from "../../../src/dhcp/packet.ts";
-import { readPxeVendorOptions } from "../../../src/dhcp/vendor.ts";
+import { decodePacket } from "../../../src/dhcp/wire/packet.ts";
+import { readPxeVendorOptions } from "../../../src/dhcp/wire/vendor-options.ts";
 import { concat } from "../../../src/lib/bytes.ts";
 import { ip4ToBytes } from "../../../src/lib/ip4.ts";
 import { openDeviceSocket } from "../../../src/net/device-socket.ts";

@@ -1,0 +1,242 @@
+import { createHash, X509Certificate } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { request as httpRequest } from "node:http";
+import { request as httpsRequest } from "node:https";
+import { join } from "node:path";
+import { z } from "zod";
+import { fromText } from "../../lib/bytes.ts";
+import { SyncError } from "../../lib/errors.ts";
+import type { Emit } from "../../events/types.ts";
+import { openTls, type Way } from "./agent.ts";
+import { onDisk, replaceFile } from "../store/disk.ts";
+import { explainStatus, explainTransport } from "./origin-errors.ts";
+import { type ProxySettings, proxyFor, shownProxy } from "./proxy.ts";
+import { certificatesIn } from "../verify/verify.ts";
+
+/** A CA as an origin needs it: PEM text, and where it is from, for messages. */
+export interface Authority {
+  readonly pem: string;
+  readonly file: string;
+}
+
+/** Whose signature on an origin's certificate is believed. */
+export interface Trust {
+  /** The CA; null: the roots that Node brings. Fetched where it has to be. @throws SyncError */
+  authority(): Promise<Authority | null>;
+  /**
+   * The origin presents a certificate that the CA does not cover: looks for a CA that may be believed.
+   *
+   * @returns whether there is another one now
+   */
+  renew(): Promise<boolean>;
+  /** How a person accepts another certificate, for messages. */
+  readonly remedy: string;
+}
+
+/** The CA of a file, or none; it changes when the configuration does. */
+export function fixedTrust(authority: Authority | null): Trust {
+  return {
+    authority: () => Promise.resolve(authority),
+    renew: () => Promise.resolve(false),
+    remedy:
+      authority === null
+        ? "save the CA to a file, name it in artifacts.ca.file and start the program again"
+        : `put the new CA into ${authority.file} and start the program again`,
+  };
+}
+
+export interface FetchedTrustOptions extends ProxySettings {
+  /** Where the CA is fetched from. */
+  readonly url: string;
+  /** SHA-256 in hex of the certificate or of the whole file; null: see `createFetchedTrust`. */
+  readonly sha256: string | null;
+  /** `<dataDir>/artifacts`; what was accepted is remembered there. */
+  readonly directory: string;
+  readonly emit: Emit;
+  readonly timeoutMs?: number;
+}
+
+const remembered = z.strictObject({ url: z.string(), fingerprint: z.string(), pem: z.string() });
+type Remembered = z.output<typeof remembered>;
+
+const LIMIT_BYTES = 256 * 1024;
+
+/**
+ * A CA that is fetched. With a pin, exactly what it names is believed, whoever hands it over. Without
+ * one, the first CA that comes is believed and remembered, and another one only if its URL is on a host
+ * that the public roots vouch for: the orchestrator's `/tink-stack/keys/Full_server.crt` comes under the
+ * very certificate that it is the CA of, and proves nothing.
+ */
+export function createFetchedTrust(options: FetchedTrustOptions): Trust {
+  const { url, sha256: pin, directory, emit } = options;
+  const file = join(directory, "ca.json");
+  const described = (known: Remembered): Authority => ({ pem: known.pem, file: url });
+  let current: Remembered | null = null;
+
+  const accept = async (found: Fetched, how: "pinned" | "public" | "first-use"): Promise<void> => {
+    const { pem, fingerprint } = found;
+    await onDisk("the CA", replaceFile(file, `${JSON.stringify({ url, fingerprint, pem })}\n`));
+    current = { url, fingerprint, pem };
+    emit({ event: "ca-trusted", url, fingerprint, how });
+  };
+  const recall = async (): Promise<Remembered | null> => {
+    const found = parseRemembered(await readFile(file, "utf8").catch(() => ""));
+    if (found?.url !== url) return null;
+    if (pin === null) return found;
+    // A pin that was set since then is above what was believed before: of several only the pinned one is.
+    const pem = pinned(found.pem, pin);
+    const [fingerprint] = pem === null ? [] : fingerprintsIn(pem);
+    return pem === null || fingerprint === undefined ? null : { url, fingerprint, pem };
+  };
+
+  return {
+    authority: async () => {
+      current ??= await recall();
+      if (current === null) {
+        const found = await fetchCa(options);
+        await accept(found, pin === null ? (found.vouched ? "public" : "first-use") : "pinned");
+      }
+      return current === null ? null : described(current);
+    },
+    renew: async () => {
+      const found = await fetchCa(options);
+      if (found.fingerprint === current?.fingerprint) return false;
+      if (pin === null && !found.vouched) return false;
+      await accept(found, pin === null ? "public" : "pinned");
+      return true;
+    },
+    remedy:
+      `compare the fingerprint of the CA at ${url} with the orchestrator's operator, set it as ` +
+      "artifacts.ca.sha256 and start the program again",
+  };
+}
+
+interface Fetched {
+  readonly pem: string;
+  /** Of the first certificate, as `openssl x509 -fingerprint -sha256` shows it. */
+  readonly fingerprint: string;
+  /** Whether the public roots vouch for whom it was fetched from. */
+  readonly vouched: boolean;
+}
+
+async function fetchCa(options: FetchedTrustOptions): Promise<Fetched> {
+  const { url, sha256: pin, timeoutMs = 15_000 } = options;
+  const proxy = proxyFor(url, options);
+  const { folder, name } = partsOf(url);
+  const facts = { url: folder, ca: null, proxy: proxy === null ? null : shownProxy(proxy) };
+  const way = { proxy, ca: null, connectTimeoutMs: timeoutMs };
+  let answer: { readonly body: Uint8Array; readonly vouched: boolean };
+  try {
+    answer = await download(url, way, timeoutMs);
+  } catch (error) {
+    throw explainTransport(error, name, facts);
+  }
+  const text = new TextDecoder().decode(answer.body);
+  const pem = pin === null ? text : pinned(text, pin);
+  if (pem === null) {
+    throw new SyncError(
+      `the CA at ${url} is not the one that artifacts.ca.sha256 pins (${pin}): its fingerprints are ` +
+        `${fingerprintsIn(text).join(", ") || "none, for it holds no certificate"}. Compare them with the ` +
+        "orchestrator's operator; if the CA was changed on purpose, set the new value.",
+    );
+  }
+  const [fingerprint] = fingerprintsIn(pem);
+  if (fingerprint === undefined) {
+    throw new SyncError(
+      `${url} holds no certificate in PEM form that can be read; artifacts.ca.url has to name the orchestrator's ` +
+        "https://CLUSTER-DOMAIN/boots/ca.crt or its /tink-stack/keys/Full_server.crt.",
+    );
+  }
+  return { pem, fingerprint, vouched: answer.vouched };
+}
+
+/**
+ * Fetches without asking who the other side is, and tells whether the public roots know. What comes is
+ * believed only for what the caller finds in it.
+ */
+async function download(
+  url: string,
+  way: Way,
+  timeoutMs: number,
+): Promise<{ body: Uint8Array; vouched: boolean }> {
+  const secure = url.startsWith("https:");
+  const socket = secure ? await openTls(url, way, false) : null;
+  const options = {
+    timeout: timeoutMs,
+    // However slowly it comes: a synchronisation waits for it.
+    signal: AbortSignal.timeout(4 * timeoutMs),
+    headers: { "user-agent": "eim-pxe", connection: "close" },
+  };
+  return new Promise((resolve, reject) => {
+    const asked =
+      socket === null
+        ? httpRequest(url, options)
+        : // Without an agent, for an agent would open a connection of its own.
+          httpsRequest(url, { ...options, createConnection: () => socket });
+    asked.once("timeout", () => asked.destroy(new SyncError(`${url} does not answer.`)));
+    asked.on("error", reject);
+    asked.once("response", (response) => {
+      const { statusCode = 0 } = response;
+      if (statusCode !== 200) {
+        response.destroy();
+        const { folder, name } = partsOf(url);
+        const facts = { url: folder, ca: null, proxy: null };
+        reject(explainStatus(statusCode, response.headers.location ?? null, name, facts, null));
+        return;
+      }
+      const chunks: Uint8Array[] = [];
+      let bytes = 0;
+      response.on("data", (chunk: Uint8Array) => {
+        bytes += chunk.length;
+        if (bytes > LIMIT_BYTES) response.destroy(new SyncError(`${url} is too large for a CA.`));
+        else chunks.push(chunk);
+      });
+      response.on("error", reject);
+      response.once("end", () =>
+        resolve({ body: Buffer.concat(chunks), vouched: socket?.authorized === true }),
+      );
+    });
+    asked.end();
+  });
+}
+
+function partsOf(url: string): { readonly folder: string; readonly name: string } {
+  const at = url.lastIndexOf("/");
+  return { folder: url.slice(0, at), name: url.slice(at + 1) };
+}
+
+/** The text, or the one certificate in it, that has this SHA-256; null when nothing has. */
+function pinned(text: string, pin: string): string | null {
+  if (createHash("sha256").update(fromText(text)).digest("hex") === pin) return text;
+  return pemsIn(text).find((pem) => plain(fingerprintOf(pem) ?? "") === pin) ?? null;
+}
+
+function fingerprintsIn(text: string): string[] {
+  return pemsIn(text)
+    .map(fingerprintOf)
+    .filter((one) => one !== null);
+}
+
+function pemsIn(text: string): string[] {
+  return certificatesIn(fromText(text)).filter((one) => typeof one === "string");
+}
+
+function fingerprintOf(pem: string): string | null {
+  try {
+    return new X509Certificate(pem).fingerprint256;
+  } catch {
+    return null;
+  }
+}
+
+function plain(fingerprint: string): string {
+  return fingerprint.replaceAll(":", "").toLowerCase();
+}
+
+function parseRemembered(text: string): Remembered | null {
+  try {
+    return remembered.safeParse(JSON.parse(text)).data ?? null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,120 @@
+import { createGunzip } from "node:zlib";
+import type { BlobSource } from "../../lib/blob.ts";
+import { startsWith, toText } from "../../lib/bytes.ts";
+import { messageOf } from "../../lib/errors.ts";
+import { xzProblem } from "./xz.ts";
+
+const CHUNK_BYTES = 256 * 1024;
+const CPIO_HEADER_BYTES = 110;
+const CPIO_TRAILER = "TRAILER!!!";
+/** The kernel's own limit of a name in an initramfs (PATH_MAX). */
+const CPIO_NAME_LIMIT = 4096;
+
+const GZIP_MAGIC = Uint8Array.of(0x1f, 0x8b, 0x08);
+const XZ_MAGIC = Uint8Array.of(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00);
+const ZSTD_MAGIC = Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd);
+
+/**
+ * What is wrong with an initramfs, or null. It may be xz (all its headers, the index and the footer
+ * are checked), gzip (inflated whole, so that its CRC-32 and length are checked), zstd (only its magic
+ * is checked), or a plain cpio archive in the newc form, which may precede one of the others.
+ */
+export async function initramfsProblem(blob: BlobSource): Promise<string | null> {
+  let at = 0;
+  while (at < blob.size) {
+    const magic = await blob.read(at, 8);
+    if (startsWith(magic, XZ_MAGIC)) return xzProblem(blob, at);
+    if (startsWith(magic, GZIP_MAGIC)) return gzipProblem(blob, at);
+    if (startsWith(magic, ZSTD_MAGIC)) return null;
+    if (!/^07070[12]/.test(toText(magic))) {
+      return at === 0
+        ? "it is none of xz, gzip, zstd and cpio (newc)"
+        : `its first cpio archive ends at byte ${at}, and what follows is no archive`;
+    }
+    const end = await cpioEnd(blob, at);
+    if (typeof end === "string") return end;
+    at = await skipZeros(blob, end);
+  }
+  return at === 0 ? "it is empty" : null;
+}
+
+/** What is wrong with a gzip file from byte `start` to its end (zero padding is allowed), or null. */
+export async function gzipProblem(blob: BlobSource, start = 0): Promise<string | null> {
+  const gunzip = createGunzip({ chunkSize: CHUNK_BYTES });
+  const inflated = new Promise<string | null>((resolve) => {
+    gunzip.once("end", () => resolve(null));
+    gunzip.once("error", (error) => resolve(`its gzip stream is damaged: ${messageOf(error)}`));
+  });
+  gunzip.resume();
+  let fed = start;
+  // It stops taking bytes behind the stream's end.
+  while (fed < blob.size && start + gunzip.bytesWritten === fed) {
+    const chunk = await blob.read(fed, CHUNK_BYTES);
+    if (chunk.length === 0) break;
+    fed += chunk.length;
+    const taken = new Promise<void>((resolve) => gunzip.write(chunk, () => resolve()));
+    // A write that fails is never called back.
+    await Promise.race([taken, inflated]);
+  }
+  gunzip.end();
+  const problem = await inflated;
+  if (problem !== null) return problem;
+  const end = start + gunzip.bytesWritten;
+  return (await skipZeros(blob, end)) < blob.size
+    ? `its gzip stream ends at byte ${end}, and something follows`
+    : null;
+}
+
+/** The offset behind the trailer of the cpio archive at `start`, or what is wrong with it. */
+async function cpioEnd(blob: BlobSource, start: number): Promise<number | string> {
+  const reader = bufferedReader(blob);
+  let at = start;
+  while (true) {
+    const headerBytes = await reader(at, CPIO_HEADER_BYTES);
+    if (headerBytes.length < CPIO_HEADER_BYTES) return "its cpio archive ends without a trailer";
+    const header = toText(headerBytes);
+    if (!/^07070[12][0-9a-fA-F]{104}$/.test(header)) {
+      return `its cpio archive has no valid header at byte ${at}`;
+    }
+    const fileBytes = Number.parseInt(header.slice(54, 62), 16);
+    const nameBytes = Number.parseInt(header.slice(94, 102), 16);
+    if (nameBytes === 0 || nameBytes > CPIO_NAME_LIMIT) {
+      return `its cpio archive has no valid name at byte ${at}`;
+    }
+    const name = toText(await reader(at + CPIO_HEADER_BYTES, nameBytes));
+    const dataAt = alignTo4(at - start + CPIO_HEADER_BYTES + nameBytes) + start;
+    if (name === CPIO_TRAILER) return Math.min(dataAt, blob.size);
+    at = alignTo4(dataAt - start + fileBytes) + start;
+    if (at > blob.size) return "its cpio archive ends within a file";
+  }
+}
+
+/** The offset of the first byte at or behind `from` that is not zero; the blob's size if there is none. */
+async function skipZeros(blob: BlobSource, from: number): Promise<number> {
+  let at = from;
+  while (at < blob.size) {
+    const chunk = await blob.read(at, CHUNK_BYTES);
+    if (chunk.length === 0) break;
+    const offset = chunk.findIndex((byte) => byte !== 0);
+    if (offset !== -1) return at + offset;
+    at += chunk.length;
+  }
+  return blob.size;
+}
+
+/** Many small reads that go forward, out of few large ones. */
+function bufferedReader(blob: BlobSource): (at: number, length: number) => Promise<Uint8Array> {
+  let from = 0;
+  let held = new Uint8Array(0);
+  return async (at, length) => {
+    if (at < from || at + length > from + held.length) {
+      held = Uint8Array.from(await blob.read(at, Math.max(length, CHUNK_BYTES)));
+      from = at;
+    }
+    return held.subarray(at - from, at - from + length);
+  };
+}
+
+function alignTo4(value: number): number {
+  return Math.ceil(value / 4) * 4;
+}

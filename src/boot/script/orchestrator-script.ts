@@ -1,0 +1,262 @@
+import { SyncError } from "../../lib/errors.ts";
+import { commandsOf, type ScriptCommand } from "./ipxe-syntax.ts";
+
+/** How often a machine runs the orchestrator's script, and asks for it, before it restarts. */
+const SCRIPT_ATTEMPTS = 3;
+const AUTOEXEC_ATTEMPTS = 5;
+
+export interface ScriptRewrite {
+  /** Where machines fetch kernel and initramfs from, without a slash at the end. */
+  readonly downloadUrl: string;
+  /** Where a failure is reported to; null for no report. */
+  readonly eventsUrl: string | null;
+  /** Appended to the kernel's command line, in this order. */
+  readonly kernelArgs: readonly string[];
+  /** Appended as `s_eim_NAME=TIME`: the Micro-OS reports every `s_…` in its statistics. */
+  readonly timings?: readonly KernelTiming[];
+}
+
+export interface KernelTiming {
+  /** A word of letters and hyphens. */
+  readonly name: string;
+  readonly unixSeconds: number;
+}
+
+/**
+ * The orchestrator's `boot.ipxe` as machines of this site get it: the same script, fetching from
+ * here, with a start time for the orchestrator's statistics, and with retry and restart in place of
+ * the iPXE shell where it would stand still until somebody comes. Every other byte stays.
+ *
+ * @throws SyncError when the text is not an iPXE script of the known form.
+ */
+export function rewriteOrchestratorScript(text: string, how: ScriptRewrite): string {
+  requireScript(text);
+  const commands = commandsOf(text);
+  const edits = [
+    downloadUrlEdit(commands, how.downloadUrl),
+    ...kernelArgEdits(commands, how.kernelArgs),
+    ...timingEdits(commands, how.timings ?? []),
+    ...bootEdits(text, commands, how.eventsUrl),
+    ...shellEdits(commands),
+  ];
+  const endOfLine = text.includes("\r\n") ? "\r\n" : "\n";
+  const [firstLine, body] = splitFirstLine(applyEdits(text, edits));
+  return [
+    firstLine,
+    ...prologue,
+    body.replace(/[\r\n]+$/, ""),
+    // Where the script ran off its end it keeps ending there.
+    "exit 0",
+    ...failureBlock(how.eventsUrl),
+    "",
+  ].join(endOfLine);
+}
+
+/**
+ * The script that iPXE (1.21 and later) fetches by itself from the folder of the loader: get an
+ * address by IPv4, fetch `bootUrl` with the machine's identity, run it. It tries first the
+ * interfaces that already have an address from the firmware's DHCP, then every other one.
+ */
+export function autoexecScript(how: { readonly bootUrl: string }): string {
+  const identity = "mac=${mac:hexhyp}&uuid=${uuid}&serial=${serial:uristring}";
+  return [
+    "#!ipxe",
+    "set eim-try:int32 0",
+    ":eim-again",
+    "set eim-pass known",
+    ":eim-pass",
+    "set eim-nic:int32 0",
+    ":eim-nic",
+    "isset ${net${eim-nic}/mac} || goto eim-pass-done",
+    "iseq ${eim-pass} all || isset ${net${eim-nic}/ip} || goto eim-next",
+    "echo eim-pxe: asking for an address on net${eim-nic} (${net${eim-nic}/mac})",
+    // A bare `dhcp` or `ifconf` also waits about 16 seconds for IPv6 routers.
+    "ifconf -c dhcp net${eim-nic} || goto eim-close",
+    `chain --timeout 15000 ${how.bootUrl}?${identity} && exit 0 ||`,
+    ":eim-close",
+    // `${mac}` and `${ip}` mean the interface opened last: none that failed may stay open.
+    "ifclose net${eim-nic} ||",
+    ":eim-next",
+    "inc eim-nic",
+    "goto eim-nic",
+    ":eim-pass-done",
+    "iseq ${eim-pass} all && goto eim-failed ||",
+    "set eim-pass all",
+    "goto eim-pass",
+    ":eim-failed",
+    `echo eim-pxe: ${how.bootUrl} could not be fetched on any network interface`,
+    "inc eim-try",
+    ...retryBlock(AUTOEXEC_ATTEMPTS),
+    "",
+  ].join("\n");
+}
+
+/** Ahead of the orchestrator's own first command. */
+const prologue = [
+  "set eim-try:int32 0",
+  // Only the orchestrator's own loader sets these; the Micro-OS prints them in its statistics.
+  "isset ${network_scan_start} || set network_scan_start ${unixtime} ||",
+  "isset ${network_scan_end} || set network_scan_end ${unixtime} ||",
+  ":eim-again",
+];
+
+function failureBlock(eventsUrl: string | null): string[] {
+  return [
+    ":eim-failed",
+    "echo eim-pxe: the Micro-OS could not be started from ${download-url}",
+    "inc eim-try",
+    ...(eventsUrl === null ? [] : beacon(eventsUrl, "failed")),
+    ...retryBlock(SCRIPT_ATTEMPTS),
+  ];
+}
+
+/**
+ * A report that can never stop a boot. It is a GET: the `params` command of a form post is missing
+ * from Debian's builds of iPXE (seen with 1.0.0+git-20190125 and 1.21.1+git20250501).
+ */
+function beacon(eventsUrl: string, stage: string): string[] {
+  const identity = "mac=${mac:hexhyp}&uuid=${uuid}&serial=${serial:uristring}";
+  return [
+    `imgfetch --timeout 3000 --name eim-beacon ${eventsUrl}?stage=${stage}&${identity}&message=try-\${eim-try} ||`,
+    "imgfree eim-beacon ||",
+  ];
+}
+
+/** `eim-try` has been counted up: wait and start over at `:eim-again`, a few times; then restart the machine. Never the shell. */
+function retryBlock(attempts: number): string[] {
+  return [
+    `iseq \${eim-try} ${attempts} && goto eim-give-up ||`,
+    `echo eim-pxe: failed \${eim-try} of ${attempts} times, trying again in 10 seconds`,
+    "sleep 10 ||",
+    // Images of the failed attempt; the running script is not among them.
+    "imgfree ||",
+    "goto eim-again",
+    ":eim-give-up",
+    `echo eim-pxe: failed ${attempts} times, this machine restarts in 30 seconds`,
+    "sleep 30 ||",
+    // Builds without `reboot` give the machine back to its firmware.
+    "reboot || exit 1",
+  ];
+}
+
+interface Edit {
+  readonly start: number;
+  readonly end: number;
+  readonly replacement: string;
+}
+
+function downloadUrlEdit(commands: readonly ScriptCommand[], downloadUrl: string): Edit {
+  const found = commands.filter(
+    ({ words }) => words[0]?.text === "set" && words[1]?.text.replace(/:.*/, "") === "download-url",
+  );
+  const [line, ...others] = found;
+  const value = line?.words[2];
+  if (value === undefined || line?.words.length !== 3 || others.length > 0) {
+    const seen = found.length === 1 ? "one without a single URL" : `${found.length}`;
+    throw new SyncError(
+      `boot.ipxe must have exactly one line "set download-url URL" and has ${seen}, so it cannot be told ` +
+        "to fetch from here. The orchestrator's release may be newer than this program: compare its " +
+        "boot.ipxe with the one described in the documentation.",
+    );
+  }
+  return { start: value.start, end: value.end, replacement: downloadUrl };
+}
+
+function kernelArgEdits(
+  commands: readonly ScriptCommand[],
+  kernelArgs: readonly string[],
+): readonly Edit[] {
+  if (kernelArgs.length === 0) return [];
+  for (const arg of kernelArgs) {
+    if (/[\r\n\0]|\\$|(^|\s)(#|(\|\||&&|;)(\s|$))/.test(arg)) {
+      throw new SyncError(
+        `the kernel argument ${JSON.stringify(arg)} (boot.kernelArgs) cannot be written in an iPXE script: ` +
+          "line breaks, a backslash at the end, words that begin with # and the words || && ; have a meaning " +
+          "of their own there.",
+      );
+    }
+  }
+  const found = kernelLines(commands);
+  const last = found[0]?.words.at(-1);
+  if (found.length !== 1 || last === undefined) {
+    throw new SyncError(
+      `boot.ipxe has ${found.length} lines with the kernel's arguments (imgargs or kernel) where exactly ` +
+        "one is expected, so the arguments of boot.kernelArgs cannot be added. Remove them, or compare the " +
+        "orchestrator's boot.ipxe with the one described in the documentation.",
+    );
+  }
+  return [{ start: last.end, end: last.end, replacement: ` ${kernelArgs.join(" ")}` }];
+}
+
+/** Times as iPXE's own `${unixtime}` writes them. Never worth to fail for. */
+function timingEdits(
+  commands: readonly ScriptCommand[],
+  timings: readonly KernelTiming[],
+): readonly Edit[] {
+  const [line, ...others] = kernelLines(commands);
+  const last = line?.words.at(-1);
+  if (last === undefined || others.length > 0 || timings.length === 0) return [];
+  const words = timings.map(
+    ({ name, unixSeconds }) =>
+      `s_eim_${name.replaceAll("-", "_")}=0x${Math.max(0, unixSeconds).toString(16)}`,
+  );
+  return [{ start: last.end, end: last.end, replacement: ` ${words.join(" ")}` }];
+}
+
+/** A report right before the kernel starts: from here on only the Micro-OS can tell. */
+function bootEdits(
+  text: string,
+  commands: readonly ScriptCommand[],
+  eventsUrl: string | null,
+): readonly Edit[] {
+  const boots = commands.flatMap(({ words: [name] }) =>
+    name?.text === "boot" ? [name.start] : [],
+  );
+  const [at, ...others] = boots;
+  // In the middle of a line it would take the command out of its condition.
+  const isFirst = at !== undefined && /(^|\n)[ \t]*$/.test(text.slice(0, at));
+  if (eventsUrl === null || !isFirst || others.length > 0) return [];
+  const endOfLine = text.includes("\r\n") ? "\r\n" : "\n";
+  const report = beacon(eventsUrl, "booting")
+    .map((line) => `${line}${endOfLine}`)
+    .join("");
+  return [{ start: at, end: at, replacement: report }];
+}
+
+function kernelLines(commands: readonly ScriptCommand[]): readonly ScriptCommand[] {
+  return commands.filter(({ words }) => /^(imgargs|kernel)$/.test(words[0]?.text ?? ""));
+}
+
+function shellEdits(commands: readonly ScriptCommand[]): readonly Edit[] {
+  return commands.flatMap(({ words: [name] }) =>
+    name?.text === "shell"
+      ? [{ start: name.start, end: name.end, replacement: "goto eim-failed" }]
+      : [],
+  );
+}
+
+function applyEdits(text: string, edits: readonly Edit[]): string {
+  let edited = text;
+  for (const { start, end, replacement } of edits
+    .toReversed()
+    .toSorted((a, b) => b.start - a.start)) {
+    edited = edited.slice(0, start) + replacement + edited.slice(end);
+  }
+  return edited;
+}
+
+/** @throws SyncError when the text is no iPXE script */
+export function requireScript(text: string, name = "boot.ipxe"): void {
+  if (/^#!ipxe\s/.test(text)) return;
+  const seen = /^\s*<(!doctype|html|head|\?xml)/i.test(text)
+    ? "it is an HTML page, as a proxy, a login page or a wrong address gives"
+    : `it begins with ${JSON.stringify(text.slice(0, 16))}`;
+  throw new SyncError(`${name} is not an iPXE script (its first line must be #!ipxe): ${seen}.`);
+}
+
+export function splitFirstLine(text: string): [string, string] {
+  const at = text.indexOf("\n");
+  return at === -1
+    ? [text.trimEnd(), ""]
+    : [text.slice(0, at).replace(/\r$/, ""), text.slice(at + 1)];
+}

@@ -1,0 +1,32 @@
+import type { Environment } from "../../daemon/settings/environment.ts";
+
+/** What a command gets of the process it runs in. Only `cli.ts` makes one; tests make their own. */
+export interface Program {
+  readonly environment: Environment;
+  readonly pid: number;
+  readonly in: NodeJS.ReadableStream;
+  readonly out: NodeJS.WritableStream;
+  readonly err: NodeJS.WritableStream;
+  /** Whether `out` and `err` are terminals: lines for people, progress that redraws itself. */
+  readonly outIsTerminal: boolean;
+  readonly errIsTerminal: boolean;
+  /** Calls `handler` at each signal; returns a function that stops it. */
+  onSignal(signal: NodeJS.Signals, handler: () => void): () => void;
+}
+
+/** The options of every command that reads the configuration and can print its result as JSON. */
+export interface ReportOptions {
+  /** The configuration; null: the default one. */
+  readonly config: string | null;
+  readonly json: boolean;
+}
+
+/** The exit codes that the commands share. */
+export const ExitCode = {
+  ok: 0,
+  fault: 1,
+  badConfiguration: 2,
+  syncFailed: 3,
+  notBooted: 4,
+  notReachable: 5,
+} as const;

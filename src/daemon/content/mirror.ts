@@ -1,0 +1,108 @@
+import { join } from "node:path";
+import type { LoaderStore } from "../../artifacts/loaders/loader-store.ts";
+import { adopt } from "../../artifacts/store/bundle.ts";
+import { createMirror, type Mirror } from "../../artifacts/sync/mirror.ts";
+import type { ProxySettings } from "../../artifacts/origin/proxy.ts";
+import { createSource } from "../../artifacts/origin/trusted-origin.ts";
+import type { GenerationStore } from "../../artifacts/store/generation-store.ts";
+import { createFetchedTrust, fixedTrust, type Trust } from "../../artifacts/origin/trust.ts";
+import { secondStageOf } from "../../boot/architecture.ts";
+import { autoexecScript } from "../../boot/script/orchestrator-script.ts";
+import { type Config, mirroredFiles } from "../../config/schema.ts";
+import type { ManagedArtifacts } from "../../http/admin/context.ts";
+import { memoryBlob } from "../../lib/blob.ts";
+import { fromText } from "../../lib/bytes.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { Emit } from "../../events/types.ts";
+import type { TftpFile } from "../../tftp/server/tftp-server.ts";
+import type { Settings } from "../settings/settings.ts";
+import type { ProxyEnvironment } from "../settings/environment.ts";
+
+/** What of the artifacts the commands share. */
+
+/** The mirror of a configuration, or null when it names no origin. */
+export function mirrorFor(
+  settings: Settings,
+  store: GenerationStore,
+  environment: ProxyEnvironment,
+  report: { readonly emit: Emit; readonly clock: Clock },
+): Mirror | null {
+  const { config } = settings;
+  const { origin: urls, proxy, sha256, intervalSeconds, maxBytesPerSecond } = config.artifacts;
+  const way = { proxy, environment };
+  const trust = trustOf(settings, way, report.emit);
+  const [first, ...others] = (urls ?? []).map((url) => createSource({ url, ...way }, trust));
+  if (first === undefined) return null;
+  return createMirror({
+    sources: [first, ...others],
+    store,
+    files: mirroredFiles(config),
+    sha256,
+    maxBytesPerSecond,
+    intervalMs: intervalSeconds * 1000,
+    ...report,
+  });
+}
+
+function trustOf({ config, ca }: Settings, way: ProxySettings, emit: Emit): Trust {
+  const { file, url, sha256 } = config.artifacts.ca;
+  if (url !== null) {
+    return createFetchedTrust({ url, sha256, directory: artifactFolder(config), ...way, emit });
+  }
+  return fixedTrust(ca === null ? null : { pem: ca, file: file ?? "artifacts.ca" });
+}
+
+/** What people do with the generations through the admin port. */
+export function managedArtifacts(
+  config: Config,
+  store: GenerationStore,
+  loaders: LoaderStore,
+  mirror: Mirror | null,
+  emit: Emit,
+): ManagedArtifacts {
+  return {
+    loaders: () => loaders.identify(),
+    pinned: () => store.pinned,
+    pin: (generation) => store.pin(generation),
+    verify: async () => {
+      const damaged = await store.verify();
+      // Whether that works is reported as an event.
+      if (damaged.size > 0) void mirror?.sync().catch(() => {});
+      return damaged;
+    },
+    adopt: async (name) => {
+      const set = { files: mirroredFiles(config), sha256: config.artifacts.sha256 };
+      const { id } = await adopt(store, artifactFolder(config), name, set);
+      emit({ event: "generation-imported", generation: id });
+      return id;
+    },
+  };
+}
+
+/** Where the mirror keeps its generations. */
+export function artifactFolder(config: Config): string {
+  return join(config.dataDir, "artifacts");
+}
+
+/**
+ * What TFTP serves: loaders, the script that a modern iPXE looks for beside its loader, and iPXE to a
+ * shim that asks for the GRUB which is not there.
+ *
+ * @param anyFolder the folder counts for nothing, as with SMEE, whose URLs have one for each machine
+ */
+export async function findTftpFile(
+  path: string,
+  loaders: LoaderStore,
+  bootUrl: string | null,
+  anyFolder: boolean,
+): Promise<TftpFile | null> {
+  const name = anyFolder ? path.slice(path.lastIndexOf("/") + 1) : path;
+  if (name === "autoexec.ipxe") {
+    if (bootUrl === null) return null;
+    return { name, kind: "script", blob: memoryBlob(fromText(autoexecScript({ bootUrl }))) };
+  }
+  const inItsPlace = secondStageOf(name);
+  const loader =
+    (await loaders.find(name)) ?? (inItsPlace === null ? null : await loaders.find(inItsPlace));
+  return loader === null ? null : { name: loader.name, kind: "loader", blob: loader.blob };
+}

@@ -1,0 +1,106 @@
+import type { LoaderStore } from "../../artifacts/loaders/loader-store.ts";
+import type { GenerationStore } from "../../artifacts/store/generation-store.ts";
+import { architectures } from "../../boot/architecture.ts";
+import type { Readiness } from "../../http/admin/app.ts";
+import type { EventName } from "../../events/types.ts";
+import type { Reporter } from "../../observe/log-sink.ts";
+
+export interface ReadinessParts {
+  readonly store: Pick<GenerationStore, "current">;
+  readonly loaders: LoaderStore;
+  /** Whether the configuration or a node entry has machines fetch this loader. */
+  readonly isHandedOut: (name: string) => boolean;
+  /** Whether any link is served, and why others are not. */
+  readonly links: () => { readonly anyServed: boolean; readonly problems: readonly string[] };
+  readonly reporter: Pick<Reporter, "emit" | "subscribe">;
+  /** Where the mirror fetches from; null: nowhere. */
+  readonly origin: string | null;
+  /** Whether machines fetch the Micro-OS from here. */
+  readonly servesMicroOs: boolean;
+  /** The only loader that machines get; null: those of the table. */
+  readonly onlyLoader: string | null;
+  readonly loaderDirs: readonly string[];
+}
+
+// Loaders come and go with packages of the distribution.
+const lookEveryMs = 30_000;
+// After these there may be another answer.
+const turns: ReadonlySet<EventName> = new Set([
+  "sync-done",
+  "sync-failed",
+  "generation-imported",
+  "generation-damaged",
+  "loader-fetched",
+  "link-up",
+  "link-down",
+]);
+const loadersOfTheTable = new Set(architectures.map(({ loader }) => loader));
+
+/**
+ * Whether a machine could boot now. Looks again after each synchronisation, when links come and go, and
+ * now and then, and reports each change as event `ready` or `not-ready`.
+ */
+export class ReadinessWatch {
+  readonly #parts: ReadinessParts;
+  #hasLoader = false;
+  #reported: string | null = null;
+  #unsubscribe: () => void = () => {};
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(parts: ReadinessParts) {
+    this.#parts = parts;
+  }
+
+  /** Begins to report; to be called when every socket is bound. */
+  async start(): Promise<void> {
+    await this.#look();
+    this.#unsubscribe = this.#parts.reporter.subscribe(({ event }) => {
+      if (turns.has(event)) void this.#look();
+    });
+    this.#timer = setInterval(() => void this.#look(), lookEveryMs);
+  }
+
+  stop(): void {
+    this.#unsubscribe();
+    if (this.#timer !== null) clearInterval(this.#timer);
+  }
+
+  now(): Readiness {
+    const { store, origin, loaderDirs, servesMicroOs, onlyLoader } = this.#parts;
+    const { anyServed, problems } = this.#parts.links();
+    const reasons: string[] = anyServed ? [] : [...problems];
+    if (servesMicroOs && store.current() === null) {
+      reasons.push(
+        origin === null
+          ? "there is no Micro-OS to serve and artifacts.origin is not set: name the orchestrator's URL there, or bring a set with: eim-pxe artifacts import"
+          : `there is no Micro-OS to serve yet: the first synchronisation with ${origin} has not succeeded`,
+      );
+    }
+    if (!this.#hasLoader && onlyLoader !== null) {
+      reasons.push(
+        origin === null
+          ? `${onlyLoader} was not found in ${loaderDirs.join(", ")} and artifacts.origin is not set: name the orchestrator's URL there`
+          : `${onlyLoader} is not here yet: the first synchronisation with ${origin} has not succeeded`,
+      );
+    } else if (!this.#hasLoader) {
+      reasons.push(
+        `no iPXE loader was found in ${loaderDirs.join(", ")}: install one (apt-get install ipxe) or set artifacts.loaderDirs`,
+      );
+    }
+    return { ready: reasons.length === 0, reasons, unserved: anyServed ? problems : [] };
+  }
+
+  async #look(): Promise<void> {
+    const { store, loaders, isHandedOut, reporter, onlyLoader } = this.#parts;
+    const usual = onlyLoader === null ? loadersOfTheTable : new Set([onlyLoader]);
+    this.#hasLoader = (await loaders.list()).some(
+      ({ name }) => usual.has(name) || isHandedOut(name),
+    );
+    const { ready, reasons } = this.now();
+    const report = reasons.join("\n");
+    if (report === this.#reported) return;
+    this.#reported = report;
+    if (ready) reporter.emit({ event: "ready", generation: store.current()?.id ?? null });
+    else reporter.emit({ event: "not-ready", reasons });
+  }
+}

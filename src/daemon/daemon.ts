@@ -1,0 +1,288 @@
+import type { LoaderStore } from "../artifacts/loaders/loader-store.ts";
+import type { Mirror } from "../artifacts/sync/mirror.ts";
+import { startReverification } from "../artifacts/store/scrub.ts";
+import { type GenerationStore, openGenerationStore } from "../artifacts/store/generation-store.ts";
+import { type BootPolicy, denialOf } from "../boot/policy.ts";
+import { BootSessions } from "../timeline/boots.ts";
+import { WayTable } from "../boot/offer-style.ts";
+import { type Config, ORCHESTRATOR_LOADER, splitListen } from "../config/schema.ts";
+import { type Journal, openJournal } from "../dhcp/leases/journal.ts";
+import { LeaseDesk } from "../dhcp/leases/lease-admin.ts";
+import { LeaseTable } from "../dhcp/leases/lease-table.ts";
+import type { ImportedLease } from "../http/admin/context.ts";
+import { createAdminApp, type Readiness } from "../http/admin/app.ts";
+import { closeApp, type HttpEndpoint, listen } from "../http/listen.ts";
+import { ConfigError, InternalError, messageOf, SyncError } from "../lib/errors.ts";
+import type { NetworkInterface } from "../net/interfaces.ts";
+import type { Inventory } from "../nodes/inventory.ts";
+import type { Logger } from "../observe/log.ts";
+import { createMetrics } from "../observe/metrics.ts";
+import { Reporter } from "../observe/log-sink.ts";
+import { artifactFolder, managedArtifacts, mirrorFor } from "./content/mirror.ts";
+import { openLoaders } from "./content/loaders.ts";
+import { LinkKeeper } from "./links/link-supervisor.ts";
+import { type LinkServiceOptions, type LinkServiceParts, LinkServices } from "./links/listeners.ts";
+import type { WantedLink } from "./links/link-plan.ts";
+import { policyOf, servesMicroOs } from "./settings/boot-settings.ts";
+import type { ProxyEnvironment } from "./settings/environment.ts";
+import { ReadinessWatch } from "./content/readiness.ts";
+import { WayKeeper } from "./state/offer-style-file.ts";
+
+/** What differs between a server on a site and the demo's on loopback. */
+export interface ServiceOptions extends LinkServiceOptions {
+  /** Those whose interface is there are served at once, the others when it comes. */
+  readonly links: readonly WantedLink[];
+  /** The host's interfaces as they are now, and how often to look at them. */
+  readonly interfaces: () => readonly NetworkInterface[];
+  readonly lookEveryMs: number;
+  readonly proxyEnvironment: ProxyEnvironment;
+  readonly log: Logger;
+  /** Tells this run of the program from every other. */
+  readonly instance: string;
+}
+
+export interface Services {
+  readonly reporter: Reporter;
+  readonly sessions: BootSessions;
+  readonly mirror: Mirror | null;
+  /** Base URL of the admin port. */
+  readonly adminUrl: string;
+  /** As it was really taken on the first link; null when TFTP is switched off. */
+  readonly tftpPort: number | null;
+  readonly readiness: () => Readiness;
+  /** Takes another inventory of nodes into force. */
+  useInventory(inventory: Inventory): void;
+  /** Stops answering; running transfers have `graceMs` to end. */
+  close(graceMs: number): Promise<void>;
+}
+
+/**
+ * Builds the whole program from its configuration and binds every socket.
+ *
+ * @throws BindError when a socket cannot be had, ConfigError when a folder or the CA cannot be used;
+ *   nothing stays open then
+ */
+export async function startServices(options: ServiceOptions): Promise<Services> {
+  const site = new Site(options);
+  try {
+    return await site.start();
+  } catch (error) {
+    await site.close(0);
+    throw error;
+  }
+}
+
+class Site {
+  readonly #options: ServiceOptions;
+  readonly #config: Config;
+  readonly #sessions = new BootSessions();
+  readonly #leases = new LeaseTable();
+  readonly #ways = new WayTable();
+  readonly #wayKeeper: WayKeeper;
+  readonly #policy: BootPolicy;
+  readonly #reporter: Reporter;
+  readonly #metrics;
+  /** What was opened, each with how it is closed. */
+  readonly #opened: ((graceMs: number) => Promise<void>)[] = [];
+  #inventory: Inventory;
+  /** Null while the journal is not open, and where no link is in mode full. */
+  #desk: LeaseDesk | null = null;
+  #readiness: ReadinessWatch | null = null;
+
+  constructor(options: ServiceOptions) {
+    const { settings, log, clock } = options;
+    this.#options = options;
+    this.#config = settings.config;
+    this.#inventory = settings.inventory;
+    this.#policy = policyOf(settings.config);
+    this.#metrics = createMetrics(
+      () => this.#readinessNow().ready,
+      () => this.#desk?.pools() ?? [],
+    );
+    this.#reporter = new Reporter({ sessions: this.#sessions, metrics: this.#metrics, log, clock });
+    const { emit } = this.#reporter;
+    const { dataDir } = this.#config;
+    this.#wayKeeper = new WayKeeper({ table: this.#ways, dataDir, emit, clock });
+  }
+
+  async start(): Promise<Services> {
+    const { emit } = this.#reporter;
+    const { settings, proxyEnvironment, clock } = this.#options;
+    const { keepGenerations, loaderDirs, origin } = this.#config.artifacts;
+    const store = await openGenerationStore({
+      directory: artifactFolder(this.#config),
+      keepGenerations,
+      inUse: () => this.#sessions.generationsInUse(clock.now()),
+      emit,
+      clock,
+    });
+    const mirror = mirrorFor(settings, store, proxyEnvironment, { emit, clock });
+    if (mirror !== null) this.#opened.push(() => mirror.close());
+    const named = new Set(Object.values(this.#config.boot.loaders));
+    const isHandedOut = (name: string) => named.has(name) || this.#inventory.namesLoader(name);
+    const { loaders, stop: stopLoaders } = await openLoaders({
+      settings,
+      store,
+      isHandedOut,
+      environment: proxyEnvironment,
+      emit,
+    });
+    this.#opened.push(() => Promise.resolve(stopLoaders()));
+    const inModeFull = this.#options.links.some(({ mode }) => mode === "full");
+    const journal = inModeFull ? await this.#openJournal() : null;
+    const { services, keeper } = this.#serveLinks({ store, loaders, journal });
+    if (journal !== null) {
+      const links = () => services.dhcpLinks();
+      this.#desk = new LeaseDesk({ leases: this.#leases, journal, links, emit, clock });
+    }
+    const readiness = new ReadinessWatch({
+      store,
+      loaders,
+      isHandedOut,
+      links: () => keeper.state(),
+      reporter: this.#reporter,
+      origin: origin?.join(", ") ?? null,
+      servesMicroOs: servesMicroOs(this.#config),
+      onlyLoader: this.#config.boot.path === "orchestrator" ? ORCHESTRATOR_LOADER : null,
+      loaderDirs,
+    });
+    this.#readiness = readiness;
+    this.#opened.push(() => Promise.resolve(readiness.stop()));
+
+    await this.#wayKeeper.start();
+    this.#reporter.subscribe((event) => this.#wayKeeper.observe(event));
+
+    const admin = await this.#openAdminPort(store, loaders, mirror);
+    await keeper.open();
+    const sockets = [...keeper.sockets(), `admin ${admin.host}:${admin.port}`];
+    emit({ event: "listening", sockets });
+    keeper.follow();
+    await readiness.start();
+    mirror?.start();
+    const stop = startReverification(store, () => void mirror?.sync().catch(() => {}));
+    this.#opened.push(() => Promise.resolve(stop()));
+
+    return {
+      reporter: this.#reporter,
+      sessions: this.#sessions,
+      mirror,
+      adminUrl: `http://${admin.host}:${admin.port}`,
+      tftpPort: services.tftpPort,
+      readiness: () => this.#readinessNow(),
+      useInventory: (inventory) => {
+        this.#inventory = inventory;
+        emit({ event: "reloaded", nodes: inventory.entries.length });
+      },
+      close: (graceMs) => this.close(graceMs),
+    };
+  }
+
+  async close(graceMs: number): Promise<void> {
+    // All at once: nothing takes on more, and each has the whole time for what is under way.
+    await Promise.all(this.#opened.splice(0).map((close) => close(graceMs)));
+  }
+
+  #readinessNow(): Readiness {
+    return (
+      this.#readiness?.now() ?? { ready: false, reasons: ["the server is starting"], unserved: [] }
+    );
+  }
+
+  async #openAdminPort(
+    store: GenerationStore,
+    loaders: LoaderStore,
+    mirror: Mirror | null,
+  ): Promise<HttpEndpoint> {
+    const { listen: at } = this.#config.admin;
+    const endpoint = splitListen(at);
+    if (endpoint === null) throw new InternalError(`admin.listen ${at} was not checked`);
+    const { clock, settings, instance } = this.#options;
+    const app = createAdminApp({
+      instance,
+      sessions: this.#sessions,
+      clock,
+      readiness: () => this.#readinessNow(),
+      metrics: this.#metrics.registry,
+      generations: store,
+      artifacts: managedArtifacts(this.#config, store, loaders, mirror, this.#reporter.emit),
+      sync: async () => {
+        if (mirror === null)
+          throw new SyncError("artifacts.origin is not set: nothing to fetch from");
+        return mirror.sync();
+      },
+      nodes: {
+        entries: () => this.#inventory.entries,
+        find: (machine) => this.#inventory.find(machine),
+        denialOf: (entry) => denialOf(entry, this.#policy),
+        ways: () => this.#ways.proven(),
+        wayOf: (mac) => this.#ways.provenOf(mac),
+        forgetWay: (mac) => void this.#wayKeeper.forget(mac),
+      },
+      leases: {
+        list: () => this.#desk?.list() ?? [],
+        pools: () => this.#desk?.pools() ?? [],
+        release: async (address) => this.#desk?.release(address) ?? null,
+        import: async (leases) => this.#importLeases(leases),
+      },
+      subscribe: (listener) => this.#reporter.subscribe(listener),
+      token: settings.adminToken,
+    });
+    this.#opened.push((graceMs) => closeApp(app, graceMs));
+    return listen(app, endpoint);
+  }
+
+  #serveLinks(parts: Pick<LinkServiceParts, "store" | "loaders" | "journal">): {
+    readonly services: LinkServices;
+    readonly keeper: LinkKeeper;
+  } {
+    const { links, interfaces, lookEveryMs, clock } = this.#options;
+    const services = new LinkServices({
+      ...parts,
+      options: this.#options,
+      sessions: this.#sessions,
+      policy: this.#policy,
+      inventory: () => this.#inventory,
+      leases: this.#leases,
+      ways: this.#ways,
+      reporter: this.#reporter,
+    });
+    const keeper = new LinkKeeper({
+      links,
+      interfaces,
+      lookEveryMs,
+      openAddress: (address) => services.openAddress(address),
+      openLink: (link) => services.openLink(link),
+      emit: this.#reporter.emit,
+      clock,
+    });
+    this.#opened.push(async (graceMs) => {
+      await Promise.all([keeper.close(graceMs), services.close(graceMs)]);
+      // Transfers that end in this time still teach something.
+      await this.#wayKeeper.close();
+      await parts.journal?.close();
+    });
+    return { services, keeper };
+  }
+
+  async #importLeases(leases: readonly ImportedLease[]): Promise<object> {
+    const none = { imported: 0, skipped: [] };
+    return this.#desk?.import(leases.map((lease) => ({ ...lease, state: "bound" }))) ?? none;
+  }
+
+  async #openJournal(): Promise<Journal> {
+    const { dataDir } = this.#config;
+    const { journal, replay } = await openJournal({ dataDir, leases: this.#leases }).catch(
+      (error: unknown) => {
+        throw new ConfigError([
+          `dataDir: the lease journal in ${dataDir} cannot be used: ${messageOf(error)}`,
+        ]);
+      },
+    );
+    const [first] = replay.damaged;
+    if (first !== undefined) {
+      const records = replay.damaged.length;
+      this.#reporter.emit({ event: "journal-damaged", records, reason: first.reason });
+    }
+    return journal;
+  }
+}

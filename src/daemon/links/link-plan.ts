@@ -1,0 +1,174 @@
+import type { Config, LinkConfig, NetworkConfig } from "../../config/schema.ts";
+import type { FullSettings, Link, RelayedNetwork } from "../../dhcp/link.ts";
+import { withoutRanges } from "../../dhcp/leases/pool.ts";
+import { ConfigError } from "../../lib/errors.ts";
+import {
+  formatSubnet,
+  type Ip4,
+  parseSubnet,
+  type Subnet,
+  subnetOf,
+  subnetsOverlap,
+} from "../../lib/ip4.ts";
+import {
+  interfaceNamed,
+  interfaceProblem,
+  type NetworkInterface,
+  soleInterface,
+  type UsableInterface,
+} from "../../net/interfaces.ts";
+
+/** A link that is served: TFTP and HTTP always, DHCP unless its mode is off. */
+export interface ServedLink {
+  readonly interface: string;
+  readonly address: string;
+  readonly dhcp: Link | null;
+}
+
+/** A link that is to be served whenever its interface can be. */
+export interface WantedLink {
+  /** The network device, e.g. `eth1`; no two links have the same. */
+  readonly interface: string;
+  /** Ours on it; null: the interface's first. */
+  readonly address: Ip4 | null;
+  readonly mode: LinkConfig["dhcp"]["mode"];
+  /**
+   * What it is with the address and the network that the interface has.
+   *
+   * @throws ConfigError when the configuration does not go with these
+   */
+  servedAs(found: UsableInterface): ServedLink;
+}
+
+/**
+ * The links of the configuration; with none configured, the interface that is the only usable one now,
+ * in mode proxy, from now on by its name.
+ *
+ * @throws ConfigError when none of them can be served and none only waits for its cable or an address, so
+ *   that a wrong name or address is noticed at once; or when the configuration does not go with what an
+ *   interface has
+ */
+export function wantedLinks(
+  config: Config,
+  interfaces: readonly NetworkInterface[],
+): readonly WantedLink[] {
+  if (config.interfaces.length === 0) return [soleLink(soleInterface(interfaces).name)];
+  const links = config.interfaces.map((link) => configuredLink(link, config));
+  const problems = links.flatMap((link) => {
+    const { interface: name, address } = link;
+    const problem = interfaceProblem(interfaces, name, address);
+    if (problem === null) link.servedAs(interfaceNamed(interfaces, name, address));
+    return problem ?? [];
+  });
+  const waiting = interfaces.filter(({ up, addresses }) => !up || addresses.length === 0);
+  const awaited = new Set(waiting.map(({ name }) => name));
+  if (problems.length === links.length && !links.some((link) => awaited.has(link.interface))) {
+    throw new ConfigError(problems);
+  }
+  return links;
+}
+
+/**
+ * The links of the configuration, for thinking about packets only: see `withAssumed`.
+ *
+ * @throws ConfigError when an interface that has no `address` is not there
+ */
+export function configuredLinks(
+  config: Config,
+  interfaces: readonly NetworkInterface[],
+): readonly ServedLink[] {
+  const all = withAssumed(config, interfaces);
+  return wantedLinks(config, all).map((link) =>
+    link.servedAs(interfaceNamed(all, link.interface, link.address)),
+  );
+}
+
+/**
+ * These interfaces, and those that the configuration describes by an `address` and that need not
+ * exist. A network that is told by neither is taken to have 24 bits.
+ */
+export function withAssumed(
+  config: Config,
+  interfaces: readonly NetworkInterface[],
+): readonly NetworkInterface[] {
+  const assumed = config.interfaces.flatMap(({ name, address }): NetworkInterface[] => {
+    const there = interfaces.some((one) => one.addresses.some((own) => own.address === address));
+    if (address === null || there) return [];
+    const addresses = [{ address, subnet: subnetOf(address, 24) }];
+    const facts = { up: true, carrier: true, loopback: false, broadcast: true, hardware: false };
+    return [{ name, index: null, addresses, ...facts }];
+  });
+  const names = new Set(assumed.map(({ name }) => name));
+  return [...interfaces.filter(({ name }) => !names.has(name)), ...assumed];
+}
+
+function soleLink(name: string): WantedLink {
+  return {
+    interface: name,
+    address: null,
+    mode: "proxy",
+    servedAs: ({ address, subnet }) => ({
+      interface: name,
+      address,
+      dhcp: { interface: name, address, subnet, mode: "proxy" },
+    }),
+  };
+}
+
+function configuredLink(link: LinkConfig, config: Config): WantedLink {
+  return {
+    interface: link.name,
+    address: link.address,
+    mode: link.dhcp.mode,
+    servedAs: (found) => servedLink(link, found, config),
+  };
+}
+
+function servedLink(link: LinkConfig, found: UsableInterface, config: Config): ServedLink {
+  const { name, address } = found;
+  const configured = link.dhcp.subnet === null ? null : parseSubnet(link.dhcp.subnet);
+  const subnet = configured ?? found.subnet;
+  for (const { subnet: relayed } of link.dhcp.relayed) {
+    const behind = parseSubnet(relayed);
+    if (behind === null || !subnetsOverlap(behind, subnet)) continue;
+    throw new ConfigError([
+      `interface ${name}: the network ${relayed} under dhcp.relayed overlaps ${formatSubnet(subnet)}, which the ` +
+        "interface is in itself; a machine must be in one of them only",
+    ]);
+  }
+  return {
+    interface: name,
+    address,
+    dhcp: dhcpLink(link, { interface: name, address, subnet }, config),
+  };
+}
+
+function dhcpLink(
+  link: LinkConfig,
+  base: { readonly interface: string; readonly address: string; readonly subnet: Subnet },
+  config: Config,
+): Link | null {
+  switch (link.dhcp.mode) {
+    case "off":
+      return null;
+    case "proxy":
+      return { ...base, mode: "proxy" };
+    case "full": {
+      // A machine that we know nothing of may have its address from the other server.
+      const authoritative = config.dhcp.authoritative && !config.dhcp.allowOtherServers;
+      const relayed = link.dhcp.relayed.flatMap((network): RelayedNetwork[] => {
+        const subnet = parseSubnet(network.subnet);
+        return subnet === null ? [] : [{ subnet, full: fullSettings(network, authoritative) }];
+      });
+      return { ...base, mode: "full", full: fullSettings(link.dhcp, authoritative), relayed };
+    }
+  }
+}
+
+function fullSettings(network: NetworkConfig, authoritative: boolean): FullSettings {
+  const pools = withoutRanges(network.pools, network.exclude);
+  const { router, dns, ntp, logServers, domain, options } = network;
+  const { leaseSeconds, netbootLeaseSeconds } = network;
+  const addresses = { pools, router, dns, ntp, logServers, domain, options };
+  return { ...addresses, leaseSeconds, netbootLeaseSeconds, authoritative };
+}

@@ -1,0 +1,253 @@
+import type { Clock } from "../../lib/clock.ts";
+import { messageOf } from "../../lib/errors.ts";
+import type { Ip4 } from "../../lib/ip4.ts";
+import type { NetworkInterface } from "../../net/interfaces.ts";
+import type { Emit } from "../../events/types.ts";
+import { changeOf, type Standing } from "./link-diff.ts";
+import type { ServedLink, WantedLink } from "./link-plan.ts";
+
+/** Something that serves machines. */
+export interface Opened {
+  /** For people, such as `tftp 192.168.77.1:69`. */
+  readonly sockets: readonly string[];
+  /**
+   * Takes on no more; what is under way has `graceMs` to end. Called again, it allows the shorter time
+   * of the two.
+   */
+  close(graceMs: number): Promise<void>;
+}
+
+export interface LinkKeeperParts {
+  readonly links: readonly WantedLink[];
+  /** The host's interfaces as they are now; asked again every `lookEveryMs`. */
+  readonly interfaces: () => readonly NetworkInterface[];
+  readonly lookEveryMs: number;
+  /** Opens what all links with this address have in common. Throws `BindError`. */
+  readonly openAddress: (address: Ip4) => Promise<Opened>;
+  /** Opens what is the link's own, after its address. Throws `BindError`. */
+  readonly openLink: (link: ServedLink) => Promise<Opened>;
+  readonly emit: Emit;
+  readonly clock: Clock;
+}
+
+/** How long what is under way at an address that is gone may go on: the address may come back. */
+const retireMs = 60_000;
+/** A trouble that stays is told again after this time, and then after twice as long each time, up to an hour. */
+const firstReminderMs = 60_000;
+const lastReminderMs = 3_600_000;
+
+interface KeptLink {
+  readonly wanted: WantedLink;
+  served: (Standing & { readonly opened: Opened }) | null;
+  trouble: Trouble | null;
+}
+
+/** A link that is about to be served. */
+interface Opening {
+  readonly link: KeptLink;
+  readonly to: Standing;
+}
+
+/** Why a link is not served. */
+interface Trouble {
+  readonly reason: string;
+  readonly remindAtMs: number;
+  readonly remindAfterMs: number;
+}
+
+/**
+ * Serves each link while its interface can be served: looks at the host's interfaces again and again,
+ * and opens and closes what is that link's, and nothing else.
+ */
+export class LinkKeeper {
+  readonly #parts: LinkKeeperParts;
+  readonly #links: readonly KeptLink[];
+  readonly #addresses = new Map<Ip4, { readonly opened: Opened; users: number }>();
+  /** What was closed and still has something under way. */
+  readonly #retiring = new Set<Opened>();
+  #looking: Promise<unknown> = Promise.resolve();
+  #timer: NodeJS.Timeout | null = null;
+  #closed = false;
+
+  constructor(parts: LinkKeeperParts) {
+    this.#parts = parts;
+    this.#links = parts.links.map((wanted) => ({ wanted, served: null, trouble: null }));
+  }
+
+  /**
+   * Opens each link that can be served now.
+   *
+   * @throws BindError when something cannot be had; what was opened by then is for `close`
+   */
+  async open(): Promise<void> {
+    const interfaces = this.#parts.interfaces();
+    const openings = this.#links.flatMap((link): Opening[] => {
+      const change = changeOf(link.wanted, null, interfaces);
+      return change?.kind === "open" ? [{ link, to: change.to }] : [];
+    });
+    for (const { to } of openings) await this.#acquire(to.link.address);
+    // Side by side: in mode full each takes some seconds to look for other servers.
+    const opened = openings.map((opening) => this.#open(opening));
+    this.#looking = Promise.allSettled(opened);
+    await Promise.all(opened);
+  }
+
+  /** All that is open, addresses first. */
+  sockets(): readonly string[] {
+    return this.#opened().flatMap(({ sockets }) => sockets);
+  }
+
+  /** Says which links are not served, and follows all of them from now on. */
+  follow(): void {
+    if (this.#closed) return;
+    this.#looking = this.#look().finally(() => {
+      // One look after the other, however long an attempt takes.
+      if (!this.#closed) this.#timer = setTimeout(() => this.follow(), this.#parts.lookEveryMs);
+    });
+  }
+
+  /** Whether any link is served, and of each one that is not what is missing. */
+  state(): { readonly anyServed: boolean; readonly problems: readonly string[] } {
+    return {
+      anyServed: this.#links.some(({ served }) => served !== null),
+      problems: this.#links
+        .filter(({ served }) => served === null)
+        .map(
+          ({ trouble, wanted }) => trouble?.reason ?? `${wanted.interface} was not looked at yet`,
+        ),
+    };
+  }
+
+  async close(graceMs: number): Promise<void> {
+    this.#closed = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    await this.#looking;
+    const all = [...this.#opened(), ...this.#retiring];
+    await Promise.all(all.map((opened) => opened.close(graceMs)));
+  }
+
+  #opened(): readonly Opened[] {
+    const addresses = [...this.#addresses.values()].map(({ opened }) => opened);
+    const links = this.#links.flatMap(({ served }) => (served === null ? [] : [served.opened]));
+    return [...addresses, ...links];
+  }
+
+  /** Never rejects. */
+  async #look(): Promise<void> {
+    const interfaces = this.#interfacesNow();
+    if (interfaces === null) return;
+    const openings: Opening[] = [];
+    const left: Ip4[] = [];
+    for (const link of this.#links) {
+      const change = this.#closed ? null : changeOf(link.wanted, link.served, interfaces);
+      if (change === null) continue;
+      if (change.kind !== "open") this.#troubled(link, change.reason);
+      if (link.served !== null) left.push(link.served.link.address);
+      if (await this.#tried(link, () => this.#shut(link))) {
+        if ("to" in change) openings.push({ link, to: change.to });
+      }
+    }
+    const ready: Opening[] = [];
+    for (const opening of openings) {
+      const { address } = opening.to.link;
+      if (this.#closed) break;
+      if (await this.#tried(opening.link, () => this.#acquire(address))) ready.push(opening);
+    }
+    await Promise.all(
+      ready.map(async (opening) => {
+        const { link } = opening;
+        if (await this.#tried(link, () => this.#open(opening))) this.#announce(link);
+      }),
+    );
+    // Last: TFTP and HTTP go on without a break where an address stays, or goes to another link.
+    for (const address of left) this.#release(address);
+    this.#retireUnused();
+  }
+
+  /** Whether it could be done; what could not is told, and tried again at the next look. */
+  async #tried(link: KeptLink, work: () => Promise<void>): Promise<boolean> {
+    try {
+      await work();
+      return true;
+    } catch (error) {
+      if (!this.#closed) this.#troubled(link, messageOf(error));
+      return false;
+    }
+  }
+
+  /** Null when the kernel does not tell, for lack of memory or descriptors: the next look may. */
+  #interfacesNow(): readonly NetworkInterface[] | null {
+    try {
+      return this.#parts.interfaces();
+    } catch {
+      return null;
+    }
+  }
+
+  /** Opens what is the link's own, and releases its address where that fails. */
+  async #open({ link, to }: Opening): Promise<void> {
+    try {
+      link.served = { ...to, opened: await this.#parts.openLink(to.link) };
+    } catch (error) {
+      this.#release(to.link.address);
+      throw error;
+    }
+  }
+
+  /** Closes what is the link's own; its address is left to be released. */
+  async #shut(link: KeptLink): Promise<void> {
+    const { served } = link;
+    link.served = null;
+    await served?.opened.close(0);
+  }
+
+  async #acquire(address: Ip4): Promise<void> {
+    const shared = this.#addresses.get(address);
+    if (shared !== undefined) shared.users += 1;
+    else this.#addresses.set(address, { opened: await this.#parts.openAddress(address), users: 1 });
+  }
+
+  #release(address: Ip4): void {
+    const shared = this.#addresses.get(address);
+    if (shared !== undefined) shared.users -= 1;
+  }
+
+  #retireUnused(): void {
+    for (const [address, { opened, users }] of this.#addresses) {
+      if (users > 0) continue;
+      this.#addresses.delete(address);
+      this.#retiring.add(opened);
+      const retired = (): unknown => this.#retiring.delete(opened);
+      opened.close(retireMs).then(retired, retired);
+    }
+  }
+
+  #announce(link: KeptLink): void {
+    const { served, wanted } = link;
+    if (served === null) return;
+    link.trouble = null;
+    const { interface: name, mode } = wanted;
+    const { address } = served.link;
+    const shared = this.#addresses.get(address)?.opened.sockets ?? [];
+    const sockets = [...shared, ...served.opened.sockets];
+    this.#parts.emit({ event: "link-up", interface: name, address, mode, sockets });
+  }
+
+  /** Reports why a link is not served: once, and from time to time while it stays so. */
+  #troubled(link: KeptLink, reason: string): void {
+    const now = this.#parts.clock.now();
+    const former = link.trouble?.reason === reason ? link.trouble : null;
+    if (former !== null && now < former.remindAtMs) return;
+    const remindAfterMs =
+      former === null ? firstReminderMs : Math.min(former.remindAfterMs * 2, lastReminderMs);
+    link.trouble = { reason, remindAtMs: now + remindAfterMs, remindAfterMs };
+    const { interface: name, address } = link.wanted;
+    const served = link.served?.link.address ?? null;
+    this.#parts.emit({
+      event: "link-down",
+      interface: name,
+      address: served ?? address,
+      reason,
+    });
+  }
+}

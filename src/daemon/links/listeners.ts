@@ -1,0 +1,246 @@
+import type { LoaderStore } from "../../artifacts/loaders/loader-store.ts";
+import type { GenerationStore } from "../../artifacts/store/generation-store.ts";
+import { type BootPolicy, planBoot } from "../../boot/policy.ts";
+import type { BootSessions } from "../../timeline/boots.ts";
+import type { TraceContext } from "../../boot/trace-context.ts";
+import type { WayTable } from "../../boot/offer-style.ts";
+import type { Journal } from "../../dhcp/leases/journal.ts";
+import type { LeaseTable } from "../../dhcp/leases/lease-table.ts";
+import type { Link } from "../../dhcp/link.ts";
+import { type DhcpServer, startDhcpServer } from "../../dhcp/server/dhcp-server.ts";
+import { createBootApp } from "../../http/boot/app.ts";
+import { closeApp, listen } from "../../http/listen.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { Ip4 } from "../../lib/ip4.ts";
+import type { DeviceSocket } from "../../net/device-socket.ts";
+import { openDgram } from "../../net/dgram.ts";
+import { readMtu } from "../../net/interfaces.ts";
+import type { Presence } from "../../net/conflict-probe.ts";
+import { openTransferUdp } from "../../net/transfer-socket.ts";
+import { formatEndpoint, type UdpSocket } from "../../net/udp.ts";
+import type { Inventory } from "../../nodes/inventory.ts";
+import type { Reporter } from "../../observe/log-sink.ts";
+import { startTftpServer, type TftpServer } from "../../tftp/server/tftp-server.ts";
+import { findTftpFile } from "../content/mirror.ts";
+import type { Settings } from "../settings/settings.ts";
+import type { Opened } from "./link-supervisor.ts";
+import type { ServedLink } from "./link-plan.ts";
+import { scriptOf, smeeOf } from "../settings/boot-settings.ts";
+import { ServerWatch } from "./rogue-server-watch.ts";
+
+export interface LinkServiceOptions {
+  readonly settings: Settings;
+  /** Opens the socket of a link's DHCP port. */
+  readonly openDhcpSocket: (link: Link, port: number) => Promise<LinkSocket>;
+  /** Opens the socket by which a link's other servers are overheard; null: they are not. */
+  readonly openOfferListener: ((link: Link) => Promise<UdpSocket>) | null;
+  /** Opens the socket of a link's client port, for the search for other servers; null: nobody searches. */
+  readonly openClientPort: ((link: Link) => Promise<UdpSocket>) | null;
+  /** Looks whether somebody sits at an address, and is closed with the rest; null: nobody looks. */
+  readonly presence: Pick<Presence, "isInUse" | "close"> | null;
+  /** What SMEE's reservations are traced by, in its compatibilities. */
+  readonly trace: TraceContext | null;
+  readonly dhcpPorts: { readonly server: number; readonly bootServer: number };
+  readonly clock: Clock;
+}
+
+/** A socket on one link; `means` tells how the link is told apart from others, where there could be any. */
+export type LinkSocket = UdpSocket & Partial<Pick<DeviceSocket, "means">>;
+
+/** What the servers of all links share. */
+export interface LinkServiceParts {
+  readonly options: LinkServiceOptions;
+  readonly store: GenerationStore;
+  readonly loaders: LoaderStore;
+  readonly sessions: BootSessions;
+  readonly policy: BootPolicy;
+  /** The nodes that are in force now. */
+  readonly inventory: () => Inventory;
+  readonly leases: LeaseTable;
+  readonly ways: WayTable;
+  /** Null where no link is in mode full. */
+  readonly journal: Journal | null;
+  readonly reporter: Reporter;
+}
+
+/** What machines talk to: HTTP and TFTP at each address of ours, DHCP on each link. */
+export class LinkServices {
+  readonly #parts: LinkServiceParts;
+  readonly #config;
+  #httpPort: number;
+  #tftp: TftpServer | null = null;
+  /** One for all links, also for those that open at the same time. */
+  #dhcp: Promise<DhcpServer> | null = null;
+  readonly #watch: ServerWatch | null;
+  /** Served now. */
+  readonly #dhcpLinks = new Set<Link>();
+  /** The interface of each address that was served. */
+  readonly #interfaces = new Map<Ip4, string>();
+
+  constructor(parts: LinkServiceParts) {
+    this.#parts = parts;
+    this.#config = parts.options.settings.config;
+    this.#httpPort = this.#config.http.port;
+    const { openClientPort, clock } = parts.options;
+    const { allowOtherServers: allowOthers } = this.#config.dhcp;
+    const { emit } = parts.reporter;
+    this.#watch =
+      openClientPort === null
+        ? null
+        : new ServerWatch({ openClientPort, allowOthers, emit, clock });
+  }
+
+  /** As it was really taken on the first address; null when TFTP is switched off or nothing is served. */
+  get tftpPort(): number | null {
+    return this.#tftp?.endpoints[0]?.port ?? null;
+  }
+
+  /** HTTP comes first: what TFTP and DHCP hand out names its port. Throws `BindError`. */
+  async openAddress(address: Ip4): Promise<Opened> {
+    const http = await this.#openBootPort(address);
+    try {
+      const tftp = await this.#openTftp(address);
+      return {
+        sockets: [...http.sockets, ...tftp.sockets],
+        close: async (graceMs) => {
+          await Promise.all([http.close(graceMs), tftp.close(graceMs)]);
+        },
+      };
+    } catch (error) {
+      await http.close(0);
+      throw error;
+    }
+  }
+
+  /** The links on which DHCP is served now. */
+  dhcpLinks(): readonly Link[] {
+    return [...this.#dhcpLinks];
+  }
+
+  /** To be called when its address is open. Throws `BindError`, or `OtherServerError` in mode full. */
+  async openLink({ dhcp, interface: name, address }: ServedLink): Promise<Opened> {
+    this.#interfaces.set(address, name);
+    if (dhcp === null) return { sockets: [], close: () => Promise.resolve() };
+    this.#dhcp ??= this.#startDhcp();
+    const opened = await (await this.#dhcp).listen(dhcp);
+    this.#dhcpLinks.add(dhcp);
+    return {
+      sockets: opened.sockets,
+      close: () => {
+        this.#dhcpLinks.delete(dhcp);
+        return opened.close();
+      },
+    };
+  }
+
+  /** Closes what is left of all addresses and links. */
+  async close(graceMs: number): Promise<void> {
+    const dhcp = await this.#dhcp;
+    await Promise.all([this.#tftp?.close(graceMs), this.#watch?.close(), dhcp?.close()]);
+    await this.#parts.options.presence?.close();
+  }
+
+  #baseUrl(address: Ip4): string {
+    return `http://${address}:${this.#httpPort}`;
+  }
+
+  async #openBootPort(address: Ip4): Promise<Opened> {
+    const { store, loaders, sessions, policy, inventory, reporter, options } = this.#parts;
+    const { compatibility } = this.#config.dhcp;
+    const app = createBootApp({
+      generations: store,
+      loaders,
+      sessions,
+      findNode: (machine) => inventory().find(machine),
+      policy,
+      kernelArgs: this.#config.boot.kernelArgs,
+      script: scriptOf(this.#config),
+      autoexec: this.#config.boot.path === "mirror",
+      baseUrls: new Map(),
+      smee: compatibility === "standard" ? null : compatibility,
+      emit: reporter.emit,
+      clock: options.clock,
+    });
+    const close = (graceMs: number) => closeApp(app, graceMs);
+    try {
+      const bound = await listen(app, { host: address, port: this.#httpPort });
+      // Where any free port will do, the first one is it for all addresses.
+      this.#httpPort = bound.port;
+      return { sockets: [`http ${bound.host}:${bound.port}`], close };
+    } catch (error) {
+      await close(0);
+      throw error;
+    }
+  }
+
+  async #openTftp(address: Ip4): Promise<Opened> {
+    if (!this.#config.tftp.enabled) return { sockets: [], close: () => Promise.resolve() };
+    this.#tftp ??= await this.#startTftp();
+    const tftp = this.#tftp;
+    const endpoint = await tftp.listen(address);
+    return {
+      sockets: [`tftp ${formatEndpoint(endpoint)}`],
+      close: (graceMs) => tftp.leave(address, graceMs),
+    };
+  }
+
+  #startTftp(): Promise<TftpServer> {
+    const { loaders, reporter, options } = this.#parts;
+    const { boot } = this.#config;
+    const { port, dataPorts, maxBlockSize, maxWindowSize, maxTransfers, singlePort } =
+      this.#config.tftp;
+    const anyFolder = this.#config.dhcp.compatibility !== "standard";
+    const limits = { maxBlockSize, maxWindowSize, maxTransfers, singlePort };
+    return startTftpServer({
+      addresses: [],
+      port,
+      limits: { ...limits, dataPorts: portRange(dataPorts) },
+      find: (name, asked) => {
+        const bootUrl = `${this.#baseUrl(asked)}/boot.ipxe`;
+        // The orchestrator's own loader looks for it, and must be told at once that there is none.
+        return findTftpFile(name, loaders, boot.path === "mirror" ? bootUrl : null, anyFolder);
+      },
+      mtuAt: (asked) => {
+        const name = this.#interfaces.get(asked);
+        return name === undefined ? null : readMtu(name);
+      },
+      emit: reporter.emit,
+      clock: options.clock,
+      openUdp: openDgram,
+      openTransferUdp,
+    });
+  }
+
+  #startDhcp(): Promise<DhcpServer> {
+    const { options, policy, inventory, leases, ways, journal, reporter } = this.#parts;
+    const tftpPort = this.tftpPort ?? this.#config.tftp.port;
+    return startDhcpServer({
+      links: [],
+      openSocket: async (link, port) => {
+        const socket = await options.openDhcpSocket(link, port);
+        if (socket.means === "shared") {
+          reporter.emit({ event: "shared-socket", interface: link.interface });
+        }
+        return socket;
+      },
+      openListener: options.openOfferListener,
+      plan: (client, node, link) => planBoot(client, node, policy, this.#baseUrl(link.address)),
+      findNode: (machine) => inventory().find(machine),
+      reservedFor: (address) => inventory().reservedFor(address),
+      leases,
+      ways,
+      smee: smeeOf(this.#config, { tftpPort, httpPort: this.#httpPort, trace: options.trace }),
+      journal,
+      isInUse: options.presence?.isInUse ?? null,
+      guard: this.#watch,
+      emit: reporter.emit,
+      clock: options.clock,
+      ports: options.dhcpPorts,
+    });
+  }
+}
+
+function portRange(text: string | null): { first: number; last: number } | null {
+  const [first, last] = text?.split("-").map(Number) ?? [];
+  return first === undefined || last === undefined ? null : { first, last };
+}

@@ -1,0 +1,130 @@
+import { ServerSearch } from "../../pxe-client/rogue-server-search.ts";
+import { locallyAdministeredMac } from "../../pxe-client/wire/synthetic-identity.ts";
+import type { Link } from "../../dhcp/link.ts";
+import type { LinkGuard } from "../../dhcp/server/dhcp-server.ts";
+import { BindError, OtherServerError } from "../../lib/errors.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { Ip4 } from "../../lib/ip4.ts";
+import type { Mac } from "../../lib/mac.ts";
+import type { UdpSocket } from "../../net/udp.ts";
+import type { Emit } from "../../events/types.ts";
+
+/*
+ * Two servers that hand out addresses on one link are an outage: so mode full looks for another one
+ * before it begins, and now and then afterwards.
+ */
+
+export interface ServerWatchOptions {
+  /** The socket of a link's client port, 68. Throws `BindError`. */
+  readonly openClientPort: (link: Link) => Promise<UdpSocket>;
+  /** Begin all the same, and only tell of the other server. */
+  readonly allowOthers: boolean;
+  readonly emit: Emit;
+  readonly clock: Clock;
+}
+
+const SEARCH_EVERY_MS = 600_000;
+/** A server that is meant to be there is found at each search. */
+const TELL_EVERY_MS = 3_600_000;
+
+/** The machine that the searches play on a link. */
+function searchMachine(link: Link): Mac {
+  return locallyAdministeredMac(`search ${link.interface} ${link.address}`);
+}
+
+function interrupted({ interface: name }: Link): BindError {
+  return new BindError(`the search for other DHCP servers on ${name} was ended by the stop`);
+}
+
+interface Watched {
+  readonly search: ServerSearch;
+  readonly mac: Mac;
+}
+
+export class ServerWatch implements LinkGuard {
+  readonly #options: ServerWatchOptions;
+  readonly #links = new Map<Link, Watched>();
+  /** By interface: the server that was told of last. A link that was refused is looked at every few seconds. */
+  readonly #told = new Map<string, { readonly server: Ip4; readonly atMs: number }>();
+  readonly #underWay = new Set<Promise<unknown>>();
+  readonly #timer: NodeJS.Timeout;
+  #closed = false;
+
+  constructor(options: ServerWatchOptions) {
+    this.#options = options;
+    this.#timer = setInterval(() => {
+      for (const [link, { search }] of this.#links) void this.#look(link, search);
+    }, SEARCH_EVERY_MS);
+    this.#timer.unref();
+  }
+
+  /**
+   * Looks on a link in mode full whether another server is there, from now on again and again.
+   *
+   * @throws {OtherServerError} when there is one, unless others are allowed: then it does not wait
+   * @throws {BindError} when it is closed before it knows: nobody is answered after half a look
+   */
+  async admit(link: Link, port: UdpSocket): Promise<void> {
+    // Loopback has no other hosts.
+    if (link.mode !== "full" || link.address.startsWith("127.")) return;
+    if (this.#closed) throw interrupted(link);
+    const mac = searchMachine(link);
+    const openClientPort = () => this.#clientPort(link);
+    const search = new ServerSearch({
+      address: link.address,
+      mac,
+      serverPort: port,
+      openClientPort,
+    });
+    this.#links.set(link, { search, mac });
+    const first = this.#look(link, search);
+    if (this.#options.allowOthers) return;
+    const other = await first;
+    if (other !== null) throw new OtherServerError(other);
+    if (this.#closed) throw interrupted(link);
+  }
+
+  leave(link: Link): void {
+    this.#links.get(link)?.search.stop();
+    this.#links.delete(link);
+  }
+
+  plays(mac: Mac): boolean {
+    return [...this.#links.values()].some((watched) => watched.mac === mac);
+  }
+
+  /** Ends it, and waits for what is under way. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#timer);
+    for (const link of this.#links.keys()) this.leave(link);
+    await Promise.all(this.#underWay);
+  }
+
+  /** Tells of another server, and resolves with what people need to know of it; null when there is none. */
+  async #look(link: Link, search: ServerSearch): Promise<string | null> {
+    const { emit, clock } = this.#options;
+    const looking = search.search();
+    this.#underWay.add(looking);
+    const other = await looking.finally(() => this.#underWay.delete(looking));
+    if (other === null) return null;
+    const { server, offered } = other;
+    const { interface: name } = link;
+    const told = this.#told.get(name);
+    const now = clock.now();
+    if (told?.server !== server || now - told.atMs >= TELL_EVERY_MS) {
+      this.#told.set(name, { server, atMs: now });
+      emit({ event: "other-dhcp-server", interface: name, server, offered });
+    }
+    return `${server} on ${name}${offered === null ? "" : `, which offered ${offered}`}`;
+  }
+
+  async #clientPort(link: Link): Promise<UdpSocket | null> {
+    try {
+      return await this.#options.openClientPort(link);
+    } catch (error) {
+      if (error instanceof BindError) return null;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,45 @@
+import type { BootPolicy } from "../../boot/policy.ts";
+import { type Config, ORCHESTRATOR_LOADER } from "../../config/schema.ts";
+import type { SmeeSettings } from "../../dhcp/handlers/smee.ts";
+import type { BootScript } from "../../http/boot/context.ts";
+
+/** The orchestrator makes one loader, for x86-64 UEFI (option 93: 7, 9 and, by HTTP, 16). */
+const orchestratorLoaders = [7, 9, 16].map((code) => [code, ORCHESTRATOR_LOADER] as const);
+
+/** Whether machines fetch kernel and initramfs from here. */
+export function servesMicroOs({ boot, artifacts }: Config): boolean {
+  if (boot.path === "orchestrator") return false;
+  return boot.script === "mirror" || artifacts.origin !== null;
+}
+
+/** What a machine in which iPXE runs is given. */
+export function scriptOf({ boot, artifacts }: Config): BootScript {
+  if (boot.path === "orchestrator") return { kind: "loader", name: ORCHESTRATOR_LOADER };
+  if (boot.script === "mirror") return { kind: "mirror" };
+  return { kind: "template", path: boot.script, needsMicroOs: artifacts.origin !== null };
+}
+
+/** The boot policy that a configuration says. */
+export function policyOf(config: Config): BootPolicy {
+  const loaders = Object.entries(config.boot.loaders).map(
+    ([code, name]) => [Number(code), name] as const,
+  );
+  const orchestrator = config.boot.path === "orchestrator";
+  return {
+    loaders: new Map([...(orchestrator ? orchestratorLoaders : []), ...loaders]),
+    onlyNamedLoaders: orchestrator,
+    userClasses: config.boot.userClasses,
+    unknownNodes: config.nodes.unknown,
+  };
+}
+
+/** How to answer as SMEE does, or null when the configuration does not want that. */
+export function smeeOf(
+  config: Config,
+  running: Pick<SmeeSettings, "tftpPort" | "httpPort" | "trace">,
+): SmeeSettings | null {
+  const { compatibility } = config.dhcp;
+  if (compatibility === "standard") return null;
+  const { loaders, unknownNodes } = policyOf(config);
+  return { flavour: compatibility, ...running, loaders, unknownNodes };
+}

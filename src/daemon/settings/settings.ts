@@ -1,0 +1,103 @@
+import { X509Certificate } from "node:crypto";
+import { existsSync } from "node:fs";
+import { certificatesIn } from "../../artifacts/verify/verify.ts";
+import { requireScript } from "../../boot/script/orchestrator-script.ts";
+import { loadConfig, readText } from "../../config/load.ts";
+import type { Config } from "../../config/schema.ts";
+import { fromText } from "../../lib/bytes.ts";
+import { ConfigError, messageOf, SyncError } from "../../lib/errors.ts";
+import { createInventory, type Inventory, parseNodes } from "../../nodes/inventory.ts";
+import type { Environment } from "./environment.ts";
+
+/** Where the configuration is looked for when no `--config` says otherwise. */
+const defaultConfigFile = "/etc/eim-pxe/eim-pxe.yaml";
+
+/** Everything that the configuration names and that is read once, at the start. */
+export interface Settings {
+  readonly config: Config;
+  readonly inventory: Inventory;
+  /** The CA of `artifacts.ca.file` as PEM text. */
+  readonly ca: string | null;
+  readonly adminToken: string | null;
+}
+
+/**
+ * Reads the configuration and the files that it names.
+ *
+ * @param file the path given on the command line, or null for the default one
+ * @throws ConfigError with every problem on a line of its own
+ */
+export function loadSettings(file: string | null, environment: Environment): Settings {
+  const config = loadConfiguration(file, environment);
+  return { config, ...readNamedFiles(config) };
+}
+
+/** The configuration alone, for commands that need none of the files that it names. */
+export function loadConfiguration(file: string | null, environment: Environment): Config {
+  const found = file ?? (existsSync(defaultConfigFile) ? defaultConfigFile : null);
+  return loadConfig({ file: found, environment });
+}
+
+function readNamedFiles(config: Config): Omit<Settings, "config"> {
+  const problems: string[] = [];
+  const attempt = <T>(read: () => T): T | null => {
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      problems.push(...error.problems);
+      return null;
+    }
+  };
+  const inventory = attempt(() => loadInventory(config));
+  const ca = attempt(() => readCa(config.artifacts.ca.file));
+  attempt(() => checkTemplate(config));
+  const adminToken = attempt(() => readToken(config.admin.tokenFile));
+  if (problems.length > 0 || inventory === null) throw new ConfigError(problems);
+  return { inventory, ca, adminToken };
+}
+
+/** @throws ConfigError when the nodes file cannot be read or is not right */
+export function loadInventory(config: Config): Inventory {
+  const { file } = config.nodes;
+  return createInventory(file === null ? [] : parseNodes(readText(file, "nodes"), file));
+}
+
+function readCa(file: string | null): string | null {
+  if (file === null) return null;
+  const text = readText(file, "CA");
+  if (!text.includes("-----BEGIN CERTIFICATE-----")) {
+    throw new ConfigError([
+      `${file}:1:1: holds no certificate in PEM form (-----BEGIN CERTIFICATE-----); fetch the orchestrator's Full_server.crt`,
+    ]);
+  }
+  try {
+    for (const one of certificatesIn(fromText(text))) void new X509Certificate(one).subject;
+    return text;
+  } catch (error) {
+    throw new ConfigError([
+      `${file}:1:1: holds a certificate that cannot be read (${messageOf(error)}); fetch the orchestrator's Full_server.crt`,
+    ]);
+  }
+}
+
+/** What machines are given is read when they ask; that it is there and right is seen at the start. */
+function checkTemplate({ boot: { path, script } }: Config): null {
+  if (path === "orchestrator" || script === "mirror") return null;
+  try {
+    requireScript(readText(script, "boot.script"), script);
+  } catch (error) {
+    if (error instanceof SyncError) throw new ConfigError([`${script}:1:1: ${error.message}`]);
+    throw error;
+  }
+  return null;
+}
+
+function readToken(file: string | null): string | null {
+  if (file === null) return null;
+  const token = readText(file, "token").trim();
+  if (/^[!-~]{16,}$/.test(token)) return token;
+  throw new ConfigError([
+    `${file}:1:1: the token must be one word of at least 16 characters; make one with: openssl rand -hex 32`,
+  ]);
+}

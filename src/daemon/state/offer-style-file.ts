@@ -1,0 +1,172 @@
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import {
+  loaderDone,
+  loaderRuns,
+  loaderStarted,
+  type MachineWays,
+  type ProvenWay,
+  ways,
+  type WayTable,
+} from "../../boot/offer-style.ts";
+import type { Clock } from "../../lib/clock.ts";
+import { errnoOf, messageOf } from "../../lib/errors.ts";
+import { type Mac, parseMac } from "../../lib/mac.ts";
+import type { Emit, PxeEvent } from "../../events/types.ts";
+import { replaceFile } from "../../lib/atomic-file.ts";
+
+/*
+ * What was learnt of the machines' firmware, in a file of the data folder, so that it survives a restart.
+ */
+
+const entry = z.object({
+  mac: z.string().transform((text) => parseMac(text)),
+  way: z.enum(ways),
+  since: z.iso.datetime(),
+});
+const kept = z.object({ machines: z.array(z.unknown()) });
+
+/** News is written together: a site that is switched on is one write. */
+const WRITE_AFTER_MS = 2000;
+
+function fileIn(dataDir: string): string {
+  return join(dataDir, "ways.json");
+}
+
+/**
+ * What is kept in a data folder; nothing where there is no file yet. Changes nothing.
+ *
+ * @throws when the file cannot be read or is not of that form
+ */
+export async function readWays(dataDir: string): Promise<readonly ProvenWay[]> {
+  let text: string;
+  try {
+    text = await readFile(fileIn(dataDir), "utf8");
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return [];
+    throw error;
+  }
+  const { machines } = kept.parse(JSON.parse(text));
+  // One entry that a hand has spoilt is no reason to lose the others.
+  return machines.flatMap((one): ProvenWay[] => {
+    const { mac = null, way, since } = entry.safeParse(one).data ?? {};
+    if (mac === null || way === undefined || since === undefined) return [];
+    return [{ mac, way, provenAtMs: Date.parse(since) }];
+  });
+}
+
+export interface WayKeeperParts {
+  readonly table: WayTable;
+  readonly dataDir: string;
+  readonly emit: Emit;
+  readonly clock: Clock;
+}
+
+/** Learns from events which way was right for a machine, and keeps it. */
+export class WayKeeper {
+  readonly #parts: WayKeeperParts;
+  #timer: NodeJS.Timeout | null = null;
+  #writing: Promise<void> | null = null;
+  #stale = false;
+  #closing = false;
+
+  constructor(parts: WayKeeperParts) {
+    this.#parts = parts;
+  }
+
+  /** Takes up what was kept. A file that cannot be used is reported, and replaced when there is news. */
+  async start(): Promise<void> {
+    const { table, dataDir, emit } = this.#parts;
+    try {
+      table.restore(await readWays(dataDir));
+    } catch (error) {
+      emit({ event: "ways-unread", reason: messageOf(error) });
+    }
+  }
+
+  /**
+   * To be told of every event. Only a transfer by TFTP proves a way: it comes from the machine's own
+   * address, whereas anybody can put its hardware address into a URL.
+   */
+  observe(event: PxeEvent): void {
+    const nowMs = this.#parts.clock.wall();
+    switch (event.event) {
+      case "loader-start":
+        if (event.protocol !== "tftp") return;
+        this.#learn(event, (machine) => loaderStarted(machine, event.file, nowMs));
+        return;
+      case "loader-done":
+        if (event.protocol !== "tftp") return;
+        this.#learn(event, (machine) => loaderDone(machine, event.file, nowMs));
+        return;
+      case "autoexec":
+      case "script":
+        this.#learn(event, loaderRuns);
+        return;
+      default:
+        return;
+    }
+  }
+
+  /** Makes a newcomer of a machine; false when nothing was known of it. */
+  forget(machine: Mac): boolean {
+    if (!this.#parts.table.forget(machine)) return false;
+    this.#parts.emit({ event: "way-forgotten", mac: machine, address: null });
+    this.#keep();
+    return true;
+  }
+
+  /** Resolves when everything is kept that can be. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    this.#startWriting();
+    await this.#writing;
+  }
+
+  #learn(
+    event: { readonly mac: Mac | null; readonly address: string | null },
+    step: (machine: MachineWays) => MachineWays,
+  ): void {
+    const { table, emit } = this.#parts;
+    if (event.mac === null) return;
+    const machine = step(table.of(event.mac));
+    if (!table.put(machine) || machine.proven === null) return;
+    const { way } = machine.proven;
+    emit({ event: "way-learnt", mac: event.mac, address: event.address, way });
+    this.#keep();
+  }
+
+  #keep(): void {
+    this.#stale = true;
+    if (this.#closing) this.#startWriting();
+    else this.#timer ??= setTimeout(() => this.#startWriting(), WRITE_AFTER_MS);
+  }
+
+  /** One write at a time; what changes meanwhile is in the next one. */
+  #startWriting(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    if (this.#stale && this.#writing === null) this.#writing = this.#write();
+  }
+
+  /** Never rejects. */
+  async #write(): Promise<void> {
+    const { table, dataDir, emit } = this.#parts;
+    while (this.#stale) {
+      this.#stale = false;
+      const machines = table.proven().map(({ mac, way, provenAtMs }) => ({
+        mac,
+        way,
+        since: new Date(provenAtMs).toISOString(),
+      }));
+      try {
+        await mkdir(dataDir, { recursive: true, mode: 0o750 });
+        await replaceFile(fileIn(dataDir), `${JSON.stringify({ machines }, null, 1)}\n`);
+      } catch (error) {
+        emit({ event: "ways-unkept", reason: messageOf(error) });
+      }
+    }
+    this.#writing = null;
+  }
+}

@@ -1,0 +1,99 @@
+import type { Plan } from "../../boot/policy.ts";
+import type { Way } from "../../boot/offer-style.ts";
+import { decodedOrNull } from "../../lib/errors.ts";
+import { addressEvents, ignored, offerEvents, reasonOf, refusalEvents } from "./boot-events.ts";
+import type { Effect } from "./effects.ts";
+import type { Link } from "../link.ts";
+import { OptionCode } from "../wire/option-codes.ts";
+import { BOOTREQUEST, type DhcpPacket, MessageType } from "../wire/packet.ts";
+import {
+  type BootPlan,
+  MENU_ITEM,
+  startReply,
+  withBootSource,
+  withClientAddress,
+  withServerId,
+  withServerName,
+  withVendorClass,
+  withVendorOption43,
+} from "../message/reply.ts";
+import { namesAnother, serverIdFor } from "../message/relay.ts";
+import type { DhcpRequest } from "../message/request.ts";
+import { routeToSource } from "../message/destination.ts";
+import {
+  type PxeBootItem,
+  pxeVendorOptions,
+  readPxeVendorOptions,
+} from "../wire/vendor-options.ts";
+
+/** PXE 2.1, table 2-1: the type of a boot item that means "the bootstrap server". */
+const BOOTSTRAP = 0;
+
+/**
+ * A boot server on port 4011 (PXE 2.1, 2.2.4). Firmware asks here when the offer told it to, when it
+ * disregards 43.6, or when the site's server sent option 60; iPXE when an offer lacked something. The
+ * answer goes back to the source port (EDK2 listens on 4011, iPXE on 68) and must leave from 4011.
+ *
+ * @param plan what the policy has this machine boot, the same as on port 67
+ * @param way what the offer on port 67 said
+ */
+export function handleBootServer(
+  request: DhcpRequest,
+  plan: Plan,
+  link: Link,
+  way: Way = "boot-server",
+): readonly Effect[] {
+  if (request.packet.op !== BOOTREQUEST) return ignored("not a BOOTREQUEST");
+  const { messageType } = request;
+  if (messageType !== MessageType.REQUEST && messageType !== MessageType.INFORM) {
+    return ignored(`message type ${messageType} is not for a boot server`);
+  }
+  // UEFI HTTP boot knows no boot servers: an answer here would only mislead a PXE client.
+  if (request.client.transport === "http") return ignored("an HTTP boot client");
+  if (plan.kind === "none") return ignored(reasonOf(request, plan));
+  if (namesAnother(request, link)) return ignored("addressed to another server");
+  const item = bootItemOf(request);
+  if (item !== null && !isOurs(item)) return ignored("a boot item that is not ours");
+  if (plan.kind === "refused") return refusalEvents(request, plan, link);
+  const reply = bootServerReply(request, plan, link, item);
+  return [
+    ...addressEvents(request, link),
+    { kind: "send", packet: reply, to: routeToSource(request) },
+    ...offerEvents(request, plan, link, null, way),
+  ];
+}
+
+/**
+ * A boot server's acknowledgement. `siaddr` and the boot file are what iPXE waits for, option 60 too.
+ * Option 43 only gives back the boot item: with discovery control in it, firmware that came here
+ * because it disregards that would start over.
+ */
+export function bootServerReply(
+  request: DhcpRequest,
+  plan: BootPlan,
+  link: Link,
+  item: PxeBootItem | null,
+): DhcpPacket {
+  const steps = [
+    (to: DhcpPacket) => withClientAddress(to, request),
+    (to: DhcpPacket) => withServerId(to, serverIdFor(request, link)),
+    (to: DhcpPacket) => withServerName(to, link.address),
+    (to: DhcpPacket) => withVendorClass(to, "PXEClient"),
+    (to: DhcpPacket) => withBootSource(to, request, plan, link),
+    (to: DhcpPacket) =>
+      item === null ? to : withVendorOption43(to, pxeVendorOptions({ bootItem: item })),
+  ];
+  return steps.reduce((to, step) => step(to), startReply(request, MessageType.ACK));
+}
+
+/** The boot item (43.71) that a client asks for; null when it names none or its option 43 is malformed. */
+export function bootItemOf(request: DhcpRequest): PxeBootItem | null {
+  const value = request.packet.options.get(OptionCode.VENDOR_SPECIFIC);
+  if (value === undefined) return null;
+  return decodedOrNull(() => readPxeVendorOptions(value).bootItem);
+}
+
+/** Whether a client asks for what we serve: the bootstrap, or the one item of our menu. */
+export function isOurs(item: PxeBootItem): boolean {
+  return item.type === BOOTSTRAP || item.type === MENU_ITEM;
+}

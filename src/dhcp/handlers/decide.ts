@@ -1,0 +1,115 @@
+import type { BootClient } from "../../boot/client.ts";
+import type { FindNode, NodeEntry } from "../../boot/node.ts";
+import type { Plan } from "../../boot/policy.ts";
+import type { Ways } from "../../boot/offer-style.ts";
+import type { Ip4 } from "../../lib/ip4.ts";
+import { ignored } from "./boot-events.ts";
+import { adapt, rememberBootServer } from "./offer-style.ts";
+import { handleBootServer } from "./boot-server.ts";
+import type { Effect } from "./effects.ts";
+import { handleFull } from "./full.ts";
+import type { Leases } from "../leases/lease-table.ts";
+import type { Offers } from "../leases/offer-table.ts";
+import type { Link } from "../link.ts";
+import { BOOTREQUEST, MessageType } from "../wire/packet.ts";
+import { handleProxy } from "./proxy.ts";
+import type { DhcpRequest } from "../message/request.ts";
+import { handleSmee, type SmeeSettings } from "./smee.ts";
+
+/** The port that a request came to: 67, or 4011 where the boot server listens. */
+export type Role = "server" | "boot-server";
+
+/** What the answer to a request depends on, besides the request, the link and the time. */
+export interface Knowledge {
+  /** What the policy has a machine boot. */
+  readonly plan: (client: BootClient, node: NodeEntry | null, link: Link) => Plan;
+  readonly findNode: FindNode;
+  /** The entry that sets an address aside for its machine. */
+  readonly reservedFor: (address: Ip4) => NodeEntry | null;
+  readonly leases: Leases;
+  /** What each machine's firmware is content with. */
+  readonly ways: Ways;
+  readonly offers: Offers;
+  /**
+   * When another server was last heard to offer an address to the request's machine, in milliseconds
+   * since the Unix epoch; 0: never; null, and by default: that cannot be heard.
+   */
+  readonly addressOfferedAtMs?: (request: DhcpRequest, link: Link) => number | null;
+  /** Answer as SMEE does; null: as this program does by itself. */
+  readonly smee: SmeeSettings | null;
+}
+
+/**
+ * What to do about a request, whatever the mode of its link. Pure: the same input gives the same
+ * effects, and nothing happens before somebody performs them.
+ *
+ * @param nowMs milliseconds since the Unix epoch
+ */
+export function decide(
+  request: DhcpRequest,
+  link: Link,
+  role: Role,
+  knowledge: Knowledge,
+  nowMs: number,
+): readonly Effect[] {
+  const node = nodeOf(request, knowledge);
+  if (knowledge.smee !== null) {
+    // SMEE has no boot server.
+    if (role === "boot-server") return ignored("SMEE does not answer on port 4011");
+    const effects = handleSmee(request, node, link, knowledge.smee);
+    return [...effects, ...systemEvents(request, link)];
+  }
+  if (node?.dhcp === false) return ignored("its node entry says dhcp: false");
+  const { client } = request;
+  const entry = forMode(node, link);
+  const planned = knowledge.plan(client, entry, link);
+  const capable = { ...client, ipxe: true, lacksHttp: false };
+  const known = {
+    ways: knowledge.ways,
+    planScript: () => knowledge.plan(capable, entry, link),
+    addressOfferedAtMs: knowledge.addressOfferedAtMs?.(request, link) ?? null,
+  };
+  const { plan, way, effects: learnt } = adapt(request, planned, link, known, nowMs);
+  if (role === "boot-server") {
+    const asked = rememberBootServer(request, knowledge.ways);
+    return whenAnswered(asked, handleBootServer(request, plan, link, way));
+  }
+  const effects =
+    link.mode === "proxy"
+      ? handleProxy(request, plan, link, way)
+      : handleFull(request, plan, link, node, knowledge, nowMs, way);
+  return [...whenAnswered(learnt, effects), ...systemEvents(request, link)];
+}
+
+/** What is learnt of a machine by answering it, ahead of the answer; nothing when there is none. */
+function whenAnswered(learnt: readonly Effect[], effects: readonly Effect[]): readonly Effect[] {
+  return effects.some(({ kind }) => kind === "send") ? [...learnt, ...effects] : effects;
+}
+
+/**
+ * A proxy names our own script, as SMEE's does, also where the entry has the URL of another one: ours
+ * chains to that, and so the machine's timeline shows it.
+ */
+function forMode(node: NodeEntry | null, link: Link): NodeEntry | null {
+  return node === null || link.mode === "full" ? node : { ...node, scriptUrl: null };
+}
+
+/**
+ * The machine's entry. An operating system does not tell the UUID by which its firmware was
+ * recognised, but it has the address that this entry reserves.
+ */
+function nodeOf(request: DhcpRequest, knowledge: Knowledge): NodeEntry | null {
+  const { mac, client } = request;
+  const node = knowledge.findNode({ mac, uuid: client.uuid, serial: null });
+  const lease = node === null ? knowledge.leases.ofMachine(mac) : null;
+  const reserving = lease === null ? null : knowledge.reservedFor(lease.address);
+  return reserving !== null && reserving.mac === null ? reserving : node;
+}
+
+/** `system-dhcp`: an ordinary client asks, so an operating system runs on the machine. */
+function systemEvents({ packet, client, messageType, mac }: DhcpRequest, link: Link): Effect[] {
+  const asks = messageType === MessageType.DISCOVER || messageType === MessageType.REQUEST;
+  if (packet.op !== BOOTREQUEST || client.transport !== null || !asks || mac === "") return [];
+  const event = { event: "system-dhcp", mac, address: null, interface: link.interface } as const;
+  return [{ kind: "event", event }];
+}

@@ -1,0 +1,31 @@
+import type { Destination } from "../message/destination.ts";
+import type { MachineWays } from "../../boot/offer-style.ts";
+import type { Ip4 } from "../../lib/ip4.ts";
+import type { PxeEvent } from "../../events/types.ts";
+import type { Mac } from "../../lib/mac.ts";
+import type { Lease } from "../leases/lease-table.ts";
+import type { Offer } from "../leases/offer-table.ts";
+import type { DhcpPacket } from "../wire/packet.ts";
+
+/**
+ * What a handler wants done, in this order. Handlers are pure; `performer.ts` performs the effects and
+ * awaits each `record` before the `send` that follows it (RFC 2131 3.1: commit before DHCPACK).
+ */
+export type Effect =
+  | { readonly kind: "offer"; readonly offer: Offer }
+  | { readonly kind: "withdraw"; readonly mac: Mac }
+  | {
+      /** Whether somebody sits at an address that is about to be offered. */
+      readonly kind: "check";
+      readonly address: Ip4;
+      /** Who sits there rightly. */
+      readonly mac: Mac;
+      /** What becomes of the address then, and the request is decided anew; null: it is offered all the same. */
+      readonly quarantine: Lease | null;
+      readonly event: PxeEvent;
+    }
+  | { readonly kind: "record"; readonly lease: Lease }
+  | { readonly kind: "remember"; readonly machine: MachineWays }
+  | { readonly kind: "send"; readonly packet: DhcpPacket; readonly to: Destination }
+  | { readonly kind: "event"; readonly event: PxeEvent }
+  | { readonly kind: "ignore"; readonly reason: string };

@@ -1,0 +1,100 @@
+import type { Plan } from "../../boot/policy.ts";
+import type { Way } from "../../boot/offer-style.ts";
+import { ANY_ADDRESS } from "../../lib/ip4.ts";
+import {
+  addressEvents,
+  discoverEvents,
+  ignored,
+  offerEvents,
+  reasonOf,
+  refusalEvents,
+} from "./boot-events.ts";
+import { bootItemOf, bootServerReply, isOurs } from "./boot-server.ts";
+import type { Effect } from "./effects.ts";
+import type { Link } from "../link.ts";
+import { BOOTREQUEST, type DhcpPacket, MessageType } from "../wire/packet.ts";
+import {
+  type BootPlan,
+  startReply,
+  withBroadcastFlag,
+  withNetboot,
+  withServerId,
+} from "../message/reply.ts";
+import { namesAnother, serverIdFor } from "../message/relay.ts";
+import type { DhcpRequest } from "../message/request.ts";
+import { route } from "../message/destination.ts";
+
+/**
+ * Proxy DHCP on port 67 (PXE 2.1, 2.2.3): boot information beside the site's own server, never an
+ * address. Only network boot clients are answered; from the others' requests, which are broadcast, it
+ * learns which machine has which address.
+ *
+ * @param plan what the policy has this machine boot
+ * @param link a link in mode proxy; its `address` is our server identifier, TFTP and HTTP address
+ * @param way how the machine's firmware is told of its loader
+ */
+export function handleProxy(
+  request: DhcpRequest,
+  plan: Plan,
+  link: Link,
+  way: Way = "direct",
+): readonly Effect[] {
+  if (request.packet.op !== BOOTREQUEST) return ignored("not a BOOTREQUEST");
+  switch (request.messageType) {
+    case MessageType.DISCOVER:
+      return answer(request, plan, link, way, (booting) =>
+        proxyReply(request, booting, link, way, MessageType.OFFER),
+      );
+    case MessageType.REQUEST:
+      return [...addressEvents(request, link), ...handleRequest(request, plan, link, way)];
+    default:
+      return ignored(`message type ${request.messageType} is not for a proxy`);
+  }
+}
+
+function handleRequest(request: DhcpRequest, plan: Plan, link: Link, way: Way): readonly Effect[] {
+  if (plan.kind === "none") return ignored(reasonOf(request, plan));
+  if (namesAnother(request, link)) return ignored("addressed to another server");
+  const item = bootItemOf(request);
+  if (item !== null && !isOurs(item)) return ignored("a boot item that is not ours");
+  // PXE 2.1, 2.2.4: a client looks for boot servers by broadcast with a boot item and no server
+  // identifier. RFC 2131 4.3.2: others without one mean the server that leased their address.
+  if (request.serverId === null && item === null) return ignored("addressed to no server");
+  return answer(request, plan, link, way, (booting) =>
+    item === null
+      ? proxyReply(request, booting, link, way, MessageType.ACK)
+      : bootServerReply(request, booting, link, item),
+  );
+}
+
+function answer(
+  request: DhcpRequest,
+  plan: Plan,
+  link: Link,
+  way: Way,
+  replyFor: (plan: BootPlan) => DhcpPacket,
+): readonly Effect[] {
+  if (plan.kind === "none") return ignored(reasonOf(request, plan));
+  if (plan.kind === "refused") return refusalEvents(request, plan, link);
+  const reply = replyFor(plan);
+  return [
+    ...discoverEvents(request, plan, link),
+    { kind: "send", packet: reply, to: route(request, reply) },
+    ...offerEvents(request, plan, link, null, way),
+  ];
+}
+
+function proxyReply(
+  request: DhcpRequest,
+  plan: Plan,
+  link: Link,
+  way: Way,
+  messageType: number,
+): DhcpPacket {
+  const reply = withServerId(startReply(request, messageType), serverIdFor(request, link));
+  const whole = withNetboot(reply, request, plan, link, way);
+  // We broadcast to clients without an address whatever they asked for, so the flag says so; a relay
+  // agent and a client that has an address keep theirs.
+  const direct = request.packet.giaddr === ANY_ADDRESS && request.packet.ciaddr === ANY_ADDRESS;
+  return direct ? withBroadcastFlag(whole) : whole;
+}

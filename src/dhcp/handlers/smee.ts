@@ -1,0 +1,207 @@
+import { RASPBERRY_PI } from "../../boot/architecture.ts";
+import type { NodeEntry } from "../../boot/node.ts";
+import type { Plan } from "../../boot/policy.ts";
+import {
+  isSmeeRaspberryPi,
+  smeeBinaryUrl,
+  type SmeeEndpoints,
+  type SmeeFlavour,
+  smeeLayouts,
+  smeeScriptUrl,
+  smeeTftpUrl,
+} from "../../boot/smee-layout.ts";
+import { formatTraceparent, type TraceContext } from "../../boot/trace-context.ts";
+import { equalBytes, fromText, readU16 } from "../../lib/bytes.ts";
+import { ANY_ADDRESS, type Ip4 } from "../../lib/ip4.ts";
+import { addressEvents, discoverEvents, ignored, offerEvents } from "./boot-events.ts";
+import type { Effect } from "./effects.ts";
+import type { Link } from "../link.ts";
+import { OptionCode } from "../wire/option-codes.ts";
+import { BOOTREQUEST, type DhcpPacket, MessageType } from "../wire/packet.ts";
+import type { DhcpRequest } from "../message/request.ts";
+import { routeToSource } from "../message/destination.ts";
+import { type SmeeBoot, smeeProxyReply, smeeReservationReply } from "./smee-reply.ts";
+
+/** What SMEE's answers depend on besides the request and the machine's entry. */
+export interface SmeeSettings {
+  readonly flavour: SmeeFlavour;
+  readonly tftpPort: number;
+  readonly httpPort: number;
+  /** `boot.loaders`: they win over SMEE's table. */
+  readonly loaders: ReadonlyMap<number, string>;
+  /** `nodes.unknown`: deny is SMEE's mode proxy, allow its auto-proxy. */
+  readonly unknownNodes: "allow" | "deny";
+  /** The trace that reservations carry; null: nothing is traced. */
+  readonly trace: TraceContext | null;
+}
+
+/** The architecture that a machine without a known one has. */
+const UNKNOWN = 255;
+/** SMEE's codec knows the architectures up to this number. */
+const LAST_KNOWN = 36;
+
+/**
+ * Answers as SMEE does, byte for byte: mode full without pools as its `reservation`, mode proxy as its
+ * `proxy` and `auto-proxy`. A request's options 50, 54 and 55 and its `ciaddr` count for nothing.
+ */
+export function handleSmee(
+  request: DhcpRequest,
+  node: NodeEntry | null,
+  link: Link,
+  settings: SmeeSettings,
+): readonly Effect[] {
+  const type = answerTo(request.messageType);
+  if (link.mode === "full") {
+    if (type === null) return ignored(`message type ${request.messageType} is not answered`);
+    if (node === null) return ignored("no node entry matches it");
+    if (!node.dhcp) return ignored("its node entry says dhcp: false");
+    const fault = faultOf(node, settings);
+    if (fault !== null) return ignored(fault);
+    const valid = request.client.faults.length === 0;
+    const boot = valid ? reservationBoot(request, node, link, settings) : null;
+    const reply = smeeReservationReply(request, type, node, link, settings.flavour, boot);
+    return answered(request, reply, link, boot, node.address);
+  }
+  if (request.packet.op !== BOOTREQUEST) return ignored("not a BOOTREQUEST");
+  if (type === null) return ignored(`message type ${request.messageType} is not for a proxy`);
+  const learnt = addressEvents(request, link);
+  const boot = proxyBoot(request, node, link, settings);
+  if (typeof boot === "string") return [...learnt, ...ignored(boot)];
+  const reply = smeeProxyReply(request, type, link.address, boot);
+  return [...learnt, ...answered(request, reply, link, boot, null)];
+}
+
+/** The stand-alone SMEE takes no record without these two; the current one does. */
+function faultOf(node: NodeEntry, { flavour }: SmeeSettings): string | null {
+  const whole = node.address !== null && node.netmask !== null;
+  return whole || flavour === "smee"
+    ? null
+    : "its node entry has no address or no netmask, without which smee-standalone does not take it";
+}
+
+function answerTo(messageType: number): number | null {
+  if (messageType === MessageType.DISCOVER) return MessageType.OFFER;
+  return messageType === MessageType.REQUEST ? MessageType.ACK : null;
+}
+
+function answered(
+  request: DhcpRequest,
+  reply: DhcpPacket,
+  link: Link,
+  boot: SmeeBoot | null,
+  address: Ip4 | null,
+): readonly Effect[] {
+  const plan = planOf(request, boot);
+  const { giaddr } = request.packet;
+  const to = giaddr === ANY_ADDRESS ? routeToSource(request) : { address: giaddr, port: 67 };
+  return [
+    ...discoverEvents(request, plan, link),
+    { kind: "send", packet: reply, to },
+    ...offerEvents(request, plan, link, address, "direct"),
+  ];
+}
+
+/** What the timeline shows of an answer. */
+function planOf(request: DhcpRequest, boot: SmeeBoot | null): Plan {
+  if (boot === null) return { kind: "none", reason: request.client.faults.join("; ") };
+  if (!boot.allowed) return { kind: "refused", reason: boot.file };
+  return userClassOf(request) === "Tinkerbell"
+    ? { kind: "script", url: boot.file }
+    : { kind: "loader", transport: "tftp", file: boot.file };
+}
+
+function reservationBoot(
+  request: DhcpRequest,
+  node: NodeEntry,
+  link: Link,
+  settings: SmeeSettings,
+): SmeeBoot {
+  const loader = loaderFor(request, settings, node);
+  if (node.netboot === "deny" || loader === null) {
+    return { file: "/netboot-not-allowed", allowed: false, trace: null };
+  }
+  const { trace } = settings;
+  const traced = trace === null ? loader : `${loader}-${formatTraceparent(trace)}`;
+  return { file: fileFor(request, link, settings, traced, node.scriptUrl), allowed: true, trace };
+}
+
+/** What a proxy answers, or why it does not. */
+function proxyBoot(
+  request: DhcpRequest,
+  node: NodeEntry | null,
+  link: Link,
+  settings: SmeeSettings,
+): SmeeBoot | string {
+  const { client, mac } = request;
+  if (client.faults.length > 0) return client.faults.join("; ");
+  // The table decides whether there is an answer, before the machine's entry is looked at.
+  const usual = loaderFor(request, settings, null);
+  if (usual === null) return "no loader for its architecture";
+  const allowsUnknown = settings.unknownNodes === "allow";
+  if (node === null && !allowsUnknown) {
+    return "no node entry matches this machine and nodes.unknown is deny";
+  }
+  if (settings.flavour === "smee-standalone") {
+    const fault = node === null || allowsUnknown ? null : faultOf(node, settings);
+    if (fault !== null) return fault;
+    if (node?.netboot === "deny" && !allowsUnknown) return "its node entry says netboot: deny";
+    return { file: fileFor(request, link, settings, usual, null), allowed: true, trace: null };
+  }
+  if (node?.netboot === "deny") {
+    const folder = mac === "" ? "/" : `/${mac}/`;
+    return { file: `${folder}netboot-not-allowed`, allowed: false, trace: null };
+  }
+  const file = fileFor(request, link, settings, node?.loader ?? usual, null);
+  return { file, allowed: true, trace: null };
+}
+
+/** The first that holds: Tinkerbell's own iPXE, HTTP boot, any other iPXE, everything else. */
+function fileFor(
+  request: DhcpRequest,
+  link: Link,
+  settings: SmeeSettings,
+  loader: string,
+  scriptUrl: string | null,
+): string {
+  const { flavour, tftpPort, httpPort } = settings;
+  const at: SmeeEndpoints = { address: link.address, tftpPort, httpPort };
+  const { mac, client } = request;
+  const userClass = userClassOf(request);
+  if (userClass === "Tinkerbell") return scriptUrl ?? smeeScriptUrl(flavour, at, mac);
+  if (client.transport === "http") return smeeBinaryUrl(flavour, at, mac, loader);
+  return userClass === "iPXE" ? smeeTftpUrl(at, mac, loader) : loader;
+}
+
+const userClasses = ["iPXE", "Tinkerbell"] as const;
+
+/** SMEE compares all raw bytes; an RFC 3004 encoding is another class to it. */
+function userClassOf(request: DhcpRequest): (typeof userClasses)[number] | null {
+  const value = request.packet.options.get(OptionCode.USER_CLASS) ?? new Uint8Array();
+  return userClasses.find((name) => equalBytes(value, fromText(name))) ?? null;
+}
+
+function loaderFor(
+  request: DhcpRequest,
+  { flavour, loaders }: SmeeSettings,
+  node: NodeEntry | null,
+): string | null {
+  const architecture = architectureOf(request);
+  return (
+    node?.loader ??
+    loaders.get(architecture) ??
+    smeeLayouts[flavour].loaders.get(architecture) ??
+    null
+  );
+}
+
+/** The first number of option 93 that SMEE's codec has a name for, whether or not a loader fits it. */
+function architectureOf({ mac, packet }: DhcpRequest): number {
+  if (isSmeeRaspberryPi(mac)) return RASPBERRY_PI;
+  const value = packet.options.get(OptionCode.CLIENT_SYSTEM_ARCHITECTURE) ?? new Uint8Array();
+  if (value.length % 2 !== 0) return UNKNOWN;
+  for (let at = 0; at < value.length; at += 2) {
+    const code = readU16(value, at);
+    if (code <= LAST_KNOWN) return code;
+  }
+  return UNKNOWN;
+}

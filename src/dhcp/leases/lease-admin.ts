@@ -1,0 +1,156 @@
+import type { Clock } from "../../lib/clock.ts";
+import { formatSubnet, type Ip4, ip4ToNumber, type Subnet, subnetContains } from "../../lib/ip4.ts";
+import type { Emit } from "../../events/types.ts";
+import type { Journal } from "./journal.ts";
+import { isActive, isQuarantine, type Lease, type LeaseTable } from "./lease-table.ts";
+import type { AddressRange, Link } from "../link.ts";
+import { inRanges, poolSize } from "./pool.ts";
+
+/** How full the pools of one network are. */
+export interface PoolState {
+  readonly interface: string;
+  readonly network: string;
+  /** Addresses in the pools. */
+  readonly addresses: number;
+  /** Of these: leased now. */
+  readonly leased: number;
+  /** Of these: kept out of use, because somebody sits there. */
+  readonly quarantined: number;
+  readonly free: number;
+}
+
+export interface ImportResult {
+  readonly imported: number;
+  readonly skipped: readonly { readonly address: Ip4; readonly reason: string }[];
+}
+
+export interface LeaseDeskParts {
+  readonly leases: LeaseTable;
+  readonly journal: Journal | null;
+  /** Those that are served now. */
+  readonly links: () => readonly Link[];
+  readonly emit: Emit;
+  readonly clock: Clock;
+}
+
+interface Network {
+  readonly interface: string;
+  readonly subnet: Subnet;
+  readonly pools: readonly AddressRange[];
+}
+
+/** What people do with leases: look at them, take one back, bring along those of another server. */
+export class LeaseDesk {
+  readonly #parts: LeaseDeskParts;
+
+  constructor(parts: LeaseDeskParts) {
+    this.#parts = parts;
+  }
+
+  /** Leases and quarantines in force, by address. */
+  list(): readonly Lease[] {
+    const { leases, clock } = this.#parts;
+    return leases
+      .all()
+      .filter((lease) => isActive(lease, clock.wall()))
+      .toSorted((a, b) => ip4ToNumber(a.address) - ip4ToNumber(b.address));
+  }
+
+  pools(): readonly PoolState[] {
+    const inForce = this.list();
+    return this.#networks().map(({ interface: name, subnet, pools }) => {
+      const inside = inForce.filter(({ address }) => inRanges(pools, address));
+      const leased = inside.filter(({ state }) => state === "bound").length;
+      const addresses = poolSize(pools);
+      const quarantined = inside.length - leased;
+      const free = addresses - inside.length;
+      return {
+        interface: name,
+        network: formatSubnet(subnet),
+        addresses,
+        leased,
+        quarantined,
+        free,
+      };
+    });
+  }
+
+  /**
+   * Frees an address, whoever has it, or ends its quarantine; null when nobody has it. The machine is not
+   * told: it goes on using the address until it renews, and then it gets it again or a NAK.
+   */
+  async release(address: Ip4): Promise<Lease | null> {
+    const { leases, emit, clock } = this.#parts;
+    const nowMs = clock.wall();
+    const lease = leases.at(address);
+    if (lease === null || !isActive(lease, nowMs)) return null;
+    const state = isQuarantine(lease) ? lease.state : "released";
+    const freed: Lease = { ...lease, state, expiresAtMs: nowMs };
+    await this.#record([freed]);
+    const name = this.#networkOf(address)?.interface ?? "";
+    emit({ event: "lease-released", mac: lease.mac, address, interface: name });
+    return freed;
+  }
+
+  /** Takes over leases of another server: those that run, lie in a network of ours and contradict nothing. */
+  async import(offered: readonly Lease[]): Promise<ImportResult> {
+    const accepted: Lease[] = [];
+    const skipped: { address: Ip4; reason: string }[] = [];
+    const machines = new Set<string>();
+    for (const lease of offered) {
+      const reason = machines.has(lease.mac)
+        ? `${lease.mac} has another lease in the file`
+        : this.#objection(lease);
+      if (reason !== null) {
+        skipped.push({ address: lease.address, reason });
+        continue;
+      }
+      machines.add(lease.mac);
+      accepted.push(lease);
+    }
+    await this.#record(accepted);
+    return { imported: accepted.length, skipped };
+  }
+
+  #objection({ mac, address, expiresAtMs }: Lease): string | null {
+    const { leases, clock } = this.#parts;
+    const nowMs = clock.wall();
+    if (expiresAtMs <= nowMs) return "it has ended";
+    if (this.#networkOf(address) === null) return "it is in no network of a link in mode full";
+    const holder = leases.at(address);
+    if (holder !== null && isActive(holder, nowMs) && holder.mac !== mac) {
+      return `${holder.mac} has the address here`;
+    }
+    const own = leases.ofMachine(mac);
+    if (own !== null && isActive(own, nowMs) && own.address !== address) {
+      return `${mac} has ${own.address} here`;
+    }
+    return null;
+  }
+
+  #networks(): readonly Network[] {
+    return this.#parts.links().flatMap((link): Network[] => {
+      if (link.mode !== "full") return [];
+      return [link, ...link.relayed].map(({ subnet, full }) => {
+        return { interface: link.interface, subnet, pools: full.pools };
+      });
+    });
+  }
+
+  #networkOf(address: Ip4): Network | null {
+    return this.#networks().find(({ subnet }) => subnetContains(subnet, address)) ?? null;
+  }
+
+  /** @throws whatever the journal rejects with; then nothing has changed */
+  async #record(changed: readonly Lease[]): Promise<void> {
+    const { leases, journal, clock } = this.#parts;
+    for (const lease of changed) leases.put(lease, clock.wall());
+    if (journal === null) return;
+    try {
+      await Promise.all(changed.map((lease) => journal.append(lease)));
+    } catch (error) {
+      for (const lease of changed) leases.revert(lease, journal.written);
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,114 @@
+import { type Ip4, ip4FromNumber, ip4ToNumber } from "../../lib/ip4.ts";
+import type { Mac } from "../../lib/mac.ts";
+import type { AddressRange } from "../link.ts";
+
+/**
+ * How free an address is: `null` is not free at all, 0 was never used, and any other number is the
+ * moment since when it is free again, in milliseconds since the Unix epoch.
+ */
+export type FreeSince = (address: number) => number | null;
+
+/**
+ * The most addresses that one search looks at: as many as are on record. A larger pool has one that
+ * was never used among them, or nothing more can be handed out.
+ */
+const MOST_LOOKS = 65_536;
+/** After so many looks any free address will do: the best one of a large pool is not worth the time. */
+const ENOUGH_LOOKS = 2048;
+
+/**
+ * An address for a newcomer: one that was never used, or else the one that has been free for longest,
+ * so that machines which come back late still find their own. Null when none is free.
+ *
+ * Whoever sends requests decides how often this search runs, so it is cheap also in a large pool whose
+ * addresses have all been used: `mayGive` is asked only of an address that would be the best so far, and
+ * beyond some two thousand addresses the first free one is taken.
+ *
+ * The search begins at a place that depends on the machine alone: machines that come at the same time
+ * do not compete, one that lost its lease is likely to get the same address again, and a well-filled
+ * pool need not be walked from its beginning each time.
+ */
+export function pickAddress(
+  ranges: readonly AddressRange[],
+  mac: Mac,
+  freeSince: FreeSince,
+  mayGive: (address: number) => boolean,
+): Ip4 | null {
+  const total = poolSize(ranges);
+  if (total === 0) return null;
+  const start = hash(mac) % total;
+  let oldest: number | null = null;
+  let oldestSince = Infinity;
+  let looks = MOST_LOOKS;
+  for (const [from, to] of circle(ranges, start)) {
+    for (let address = from; address <= to && looks > 0; address++, looks--) {
+      if (oldest !== null && looks <= MOST_LOOKS - ENOUGH_LOOKS) return ip4FromNumber(oldest);
+      const since = freeSince(address);
+      if (since === null || since >= oldestSince || !mayGive(address)) continue;
+      if (since === 0) return ip4FromNumber(address);
+      oldest = address;
+      oldestSince = since;
+    }
+  }
+  return oldest === null ? null : ip4FromNumber(oldest);
+}
+
+/** The number of addresses in the ranges. */
+export function poolSize(ranges: readonly AddressRange[]): number {
+  return ranges.reduce((sum, range) => sum + sizeOf(range), 0);
+}
+
+export function inRanges(ranges: readonly AddressRange[], address: Ip4): boolean {
+  const number = ip4ToNumber(address);
+  return ranges.some(
+    ({ first, last }) => ip4ToNumber(first) <= number && number <= ip4ToNumber(last),
+  );
+}
+
+/** What is left of the ranges without every address that is in one of `excluded`. */
+export function withoutRanges(
+  ranges: readonly AddressRange[],
+  excluded: readonly AddressRange[],
+): readonly AddressRange[] {
+  return excluded.reduce((left, hole) => left.flatMap((range) => withoutOne(range, hole)), ranges);
+}
+
+function withoutOne(range: AddressRange, hole: AddressRange): readonly AddressRange[] {
+  const [first, last] = [ip4ToNumber(range.first), ip4ToNumber(range.last)];
+  const parts: readonly (readonly [from: number, to: number])[] = [
+    [first, Math.min(last, ip4ToNumber(hole.first) - 1)],
+    [Math.max(first, ip4ToNumber(hole.last) + 1), last],
+  ];
+  return parts
+    .filter(([from, to]) => from <= to)
+    .map(([from, to]) => ({ first: ip4FromNumber(from), last: ip4FromNumber(to) }));
+}
+
+function sizeOf({ first, last }: AddressRange): number {
+  return Math.max(0, ip4ToNumber(last) - ip4ToNumber(first) + 1);
+}
+
+/** Every address once, as stretches, from the one at `start` to the one before it. */
+function circle(ranges: readonly AddressRange[], start: number): [from: number, to: number][] {
+  const behind: [number, number][] = [];
+  const ahead: [number, number][] = [];
+  let passed = 0;
+  for (const range of ranges) {
+    const from = ip4ToNumber(range.first);
+    const to = ip4ToNumber(range.last);
+    const cut = Math.min(Math.max(start - passed, 0), sizeOf(range));
+    behind.push([from, from + cut - 1]);
+    ahead.push([from + cut, to]);
+    passed += sizeOf(range);
+  }
+  return [...ahead, ...behind];
+}
+
+/** FNV-1a, 32 bits: spreads hardware addresses that differ in their last digits only. */
+function hash(text: string): number {
+  let value = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) {
+    value = Math.imul(value ^ text.charCodeAt(i), 0x01000193) >>> 0;
+  }
+  return value;
+}

@@ -1,0 +1,49 @@
+import { ANY_ADDRESS, type Ip4, LIMITED_BROADCAST } from "../../lib/ip4.ts";
+
+import { OptionCode } from "../wire/option-codes.ts";
+import { type DhcpPacket, MessageType } from "../wire/packet.ts";
+import type { DhcpRequest } from "./request.ts";
+
+/** Where a reply goes, and from which of our ports (67 or 4011) it leaves. */
+export interface Destination {
+  readonly address: Ip4;
+  readonly port: number;
+}
+
+const SERVER_PORT = 67;
+/** Where DHCP clients listen. */
+export const CLIENT_PORT = 68;
+
+/**
+ * Where `reply` to `request` goes (RFC 2131 4.1). A client without an address is always reached by
+ * limited broadcast, whatever its broadcast flag: that needs neither ARP nor raw sockets, and each
+ * firmware hears it.
+ */
+export function route(request: DhcpRequest, reply: DhcpPacket): Destination {
+  const { packet } = request;
+  // RFC 2131 4.1: a relay agent takes replies on the server port.
+  if (packet.giaddr !== ANY_ADDRESS) return { address: packet.giaddr, port: SERVER_PORT };
+  const port = clientPort(request);
+  // RFC 2131 4.1: a DHCPNAK is broadcast even when the client has (a wrong) address.
+  if (isNak(reply)) return { address: LIMITED_BROADCAST, port };
+  // RFC 2131 4.1, 4.3.5: a client that renews or informs is reached at its own address.
+  if (packet.ciaddr !== ANY_ADDRESS) return { address: packet.ciaddr, port };
+  return routeToSource(request);
+}
+
+/** Straight back to where the datagram came from, as boot servers answer (PXE 2.1, port 4011). */
+export function routeToSource(request: DhcpRequest): Destination {
+  const { address } = request.source;
+  const known = address !== "" && address !== ANY_ADDRESS;
+  return { address: known ? address : LIMITED_BROADCAST, port: clientPort(request) };
+}
+
+/** The port the client sent from: 68 as a rule, 4011 for EDK2's boot server requests. */
+function clientPort(request: DhcpRequest): number {
+  // Port 0 is legal as a source (RFC 768) and cannot be sent to.
+  return request.source.port === 0 ? CLIENT_PORT : request.source.port;
+}
+
+function isNak(reply: DhcpPacket): boolean {
+  return reply.options.get(OptionCode.MESSAGE_TYPE)?.[0] === MessageType.NAK;
+}

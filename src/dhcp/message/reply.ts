@@ -1,0 +1,213 @@
+import { RASPBERRY_PI } from "../../boot/architecture.ts";
+import type { Plan } from "../../boot/policy.ts";
+import type { Way } from "../../boot/offer-style.ts";
+import { concat, fromText, toText } from "../../lib/bytes.ts";
+import { ANY_ADDRESS, type Ip4, ip4ToBytes } from "../../lib/ip4.ts";
+import type { Link } from "../link.ts";
+import { OptionCode } from "../wire/option-codes.ts";
+import { BOOTREPLY, BROADCAST_FLAG, type DhcpPacket, MAX_FILE_BYTES } from "../wire/packet.ts";
+import type { DhcpRequest } from "./request.ts";
+import { ipxeOptions, pxeVendorOptions } from "../wire/vendor-options.ts";
+
+/*
+ * A reply is made from its request by steps. Each step takes a packet and returns another one;
+ * none looks at the steps before it, so a server puts together those that its mode needs.
+ */
+
+/** A plan that boots something. */
+export type BootPlan = Extract<Plan, { kind: "loader" | "script" }>;
+
+/** What a server says of itself in option 60. */
+export type VendorClass = "PXEClient" | "HTTPClient";
+
+/**
+ * An empty reply to `request`: the header's copied fields (RFC 2131 4.3.1, table 3), option 53, and
+ * the two options that every reply gives back, 61 and 82. All addresses but `giaddr` are 0.0.0.0.
+ */
+export function startReply(request: DhcpRequest, messageType: number): DhcpPacket {
+  const { htype, xid, flags, giaddr, chaddr } = request.packet;
+  const reply: DhcpPacket = {
+    op: BOOTREPLY,
+    htype,
+    hops: 0,
+    xid,
+    secs: 0,
+    flags,
+    ciaddr: ANY_ADDRESS,
+    yiaddr: ANY_ADDRESS,
+    siaddr: ANY_ADDRESS,
+    giaddr,
+    chaddr,
+    sname: "",
+    file: "",
+    options: new Map([[OptionCode.MESSAGE_TYPE, Uint8Array.of(messageType)]]),
+  };
+  return withRelayInformation(withClientId(reply, request), request);
+}
+
+/** Sets one option. An empty value leaves it out: old ROMs drop replies with zero-length options. */
+export function withOption(reply: DhcpPacket, code: number, value: Uint8Array): DhcpPacket {
+  if (value.length === 0) return reply;
+  return { ...reply, options: new Map(reply.options).set(code, value) };
+}
+
+/** RFC 6842: the client identifier is given back as it came. */
+export function withClientId(reply: DhcpPacket, request: DhcpRequest): DhcpPacket {
+  if (request.clientId === null) return reply;
+  return withOption(reply, OptionCode.CLIENT_IDENTIFIER, request.clientId);
+}
+
+/** RFC 3046 2.2: relay agent information is given back as it came; the encoder puts it last. */
+export function withRelayInformation(reply: DhcpPacket, request: DhcpRequest): DhcpPacket {
+  if (request.relayInformation === null) return reply;
+  return withOption(reply, OptionCode.RELAY_AGENT_INFORMATION, request.relayInformation);
+}
+
+/** Option 54. EDK2 ignores every offer without it. */
+export function withServerId(reply: DhcpPacket, address: Ip4): DhcpPacket {
+  return withOption(reply, OptionCode.SERVER_IDENTIFIER, ip4ToBytes(address));
+}
+
+/** RFC 2131 4.3.1, table 3: a DHCPACK repeats the `ciaddr` of the request; an offer does not. */
+export function withClientAddress(reply: DhcpPacket, request: DhcpRequest): DhcpPacket {
+  return { ...reply, ciaddr: request.packet.ciaddr };
+}
+
+/** Asks relays and whoever else forwards the reply to broadcast it (RFC 2131 2). */
+export function withBroadcastFlag(reply: DhcpPacket): DhcpPacket {
+  return { ...reply, flags: reply.flags | BROADCAST_FLAG };
+}
+
+/** Option 60. EDK2 and iPXE take a proxy's offer only with it. */
+export function withVendorClass(reply: DhcpPacket, vendorClass: VendorClass): DhcpPacket {
+  return withOption(reply, OptionCode.VENDOR_CLASS_IDENTIFIER, fromText(vendorClass));
+}
+
+/** Option 97 as the client sent it (RFC 4578 2.3); a client that sent none gets none. */
+export function withMachineId97(reply: DhcpPacket, request: DhcpRequest): DhcpPacket {
+  const id = request.packet.options.get(OptionCode.CLIENT_MACHINE_IDENTIFIER);
+  return id === undefined ? reply : withOption(reply, OptionCode.CLIENT_MACHINE_IDENTIFIER, id);
+}
+
+/** Option 43, e.g. from `pxeVendorOptions`. */
+export function withVendorOption43(reply: DhcpPacket, value: Uint8Array): DhcpPacket {
+  return withOption(reply, OptionCode.VENDOR_SPECIFIC, value);
+}
+
+/**
+ * Who serves the boot file: `siaddr`, and as text in option 66. No NUL in 66: the Raspberry Pi's
+ * boot ROM takes one for a part of the address.
+ */
+export function withNextServer(reply: DhcpPacket, address: Ip4): DhcpPacket {
+  return withOption({ ...reply, siaddr: address }, OptionCode.TFTP_SERVER_NAME, fromText(address));
+}
+
+/** The header's `sname`, at most 63 bytes. */
+export function withServerName(reply: DhcpPacket, name: string): DhcpPacket {
+  return { ...reply, sname: name };
+}
+
+/**
+ * The boot file's name or URL, in `file` for firmware that reads only the header and in option 67.
+ * Old Intel firmware reads 67 up to a NUL, past the option's end, so there is one. What does not
+ * fit `file` is in 67 alone, never cut.
+ */
+export function withBootFile(reply: DhcpPacket, name: string): DhcpPacket {
+  const bytes = fromText(name);
+  const file = bytes.length <= MAX_FILE_BYTES ? toText(bytes) : "";
+  const terminated = concat([bytes, Uint8Array.of(0)]);
+  return withOption({ ...reply, file }, OptionCode.BOOTFILE_NAME, terminated);
+}
+
+/** iPXE's 175.176: the offer is complete; without it iPXE waits 3 s for a proxy. */
+export function withNoProxyWait(reply: DhcpPacket): DhcpPacket {
+  return withOption(reply, OptionCode.IPXE_ENCAPSULATED, ipxeOptions({ noPxeDhcp: true }));
+}
+
+/** What every boot answer holds: next server, boot file, and the client's machine identifier. */
+export function withBootSource(
+  reply: DhcpPacket,
+  request: DhcpRequest,
+  plan: BootPlan,
+  link: Link,
+): DhcpPacket {
+  const named = withBootFile(withNextServer(reply, link.address), bootFileOf(plan));
+  return withMachineId97(named, request);
+}
+
+/**
+ * Everything that `plan` adds to an offer or acknowledgement on `link`.
+ *
+ * - `loader`, `script`: next server, boot file, 97, and 43 as the `way` has it; UEFI HTTP boot passes that
+ *   over. A proxy adds `sname` and option 60. Mode full sends 60 to HTTP clients, which need it, and where
+ *   the way leads to port 4011: that is what a PXE client that finds 60 in the offer of an address takes
+ *   it for. It tells iPXE not to wait.
+ * - `refused`: no boot file, and 0.0.0.0 as next server.
+ * - `none`: an ordinary client; it gets our address as next server and nothing else.
+ */
+export function withNetboot(
+  reply: DhcpPacket,
+  request: DhcpRequest,
+  plan: Plan,
+  link: Link,
+  way: Way = "direct",
+): DhcpPacket {
+  if (plan.kind === "refused") return reply;
+  if (plan.kind === "none") return { ...reply, siaddr: link.address };
+  const booting = withBootSource(reply, request, plan, link);
+  const http = request.client.transport === "http";
+  const typed = withDiscovery(booting, request, link, http ? "direct" : way);
+  if (link.mode === "proxy") {
+    const classed = withVendorClass(typed, http ? "HTTPClient" : "PXEClient");
+    return withServerName(classed, link.address);
+  }
+  if (http) return withVendorClass(typed, "HTTPClient");
+  if (way !== "direct") return withVendorClass(typed, "PXEClient");
+  return plan.kind === "script" ? withNoProxyWait(typed) : typed;
+}
+
+/** The name or URL of what a machine is told to boot. */
+export function bootFileOf(plan: BootPlan): string {
+  if (plan.kind === "script") return plan.url;
+  return plan.transport === "http" ? plan.url : plan.file;
+}
+
+/** The type of the one item in the menu that we offer (PXE 2.1, table 2-1: from 0x8000 on for vendors). */
+export const MENU_ITEM = 0x8000;
+/** What a person at the machine would see of it. */
+const MENU_TEXT = "eim-pxe";
+
+/** Option 43: how firmware finds its boot server, or that it needs none. */
+function withDiscovery(reply: DhcpPacket, request: DhcpRequest, link: Link, way: Way): DhcpPacket {
+  switch (way) {
+    case "direct":
+      return withVendorOption43(reply, discoveryOptions(request));
+    case "boot-server":
+      return reply;
+    case "menu": {
+      const menu = pxeVendorOptions({
+        // Neither broadcast nor multicast, and no server that is not in the list.
+        discoveryControl: 7,
+        bootServers: [{ type: MENU_ITEM, addresses: [link.address] }],
+        bootMenu: [{ type: MENU_ITEM, text: MENU_TEXT }],
+        menuPrompt: { timeoutSeconds: 0, text: MENU_TEXT },
+      });
+      return withVendorOption43(reply, menu);
+    }
+  }
+}
+
+/**
+ * PXE 2.1: discovery control with bit 3, "load the boot file of this offer": no prompt, no menu, no
+ * boot server. The Raspberry Pi's boot ROM goes on only when it finds its own menu item as well.
+ */
+function discoveryOptions(request: DhcpRequest): Uint8Array {
+  if (!request.client.architectures.includes(RASPBERRY_PI)) {
+    return pxeVendorOptions({ discoveryControl: 8 });
+  }
+  return pxeVendorOptions({
+    discoveryControl: 8,
+    bootMenu: [{ type: 0, text: "Raspberry Pi Boot" }],
+    menuPrompt: { timeoutSeconds: 0, text: "PXE" },
+  });
+}

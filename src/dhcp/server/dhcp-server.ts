@@ -1,0 +1,263 @@
+import type { WayTable } from "../../boot/offer-style.ts";
+import type { Clock } from "../../lib/clock.ts";
+import { DecodeError, decodedOrNull, messageOf } from "../../lib/errors.ts";
+import type { Mac } from "../../lib/mac.ts";
+import { putRecent } from "../../lib/bounded-map.ts";
+import { formatEndpoint, type UdpEndpoint, type UdpSocket } from "../../net/udp.ts";
+import type { Emit } from "../../events/types.ts";
+import { senderOf } from "./rate-limits.ts";
+import { decide, type Knowledge, type Role } from "../handlers/decide.ts";
+import { Gate } from "./flood-guard.ts";
+import type { Journal } from "../leases/journal.ts";
+import type { LeaseTable } from "../leases/lease-table.ts";
+import type { Link } from "../link.ts";
+import { OfferTable } from "../leases/offer-table.ts";
+import { OverheardOffers } from "./overheard-offers.ts";
+import { decodePacket, encodePacket } from "../wire/packet.ts";
+import { type IsInUse, Performer } from "./effect-runner.ts";
+import { type DhcpRequest, readRequest } from "../message/request.ts";
+import { unbeatableInWords } from "../message/pxe-hijack.ts";
+
+export interface DhcpServerOptions extends Omit<Knowledge, "leases" | "offers" | "ways"> {
+  readonly links: readonly Link[];
+  /** A socket that hears the broadcasts and unicasts of a link on a port. Throws `BindError`. */
+  readonly openSocket: (link: Link, port: number) => Promise<UdpSocket>;
+  /**
+   * A socket that hears the broadcasts to the client port of a link, where other servers' offers arrive;
+   * default: they are not overheard. Its failure is reported, and the link is served all the same.
+   */
+  readonly openListener?: ((link: Link) => Promise<UdpSocket>) | null;
+  readonly leases: LeaseTable;
+  readonly ways: WayTable;
+  /** Where leases are kept; null keeps them in memory only. The caller closes it after the server. */
+  readonly journal: Journal | null;
+  /** Whether somebody sits at an address that is about to be offered; null: nobody looks. */
+  readonly isInUse: IsInUse | null;
+  /** Has a say in which links are served; null: all are. */
+  readonly guard: LinkGuard | null;
+  readonly emit: Emit;
+  readonly clock: Clock;
+  /** Default: 67, and 4011 for the boot server. */
+  readonly ports?: { readonly server: number; readonly bootServer: number };
+}
+
+/** Looks at a link before it is served. */
+export interface LinkGuard {
+  /** Called with the link's server socket, bound, before anybody is answered; when it rejects nobody is. */
+  admit(link: Link, port: UdpSocket): Promise<void>;
+  /** The link is served no more, or was not admitted. */
+  leave(link: Link): void;
+  /** Whether the guard itself plays this machine, which is not answered then. */
+  plays(mac: Mac): boolean;
+}
+
+/** What is open for one link. */
+export interface LinkSockets {
+  /** Each socket for people: `dhcp eth1 192.168.77.1:67`. */
+  readonly sockets: readonly string[];
+  /** Stops listening on this link, after what is under way. Its leases stay. */
+  close(): Promise<void>;
+}
+
+export interface DhcpServer {
+  /** Of the links that it was started with; see `LinkSockets`. */
+  readonly sockets: readonly string[];
+  /** Answers on one more link. Throws `BindError` or what the guard rejects with; nothing is left open then. */
+  listen(link: Link): Promise<LinkSockets>;
+  /** Stops listening, and waits for what is under way. */
+  close(): Promise<void>;
+}
+
+/** More requests than this do not wait for the disk at the same time; the clients ask again. */
+const MAX_UNDER_WAY = 2048;
+const UNBEATABLE_EVERY_MS = 60_000;
+
+/**
+ * Answers DHCP on all links, mode proxy and mode full, each with its boot server. Resolves when all
+ * sockets are bound. Whatever arrives, it goes on.
+ *
+ * @throws {BindError} when one of the sockets cannot be had, or whatever the guard rejects with; then none
+ *   is kept.
+ */
+export async function startDhcpServer(options: DhcpServerOptions): Promise<DhcpServer> {
+  const server = new RunningServer(options);
+  const sockets: string[] = [];
+  try {
+    for (const link of options.links) sockets.push(...(await server.listen(link)).sockets);
+  } catch (error) {
+    await server.close();
+    throw error;
+  }
+  return { sockets, listen: (link) => server.listen(link), close: () => server.close() };
+}
+
+interface Listener {
+  readonly link: Link;
+  readonly role: Role;
+  readonly port: number;
+}
+
+class RunningServer {
+  readonly #options: DhcpServerOptions;
+  readonly #knowledge: Knowledge;
+  readonly #sockets = new Set<UdpSocket>();
+  readonly #underWay = new Set<Promise<void>>();
+  /** What other servers offer, on the links where that is heard. */
+  readonly #overheard = new Map<Link, OverheardOffers>();
+  readonly #performer: Performer;
+  readonly #gates = new Map<string, Gate>();
+
+  /** By machine: when it was last reported to have an unbeatable server. */
+  readonly #unbeatableAt = new Map<Mac, number>();
+
+  constructor(options: DhcpServerOptions) {
+    this.#options = options;
+    const offers = new OfferTable();
+    const { plan, findNode, reservedFor, leases, ways, smee } = options;
+    const addressOfferedAtMs = (request: DhcpRequest, link: Link) =>
+      this.#overheard.get(link)?.addressOfferedAtMs(request) ?? null;
+    const known = { plan, findNode, reservedFor, leases, ways, smee };
+    this.#knowledge = { ...known, offers, addressOfferedAtMs };
+    this.#performer = new Performer({ ...options, offers });
+  }
+
+  async listen(link: Link): Promise<LinkSockets> {
+    const wanted = this.#listenersOf(link);
+    const opened: UdpSocket[] = [];
+    const close = async (): Promise<void> => {
+      await Promise.allSettled(this.#underWay);
+      await Promise.all(opened.map((socket) => socket.close()));
+      for (const socket of opened) this.#sockets.delete(socket);
+      this.#overheard.delete(link);
+      this.#options.guard?.leave(link);
+    };
+    try {
+      for (const { port } of wanted) opened.push(await this.#options.openSocket(link, port));
+      const [main] = opened;
+      if (main !== undefined) await this.#options.guard?.admit(link, main);
+    } catch (error) {
+      await close();
+      throw error;
+    }
+    const sockets = wanted.map((listener, i) => {
+      const socket = opened[i];
+      if (socket === undefined) return "";
+      this.#hear(listener, socket);
+      const name = listener.role === "server" ? "dhcp" : "boot-server";
+      return `${name} ${link.interface} ${formatEndpoint(socket.local)}`;
+    });
+    const listener = await this.#overhear(link);
+    if (listener !== null) opened.push(listener);
+    return { sockets, close };
+  }
+
+  /** Listens to what other servers offer on a link in mode proxy; null where that cannot be heard. */
+  async #overhear(link: Link): Promise<UdpSocket | null> {
+    const { openListener = null, emit, clock } = this.#options;
+    if (openListener === null || link.mode !== "proxy") return null;
+    const offers = new OverheardOffers();
+    try {
+      const socket = await openListener(link);
+      socket.onMessage((payload) => {
+        // What others send each other is not ours to complain about; no offer is larger than a frame.
+        if (payload.length > 1500) return;
+        const packet = decodedOrNull(() => decodePacket(payload));
+        if (packet !== null) offers.heard(packet, clock.wall());
+      });
+      socket.onError(() => {});
+      this.#sockets.add(socket);
+      this.#overheard.set(link, offers);
+      return socket;
+    } catch (error) {
+      emit({ event: "offers-unheard", interface: link.interface, reason: messageOf(error) });
+      return null;
+    }
+  }
+
+  #listenersOf(link: Link): readonly Listener[] {
+    const { server, bootServer } = this.#options.ports ?? { server: 67, bootServer: 4011 };
+    const main: Listener = { link, role: "server", port: server };
+    if (this.#options.smee !== null) return [main];
+    return [main, { link, role: "boot-server", port: bootServer }];
+  }
+
+  #hear({ link, role }: Listener, socket: UdpSocket): void {
+    this.#sockets.add(socket);
+    socket.onMessage((payload, from) => this.#receive(link, role, socket, payload, from));
+    socket.onError((error) => {
+      const fields = { mac: null, address: null, interface: link.interface };
+      this.#options.emit({ event: "dhcp-send-failed", ...fields, reason: messageOf(error) });
+    });
+  }
+
+  #gateOf(link: Link): Gate {
+    const { emit, clock } = this.#options;
+    const gate = this.#gates.get(link.interface) ?? new Gate(link, this.#knowledge, emit, clock);
+    this.#gates.set(link.interface, gate);
+    return gate;
+  }
+
+  async close(): Promise<void> {
+    // What is under way still has its socket: a lease that is on disk by now is acknowledged.
+    await Promise.allSettled(this.#underWay);
+    await Promise.all([...this.#sockets].map((socket) => socket.close()));
+    await Promise.allSettled(this.#underWay);
+  }
+
+  #receive(
+    link: Link,
+    role: Role,
+    socket: UdpSocket,
+    payload: Uint8Array,
+    from: UdpEndpoint,
+  ): void {
+    const { emit, clock, guard, smee } = this.#options;
+    const gate = link.mode === "full" && smee === null ? this.#gateOf(link) : null;
+    const sender = senderOf(payload);
+    // What is no DHCP at all is left to the decoder.
+    if (sender !== null && (guard?.plays(sender.mac) || gate?.refuses(sender, payload))) return;
+    let request: DhcpRequest;
+    try {
+      request = readRequest(decodePacket(payload), from);
+    } catch (error) {
+      const reason =
+        error instanceof DecodeError ? error.message : `our fault: ${messageOf(error)}`;
+      emit({ event: "dhcp-malformed", interface: link.interface, from: from.address, reason });
+      return;
+    }
+    const mac = request.mac === "" ? null : request.mac;
+    this.#noticeUnbeatable(request, link);
+    if (this.#underWay.size >= MAX_UNDER_WAY) {
+      const fields = { mac, address: null, interface: link.interface };
+      emit({ event: "dhcp-ignored", ...fields, reason: "too many requests wait for the disk" });
+      return;
+    }
+    const work = this.#performer
+      .perform({
+        link,
+        mac,
+        decide: () => {
+          const effects = decide(request, link, role, this.#knowledge, clock.wall());
+          gate?.learn(request, effects);
+          return effects;
+        },
+        send: (packet, to) => socket.send(encodePacket(packet), to),
+      })
+      .finally(() => this.#underWay.delete(work));
+    this.#underWay.add(work);
+  }
+
+  /** A machine that tries again and again is worth a line a minute. */
+  #noticeUnbeatable(request: DhcpRequest, link: Link): void {
+    const { emit, clock } = this.#options;
+    const { mac } = request;
+    const server = this.#overheard.get(link)?.unbeatable(request) ?? null;
+    const now = clock.now();
+    const last = this.#unbeatableAt.get(mac) ?? -Infinity;
+    if (server === null || now - last < UNBEATABLE_EVERY_MS) return;
+    putRecent(this.#unbeatableAt, mac, now, MAX_UNDER_WAY);
+    const { cause, remedy } = unbeatableInWords(server);
+    const fields = { mac, address: null, interface: link.interface, server };
+    emit({ event: "unbeatable-server", ...fields, reason: `${cause}: ${remedy}` });
+  }
+}

@@ -1,0 +1,133 @@
+import { Bucket, type Rate } from "../../lib/token-bucket.ts";
+import { type Ip4, ip4FromBytes } from "../../lib/ip4.ts";
+import { type Mac, macFromBytes } from "../../lib/mac.ts";
+import { OptionCode } from "../wire/option-codes.ts";
+import { END, PAD } from "../wire/packet.ts";
+
+/*
+ * What keeps a flood from the machines that are waited for. A request costs a look at its hardware
+ * address before anything else, and only so many are looked at closer.
+ */
+
+/**
+ * Strangers' requests that are answered at once, and how many more each second. One that ends in a lease
+ * gives its place back, so only those count whose offers nobody takes up: no site has so many.
+ */
+const STRANGERS = { most: 4096, perSecond: 256 };
+/** Requests of one of them, so that it cannot use up what is for all. */
+const ONE_STRANGER = { most: 20, perSecond: 2 };
+/** Requests of one machine; firmware and operating systems together send a few in a minute. */
+const ONE_MACHINE = { most: 1000, perSecond: 200 };
+/**
+ * What known machines may ask beyond that, all together. Anybody can put a machine's hardware address into
+ * a packet: as long as the server keeps up, that must not silence the machine.
+ */
+const BEYOND = { most: 4000, perSecond: 2000 };
+/** For how long strangers are not looked at after the pool was found full: a search may be long. */
+const FULL_FOR_MS = 1000;
+/** Machines whose rate is remembered, at most twice as many: memory is bounded. */
+const MOST_MACHINES = 8192;
+
+/** Relay agents whose pools are remembered as full. */
+const MOST_RELAYS = 256;
+
+/** Why a request is not looked at. */
+export type Refusal = "this machine asks too often" | "too many strangers ask" | "the pool is full";
+
+/** Which requests of one link are looked at. Times are monotonic milliseconds. */
+export class Admission {
+  readonly #strangers: Bucket;
+  readonly #beyond: Bucket;
+  readonly #known = new Buckets(ONE_MACHINE);
+  readonly #unknown = new Buckets(ONE_STRANGER);
+  /** By `giaddr`: until when the pool there counts as full. */
+  readonly #fullUntilMs = new Map<Ip4, number>();
+
+  constructor(nowMs: number) {
+    this.#strangers = new Bucket(STRANGERS, nowMs);
+    this.#beyond = new Bucket(BEYOND, nowMs);
+  }
+
+  /**
+   * Why a request is to be dropped, or null when it is to be answered.
+   *
+   * @param giaddr the relay agent that it came through; 0.0.0.0 for none
+   * @param known whether the machine has an entry, a lease past or present, or an offer
+   */
+  refuses({ mac, giaddr }: Sender, known: boolean, nowMs: number): Refusal | null {
+    if (known) {
+      const may = this.#known.of(mac, nowMs).take(nowMs) || this.#beyond.take(nowMs);
+      return may ? null : "this machine asks too often";
+    }
+    if (nowMs < (this.#fullUntilMs.get(giaddr) ?? -Infinity)) return "the pool is full";
+    if (!this.#unknown.of(mac, nowMs).take(nowMs)) return "this machine asks too often";
+    return this.#strangers.take(nowMs) ? null : "too many strangers ask";
+  }
+
+  /** A stranger got a lease. */
+  acquainted(): void {
+    this.#strangers.giveBack();
+  }
+
+  /** There was no address for a stranger. */
+  poolFull(giaddr: Ip4, nowMs: number): void {
+    if (this.#fullUntilMs.size >= MOST_RELAYS) this.#fullUntilMs.clear();
+    this.#fullUntilMs.set(giaddr, nowMs + FULL_FOR_MS);
+  }
+}
+
+/** A bucket for each machine that asked lately. */
+class Buckets {
+  readonly #rate: Rate;
+  #recent = new Map<Mac, Bucket>();
+  #former = new Map<Mac, Bucket>();
+
+  constructor(rate: Rate) {
+    this.#rate = rate;
+  }
+
+  of(mac: Mac, nowMs: number): Bucket {
+    const bucket = this.#recent.get(mac) ?? this.#former.get(mac) ?? new Bucket(this.#rate, nowMs);
+    if (this.#recent.size >= MOST_MACHINES) {
+      this.#former = this.#recent;
+      this.#recent = new Map();
+    }
+    this.#recent.set(mac, bucket);
+    return bucket;
+  }
+}
+
+/** Who asks, and through which relay agent. */
+export interface Sender {
+  readonly mac: Mac;
+  readonly giaddr: Ip4;
+}
+
+/** The sender in a datagram that may be a client's DHCP packet, without decoding the rest; else null. */
+export function senderOf(datagram: Uint8Array): Sender | null {
+  const hlen = datagram[2] ?? 0;
+  if (datagram.length < 240 || hlen === 0 || hlen > 16) return null;
+  return {
+    mac: macFromBytes(datagram.subarray(28, 28 + hlen)),
+    giaddr: ip4FromBytes(datagram, 24),
+  };
+}
+
+/** Where the options of a DHCP packet begin, behind the header and the magic cookie. */
+const OPTIONS_AT = 240;
+
+/** The value of option 97 in a datagram, without decoding the rest; null when it is not found. */
+export function machineIdOf(datagram: Uint8Array): Uint8Array | null {
+  for (let at = OPTIONS_AT; at + 1 < datagram.length;) {
+    const code = datagram[at] ?? END;
+    if (code === END) return null;
+    if (code === PAD) {
+      at += 1;
+      continue;
+    }
+    const end = at + 2 + (datagram[at + 1] ?? 0);
+    if (code === OptionCode.CLIENT_MACHINE_IDENTIFIER) return datagram.subarray(at + 2, end);
+    at = end;
+  }
+  return null;
+}

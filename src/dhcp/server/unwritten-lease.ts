@@ -1,0 +1,37 @@
+import { durationOptions } from "../handlers/full-reply.ts";
+import type { Effect } from "../handlers/effects.ts";
+import type { Lease } from "../leases/lease-table.ts";
+
+/*
+ * What becomes of a request whose lease could not be written, because the disk is full or broken. A machine
+ * that renews may go on with its address for as long as the journal already says, since that survives a
+ * crash. It is promised nothing beyond, and nobody is promised anything new.
+ */
+
+/** A lease that ends sooner is not worth an answer: the client would be asking all the time. */
+const LEAST_SECONDS = 30;
+
+/**
+ * For how many seconds the machine may have the address of `lease` by what is on disk; null when it may not.
+ *
+ * @param written what the journal on disk says of that address
+ */
+export function safeSeconds(lease: Lease, written: Lease | null, nowMs: number): number | null {
+  if (lease.state !== "bound" || written?.state !== "bound" || written.mac !== lease.mac) {
+    return null;
+  }
+  const seconds = Math.floor((Math.min(written.expiresAtMs, lease.expiresAtMs) - nowMs) / 1000);
+  return seconds < LEAST_SECONDS ? null : seconds;
+}
+
+/** The effect of an acknowledgement, for a lease of no more than so many seconds. */
+export function shortened(effect: Effect, seconds: number): Effect {
+  if (effect.kind === "send") {
+    const options = new Map([...effect.packet.options, ...durationOptions(seconds)]);
+    return { ...effect, packet: { ...effect.packet, options } };
+  }
+  if (effect.kind === "event" && effect.event.event === "lease-granted") {
+    return { ...effect, event: { ...effect.event, leaseSeconds: seconds } };
+  }
+  return effect;
+}

@@ -1,0 +1,30 @@
+import { toHex } from "../../lib/bytes.ts";
+
+/**
+ * Where each byte of the text form stands among the 16 bytes of the EFI and SMBIOS form: the first
+ * three fields are little-endian there. The same table leads back.
+ */
+const places = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
+
+/** The text form, in lower case, of 16 bytes as SMBIOS keeps them and option 97 carries them. */
+export function uuidFromBytes(bytes: Uint8Array): string {
+  const hex = toHex(Uint8Array.from(places, (place) => bytes[place] ?? 0));
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}
+
+/** The 16 bytes of a UUID in text form. */
+export function uuidToBytes(text: string): Uint8Array {
+  const digits = text.replaceAll("-", "");
+  return Uint8Array.from(places, (place) =>
+    Number.parseInt(digits.slice(place * 2, place * 2 + 2), 16),
+  );
+}
+
+/**
+ * Option 97 is a type byte 0 and a UUID in EFI's form (RFC 4578 2.3). EDK2 and iPXE send it so: what
+ * is read is the UUID that `dmidecode` and iPXE's `${uuid}` show.
+ */
+export function readMachineUuid(value: Uint8Array | null): string | null {
+  if (value === null || value.length !== 17 || value[0] !== 0) return null;
+  return uuidFromBytes(value.subarray(1));
+}

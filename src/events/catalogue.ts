@@ -1,0 +1,18 @@
+import { bootEvents } from "./catalogue/boots.ts";
+import { dhcpEvents } from "./catalogue/dhcp.ts";
+import type { EventEntry } from "./catalogue/entry.ts";
+import { mirrorEvents } from "./catalogue/mirror.ts";
+import { processEvents } from "./catalogue/process.ts";
+import { transferEvents } from "./catalogue/transfers.ts";
+import type { EventName } from "./types.ts";
+
+export type { Level } from "./catalogue/entry.ts";
+
+/** The level and the words of each event. `docs/events.md` is this table for people. */
+export const eventCatalogue: { readonly [Name in EventName]: EventEntry } = {
+  ...processEvents,
+  ...bootEvents,
+  ...dhcpEvents,
+  ...transferEvents,
+  ...mirrorEvents,
+};

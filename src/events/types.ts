@@ -1,0 +1,158 @@
+import type { Way } from "../boot/offer-style.ts";
+import type { Ip4 } from "../lib/ip4.ts";
+import type { Mac } from "../lib/mac.ts";
+
+/**
+ * Everything that eim-pxe reports is one of these events. `catalogue.ts` has the level and the words
+ * for each; `reporter.ts` turns each into one log line, one count in the metrics, one step of the
+ * machine's timeline and one message on the live stream.
+ */
+
+/** Whom an event is about. Either may be unknown where it is raised; the reporter fills in what it knows. */
+export interface Machine {
+  readonly mac: Mac | null;
+  readonly address: Ip4 | null;
+}
+
+export type TransferProtocol = "tftp" | "http";
+
+/** What client and server agreed on for a transfer by TFTP. */
+export interface TftpTerms {
+  /** Bytes in a block. */
+  blksize: number;
+  /** Blocks to one acknowledgement. */
+  windowsize: number;
+  /** The interval of retransmission that the client set; null: ours, measured. */
+  timeoutSeconds: number | null;
+}
+
+/** What each event carries, by its name. Sizes are in bytes, `…Ms` in milliseconds. */
+export interface EventFields {
+  // The process.
+  listening: { sockets: readonly string[] };
+  ready: { generation: string | null };
+  "not-ready": { reasons: readonly string[] };
+  "link-up": {
+    interface: string;
+    address: Ip4;
+    mode: "proxy" | "full" | "off";
+    sockets: readonly string[];
+  };
+  "link-down": { interface: string; address: Ip4 | null; reason: string };
+  "shared-socket": { interface: string };
+  "announce-failed": { reason: string };
+  reloaded: { nodes: number };
+  "reload-failed": { reason: string };
+  stopping: { signal: string };
+
+  // The stages of a boot.
+  discover: Machine & {
+    interface: string;
+    architecture: string;
+    firmware: string;
+    uuid: string | null;
+  };
+  offer: Machine & { interface: string; boots: string; way: Way };
+  "loader-start": Machine & { file: string; protocol: TransferProtocol; bytes: number };
+  "loader-done": Machine & {
+    file: string;
+    bytes: number;
+    durationMs: number;
+    retransmissions: number;
+  } & ({ protocol: "http" } | ({ protocol: "tftp" } & TftpTerms));
+  "ipxe-discover": Machine & {
+    interface: string;
+    architecture: string;
+    firmware: string;
+    uuid: string | null;
+  };
+  "ipxe-offer": Machine & { interface: string; boots: string };
+  script: Machine & { uuid: string | null; serial: string | null; generation: string | null };
+  kernel: Machine & { file: string; bytes: number; generation: string | null };
+  "initramfs-start": Machine & { file: string; bytes: number; generation: string | null };
+  "initramfs-done": Machine & { file: string; bytes: number; durationMs: number };
+  "micro-os": Machine & { evidence: "beacon" | "dhcp" };
+
+  // What happens beside the stages.
+  autoexec: Machine & { file: string; protocol: "tftp" | "http" };
+  beacon: Machine & { stage: string; message: string | null };
+  "address-learned": Machine & { interface: string };
+  "system-dhcp": Machine & { interface: string };
+  "dhcp-ignored": Machine & { interface: string; reason: string };
+  "dhcp-refused": Machine & { interface: string; reason: string };
+  adapted: Machine & { interface: string; way: Way };
+  "unbeatable-server": Machine & { interface: string; server: Ip4; reason: string };
+  "offers-unheard": { interface: string; reason: string };
+  "way-learnt": Machine & { way: Way };
+  "way-forgotten": Machine;
+  "ways-unread": { reason: string };
+  "ways-unkept": { reason: string };
+  "loader-loop": Machine & { interface: string; loader: string; boots: string };
+  "dhcp-malformed": { interface: string; from: string; reason: string };
+  "dhcp-flood": { interface: string; dropped: number; reason: string };
+  "dhcp-send-failed": Machine & { interface: string; reason: string };
+  "dhcp-failed": Machine & { interface: string; reason: string };
+  "lease-granted": Machine & { interface: string; leaseSeconds: number };
+  "lease-released": Machine & { interface: string };
+  "lease-declined": Machine & { interface: string };
+  "address-in-use": Machine & { interface: string };
+  "conflict-check-unreliable": { interface: string; network: string };
+  "lease-refused": Machine & { interface: string; reason: string };
+  "pool-full": Machine & { interface: string };
+  "other-dhcp-server": { interface: string; server: Ip4; offered: Ip4 | null };
+  "journal-unwritable": { reason: string };
+  "journal-writable": { failed: number };
+  "journal-damaged": { records: number; reason: string };
+  "tftp-refused": Machine & { file: string; errorCode: number; reason: string };
+  "tftp-rescued": Machine & { asked: string; file: string };
+  "tftp-probe": Machine & { file: string };
+  "tftp-failed": Machine & {
+    file: string;
+    reason: string;
+    bytesSent: number;
+    bytes: number;
+    durationMs: number;
+    retransmissions: number;
+  } & TftpTerms;
+  "tftp-malformed": { from: string; reason: string };
+  "http-refused": Machine & { path: string; status: number; reason: string };
+  "download-aborted": Machine & { file: string; bytesSent: number; bytes: number };
+
+  // The mirror.
+  "sync-start": { origin: string };
+  "sync-progress": {
+    file: string;
+    bytes: number;
+    total: number | null;
+    bytesPerSecond: number;
+    remainingSeconds: number | null;
+  };
+  "sync-retry": { file: string; reason: string; delayMs: number };
+  /** `bytes` were fetched; `size` has more where a broken download went on. */
+  "sync-file": { file: string; bytes: number; size: number; durationMs: number };
+  "sync-done": { generation: string; changed: boolean; durationMs: number };
+  "sync-failed": { origin: string; reason: string; serving: string | null };
+  "origin-failed": { origin: string; reason: string };
+  "origin-untrusted": {
+    origin: string;
+    presented: string | null;
+    reason: string;
+    remedy: string;
+  };
+  "origin-certificate": { origin: string; fingerprint: string; expiresAt: string };
+  "certificate-expiring": { origin: string; fingerprint: string; expiresAt: string; days: number };
+  "ca-trusted": { url: string; fingerprint: string; how: "pinned" | "public" | "first-use" };
+  "loader-fetched": { file: string; bytes: number };
+  "loader-unusable": { file: string; reason: string };
+  "disk-full": { file: string; missingBytes: number | null };
+  "generation-damaged": { generation: string; reason: string };
+  "generation-unread": { generation: string; reason: string };
+  "generation-imported": { generation: string };
+  "generation-pinned": { generation: string | null };
+}
+
+export type EventName = keyof EventFields;
+export type PxeEvent = { [Name in EventName]: { event: Name } & EventFields[Name] }[EventName];
+
+/** Where the protocols report to. It never throws and never waits. */
+export type Emit = (event: PxeEvent) => void;

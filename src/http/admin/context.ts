@@ -1,0 +1,113 @@
+import type { FastifyReply } from "fastify";
+import type { FindNode, NodeEntry } from "../../boot/node.ts";
+import type { BootSessions } from "../../timeline/boots.ts";
+import type { ProvenWay } from "../../boot/offer-style.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { Ip4 } from "../../lib/ip4.ts";
+import type { Mac } from "../../lib/mac.ts";
+import type { PxeEvent } from "../../events/types.ts";
+
+export interface Readiness {
+  readonly ready: boolean;
+  /** What is missing and what to do about it, for people. Empty when ready. */
+  readonly reasons: readonly string[];
+  /** Why links are not served while others are: machines there cannot boot. */
+  readonly unserved: readonly string[];
+}
+
+export interface ListedGeneration {
+  readonly id: string;
+  readonly manifest: object;
+}
+
+export interface ListedGenerations {
+  current(): { readonly id: string } | null;
+  list(): readonly ListedGeneration[] | Promise<readonly ListedGeneration[]>;
+}
+
+/** What people do with the generations. All throw `SyncError`. */
+export interface ManagedArtifacts {
+  /** The generation that is served whatever comes; null: the newest. */
+  pinned(): string | null;
+  pin(generation: string | null): Promise<void>;
+  /** Reads everything again; what is wrong with what is damaged, by id. */
+  verify(): Promise<ReadonlyMap<string, string>>;
+  /** The loaders that machines can be given, and what each one is. */
+  loaders(): Promise<readonly object[]>;
+  /** Makes a generation of what was put into the data folder under that name; returns its id. */
+  adopt(name: string): Promise<string>;
+}
+
+/** The machines, as far as they are not seen booting. */
+export interface ListedNodes {
+  /** What the administrator says of machines. */
+  entries(): readonly NodeEntry[];
+  readonly find: FindNode;
+  /** Why a machine with this entry (null: none) may not boot; null when it may. */
+  denialOf(entry: NodeEntry | null): string | null;
+  /** What was learnt of machines' firmware. */
+  ways(): readonly ProvenWay[];
+  wayOf(mac: Mac): ProvenWay | null;
+  forgetWay(mac: Mac): void;
+}
+
+/** A lease of another server, taken over. Times are milliseconds since the Unix epoch. */
+export interface ImportedLease {
+  readonly mac: Mac;
+  readonly address: Ip4;
+  readonly startedAtMs: number;
+  readonly expiresAtMs: number;
+  readonly hostname: string | null;
+  readonly clientId: string | null;
+}
+
+export interface AdminLeases {
+  /** Leases in force. */
+  list(): readonly object[];
+  /** How full the pools are. */
+  pools(): readonly object[];
+  /** Frees an address; resolves with what it was, or with null when nobody has it. */
+  release(address: Ip4): Promise<object | null>;
+  /** Takes over those that contradict nothing; resolves with what became of them. */
+  import(leases: readonly ImportedLease[]): Promise<object>;
+}
+
+/** What the admin port works with. */
+export interface AdminAppOptions {
+  /** Tells this run of the program from every other. */
+  readonly instance: string;
+  readonly sessions: BootSessions;
+  readonly clock: Clock;
+  /** Whether a machine could boot now. */
+  readiness(): Readiness;
+  /** A registry of Prometheus metrics, as prom-client has them. */
+  readonly metrics: { readonly contentType: string; metrics(): Promise<string> };
+  readonly generations: ListedGenerations;
+  readonly artifacts: ManagedArtifacts;
+  /** Runs one synchronisation and says what came of it. Throws `SyncError`. */
+  sync(): Promise<object>;
+  readonly nodes: ListedNodes;
+  readonly leases: AdminLeases;
+  /** Hears every event from now on, until the returned function is called. */
+  subscribe(listener: (event: PxeEvent) => void): () => void;
+  /** What callers must present as bearer token; null: anybody may ask (on loopback only). */
+  readonly token: string | null;
+}
+
+/** Stable names of what went wrong, for programs. */
+export type ApiErrorCode =
+  | "BAD_REQUEST"
+  | "UNAUTHORIZED"
+  | "NOT_FOUND"
+  | "SYNC_FAILED"
+  | "TOO_MANY_STREAMS"
+  | "INTERNAL";
+
+export function sendError(
+  reply: FastifyReply,
+  status: number,
+  code: ApiErrorCode,
+  message: string,
+): FastifyReply {
+  return reply.code(status).send({ error: { code, message } });
+}

@@ -1,0 +1,61 @@
+import { fastify, type FastifyInstance } from "fastify";
+import { messageOf } from "../../lib/errors.ts";
+import { type BootAppOptions, refuse, refuseUnknown } from "./context.ts";
+import { errorStatus } from "../error-status.ts";
+import { artifactRoutes } from "./routes/artifacts.ts";
+import { beaconRoutes } from "./routes/beacons.ts";
+import { loaderRoutes } from "./routes/loaders.ts";
+import { scriptRoutes } from "./routes/script.ts";
+import { smeeRoutes } from "./routes/smee.ts";
+
+export type { BootAppOptions } from "./context.ts";
+
+// Sites boot some two hundred machines at once, each with one connection or two; the rest is
+// room for firmware that leaves them open. If none of them reads its download, that costs 300 MB.
+const maxConnections = 1024;
+
+/** The port that machines see: boot content only, read-only. It listens when `listen` of server.ts is called. */
+export function createBootApp(options: BootAppOptions): FastifyInstance {
+  const app = fastify({
+    logger: false,
+    // HEAD is answered by the same handlers, which then report nothing.
+    exposeHeadRoutes: false,
+    // Reports from scripts are the only bodies here.
+    bodyLimit: 4096,
+    // File names have up to 255 bytes. Scripts join URLs by hand, so `//` is one slash.
+    routerOptions: { maxParamLength: 255, ignoreDuplicateSlashes: true },
+    // A silent connection: the longest pause of a machine that still boots is well below.
+    connectionTimeout: 120_000,
+    keepAliveTimeout: 60_000,
+    requestTimeout: 30_000,
+    http: { headersTimeout: 15_000, connectionsCheckingInterval: 5_000 },
+    // Idle connections end at once on close; downloads under way may finish.
+    forceCloseConnections: "idle",
+    return503OnClosing: false,
+    frameworkErrors: (error, request, reply) => {
+      // 414: longer than the name of any file.
+      const status = errorStatus(error) === 414 ? 404 : errorStatus(error);
+      const reason = status === 404 ? "not found" : "the request is malformed";
+      refuse(options, request, reply, { status, reason });
+    },
+  });
+  app.server.maxConnections = maxConnections;
+  app.setNotFoundHandler((request, reply) => refuseUnknown(options, request, reply));
+  app.setErrorHandler((error, request, reply) => {
+    const status = errorStatus(error);
+    const reason = messageOf(error);
+    const text = status < 500 ? reason : "the server failed to answer";
+    return refuse(options, request, reply, { status, reason, text });
+  });
+  // iPXE and small tools send forms, whatever type they call it.
+  app.removeContentTypeParser("text/plain");
+  app.addContentTypeParser("*", { parseAs: "string" }, (_request, body, done) => {
+    done(null, Object.fromEntries(new URLSearchParams(String(body))));
+  });
+  scriptRoutes(app, options);
+  artifactRoutes(app, options);
+  loaderRoutes(app, options);
+  beaconRoutes(app, options);
+  if (options.smee !== null) smeeRoutes(app, options, options.smee);
+  return app;
+}

@@ -1,0 +1,110 @@
+import type { FastifyReply, FastifyRequest } from "fastify";
+import type { FindNode, NodeEntry } from "../../boot/node.ts";
+import { type BootPolicy, denialOf } from "../../boot/policy.ts";
+import type { BootSessions } from "../../timeline/boots.ts";
+import type { SmeeFlavour } from "../../boot/smee-layout.ts";
+import { printable } from "../../lib/bytes.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { Ip4 } from "../../lib/ip4.ts";
+import type { Mac } from "../../lib/mac.ts";
+import type { Emit, Machine } from "../../events/types.ts";
+import { clientAddress } from "./peer.ts";
+import type { ServedGenerations, ServedLoaders } from "./content.ts";
+
+/** What a machine gets in which iPXE runs, unless its node entry names another script. */
+export type BootScript =
+  /** The orchestrator's, rewritten. */
+  | { readonly kind: "mirror" }
+  /** A file of the site's own; read at each request, so that a change holds at once. */
+  | { readonly kind: "template"; readonly path: string; readonly needsMicroOs: boolean }
+  /** One that does nothing but start this loader. */
+  | { readonly kind: "loader"; readonly name: string };
+
+/** What the boot port works with. Everything is asked anew for each request, so it may change under it. */
+export interface BootAppOptions {
+  readonly generations: ServedGenerations;
+  readonly loaders: ServedLoaders;
+  readonly sessions: BootSessions;
+  readonly findNode: FindNode;
+  readonly policy: BootPolicy;
+  readonly script: BootScript;
+  /** Appended to the kernel line of every machine, before the node's own. */
+  readonly kernelArgs: readonly string[];
+  /** Whether `autoexec.ipxe` is served: not when the orchestrator's own loader goes its own way. */
+  readonly autoexec: boolean;
+  /** By an address of ours, the base URL to write into scripts where `http://ADDRESS:PORT` would be wrong. */
+  readonly baseUrls: ReadonlyMap<Ip4, string>;
+  /** Serve SMEE's URLs too; null: only our own. */
+  readonly smee: SmeeFlavour | null;
+  readonly emit: Emit;
+  readonly clock: Clock;
+}
+
+/** Who asks: by the MAC it names, else by the machine that its address is known to belong to. */
+export function machineOf(
+  options: BootAppOptions,
+  request: FastifyRequest,
+  mac: Mac | null,
+): Machine {
+  const address = clientAddress(request);
+  return { mac: mac ?? options.sessions.machineAt(address), address };
+}
+
+/** The node entry of a machine. */
+export function nodeOf(
+  options: BootAppOptions,
+  machine: Machine,
+  smbios: { readonly uuid: string | null; readonly serial: string | null },
+): NodeEntry | null {
+  // A machine whose MAC is not known can still match by UUID or serial number.
+  return options.findNode({ mac: machine.mac ?? "", ...smbios });
+}
+
+/** Why the machine may not boot, or null when it may. */
+export function refusalOf(options: BootAppOptions, node: NodeEntry | null): string | null {
+  return denialOf(node, options.policy);
+}
+
+/** Answers with plain text that is never kept by a cache. */
+export function sendText(reply: FastifyReply, status: number, text: string): FastifyReply {
+  return reply
+    .code(status)
+    .header("cache-control", "no-store")
+    .type("text/plain; charset=utf-8")
+    .send(text);
+}
+
+export interface Refusal {
+  readonly status: number;
+  /** For the log. */
+  readonly reason: string;
+  /** For the machine, when the reason is none of its business. */
+  readonly text?: string;
+  /** The machine that the request names. */
+  readonly mac?: Mac | null;
+}
+
+/** Refuses a request with a line of text, and reports it. */
+export function refuse(
+  options: BootAppOptions,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  refusal: Refusal,
+): FastifyReply {
+  options.emit({
+    event: "http-refused",
+    ...machineOf(options, request, refusal.mac ?? null),
+    path: printable(request.url),
+    status: refusal.status,
+    reason: printable(refusal.reason, 256),
+  });
+  return sendText(reply, refusal.status, `${refusal.text ?? refusal.reason}\n`);
+}
+
+export function refuseUnknown(
+  options: BootAppOptions,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  return refuse(options, request, reply, { status: 404, reason: "not found" });
+}

@@ -1,0 +1,108 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { z } from "zod";
+import type { Ip4 } from "../../../lib/ip4.ts";
+import type { Machine } from "../../../events/types.ts";
+import { type BootAppOptions, machineOf, refuse, refuseUnknown } from "../context.ts";
+import { sendFile, type TransferWatch } from "../file-reply.ts";
+import { contentTypeOf, isBareName } from "../media-type.ts";
+import { openFile } from "../files.ts";
+import type { ServedFile } from "../content.ts";
+
+const fileParams = z.object({ file: z.string() });
+
+/** The files of the generation that a machine's boot began with. */
+export function artifactRoutes(app: FastifyInstance, options: BootAppOptions): void {
+  for (const folder of ["", "keys/"]) {
+    app.route({
+      method: ["GET", "HEAD"],
+      url: `/artifacts/${folder}:file`,
+      handler: (request, reply) => {
+        const { file } = fileParams.parse(request.params);
+        return isBareName(file)
+          ? sendArtifact(options, request, reply, `${folder}${file}`)
+          : refuseUnknown(options, request, reply);
+      },
+    });
+  }
+}
+
+async function sendArtifact(
+  options: BootAppOptions,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  name: string,
+): Promise<FastifyReply> {
+  const machine = machineOf(options, request, null);
+  const served = findArtifact(options, machine.address, name);
+  if (served === null) return refuseUnknown(options, request, reply);
+  const { file, generation } = served;
+  const opened = await openFile(file.path);
+  // The entity tag promises the bytes of the manifest; what has another length has other bytes.
+  if (opened === null || opened.size !== file.size) {
+    await opened?.close();
+    const reason = `${name} of generation ${generation} was changed or removed on disk; run: eim-pxe sync`;
+    return refuse(options, request, reply, { status: 500, reason });
+  }
+  const headers = { etag: `"${file.sha256}"`, contentType: contentTypeOf(name) };
+  const watch =
+    request.headers["user-agent"] === "eim-pxe"
+      ? unwatched
+      : watchArtifact(options, machine, { name, bytes: file.size, generation });
+  return sendFile(request, reply, opened, headers, watch);
+}
+
+/** From the generation that the address boots from while that is kept, else from the current one. */
+function findArtifact(
+  { generations, sessions, clock }: BootAppOptions,
+  address: Ip4 | null,
+  name: string,
+): { readonly file: ServedFile; readonly generation: string } | null {
+  const pinned = sessions.generationFor(address, clock.now());
+  const candidates = [pinned === null ? null : generations.get(pinned), generations.current()];
+  for (const generation of candidates) {
+    const file = generation?.file(name) ?? null;
+    if (generation !== null && file !== null) return { file, generation: generation.id };
+  }
+  return null;
+}
+
+/** Another eim-pxe that mirrors from here boots nothing. */
+const unwatched: TransferWatch = {
+  started: () => {},
+  moved: () => {},
+  done: () => {},
+  aborted: () => {},
+};
+
+function watchArtifact(
+  { emit, clock, sessions }: BootAppOptions,
+  machine: Machine,
+  artifact: { readonly name: string; readonly bytes: number; readonly generation: string },
+): TransferWatch {
+  const { name: file, bytes, generation } = artifact;
+  const startedAtMs = clock.now();
+  const stage = stageOf(file);
+  return {
+    started: ({ first }) => {
+      // A range further on is the same download going on.
+      if (stage !== null && first === 0) {
+        emit({ event: stage, ...machine, file, bytes, generation });
+      }
+    },
+    moved: () => sessions.progress(machine, clock.now()),
+    done: ({ last }) => {
+      if (stage !== "initramfs-start" || last !== bytes - 1) return;
+      const durationMs = Math.round(clock.now() - startedAtMs);
+      emit({ event: "initramfs-done", ...machine, file, bytes, durationMs });
+    },
+    aborted: ({ first, last }, bytesSent) => {
+      emit({ event: "download-aborted", ...machine, file, bytesSent, bytes: last - first + 1 });
+    },
+  };
+}
+
+/** The stage that asking for a file is: the orchestrator names them `vmlinuz-x86_64` and `initramfs-x86_64`. */
+function stageOf(name: string): "kernel" | "initramfs-start" | null {
+  if (/^(vmlinuz|kernel)/.test(name)) return "kernel";
+  return name.startsWith("initramfs") ? "initramfs-start" : null;
+}

@@ -1,0 +1,200 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { z } from "zod";
+import {
+  autoexecScript,
+  type KernelTiming,
+  rewriteOrchestratorScript,
+  type ScriptRewrite,
+} from "../../../boot/script/orchestrator-script.ts";
+import { fillTemplate } from "../../../boot/script/template.ts";
+import { type Stage } from "../../../timeline/stages.ts";
+import { printable } from "../../../lib/bytes.ts";
+import { messageOf, SyncError } from "../../../lib/errors.ts";
+import { type Mac, parseMac } from "../../../lib/mac.ts";
+import type { Machine } from "../../../events/types.ts";
+import {
+  type BootAppOptions,
+  type BootScript,
+  machineOf,
+  nodeOf,
+  refusalOf,
+  refuse,
+  refuseUnknown,
+  sendText,
+} from "../context.ts";
+import { chainScript } from "../../../boot/script/chain.ts";
+import { baseUrlFor } from "../peer.ts";
+import { readText } from "../files.ts";
+import type { ServedGeneration } from "../content.ts";
+import { readSerial, readUuid } from "../smbios.ts";
+
+const macParams = z.object({ mac: z.string() });
+const word = z.string().max(256).optional().catch(undefined);
+/** What scripts add to the URL. Nothing here is needed, so nothing here is an error. */
+const identityQuery = z.object({ mac: word, uuid: word, serial: word });
+
+// iPXE (http_parse_retry_after) waits so long and asks again by itself, as often as it takes: a
+// machine that is switched on before the first synchronisation boots as soon as that is done.
+const retryAfterSeconds = 10;
+
+/** The stages before the script that tell where the time of a boot goes. */
+const timedStages: ReadonlySet<Stage> = new Set(["discover", "loader-start", "loader-done"]);
+
+/** `/boot.ipxe`, `/<mac>/boot.ipxe` and `autoexec.ipxe` wherever iPXE looks for it. */
+export function scriptRoutes(app: FastifyInstance, options: BootAppOptions): void {
+  app.route({
+    method: ["GET", "HEAD"],
+    url: "/boot.ipxe",
+    handler: (request, reply) => sendBootScript(options, request, reply, null),
+  });
+  app.route({
+    method: ["GET", "HEAD"],
+    url: "/:mac/boot.ipxe",
+    handler: (request, reply) => {
+      const mac = macOf(request);
+      return mac === null
+        ? refuseUnknown(options, request, reply)
+        : sendBootScript(options, request, reply, mac);
+    },
+  });
+  // iPXE looks beside the file that it was loaded from, then at the root.
+  for (const url of ["/autoexec.ipxe", "/loaders/autoexec.ipxe", "/:mac/autoexec.ipxe"]) {
+    app.route({
+      method: ["GET", "HEAD"],
+      url,
+      handler: (request, reply) => sendAutoexec(options, request, reply),
+    });
+  }
+}
+
+function macOf(request: FastifyRequest): Mac | null {
+  const params = macParams.safeParse(request.params);
+  return params.success ? parseMac(params.data.mac) : null;
+}
+
+/** The boot script for the machine with that MAC, else for the one that the query or the address tells. */
+export async function sendBootScript(
+  options: BootAppOptions,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  pathMac: Mac | null,
+): Promise<FastifyReply> {
+  const query = identityQuery.parse(request.query);
+  const mac = pathMac ?? (query.mac === undefined ? null : parseMac(query.mac));
+  const uuid = readUuid(query.uuid);
+  const serial = readSerial(query.serial);
+  const machine = machineOf(options, request, mac);
+  const node = nodeOf(options, machine, { uuid, serial });
+  const denial = refusalOf(options, node);
+  if (denial !== null) {
+    const reason = `this machine may not boot from here: ${denial}`;
+    return refuse(options, request, reply, { status: 403, reason, mac });
+  }
+  const script = await scriptFor(options, request, machine, node);
+  if (script.kind === "unavailable") {
+    if (script.status === 503) reply.header("retry-after", retryAfterSeconds);
+    return refuse(options, request, reply, { status: script.status, reason: script.reason, mac });
+  }
+  if (request.method === "GET") {
+    const { generation } = script;
+    options.emit({ event: "script", ...machine, uuid, serial, generation });
+  }
+  return sendText(reply, 200, script.text);
+}
+
+type ScriptOutcome =
+  | { readonly kind: "script"; readonly text: string; readonly generation: string | null }
+  | { readonly kind: "unavailable"; readonly status: 500 | 503; readonly reason: string };
+
+interface ScriptNode {
+  readonly scriptUrl: string | null;
+  readonly kernelArgs: readonly string[];
+}
+
+async function scriptFor(
+  options: BootAppOptions,
+  request: FastifyRequest,
+  machine: Machine,
+  node: ScriptNode | null,
+): Promise<ScriptOutcome> {
+  if (node !== null && node.scriptUrl !== null) {
+    return { kind: "script", text: chainScript(node.scriptUrl), generation: null };
+  }
+  const { script } = options;
+  const generation = options.generations.current();
+  const needsMicroOs =
+    script.kind === "mirror" || (script.kind === "template" && script.needsMicroOs);
+  if (generation === null && needsMicroOs) {
+    const reason =
+      "nothing to boot is here yet: no synchronisation with the orchestrator has succeeded. " +
+      "Look at event sync-failed in the log, or run: eim-pxe sync";
+    return { kind: "unavailable", status: 503, reason };
+  }
+  const baseUrl = baseUrlFor(request, options.baseUrls);
+  if (baseUrl === null) {
+    return { kind: "unavailable", status: 503, reason: "the connection is gone" };
+  }
+  const how = {
+    downloadUrl: `${baseUrl}/artifacts`,
+    eventsUrl: `${baseUrl}/events`,
+    kernelArgs: [...options.kernelArgs, ...(node?.kernelArgs ?? [])],
+    timings: timingsOf(options, machine),
+  };
+  try {
+    const text = await scriptText(script, generation, { ...how, baseUrl });
+    const from = script.kind === "loader" ? null : (generation?.id ?? null);
+    return { kind: "script", text, generation: from };
+  } catch (thrown) {
+    const reason = `the boot script cannot be made: ${printable(messageOf(thrown), 512)}`;
+    return { kind: "unavailable", status: 500, reason };
+  }
+}
+
+async function scriptText(
+  script: BootScript,
+  generation: ServedGeneration | null,
+  how: ScriptRewrite & { readonly baseUrl: string },
+): Promise<string> {
+  switch (script.kind) {
+    case "loader":
+      return chainScript(`${how.baseUrl}/loaders/${encodeURIComponent(script.name)}`);
+    case "template":
+      return fillTemplate(await readText(script.path), {
+        ...how,
+        generation: generation?.id ?? null,
+      });
+    case "mirror": {
+      const file = generation?.file("boot.ipxe") ?? null;
+      if (file === null) {
+        const named = generation?.id ?? "";
+        throw new SyncError(`generation ${named} has no boot.ipxe; add it to artifacts.files`);
+      }
+      return rewriteOrchestratorScript(await readText(file.path), how);
+    }
+  }
+}
+
+/** When the stages of this boot were reached so far, for the orchestrator's own statistics. */
+function timingsOf({ sessions, clock }: BootAppOptions, machine: Machine): KernelTiming[] {
+  const nowMs = clock.now();
+  const at = (atMs: number) => Math.floor((clock.wall() - (nowMs - atMs)) / 1000);
+  const steps = sessions.latest(machine)?.steps ?? [];
+  const reached = steps
+    .filter(({ stage }) => timedStages.has(stage))
+    .map(({ stage, firstAtMs }) => ({ name: stage, unixSeconds: at(firstAtMs) }));
+  return [...reached, { name: "script", unixSeconds: at(nowMs) }];
+}
+
+function sendAutoexec(
+  options: BootAppOptions,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  const baseUrl = options.autoexec ? baseUrlFor(request, options.baseUrls) : null;
+  if (baseUrl === null) return refuseUnknown(options, request, reply);
+  if (request.method === "GET") {
+    const machine = machineOf(options, request, macOf(request));
+    options.emit({ event: "autoexec", ...machine, file: "autoexec.ipxe", protocol: "http" });
+  }
+  return sendText(reply, 200, autoexecScript({ bootUrl: `${baseUrl}/boot.ipxe` }));
+}

@@ -1,0 +1,43 @@
+import type { Clock } from "../../lib/clock.ts";
+import type { Ip4 } from "../../lib/ip4.ts";
+import type { OpenConnectedUdp, OpenUdp } from "../../net/udp.ts";
+import type { Emit } from "../../events/types.ts";
+import type { PortRange } from "./data-ports.ts";
+import type { TftpFile } from "./transfer-driver.ts";
+import type { NegotiationLimits } from "../wire/option-negotiation.ts";
+
+export interface TftpLimits extends NegotiationLimits {
+  /** Transfers at the same time, over all addresses; see `Admission` for who has to wait. */
+  readonly maxTransfers: number;
+  /** Where the ports of transfers are taken from; null: any free port. */
+  readonly dataPorts: PortRange | null;
+  /** Send everything from the listening port, for clients behind NAT and load balancers. */
+  readonly singlePort: boolean;
+}
+
+export interface TftpServerOptions {
+  /** One listening socket each, so that an answer always comes from the address that was asked. */
+  readonly addresses: readonly Ip4[];
+  /** Usually 69; 0 takes any free port, each address its own. */
+  readonly port: number;
+  readonly limits: TftpLimits;
+  /**
+   * The file of this name, or the one that surely is meant by it, or null; `asked` is the address of
+   * ours that the request came to. The name is relative and has no `..`; several spellings of one
+   * request are tried in turn. The blob that it returns is closed here.
+   */
+  readonly find: (name: string, asked: Ip4) => Promise<TftpFile | null>;
+  /**
+   * The largest IP packet that the link of this address of ours carries, in bytes; null when nobody
+   * knows. Blocks are kept below it: many a boot ROM cannot put fragments together.
+   */
+  readonly mtuAt?: (address: Ip4) => number | null;
+  readonly emit: Emit;
+  readonly clock: Clock;
+  readonly openUdp: OpenUdp;
+  /**
+   * Opens the socket of one transfer; a connected one notices clients that are gone. By default
+   * `openUdp` does it, and such clients are given up after a while.
+   */
+  readonly openTransferUdp?: OpenConnectedUdp;
+}

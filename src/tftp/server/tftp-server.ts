@@ -1,0 +1,151 @@
+import type { Clock } from "../../lib/clock.ts";
+import type { Ip4 } from "../../lib/ip4.ts";
+import type { UdpEndpoint } from "../../net/udp.ts";
+import { Admission } from "./transfer-slots.ts";
+import { type Alarm, Listener } from "./listener.ts";
+import type { TftpServerOptions } from "./server-options.ts";
+
+export type { TftpFile } from "./transfer-driver.ts";
+export type { TftpLimits, TftpServerOptions } from "./server-options.ts";
+
+export interface TftpServer {
+  /** Where it listens, in the order in which it began to. */
+  readonly endpoints: readonly UdpEndpoint[];
+  /** Listens on one more address. Throws `BindError`. */
+  listen(address: Ip4): Promise<UdpEndpoint>;
+  /** Takes no more requests on this address; the transfers that run there have `graceMs` to end. */
+  leave(address: Ip4, graceMs: number): Promise<void>;
+  /** Takes no more requests and frees all sockets; running transfers have `graceMs` to end. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** Listens on every address. Throws `BindError`, and then nothing is left open. */
+export async function startTftpServer(options: TftpServerOptions): Promise<TftpServer> {
+  const server = new Server(options);
+  try {
+    for (const address of options.addresses) await server.listen(address);
+  } catch (error) {
+    await server.close(0);
+    throw error;
+  }
+  return server;
+}
+
+class Server implements TftpServer {
+  readonly #options: TftpServerOptions;
+  readonly #admission: Admission;
+  readonly #listeners: Listener[] = [];
+  /** Those that were left; their transfers still count. */
+  readonly #leaving = new Set<Listener>();
+  /** To be called when a transfer has ended. */
+  readonly #watchers = new Set<() => void>();
+  #closed: Promise<void> | null = null;
+
+  constructor(options: TftpServerOptions) {
+    this.#options = options;
+    this.#admission = new Admission(options.limits.maxTransfers);
+  }
+
+  get endpoints(): readonly UdpEndpoint[] {
+    return this.#listeners.map((listener) => listener.endpoint);
+  }
+
+  async listen(address: Ip4): Promise<UdpEndpoint> {
+    const { openUdp, port } = this.#options;
+    const socket = await openUdp({ address, port });
+    const listener = new Listener(socket, this.#options, {
+      admit: (guest) => this.#admission.admit(guest),
+      newAlarm: (ring) => new Timer(this.#options.clock, ring),
+      leave: (guest) => {
+        this.#admission.leave(guest);
+        for (const watcher of this.#watchers) watcher();
+      },
+    });
+    this.#listeners.push(listener);
+    return listener.endpoint;
+  }
+
+  async leave(address: Ip4, graceMs: number): Promise<void> {
+    const at = this.#listeners.findIndex(({ endpoint }) => endpoint.address === address);
+    const [listener] = at === -1 ? [] : this.#listeners.splice(at, 1);
+    if (listener === undefined) return;
+    this.#leaving.add(listener);
+    // In single-port mode the port is free for another listener only when nobody uses it any more.
+    await drain([listener], this.#options.limits.singlePort ? 0 : graceMs, this.#watchers);
+    this.#leaving.delete(listener);
+  }
+
+  close(graceMs: number): Promise<void> {
+    this.#closed ??= this.#close(graceMs);
+    return this.#closed;
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    await drain([...this.#listeners, ...this.#leaving], graceMs, this.#watchers);
+  }
+}
+
+/** Has these take no more requests, waits for their transfers, and then cuts what is left. */
+async function drain(
+  listeners: readonly Listener[],
+  graceMs: number,
+  watchers: Set<() => void>,
+): Promise<void> {
+  for (const listener of listeners) listener.stopListening();
+  if (runningOn(listeners) > 0) {
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        watchers.delete(watcher);
+        resolve();
+      };
+      const watcher = (): void => {
+        if (runningOn(listeners) === 0) done();
+      };
+      const timer = setTimeout(done, graceMs);
+      watchers.add(watcher);
+    });
+  }
+  await Promise.all(listeners.map((listener) => listener.close()));
+}
+
+function runningOn(listeners: readonly Listener[]): number {
+  return listeners.reduce((sum, listener) => sum + listener.running, 0);
+}
+
+/** One timer that is set anew at almost every packet: it is left running as long as it is early enough. */
+class Timer implements Alarm {
+  readonly #clock: Clock;
+  readonly #ring: () => void;
+  #atMs: number | null = null;
+  #timer: { readonly handle: NodeJS.Timeout; readonly atMs: number } | null = null;
+
+  /** Calls `ring` once for each time that was set and came. */
+  constructor(clock: Clock, ring: () => void) {
+    this.#clock = clock;
+    this.#ring = ring;
+  }
+
+  /** Rings at this time, on the clock's scale, and at no other; null: not at all. */
+  set(atMs: number | null): void {
+    this.#atMs = atMs;
+    if (atMs !== null && this.#timer !== null && this.#timer.atMs <= atMs) return;
+    if (this.#timer !== null) clearTimeout(this.#timer.handle);
+    this.#timer = null;
+    if (atMs === null) return;
+    const delayMs = Math.max(1, Math.ceil(atMs - this.#clock.now()));
+    this.#timer = { atMs, handle: setTimeout(() => this.#fired(), delayMs) };
+  }
+
+  #fired(): void {
+    const atMs = this.#atMs;
+    this.#timer = null;
+    if (atMs === null) return;
+    if (this.#clock.now() < atMs) {
+      this.set(atMs);
+      return;
+    }
+    this.#atMs = null;
+    this.#ring();
+  }
+}

@@ -1,0 +1,180 @@
+import type { BlobSource } from "../../lib/blob.ts";
+import type { Clock } from "../../lib/clock.ts";
+import { messageOf } from "../../lib/errors.ts";
+import type { Emit, Machine, TftpTerms } from "../../events/types.ts";
+import type { Negotiated } from "../wire/option-negotiation.ts";
+import type { TftpPacket } from "../wire/packet.ts";
+import { ReadTransfer, type TransferEffect } from "../transfer/read-transfer.ts";
+
+/** A file that may be sent. Only a `loader` is a stage of a boot. */
+export interface TftpFile {
+  /** What it is really called, which need not be what was asked for. */
+  readonly name: string;
+  readonly kind: "loader" | "script";
+  readonly blob: BlobSource;
+}
+
+/** Who asked for what, as events tell it. */
+export interface Subject {
+  readonly machine: Machine;
+  /** The name as it was asked for, made safe by `printable`. */
+  readonly asked: string;
+  /** When the request came, on the clock's scale. */
+  readonly startedAt: number;
+}
+
+/** What a delivery needs from the server that runs it. */
+export interface DeliveryHost {
+  readonly clock: Clock;
+  readonly emit: Emit;
+  /** To the client, from the transfer's own port. */
+  send(packet: TftpPacket): void;
+  /** Call `wake` at this time instead of any that was asked for before; null: not at all. */
+  wakeAt(atMs: number | null): void;
+  /** It is over, whatever the end was: free what belongs to it. Called once. */
+  ended(): void;
+}
+
+/** Drives one `ReadTransfer`: feeds it, does what it says with the file, and reports how it went. */
+export class Delivery {
+  readonly #found: TftpFile;
+  readonly #transfer: ReadTransfer;
+  readonly #terms: TftpTerms;
+  readonly #subject: Subject;
+  readonly #host: DeliveryHost;
+  #announced = false;
+  #over = false;
+
+  constructor(found: TftpFile, terms: Negotiated, subject: Subject, host: DeliveryHost) {
+    this.#found = found;
+    this.#transfer = new ReadTransfer(found.blob.size, terms);
+    const { blksize, windowsize, timeoutSeconds } = terms;
+    this.#terms = { blksize, windowsize, timeoutSeconds };
+    this.#subject = subject;
+    this.#host = host;
+  }
+
+  /** The client acknowledged something. */
+  get answered(): boolean {
+    return this.#transfer.answered;
+  }
+
+  start(): void {
+    this.#perform(this.#transfer.start(this.#now()));
+  }
+
+  receive(packet: TftpPacket): void {
+    this.#perform(this.#transfer.receive(packet, this.#now()));
+  }
+
+  wake(): void {
+    this.#perform(this.#transfer.handleTimeout(this.#now()));
+  }
+
+  /** Ends it from outside, without a word to the client. */
+  fail(reason: string): void {
+    if (this.#over) return;
+    const { bytesSent, allSent } = this.#transfer;
+    // Firmware that has everything may start it at once, and not hear us ask for a lost last ACK.
+    const told = allSent ? `${reason}; all was sent, the last acknowledgement is missing` : reason;
+    const how = { reason: told, bytesSent, ...this.#figures(), ...this.#terms };
+    this.#host.emit({ event: "tftp-failed", ...this.#about(), ...how });
+    this.#end();
+  }
+
+  /** Ends it from outside as if it had never been. */
+  drop(): void {
+    if (!this.#over) this.#end();
+  }
+
+  #now(): number {
+    return this.#host.clock.now();
+  }
+
+  #perform(first: readonly TransferEffect[]): void {
+    if (this.#over) return;
+    this.#announce();
+    // A read from memory is answered at once with further effects; a loop, so that no stack grows.
+    let effects = first;
+    while (effects.length > 0) {
+      let further: readonly TransferEffect[] = [];
+      for (const effect of effects) {
+        switch (effect.kind) {
+          case "send":
+            this.#host.send(effect.packet);
+            break;
+          case "read":
+            further = this.#read(effect.offset, effect.length);
+            break;
+          case "done":
+            this.#done(effect.outcome);
+            break;
+          case "fail":
+            this.fail(effect.reason);
+            break;
+        }
+        // A send that fails may have ended it.
+        if (this.#over) return;
+      }
+      effects = further;
+    }
+    this.#host.wakeAt(this.#transfer.deadline());
+  }
+
+  #read(offset: number, length: number): readonly TransferEffect[] {
+    const transfer = this.#transfer;
+    const failed = (error: unknown): readonly TransferEffect[] =>
+      transfer.readFailed(`cannot read the file: ${messageOf(error)}`);
+    try {
+      const bytes = this.#found.blob.read(offset, length);
+      if (bytes instanceof Uint8Array) return transfer.blockRead(bytes, this.#now());
+      bytes.then(
+        (late) => this.#perform(transfer.blockRead(late, this.#now())),
+        (error: unknown) => this.#perform(failed(error)),
+      );
+      return [];
+    } catch (error) {
+      return failed(error);
+    }
+  }
+
+  /** A real fetch begins with the first acknowledgement; who only wants the size never sends one. */
+  #announce(): void {
+    if (this.#announced || !this.#transfer.answered) return;
+    this.#announced = true;
+    if (this.#found.kind !== "loader") return;
+    const bytes = this.#found.blob.size;
+    this.#host.emit({ event: "loader-start", ...this.#about(), protocol: "tftp", bytes });
+  }
+
+  /** Machine and file of every event. It is the file that is sent, whatever it was asked for as. */
+  #about(): Machine & { readonly file: string } {
+    return { ...this.#subject.machine, file: this.#found.name };
+  }
+
+  #figures() {
+    const bytes = this.#found.blob.size;
+    const durationMs = Math.round(this.#now() - this.#subject.startedAt);
+    return { bytes, durationMs, retransmissions: this.#transfer.retransmissions };
+  }
+
+  #done(outcome: "complete" | "probe"): void {
+    const { emit } = this.#host;
+    const about = this.#about();
+    if (outcome === "probe") {
+      emit({ event: "tftp-probe", ...about });
+    } else if (this.#found.kind === "loader") {
+      const how = { protocol: "tftp", ...this.#figures(), ...this.#terms } as const;
+      emit({ event: "loader-done", ...about, ...how });
+    } else {
+      emit({ event: "autoexec", ...about, protocol: "tftp" });
+    }
+    this.#end();
+  }
+
+  #end(): void {
+    this.#over = true;
+    this.#host.wakeAt(null);
+    this.#host.ended();
+  }
+}

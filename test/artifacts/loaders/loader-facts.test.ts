@@ -1,0 +1,174 @@
+import { createHash } from "node:crypto";
+import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import {
+  loaderFacts,
+  misfit,
+  PATCH_LIMIT_BYTES,
+  patchSmeeMarker,
+  SMEE_MARKER,
+} from "../../../src/artifacts/loaders/loader-facts.ts";
+import { createLoaderStore } from "../../../src/artifacts/loaders/loader-store.ts";
+import { keepPinnedLoaders } from "../../../src/artifacts/loaders/pinned-loaders.ts";
+import { makeMicroOs } from "../../../src/demo/micro-os.ts";
+import { memoryBlob } from "../../../src/lib/blob.ts";
+import { concat, fromText } from "../../../src/lib/bytes.ts";
+import { EventLog } from "../../support/orchestrator.ts";
+import { reasonToSkip } from "../../support/tools.ts";
+
+const { kernel: efi } = makeMicroOs({ kernelBytes: 20_000, initramfsBytes: 0 });
+const factsOf = (...parts: (Uint8Array | string)[]) =>
+  loaderFacts(
+    memoryBlob(concat(parts.map((part) => (typeof part === "string" ? fromText(part) : part)))),
+  );
+const debian = reasonToSkip({ tools: ["/usr/lib/ipxe/ipxe.efi", "/usr/lib/ipxe/undionly.kpxe"] });
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "eim-pxe-facts-"));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+describe("what a loader is", () => {
+  it("is told by its bytes", async () => {
+    expect(await factsOf(efi)).toEqual({
+      format: "efi",
+      machine: "x86-64",
+      signed: false,
+      ipxeVersion: null,
+      embedded: null,
+    });
+    expect(await factsOf(efi, "\0iPXE\0\0\0\x001.21.1+ (8460dc4)\0#!ipxe\0")).toMatchObject({
+      ipxeVersion: "1.21.1+ (8460dc4)",
+      embedded: null,
+    });
+    expect(await factsOf(efi, "#!ipxe\nset tink_url https://o\n")).toMatchObject({
+      embedded: "script",
+    });
+    expect(await factsOf(efi, "#!ipxe\n", SMEE_MARKER)).toMatchObject({ embedded: "smee-marker" });
+    expect(await factsOf("MZ not really")).toMatchObject({ format: "bios", machine: null });
+  });
+
+  it.skipIf(debian !== null)("is told of Debian's", async () => {
+    const read = async (name: string) => factsOf(await readFile(`/usr/lib/ipxe/${name}`));
+    expect(await read("ipxe.efi")).toMatchObject({
+      format: "efi",
+      machine: "x86-64",
+      signed: false,
+      ipxeVersion: expect.stringMatching(/^1\.\d+\.\d+/),
+      embedded: null,
+    });
+    expect(await read("undionly.kpxe")).toMatchObject({ format: "bios" });
+  });
+
+  it("decides which machines it is for", async () => {
+    const x86 = await factsOf(efi);
+    const bios = await factsOf("a boot sector");
+    expect(misfit(7, "ipxe.efi", x86)).toBeNull();
+    expect(misfit(11, "ipxe.efi", x86)).toBe("it is for x86-64, and these machines are arm64");
+    expect(misfit(0, "ipxe.efi", x86)).toMatch(/which x86 BIOS cannot start/);
+    expect(misfit(0, "ipxe.lkrn", x86)).toBeNull();
+    expect(misfit(0, "undionly.kpxe", bios)).toBeNull();
+    expect(misfit(7, "undionly.kpxe", bios)).toMatch(/no EFI executable/);
+    expect(misfit(2, "x", bios)).toBeNull();
+    expect(misfit(16, "installer.iso", bios)).toBeNull();
+    expect(misfit(19, "installer.img", bios)).toBeNull();
+    expect(misfit(7, "installer.iso", bios)).toMatch(/no EFI executable/);
+  });
+});
+
+describe("SMEE's place for a script", () => {
+  it("takes up to 131 bytes, filled up with blanks", () => {
+    expect(PATCH_LIMIT_BYTES).toBe(131);
+    const loader = concat([efi, fromText(SMEE_MARKER), fromText("tail")]);
+    const patched = patchSmeeMarker(loader, "echo hello");
+    expect(patched).toHaveLength(loader.length);
+    const text = Buffer.from(patched.subarray(efi.length)).toString();
+    expect(text).toBe(`echo hello${" ".repeat(121)}tail`);
+    expect(patchSmeeMarker(efi, "echo hello")).toBe(efi);
+  });
+
+  it("is written to for every way in which the loader is served", async () => {
+    const loader = concat([efi, fromText(SMEE_MARKER)]);
+    await writeFile(join(folder, "ipxe.efi"), loader);
+    await writeFile(join(folder, "plain.efi"), efi);
+    const store = createLoaderStore({
+      directories: [folder],
+      store: { current: () => null },
+      patch: { script: "echo hello", folder: join(folder, "patched") },
+    });
+    const found = await store.find("ipxe.efi");
+    const bytes = Buffer.from((await found?.blob.read(0, loader.length)) ?? []);
+    expect(bytes.includes("echo hello")).toBe(true);
+    expect(await readFile(found?.path ?? "")).toEqual(bytes);
+    // Written once, so that a disk that is full by then does no harm.
+    const { ino, mtimeMs: writtenMs } = await stat(found?.path ?? "");
+    await utimes(join(folder, "ipxe.efi"), 0, 0);
+    expect((await store.find("ipxe.efi"))?.path).toBe(found?.path);
+    const again = await stat(found?.path ?? "");
+    expect([again.ino, again.mtimeMs]).toEqual([ino, writtenMs]);
+    expect(await readdir(join(folder, "patched"))).toHaveLength(1);
+    expect((await store.find("plain.efi"))?.path).toBe(join(folder, "plain.efi"));
+    expect((await store.identify()).map(({ name, facts }) => [name, facts.embedded])).toEqual([
+      ["ipxe.efi", "smee-marker"],
+      ["plain.efi", null],
+    ]);
+  });
+
+  it("is written to in memory where the disk does not take the copy", async () => {
+    const loader = concat([efi, fromText(SMEE_MARKER)]);
+    await writeFile(join(folder, "ipxe.efi"), loader);
+    await writeFile(join(folder, "file"), "no folder");
+    const store = createLoaderStore({
+      directories: [folder],
+      store: { current: () => null },
+      patch: { script: "echo hello", folder: join(folder, "file", "patched") },
+    });
+    const found = await store.find("ipxe.efi");
+    expect(found?.path).toBeNull();
+    const bytes = Buffer.from((await found?.blob.read(0, loader.length)) ?? []);
+    expect(bytes.includes("echo hello")).toBe(true);
+  });
+});
+
+describe("a loader from a URL", () => {
+  it("is fetched once if it is the pinned one, and not taken otherwise", async () => {
+    let asked = 0;
+    const server = createServer((_, response) => {
+      asked += 1;
+      response.end(efi);
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const bound = server.address();
+    const port = typeof bound === "object" ? bound?.port : 0;
+    const events = new EventLog();
+    const pin = (sha256: string) => ({ url: `http://127.0.0.1:${port}/x/ipxe.efi`, sha256 });
+    const keep = async (loaders: Record<string, ReturnType<typeof pin>>) =>
+      keepPinnedLoaders({
+        loaders,
+        folder,
+        emit: events.emit,
+        retryMs: 3_600_000,
+        proxy: null,
+        environment: { httpProxy: null, httpsProxy: null, noProxy: null },
+      });
+    const right = createHash("sha256").update(efi).digest("hex");
+    const stops = [await keep({ "ipxe.efi": pin(right), "bad.efi": pin("0".repeat(64)) })];
+    await events.count("loader-fetched", 1);
+    await events.count("loader-unusable", 1);
+    expect(events.named("loader-unusable")[0]?.reason).toMatch(/its SHA-256 is .* pins 0000/);
+    expect(await readFile(join(folder, "ipxe.efi"))).toEqual(Buffer.from(efi));
+    await expect(readFile(join(folder, "bad.efi"))).rejects.toThrow("ENOENT");
+    expect(asked).toBe(2);
+    stops.push(await keep({ "ipxe.efi": pin(right) }));
+    expect(asked).toBe(2);
+    // What is no longer named goes.
+    stops.push(await keep({}));
+    await expect(readFile(join(folder, "ipxe.efi"))).rejects.toThrow("ENOENT");
+    for (const stop of stops) stop();
+    await new Promise((resolve) => server.close(resolve));
+  });
+});

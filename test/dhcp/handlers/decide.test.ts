@@ -1,0 +1,104 @@
+import { describe, expect, test } from "vitest";
+import type { NodeEntry } from "../../../src/boot/node.ts";
+import { planBoot } from "../../../src/boot/policy.ts";
+import { decide, type Knowledge, type Role } from "../../../src/dhcp/handlers/decide.ts";
+import { WayTable } from "../../../src/boot/offer-style.ts";
+import { LeaseTable } from "../../../src/dhcp/leases/lease-table.ts";
+import type { Link } from "../../../src/dhcp/link.ts";
+import { OfferTable } from "../../../src/dhcp/leases/offer-table.ts";
+import type { Options } from "../../support/dhcp.ts";
+import {
+  baseUrl,
+  clientMac,
+  eventNames,
+  firmware,
+  fullLink,
+  message,
+  onlyReply,
+  ourAddress,
+  policy,
+  proxyLink,
+  requestWith,
+  selecting,
+  sent,
+} from "../../support/dhcp.ts";
+import { noNode } from "../../support/node-entry.ts";
+
+const uuid = "33221100-5544-7766-8899-aabbccddeeff";
+const nowMs = 1_800_000_000_000;
+
+function knowing(...nodes: readonly NodeEntry[]): Knowledge & { leases: LeaseTable } {
+  return {
+    plan: (client, node) => planBoot(client, node, policy, baseUrl),
+    findNode: (machine) =>
+      nodes.find((node) => node.mac === machine.mac || (node.uuid ?? "") === machine.uuid) ?? null,
+    reservedFor: (address) => nodes.find((node) => node.address === address) ?? null,
+    leases: new LeaseTable(),
+    ways: new WayTable(),
+    offers: new OfferTable(),
+    smee: null,
+  };
+}
+
+function decided(options: Options, link: Link, role: Role, knowledge: Knowledge = knowing()) {
+  return decide(requestWith(options), link, role, knowledge, nowMs);
+}
+
+describe("decide", () => {
+  test("on a proxy's link gives no address, on a full server's link one", () => {
+    const discover = message(firmware.uefi);
+    expect(onlyReply(decided(discover, proxyLink, "server")).yiaddr).toBe("0.0.0.0");
+    expect(onlyReply(decided(discover, fullLink, "server")).yiaddr).toMatch(/^192\.168\.77\.1/);
+  });
+
+  test("on the boot server's port answers requests and no discovers", () => {
+    const answer = onlyReply(decided(message(firmware.uefi, 3), proxyLink, "boot-server"));
+    expect(answer.file).toBe("ipxe.efi");
+    expect(sent(decided(message(firmware.uefi), proxyLink, "boot-server"))).toEqual([]);
+  });
+
+  test("names a node's script in mode full; a proxy's own script chains to it", () => {
+    const scriptUrl = "https://boot.example/x.ipxe";
+    const knowledge = knowing({ ...noNode, mac: clientMac, scriptUrl });
+    const asked = (link: Link) => decided(message(firmware.ipxe), link, "server", knowledge);
+    expect(onlyReply(asked(fullLink)).file).toBe(scriptUrl);
+    expect(onlyReply(asked(proxyLink)).file).toBe(`${baseUrl}/${clientMac}/boot.ipxe`);
+  });
+
+  test.each([
+    ["in mode proxy", proxyLink, "server"],
+    ["on port 4011", proxyLink, "boot-server"],
+    ["in mode full", fullLink, "server"],
+  ] as const)("a machine whose entry says dhcp: false is not answered %s", (_, link, role) => {
+    const knowledge = knowing({ ...noNode, mac: clientMac, dhcp: false });
+    for (const type of [1, 3]) {
+      const effects = decided(message(firmware.uefi, type), link, role, knowledge);
+      expect(effects).toEqual([{ kind: "ignore", reason: "its node entry says dhcp: false" }]);
+    }
+  });
+
+  test.each([
+    ["proxy", proxyLink],
+    ["full", fullLink],
+  ] as const)("in mode %s an ordinary client shows that an operating system runs", (_, link) => {
+    expect(eventNames(decided(message(firmware.operatingSystem), link, "server"))).toContain(
+      "system-dhcp",
+    );
+    for (const options of [firmware.uefi, firmware.uefiHttp, firmware.ipxe]) {
+      expect(eventNames(decided(message(options), link, "server"))).not.toContain("system-dhcp");
+    }
+  });
+
+  test("an operating system is the node by whose UUID its firmware was recognised", () => {
+    const knowledge = knowing({ ...noNode, uuid, name: "by-uuid", address: "192.168.77.20" });
+    const offer = decided(message(firmware.uefi), fullLink, "server", knowledge);
+    expect(onlyReply(offer).yiaddr).toBe("192.168.77.20");
+    const take = selecting(firmware.uefi, ourAddress, "192.168.77.20");
+    for (const effect of decided(take, fullLink, "server", knowledge)) {
+      if (effect.kind === "record") knowledge.leases.put(effect.lease, nowMs);
+    }
+    const system = decided(message(firmware.operatingSystem), fullLink, "server", knowledge);
+    expect(onlyReply(system).yiaddr).toBe("192.168.77.20");
+    expect(onlyReply(system).options.get(12)).toEqual(new TextEncoder().encode("by-uuid"));
+  });
+});

@@ -1,0 +1,103 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import { LeaseDesk } from "../../../src/dhcp/leases/lease-admin.ts";
+import { type Lease, LeaseTable } from "../../../src/dhcp/leases/lease-table.ts";
+import type { Journal } from "../../../src/dhcp/leases/journal.ts";
+import { SyncError } from "../../../src/lib/errors.ts";
+import type { PxeEvent } from "../../../src/events/types.ts";
+import { fullLink } from "../../support/dhcp.ts";
+
+const nowMs = 1_800_000_000_000;
+const [macA, macB] = ["52:54:00:00:00:0a", "52:54:00:00:00:0b"];
+
+function lease(mac: string, address: string, changes: Partial<Lease> = {}): Lease {
+  const times = { startedAtMs: nowMs - 1000, expiresAtMs: nowMs + 1000 };
+  return { mac, address, state: "bound", ...times, hostname: null, clientId: null, ...changes };
+}
+
+let leases: LeaseTable;
+let events: PxeEvent[];
+let full: boolean;
+let desk: LeaseDesk;
+beforeEach(() => {
+  leases = new LeaseTable();
+  events = [];
+  full = false;
+  const written = new LeaseTable();
+  const journal: Journal = {
+    written,
+    append: (one) =>
+      full ? Promise.reject(new SyncError("no space")) : Promise.resolve(written.restore(one)),
+    close: () => Promise.resolve(),
+  };
+  const clock = { now: () => nowMs, wall: () => nowMs };
+  const emit = (event: PxeEvent) => void events.push(event);
+  desk = new LeaseDesk({ leases, journal, links: () => [fullLink], emit, clock });
+});
+
+describe("the desk for leases", () => {
+  test("lists what is in force, by address, and how full the pool is", () => {
+    leases.restore(lease(macA, "192.168.77.110"));
+    leases.restore(lease(macB, "192.168.77.20"));
+    leases.restore(lease("c", "192.168.77.101", { state: "declined" }));
+    leases.restore(lease("d", "192.168.77.102", { state: "released" }));
+    leases.restore(lease("e", "192.168.77.103", { expiresAtMs: nowMs }));
+    expect(desk.list().map(({ address }) => address)).toEqual([
+      "192.168.77.20",
+      "192.168.77.101",
+      "192.168.77.110",
+    ]);
+    const pool = { interface: "eth1", network: "192.168.77.0/24" };
+    const filling = { addresses: 100, leased: 1, quarantined: 1, free: 98 };
+    expect(desk.pools()).toEqual([{ ...pool, ...filling }]);
+  });
+
+  test("releases a lease, which its machine gets again if it asks", async () => {
+    leases.restore(lease(macA, "192.168.77.110"));
+    expect(await desk.release("192.168.77.110")).toMatchObject({ mac: macA, state: "released" });
+    expect(leases.ofMachine(macA)?.state).toBe("released");
+    expect(events).toEqual([
+      { event: "lease-released", mac: macA, address: "192.168.77.110", interface: "eth1" },
+    ]);
+    expect(await desk.release("192.168.77.110")).toBeNull();
+    expect(await desk.release("192.168.77.9")).toBeNull();
+  });
+
+  test("ends a quarantine without touching what its machine has now", async () => {
+    leases.restore(lease(macA, "192.168.77.110", { state: "declined" }));
+    leases.restore(lease(macA, "192.168.77.111"));
+    await desk.release("192.168.77.110");
+    expect(desk.list().map(({ address }) => address)).toEqual(["192.168.77.111"]);
+  });
+
+  test("on a full disk changes nothing and says so", async () => {
+    await desk.import([lease(macA, "192.168.77.110")]);
+    full = true;
+    await expect(desk.release("192.168.77.110")).rejects.toThrow("no space");
+    expect(leases.at("192.168.77.110")?.state).toBe("bound");
+    await expect(desk.import([lease(macB, "192.168.77.111")])).rejects.toThrow("no space");
+    expect(leases.ofMachine(macB)).toBeNull();
+  });
+
+  test("takes over what contradicts nothing, and says what it left out", async () => {
+    leases.restore(lease(macA, "192.168.77.110"));
+    const result = await desk.import([
+      lease(macB, "192.168.77.120"),
+      lease(macB, "192.168.77.121"),
+      lease(macA, "192.168.77.122"),
+      lease("x", "192.168.77.110"),
+      lease("y", "10.0.0.1"),
+      lease("z", "192.168.77.123", { expiresAtMs: nowMs }),
+    ]);
+    expect(result).toEqual({
+      imported: 1,
+      skipped: [
+        { address: "192.168.77.121", reason: `${macB} has another lease in the file` },
+        { address: "192.168.77.122", reason: `${macA} has 192.168.77.110 here` },
+        { address: "192.168.77.110", reason: `${macA} has the address here` },
+        { address: "10.0.0.1", reason: "it is in no network of a link in mode full" },
+        { address: "192.168.77.123", reason: "it has ended" },
+      ],
+    });
+    expect(leases.ofMachine(macB)?.address).toBe("192.168.77.120");
+  });
+});

@@ -1,0 +1,66 @@
+import { describe, expect, test } from "vitest";
+import { planBoot } from "../../../src/boot/policy.ts";
+import { WayTable } from "../../../src/boot/offer-style.ts";
+import type { Knowledge } from "../../../src/dhcp/handlers/decide.ts";
+import { Gate } from "../../../src/dhcp/server/flood-guard.ts";
+import { LeaseTable } from "../../../src/dhcp/leases/lease-table.ts";
+import { OfferTable } from "../../../src/dhcp/leases/offer-table.ts";
+import { type DhcpPacket, encodePacket } from "../../../src/dhcp/wire/packet.ts";
+import { relayInformation } from "../../../src/dhcp/wire/vendor-options.ts";
+import {
+  baseUrl,
+  firmware,
+  fromNowhere,
+  fullLink,
+  message,
+  packetWith,
+  policy,
+  requestWith,
+} from "../../support/dhcp.ts";
+import { nodeEntry } from "../../support/node-entry.ts";
+
+const uuid = "33221100-5544-7766-8899-aabbccddeeff";
+const giaddr = "10.1.0.254";
+const full = {
+  kind: "event",
+  event: { event: "pool-full", mac: null, address: null, interface: "eth1" },
+} as const;
+
+function gate(): Gate {
+  const entry = nodeEntry({ uuid, address: "192.168.77.9" });
+  const knowledge: Knowledge = {
+    plan: (client, node) => planBoot(client, node, policy, baseUrl),
+    findNode: (machine) => (machine.uuid === uuid ? entry : null),
+    reservedFor: () => null,
+    leases: new LeaseTable(),
+    offers: new OfferTable(),
+    ways: new WayTable(),
+    smee: null,
+  };
+  return new Gate(fullLink, knowledge, () => {}, { now: () => 5000, wall: () => 5000 });
+}
+
+function refuses(at: Gate, packet: DhcpPacket): boolean {
+  const mac = [...packet.chaddr].map((byte) => byte.toString(16).padStart(2, "0")).join(":");
+  return at.refuses({ mac, giaddr: packet.giaddr }, encodePacket(packet));
+}
+
+describe("when the pool is full", () => {
+  const asks = message(firmware.operatingSystem);
+
+  test("strangers wait, and a machine whose entry is by UUID does not", () => {
+    const one = gate();
+    one.learn(requestWith(asks), [full]);
+    expect(refuses(one, packetWith(asks))).toBe(true);
+    expect(refuses(one, packetWith(message(firmware.uefi)))).toBe(false);
+  });
+
+  test("strangers of another network behind the same relay agent do not wait for it", () => {
+    const one = gate();
+    const selected = { ...asks, 82: relayInformation({ linkSelection: "10.2.0.0" }) };
+    one.learn(requestWith(selected, { giaddr }, fromNowhere), [full]);
+    expect(refuses(one, packetWith(asks, { giaddr }))).toBe(false);
+    one.learn(requestWith(asks, { giaddr }, fromNowhere), [full]);
+    expect(refuses(one, packetWith(asks, { giaddr }))).toBe(true);
+  });
+});

@@ -1,0 +1,105 @@
+import { describe, expect, test } from "vitest";
+import { Admission, machineIdOf, senderOf } from "../../../src/dhcp/server/rate-limits.ts";
+import { encodePacket } from "../../../src/dhcp/wire/packet.ts";
+import { clientMac, packetWith } from "../../support/dhcp.ts";
+
+const at = (mac: string, giaddr = "0.0.0.0") => ({ mac, giaddr });
+const stranger = (n: number) => `02:00:00:${n >> 16}:${(n >> 8) & 255}:${n & 255}`;
+
+/** How many of so many requests, each of another machine, are looked at. */
+function admitted(admission: Admission, count: number, nowMs: number, from = 0): number {
+  let sum = 0;
+  for (let n = 0; n < count; n++) {
+    if (admission.refuses(at(stranger(from + n)), false, nowMs) === null) sum += 1;
+  }
+  return sum;
+}
+
+describe("Admission", () => {
+  test("looks at 4096 strangers at once and 256 more each second", () => {
+    const admission = new Admission(0);
+    expect(admitted(admission, 100_000, 0)).toBe(4096);
+    expect(admission.refuses(at(stranger(1)), false, 0)).toBe("too many strangers ask");
+    expect(admitted(admission, 100_000, 1000)).toBe(256);
+    expect(admitted(admission, 100_000, 100_000)).toBe(4096);
+  });
+
+  test("looks at known machines whatever strangers do", () => {
+    const admission = new Admission(0);
+    admitted(admission, 100_000, 0);
+    for (let n = 0; n < 100; n++) {
+      expect(admission.refuses(at(stranger(200_000 + n)), true, 0)).toBeNull();
+    }
+  });
+
+  test("does not count strangers that get a lease", () => {
+    const admission = new Admission(0);
+    for (let n = 0; n < 50_000; n++) {
+      expect(admission.refuses(at(stranger(n)), false, 0)).toBeNull();
+      admission.acquainted();
+    }
+  });
+
+  test("lets one machine ask a thousand times at once and two hundred times each second", () => {
+    const admission = new Admission(0);
+    const asks = (count: number, nowMs: number) =>
+      Array.from({ length: count }, () => admission.refuses(at("a"), true, nowMs)).filter(
+        (refusal) => refusal === null,
+      ).length;
+    // And 4000 and 2000 beyond that, for all together.
+    expect(asks(9000, 0)).toBe(5000);
+    expect(admission.refuses(at("a"), true, 0)).toBe("this machine asks too often");
+    expect(admission.refuses(at("b"), true, 0)).toBeNull();
+    expect(asks(5000, 1000)).toBe(2200);
+  });
+
+  test("does not let one stranger use up what is for all of them", () => {
+    const admission = new Admission(0);
+    let [loops, others] = [0, 0];
+    for (let nowMs = 0; nowMs < 60_000; nowMs += 2) {
+      if (admission.refuses(at("loops"), false, nowMs) === null) loops += 1;
+      if (nowMs % 2000 === 0) others += admitted(admission, 1, nowMs, nowMs);
+    }
+    expect(loops).toBeLessThan(150);
+    expect(others).toBe(30);
+  });
+
+  test("hears a known machine also while somebody asks two thousand times a second in its name", () => {
+    const admission = new Admission(0);
+    let own = 0;
+    for (let nowMs = 0; nowMs < 30_000; nowMs += 1) {
+      for (let forged = 0; forged < 2; forged++) admission.refuses(at("a"), true, nowMs);
+      if (nowMs % 1000 === 0 && admission.refuses(at("a"), true, nowMs) === null) own += 1;
+    }
+    expect(own).toBe(30);
+  });
+
+  test("after a full pool looks at no stranger for a second, and at known machines at once", () => {
+    const admission = new Admission(0);
+    admission.poolFull("0.0.0.0", 5000);
+    expect(admission.refuses(at("a"), false, 5999)).toBe("the pool is full");
+    expect(admission.refuses(at("b"), true, 5999)).toBeNull();
+    expect(admission.refuses(at("a", "10.1.0.1"), false, 5999)).toBeNull();
+    expect(admission.refuses(at("a"), false, 6000)).toBeNull();
+  });
+});
+
+test("the sender is read from the header alone", () => {
+  const bytes = encodePacket(packetWith({ 53: Uint8Array.of(1) }));
+  expect(senderOf(bytes)).toEqual(at(clientMac));
+  expect(senderOf(bytes.subarray(0, 239))).toBeNull();
+  for (const hlen of [0, 17, 255]) {
+    const other = Uint8Array.from(bytes);
+    other[2] = hlen;
+    expect(senderOf(other)).toBeNull();
+  }
+});
+
+test("the machine identifier is found among the options, and nothing where they are damaged", () => {
+  const id = Uint8Array.from({ length: 17 }, (_, i) => i);
+  const bytes = encodePacket(packetWith({ 53: Uint8Array.of(1), 60: Uint8Array.of(1, 2), 97: id }));
+  expect(machineIdOf(bytes)).toEqual(id);
+  expect(machineIdOf(encodePacket(packetWith({ 53: Uint8Array.of(1) })))).toBeNull();
+  for (let length = 0; length < bytes.length; length++) machineIdOf(bytes.subarray(0, length));
+  expect(machineIdOf(Uint8Array.from({ length: 400 }))).toBeNull();
+});

@@ -1,0 +1,66 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fastify, type FastifyInstance } from "fastify";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { listen } from "../../src/http/listen.ts";
+import { openFile } from "../../src/http/boot/files.ts";
+import { BindError } from "../../src/lib/errors.ts";
+
+describe("listen", () => {
+  const apps: FastifyInstance[] = [];
+
+  function app(): FastifyInstance {
+    const made = fastify();
+    apps.push(made);
+    return made;
+  }
+
+  afterEach(async () => {
+    await Promise.all(apps.splice(0).map((made) => made.close()));
+  });
+
+  test("tells the port that was really taken", async () => {
+    const bound = await listen(app(), { host: "127.0.0.1", port: 0 });
+    expect(bound.host).toBe("127.0.0.1");
+    expect(bound.port).toBeGreaterThan(0);
+  });
+
+  test("a port in use is a BindError that names it and says how to find its holder", async () => {
+    const { port } = await listen(app(), { host: "127.0.0.1", port: 0 });
+    const second = listen(app(), { host: "127.0.0.1", port });
+    await expect(second).rejects.toThrow(BindError);
+    await expect(second).rejects.toThrow(`cannot bind TCP 127.0.0.1:${port}`);
+    await expect(second).rejects.toThrow(`ss -ltnp 'sport = :${port}'`);
+  });
+
+  test("an address that is not ours is a BindError that says where to look", async () => {
+    const bound = listen(app(), { host: "192.0.2.1", port: 0 });
+    await expect(bound).rejects.toThrow(BindError);
+    await expect(bound).rejects.toThrow("ip -4 addr");
+  });
+});
+
+describe("openFile", () => {
+  let folder = "";
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "eim-pxe-open-"));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  test("gives a part of the file even after its name is gone", async () => {
+    const path = join(folder, "file");
+    writeFileSync(path, "0123456789");
+    const file = await openFile(path);
+    rmSync(path);
+    expect(file?.size).toBe(10);
+    let text = "";
+    for await (const chunk of file?.stream(2, 5) ?? []) text += String(chunk);
+    expect(text).toBe("2345");
+  });
+
+  test("is null for what is not there and for a folder", async () => {
+    expect(await openFile(join(folder, "nothing"))).toBeNull();
+    expect(await openFile(folder)).toBeNull();
+  });
+});
