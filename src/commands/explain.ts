@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { text as readAll } from "node:stream/consumers";
 import { planBoot } from "../boot/policy.ts";
 import type { TraceContext } from "../boot/trace-context.ts";
-import { WayTable } from "../boot/offer-style.ts";
+import { OfferStyleTable } from "../boot/offer-style.ts";
 import { decide, type Knowledge } from "../dhcp/handlers/decide.ts";
 import { type DescribedPacket, describePacket } from "../dhcp/wire/packet-json.ts";
 import { journalFile } from "../dhcp/leases/journal.ts";
@@ -23,7 +23,7 @@ import { configuredLinks } from "../daemon/links/link-plan.ts";
 import { policyOf, smeeOf } from "../daemon/settings/boot-settings.ts";
 import { ExitCode, type Program } from "./shared/context.ts";
 import { traceOf } from "../daemon/settings/environment.ts";
-import { readWays } from "../daemon/state/offer-style-file.ts";
+import { readOfferStyles } from "../daemon/state/offer-style-file.ts";
 
 export interface ExplainOptions {
   /** The interface that the packet came in on; null: the first that is configured. */
@@ -138,11 +138,11 @@ function reasonFor(
   }
 }
 
-function learntFor(mac: Mac, { ways, smee }: Knowledge): string {
-  const { proven } = ways.of(mac);
+function learntFor(mac: Mac, { offerStyles, smee }: Knowledge): string {
+  const { proven } = offerStyles.of(mac);
   return proven === null || smee !== null
     ? ""
-    : ` in the way that it was seen to follow (${proven.way})`;
+    : ` in the style that it was seen to follow (${proven.style})`;
 }
 
 /** What the server knows, with the leases of its journal as they are on disk. */
@@ -151,15 +151,15 @@ async function knowledgeOf({ config, inventory, trace }: Known): Promise<Knowled
   const journal = await readFile(journalFile(config.dataDir)).catch(() => new Uint8Array());
   for (const lease of replayJournal(journal).leases) leases.restore(lease);
   const policy = policyOf(config);
-  const ways = new WayTable();
-  ways.restore(await readWays(config.dataDir).catch(() => []));
+  const offerStyles = new OfferStyleTable();
+  offerStyles.restore(await readOfferStyles(config.dataDir).catch(() => []));
   return {
     plan: (client, node, link) =>
       planBoot(client, node, policy, `http://${link.address}:${config.http.port}`),
     findNode: inventory.find,
     reservedFor: inventory.reservedFor,
     leases,
-    ways,
+    offerStyles,
     offers: new OfferTable(),
     smee: smeeOf(config, { tftpPort: config.tftp.port, httpPort: config.http.port, trace }),
   };

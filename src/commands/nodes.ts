@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ways } from "../boot/offer-style.ts";
+import { offerStyles } from "../boot/offer-style.ts";
 import { ConfigError } from "../lib/errors.ts";
 import { parseMac } from "../lib/mac.ts";
 import { requireAdmin } from "./shared/admin-client.ts";
@@ -15,7 +15,7 @@ const node = z.object({
   address: z.string().nullable(),
   hasEntry: z.boolean(),
   denied: z.string().nullable(),
-  way: z.enum(ways).nullable(),
+  way: z.enum(offerStyles).nullable(),
   waySince: z.string().nullable(),
   boot: z
     .object({

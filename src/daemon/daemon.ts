@@ -4,7 +4,7 @@ import { startReverification } from "../artifacts/store/scrub.ts";
 import { type GenerationStore, openGenerationStore } from "../artifacts/store/generation-store.ts";
 import { type BootPolicy, denialOf } from "../boot/policy.ts";
 import { BootSessions } from "../timeline/boots.ts";
-import { WayTable } from "../boot/offer-style.ts";
+import { OfferStyleTable } from "../boot/offer-style.ts";
 import { type Config, ORCHESTRATOR_LOADER, splitListen } from "../config/schema.ts";
 import { type Journal, openJournal } from "../dhcp/leases/journal.ts";
 import { LeaseDesk } from "../dhcp/leases/lease-admin.ts";
@@ -26,7 +26,7 @@ import type { WantedLink } from "./links/link-plan.ts";
 import { policyOf, servesMicroOs } from "./settings/boot-settings.ts";
 import type { ProxyEnvironment } from "./settings/environment.ts";
 import { ReadinessWatch } from "./content/readiness.ts";
-import { WayKeeper } from "./state/offer-style-file.ts";
+import { OfferStyleKeeper } from "./state/offer-style-file.ts";
 
 /** What differs between a server on a site and the demo's on loopback. */
 export interface ServiceOptions extends LinkServiceOptions {
@@ -77,8 +77,8 @@ class Site {
   readonly #config: Config;
   readonly #sessions = new BootSessions();
   readonly #leases = new LeaseTable();
-  readonly #ways = new WayTable();
-  readonly #wayKeeper: WayKeeper;
+  readonly #offerStyles = new OfferStyleTable();
+  readonly #offerStyleKeeper: OfferStyleKeeper;
   readonly #policy: BootPolicy;
   readonly #reporter: Reporter;
   readonly #metrics;
@@ -102,7 +102,12 @@ class Site {
     this.#reporter = new Reporter({ sessions: this.#sessions, metrics: this.#metrics, log, clock });
     const { emit } = this.#reporter;
     const { dataDir } = this.#config;
-    this.#wayKeeper = new WayKeeper({ table: this.#ways, dataDir, emit, clock });
+    this.#offerStyleKeeper = new OfferStyleKeeper({
+      table: this.#offerStyles,
+      dataDir,
+      emit,
+      clock,
+    });
   }
 
   async start(): Promise<Services> {
@@ -149,8 +154,8 @@ class Site {
     this.#readiness = readiness;
     this.#opened.push(() => Promise.resolve(readiness.stop()));
 
-    await this.#wayKeeper.start();
-    this.#reporter.subscribe((event) => this.#wayKeeper.observe(event));
+    await this.#offerStyleKeeper.start();
+    this.#reporter.subscribe((event) => this.#offerStyleKeeper.observe(event));
 
     const admin = await this.#openAdminPort(store, loaders, mirror);
     await keeper.open();
@@ -214,9 +219,9 @@ class Site {
         entries: () => this.#inventory.entries,
         find: (machine) => this.#inventory.find(machine),
         denialOf: (entry) => denialOf(entry, this.#policy),
-        ways: () => this.#ways.proven(),
-        wayOf: (mac) => this.#ways.provenOf(mac),
-        forgetWay: (mac) => void this.#wayKeeper.forget(mac),
+        offerStyles: () => this.#offerStyles.proven(),
+        offerStyleOf: (mac) => this.#offerStyles.provenOf(mac),
+        forgetWay: (mac) => void this.#offerStyleKeeper.forget(mac),
       },
       leases: {
         list: () => this.#desk?.list() ?? [],
@@ -243,7 +248,7 @@ class Site {
       policy: this.#policy,
       inventory: () => this.#inventory,
       leases: this.#leases,
-      ways: this.#ways,
+      offerStyles: this.#offerStyles,
       reporter: this.#reporter,
     });
     const keeper = new LinkKeeper({
@@ -258,7 +263,7 @@ class Site {
     this.#opened.push(async (graceMs) => {
       await Promise.all([keeper.close(graceMs), services.close(graceMs)]);
       // Transfers that end in this time still teach something.
-      await this.#wayKeeper.close();
+      await this.#offerStyleKeeper.close();
       await parts.journal?.close();
     });
     return { services, keeper };

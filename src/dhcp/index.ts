@@ -28,7 +28,12 @@ export type { BootClient } from "../boot/client.ts";
 export type { FindNode, NodeEntry, NodeRoute } from "../boot/node.ts";
 export { type BootPolicy, type Plan, planBoot } from "../boot/policy.ts";
 export { DecodeError, type DecodeLayer, InternalError } from "../lib/errors.ts";
-export { type MachineWays, type Way, type Ways, WayTable } from "../boot/offer-style.ts";
+export {
+  type MachineStyles,
+  type OfferStyle,
+  type OfferStyles,
+  OfferStyleTable,
+} from "../boot/offer-style.ts";
 export type { Ip4, Subnet } from "../lib/ip4.ts";
 export type { Mac } from "../lib/mac.ts";
 export type { ClasslessRoute } from "./wire/classless-routes.ts";

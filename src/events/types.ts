@@ -1,4 +1,4 @@
-import type { Way } from "../boot/offer-style.ts";
+import type { OfferStyle } from "../boot/offer-style.ts";
 import type { Ip4 } from "../lib/ip4.ts";
 import type { Mac } from "../lib/mac.ts";
 
@@ -52,7 +52,7 @@ export interface EventFields {
     firmware: string;
     uuid: string | null;
   };
-  offer: Machine & { interface: string; boots: string; way: Way };
+  offer: Machine & { interface: string; boots: string; way: OfferStyle };
   "loader-start": Machine & { file: string; protocol: TransferProtocol; bytes: number };
   "loader-done": Machine & {
     file: string;
@@ -80,10 +80,10 @@ export interface EventFields {
   "system-dhcp": Machine & { interface: string };
   "dhcp-ignored": Machine & { interface: string; reason: string };
   "dhcp-refused": Machine & { interface: string; reason: string };
-  adapted: Machine & { interface: string; way: Way };
+  adapted: Machine & { interface: string; way: OfferStyle };
   "unbeatable-server": Machine & { interface: string; server: Ip4; reason: string };
   "offers-unheard": { interface: string; reason: string };
-  "way-learnt": Machine & { way: Way };
+  "way-learnt": Machine & { way: OfferStyle };
   "way-forgotten": Machine;
   "ways-unread": { reason: string };
   "ways-unkept": { reason: string };

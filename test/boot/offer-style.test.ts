@@ -7,17 +7,17 @@ import {
   loaderDone,
   loaderRuns,
   loaderStarted,
-  type MachineWays,
+  type MachineStyles,
   type Question,
-  type Way,
-  type WayAnswer,
-  ways,
-  WayTable,
+  type OfferStyle,
+  type StyleAnswer,
+  offerStyles,
+  OfferStyleTable,
 } from "../../src/boot/offer-style.ts";
 
 const mac = "08:00:27:29:4e:67";
 const start = 1_800_000_000_000;
-const stranger: MachineWays = { mac, proven: null, attempt: null };
+const stranger: MachineStyles = { mac, proven: null, attempt: null };
 
 const loader = "ipxe.efi";
 
@@ -28,31 +28,31 @@ function at(second: number, changes: Partial<Question> = {}): Question {
 }
 
 /** Asks at these seconds, without progress in between. */
-function ask(machine: MachineWays, ...questions: (number | Question)[]) {
+function ask(machine: MachineStyles, ...questions: (number | Question)[]) {
   let now = machine;
-  const answers: WayAnswer[] = [];
+  const answers: StyleAnswer[] = [];
   for (const question of questions) {
     const asked = askedToBoot(now, typeof question === "number" ? at(question) : question);
     now = asked.machine;
     answers.push(asked.answer);
   }
-  return { machine: now, answers, told: answers.map(({ way }) => way) };
+  return { machine: now, answers, told: answers.map(({ style }) => style) };
 }
 
-function started(machine: MachineWays, second: number): MachineWays {
+function started(machine: MachineStyles, second: number): MachineStyles {
   return loaderStarted(machine, loader, start + second * 1000);
 }
 
-function done(machine: MachineWays, second: number): MachineWays {
+function done(machine: MachineStyles, second: number): MachineStyles {
   return loaderDone(machine, loader, start + second * 1000);
 }
 
-function proven(way: Way): MachineWays {
-  return { ...stranger, proven: { mac, way, provenAtMs: start } };
+function proven(style: OfferStyle): MachineStyles {
+  return { ...stranger, proven: { mac, style, provenAtMs: start } };
 }
 
 describe("a machine that asks as EDK2 does, at 0, 4, 12 and 28 s", () => {
-  test("is answered in every way in turn while nothing helps", () => {
+  test("is answered in every style in turn while nothing helps", () => {
     const { told, answers } = ask(stranger, 0, 4, 12, 28);
     expect(told).toEqual(["direct", "boot-server", "menu", "direct"]);
     expect(answers.map(({ turn }) => turn)).toEqual(["same", "other", "other", "other"]);
@@ -67,7 +67,7 @@ describe("a machine that asks as EDK2 does, at 0, 4, 12 and 28 s", () => {
     expect(ask(stranger, 0, 4, -3600).told).toEqual(["direct", "boot-server", "direct"]);
   });
 
-  test("is told the next way as well when it comes back an hour later and has not booted", () => {
+  test("is told the next style as well when it comes back an hour later and has not booted", () => {
     expect(ask(stranger, 0, 4, 3600).told).toEqual(["direct", "boot-server", "menu"]);
   });
 
@@ -93,19 +93,19 @@ describe("a machine that asks as EDK2 does, at 0, 4, 12 and 28 s", () => {
   });
 
   test("is told in its DHCPREQUEST what it was told last", () => {
-    expect(answerNow(ask(stranger, 0, 4).machine)).toMatchObject({ way: "boot-server" });
-    expect(answerNow(stranger)).toEqual({ way: "direct", script: false, turn: "same" });
-    expect(answerNow(proven("menu")).way).toBe("menu");
+    expect(answerNow(ask(stranger, 0, 4).machine)).toMatchObject({ style: "boot-server" });
+    expect(answerNow(stranger)).toEqual({ style: "direct", script: false, turn: "same" });
+    expect(answerNow(proven("menu")).style).toBe("menu");
   });
 });
 
 describe("what worked", () => {
-  test.each(ways)("is remembered and said first: %s", (way) => {
-    const seconds = [0, 4, 12].slice(0, ways.indexOf(way) + 1);
+  test.each(offerStyles)("is remembered and said first: %s", (style) => {
+    const seconds = [0, 4, 12].slice(0, offerStyles.indexOf(style) + 1);
     const { machine } = ask(stranger, ...seconds);
     const learnt = started(machine, 13);
-    expect(learnt.proven).toEqual({ mac, way, provenAtMs: start + 13_000 });
-    expect(ask(learnt, 600).told).toEqual([way]);
+    expect(learnt.proven).toEqual({ mac, style, provenAtMs: start + 13_000 });
+    expect(ask(learnt, 600).told).toEqual([style]);
   });
 
   test("is said twice before others are tried: something may be slow that day", () => {
@@ -117,22 +117,22 @@ describe("what worked", () => {
     // Twice at each power-on, eleven minutes apart.
     const { machine, told } = ask(proven("boot-server"), 0, 4, 660, 664);
     expect(told).toEqual(["boot-server", "boot-server", "direct", "menu"]);
-    expect(started(machine, 665).proven?.way).toBe("menu");
+    expect(started(machine, 665).proven?.style).toBe("menu");
   });
 
   test("is what the machine followed, not what was said last", () => {
     const { machine } = ask(stranger, 0, 4, 12);
     const plain = started(askedBootServer(machine, false), 13);
-    expect(plain.proven?.way).toBe("boot-server");
+    expect(plain.proven?.style).toBe("boot-server");
     const item = started(askedBootServer(machine, true), 13);
-    expect(item.proven?.way).toBe("menu");
+    expect(item.proven?.style).toBe("menu");
     const direct = started(askedBootServer(ask(stranger, 0).machine, false), 1);
-    expect(direct.proven?.way).toBe("direct");
+    expect(direct.proven?.style).toBe("direct");
   });
 
-  test("is not the boot server whose answer was lost, when another way leads on afterwards", () => {
+  test("is not the boot server whose answer was lost, when another style leads on afterwards", () => {
     const lost = askedBootServer(ask(proven("boot-server"), 0, 4).machine, false);
-    expect(started(ask(lost, 12).machine, 13).proven?.way).toBe("direct");
+    expect(started(ask(lost, 12).machine, 13).proven?.style).toBe("direct");
   });
 
   test("keeps its date when it works again", () => {
@@ -153,13 +153,13 @@ describe("what worked", () => {
   });
 });
 
-describe("a client that knows one way only", () => {
+describe("a client that knows one style only", () => {
   const only = { choosing: false };
 
   test("is never answered otherwise, and its success proves nothing", () => {
     const { machine, answers } = ask(proven("menu"), at(0, only), at(4, only), at(12, only));
     expect(answers.map(({ turn }) => turn)).toEqual(["same", "same", "same"]);
-    expect(started(machine, 13).proven?.way).toBe("menu");
+    expect(started(machine, 13).proven?.style).toBe("menu");
     expect(started({ ...machine, proven: null }, 13).proven).toBeNull();
   });
 
@@ -172,14 +172,14 @@ describe("a client that knows one way only", () => {
 
 describe("a loader that does not say that it is one", () => {
   /** Asks, fetches what it is told, and asks again after it. */
-  function load(machine: MachineWays, second: number): MachineWays {
+  function load(machine: MachineStyles, second: number): MachineStyles {
     return done(started(ask(machine, second).machine, second), second);
   }
   const twice = load(load(stranger, 0), 10);
 
   test("is told the script the third time, and the loader again after that", () => {
     const third = ask(twice, 20);
-    expect(third.answers).toEqual([{ way: "direct", script: true, turn: "loop" }]);
+    expect(third.answers).toEqual([{ style: "direct", script: true, turn: "loop" }]);
     expect(answerNow(third.machine).script).toBe(true);
     expect(ask(third.machine, 24).answers[0]).toMatchObject({ script: false });
   });
@@ -204,23 +204,23 @@ describe("a loader that does not say that it is one", () => {
   test("is no machine that boots again and again as it should", () => {
     let machine = stranger;
     for (let boot = 0; boot < 10; boot++) machine = loaderRuns(load(machine, boot * 30));
-    expect(ask(machine, 310).answers[0]).toMatchObject({ way: "direct", script: false });
+    expect(ask(machine, 310).answers[0]).toMatchObject({ style: "direct", script: false });
   });
 });
 
-describe("WayTable", () => {
+describe("OfferStyleTable", () => {
   test("knows what is news", () => {
-    const table = new WayTable();
+    const table = new OfferStyleTable();
     expect(table.of(mac)).toEqual(stranger);
     expect(table.put(ask(stranger, 0).machine)).toBe(false);
     expect(table.put(started(table.of(mac), 1))).toBe(true);
     expect(table.put(table.of(mac))).toBe(false);
-    expect(table.proven()).toEqual([{ mac, way: "direct", provenAtMs: start + 1000 }]);
+    expect(table.proven()).toEqual([{ mac, style: "direct", provenAtMs: start + 1000 }]);
   });
 
   test("forgets a machine when it is told to, and says whether it knew it", () => {
-    const table = new WayTable();
-    table.restore([{ mac, way: "menu", provenAtMs: start }]);
+    const table = new OfferStyleTable();
+    table.restore([{ mac, style: "menu", provenAtMs: start }]);
     table.put(ask(table.of(mac), 0, 4, 12).machine);
     expect(table.forget(mac)).toBe(true);
     expect(table.of(mac)).toEqual(stranger);
@@ -231,8 +231,8 @@ describe("WayTable", () => {
     `02:00:00:00:${(i >> 8).toString(16).padStart(2, "0")}:${(i & 255).toString(16).padStart(2, "0")}`;
 
   test("keeps what has worked for long through a flood of strangers, who learn as well", () => {
-    const table = new WayTable(100);
-    table.restore([{ mac, way: "menu", provenAtMs: start }]);
+    const table = new OfferStyleTable(100);
+    table.restore([{ mac, style: "menu", provenAtMs: start }]);
     for (let i = 0; i < 1000; i++) {
       const { machine } = ask(table.of(numbered(i)), 0);
       table.put(machine);
@@ -242,7 +242,7 @@ describe("WayTable", () => {
     expect(table.of(numbered(1)).attempt).toBeNull();
     expect(table.proven()).toHaveLength(100);
     // The latest finds its place as well.
-    expect(table.provenOf(numbered(999))?.way).toBe("direct");
+    expect(table.provenOf(numbered(999))?.style).toBe("direct");
   });
 });
 
@@ -252,7 +252,7 @@ type Happening = "ask" | "plain" | "item" | "start" | "done" | "runs";
 function makesSense(happenings: readonly { afterMs: number; what: Happening }[]): boolean {
   let machine = stranger;
   let nowMs = start;
-  let offered = new Set<Way | undefined>();
+  let offered = new Set<OfferStyle | undefined>();
   let sense = true;
   for (const { afterMs, what } of happenings) {
     nowMs += afterMs;
@@ -261,13 +261,13 @@ function makesSense(happenings: readonly { afterMs: number; what: Happening }[])
       case "ask": {
         const asked = askedToBoot(machine, { ...at(0), nowMs });
         machine = asked.machine;
-        offered.add(asked.answer.way);
-        sense &&= ways.includes(asked.answer.way);
+        offered.add(asked.answer.style);
+        sense &&= offerStyles.includes(asked.answer.style);
         break;
       }
       case "start":
         machine = loaderStarted(machine, loader, nowMs);
-        sense &&= machine.proven === before || offered.has(machine.proven?.way);
+        sense &&= machine.proven === before || offered.has(machine.proven?.style);
         offered = new Set();
         break;
       case "done":
@@ -281,10 +281,10 @@ function makesSense(happenings: readonly { afterMs: number; what: Happening }[])
         machine = askedBootServer(machine, what === "item");
     }
   }
-  return sense && (machine.attempt?.offered.length ?? 0) <= ways.length;
+  return sense && (machine.attempt?.offered.length ?? 0) <= offerStyles.length;
 }
 
-test("whatever happens, an answer is one of the ways, and progress proves one that was offered", () => {
+test("whatever happens, an answer is one of the offerStyles, and progress proves one that was offered", () => {
   const happening = fc.record({
     afterMs: fc.integer({ min: -1000, max: 700_000 }),
     what: fc.constantFrom<Happening[]>("ask", "plain", "item", "start", "done", "runs"),

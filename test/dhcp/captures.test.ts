@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { planBoot } from "../../src/boot/policy.ts";
-import { WayTable } from "../../src/boot/offer-style.ts";
+import { OfferStyleTable } from "../../src/boot/offer-style.ts";
 import { decide, type Role } from "../../src/dhcp/handlers/decide.ts";
 import type { Effect } from "../../src/dhcp/handlers/effects.ts";
 import { LeaseTable } from "../../src/dhcp/leases/lease-table.ts";
@@ -137,7 +137,7 @@ class Server {
         findNode: () => null,
         reservedFor: () => null,
         leases: this.#leases,
-        ways: new WayTable(),
+        offerStyles: new OfferStyleTable(),
         offers: new OfferTable(),
         smee: null,
       },

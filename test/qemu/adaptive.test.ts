@@ -2,7 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import type { Way } from "../../src/boot/offer-style.ts";
+import type { OfferStyle } from "../../src/boot/offer-style.ts";
 import { stages } from "../../src/timeline/stages.ts";
 import { reasonToSkip } from "../support/tools.ts";
 import { addressLines } from "./address-server.ts";
@@ -22,7 +22,10 @@ const relayAddress = "192.168.77.3";
 const relayScript = fileURLToPath(new URL("guests/picky-relay.ts", import.meta.url));
 
 /** What an earlier run of the server learnt of the lab's machines, by their number. */
-async function learntBefore(folder: string, learnt: Readonly<Record<number, Way>>): Promise<void> {
+async function learntBefore(
+  folder: string,
+  learnt: Readonly<Record<number, OfferStyle>>,
+): Promise<void> {
   const since = new Date(0).toISOString();
   const machines = Object.entries(learnt).map(([number, way]) => ({
     mac: `52:54:00:77:00:0${number}`,

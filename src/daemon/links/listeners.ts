@@ -3,7 +3,7 @@ import type { GenerationStore } from "../../artifacts/store/generation-store.ts"
 import { type BootPolicy, planBoot } from "../../boot/policy.ts";
 import type { BootSessions } from "../../timeline/boots.ts";
 import type { TraceContext } from "../../boot/trace-context.ts";
-import type { WayTable } from "../../boot/offer-style.ts";
+import type { OfferStyleTable } from "../../boot/offer-style.ts";
 import type { Journal } from "../../dhcp/leases/journal.ts";
 import type { LeaseTable } from "../../dhcp/leases/lease-table.ts";
 import type { Link } from "../../dhcp/link.ts";
@@ -57,7 +57,7 @@ export interface LinkServiceParts {
   /** The nodes that are in force now. */
   readonly inventory: () => Inventory;
   readonly leases: LeaseTable;
-  readonly ways: WayTable;
+  readonly offerStyles: OfferStyleTable;
   /** Null where no link is in mode full. */
   readonly journal: Journal | null;
   readonly reporter: Reporter;
@@ -212,7 +212,7 @@ export class LinkServices {
   }
 
   #startDhcp(): Promise<DhcpServer> {
-    const { options, policy, inventory, leases, ways, journal, reporter } = this.#parts;
+    const { options, policy, inventory, leases, offerStyles, journal, reporter } = this.#parts;
     const tftpPort = this.tftpPort ?? this.#config.tftp.port;
     return startDhcpServer({
       links: [],
@@ -228,7 +228,7 @@ export class LinkServices {
       findNode: (machine) => inventory().find(machine),
       reservedFor: (address) => inventory().reservedFor(address),
       leases,
-      ways,
+      offerStyles,
       smee: smeeOf(this.#config, { tftpPort, httpPort: this.#httpPort, trace: options.trace }),
       journal,
       isInUse: options.presence?.isInUse ?? null,

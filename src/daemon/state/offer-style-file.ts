@@ -5,10 +5,10 @@ import {
   loaderDone,
   loaderRuns,
   loaderStarted,
-  type MachineWays,
-  type ProvenWay,
-  ways,
-  type WayTable,
+  type MachineStyles,
+  type ProvenStyle,
+  offerStyles,
+  type OfferStyleTable,
 } from "../../boot/offer-style.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { errnoOf, messageOf } from "../../lib/errors.ts";
@@ -22,7 +22,7 @@ import { replaceFile } from "../../lib/atomic-file.ts";
 
 const entry = z.object({
   mac: z.string().transform((text) => parseMac(text)),
-  way: z.enum(ways),
+  way: z.enum(offerStyles),
   since: z.iso.datetime(),
 });
 const kept = z.object({ machines: z.array(z.unknown()) });
@@ -39,7 +39,7 @@ function fileIn(dataDir: string): string {
  *
  * @throws when the file cannot be read or is not of that form
  */
-export async function readWays(dataDir: string): Promise<readonly ProvenWay[]> {
+export async function readOfferStyles(dataDir: string): Promise<readonly ProvenStyle[]> {
   let text: string;
   try {
     text = await readFile(fileIn(dataDir), "utf8");
@@ -49,29 +49,29 @@ export async function readWays(dataDir: string): Promise<readonly ProvenWay[]> {
   }
   const { machines } = kept.parse(JSON.parse(text));
   // One entry that a hand has spoilt is no reason to lose the others.
-  return machines.flatMap((one): ProvenWay[] => {
+  return machines.flatMap((one): ProvenStyle[] => {
     const { mac = null, way, since } = entry.safeParse(one).data ?? {};
     if (mac === null || way === undefined || since === undefined) return [];
-    return [{ mac, way, provenAtMs: Date.parse(since) }];
+    return [{ mac, style: way, provenAtMs: Date.parse(since) }];
   });
 }
 
-export interface WayKeeperParts {
-  readonly table: WayTable;
+export interface OfferStyleKeeperParts {
+  readonly table: OfferStyleTable;
   readonly dataDir: string;
   readonly emit: Emit;
   readonly clock: Clock;
 }
 
-/** Learns from events which way was right for a machine, and keeps it. */
-export class WayKeeper {
-  readonly #parts: WayKeeperParts;
+/** Learns from events which offer style a machine's firmware followed, and keeps it. */
+export class OfferStyleKeeper {
+  readonly #parts: OfferStyleKeeperParts;
   #timer: NodeJS.Timeout | null = null;
   #writing: Promise<void> | null = null;
   #stale = false;
   #closing = false;
 
-  constructor(parts: WayKeeperParts) {
+  constructor(parts: OfferStyleKeeperParts) {
     this.#parts = parts;
   }
 
@@ -79,14 +79,14 @@ export class WayKeeper {
   async start(): Promise<void> {
     const { table, dataDir, emit } = this.#parts;
     try {
-      table.restore(await readWays(dataDir));
+      table.restore(await readOfferStyles(dataDir));
     } catch (error) {
       emit({ event: "ways-unread", reason: messageOf(error) });
     }
   }
 
   /**
-   * To be told of every event. Only a transfer by TFTP proves a way: it comes from the machine's own
+   * To be told of every event. Only a transfer by TFTP proves a style: it comes from the machine's own
    * address, whereas anybody can put its hardware address into a URL.
    */
   observe(event: PxeEvent): void {
@@ -109,7 +109,7 @@ export class WayKeeper {
     }
   }
 
-  /** Makes a newcomer of a machine; false when nothing was known of it. */
+  /** Forgets what was learnt of a machine; false when nothing was known of it. */
   forget(machine: Mac): boolean {
     if (!this.#parts.table.forget(machine)) return false;
     this.#parts.emit({ event: "way-forgotten", mac: machine, address: null });
@@ -126,14 +126,14 @@ export class WayKeeper {
 
   #learn(
     event: { readonly mac: Mac | null; readonly address: string | null },
-    step: (machine: MachineWays) => MachineWays,
+    step: (machine: MachineStyles) => MachineStyles,
   ): void {
     const { table, emit } = this.#parts;
     if (event.mac === null) return;
     const machine = step(table.of(event.mac));
     if (!table.put(machine) || machine.proven === null) return;
-    const { way } = machine.proven;
-    emit({ event: "way-learnt", mac: event.mac, address: event.address, way });
+    const { style } = machine.proven;
+    emit({ event: "way-learnt", mac: event.mac, address: event.address, way: style });
     this.#keep();
   }
 
@@ -155,9 +155,9 @@ export class WayKeeper {
     const { table, dataDir, emit } = this.#parts;
     while (this.#stale) {
       this.#stale = false;
-      const machines = table.proven().map(({ mac, way, provenAtMs }) => ({
+      const machines = table.proven().map(({ mac, style, provenAtMs }) => ({
         mac,
-        way,
+        way: style,
         since: new Date(provenAtMs).toISOString(),
       }));
       try {

@@ -1,6 +1,6 @@
 import { architectureName, architectureOf } from "../../boot/architecture.ts";
 import type { Plan } from "../../boot/policy.ts";
-import type { Way } from "../../boot/offer-style.ts";
+import type { OfferStyle } from "../../boot/offer-style.ts";
 import { printable } from "../../lib/bytes.ts";
 import { ANY_ADDRESS, type Ip4 } from "../../lib/ip4.ts";
 import type { PxeEvent } from "../../events/types.ts";
@@ -52,7 +52,7 @@ export function offerEvents(
   plan: Plan,
   link: Link,
   address: Ip4 | null,
-  way: Way,
+  style: OfferStyle,
 ): readonly Effect[] {
   if (!boots(plan)) return [];
   const boot = printable(bootFileOf(plan), 512);
@@ -60,7 +60,7 @@ export function offerEvents(
   const event: PxeEvent =
     plan.kind === "script"
       ? { event: "ipxe-offer", ...fields }
-      : { event: "offer", ...fields, way };
+      : { event: "offer", ...fields, way: style };
   return [{ kind: "event", event }];
 }
 

@@ -1,5 +1,5 @@
 import type { Plan } from "../../boot/policy.ts";
-import type { Way } from "../../boot/offer-style.ts";
+import type { OfferStyle } from "../../boot/offer-style.ts";
 import { decodedOrNull } from "../../lib/errors.ts";
 import { addressEvents, ignored, offerEvents, reasonOf, refusalEvents } from "./boot-events.ts";
 import type { Effect } from "./effects.ts";
@@ -35,13 +35,13 @@ const BOOTSTRAP = 0;
  * answer goes back to the source port (EDK2 listens on 4011, iPXE on 68) and must leave from 4011.
  *
  * @param plan what the policy has this machine boot, the same as on port 67
- * @param way what the offer on port 67 said
+ * @param style what the offer on port 67 said
  */
 export function handleBootServer(
   request: DhcpRequest,
   plan: Plan,
   link: Link,
-  way: Way = "boot-server",
+  style: OfferStyle = "boot-server",
 ): readonly Effect[] {
   if (request.packet.op !== BOOTREQUEST) return ignored("not a BOOTREQUEST");
   const { messageType } = request;
@@ -59,7 +59,7 @@ export function handleBootServer(
   return [
     ...addressEvents(request, link),
     { kind: "send", packet: reply, to: routeToSource(request) },
-    ...offerEvents(request, plan, link, null, way),
+    ...offerEvents(request, plan, link, null, style),
   ];
 }
 

@@ -1,7 +1,7 @@
 import type { BootClient } from "../../boot/client.ts";
 import type { FindNode, NodeEntry } from "../../boot/node.ts";
 import type { Plan } from "../../boot/policy.ts";
-import type { Ways } from "../../boot/offer-style.ts";
+import type { OfferStyles } from "../../boot/offer-style.ts";
 import type { Ip4 } from "../../lib/ip4.ts";
 import { ignored } from "./boot-events.ts";
 import { adapt, rememberBootServer } from "./offer-style.ts";
@@ -28,7 +28,7 @@ export interface Knowledge {
   readonly reservedFor: (address: Ip4) => NodeEntry | null;
   readonly leases: Leases;
   /** What each machine's firmware is content with. */
-  readonly ways: Ways;
+  readonly offerStyles: OfferStyles;
   readonly offers: Offers;
   /**
    * When another server was last heard to offer an address to the request's machine, in milliseconds
@@ -65,19 +65,19 @@ export function decide(
   const planned = knowledge.plan(client, entry, link);
   const capable = { ...client, ipxe: true, lacksHttp: false };
   const known = {
-    ways: knowledge.ways,
+    offerStyles: knowledge.offerStyles,
     planScript: () => knowledge.plan(capable, entry, link),
     addressOfferedAtMs: knowledge.addressOfferedAtMs?.(request, link) ?? null,
   };
-  const { plan, way, effects: learnt } = adapt(request, planned, link, known, nowMs);
+  const { plan, style, effects: learnt } = adapt(request, planned, link, known, nowMs);
   if (role === "boot-server") {
-    const asked = rememberBootServer(request, knowledge.ways);
-    return whenAnswered(asked, handleBootServer(request, plan, link, way));
+    const asked = rememberBootServer(request, knowledge.offerStyles);
+    return whenAnswered(asked, handleBootServer(request, plan, link, style));
   }
   const effects =
     link.mode === "proxy"
-      ? handleProxy(request, plan, link, way)
-      : handleFull(request, plan, link, node, knowledge, nowMs, way);
+      ? handleProxy(request, plan, link, style)
+      : handleFull(request, plan, link, node, knowledge, nowMs, style);
   return [...whenAnswered(learnt, effects), ...systemEvents(request, link)];
 }
 

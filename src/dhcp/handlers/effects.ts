@@ -1,5 +1,5 @@
 import type { Destination } from "../message/destination.ts";
-import type { MachineWays } from "../../boot/offer-style.ts";
+import type { MachineStyles } from "../../boot/offer-style.ts";
 import type { Ip4 } from "../../lib/ip4.ts";
 import type { PxeEvent } from "../../events/types.ts";
 import type { Mac } from "../../lib/mac.ts";
@@ -25,7 +25,7 @@ export type Effect =
       readonly event: PxeEvent;
     }
   | { readonly kind: "record"; readonly lease: Lease }
-  | { readonly kind: "remember"; readonly machine: MachineWays }
+  | { readonly kind: "remember"; readonly machine: MachineStyles }
   | { readonly kind: "send"; readonly packet: DhcpPacket; readonly to: Destination }
   | { readonly kind: "event"; readonly event: PxeEvent }
   | { readonly kind: "ignore"; readonly reason: string };

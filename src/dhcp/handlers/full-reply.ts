@@ -1,6 +1,6 @@
 import type { NodeEntry } from "../../boot/node.ts";
 import type { Plan } from "../../boot/policy.ts";
-import type { Way } from "../../boot/offer-style.ts";
+import type { OfferStyle } from "../../boot/offer-style.ts";
 import { concat, fromText, readU32, toText, u32 } from "../../lib/bytes.ts";
 import {
   ANY_ADDRESS,
@@ -37,7 +37,7 @@ export interface Answer {
   readonly link: FullLink;
   readonly node: NodeEntry | null;
   /** How the machine's firmware is told of its loader. */
-  readonly way: Way;
+  readonly style: OfferStyle;
 }
 
 /** Options that belong to the protocol: the configuration cannot set them. */
@@ -111,12 +111,12 @@ export function durationOptions(leaseSeconds: number): readonly Option[] {
 
 /** Everything that configuration and policy say: the link, then what to boot, and last the node. */
 function withSettings(reply: DhcpPacket, answer: Answer): DhcpPacket {
-  const { request, plan, link, node, way } = answer;
+  const { request, plan, link, node, style } = answer;
   const serverId: Option = [OptionCode.SERVER_IDENTIFIER, ip4ToBytes(serverIdFor(request, link))];
   const network = [serverId, ...networkOptions(link, node), ...configured(link.full.options)];
   const steps = [
     (to: DhcpPacket) => withOptions(to, network),
-    (to: DhcpPacket) => withNetboot(to, request, plan, link, way),
+    (to: DhcpPacket) => withNetboot(to, request, plan, link, style),
     (to: DhcpPacket) => withOwnBootFile(withOptions(to, configured(node?.options ?? [])), answer),
   ];
   return withinLimit(

@@ -1,6 +1,6 @@
 import type { NodeEntry } from "../../boot/node.ts";
 import type { Plan } from "../../boot/policy.ts";
-import type { Way } from "../../boot/offer-style.ts";
+import type { OfferStyle } from "../../boot/offer-style.ts";
 import { ANY_ADDRESS, type Ip4, subnetContains } from "../../lib/ip4.ts";
 import {
   addressToOffer,
@@ -55,7 +55,7 @@ interface Case extends Answer, Candidate {}
  * @param plan what the policy has this machine boot; a refused machine gets an address all the same
  * @param node the machine's entry, null when none matches
  * @param nowMs milliseconds since the Unix epoch
- * @param way how the machine's firmware is told of its loader
+ * @param style how the machine's firmware is told of its loader
  */
 export function handleFull(
   request: DhcpRequest,
@@ -64,7 +64,7 @@ export function handleFull(
   node: NodeEntry | null,
   state: FullState,
   nowMs: number,
-  way: Way = "direct",
+  style: OfferStyle = "direct",
 ): readonly Effect[] {
   const { mac } = request;
   if (request.packet.op !== BOOTREQUEST) return ignored("not a BOOTREQUEST");
@@ -81,7 +81,7 @@ export function handleFull(
     plan,
     link: network,
     node,
-    way,
+    style,
     mac,
     relayAgent: relayAddresses(request),
     nowMs,
@@ -119,7 +119,7 @@ function discover(the: Case): readonly Effect[] {
     ...(quarantined === null ? [] : [endOf(quarantined, the.nowMs)]),
     ...(keeps ? [] : hold(the, address, quarantined === null)),
     send(request, reply),
-    ...offerEvents(request, plan, link, address, the.way),
+    ...offerEvents(request, plan, link, address, the.style),
   ];
 }
 

@@ -1,5 +1,5 @@
 import type { Plan } from "../../boot/policy.ts";
-import type { Way } from "../../boot/offer-style.ts";
+import type { OfferStyle } from "../../boot/offer-style.ts";
 import { ANY_ADDRESS } from "../../lib/ip4.ts";
 import {
   addressEvents,
@@ -31,28 +31,33 @@ import { route } from "../message/destination.ts";
  *
  * @param plan what the policy has this machine boot
  * @param link a link in mode proxy; its `address` is our server identifier, TFTP and HTTP address
- * @param way how the machine's firmware is told of its loader
+ * @param style how the machine's firmware is told of its loader
  */
 export function handleProxy(
   request: DhcpRequest,
   plan: Plan,
   link: Link,
-  way: Way = "direct",
+  style: OfferStyle = "direct",
 ): readonly Effect[] {
   if (request.packet.op !== BOOTREQUEST) return ignored("not a BOOTREQUEST");
   switch (request.messageType) {
     case MessageType.DISCOVER:
-      return answer(request, plan, link, way, (booting) =>
-        proxyReply(request, booting, link, way, MessageType.OFFER),
+      return answer(request, plan, link, style, (booting) =>
+        proxyReply(request, booting, link, style, MessageType.OFFER),
       );
     case MessageType.REQUEST:
-      return [...addressEvents(request, link), ...handleRequest(request, plan, link, way)];
+      return [...addressEvents(request, link), ...handleRequest(request, plan, link, style)];
     default:
       return ignored(`message type ${request.messageType} is not for a proxy`);
   }
 }
 
-function handleRequest(request: DhcpRequest, plan: Plan, link: Link, way: Way): readonly Effect[] {
+function handleRequest(
+  request: DhcpRequest,
+  plan: Plan,
+  link: Link,
+  style: OfferStyle,
+): readonly Effect[] {
   if (plan.kind === "none") return ignored(reasonOf(request, plan));
   if (namesAnother(request, link)) return ignored("addressed to another server");
   const item = bootItemOf(request);
@@ -60,9 +65,9 @@ function handleRequest(request: DhcpRequest, plan: Plan, link: Link, way: Way): 
   // PXE 2.1, 2.2.4: a client looks for boot servers by broadcast with a boot item and no server
   // identifier. RFC 2131 4.3.2: others without one mean the server that leased their address.
   if (request.serverId === null && item === null) return ignored("addressed to no server");
-  return answer(request, plan, link, way, (booting) =>
+  return answer(request, plan, link, style, (booting) =>
     item === null
-      ? proxyReply(request, booting, link, way, MessageType.ACK)
+      ? proxyReply(request, booting, link, style, MessageType.ACK)
       : bootServerReply(request, booting, link, item),
   );
 }
@@ -71,7 +76,7 @@ function answer(
   request: DhcpRequest,
   plan: Plan,
   link: Link,
-  way: Way,
+  style: OfferStyle,
   replyFor: (plan: BootPlan) => DhcpPacket,
 ): readonly Effect[] {
   if (plan.kind === "none") return ignored(reasonOf(request, plan));
@@ -80,7 +85,7 @@ function answer(
   return [
     ...discoverEvents(request, plan, link),
     { kind: "send", packet: reply, to: route(request, reply) },
-    ...offerEvents(request, plan, link, null, way),
+    ...offerEvents(request, plan, link, null, style),
   ];
 }
 
@@ -88,11 +93,11 @@ function proxyReply(
   request: DhcpRequest,
   plan: Plan,
   link: Link,
-  way: Way,
+  style: OfferStyle,
   messageType: number,
 ): DhcpPacket {
   const reply = withServerId(startReply(request, messageType), serverIdFor(request, link));
-  const whole = withNetboot(reply, request, plan, link, way);
+  const whole = withNetboot(reply, request, plan, link, style);
   // We broadcast to clients without an address whatever they asked for, so the flag says so; a relay
   // agent and a client that has an address keep theirs.
   const direct = request.packet.giaddr === ANY_ADDRESS && request.packet.ciaddr === ANY_ADDRESS;

@@ -1,6 +1,6 @@
 import { RASPBERRY_PI } from "../../boot/architecture.ts";
 import type { Plan } from "../../boot/policy.ts";
-import type { Way } from "../../boot/offer-style.ts";
+import type { OfferStyle } from "../../boot/offer-style.ts";
 import { concat, fromText, toText } from "../../lib/bytes.ts";
 import { ANY_ADDRESS, type Ip4, ip4ToBytes } from "../../lib/ip4.ts";
 import type { Link } from "../link.ts";
@@ -138,9 +138,9 @@ export function withBootSource(
 /**
  * Everything that `plan` adds to an offer or acknowledgement on `link`.
  *
- * - `loader`, `script`: next server, boot file, 97, and 43 as the `way` has it; UEFI HTTP boot passes that
- *   over. A proxy adds `sname` and option 60. Mode full sends 60 to HTTP clients, which need it, and where
- *   the way leads to port 4011: that is what a PXE client that finds 60 in the offer of an address takes
+ * - `loader`, `script`: next server, boot file, 97, and 43 as the offer style has it; UEFI HTTP boot passes
+ *   that over. A proxy adds `sname` and option 60. Mode full sends 60 to HTTP clients, which need it, and where
+ *   the style leads to port 4011: that is what a PXE client that finds 60 in the offer of an address takes
  *   it for. It tells iPXE not to wait.
  * - `refused`: no boot file, and 0.0.0.0 as next server.
  * - `none`: an ordinary client; it gets our address as next server and nothing else.
@@ -150,19 +150,19 @@ export function withNetboot(
   request: DhcpRequest,
   plan: Plan,
   link: Link,
-  way: Way = "direct",
+  style: OfferStyle = "direct",
 ): DhcpPacket {
   if (plan.kind === "refused") return reply;
   if (plan.kind === "none") return { ...reply, siaddr: link.address };
   const booting = withBootSource(reply, request, plan, link);
   const http = request.client.transport === "http";
-  const typed = withDiscovery(booting, request, link, http ? "direct" : way);
+  const typed = withDiscovery(booting, request, link, http ? "direct" : style);
   if (link.mode === "proxy") {
     const classed = withVendorClass(typed, http ? "HTTPClient" : "PXEClient");
     return withServerName(classed, link.address);
   }
   if (http) return withVendorClass(typed, "HTTPClient");
-  if (way !== "direct") return withVendorClass(typed, "PXEClient");
+  if (style !== "direct") return withVendorClass(typed, "PXEClient");
   return plan.kind === "script" ? withNoProxyWait(typed) : typed;
 }
 
@@ -178,8 +178,13 @@ export const MENU_ITEM = 0x8000;
 const MENU_TEXT = "eim-pxe";
 
 /** Option 43: how firmware finds its boot server, or that it needs none. */
-function withDiscovery(reply: DhcpPacket, request: DhcpRequest, link: Link, way: Way): DhcpPacket {
-  switch (way) {
+function withDiscovery(
+  reply: DhcpPacket,
+  request: DhcpRequest,
+  link: Link,
+  style: OfferStyle,
+): DhcpPacket {
+  switch (style) {
     case "direct":
       return withVendorOption43(reply, discoveryOptions(request));
     case "boot-server":

@@ -1,4 +1,4 @@
-import type { WayTable } from "../../boot/offer-style.ts";
+import type { OfferStyleTable } from "../../boot/offer-style.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { DecodeError, decodedOrNull, messageOf } from "../../lib/errors.ts";
 import type { Mac } from "../../lib/mac.ts";
@@ -18,7 +18,7 @@ import { type IsInUse, Performer } from "./effect-runner.ts";
 import { type DhcpRequest, readRequest } from "../message/request.ts";
 import { unbeatableInWords } from "../message/pxe-hijack.ts";
 
-export interface DhcpServerOptions extends Omit<Knowledge, "leases" | "offers" | "ways"> {
+export interface DhcpServerOptions extends Omit<Knowledge, "leases" | "offers" | "offerStyles"> {
   readonly links: readonly Link[];
   /** A socket that hears the broadcasts and unicasts of a link on a port. Throws `BindError`. */
   readonly openSocket: (link: Link, port: number) => Promise<UdpSocket>;
@@ -28,7 +28,7 @@ export interface DhcpServerOptions extends Omit<Knowledge, "leases" | "offers" |
    */
   readonly openListener?: ((link: Link) => Promise<UdpSocket>) | null;
   readonly leases: LeaseTable;
-  readonly ways: WayTable;
+  readonly offerStyles: OfferStyleTable;
   /** Where leases are kept; null keeps them in memory only. The caller closes it after the server. */
   readonly journal: Journal | null;
   /** Whether somebody sits at an address that is about to be offered; null: nobody looks. */
@@ -113,10 +113,10 @@ class RunningServer {
   constructor(options: DhcpServerOptions) {
     this.#options = options;
     const offers = new OfferTable();
-    const { plan, findNode, reservedFor, leases, ways, smee } = options;
+    const { plan, findNode, reservedFor, leases, offerStyles, smee } = options;
     const addressOfferedAtMs = (request: DhcpRequest, link: Link) =>
       this.#overheard.get(link)?.addressOfferedAtMs(request) ?? null;
-    const known = { plan, findNode, reservedFor, leases, ways, smee };
+    const known = { plan, findNode, reservedFor, leases, offerStyles, smee };
     this.#knowledge = { ...known, offers, addressOfferedAtMs };
     this.#performer = new Performer({ ...options, offers });
   }

@@ -1,4 +1,4 @@
-import type { WayTable } from "../../boot/offer-style.ts";
+import type { OfferStyleTable } from "../../boot/offer-style.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { messageOf } from "../../lib/errors.ts";
 import type { Ip4 } from "../../lib/ip4.ts";
@@ -20,7 +20,7 @@ export type IsInUse = (link: Link, address: Ip4, mac: Mac) => Promise<boolean | 
 export interface PerformerParts {
   readonly leases: LeaseTable;
   readonly offers: OfferTable;
-  readonly ways: WayTable;
+  readonly offerStyles: OfferStyleTable;
   /** Null keeps the leases in memory only. */
   readonly journal: Journal | null;
   /** Null: addresses are offered unseen. */
@@ -82,7 +82,7 @@ export class Performer {
     occasion: Occasion,
     mayCheck: boolean,
   ): Promise<boolean> {
-    const { leases, offers, ways, clock, emit } = this.#parts;
+    const { leases, offers, offerStyles, clock, emit } = this.#parts;
     const { link, mac } = occasion;
     // What an acknowledgement may promise at most; null: what was decided.
     let atMostSeconds: number | null = null;
@@ -123,7 +123,7 @@ export class Performer {
           atMostSeconds = await this.#write(effect.lease);
           break;
         case "remember":
-          ways.put(effect.machine);
+          offerStyles.put(effect.machine);
           break;
         case "send":
           occasion.send(effect.packet, effect.to);

@@ -1,7 +1,7 @@
 import type { FastifyReply } from "fastify";
 import type { FindNode, NodeEntry } from "../../boot/node.ts";
 import type { BootSessions } from "../../timeline/boots.ts";
-import type { ProvenWay } from "../../boot/offer-style.ts";
+import type { ProvenStyle } from "../../boot/offer-style.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Ip4 } from "../../lib/ip4.ts";
 import type { Mac } from "../../lib/mac.ts";
@@ -46,8 +46,8 @@ export interface ListedNodes {
   /** Why a machine with this entry (null: none) may not boot; null when it may. */
   denialOf(entry: NodeEntry | null): string | null;
   /** What was learnt of machines' firmware. */
-  ways(): readonly ProvenWay[];
-  wayOf(mac: Mac): ProvenWay | null;
+  offerStyles(): readonly ProvenStyle[];
+  offerStyleOf(mac: Mac): ProvenStyle | null;
   forgetWay(mac: Mac): void;
 }
 

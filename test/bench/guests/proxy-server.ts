@@ -1,4 +1,4 @@
-import { WayTable } from "../../../src/boot/offer-style.ts";
+import { OfferStyleTable } from "../../../src/boot/offer-style.ts";
 import { planBoot } from "../../../src/boot/policy.ts";
 import { LeaseTable } from "../../../src/dhcp/leases/lease-table.ts";
 import { startDhcpServer } from "../../../src/dhcp/server/dhcp-server.ts";
@@ -26,7 +26,7 @@ const server = await startDhcpServer({
   isInUse: null,
   guard: null,
   smee: null,
-  ways: new WayTable(),
+  offerStyles: new OfferStyleTable(),
   emit: () => {},
   clock: systemClock,
   ports: { server: 0, bootServer: 0 },

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { NodeEntry } from "../../../src/boot/node.ts";
 import { planBoot } from "../../../src/boot/policy.ts";
 import { decide, type Knowledge, type Role } from "../../../src/dhcp/handlers/decide.ts";
-import { WayTable } from "../../../src/boot/offer-style.ts";
+import { OfferStyleTable } from "../../../src/boot/offer-style.ts";
 import { LeaseTable } from "../../../src/dhcp/leases/lease-table.ts";
 import type { Link } from "../../../src/dhcp/link.ts";
 import { OfferTable } from "../../../src/dhcp/leases/offer-table.ts";
@@ -34,7 +34,7 @@ function knowing(...nodes: readonly NodeEntry[]): Knowledge & { leases: LeaseTab
       nodes.find((node) => node.mac === machine.mac || (node.uuid ?? "") === machine.uuid) ?? null,
     reservedFor: (address) => nodes.find((node) => node.address === address) ?? null,
     leases: new LeaseTable(),
-    ways: new WayTable(),
+    offerStyles: new OfferStyleTable(),
     offers: new OfferTable(),
     smee: null,
   };

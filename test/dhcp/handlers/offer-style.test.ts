@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { planBoot } from "../../../src/boot/policy.ts";
-import { type Way, WayTable } from "../../../src/boot/offer-style.ts";
-import { WayKeeper } from "../../../src/daemon/state/offer-style-file.ts";
+import { type OfferStyle, OfferStyleTable } from "../../../src/boot/offer-style.ts";
+import { OfferStyleKeeper } from "../../../src/daemon/state/offer-style-file.ts";
 import { decide, type Knowledge, type Role } from "../../../src/dhcp/handlers/decide.ts";
 import { OfferTable } from "../../../src/dhcp/leases/offer-table.ts";
 import { LeaseTable } from "../../../src/dhcp/leases/lease-table.ts";
@@ -50,16 +50,16 @@ afterEach(() => rmSync(dataDir, { recursive: true, force: true }));
 
 /** A run of the server on one link: packets in, packets out, what it learns kept in `dataDir`. */
 class Site {
-  readonly table = new WayTable();
+  readonly table = new OfferStyleTable();
   readonly events: PxeEvent[] = [];
   readonly link: Link;
-  readonly keeper: WayKeeper;
+  readonly keeper: OfferStyleKeeper;
   nowMs = 1_800_000_000_000;
   readonly #knowledge: Knowledge & { leases: LeaseTable };
 
   constructor(link: Link) {
     this.link = link;
-    this.keeper = new WayKeeper({
+    this.keeper = new OfferStyleKeeper({
       table: this.table,
       dataDir,
       emit: (event) => this.events.push(event),
@@ -71,7 +71,7 @@ class Site {
       reservedFor: () => null,
       leases: new LeaseTable(),
       offers: new OfferTable(),
-      ways: this.table,
+      offerStyles: this.table,
       smee: null,
     };
   }
@@ -123,7 +123,7 @@ interface Kind {
   readonly fileIn?: (reply: DhcpPacket) => string;
   /** By which of its four questions it must have its loader at the latest, in mode proxy. */
   readonly by: number;
-  readonly learns: Way;
+  readonly learns: OfferStyle;
 }
 
 const option43 = ({ options }: DhcpPacket) => options.get(OptionCode.VENDOR_SPECIFIC);
@@ -252,7 +252,7 @@ describe.each([
   test.each(kinds)("firmware that $name boots", async (kind) => {
     const site = await new Site(link).start();
     expect(powerOn(site, kind)).toBeLessThanOrEqual(kind.by);
-    expect(site.table.of(mac).proven?.way).toBe(kind.learns);
+    expect(site.table.of(mac).proven?.style).toBe(kind.learns);
     await site.keeper.close();
 
     // The next day, after a restart: at its first question.
@@ -308,7 +308,9 @@ describe("the file with what was learnt", () => {
     const spoilt = [{ ...kept, mac: "02:00:00:00:00:01:02:03" }, { mac, way: "x" }, 7];
     writeFileSync(join(dataDir, "ways.json"), JSON.stringify({ machines: [...spoilt, kept] }));
     const site = await new Site(proxyLink).start();
-    expect(site.table.proven()).toEqual([{ mac, way: "menu", provenAtMs: Date.parse(kept.since) }]);
+    expect(site.table.proven()).toEqual([
+      { mac, style: "menu", provenAtMs: Date.parse(kept.since) },
+    ]);
     expect(site.named("ways-unread")).toEqual([]);
   });
 

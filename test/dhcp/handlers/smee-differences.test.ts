@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { planBoot } from "../../../src/boot/policy.ts";
 import { smeeLayouts } from "../../../src/boot/smee-layout.ts";
-import { WayTable } from "../../../src/boot/offer-style.ts";
+import { OfferStyleTable } from "../../../src/boot/offer-style.ts";
 import { decide, type Role } from "../../../src/dhcp/handlers/decide.ts";
 import { LeaseTable } from "../../../src/dhcp/leases/lease-table.ts";
 import { OfferTable } from "../../../src/dhcp/leases/offer-table.ts";
@@ -53,7 +53,7 @@ function comparisonOf(vector: SmeeVector, role: Role = "server") {
       findNode: inventory.find,
       reservedFor: inventory.reservedFor,
       leases: new LeaseTable(),
-      ways: new WayTable(),
+      offerStyles: new OfferStyleTable(),
       offers: new OfferTable(),
       smee: null,
     },

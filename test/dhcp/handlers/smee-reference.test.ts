@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { planBoot } from "../../../src/boot/policy.ts";
 import { parseTraceparent } from "../../../src/boot/trace-context.ts";
-import { WayTable } from "../../../src/boot/offer-style.ts";
+import { OfferStyleTable } from "../../../src/boot/offer-style.ts";
 import { decide } from "../../../src/dhcp/handlers/decide.ts";
 import { LeaseTable } from "../../../src/dhcp/leases/lease-table.ts";
 import { OfferTable } from "../../../src/dhcp/leases/offer-table.ts";
@@ -133,7 +133,7 @@ function ourAnswer(bytes: Uint8Array, source: string, site: SmeeSite): Reference
       findNode: inventory.find,
       reservedFor: inventory.reservedFor,
       leases: new LeaseTable(),
-      ways: new WayTable(),
+      offerStyles: new OfferStyleTable(),
       offers: new OfferTable(),
       smee: {
         flavour: site.line,

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { planBoot } from "../../../src/boot/policy.ts";
-import { WayTable } from "../../../src/boot/offer-style.ts";
+import { OfferStyleTable } from "../../../src/boot/offer-style.ts";
 import { type Journal, openJournal } from "../../../src/dhcp/leases/journal.ts";
 import { replayJournal } from "../../../src/dhcp/leases/journal-format.ts";
 import { type Lease, LeaseTable } from "../../../src/dhcp/leases/lease-table.ts";
@@ -82,7 +82,7 @@ async function start(changes: Partial<DhcpServerOptions> = {}): Promise<Running>
     plan: (client, node, link) => planBoot(client, node, policy, `http://${link.address}:8080`),
     findNode: () => null,
     reservedFor: () => null,
-    ways: new WayTable(),
+    offerStyles: new OfferStyleTable(),
     smee: null,
     journal: null,
     isInUse: null,

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { NodeEntry } from "../../../src/boot/node.ts";
-import { WayTable } from "../../../src/boot/offer-style.ts";
+import { OfferStyleTable } from "../../../src/boot/offer-style.ts";
 import { OptionCode } from "../../../src/dhcp/wire/option-codes.ts";
 import { type Journal, openJournal } from "../../../src/dhcp/leases/journal.ts";
 import {
@@ -72,7 +72,7 @@ class Site {
     this.#performer = new Performer({
       leases,
       offers: this.offers,
-      ways: new WayTable(),
+      offerStyles: new OfferStyleTable(),
       journal: journal ?? this.disk,
       isInUse: (link, address, mac) => {
         this.looked.push(address);

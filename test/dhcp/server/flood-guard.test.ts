@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { planBoot } from "../../../src/boot/policy.ts";
-import { WayTable } from "../../../src/boot/offer-style.ts";
+import { OfferStyleTable } from "../../../src/boot/offer-style.ts";
 import type { Knowledge } from "../../../src/dhcp/handlers/decide.ts";
 import { Gate } from "../../../src/dhcp/server/flood-guard.ts";
 import { LeaseTable } from "../../../src/dhcp/leases/lease-table.ts";
@@ -34,7 +34,7 @@ function gate(): Gate {
     reservedFor: () => null,
     leases: new LeaseTable(),
     offers: new OfferTable(),
-    ways: new WayTable(),
+    offerStyles: new OfferStyleTable(),
     smee: null,
   };
   return new Gate(fullLink, knowledge, () => {}, { now: () => 5000, wall: () => 5000 });

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { FastifyInstance } from "fastify";
 import type { NodeEntry } from "../../../src/boot/node.ts";
 import { BootSessions } from "../../../src/timeline/boots.ts";
-import { WayTable } from "../../../src/boot/offer-style.ts";
+import { OfferStyleTable } from "../../../src/boot/offer-style.ts";
 import { type AdminAppOptions, createAdminApp } from "../../../src/http/admin/app.ts";
 import { listen } from "../../../src/http/listen.ts";
 import type { Moment } from "../../../src/lib/clock.ts";
@@ -15,7 +15,7 @@ const startedAtMs = Date.parse("2026-03-06T10:00:00Z");
 const apps: FastifyInstance[] = [];
 let sessions: BootSessions;
 let nowMs: number;
-let table: WayTable;
+let table: OfferStyleTable;
 let entries: NodeEntry[];
 let pinned: string | null;
 let listeners: Set<(event: PxeEvent) => void>;
@@ -58,8 +58,8 @@ function adminApp(given: Partial<AdminAppOptions> = {}): FastifyInstance {
       entries: () => entries,
       find: (machine) => entries.find((entry) => entry.mac === machine.mac) ?? null,
       denialOf: (entry) => (entry?.netboot === "deny" ? "its entry says so" : null),
-      ways: () => table.proven(),
-      wayOf: (machine) => table.provenOf(machine),
+      offerStyles: () => table.proven(),
+      offerStyleOf: (machine) => table.provenOf(machine),
       forgetWay: (machine) => void table.forget(machine),
     },
     leases: {
@@ -82,7 +82,7 @@ function adminApp(given: Partial<AdminAppOptions> = {}): FastifyInstance {
 beforeEach(() => {
   sessions = new BootSessions();
   nowMs = startedAtMs;
-  table = new WayTable();
+  table = new OfferStyleTable();
   entries = [];
   pinned = null;
   listeners = new Set();
@@ -369,7 +369,7 @@ describe("/api/v1/nodes", () => {
     entries.push(nodeEntry({ mac: other, name: "press-4", netboot: "deny" }));
     const address = "192.168.77.50";
     sessions.record("discover", { mac, address }, {}, at(startedAtMs));
-    table.restore([{ mac, way: "menu", provenAtMs: startedAtMs }]);
+    table.restore([{ mac, style: "menu", provenAtMs: startedAtMs }]);
     const reply = await adminApp().inject("/api/v1/nodes");
     expect(reply.json().nodes).toMatchObject([
       { mac: other, name: "press-4", hasEntry: true, denied: "its entry says so", boot: null },
@@ -386,7 +386,7 @@ describe("/api/v1/nodes", () => {
   });
 
   test("has one machine by any form of its address, and no stranger", async () => {
-    table.restore([{ mac, way: "direct", provenAtMs: startedAtMs }]);
+    table.restore([{ mac, style: "direct", provenAtMs: startedAtMs }]);
     const app = adminApp();
     expect((await app.inject("/api/v1/nodes/52-54-00-12-34-56")).json()).toMatchObject({ mac });
     expect((await app.inject(`/api/v1/nodes/${other}`)).statusCode).toBe(404);
@@ -394,7 +394,7 @@ describe("/api/v1/nodes", () => {
   });
 
   test("forgets a machine's way and changes nothing else", async () => {
-    table.restore([{ mac, way: "menu", provenAtMs: startedAtMs }]);
+    table.restore([{ mac, style: "menu", provenAtMs: startedAtMs }]);
     sessions.record("discover", { mac, address: null }, {}, at(startedAtMs));
     const patch = (payload: object) =>
       adminApp().inject({ method: "PATCH", url: `/api/v1/nodes/${mac}`, payload });

@@ -4,7 +4,7 @@
  * `DEVICE=ADDRESS/PREFIX=FIRST-LAST`, and `=SECONDS` for a lease of so many. Tells its events in lines of JSON.
  */
 import { planBoot } from "../../../src/boot/policy.ts";
-import { WayTable } from "../../../src/boot/offer-style.ts";
+import { OfferStyleTable } from "../../../src/boot/offer-style.ts";
 import { openJournal } from "../../../src/dhcp/leases/journal.ts";
 import { LeaseTable } from "../../../src/dhcp/leases/lease-table.ts";
 import type { Link } from "../../../src/dhcp/link.ts";
@@ -51,7 +51,7 @@ const server = await startDhcpServer({
   findNode: () => null,
   reservedFor: () => null,
   smee: null,
-  ways: new WayTable(),
+  offerStyles: new OfferStyleTable(),
   leases,
   journal,
   isInUse: looks ? new Presence(systemClock).isInUse : null,

@@ -52,14 +52,15 @@ function knownMachine(
 }
 
 function isKnown({ nodes, sessions }: AdminAppOptions, mac: Mac): boolean {
-  if (sessions.latest({ mac, address: null }) !== null || nodes.wayOf(mac) !== null) return true;
+  if (sessions.latest({ mac, address: null }) !== null || nodes.offerStyleOf(mac) !== null)
+    return true;
   return nodes.find({ mac, uuid: null, serial: null }) !== null;
 }
 
 function knownMachines({ nodes, sessions }: AdminAppOptions): readonly Mac[] {
   const seen = sessions.list().flatMap(({ mac }) => (mac === null ? [] : [mac]));
   const named = nodes.entries().flatMap(({ mac }) => (mac === null ? [] : [mac]));
-  const learnt = nodes.ways().map(({ mac }) => mac);
+  const learnt = nodes.offerStyles().map(({ mac }) => mac);
   return [...new Set([...named, ...seen, ...learnt])].toSorted();
 }
 
@@ -69,7 +70,7 @@ function describeNode({ nodes, sessions, clock }: AdminAppOptions, mac: Mac) {
   const boot = sessions.latest({ mac, address: null });
   const { uuid = null, serial = null } = boot ?? {};
   const entry = nodes.find({ mac, uuid, serial });
-  const learnt = nodes.wayOf(mac);
+  const learnt = nodes.offerStyleOf(mac);
   return {
     mac,
     name: entry?.name ?? null,
@@ -80,7 +81,7 @@ function describeNode({ nodes, sessions, clock }: AdminAppOptions, mac: Mac) {
     /** Why the machine may not boot; null when it may. */
     denied: nodes.denialOf(entry),
     /** In which way its firmware is answered, and since when that is known; null: it is not known yet. */
-    way: learnt === null ? null : learnt.way,
+    way: learnt === null ? null : learnt.style,
     waySince: learnt === null ? null : new Date(learnt.provenAtMs).toISOString(),
     boot:
       boot === null
