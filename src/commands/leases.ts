@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { type Journal, journalFile, openJournal } from "../dhcp/leases/journal.ts";
 import { replayJournal } from "../dhcp/leases/journal-format.ts";
-import { LeaseDesk } from "../dhcp/leases/lease-admin.ts";
+import { LeaseAdmin } from "../dhcp/leases/lease-admin.ts";
 import { detectLeaseFormat, type LeaseFormat, readLeaseFile } from "../dhcp/leases/lease-import.ts";
 import { type Lease, LeaseTable } from "../dhcp/leases/lease-table.ts";
 import { systemClock } from "../lib/clock.ts";
@@ -76,7 +76,7 @@ export async function releaseLease(
   const admin = await findAdmin(settings);
   const freed =
     admin === null
-      ? ((await atDesk(program, settings, (desk) => desk.release(address))) ??
+      ? ((await inJournal(program, settings, (leaseAdmin) => leaseAdmin.release(address))) ??
         `nobody has ${address}`)
       : await admin.ask("DELETE", `/api/v1/leases/${address}`, lease);
   if (typeof freed === "string") return refused(program, freed);
@@ -100,7 +100,7 @@ export async function importLeases(
   const admin = await findAdmin(settings);
   const result =
     admin === null
-      ? await atDesk(program, settings, (desk) => desk.import(leases))
+      ? await inJournal(program, settings, (leaseAdmin) => leaseAdmin.import(leases))
       : await importThere(admin, leases);
   if (typeof result === "string") return refused(program, result);
   const { imported, skipped } = result;
@@ -142,15 +142,15 @@ async function listHere({ config }: Settings): Promise<Listing> {
   const leases = new LeaseTable();
   const journal = await readFile(journalFile(config.dataDir)).catch(() => new Uint8Array());
   for (const one of replayJournal(journal).leases) leases.restore(one);
-  const desk = deskOf(config, leases, null);
-  return { leases: [...desk.list()], pools: [...desk.pools()] };
+  const leaseAdmin = leaseAdminOf(config, leases, null);
+  return { leases: [...leaseAdmin.list()], pools: [...leaseAdmin.pools()] };
 }
 
 /** Works on the journal itself. @throws BindError when another process does, such as a server that starts */
-async function atDesk<T>(
+async function inJournal<T>(
   { pid }: Program,
   { config }: Settings,
-  work: (desk: LeaseDesk) => Promise<T>,
+  work: (leaseAdmin: LeaseAdmin) => Promise<T>,
 ): Promise<T> {
   const { dataDir } = config;
   const patienceMs = commandPatienceMs;
@@ -159,7 +159,7 @@ async function atDesk<T>(
     const leases = new LeaseTable();
     const { journal } = await openJournal({ dataDir, leases });
     try {
-      return await work(deskOf(config, leases, journal));
+      return await work(leaseAdminOf(config, leases, journal));
     } finally {
       await journal.close();
     }
@@ -168,14 +168,14 @@ async function atDesk<T>(
   }
 }
 
-function deskOf(
+function leaseAdminOf(
   config: Settings["config"],
   leases: LeaseTable,
   journal: Journal | null,
-): LeaseDesk {
+): LeaseAdmin {
   const served = configuredLinks(config, readInterfaces());
   const links = served.flatMap(({ dhcp }) => (dhcp === null ? [] : [dhcp]));
-  return new LeaseDesk({
+  return new LeaseAdmin({
     leases,
     journal,
     links: () => links,

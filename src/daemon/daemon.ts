@@ -7,7 +7,7 @@ import { BootSessions } from "../timeline/boots.ts";
 import { OfferStyleTable } from "../boot/offer-style.ts";
 import { type Config, ORCHESTRATOR_LOADER, splitListen } from "../config/schema.ts";
 import { type Journal, openJournal } from "../dhcp/leases/journal.ts";
-import { LeaseDesk } from "../dhcp/leases/lease-admin.ts";
+import { LeaseAdmin } from "../dhcp/leases/lease-admin.ts";
 import { LeaseTable } from "../dhcp/leases/lease-table.ts";
 import type { ImportedLease } from "../http/admin/context.ts";
 import { createAdminApp, type Readiness } from "../http/admin/app.ts";
@@ -86,7 +86,7 @@ class Site {
   readonly #opened: ((graceMs: number) => Promise<void>)[] = [];
   #inventory: Inventory;
   /** Null while the journal is not open, and where no link is in mode full. */
-  #desk: LeaseDesk | null = null;
+  #leaseAdmin: LeaseAdmin | null = null;
   #readiness: ReadinessWatch | null = null;
 
   constructor(options: ServiceOptions) {
@@ -97,7 +97,7 @@ class Site {
     this.#policy = policyOf(settings.config);
     this.#metrics = createMetrics(
       () => this.#readinessNow().ready,
-      () => this.#desk?.pools() ?? [],
+      () => this.#leaseAdmin?.pools() ?? [],
     );
     this.#reporter = new Reporter({ sessions: this.#sessions, metrics: this.#metrics, log, clock });
     const { emit } = this.#reporter;
@@ -138,7 +138,7 @@ class Site {
     const { services, keeper } = this.#serveLinks({ store, loaders, journal });
     if (journal !== null) {
       const links = () => services.dhcpLinks();
-      this.#desk = new LeaseDesk({ leases: this.#leases, journal, links, emit, clock });
+      this.#leaseAdmin = new LeaseAdmin({ leases: this.#leases, journal, links, emit, clock });
     }
     const readiness = new ReadinessWatch({
       store,
@@ -224,9 +224,9 @@ class Site {
         forgetWay: (mac) => void this.#offerStyleKeeper.forget(mac),
       },
       leases: {
-        list: () => this.#desk?.list() ?? [],
-        pools: () => this.#desk?.pools() ?? [],
-        release: async (address) => this.#desk?.release(address) ?? null,
+        list: () => this.#leaseAdmin?.list() ?? [],
+        pools: () => this.#leaseAdmin?.pools() ?? [],
+        release: async (address) => this.#leaseAdmin?.release(address) ?? null,
         import: async (leases) => this.#importLeases(leases),
       },
       subscribe: (listener) => this.#reporter.subscribe(listener),
@@ -271,7 +271,7 @@ class Site {
 
   async #importLeases(leases: readonly ImportedLease[]): Promise<object> {
     const none = { imported: 0, skipped: [] };
-    return this.#desk?.import(leases.map((lease) => ({ ...lease, state: "bound" }))) ?? none;
+    return this.#leaseAdmin?.import(leases.map((lease) => ({ ...lease, state: "bound" }))) ?? none;
   }
 
   async #openJournal(): Promise<Journal> {

@@ -129,7 +129,7 @@ artifacts:
     await attack.ended();
     expect(await until(serving, "dhcp-flood")).toMatchObject({
       interface: "eth1",
-      reason: "too many strangers ask",
+      reason: "too many unknown clients ask",
     });
     const after = residentMegabytes(config);
     expect(after).toBeLessThan(before + 100);

@@ -1,9 +1,11 @@
 import type { NodeEntry } from "../../src/boot/node.ts";
+import { OfferStyleTable } from "../../src/boot/offer-style.ts";
 import { planBoot } from "../../src/boot/policy.ts";
 import type { FullLink } from "../../src/dhcp/link.ts";
 import type { Effect } from "../../src/dhcp/handlers/effects.ts";
 import { handleFull } from "../../src/dhcp/handlers/full.ts";
-import { isQuarantine, type Lease, LeaseTable } from "../../src/dhcp/leases/lease-table.ts";
+import { type Lease, LeaseTable } from "../../src/dhcp/leases/lease-table.ts";
+import { EffectRunner } from "../../src/dhcp/server/effect-runner.ts";
 import type { FullSettings } from "../../src/dhcp/link.ts";
 import { type Offer, OfferTable } from "../../src/dhcp/leases/offer-table.ts";
 import { OptionCode } from "../../src/dhcp/wire/option-codes.ts";
@@ -60,6 +62,18 @@ export class FullSite {
     this.nowMs += seconds * 1000;
   }
 
+  #runner(): EffectRunner {
+    const { leases, offers } = this;
+    const clock = { now: () => this.nowMs, wall: () => this.nowMs };
+    const rest = {
+      offerStyles: new OfferStyleTable(),
+      journal: null,
+      isInUse: null,
+      emit: () => {},
+    };
+    return new EffectRunner({ leases, offers, clock, ...rest });
+  }
+
   handle(request: DhcpRequest): Outcome {
     const node = this.nodes.find((one) => one.mac === request.mac) ?? null;
     const plan = planBoot(request.client, node, policy, baseUrl);
@@ -69,14 +83,8 @@ export class FullSite {
       reservedFor: (address: Ip4) => this.nodes.find((one) => one.address === address) ?? null,
     };
     const effects = handleFull(request, plan, this.link, node, state, this.nowMs);
-    for (const effect of effects) {
-      if (effect.kind === "offer") this.offers.put(effect.offer, this.nowMs);
-      if (effect.kind === "withdraw") this.offers.withdraw(effect.mac);
-      if (effect.kind !== "record") continue;
-      this.leases.put(effect.lease, this.nowMs);
-      if (isQuarantine(effect.lease)) continue;
-      this.offers.settle(effect.lease.mac, effect.lease.address);
-    }
+    // Without a journal and conflict checks all effects are performed before `run` returns.
+    void this.#runner().run(effects, { link: this.link, mac: request.mac, send: () => {} }, false);
     return outcome(effects);
   }
 }

@@ -41,7 +41,7 @@ export interface Knowledge {
 
 /**
  * What to do about a request, whatever the mode of its link. Pure: the same input gives the same
- * effects, and nothing happens before somebody performs them.
+ * effects, and nothing happens before they are performed.
  *
  * @param nowMs milliseconds since the Unix epoch
  */

@@ -8,17 +8,17 @@ import type { Offer } from "../leases/offer-table.ts";
 import type { DhcpPacket } from "../wire/packet.ts";
 
 /**
- * What a handler wants done, in this order. Handlers are pure; `performer.ts` performs the effects and
- * awaits each `record` before the `send` that follows it (RFC 2131 3.1: commit before DHCPACK).
+ * What a handler wants done, in this order. Handlers are pure; `server/effect-runner.ts` performs the effects
+ * and awaits each `record` before the `send` that follows it (RFC 2131 3.1: commit before DHCPACK).
  */
 export type Effect =
   | { readonly kind: "offer"; readonly offer: Offer }
   | { readonly kind: "withdraw"; readonly mac: Mac }
   | {
-      /** Whether somebody sits at an address that is about to be offered. */
+      /** Checks whether an address that is about to be offered is in use. */
       readonly kind: "check";
       readonly address: Ip4;
-      /** Who sits there rightly. */
+      /** The machine that may use it. */
       readonly mac: Mac;
       /** What becomes of the address then, and the request is decided anew; null: it is offered all the same. */
       readonly quarantine: Lease | null;

@@ -4,7 +4,7 @@ import type { OfferStyle } from "../../boot/offer-style.ts";
 import { ANY_ADDRESS, type Ip4, subnetContains } from "../../lib/ip4.ts";
 import {
   addressToOffer,
-  type Candidate,
+  type AllocationContext,
   isKnown,
   mayHave,
   oldestQuarantine,
@@ -32,7 +32,7 @@ import { route } from "../message/destination.ts";
 
 /** For how long an offered address waits for its DHCPREQUEST: EDK2 takes up to 12 s to decide. */
 const OFFER_MS = 15_000;
-/** For how long nobody gets an address at which its machine found somebody else. */
+/** For how long an address that its machine found in use is not handed out. */
 const QUARANTINE_MS = 3_600_000;
 /** The same for a reserved address: its machine has no other. */
 const RESERVED_QUARANTINE_MS = 600_000;
@@ -41,12 +41,12 @@ const RESERVED_QUARANTINE_MS = 600_000;
 export interface FullState {
   readonly leases: Leases;
   readonly offers: Offers;
-  /** The entry that sets an address aside for its machine. */
+  /** The entry that reserves an address; null when none does. */
   readonly reservedFor: (address: Ip4) => NodeEntry | null;
 }
 
-/** A request in the light of everything that is known. */
-interface Case extends Answer, Candidate {}
+/** A request with everything that decides about it. */
+interface Context extends Answer, AllocationContext {}
 
 /**
  * A whole DHCP server for one link and the networks behind its relay agents (RFC 2131 4.3): pools,
@@ -73,7 +73,7 @@ export function handleFull(
   if (network === null) return ignored("relayed from a network that is not served");
   const { leases, offers, reservedFor } = state;
   // Written out: a spread into so many fields costs more than all that follows.
-  const the: Case = {
+  const context: Context = {
     leases,
     offers,
     reservedFor,
@@ -88,38 +88,38 @@ export function handleFull(
   };
   switch (request.messageType) {
     case MessageType.DISCOVER:
-      return discover(the);
+      return discover(context);
     case MessageType.REQUEST:
-      return requested(the);
+      return requested(context);
     case MessageType.DECLINE:
-      return decline(the);
+      return decline(context);
     case MessageType.RELEASE:
-      return release(the);
+      return release(context);
     case MessageType.INFORM:
-      return inform(the);
+      return inform(context);
     default:
       return ignored(`message type ${request.messageType} is not for a server`);
   }
 }
 
 /** RFC 2131 4.3.1. */
-function discover(the: Case): readonly Effect[] {
-  const { request, plan, link } = the;
+function discover(context: Context): readonly Effect[] {
+  const { request, plan, link } = context;
   const seen = [...discoverEvents(request, plan, link), ...refusalEvents(request, plan, link)];
-  const free = addressToOffer(the, request.requestedAddress);
-  const quarantined = free === null ? oldestQuarantine(the) : null;
+  const free = addressToOffer(context, request.requestedAddress);
+  const quarantined = free === null ? oldestQuarantine(context) : null;
   const address = free ?? quarantined?.address ?? null;
-  if (address === null) return [...seen, ...nothingToOffer(the)];
-  const reply = offerReply(the, address, leaseSecondsFor(the));
-  const held = the.leases.at(address);
+  if (address === null) return [...seen, ...nothingToOffer(context)];
+  const reply = offerReply(context, address, leaseSecondsFor(context));
+  const held = context.leases.at(address);
   // A machine that starts again keeps its lease until it takes up the offer.
-  const keeps = held !== null && held.state === "bound" && isActive(held, the.nowMs);
+  const keeps = held !== null && held.state === "bound" && isActive(held, context.nowMs);
   return [
     ...seen,
-    ...(quarantined === null ? [] : [endOf(quarantined, the.nowMs)]),
-    ...(keeps ? [] : hold(the, address, quarantined === null)),
+    ...(quarantined === null ? [] : [endOf(quarantined, context.nowMs)]),
+    ...(keeps ? [] : hold(context, address, quarantined === null)),
     send(request, reply),
-    ...offerEvents(request, plan, link, address, the.style),
+    ...offerEvents(request, plan, link, address, context.style),
   ];
 }
 
@@ -127,157 +127,163 @@ function endOf(quarantine: Lease, nowMs: number): Effect {
   return { kind: "record", lease: { ...quarantine, expiresAtMs: nowMs } };
 }
 
-/** RFC 2131 4.3.1: before an address is offered anew, somebody looks whether it is in use. */
-function hold(the: Case, address: Ip4, look: boolean): readonly Effect[] {
-  const { mac, nowMs, offers } = the;
-  const offer = { mac, address, untilMs: nowMs + OFFER_MS, known: isKnown(the) };
-  const looked = offers.of(mac, nowMs)?.address === address;
-  if (looked || !look) return [{ kind: "offer", offer }];
-  const event = { event: "address-in-use", ...machine(the, address) } as const;
+/** RFC 2131 4.3.1: before an address is offered anew, it is checked whether it is in use. */
+function hold(context: Context, address: Ip4, mayCheck: boolean): readonly Effect[] {
+  const { mac, nowMs, offers } = context;
+  const offer = { mac, address, untilMs: nowMs + OFFER_MS, known: isKnown(context) };
+  const checked = offers.of(mac, nowMs)?.address === address;
+  if (checked || !mayCheck) return [{ kind: "offer", offer }];
+  const event = { event: "address-in-use", ...machine(context, address) } as const;
   // A machine with a reserved address has no other: it finds out itself, and declines it if need be.
-  const reserved = the.reservedFor(address) !== null;
-  const quarantine = reserved ? null : leaseOf(the, address, "in-use", QUARANTINE_MS);
+  const reserved = context.reservedFor(address) !== null;
+  const quarantine = reserved ? null : leaseOf(context, address, "in-use", QUARANTINE_MS);
   return [
     { kind: "offer", offer },
     { kind: "check", address, mac, quarantine, event },
   ];
 }
 
-function nothingToOffer(the: Case): readonly Effect[] {
-  if (the.link.full.pools.length === 0) {
+function nothingToOffer(context: Context): readonly Effect[] {
+  if (context.link.full.pools.length === 0) {
     return ignored(
-      reservedAddress(the) === null
+      reservedAddress(context) === null
         ? "the link has no pool, and no address is reserved for the machine"
         : "its reserved address is in use by another machine",
     );
   }
-  const event = { event: "pool-full", ...machine(the, null) } as const;
+  const event = { event: "pool-full", ...machine(context, null) } as const;
   return [{ kind: "event", event }, ...ignored("no address is left")];
 }
 
 /** RFC 2131 4.3.2: which kind of DHCPREQUEST it is follows from what is filled in. */
-function requested(the: Case): readonly Effect[] {
-  const { request, link } = the;
+function requested(context: Context): readonly Effect[] {
+  const { request, link } = context;
   const used = request.packet.ciaddr === ANY_ADDRESS ? null : request.packet.ciaddr;
   // SELECTING: the client has chosen a server, and repeats what that offered.
   if (request.serverId !== null) {
-    if (namesAnother(request, link)) return takenElsewhere(the);
+    if (namesAnother(request, link)) return takenElsewhere(context);
     const address = request.requestedAddress ?? used;
     if (address === null) return ignored("it requests no address");
-    const refusal = refusalOf(the, address);
-    return refusal === null ? acknowledge(the, address) : refuse(the, address, refusal);
+    const refusal = refusalOf(context, address);
+    return refusal === null ? acknowledge(context, address) : refuse(context, address, refusal);
   }
   // RENEWING and REBINDING have a `ciaddr`; INIT-REBOOT has none and names the address in option 50.
   const address = used ?? request.requestedAddress;
   if (address === null) return ignored("it requests no address");
-  // RFC 2131 4.3.2: a server that knows nothing of the client stays silent.
-  if (mayBeAnothers(the)) return ignored("another server may know this machine");
+  // RFC 2131 4.3.2: a server that has no record of the client stays silent.
+  if (mayBeOfAnotherServer(context)) return ignored("another server may know this machine");
   if (!subnetContains(link.subnet, address)) {
     return link.full.authoritative
-      ? refuse(the, address, "this address is of another network")
+      ? refuse(context, address, "this address is of another network")
       : ignored("it asks for an address of another network");
   }
-  const refusal = refusalOf(the, address);
-  return refusal === null ? acknowledge(the, address) : refuse(the, address, refusal);
+  const refusal = refusalOf(context, address);
+  return refusal === null ? acknowledge(context, address) : refuse(context, address, refusal);
 }
 
 /**
- * Whether a machine may have its address from another server: we know nothing of it, and we are not
- * the authority for every machine of the link, either because the configuration says so or because
+ * Whether a machine may have its address from another server: we have no record of it, and we are not
+ * authoritative for every machine of the link, either because the configuration says so or because
  * there is no pool, only addresses for the machines that have an entry.
  */
-function mayBeAnothers(the: Case): boolean {
-  const { leases, link, mac } = the;
+function mayBeOfAnotherServer(context: Context): boolean {
+  const { leases, link, mac } = context;
   const lease = leases.ofMachine(mac);
   const leased = lease !== null && subnetContains(link.subnet, lease.address);
-  if (leased || reservedAddress(the) !== null) return false;
+  if (leased || reservedAddress(context) !== null) return false;
   return !link.full.authoritative || link.full.pools.length === 0;
 }
 
 /** Why the machine cannot have the address, or null when it can. */
-function refusalOf(the: Case, address: Ip4): string | null {
-  const own = ownAddress(the);
+function refusalOf(context: Context, address: Ip4): string | null {
+  const own = ownAddress(context);
   if (own !== null) return own === address ? null : "another address is this machine's";
-  return mayHave(the, address) ? null : "this address is not for this machine";
+  return mayHave(context, address) ? null : "this address is not for this machine";
 }
 
 /** RFC 2131 4.3.2: the client took another server's offer, so ours is free again. */
-function takenElsewhere(the: Case): readonly Effect[] {
-  const { mac, offers, nowMs, request, link } = the;
+function takenElsewhere(context: Context): readonly Effect[] {
+  const { mac, offers, nowMs, request, link } = context;
   const offered = offers.of(mac, nowMs) !== null;
   const { serverId: server } = request;
   // A relay agent may well forward to several servers.
-  const rival = server !== null && request.packet.giaddr === ANY_ADDRESS;
+  const competing = server !== null && request.packet.giaddr === ANY_ADDRESS;
   const seen = { event: "other-dhcp-server", interface: link.interface, offered: null } as const;
   return [
     ...(offered ? [{ kind: "withdraw", mac } as const] : []),
-    ...(rival ? [{ kind: "event", event: { ...seen, server } } as const] : []),
+    ...(competing ? [{ kind: "event", event: { ...seen, server } } as const] : []),
     ...ignored("addressed to another server"),
   ];
 }
 
-function acknowledge(the: Case, address: Ip4): readonly Effect[] {
-  const { request } = the;
-  const leaseSeconds = leaseSecondsFor(the);
-  const event = { event: "lease-granted", ...machine(the, address), leaseSeconds } as const;
+function acknowledge(context: Context, address: Ip4): readonly Effect[] {
+  const { request } = context;
+  const leaseSeconds = leaseSecondsFor(context);
+  const event = { event: "lease-granted", ...machine(context, address), leaseSeconds } as const;
   return [
-    record(the, address, "bound", leaseSeconds * 1000),
-    send(request, acknowledgeReply(the, address, leaseSeconds)),
+    record(context, address, "bound", leaseSeconds * 1000),
+    send(request, acknowledgeReply(context, address, leaseSeconds)),
     { kind: "event", event },
   ];
 }
 
-function refuse(the: Case, address: Ip4, reason: string): readonly Effect[] {
-  const event = { event: "lease-refused", ...machine(the, address), reason } as const;
-  return [send(the.request, refuseReply(the.request, the.link, reason)), { kind: "event", event }];
+function refuse(context: Context, address: Ip4, reason: string): readonly Effect[] {
+  const event = { event: "lease-refused", ...machine(context, address), reason } as const;
+  return [
+    send(context.request, refuseReply(context.request, context.link, reason)),
+    { kind: "event", event },
+  ];
 }
 
-/** RFC 2131 4.3.3: the machine found its address in use. Only the machine that has it may say so. */
-function decline(the: Case): readonly Effect[] {
-  const { requestedAddress } = the.request;
-  const lease = leaseFor(the, requestedAddress);
+/** RFC 2131 4.3.3: the machine found its address in use. Only the machine that has it may decline it. */
+function decline(context: Context): readonly Effect[] {
+  const { requestedAddress } = context.request;
+  const lease = leaseFor(context, requestedAddress);
   if (lease === null) return ignored("it declines an address that it does not have");
-  const event = { event: "lease-declined", ...machine(the, lease.address) } as const;
-  const reserved = the.reservedFor(lease.address) !== null;
+  const event = { event: "lease-declined", ...machine(context, lease.address) } as const;
+  const reserved = context.reservedFor(lease.address) !== null;
   const forMs = reserved ? RESERVED_QUARANTINE_MS : QUARANTINE_MS;
-  return [record(the, lease.address, "declined", forMs), { kind: "event", event }];
+  return [record(context, lease.address, "declined", forMs), { kind: "event", event }];
 }
 
-/** RFC 2131 4.3.4: given back, but kept in mind, so that the machine finds its address again. */
-function release(the: Case): readonly Effect[] {
-  const lease = leaseFor(the, the.request.packet.ciaddr);
+/** RFC 2131 4.3.4: given back, but kept on record, so that the machine gets its address again. */
+function release(context: Context): readonly Effect[] {
+  const lease = leaseFor(context, context.request.packet.ciaddr);
   if (lease === null) return ignored("it releases an address that it does not have");
-  const event = { event: "lease-released", ...machine(the, lease.address) } as const;
-  return [record(the, lease.address, "released", 0), { kind: "event", event }];
+  const event = { event: "lease-released", ...machine(context, lease.address) } as const;
+  return [record(context, lease.address, "released", 0), { kind: "event", event }];
 }
 
 /** The machine's present lease, if it is of that address and the request is for us. */
-function leaseFor({ request, link, leases, mac, nowMs }: Case, address: Ip4 | null): Lease | null {
+function leaseFor(
+  { request, link, leases, mac, nowMs }: Context,
+  address: Ip4 | null,
+): Lease | null {
   if (namesAnother(request, link)) return null;
   const lease = leases.ofMachine(mac);
   return lease !== null && lease.address === address && isActive(lease, nowMs) ? lease : null;
 }
 
 /** RFC 2131 4.3.5: it has an address and wants the rest. */
-function inform(the: Case): readonly Effect[] {
-  const { ciaddr } = the.request.packet;
-  if (ciaddr !== ANY_ADDRESS && !subnetContains(the.link.subnet, ciaddr)) {
+function inform(context: Context): readonly Effect[] {
+  const { ciaddr } = context.request.packet;
+  if (ciaddr !== ANY_ADDRESS && !subnetContains(context.link.subnet, ciaddr)) {
     return ignored("it has an address of another network");
   }
-  if (the.link.full.pools.length === 0 && the.node === null) {
+  if (context.link.full.pools.length === 0 && context.node === null) {
     return ignored("the link has no pool, and no entry is there for the machine");
   }
-  return [send(the.request, informReply(the))];
+  return [send(context.request, informReply(context))];
 }
 
 function send(request: DhcpRequest, packet: DhcpPacket): Effect {
   return { kind: "send", packet, to: route(request, packet) };
 }
 
-function record(the: Case, address: Ip4, state: LeaseState, forMs: number): Effect {
-  return { kind: "record", lease: leaseOf(the, address, state, forMs) };
+function record(context: Context, address: Ip4, state: LeaseState, forMs: number): Effect {
+  return { kind: "record", lease: leaseOf(context, address, state, forMs) };
 }
 
-function machine({ mac, link }: Case, address: Ip4 | null) {
+function machine({ mac, link }: Context, address: Ip4 | null) {
   return { mac, address, interface: link.interface };
 }

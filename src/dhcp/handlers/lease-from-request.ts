@@ -1,12 +1,12 @@
 import { printable, toHex, toText } from "../../lib/bytes.ts";
 import type { Ip4 } from "../../lib/ip4.ts";
-import type { Candidate } from "../leases/allocator.ts";
+import type { AllocationContext } from "../leases/allocator.ts";
 import { isActive, type Lease, type LeaseState } from "../leases/lease-table.ts";
 import { OptionCode } from "../wire/option-codes.ts";
 import type { DhcpRequest } from "../message/request.ts";
 
 /** Whose request leads to a lease. */
-interface Holder extends Pick<Candidate, "mac" | "leases" | "nowMs"> {
+interface Holder extends Pick<AllocationContext, "mac" | "leases" | "nowMs"> {
   readonly request: DhcpRequest;
 }
 
@@ -14,9 +14,9 @@ interface Holder extends Pick<Candidate, "mac" | "leases" | "nowMs"> {
  * Lease records are complete: what is known of the client is written anew each time. They are bounded
  * as well: repeated options (RFC 3396) could fill a whole datagram.
  */
-export function leaseOf(the: Holder, address: Ip4, state: LeaseState, forMs: number): Lease {
-  const { mac, request, nowMs } = the;
-  const former = the.leases.ofMachine(mac);
+export function leaseOf(context: Holder, address: Ip4, state: LeaseState, forMs: number): Lease {
+  const { mac, request, nowMs } = context;
+  const former = context.leases.ofMachine(mac);
   const continues = former !== null && former.address === address && isActive(former, nowMs);
   const hostname = request.packet.options.get(OptionCode.HOST_NAME);
   return {

@@ -7,14 +7,14 @@ import type { Offer, Offers } from "./offer-table.ts";
 import { inRanges, pickAddress } from "./pool.ts";
 
 /** What decides which address a machine may have. */
-export interface Candidate {
+export interface AllocationContext {
   readonly mac: Mac;
   /** The entry of the machine; null when none matches. */
   readonly node: NodeEntry | null;
   readonly link: FullLink;
   readonly leases: Leases;
   readonly offers: Offers;
-  /** The entry that sets an address aside for its machine, whichever that is. */
+  /** The entry that reserves an address; null when none does. */
   readonly reservedFor: (address: Ip4) => NodeEntry | null;
   /** Addresses of the relay agent that the request came through. */
   readonly relayAgent: readonly Ip4[];
@@ -22,58 +22,58 @@ export interface Candidate {
   readonly nowMs: number;
 }
 
-/** The address that its entry sets aside for the machine, if it lies on this link. */
-export function reservedAddress({ node, link }: Candidate): Ip4 | null {
+/** The address that its entry reserves for the machine, if it is in this link's network. */
+export function reservedAddress({ node, link }: AllocationContext): Ip4 | null {
   const address = node?.address ?? null;
   return address !== null && subnetContains(link.subnet, address) ? address : null;
 }
 
 /** A machine that has an entry, or had an address before: when addresses are short it goes first. */
-export function isKnown({ node, leases, mac }: Candidate): boolean {
+export function isKnown({ node, leases, mac }: AllocationContext): boolean {
   return node !== null || leases.ofMachine(mac) !== null;
 }
 
 /**
  * The address that is the machine's own now: the reserved one, that of its lease, past or present, or
- * the one that it was offered. Null when it has none, or has lost it: to somebody else, or because the configuration changed.
+ * the one that it was offered. Null when it has none, or another machine has it, or the configuration changed.
  */
-export function ownAddress(candidate: Candidate): Ip4 | null {
-  const reserved = reservedAddress(candidate);
-  if (reserved !== null && mayHave(candidate, reserved)) return reserved;
-  const leased = candidate.leases.ofMachine(candidate.mac)?.address ?? null;
-  if (leased !== null && mayHave(candidate, leased)) return leased;
-  const offered = candidate.offers.of(candidate.mac, candidate.nowMs)?.address ?? null;
-  return offered !== null && mayHave(candidate, offered) ? offered : null;
+export function ownAddress(context: AllocationContext): Ip4 | null {
+  const reserved = reservedAddress(context);
+  if (reserved !== null && mayHave(context, reserved)) return reserved;
+  const leased = context.leases.ofMachine(context.mac)?.address ?? null;
+  if (leased !== null && mayHave(context, leased)) return leased;
+  const offered = context.offers.of(context.mac, context.nowMs)?.address ?? null;
+  return offered !== null && mayHave(context, offered) ? offered : null;
 }
 
 /**
  * The address to offer: the machine's own, else the one that it wishes for, else one from the pools
  * (RFC 2131 4.3.1). Null when there is none.
  */
-export function addressToOffer(candidate: Candidate, wish: Ip4 | null): Ip4 | null {
-  const own = ownAddress(candidate);
+export function addressToOffer(context: AllocationContext, wish: Ip4 | null): Ip4 | null {
+  const own = ownAddress(context);
   if (own !== null) return own;
-  if (wish !== null && mayHave(candidate, wish)) return wish;
-  const { mac, link, leases, offers, nowMs } = candidate;
-  const known = isKnown(candidate);
+  if (wish !== null && mayHave(context, wish)) return wish;
+  const { mac, link, leases, offers, nowMs } = context;
+  const known = isKnown(context);
   const freeSince = (number: number): number | null => {
     const lease = leases.atNumber(number);
     if (lease === null ? !leases.hasRoom : isActive(lease, nowMs)) return null;
     const offer = offers.atNumber(number, nowMs);
-    // Taken from a stranger only when there is no other.
+    // Taken from an unknown client only when there is no other.
     if (offer !== null) return isHeld(offer, mac, known) ? null : nowMs;
     return lease === null ? 0 : lease.expiresAtMs;
   };
-  const mayGive = (number: number): boolean => isAllotted(candidate, ip4FromNumber(number));
+  const mayGive = (number: number): boolean => isAllotted(context, ip4FromNumber(number));
   return pickAddress(link.full.pools, mac, freeSince, mayGive);
 }
 
 /**
- * When no address is left: the one that we found in use longest ago. Whoever sat there may have gone, or was
- * never there. What a machine declined stays out of use.
+ * When no address is left: the one that we found in use longest ago, which may be free by now. What a machine
+ * declined stays out of use.
  */
-export function oldestQuarantine(candidate: Candidate): Lease | null {
-  const { mac, link, leases, nowMs, reservedFor } = candidate;
+export function oldestQuarantine(context: AllocationContext): Lease | null {
+  const { mac, link, leases, nowMs, reservedFor } = context;
   const endsAt = (number: number): number | null => {
     const lease = leases.atNumber(number);
     const quarantined = lease !== null && lease.state === "in-use" && isActive(lease, nowMs);
@@ -81,20 +81,20 @@ export function oldestQuarantine(candidate: Candidate): Lease | null {
   };
   const mayGive = (number: number): boolean => {
     const address = ip4FromNumber(number);
-    return reservedFor(address) === null && isAllotted(candidate, address);
+    return reservedFor(address) === null && isAllotted(context, address);
   };
   const address = pickAddress(link.full.pools, mac, endsAt, mayGive);
   return address === null ? null : leases.at(address);
 }
 
-/** Whether the configuration gives the machine this address and nobody else has it now. */
-export function mayHave(candidate: Candidate, address: Ip4): boolean {
-  return isAllotted(candidate, address) && isFree(candidate, address);
+/** Whether the configuration gives the machine this address and no other machine has it now. */
+export function mayHave(context: AllocationContext, address: Ip4): boolean {
+  return isAllotted(context, address) && isFree(context, address);
 }
 
-/** Whether the address is reserved for the machine, or is in a pool and reserved for nobody. */
-function isAllotted(candidate: Candidate, address: Ip4): boolean {
-  const { link, node, relayAgent, reservedFor } = candidate;
+/** Whether the address is reserved for the machine, or is in a pool and not reserved. */
+function isAllotted(context: AllocationContext, address: Ip4): boolean {
+  const { link, node, relayAgent, reservedFor } = context;
   if (!isHostAddress(link, address) || relayAgent.includes(address)) return false;
   const owner = reservedFor(address);
   return owner === null ? inRanges(link.full.pools, address) : owner === node;
@@ -110,16 +110,16 @@ function isHostAddress(link: FullLink, address: Ip4): boolean {
   return ![full.router, full.dns, full.ntp, full.logServers].some((use) => use.includes(address));
 }
 
-function isFree(candidate: Candidate, address: Ip4): boolean {
-  const { mac, leases, offers, nowMs } = candidate;
+function isFree(context: AllocationContext, address: Ip4): boolean {
+  const { mac, leases, offers, nowMs } = context;
   const offer = offers.at(address, nowMs);
-  if (offer !== null && isHeld(offer, mac, isKnown(candidate))) return false;
+  if (offer !== null && isHeld(offer, mac, isKnown(context))) return false;
   const lease = leases.at(address);
-  if (lease === null) return leases.hasRoom || candidate.node?.address === address;
+  if (lease === null) return leases.hasRoom || context.node?.address === address;
   return (lease.mac === mac && !isQuarantine(lease)) || !isActive(lease, nowMs);
 }
 
-/** Whether an offer keeps its address from this machine: a known machine goes before a stranger. */
+/** Whether an offer keeps its address from this machine: a known machine goes before an unknown client. */
 function isHeld(offer: Offer, mac: Mac, known: boolean): boolean {
   return offer.mac !== mac && (offer.known || !known);
 }

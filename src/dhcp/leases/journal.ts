@@ -5,7 +5,7 @@ import { encodeLine, type Replay, replayJournal } from "./journal-format.ts";
 import { type Lease, type Leases, LeaseTable } from "./lease-table.ts";
 
 /*
- * The leases on disk: `leases.journal` in the data folder. Lines (`journal-lines.ts`) are only ever
+ * The leases on disk: `leases.journal` in the data folder. Lines (`journal-format.ts`) are only ever
  * appended; when there are far more of them than leases, the file is replaced by one that has each lease
  * once.
  */
@@ -91,7 +91,7 @@ class LeaseJournal implements Journal {
   /** Up to here the file is whole and on disk. */
   #size: number;
   #compactAt: number;
-  /** After a failed sync nobody knows what is on disk: only a new file helps. */
+  /** After a failed sync it is unknown what is on disk: only a new file helps. */
   #doubtful = false;
   #pending: Pending[] = [];
   #flushing: Promise<void> | null = null;

@@ -14,7 +14,7 @@ export interface PoolState {
   readonly addresses: number;
   /** Of these: leased now. */
   readonly leased: number;
-  /** Of these: kept out of use, because somebody sits there. */
+  /** Of these: in quarantine, because another host uses them. */
   readonly quarantined: number;
   readonly free: number;
 }
@@ -24,7 +24,7 @@ export interface ImportResult {
   readonly skipped: readonly { readonly address: Ip4; readonly reason: string }[];
 }
 
-export interface LeaseDeskParts {
+export interface LeaseAdminParts {
   readonly leases: LeaseTable;
   readonly journal: Journal | null;
   /** Those that are served now. */
@@ -39,11 +39,11 @@ interface Network {
   readonly pools: readonly AddressRange[];
 }
 
-/** What people do with leases: look at them, take one back, bring along those of another server. */
-export class LeaseDesk {
-  readonly #parts: LeaseDeskParts;
+/** What administrators do with leases: list them, release one, import those of another server. */
+export class LeaseAdmin {
+  readonly #parts: LeaseAdminParts;
 
-  constructor(parts: LeaseDeskParts) {
+  constructor(parts: LeaseAdminParts) {
     this.#parts = parts;
   }
 
@@ -76,8 +76,8 @@ export class LeaseDesk {
   }
 
   /**
-   * Frees an address, whoever has it, or ends its quarantine; null when nobody has it. The machine is not
-   * told: it goes on using the address until it renews, and then it gets it again or a NAK.
+   * Frees an address, whichever machine has it, or ends its quarantine; null when it is free. The machine does
+   * not learn of it: it goes on using the address until it renews, and then gets it again or a NAK.
    */
   async release(address: Ip4): Promise<Lease | null> {
     const { leases, emit, clock } = this.#parts;
@@ -92,7 +92,7 @@ export class LeaseDesk {
     return freed;
   }
 
-  /** Takes over leases of another server: those that run, lie in a network of ours and contradict nothing. */
+  /** Imports leases of another server: those that have not expired, are in a network of ours and contradict no lease here. */
   async import(offered: readonly Lease[]): Promise<ImportResult> {
     const accepted: Lease[] = [];
     const skipped: { address: Ip4; reason: string }[] = [];
@@ -115,7 +115,7 @@ export class LeaseDesk {
   #objection({ mac, address, expiresAtMs }: Lease): string | null {
     const { leases, clock } = this.#parts;
     const nowMs = clock.wall();
-    if (expiresAtMs <= nowMs) return "it has ended";
+    if (expiresAtMs <= nowMs) return "it has expired";
     if (this.#networkOf(address) === null) return "it is in no network of a link in mode full";
     const holder = leases.at(address);
     if (holder !== null && isActive(holder, nowMs) && holder.mac !== mac) {

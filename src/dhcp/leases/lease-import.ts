@@ -23,7 +23,7 @@ export function detectLeaseFormat(text: string): LeaseFormat {
   return /^lease\s+[0-9.]+\s*\{/m.test(text) ? "isc" : "dnsmasq";
 }
 
-/** @param nowMs milliseconds since the Unix epoch, for entries that do not say when they began or end */
+/** @param nowMs milliseconds since the Unix epoch, for entries that do not say when they began or expire */
 export function readLeaseFile(format: LeaseFormat, text: string, nowMs: number): LeaseFile {
   const found = new Map<string, Lease | null>();
   const problems: string[] = [];
@@ -38,7 +38,7 @@ export function readLeaseFile(format: LeaseFormat, text: string, nowMs: number):
 
 interface Sink {
   lease(lease: Lease): void;
-  /** What an earlier entry said of the address holds no more. */
+  /** What an earlier entry said of the address no longer holds. */
   gone(address: string): void;
   problem(line: number, reason: string): void;
 }
@@ -61,7 +61,7 @@ function take(entry: Entry, line: number, sink: Sink): void {
     return sink.problem(line, `"${printable(entry.mac, 40)}" is no Ethernet address`);
   }
   if (!Number.isFinite(entry.expiresAtMs))
-    return sink.problem(line, "it does not say when it ends");
+    return sink.problem(line, "it does not say when it expires");
   const startedAtMs = Number.isFinite(entry.startedAtMs) ? entry.startedAtMs : entry.expiresAtMs;
   const hostname = entry.hostname === null ? null : printable(entry.hostname, 64);
   sink.lease({ ...entry, address, mac, state: "bound", startedAtMs, hostname });

@@ -4,14 +4,14 @@ import type { Mac } from "../../lib/mac.ts";
 
 /**
  * - `bound`: acknowledged.
- * - `released`: given back by its machine, which gets it again when it can.
- * - `declined`: its machine found somebody else there; nobody gets it for a while.
- * - `in-use`: we found somebody there before it was offered to the machine; nobody gets it for a while, unless
+ * - `released`: given back by its machine, which gets it again if it is still free.
+ * - `declined`: its machine found it in use by another host; it is not handed out for a while.
+ * - `in-use`: we found it in use before it was offered to the machine; it is not handed out for a while, unless
  *   no other address is left.
  */
 export type LeaseState = "bound" | "declined" | "in-use" | "released";
 
-/** What is known of one address that was handed out. Times are milliseconds since the Unix epoch. */
+/** What is recorded of one address that was handed out. Times are milliseconds since the Unix epoch. */
 export interface Lease {
   /**
    * The machine. Firmware, iPXE and operating system send different client identifiers, so the
@@ -20,7 +20,7 @@ export interface Lease {
   readonly mac: Mac;
   readonly address: Ip4;
   readonly state: LeaseState;
-  /** From then on others may get the address. */
+  /** From then on other machines may get the address. */
   readonly expiresAtMs: number;
   /** When this machine got this address; renewals do not change it. */
   readonly startedAtMs: number;
@@ -30,19 +30,19 @@ export interface Lease {
   readonly clientId: string | null;
 }
 
-/** Whether it says no more than that somebody else sits at the address: such a lease is nobody's. */
+/** Whether it only says that the address is in use by another host: such a record belongs to no machine. */
 export function isQuarantine({ state }: Lease): boolean {
   return state === "declined" || state === "in-use";
 }
 
-/** Whether the address belongs to the lease's machine (or is in quarantine), so that no other may have it. */
+/** Whether the address belongs to the lease's machine (or is in quarantine), so that no other machine may have it. */
 export function isActive(lease: Lease, nowMs: number): boolean {
   return lease.state !== "released" && lease.expiresAtMs > nowMs;
 }
 
 /** What handlers see of the leases. */
 export interface Leases {
-  /** The machine's only lease, past or present; never a quarantine, since that is nobody's. */
+  /** The machine's only lease, past or present; never a quarantine, which belongs to no machine. */
   ofMachine(mac: Mac): Lease | null;
   at(address: Ip4): Lease | null;
   /** The same by the address as a number. */

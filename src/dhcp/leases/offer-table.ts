@@ -2,21 +2,21 @@ import { type Ip4, ip4ToNumber } from "../../lib/ip4.ts";
 import type { Mac } from "../../lib/mac.ts";
 
 /**
- * An address that a DHCPOFFER named. It waits some seconds for its DHCPREQUEST and is in no journal. What
- * is known of the address from before, whose it was, stays known until somebody takes it.
+ * An address that a DHCPOFFER named. It waits some seconds for its DHCPREQUEST and is in no journal. The former
+ * lease of the address stays on record until a machine takes the offer.
  */
 export interface Offer {
   readonly mac: Mac;
   readonly address: Ip4;
   /** Milliseconds since the Unix epoch. */
   readonly untilMs: number;
-  /** Whether its machine has an entry or had a lease: strangers stand back behind such machines. */
+  /** Whether its machine has an entry or had a lease: such machines go before unknown clients. */
   readonly known: boolean;
 }
 
 /** What handlers see of the offers. */
 export interface Offers {
-  /** What the machine was offered, if it still waits. */
+  /** What the machine was offered, if the offer still waits. */
   of(mac: Mac, nowMs: number): Offer | null;
   at(address: Ip4, nowMs: number): Offer | null;
   /** The same by the address as a number. */
@@ -25,7 +25,7 @@ export interface Offers {
 
 /** The offers of all links: at most one for an address and one for a machine. */
 export class OfferTable implements Offers {
-  /** In the order in which they were made, which is that in which they end. */
+  /** In the order in which they were made, in which they also expire. */
   readonly #byMac = new Map<Mac, Offer>();
   readonly #byAddress = new Map<number, Offer>();
 
@@ -45,7 +45,7 @@ export class OfferTable implements Offers {
     return waiting(this.#byAddress.get(address), nowMs);
   }
 
-  /** In place of what the machine was offered before, and of whoever was offered the address. */
+  /** Replaces the machine's offer and any other offer of the address. */
   put(offer: Offer, nowMs: number): void {
     for (const old of this.#byMac.values()) {
       if (old.untilMs > nowMs) break;
@@ -56,7 +56,7 @@ export class OfferTable implements Offers {
     this.#byAddress.set(ip4ToNumber(offer.address), offer);
   }
 
-  /** The machine takes no offer any more, and nobody else may take the address. */
+  /** The machine got the address: its offer ends, and any other machine's offer of the address. */
   settle(mac: Mac, address: Ip4): void {
     this.withdraw(mac);
     const other = this.#byAddress.get(ip4ToNumber(address));

@@ -9,16 +9,16 @@ import type { AddressRange } from "../link.ts";
 export type FreeSince = (address: number) => number | null;
 
 /**
- * The most addresses that one search looks at: as many as are on record. A larger pool has one that
+ * The most addresses that one search tries: as many as are on record. A larger pool has one that
  * was never used among them, or nothing more can be handed out.
  */
-const MOST_LOOKS = 65_536;
-/** After so many looks any free address will do: the best one of a large pool is not worth the time. */
-const ENOUGH_LOOKS = 2048;
+const MOST_TRIES = 65_536;
+/** After so many tries any free address will do: to find the best one of a large pool takes too long. */
+const ENOUGH_TRIES = 2048;
 
 /**
- * An address for a newcomer: one that was never used, or else the one that has been free for longest,
- * so that machines which come back late still find their own. Null when none is free.
+ * An address for a machine without one: one that was never used, or else the one that has been free for
+ * longest, so that machines which come back late still get their own. Null when none is free.
  *
  * Whoever sends requests decides how often this search runs, so it is cheap also in a large pool whose
  * addresses have all been used: `mayGive` is asked only of an address that would be the best so far, and
@@ -39,10 +39,10 @@ export function pickAddress(
   const start = hash(mac) % total;
   let oldest: number | null = null;
   let oldestSince = Infinity;
-  let looks = MOST_LOOKS;
+  let tries = MOST_TRIES;
   for (const [from, to] of circle(ranges, start)) {
-    for (let address = from; address <= to && looks > 0; address++, looks--) {
-      if (oldest !== null && looks <= MOST_LOOKS - ENOUGH_LOOKS) return ip4FromNumber(oldest);
+    for (let address = from; address <= to && tries > 0; address++, tries--) {
+      if (oldest !== null && tries <= MOST_TRIES - ENOUGH_TRIES) return ip4FromNumber(oldest);
       const since = freeSince(address);
       if (since === null || since >= oldestSince || !mayGive(address)) continue;
       if (since === 0) return ip4FromNumber(address);

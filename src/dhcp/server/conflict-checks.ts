@@ -3,13 +3,13 @@ import { formatSubnet, type Ip4, subnetContains } from "../../lib/ip4.ts";
 import { isActive, type Lease, type LeaseTable } from "../leases/lease-table.ts";
 import type { Link } from "../link.ts";
 
-/** So many addresses in use, one after the other and none free between them, are nobody's static addresses. */
+/** So many addresses in use, one after the other and none free between them, are not static addresses. */
 const UNBELIEVABLE = 3;
-/** For how long nobody looks in a network where somebody answers for every address. */
+/** For how long no address is checked in a network where something answers for every address. */
 const DISTRUST_MS = 600_000;
 
 /** An address that was found in use, and the quarantine that it is in until this is known to be wrong. */
-interface Suspect {
+interface Conflict {
   readonly quarantine: Lease | null;
   /** What was known of the address before. */
   readonly former: Lease | null;
@@ -17,16 +17,16 @@ interface Suspect {
 
 interface Network {
   /** By address: those found in use since one was last found free. */
-  readonly suspects: Map<Ip4, Suspect>;
+  readonly unconfirmed: Map<Ip4, Conflict>;
   distrustedUntilMs: number;
 }
 
 /**
- * What the looks at addresses are worth. Somebody may answer for every address: a router or a private VLAN
- * with proxy ARP, or a hostile neighbour. So nobody is believed before another address of the same
- * network was found free; until then a quarantine is in memory only and can be taken back.
+ * Whether the results of conflict checks can be relied on. Something may answer for every address: a router or a
+ * private VLAN with proxy ARP, or a hostile neighbour. So a conflict is unconfirmed until another address of the
+ * same network was found free; until then its quarantine is in memory only and can be taken back.
  */
-export class Suspicions {
+export class ConflictChecks {
   readonly #leases: LeaseTable;
   readonly #clock: Clock;
   readonly #networks = new Map<string, Network>();
@@ -36,36 +36,36 @@ export class Suspicions {
     this.#clock = clock;
   }
 
-  /** Whether looking at an address of this network tells anything. */
-  trusts(link: Link, address: Ip4): boolean {
+  /** Whether a check of an address of this network tells anything. */
+  areReliable(link: Link, address: Ip4): boolean {
     return this.#clock.now() >= this.#of(link, address).distrustedUntilMs;
   }
 
-  /** An address was found free: the quarantines of those found in use before it stand; these are to be written. */
-  free(link: Link, address: Ip4): readonly Lease[] {
-    const { suspects } = this.#of(link, address);
-    const standing = [...suspects.values()].flatMap(({ quarantine }) =>
+  /** An address was found free: this confirms the quarantines of those found in use before it, which are to be written. */
+  foundFree(link: Link, address: Ip4): readonly Lease[] {
+    const { unconfirmed } = this.#of(link, address);
+    const confirmed = [...unconfirmed.values()].flatMap(({ quarantine }) =>
       quarantine !== null && this.#leases.at(quarantine.address) === quarantine ? [quarantine] : [],
     );
-    suspects.clear();
-    return standing;
+    unconfirmed.clear();
+    return confirmed;
   }
 
   /**
    * An address was found in use: `quarantine` begins, in memory. Returns whether that is believable; when it
-   * is not, this quarantine and those before it are withdrawn and the network is not looked at for a while.
+   * is not, this quarantine and those before it are withdrawn and the network is not checked for a while.
    */
-  taken(link: Link, address: Ip4, quarantine: Lease | null): boolean {
+  foundInUse(link: Link, address: Ip4, quarantine: Lease | null): boolean {
     const network = this.#of(link, address);
     const former = this.#leases.at(address);
-    network.suspects.set(address, { quarantine, former });
-    if (network.suspects.size >= UNBELIEVABLE) {
+    network.unconfirmed.set(address, { quarantine, former });
+    if (network.unconfirmed.size >= UNBELIEVABLE) {
       this.#withdraw(network);
       return false;
     }
     if (quarantine === null) return true;
     const nowMs = this.#clock.wall();
-    // While somebody looked, another machine may have got it.
+    // During the check another machine may have got it.
     const others = former !== null && former.mac !== quarantine.mac && isActive(former, nowMs);
     if (!others) this.#leases.put(quarantine, nowMs);
     return true;
@@ -73,17 +73,17 @@ export class Suspicions {
 
   #withdraw(network: Network): void {
     network.distrustedUntilMs = this.#clock.now() + DISTRUST_MS;
-    for (const { quarantine, former } of network.suspects.values()) {
+    for (const { quarantine, former } of network.unconfirmed.values()) {
       if (quarantine === null) continue;
       this.#leases.revert(quarantine, { at: () => former, ofMachine: () => null });
     }
-    network.suspects.clear();
+    network.unconfirmed.clear();
   }
 
   #of(link: Link, address: Ip4): Network {
     const key = `${link.interface} ${networkName(link, address)}`;
     const network = this.#networks.get(key) ?? {
-      suspects: new Map(),
+      unconfirmed: new Map(),
       distrustedUntilMs: -Infinity,
     };
     this.#networks.set(key, network);

@@ -7,14 +7,14 @@ import { formatEndpoint, type UdpEndpoint, type UdpSocket } from "../../net/udp.
 import type { Emit } from "../../events/types.ts";
 import { senderOf } from "./rate-limits.ts";
 import { decide, type Knowledge, type Role } from "../handlers/decide.ts";
-import { Gate } from "./flood-guard.ts";
+import { FloodGuard } from "./flood-guard.ts";
 import type { Journal } from "../leases/journal.ts";
 import type { LeaseTable } from "../leases/lease-table.ts";
 import type { Link } from "../link.ts";
 import { OfferTable } from "../leases/offer-table.ts";
 import { OverheardOffers } from "./overheard-offers.ts";
 import { decodePacket, encodePacket } from "../wire/packet.ts";
-import { type IsInUse, Performer } from "./effect-runner.ts";
+import { EffectRunner, type IsInUse, type RequestInHand } from "./effect-runner.ts";
 import { type DhcpRequest, readRequest } from "../message/request.ts";
 import { unbeatableInWords } from "../message/pxe-hijack.ts";
 
@@ -31,7 +31,7 @@ export interface DhcpServerOptions extends Omit<Knowledge, "leases" | "offers" |
   readonly offerStyles: OfferStyleTable;
   /** Where leases are kept; null keeps them in memory only. The caller closes it after the server. */
   readonly journal: Journal | null;
-  /** Whether somebody sits at an address that is about to be offered; null: nobody looks. */
+  /** Whether an address that is about to be offered is in use; null: it is not checked. */
   readonly isInUse: IsInUse | null;
   /** Has a say in which links are served; null: all are. */
   readonly guard: LinkGuard | null;
@@ -43,9 +43,9 @@ export interface DhcpServerOptions extends Omit<Knowledge, "leases" | "offers" |
 
 /** Looks at a link before it is served. */
 export interface LinkGuard {
-  /** Called with the link's server socket, bound, before anybody is answered; when it rejects nobody is. */
+  /** Called with the link's server socket, bound, before any machine is answered there; when it rejects none is. */
   admit(link: Link, port: UdpSocket): Promise<void>;
-  /** The link is served no more, or was not admitted. */
+  /** The link is no longer served, or was not admitted. */
   leave(link: Link): void;
   /** Whether the guard itself plays this machine, which is not answered then. */
   plays(mac: Mac): boolean;
@@ -104,8 +104,8 @@ class RunningServer {
   readonly #underWay = new Set<Promise<void>>();
   /** What other servers offer, on the links where that is heard. */
   readonly #overheard = new Map<Link, OverheardOffers>();
-  readonly #performer: Performer;
-  readonly #gates = new Map<string, Gate>();
+  readonly #runner: EffectRunner;
+  readonly #floodGuards = new Map<string, FloodGuard>();
 
   /** By machine: when it was last reported to have an unbeatable server. */
   readonly #unbeatableAt = new Map<Mac, number>();
@@ -118,7 +118,7 @@ class RunningServer {
       this.#overheard.get(link)?.addressOfferedAtMs(request) ?? null;
     const known = { plan, findNode, reservedFor, leases, offerStyles, smee };
     this.#knowledge = { ...known, offers, addressOfferedAtMs };
-    this.#performer = new Performer({ ...options, offers });
+    this.#runner = new EffectRunner({ ...options, offers });
   }
 
   async listen(link: Link): Promise<LinkSockets> {
@@ -190,11 +190,12 @@ class RunningServer {
     });
   }
 
-  #gateOf(link: Link): Gate {
+  #floodGuardOf(link: Link): FloodGuard {
     const { emit, clock } = this.#options;
-    const gate = this.#gates.get(link.interface) ?? new Gate(link, this.#knowledge, emit, clock);
-    this.#gates.set(link.interface, gate);
-    return gate;
+    const floodGuard =
+      this.#floodGuards.get(link.interface) ?? new FloodGuard(link, this.#knowledge, emit, clock);
+    this.#floodGuards.set(link.interface, floodGuard);
+    return floodGuard;
   }
 
   async close(): Promise<void> {
@@ -212,10 +213,11 @@ class RunningServer {
     from: UdpEndpoint,
   ): void {
     const { emit, clock, guard, smee } = this.#options;
-    const gate = link.mode === "full" && smee === null ? this.#gateOf(link) : null;
+    const floodGuard = link.mode === "full" && smee === null ? this.#floodGuardOf(link) : null;
     const sender = senderOf(payload);
     // What is no DHCP at all is left to the decoder.
-    if (sender !== null && (guard?.plays(sender.mac) || gate?.refuses(sender, payload))) return;
+    if (sender !== null && (guard?.plays(sender.mac) || floodGuard?.refuses(sender, payload)))
+      return;
     let request: DhcpRequest;
     try {
       request = readRequest(decodePacket(payload), from);
@@ -232,22 +234,22 @@ class RunningServer {
       emit({ event: "dhcp-ignored", ...fields, reason: "too many requests wait for the disk" });
       return;
     }
-    const work = this.#performer
-      .perform({
-        link,
-        mac,
-        decide: () => {
-          const effects = decide(request, link, role, this.#knowledge, clock.wall());
-          gate?.learn(request, effects);
-          return effects;
-        },
-        send: (packet, to) => socket.send(encodePacket(packet), to),
+    const inHand: RequestInHand = {
+      link,
+      mac,
+      send: (packet, to) => socket.send(encodePacket(packet), to),
+    };
+    const work = this.#runner
+      .answer(inHand, () => {
+        const effects = decide(request, link, role, this.#knowledge, clock.wall());
+        floodGuard?.note(request, effects);
+        return effects;
       })
       .finally(() => this.#underWay.delete(work));
     this.#underWay.add(work);
   }
 
-  /** A machine that tries again and again is worth a line a minute. */
+  /** A machine that tries again and again is reported once a minute. */
   #noticeUnbeatable(request: DhcpRequest, link: Link): void {
     const { emit, clock } = this.#options;
     const { mac } = request;

@@ -11,82 +11,87 @@ import { isQuarantine, type Lease, type LeaseTable } from "../leases/lease-table
 import type { Link } from "../link.ts";
 import type { OfferTable } from "../leases/offer-table.ts";
 import type { DhcpPacket } from "../wire/packet.ts";
-import { networkName, Suspicions } from "./conflict-checks.ts";
+import { networkName, ConflictChecks } from "./conflict-checks.ts";
 import { safeSeconds, shortened } from "./unwritten-lease.ts";
 
-/** Whether somebody else than the machine answers at the address now; null when nobody could be asked. */
+/** Whether another host than the machine uses the address now; null when it could not be checked. */
 export type IsInUse = (link: Link, address: Ip4, mac: Mac) => Promise<boolean | null>;
 
-export interface PerformerParts {
+export interface EffectRunnerParts {
   readonly leases: LeaseTable;
   readonly offers: OfferTable;
   readonly offerStyles: OfferStyleTable;
   /** Null keeps the leases in memory only. */
   readonly journal: Journal | null;
-  /** Null: addresses are offered unseen. */
+  /** Null: addresses are offered without a conflict check. */
   readonly isInUse: IsInUse | null;
   readonly emit: Emit;
   readonly clock: Clock;
 }
 
 /** The request whose effects are performed. */
-export interface Occasion {
+export interface RequestInHand {
   readonly link: Link;
   readonly mac: Mac | null;
-  /** Decides about the request as things are now. */
-  readonly decide: () => readonly Effect[];
   readonly send: (packet: DhcpPacket, to: Destination) => void;
 }
 
-/** After so many addresses that somebody sits at, one is offered unseen: the machine declines it if need be. */
+/** After so many addresses in use, one is offered without a check: the machine declines it if need be. */
 const MOST_CHECKS = 3;
-/** A full pool is worth a line a minute for each link, not one for each packet. */
+/** A full pool is reported once a minute for each link, not for each packet. */
 const POOL_FULL_EVERY_MS = 60_000;
-/** Another server is there in each of its clients' requests. */
+/** Another server is named in each of its clients' requests. */
 const OTHER_SERVER_EVERY_MS = 3_600_000;
-/** Clients name whatever server they like, so what was told of is bounded. */
-const MOST_TOLD = 64;
+/** Clients name whatever server they like, so memory of what was reported is bounded. */
+const MOST_REPORTED = 64;
 
-/** Does what the handlers decide. */
-export class Performer {
-  readonly #parts: PerformerParts;
-  /** When a state was last told of that each packet shows anew. */
-  readonly #toldAtMs = new Map<string, number>();
-  /** How many records the disk has refused since it last took one. */
+/** Performs what the handlers decide. */
+export class EffectRunner {
+  readonly #parts: EffectRunnerParts;
+  /** When a state that each packet shows anew was last reported. */
+  readonly #reportedAtMs = new Map<string, number>();
+  /** How many records could not be written since one last could. */
   #unwritten = 0;
-  readonly #suspicions: Suspicions;
+  readonly #conflicts: ConflictChecks;
 
-  constructor(parts: PerformerParts) {
+  constructor(parts: EffectRunnerParts) {
     this.#parts = parts;
-    this.#suspicions = new Suspicions(parts.leases, parts.clock);
+    this.#conflicts = new ConflictChecks(parts.leases, parts.clock);
   }
 
   /**
-   * Performs the effects in their order. Up to the first one that takes time all happens at once, so the
-   * next request finds the leases as this one left them. Never rejects.
+   * Decides about a request and performs the effects, again after each conflict check that found its address
+   * in use. Never rejects.
+   *
+   * @param decide decides about the request as things are now
    */
-  async perform(occasion: Occasion): Promise<void> {
+  async answer(request: RequestInHand, decide: () => readonly Effect[]): Promise<void> {
     try {
       let checks = 0;
-      while (await this.#isRefuted(occasion.decide(), occasion, checks < MOST_CHECKS)) checks += 1;
+      while ((await this.run(decide(), request, checks < MOST_CHECKS)) === "decide-again")
+        checks += 1;
     } catch (error) {
-      const { mac, link } = occasion;
+      const { mac, link } = request;
       const fields = { mac, address: null, interface: link.interface };
       this.#parts.emit({ event: "dhcp-failed", ...fields, reason: messageOf(error) });
     }
   }
 
-  /** Resolves with whether a check came between, so that the request must be decided anew. */
-  async #isRefuted(
+  /**
+   * Performs effects in their order. Up to the first one that takes time (a conflict check, the journal) all
+   * happens at once, so the next request finds the leases as this one left them. Resolves with `decide-again`
+   * when a check found the address in use; what followed it was not performed then.
+   */
+  async run(
     effects: readonly Effect[],
-    occasion: Occasion,
+    request: RequestInHand,
     mayCheck: boolean,
-  ): Promise<boolean> {
-    const { leases, offers, offerStyles, clock, emit } = this.#parts;
-    const { link, mac } = occasion;
+  ): Promise<"done" | "decide-again"> {
+    const { leases, offers, offerStyles, journal, isInUse, clock, emit } = this.#parts;
+    const { link, mac } = request;
     // What an acknowledgement may promise at most; null: what was decided.
     let atMostSeconds: number | null = null;
-    let standing: readonly Lease[] = [];
+    let confirmed: readonly Lease[] = [];
     for (const decided of effects) {
       const effect = atMostSeconds === null ? decided : shortened(decided, atMostSeconds);
       switch (effect.kind) {
@@ -97,36 +102,37 @@ export class Performer {
           offers.withdraw(effect.mac);
           break;
         case "check": {
-          if (!mayCheck) break;
-          const inUse = await this.#look(link, effect.address, effect.mac);
-          // Meanwhile another request may have shown that answers are worth nothing here.
-          if (inUse === null || !this.#suspicions.trusts(link, effect.address)) break;
+          const { address } = effect;
+          if (!mayCheck || isInUse === null || !this.#conflicts.areReliable(link, address)) break;
+          const inUse = await isInUse(link, address, effect.mac);
+          // Meanwhile another request may have shown that checks are not reliable here.
+          if (inUse === null || !this.#conflicts.areReliable(link, address)) break;
           if (!inUse) {
-            standing = this.#suspicions.free(link, effect.address);
+            confirmed = this.#conflicts.foundFree(link, address);
             break;
           }
           emit(effect.event);
-          if (!this.#suspicions.taken(link, effect.address, effect.quarantine)) {
-            const network = networkName(link, effect.address);
+          if (!this.#conflicts.foundInUse(link, address, effect.quarantine)) {
+            const network = networkName(link, address);
             emit({ event: "conflict-check-unreliable", interface: link.interface, network });
           }
           if (effect.quarantine === null) break;
           offers.withdraw(effect.mac);
-          return true;
+          return "decide-again";
         }
         case "record":
           leases.put(effect.lease, clock.wall());
-          // A quarantine is nobody's, so it ends no offer of the machine that found it.
+          // A quarantine belongs to no machine, so it ends no offer of the machine that found it.
           if (!isQuarantine(effect.lease)) {
             offers.settle(effect.lease.mac, effect.lease.address);
           }
-          atMostSeconds = await this.#write(effect.lease);
+          if (journal !== null) atMostSeconds = await this.#write(effect.lease, journal);
           break;
         case "remember":
           offerStyles.put(effect.machine);
           break;
         case "send":
-          occasion.send(effect.packet, effect.to);
+          request.send(effect.packet, effect.to);
           break;
         case "event":
           this.#report(effect.event, link);
@@ -137,24 +143,16 @@ export class Performer {
         }
       }
     }
-    for (const lease of standing) await this.#write(lease);
-    return false;
-  }
-
-  /** Null where nobody could be asked, or where somebody answers for every address. */
-  async #look(link: Link, address: Ip4, mac: Mac): Promise<boolean | null> {
-    const { isInUse } = this.#parts;
-    if (isInUse === null || !this.#suspicions.trusts(link, address)) return null;
-    return isInUse(link, address, mac);
+    if (journal !== null) for (const lease of confirmed) await this.#write(lease, journal);
+    return "done";
   }
 
   /**
    * RFC 2131 3.1: the lease is in permanent storage before its DHCPACK leaves. Resolves with null, or with
-   * the seconds that are safe all the same when the disk does not take it; rejects when none are.
+   * the seconds that are safe all the same when it cannot be written; rejects when none are.
    */
-  async #write(lease: Lease): Promise<number | null> {
-    const { journal, leases, clock, emit } = this.#parts;
-    if (journal === null) return null;
+  async #write(lease: Lease, journal: Journal): Promise<number | null> {
+    const { leases, clock, emit } = this.#parts;
     try {
       await journal.append(lease);
     } catch (error) {
@@ -174,22 +172,22 @@ export class Performer {
   #report(event: PxeEvent, link: Link): void {
     switch (event.event) {
       case "pool-full":
-        if (this.#wasTold(`full ${link.interface}`, POOL_FULL_EVERY_MS)) return;
+        if (this.#wasReported(`full ${link.interface}`, POOL_FULL_EVERY_MS)) return;
         break;
       case "other-dhcp-server":
-        if (this.#wasTold(`${event.server} ${link.interface}`, OTHER_SERVER_EVERY_MS)) return;
+        if (this.#wasReported(`${event.server} ${link.interface}`, OTHER_SERVER_EVERY_MS)) return;
         break;
       default:
     }
     this.#parts.emit(event);
   }
 
-  #wasTold(what: string, withinMs: number): boolean {
+  #wasReported(what: string, withinMs: number): boolean {
     const now = this.#parts.clock.now();
-    const last = this.#toldAtMs.get(what);
+    const last = this.#reportedAtMs.get(what);
     if (last !== undefined && now - last < withinMs) return true;
-    if (this.#toldAtMs.size >= MOST_TOLD) this.#toldAtMs.clear();
-    this.#toldAtMs.set(what, now);
+    if (this.#reportedAtMs.size >= MOST_REPORTED) this.#reportedAtMs.clear();
+    this.#reportedAtMs.set(what, now);
     return false;
   }
 }

@@ -2,22 +2,22 @@ import { readMachineUuid } from "../wire/machine-uuid.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Mac } from "../../lib/mac.ts";
 import type { Emit } from "../../events/types.ts";
-import { Admission, machineIdOf, type Refusal, type Sender } from "./rate-limits.ts";
+import { RateLimits, machineIdOf, type Refusal, type Sender } from "./rate-limits.ts";
 import type { Knowledge } from "../handlers/decide.ts";
 import type { Effect } from "../handlers/effects.ts";
 import type { Link } from "../link.ts";
 import type { DhcpRequest } from "../message/request.ts";
 
-/** A flood is worth a line now and then, not one for each packet. */
+/** A flood is reported now and then, not for each packet. */
 const REPORT_EVERY_MS = 10_000;
 
-/** Stands before the decoder on a link in mode full, and tells of what it drops. */
-export class Gate {
+/** Decides before the decoder on a link in mode full which requests are dropped unread, and reports them. */
+export class FloodGuard {
   readonly #link: Link;
   readonly #knowledge: Knowledge;
   readonly #emit: Emit;
   readonly #clock: Clock;
-  readonly #admission: Admission;
+  readonly #limits: RateLimits;
   #dropped = 0;
   #reportedAtMs = -Infinity;
 
@@ -26,28 +26,28 @@ export class Gate {
     this.#knowledge = knowledge;
     this.#emit = emit;
     this.#clock = clock;
-    this.#admission = new Admission(clock.now());
+    this.#limits = new RateLimits(clock.now());
   }
 
   /** Whether a request of this sender is dropped unread. */
   refuses(sender: Sender, datagram: Uint8Array): boolean {
     const known = this.#isKnown(sender.mac, datagram);
-    const refusal = this.#admission.refuses(sender, known, this.#clock.now());
+    const refusal = this.#limits.refuses(sender, known, this.#clock.now());
     if (refusal === null) return false;
     this.#report(refusal);
     return true;
   }
 
-  /** Takes note of what was decided about a request, before it is performed. */
-  learn({ mac, packet, relay }: DhcpRequest, effects: readonly Effect[]): void {
+  /** Notes what was decided about a request, before it is performed. */
+  note({ mac, packet, relay }: DhcpRequest, effects: readonly Effect[]): void {
     const { offers } = this.#knowledge;
     for (const effect of effects) {
       if (effect.kind === "event" && effect.event.event === "pool-full") {
         // One relay agent may stand for many networks, and then says which: another one is not full.
         const forAll = (relay?.linkSelection ?? null) === null;
-        if (forAll) this.#admission.poolFull(packet.giaddr, this.#clock.now());
+        if (forAll) this.#limits.poolFull(packet.giaddr, this.#clock.now());
       } else if (effect.kind === "record" && effect.lease.state === "bound") {
-        if (offers.of(mac, this.#clock.wall())?.known === false) this.#admission.acquainted();
+        if (offers.of(mac, this.#clock.wall())?.known === false) this.#limits.unknownGotLease();
       }
     }
   }

@@ -5,17 +5,17 @@ import { OptionCode } from "../wire/option-codes.ts";
 import { END, PAD } from "../wire/packet.ts";
 
 /*
- * What keeps a flood from the machines that are waited for. A request costs a look at its hardware
- * address before anything else, and only so many are looked at closer.
+ * What keeps a flood away from the machines that should boot. Of every request the hardware address is read
+ * before anything else; only so many requests are decoded and answered.
  */
 
 /**
- * Strangers' requests that are answered at once, and how many more each second. One that ends in a lease
- * gives its place back, so only those count whose offers nobody takes up: no site has so many.
+ * Requests of unknown clients that are answered at once, and how many more each second. One that ends in a
+ * lease gives its token back, so only those count whose offers are not taken up: no site has so many.
  */
-const STRANGERS = { most: 4096, perSecond: 256 };
+const UNKNOWN_CLIENTS = { most: 4096, perSecond: 256 };
 /** Requests of one of them, so that it cannot use up what is for all. */
-const ONE_STRANGER = { most: 20, perSecond: 2 };
+const ONE_UNKNOWN_CLIENT = { most: 20, perSecond: 2 };
 /** Requests of one machine; firmware and operating systems together send a few in a minute. */
 const ONE_MACHINE = { most: 1000, perSecond: 200 };
 /**
@@ -23,28 +23,31 @@ const ONE_MACHINE = { most: 1000, perSecond: 200 };
  * a packet: as long as the server keeps up, that must not silence the machine.
  */
 const BEYOND = { most: 4000, perSecond: 2000 };
-/** For how long strangers are not looked at after the pool was found full: a search may be long. */
+/** For how long unknown clients are not answered after the pool was found full: a search may be long. */
 const FULL_FOR_MS = 1000;
-/** Machines whose rate is remembered, at most twice as many: memory is bounded. */
+/** Machines whose rate is remembered; at most twice as many, so memory is bounded. */
 const MOST_MACHINES = 8192;
 
 /** Relay agents whose pools are remembered as full. */
 const MOST_RELAYS = 256;
 
-/** Why a request is not looked at. */
-export type Refusal = "this machine asks too often" | "too many strangers ask" | "the pool is full";
+/** Why a request is dropped unread. */
+export type Refusal =
+  | "this machine asks too often"
+  | "too many unknown clients ask"
+  | "the pool is full";
 
-/** Which requests of one link are looked at. Times are monotonic milliseconds. */
-export class Admission {
-  readonly #strangers: Bucket;
+/** Which requests of one link are answered. Times are monotonic milliseconds. */
+export class RateLimits {
+  readonly #unknownClients: Bucket;
   readonly #beyond: Bucket;
   readonly #known = new Buckets(ONE_MACHINE);
-  readonly #unknown = new Buckets(ONE_STRANGER);
+  readonly #unknown = new Buckets(ONE_UNKNOWN_CLIENT);
   /** By `giaddr`: until when the pool there counts as full. */
   readonly #fullUntilMs = new Map<Ip4, number>();
 
   constructor(nowMs: number) {
-    this.#strangers = new Bucket(STRANGERS, nowMs);
+    this.#unknownClients = new Bucket(UNKNOWN_CLIENTS, nowMs);
     this.#beyond = new Bucket(BEYOND, nowMs);
   }
 
@@ -61,15 +64,15 @@ export class Admission {
     }
     if (nowMs < (this.#fullUntilMs.get(giaddr) ?? -Infinity)) return "the pool is full";
     if (!this.#unknown.of(mac, nowMs).take(nowMs)) return "this machine asks too often";
-    return this.#strangers.take(nowMs) ? null : "too many strangers ask";
+    return this.#unknownClients.take(nowMs) ? null : "too many unknown clients ask";
   }
 
-  /** A stranger got a lease. */
-  acquainted(): void {
-    this.#strangers.giveBack();
+  /** An unknown client got a lease. */
+  unknownGotLease(): void {
+    this.#unknownClients.giveBack();
   }
 
-  /** There was no address for a stranger. */
+  /** There was no address for an unknown client. */
   poolFull(giaddr: Ip4, nowMs: number): void {
     if (this.#fullUntilMs.size >= MOST_RELAYS) this.#fullUntilMs.clear();
     this.#fullUntilMs.set(giaddr, nowMs + FULL_FOR_MS);

@@ -4,11 +4,11 @@ import type { Lease } from "../leases/lease-table.ts";
 
 /*
  * What becomes of a request whose lease could not be written, because the disk is full or broken. A machine
- * that renews may go on with its address for as long as the journal already says, since that survives a
- * crash. It is promised nothing beyond, and nobody is promised anything new.
+ * that renews may keep its address for as long as the journal already says, since that survives a crash; no
+ * longer. No new lease is granted.
  */
 
-/** A lease that ends sooner is not worth an answer: the client would be asking all the time. */
+/** A lease that expires sooner is not acknowledged: the client would be asking all the time. */
 const LEAST_SECONDS = 30;
 
 /**

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { LeaseDesk } from "../../../src/dhcp/leases/lease-admin.ts";
+import { LeaseAdmin } from "../../../src/dhcp/leases/lease-admin.ts";
 import { type Lease, LeaseTable } from "../../../src/dhcp/leases/lease-table.ts";
 import type { Journal } from "../../../src/dhcp/leases/journal.ts";
 import { SyncError } from "../../../src/lib/errors.ts";
@@ -17,7 +17,7 @@ function lease(mac: string, address: string, changes: Partial<Lease> = {}): Leas
 let leases: LeaseTable;
 let events: PxeEvent[];
 let full: boolean;
-let desk: LeaseDesk;
+let admin: LeaseAdmin;
 beforeEach(() => {
   leases = new LeaseTable();
   events = [];
@@ -31,56 +31,56 @@ beforeEach(() => {
   };
   const clock = { now: () => nowMs, wall: () => nowMs };
   const emit = (event: PxeEvent) => void events.push(event);
-  desk = new LeaseDesk({ leases, journal, links: () => [fullLink], emit, clock });
+  admin = new LeaseAdmin({ leases, journal, links: () => [fullLink], emit, clock });
 });
 
-describe("the desk for leases", () => {
+describe("the admin for leases", () => {
   test("lists what is in force, by address, and how full the pool is", () => {
     leases.restore(lease(macA, "192.168.77.110"));
     leases.restore(lease(macB, "192.168.77.20"));
     leases.restore(lease("c", "192.168.77.101", { state: "declined" }));
     leases.restore(lease("d", "192.168.77.102", { state: "released" }));
     leases.restore(lease("e", "192.168.77.103", { expiresAtMs: nowMs }));
-    expect(desk.list().map(({ address }) => address)).toEqual([
+    expect(admin.list().map(({ address }) => address)).toEqual([
       "192.168.77.20",
       "192.168.77.101",
       "192.168.77.110",
     ]);
     const pool = { interface: "eth1", network: "192.168.77.0/24" };
     const filling = { addresses: 100, leased: 1, quarantined: 1, free: 98 };
-    expect(desk.pools()).toEqual([{ ...pool, ...filling }]);
+    expect(admin.pools()).toEqual([{ ...pool, ...filling }]);
   });
 
   test("releases a lease, which its machine gets again if it asks", async () => {
     leases.restore(lease(macA, "192.168.77.110"));
-    expect(await desk.release("192.168.77.110")).toMatchObject({ mac: macA, state: "released" });
+    expect(await admin.release("192.168.77.110")).toMatchObject({ mac: macA, state: "released" });
     expect(leases.ofMachine(macA)?.state).toBe("released");
     expect(events).toEqual([
       { event: "lease-released", mac: macA, address: "192.168.77.110", interface: "eth1" },
     ]);
-    expect(await desk.release("192.168.77.110")).toBeNull();
-    expect(await desk.release("192.168.77.9")).toBeNull();
+    expect(await admin.release("192.168.77.110")).toBeNull();
+    expect(await admin.release("192.168.77.9")).toBeNull();
   });
 
   test("ends a quarantine without touching what its machine has now", async () => {
     leases.restore(lease(macA, "192.168.77.110", { state: "declined" }));
     leases.restore(lease(macA, "192.168.77.111"));
-    await desk.release("192.168.77.110");
-    expect(desk.list().map(({ address }) => address)).toEqual(["192.168.77.111"]);
+    await admin.release("192.168.77.110");
+    expect(admin.list().map(({ address }) => address)).toEqual(["192.168.77.111"]);
   });
 
   test("on a full disk changes nothing and says so", async () => {
-    await desk.import([lease(macA, "192.168.77.110")]);
+    await admin.import([lease(macA, "192.168.77.110")]);
     full = true;
-    await expect(desk.release("192.168.77.110")).rejects.toThrow("no space");
+    await expect(admin.release("192.168.77.110")).rejects.toThrow("no space");
     expect(leases.at("192.168.77.110")?.state).toBe("bound");
-    await expect(desk.import([lease(macB, "192.168.77.111")])).rejects.toThrow("no space");
+    await expect(admin.import([lease(macB, "192.168.77.111")])).rejects.toThrow("no space");
     expect(leases.ofMachine(macB)).toBeNull();
   });
 
   test("takes over what contradicts nothing, and says what it left out", async () => {
     leases.restore(lease(macA, "192.168.77.110"));
-    const result = await desk.import([
+    const result = await admin.import([
       lease(macB, "192.168.77.120"),
       lease(macB, "192.168.77.121"),
       lease(macA, "192.168.77.122"),
@@ -95,7 +95,7 @@ describe("the desk for leases", () => {
         { address: "192.168.77.122", reason: `${macA} has 192.168.77.110 here` },
         { address: "192.168.77.110", reason: `${macA} has the address here` },
         { address: "10.0.0.1", reason: "it is in no network of a link in mode full" },
-        { address: "192.168.77.123", reason: "it has ended" },
+        { address: "192.168.77.123", reason: "it has expired" },
       ],
     });
     expect(leases.ofMachine(macB)?.address).toBe("192.168.77.120");

@@ -71,7 +71,7 @@ describe("LeaseTable", () => {
     expect(table.ofMachine("c")?.address).toBe("10.0.0.1");
   });
 
-  test("a declined address is nobody's, and out of use until the quarantine ends", () => {
+  test("a declined address belongs to no machine, and is out of use until the quarantine ends", () => {
     const table = new LeaseTable();
     table.put(lease("a", "10.0.0.1"), now);
     table.put(lease("a", "10.0.0.1", "declined"), now);

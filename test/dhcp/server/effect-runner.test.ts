@@ -16,9 +16,9 @@ import {
 import { handleFull } from "../../../src/dhcp/handlers/full.ts";
 import { OfferTable } from "../../../src/dhcp/leases/offer-table.ts";
 import { type DhcpPacket, MessageType } from "../../../src/dhcp/wire/packet.ts";
-import { type IsInUse, Performer } from "../../../src/dhcp/server/effect-runner.ts";
+import { type IsInUse, EffectRunner } from "../../../src/dhcp/server/effect-runner.ts";
 import { readRequest } from "../../../src/dhcp/message/request.ts";
-import { Suspicions } from "../../../src/dhcp/server/conflict-checks.ts";
+import { ConflictChecks } from "../../../src/dhcp/server/conflict-checks.ts";
 import { readU32 } from "../../../src/lib/bytes.ts";
 import { ANY_ADDRESS } from "../../../src/lib/ip4.ts";
 import { SyncError } from "../../../src/lib/errors.ts";
@@ -60,22 +60,22 @@ class Site {
   readonly offers = new OfferTable();
   readonly events: PxeEvent[] = [];
   readonly replies: DhcpPacket[] = [];
-  readonly looked: string[] = [];
+  readonly checked: string[] = [];
   nowMs = 1_800_000_000_000;
   link = fullLink;
   node: NodeEntry | null = null;
   isInUse: IsInUse = () => Promise.resolve(false);
-  readonly #performer: Performer;
+  readonly #runner: EffectRunner;
 
   constructor(leases = new LeaseTable(), journal: Journal | null = null) {
     this.leases = leases;
-    this.#performer = new Performer({
+    this.#runner = new EffectRunner({
       leases,
       offers: this.offers,
       offerStyles: new OfferStyleTable(),
       journal: journal ?? this.disk,
       isInUse: (link, address, mac) => {
-        this.looked.push(address);
+        this.checked.push(address);
         return this.isInUse(link, address, mac);
       },
       emit: (event) => void this.events.push(event),
@@ -91,12 +91,10 @@ class Site {
     const state = { leases: this.leases, offers: this.offers, reservedFor };
     const plan = planFor(request);
     const before = this.replies.length;
-    await this.#performer.perform({
-      link: this.link,
-      mac,
-      decide: () => handleFull(request, plan, this.link, node, state, this.nowMs),
-      send: (reply) => void this.replies.push(reply),
-    });
+    const send = (reply: DhcpPacket) => void this.replies.push(reply);
+    await this.#runner.answer({ link: this.link, mac, send }, () =>
+      handleFull(request, plan, this.link, node, state, this.nowMs),
+    );
     const chaddr = macToBytes(mac).toString();
     return this.replies.slice(before).find((one) => one.chaddr.toString() === chaddr) ?? null;
   }
@@ -135,7 +133,7 @@ const seconds = (packet: DhcpPacket | null) =>
     readU32(packet?.options.get(code) ?? new Uint8Array(), 0),
   );
 
-describe("when the disk takes nothing", () => {
+describe("when nothing can be written", () => {
   test("a machine that renews keeps its address for as long as the journal says, and no longer", async () => {
     const site = new Site();
     const address = await site.lease(macA);
@@ -185,7 +183,7 @@ describe("when the disk takes nothing", () => {
     expect(site.leases.ofMachine(macA)).toEqual(site.disk.written.ofMachine(macA));
   });
 
-  test("it is told once, and once when it is over", async () => {
+  test("it is reported once, and once when it is over", async () => {
     const site = new Site();
     const address = await site.lease(macA);
     site.disk.full = true;
@@ -213,7 +211,7 @@ describe.skipIf(missing !== null)(`a real disk${missing === null ? "" : ` (${mis
     rmSync(folder, { recursive: true });
   });
 
-  test("that fills up costs no machine its address, and a restart promises nobody more", async () => {
+  test("that fills up costs no machine its address, and a restart promises none more", async () => {
     const leases = new LeaseTable();
     const { journal } = await openJournal({ dataDir: folder, leases });
     const site = new Site(leases, journal);
@@ -240,17 +238,17 @@ describe.skipIf(missing !== null)(`a real disk${missing === null ? "" : ` (${mis
 });
 
 describe("before an address is offered", () => {
-  test("somebody looks whether it is in use, once for each offer, and not for a machine's own lease", async () => {
+  test("it is checked whether it is in use, once for each offer, and not for a machine's own lease", async () => {
     const site = new Site();
     const address = (await site.ask(macA, message(system)))?.yiaddr ?? "";
     await site.ask(macA, message(system));
-    expect(site.looked).toEqual([address]);
+    expect(site.checked).toEqual([address]);
     await site.ask(macA, selecting(system, ourAddress, address));
     await site.ask(macA, message(system));
-    expect(site.looked).toEqual([address]);
+    expect(site.checked).toEqual([address]);
     site.nowMs += 4_000_000;
     await site.ask(macA, message(system));
-    expect(site.looked).toEqual([address, address]);
+    expect(site.checked).toEqual([address, address]);
   });
 
   test("an address in use goes into quarantine, which survives a restart, and another one is offered", async () => {
@@ -266,7 +264,7 @@ describe("before an address is offered", () => {
     expect(site.replies).toHaveLength(1);
   });
 
-  test("a reserved address in use is offered all the same, and told of", async () => {
+  test("a reserved address in use is offered all the same, and reported", async () => {
     const site = new Site();
     site.node = { ...noNode, mac: macA, address: "192.168.77.20" };
     site.isInUse = () => Promise.resolve(true);
@@ -275,7 +273,7 @@ describe("before an address is offered", () => {
     expect(site.quarantined()).toEqual([]);
   });
 
-  test("a reserved address is offered although somebody answers for all, also where there is no pool", async () => {
+  test("a reserved address is offered although something answers for all, also where there is no pool", async () => {
     const site = new Site();
     site.link = { ...fullLink, full: { ...fullLink.full, pools: [] } };
     site.isInUse = () => Promise.resolve(true);
@@ -325,7 +323,7 @@ describe("before an address is offered", () => {
 const machines = (count: number): readonly string[] =>
   Array.from({ length: count }, (_, n) => `52:54:00:00:01:${n.toString(16).padStart(2, "0")}`);
 
-describe("where somebody answers for every address", () => {
+describe("where something answers for every address", () => {
   test("sixty of sixty machines get an address from a pool of a hundred, and nothing is quarantined", async () => {
     const site = new Site();
     site.isInUse = () => Promise.resolve(true);
@@ -335,8 +333,8 @@ describe("where somebody answers for every address", () => {
     expect(new Set(leased).size).toBe(60);
     expect(site.quarantined()).toEqual([]);
     expect(site.disk.written.all().filter(isQuarantine)).toEqual([]);
-    expect(new Set(site.looked).size).toBe(3);
-    expect(leased[0]).toBe(site.looked[0]);
+    expect(new Set(site.checked).size).toBe(3);
+    expect(leased[0]).toBe(site.checked[0]);
     expect(site.events).toContainEqual({
       event: "conflict-check-unreliable",
       interface: fullLink.interface,
@@ -344,10 +342,10 @@ describe("where somebody answers for every address", () => {
     });
   });
 
-  test("the same when they all ask at once, and when only the first are looked after", async () => {
+  test("the same when they all ask at once, and when only the first are checked", async () => {
     for (const most of [Infinity, 20]) {
       const site = new Site();
-      site.isInUse = () => Promise.resolve(site.looked.length > most ? null : true);
+      site.isInUse = () => Promise.resolve(site.checked.length > most ? null : true);
       const leased = await Promise.all(machines(60).map((mac) => site.lease(mac)));
       expect(leased.filter((address) => address.startsWith("192.168.77."))).toHaveLength(60);
       expect(new Set(leased).size).toBe(60);
@@ -365,26 +363,26 @@ describe("where somebody answers for every address", () => {
     expect(site.leases.ofMachine(macA)?.address).toBe(address);
   });
 
-  test("somebody looks again after ten minutes", async () => {
+  test("they are checked again after ten minutes", async () => {
     const site = new Site();
     site.isInUse = () => Promise.resolve(true);
     await site.lease(macA);
     site.nowMs += 599_000;
     await site.lease(macB);
-    expect(site.looked).toHaveLength(3);
+    expect(site.checked).toHaveLength(3);
     site.nowMs += 1000;
     site.isInUse = () => Promise.resolve(false);
     await site.lease("52:54:00:00:00:0c");
-    expect(site.looked).toHaveLength(4);
+    expect(site.checked).toHaveLength(4);
   });
 
   test("a network behind a relay agent is judged for itself", async () => {
     const relayed = { subnet: { network: "10.9.0.0", prefixLength: 24 }, full: fullLink.full };
-    const suspicions = new Suspicions(new LeaseTable(), { now: () => 0, wall: () => 0 });
+    const conflicts = new ConflictChecks(new LeaseTable(), { now: () => 0, wall: () => 0 });
     const link = { ...fullLink, relayed: [relayed] };
-    const believed = [1, 2, 3].map((n) => suspicions.taken(link, `10.9.0.${n}`, null));
+    const believed = [1, 2, 3].map((n) => conflicts.foundInUse(link, `10.9.0.${n}`, null));
     expect(believed).toEqual([true, true, false]);
-    expect(suspicions.trusts(link, "10.9.0.9")).toBe(false);
-    expect(suspicions.trusts(link, "192.168.77.9")).toBe(true);
+    expect(conflicts.areReliable(link, "10.9.0.9")).toBe(false);
+    expect(conflicts.areReliable(link, "192.168.77.9")).toBe(true);
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { planBoot } from "../../../src/boot/policy.ts";
 import { OfferStyleTable } from "../../../src/boot/offer-style.ts";
 import type { Knowledge } from "../../../src/dhcp/handlers/decide.ts";
-import { Gate } from "../../../src/dhcp/server/flood-guard.ts";
+import { FloodGuard } from "../../../src/dhcp/server/flood-guard.ts";
 import { LeaseTable } from "../../../src/dhcp/leases/lease-table.ts";
 import { OfferTable } from "../../../src/dhcp/leases/offer-table.ts";
 import { type DhcpPacket, encodePacket } from "../../../src/dhcp/wire/packet.ts";
@@ -26,7 +26,7 @@ const full = {
   event: { event: "pool-full", mac: null, address: null, interface: "eth1" },
 } as const;
 
-function gate(): Gate {
+function guard(): FloodGuard {
   const entry = nodeEntry({ uuid, address: "192.168.77.9" });
   const knowledge: Knowledge = {
     plan: (client, node) => planBoot(client, node, policy, baseUrl),
@@ -37,10 +37,10 @@ function gate(): Gate {
     offerStyles: new OfferStyleTable(),
     smee: null,
   };
-  return new Gate(fullLink, knowledge, () => {}, { now: () => 5000, wall: () => 5000 });
+  return new FloodGuard(fullLink, knowledge, () => {}, { now: () => 5000, wall: () => 5000 });
 }
 
-function refuses(at: Gate, packet: DhcpPacket): boolean {
+function refuses(at: FloodGuard, packet: DhcpPacket): boolean {
   const mac = [...packet.chaddr].map((byte) => byte.toString(16).padStart(2, "0")).join(":");
   return at.refuses({ mac, giaddr: packet.giaddr }, encodePacket(packet));
 }
@@ -48,19 +48,19 @@ function refuses(at: Gate, packet: DhcpPacket): boolean {
 describe("when the pool is full", () => {
   const asks = message(firmware.operatingSystem);
 
-  test("strangers wait, and a machine whose entry is by UUID does not", () => {
-    const one = gate();
-    one.learn(requestWith(asks), [full]);
+  test("unknown clients wait, and a machine whose entry is by UUID does not", () => {
+    const one = guard();
+    one.note(requestWith(asks), [full]);
     expect(refuses(one, packetWith(asks))).toBe(true);
     expect(refuses(one, packetWith(message(firmware.uefi)))).toBe(false);
   });
 
-  test("strangers of another network behind the same relay agent do not wait for it", () => {
-    const one = gate();
+  test("unknown clients of another network behind the same relay agent do not wait for it", () => {
+    const one = guard();
     const selected = { ...asks, 82: relayInformation({ linkSelection: "10.2.0.0" }) };
-    one.learn(requestWith(selected, { giaddr }, fromNowhere), [full]);
+    one.note(requestWith(selected, { giaddr }, fromNowhere), [full]);
     expect(refuses(one, packetWith(asks, { giaddr }))).toBe(false);
-    one.learn(requestWith(asks, { giaddr }, fromNowhere), [full]);
+    one.note(requestWith(asks, { giaddr }, fromNowhere), [full]);
     expect(refuses(one, packetWith(asks, { giaddr }))).toBe(true);
   });
 });

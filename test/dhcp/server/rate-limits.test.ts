@@ -1,86 +1,86 @@
 import { describe, expect, test } from "vitest";
-import { Admission, machineIdOf, senderOf } from "../../../src/dhcp/server/rate-limits.ts";
+import { RateLimits, machineIdOf, senderOf } from "../../../src/dhcp/server/rate-limits.ts";
 import { encodePacket } from "../../../src/dhcp/wire/packet.ts";
 import { clientMac, packetWith } from "../../support/dhcp.ts";
 
 const at = (mac: string, giaddr = "0.0.0.0") => ({ mac, giaddr });
-const stranger = (n: number) => `02:00:00:${n >> 16}:${(n >> 8) & 255}:${n & 255}`;
+const unknownMac = (n: number) => `02:00:00:${n >> 16}:${(n >> 8) & 255}:${n & 255}`;
 
-/** How many of so many requests, each of another machine, are looked at. */
-function admitted(admission: Admission, count: number, nowMs: number, from = 0): number {
+/** How many of so many requests, each of another machine, are answered. */
+function admitted(limits: RateLimits, count: number, nowMs: number, from = 0): number {
   let sum = 0;
   for (let n = 0; n < count; n++) {
-    if (admission.refuses(at(stranger(from + n)), false, nowMs) === null) sum += 1;
+    if (limits.refuses(at(unknownMac(from + n)), false, nowMs) === null) sum += 1;
   }
   return sum;
 }
 
-describe("Admission", () => {
-  test("looks at 4096 strangers at once and 256 more each second", () => {
-    const admission = new Admission(0);
-    expect(admitted(admission, 100_000, 0)).toBe(4096);
-    expect(admission.refuses(at(stranger(1)), false, 0)).toBe("too many strangers ask");
-    expect(admitted(admission, 100_000, 1000)).toBe(256);
-    expect(admitted(admission, 100_000, 100_000)).toBe(4096);
+describe("RateLimits", () => {
+  test("answers 4096 unknown clients at once and 256 more each second", () => {
+    const limits = new RateLimits(0);
+    expect(admitted(limits, 100_000, 0)).toBe(4096);
+    expect(limits.refuses(at(unknownMac(1)), false, 0)).toBe("too many unknown clients ask");
+    expect(admitted(limits, 100_000, 1000)).toBe(256);
+    expect(admitted(limits, 100_000, 100_000)).toBe(4096);
   });
 
-  test("looks at known machines whatever strangers do", () => {
-    const admission = new Admission(0);
-    admitted(admission, 100_000, 0);
+  test("answers known machines whatever unknown clients do", () => {
+    const limits = new RateLimits(0);
+    admitted(limits, 100_000, 0);
     for (let n = 0; n < 100; n++) {
-      expect(admission.refuses(at(stranger(200_000 + n)), true, 0)).toBeNull();
+      expect(limits.refuses(at(unknownMac(200_000 + n)), true, 0)).toBeNull();
     }
   });
 
-  test("does not count strangers that get a lease", () => {
-    const admission = new Admission(0);
+  test("does not count unknown clients that get a lease", () => {
+    const limits = new RateLimits(0);
     for (let n = 0; n < 50_000; n++) {
-      expect(admission.refuses(at(stranger(n)), false, 0)).toBeNull();
-      admission.acquainted();
+      expect(limits.refuses(at(unknownMac(n)), false, 0)).toBeNull();
+      limits.unknownGotLease();
     }
   });
 
   test("lets one machine ask a thousand times at once and two hundred times each second", () => {
-    const admission = new Admission(0);
+    const limits = new RateLimits(0);
     const asks = (count: number, nowMs: number) =>
-      Array.from({ length: count }, () => admission.refuses(at("a"), true, nowMs)).filter(
+      Array.from({ length: count }, () => limits.refuses(at("a"), true, nowMs)).filter(
         (refusal) => refusal === null,
       ).length;
     // And 4000 and 2000 beyond that, for all together.
     expect(asks(9000, 0)).toBe(5000);
-    expect(admission.refuses(at("a"), true, 0)).toBe("this machine asks too often");
-    expect(admission.refuses(at("b"), true, 0)).toBeNull();
+    expect(limits.refuses(at("a"), true, 0)).toBe("this machine asks too often");
+    expect(limits.refuses(at("b"), true, 0)).toBeNull();
     expect(asks(5000, 1000)).toBe(2200);
   });
 
-  test("does not let one stranger use up what is for all of them", () => {
-    const admission = new Admission(0);
+  test("does not let one unknown client use up what is for all of them", () => {
+    const limits = new RateLimits(0);
     let [loops, others] = [0, 0];
     for (let nowMs = 0; nowMs < 60_000; nowMs += 2) {
-      if (admission.refuses(at("loops"), false, nowMs) === null) loops += 1;
-      if (nowMs % 2000 === 0) others += admitted(admission, 1, nowMs, nowMs);
+      if (limits.refuses(at("loops"), false, nowMs) === null) loops += 1;
+      if (nowMs % 2000 === 0) others += admitted(limits, 1, nowMs, nowMs);
     }
     expect(loops).toBeLessThan(150);
     expect(others).toBe(30);
   });
 
   test("hears a known machine also while somebody asks two thousand times a second in its name", () => {
-    const admission = new Admission(0);
+    const limits = new RateLimits(0);
     let own = 0;
     for (let nowMs = 0; nowMs < 30_000; nowMs += 1) {
-      for (let forged = 0; forged < 2; forged++) admission.refuses(at("a"), true, nowMs);
-      if (nowMs % 1000 === 0 && admission.refuses(at("a"), true, nowMs) === null) own += 1;
+      for (let forged = 0; forged < 2; forged++) limits.refuses(at("a"), true, nowMs);
+      if (nowMs % 1000 === 0 && limits.refuses(at("a"), true, nowMs) === null) own += 1;
     }
     expect(own).toBe(30);
   });
 
-  test("after a full pool looks at no stranger for a second, and at known machines at once", () => {
-    const admission = new Admission(0);
-    admission.poolFull("0.0.0.0", 5000);
-    expect(admission.refuses(at("a"), false, 5999)).toBe("the pool is full");
-    expect(admission.refuses(at("b"), true, 5999)).toBeNull();
-    expect(admission.refuses(at("a", "10.1.0.1"), false, 5999)).toBeNull();
-    expect(admission.refuses(at("a"), false, 6000)).toBeNull();
+  test("after a full pool answers no unknown client for a second, and at known machines at once", () => {
+    const limits = new RateLimits(0);
+    limits.poolFull("0.0.0.0", 5000);
+    expect(limits.refuses(at("a"), false, 5999)).toBe("the pool is full");
+    expect(limits.refuses(at("b"), true, 5999)).toBeNull();
+    expect(limits.refuses(at("a", "10.1.0.1"), false, 5999)).toBeNull();
+    expect(limits.refuses(at("a"), false, 6000)).toBeNull();
   });
 });
 
