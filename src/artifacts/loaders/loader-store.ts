@@ -1,9 +1,11 @@
 import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, realpath, stat } from "node:fs/promises";
 import { dirname, join, sep } from "node:path";
+import { replaceFile } from "../../lib/atomic-file.ts";
+import { isBareName } from "../../lib/bare-name.ts";
 import { type BlobSource, memoryBlob } from "../../lib/blob.ts";
 import type { Generation } from "../store/generation.ts";
-import { openFile } from "../store/disk.ts";
+import { openFile, PUBLIC_MODE } from "../store/disk.ts";
 import { type LoaderFacts, loaderFacts, patchSmeeMarker } from "./loader-facts.ts";
 import { LOADER_LIMIT_BYTES } from "../verify/verify.ts";
 
@@ -100,7 +102,7 @@ export function createLoaderStore(options: LoaderStoreOptions): LoaderStore {
     const there = await stat(file).catch(() => null);
     const isWritten =
       there?.size === patched.length ||
-      (await writeWhole(file, patched).then(
+      (await writePatched(file, patched).then(
         () => true,
         () => false,
       ));
@@ -163,16 +165,14 @@ export function createLoaderStore(options: LoaderStoreOptions): LoaderStore {
   };
 }
 
-/** In one step, for another may be reading it. */
-async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
-  const fresh = `${path}.${crypto.randomUUID()}.new`;
-  try {
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(fresh, bytes);
-    await rename(fresh, path);
-  } finally {
-    await rm(fresh, { force: true });
-  }
+/** In one step, for another process may be reading it. */
+async function writePatched(path: string, bytes: Uint8Array): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await replaceFile(path, bytes, {
+    mode: PUBLIC_MODE,
+    suffix: `${crypto.randomUUID()}.new`,
+    durable: false,
+  });
 }
 
 async function factsOnDisk(path: string): Promise<LoaderFacts | null> {
@@ -190,10 +190,6 @@ async function forgetRemoved(held: Map<string, Held>): Promise<void> {
   for (const path of held.keys()) {
     if ((await stat(path).catch(() => null)) === null) held.delete(path);
   }
-}
-
-function isBareName(name: string): boolean {
-  return /^[A-Za-z0-9_][A-Za-z0-9._+~-]{0,254}$/.test(name);
 }
 
 /** A regular file in the folder. The folder may be a symbolic link; the file may be one that stays inside. */

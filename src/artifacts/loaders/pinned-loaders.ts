@@ -1,8 +1,10 @@
-import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { replaceFile } from "../../lib/atomic-file.ts";
 import { messageOf, SyncError } from "../../lib/errors.ts";
 import type { Emit } from "../../events/types.ts";
-import { onDisk, sha256OfFile } from "../store/disk.ts";
+import { onDisk, PUBLIC_MODE, sha256OfFile } from "../store/disk.ts";
 import { createOrigin } from "../origin/origin.ts";
 import type { ProxySettings } from "../origin/proxy.ts";
 import { LOADER_LIMIT_BYTES } from "../verify/verify.ts";
@@ -66,7 +68,6 @@ async function fetchPinned(
 ): Promise<number> {
   const at = url.lastIndexOf("/");
   const origin = createOrigin({ url: url.slice(0, at), ca: null, proxy, environment });
-  const fresh = join(folder, `.${name}.new`);
   try {
     const answer = await origin.get(url.slice(at + 1), null, signal);
     if (answer.kind !== "body") throw new SyncError(`${url} does not exist (404)`);
@@ -77,18 +78,17 @@ async function fetchPinned(
       if (bytes > LOADER_LIMIT_BYTES) throw new SyncError(`${url} is too large for a loader`);
       chunks.push(...batch);
     }
-    await onDisk(name, writeFile(fresh, Buffer.concat(chunks)));
-    const sum = await sha256OfFile(fresh);
+    const content = Buffer.concat(chunks);
+    const sum = createHash("sha256").update(content).digest("hex");
     if (sum !== sha256) {
       throw new SyncError(
         `${url} was refused: its SHA-256 is ${sum}, and artifacts.loaderUrls pins ${sha256}. If it was ` +
           "changed on purpose, set the new value.",
       );
     }
-    await onDisk(name, rename(fresh, join(folder, name)));
+    await onDisk(name, replaceFile(join(folder, name), content, { mode: PUBLIC_MODE }));
     return bytes;
   } finally {
-    await rm(fresh, { force: true });
     await origin.close();
   }
 }

@@ -1,11 +1,14 @@
 import { createHash, type Hash } from "node:crypto";
-import { lstat, open, rename, statfs } from "node:fs/promises";
+import { lstat, open, statfs } from "node:fs/promises";
 import { join } from "node:path";
+import { replaceFile, syncPath } from "../../lib/atomic-file.ts";
 import type { BlobSource } from "../../lib/blob.ts";
 import { errnoOf, SyncError } from "../../lib/errors.ts";
 import { encodeManifest, type Manifest, MANIFEST_NAME, type ManifestFile } from "./manifest.ts";
 
 const READ_BYTES = 1024 * 1024;
+/** Files of the mirror are for everybody to read: they are served to whoever asks. */
+export const PUBLIC_MODE = 0o644;
 /** What a synchronisation leaves free: leases and the log are on the same disk. */
 const RESERVE_BYTES = 16 * 1024 * 1024;
 
@@ -117,33 +120,12 @@ export async function onDisk<T>(name: string, work: Promise<T>): Promise<T> {
   }
 }
 
-/** Puts a small file in place of the former one, in one step, and on the disk unless that may wait. */
-export async function replaceFile(path: string, text: string, mayWait = false): Promise<void> {
-  const fresh = `${path}.new`;
-  const handle = await open(fresh, "w", 0o644);
-  try {
-    await handle.writeFile(text);
-    if (!mayWait) await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(fresh, path);
-}
-
 /** Puts the manifest into a folder, in place of the former one if there is one, and on the disk. */
 export async function writeManifest(folder: string, manifest: Manifest): Promise<void> {
   await onDisk(
     MANIFEST_NAME,
-    replaceFile(join(folder, MANIFEST_NAME), encodeManifest(manifest)).then(() => syncPath(folder)),
+    replaceFile(join(folder, MANIFEST_NAME), encodeManifest(manifest), {
+      mode: PUBLIC_MODE,
+    }).then(() => syncPath(folder)),
   );
-}
-
-/** Puts a file's or a folder's entries on the disk. */
-export async function syncPath(path: string): Promise<void> {
-  const handle = await open(path, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

@@ -1,16 +1,10 @@
 import { copyFile, link, mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { replaceFile, syncPath } from "../../lib/atomic-file.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { ConfigError, messageOf, SyncError } from "../../lib/errors.ts";
 import type { Emit } from "../../events/types.ts";
-import {
-  onDisk,
-  replaceFile,
-  requireRoom,
-  type StoredFile,
-  syncPath,
-  writeManifest,
-} from "./disk.ts";
+import { onDisk, requireRoom, type StoredFile, writeManifest } from "./disk.ts";
 import {
   type Generation,
   generationAt,

@@ -1,15 +1,8 @@
 import { chmod, link, mkdir, open, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { replaceFile, syncPath } from "../../lib/atomic-file.ts";
 import { SyncError } from "../../lib/errors.ts";
-import {
-  DiskFullError,
-  onDisk,
-  replaceFile,
-  requireRoom,
-  sha256OfFile,
-  type StoredFile,
-  syncPath,
-} from "./disk.ts";
+import { DiskFullError, onDisk, requireRoom, sha256OfFile, type StoredFile } from "./disk.ts";
 import { type IncomingRecord, keyOf, parseRecord } from "./partial-record.ts";
 import type { Beginning, Validators } from "../file-version.ts";
 import { openSink } from "./hashing-writer.ts";
@@ -247,8 +240,8 @@ export class Incoming {
     this.#records.set(key, value);
     const path = join(this.#folder, `${key}.json`);
     // After a power cut a record without bytes for sure is worth nothing.
-    const mayWait = value.safeBytes === 0;
-    await onDisk(value.name, replaceFile(path, `${JSON.stringify(value)}\n`, mayWait));
+    const durable = value.safeBytes > 0;
+    await onDisk(value.name, replaceFile(path, `${JSON.stringify(value)}\n`, { durable }));
   }
 
   async #forget(key: string): Promise<void> {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { messageOf, UnreachableError } from "../../lib/errors.ts";
 import type { Settings } from "../../daemon/settings/settings.ts";
+import { askJson } from "../../daemon/state/ask-json.ts";
 import { findRunning } from "../../daemon/state/instance-file.ts";
 
 export type AdminMethod = "GET" | "PATCH" | "POST" | "DELETE";
@@ -42,20 +43,10 @@ export async function findAdmin({ config, adminToken }: Access): Promise<AdminCl
   return {
     ask: async (method, path, shape, body = null) => {
       try {
-        const { request } = await import("undici");
-        const answer = await request(`${admin}${path}`, {
-          method,
-          headers: {
-            ...(adminToken === null ? {} : { authorization: `Bearer ${adminToken}` }),
-            ...(body === null ? {} : { "content-type": "application/json" }),
-          },
-          body: body === null ? null : JSON.stringify(body),
-          // A first synchronisation takes as long as the line to the orchestrator is slow.
-          ...(method === "POST" ? { headersTimeout: 0 } : {}),
-        });
-        const received: unknown = await answer.body.json();
-        const result = shape.safeParse(received);
-        return answer.statusCode === 200 && result.success ? result.data : errorIn(received);
+        const headers = adminToken === null ? {} : { authorization: `Bearer ${adminToken}` };
+        const answer = await askJson(`${admin}${path}`, { method, headers, body });
+        const result = shape.safeParse(answer.body);
+        return answer.status === 200 && result.success ? result.data : errorIn(answer.body);
       } catch (error) {
         throw unreachable(messageOf(error), { cause: error });
       }

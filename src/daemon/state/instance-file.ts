@@ -2,6 +2,7 @@ import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { replaceFile } from "../../lib/atomic-file.ts";
+import { askJson } from "./ask-json.ts";
 
 /**
  * A server leaves in its data folder where its admin port is, so that `sync` on the same folder can
@@ -21,7 +22,10 @@ function fileIn(dataDir: string): string {
 /** Throws when the disk refuses. */
 export async function announceRunning(dataDir: string, running: Running): Promise<void> {
   await mkdir(dataDir, { recursive: true, mode: 0o750 });
-  await replaceFile(fileIn(dataDir), `${JSON.stringify(running)}\n`, String(running.pid));
+  await replaceFile(fileIn(dataDir), `${JSON.stringify(running)}\n`, {
+    suffix: String(running.pid),
+    durable: false,
+  });
 }
 
 /** Removes the announcement, unless another server has replaced it meanwhile. */
@@ -43,11 +47,9 @@ export async function findRunning(
   if (running === null) return null;
   const signal = AbortSignal.timeout(answerMs);
   try {
-    // Loaded where there is somebody to ask: it is a large part of a small command's start.
-    const { request } = await import("undici");
-    const answer = await request(`${running.admin}/healthz`, { signal });
+    const { body } = await askJson(`${running.admin}/healthz`, { signal });
     const same = z.object({ instance: z.literal(running.instance) });
-    return same.safeParse(await answer.body.json()).success ? { ...running, answers: true } : null;
+    return same.safeParse(body).success ? { ...running, answers: true } : null;
   } catch {
     return signal.aborted ? { ...running, answers: false } : null;
   }

@@ -162,7 +162,9 @@ export class OfferStyleKeeper {
       }));
       try {
         await mkdir(dataDir, { recursive: true, mode: 0o750 });
-        await replaceFile(fileIn(dataDir), `${JSON.stringify({ machines }, null, 1)}\n`);
+        await replaceFile(fileIn(dataDir), `${JSON.stringify({ machines }, null, 1)}\n`, {
+          durable: false,
+        });
       } catch (error) {
         emit({ event: "ways-unkept", reason: messageOf(error) });
       }

@@ -1,5 +1,6 @@
-import { type FileHandle, mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { replaceOpen, syncPath } from "../../lib/atomic-file.ts";
 import { errnoOf, InternalError } from "../../lib/errors.ts";
 import { encodeLine, type Replay, replayJournal } from "./journal-format.ts";
 import { type Lease, type Leases, LeaseTable } from "./lease-table.ts";
@@ -53,7 +54,7 @@ export async function openJournal(
   const file = await open(path, "a", 0o640);
   // A torn line must not become the beginning of the next one.
   await file.truncate(replay.wholeBytes);
-  await syncFolder(options.dataDir);
+  await syncPath(options.dataDir);
   const journal = new LeaseJournal(path, file, replay, options);
   return { journal, replay };
 }
@@ -64,16 +65,6 @@ async function readIfThere(path: string): Promise<Uint8Array> {
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return new Uint8Array();
     throw error;
-  }
-}
-
-/** After a new name in a folder, the folder itself has to reach the disk. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
 
@@ -178,20 +169,7 @@ class LeaseJournal implements Journal {
 
   /** At every moment either the old file or the whole new one is there under the name. */
   async #compact(): Promise<void> {
-    const fresh = `${this.#path}.new`;
-    const file = await open(fresh, "a", 0o640);
-    let size: number;
-    try {
-      // One may be left over from a crash.
-      await file.truncate(0);
-      size = await this.#writeEach(file);
-      await file.sync();
-      await rename(fresh, this.#path);
-    } catch (error) {
-      await file.close();
-      await rm(fresh, { force: true });
-      throw error;
-    }
+    const { file, result: size } = await replaceOpen(this.#path, (fresh) => this.#writeEach(fresh));
     const old = this.#file;
     this.#file = file;
     this.#size = size;
@@ -199,7 +177,7 @@ class LeaseJournal implements Journal {
     // Until the folder is on disk, a power failure may bring back the old file.
     this.#doubtful = true;
     await old.close();
-    await syncFolder(this.#options.dataDir);
+    await syncPath(this.#options.dataDir);
     this.#doubtful = false;
   }
 

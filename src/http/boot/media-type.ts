@@ -4,8 +4,3 @@ export function contentTypeOf(name: string): string {
   if (name.endsWith(".ipxe")) return "text/plain; charset=utf-8";
   return "application/octet-stream";
 }
-
-/** Whether a part of a URL can name a file: no folders, nothing hidden, nothing that cannot be shown. */
-export function isBareName(name: string): boolean {
-  return /^[A-Za-z0-9_][A-Za-z0-9_.+~-]*$/.test(name);
-}

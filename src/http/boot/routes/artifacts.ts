@@ -4,7 +4,8 @@ import type { Ip4 } from "../../../lib/ip4.ts";
 import type { Machine } from "../../../events/types.ts";
 import { type BootAppOptions, machineOf, refuse, refuseUnknown } from "../context.ts";
 import { sendFile, type TransferWatch } from "../file-reply.ts";
-import { contentTypeOf, isBareName } from "../media-type.ts";
+import { isBareName } from "../../../lib/bare-name.ts";
+import { contentTypeOf } from "../media-type.ts";
 import { openFile } from "../files.ts";
 import type { ServedFile } from "../content.ts";
 

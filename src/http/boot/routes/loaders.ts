@@ -13,7 +13,8 @@ import {
   refuseUnknown,
 } from "../context.ts";
 import { sendFile, type TransferWatch } from "../file-reply.ts";
-import { contentTypeOf, isBareName } from "../media-type.ts";
+import { isBareName } from "../../../lib/bare-name.ts";
+import { contentTypeOf } from "../media-type.ts";
 import { openFile, type OpenFile } from "../files.ts";
 
 const namedParams = z.object({ name: z.string() });

@@ -1,0 +1,61 @@
+import { request } from "node:http";
+
+export interface JsonQuestion {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Sent as JSON; null or absent: no body. */
+  readonly body?: object | null;
+  readonly signal?: AbortSignal;
+}
+
+export interface JsonAnswer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+/** More than any answer of an admin port has. */
+const LIMIT_BYTES = 256 * 1024 * 1024;
+
+/**
+ * Asks a server of ours over plain HTTP, and waits for as long as it takes: a first synchronisation takes
+ * as long as the line to the orchestrator is slow. Throws what the system says, or `SyntaxError` when the
+ * answer is no JSON.
+ */
+export async function askJson(url: string, question: JsonQuestion = {}): Promise<JsonAnswer> {
+  const { method = "GET", headers = {}, body = null, signal } = question;
+  const sent = body === null ? null : Buffer.from(JSON.stringify(body));
+  const { status, text } = await new Promise<{ status: number; text: string }>(
+    (resolve, reject) => {
+      const asked = request(url, {
+        method,
+        agent: false,
+        ...(signal === undefined ? {} : { signal }),
+        headers: {
+          ...headers,
+          ...(sent === null
+            ? {}
+            : { "content-type": "application/json", "content-length": sent.length }),
+        },
+      });
+      asked.on("error", reject);
+      asked.once("response", (response) => {
+        const chunks: Uint8Array[] = [];
+        let bytes = 0;
+        response.on("data", (chunk: Uint8Array) => {
+          bytes += chunk.length;
+          chunks.push(chunk);
+          if (bytes > LIMIT_BYTES) response.destroy(new RangeError("its answer has no end"));
+        });
+        response.on("error", reject);
+        response.once("end", () =>
+          resolve({
+            status: response.statusCode ?? 0,
+            text: Buffer.concat(chunks).toString("utf8"),
+          }),
+        );
+      });
+      asked.end(sent);
+    },
+  );
+  return { status, body: JSON.parse(text) };
+}
