@@ -14,6 +14,7 @@ import {
 const program: Program = {
   environment: process.env,
   pid: process.pid,
+  isRoot: process.getuid?.() === 0,
   in: process.stdin,
   out: process.stdout,
   err: process.stderr,

@@ -159,17 +159,13 @@ const worldExceptions: readonly Omit<Exception, "what">[] = [
 ];
 
 /** Who reads `process`: only the bin, which hands on what others need. */
-const processReaders: readonly string[] = [
-  "cli.ts",
-  "net/busy-poll.ts",
-  "artifacts/store/bundle.ts",
-];
+const processReaders: readonly string[] = ["cli.ts", "net/busy-poll.ts"];
 
 const worldly =
   /^node:(dgram|fs|fs\/promises|net|http|https|tls|timers|timers\/promises|child_process|worker_threads)$/;
 
 const sources = readdirSync("src", { recursive: true, encoding: "utf8" })
-  .filter((name) => name.endsWith(".ts"))
+  .filter((name) => /\.[jt]s$/.test(name))
   .map((name) => ({ name, text: readFileSync(join("src", name), "utf8") }));
 
 function importsOf(text: string): string[] {

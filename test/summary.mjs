@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-const folder = process.argv[2];
+const folder = process.argv[2] ?? ".";
 const total = { passed: 0, failed: 0, skipped: 0 };
 for (const name of readdirSync(folder)) {
   const report = JSON.parse(readFileSync(join(folder, name), "utf8"));
@@ -11,7 +11,8 @@ for (const name of readdirSync(folder)) {
   total.skipped += report.numPendingTests + report.numTodoTests;
   // A file that could not even be loaded has no tests to fail.
   total.failed += report.testResults.filter(
-    (file) => file.status === "failed" && file.assertionResults.length === 0,
+    (/** @type {{ status: string, assertionResults: unknown[] }} */ file) =>
+      file.status === "failed" && file.assertionResults.length === 0,
   ).length;
 }
 console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);

@@ -95,7 +95,10 @@ export function importArtifacts(
   options: ReportOptions,
 ): Promise<number> {
   return withArtifacts(program, options, async (artifacts, { config }) => {
-    const word = await stageImport(artifactFolder(config), source, mirroredFiles(config));
+    const word = await stageImport(artifactFolder(config), source, {
+      names: mirroredFiles(config),
+      isRoot: program.isRoot,
+    });
     await artifacts.adopt(word);
     report(program, options, await artifacts.list());
   });

@@ -8,6 +8,7 @@ export class FakeProgram implements Program {
   readonly in: Readable;
   readonly out = new PassThrough();
   readonly err = new PassThrough();
+  readonly isRoot = false;
   readonly outIsTerminal = false;
   readonly errIsTerminal = false;
   readonly #handlers = new Set<{ signal: NodeJS.Signals; handler: () => void }>();

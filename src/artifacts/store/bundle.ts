@@ -31,14 +31,15 @@ export async function exportGeneration(generation: Generation, target: string): 
 /**
  * Brings a folder or tar file into the store's own folder, where `adopt` finds it. Nothing is served yet.
  *
- * @param names what is taken of it; all of them have to be there
+ * @param what `names` are taken of it, and all of them have to be there; `isRoot` tells whether this
+ *   process is root's, and has to give what it brings to the folder's owner
  * @returns the word to give to `adopt`
  * @throws SyncError when it cannot be read, or something is missing
  */
 export async function stageImport(
   artifactFolder: string,
   source: string,
-  names: readonly string[],
+  { names, isRoot }: { readonly names: readonly string[]; readonly isRoot: boolean },
 ): Promise<string> {
   const word = `import-${crypto.randomUUID()}`;
   const folder = stagedFolder(artifactFolder, word);
@@ -51,7 +52,7 @@ export async function stageImport(
       const found = await lstat(join(folder, name)).catch(() => null);
       if (found?.isFile() !== true) throw new SyncError(`${source} has no ${name}`);
     }
-    await onDisk("the import", giveToOwner(artifactFolder, folder));
+    if (isRoot) await onDisk("the import", giveToOwner(artifactFolder, folder));
     return word;
   } catch (error) {
     await clearAway(folder);
@@ -89,7 +90,6 @@ export async function adopt(
 
 /** The server may run as another user than root, who imports, and has to make a generation of it. */
 async function giveToOwner(artifactFolder: string, folder: string): Promise<void> {
-  if (process.getuid?.() !== 0) return;
   const { uid, gid } = await stat(artifactFolder);
   const within = await readdir(folder, { recursive: true });
   const paths = [dirname(folder), folder, ...within.map((name) => join(folder, name))];

@@ -1,9 +1,9 @@
 import { createHash, type Hash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 import { Worker } from "node:worker_threads";
-import { z } from "zod";
 import { messageOf } from "../../lib/errors.ts";
 import { hashBeginning, onDisk } from "./disk.ts";
+import { type HashJob, type HashOrder, hashReply } from "./hash-messages.ts";
 
 /** Takes a file's bytes as they come, puts them behind what is there, and makes the SHA-256 of it all. */
 export interface FileSink {
@@ -61,47 +61,6 @@ async function sinkHere({ name, path, handle, offset }: SinkTarget): Promise<Fil
   };
 }
 
-/**
- * The same beside the thread that decrypts. As text: a file of its own would be TypeScript where the program
- * runs from source, which a thread of Node 20 cannot load.
- */
-const threadSource = `
-const { createHash } = require("node:crypto");
-const { readSync, writeSync } = require("node:fs");
-const { parentPort, workerData } = require("node:worker_threads");
-const { fd, offset, buffers } = workerData;
-const hash = createHash("sha256");
-const former = Buffer.alloc(1024 * 1024);
-for (let at = 0; at < offset;) {
-  const bytes = readSync(fd, former, 0, Math.min(former.length, offset - at), at);
-  if (bytes === 0) break;
-  hash.update(former.subarray(0, bytes));
-  at += bytes;
-}
-let position = offset;
-parentPort.on("message", (message) => {
-  try {
-    if (message === null) return parentPort.postMessage({ sha256: hash.digest("hex") });
-    const chunk = new Uint8Array(buffers[message.slot], 0, message.length);
-    hash.update(chunk);
-    for (let at = 0; at < chunk.length;) {
-      const bytes = writeSync(fd, chunk, at, chunk.length - at, position);
-      at += bytes;
-      position += bytes;
-    }
-    parentPort.postMessage({ slot: message.slot });
-  } catch (error) {
-    parentPort.postMessage({ code: String(error.code), message: String(error.message) });
-  }
-});
-`;
-
-const answer = z.union([
-  z.strictObject({ sha256: z.string() }),
-  z.strictObject({ code: z.string(), message: z.string() }),
-  z.strictObject({ slot: z.int() }),
-]);
-
 /** The disk's refusal as the thread met it. */
 class ThreadError extends Error {
   readonly code: string;
@@ -113,12 +72,13 @@ class ThreadError extends Error {
   }
 }
 
+/** The same beside the thread that decrypts. */
 function sinkInThread({ name, handle, offset }: SinkTarget): FileSink {
   // Shared: to hand over others costs more than the copy into them.
   const buffers = Array.from({ length: BACKLOG }, () => new SharedArrayBuffer(BUFFER_BYTES));
-  const worker = new Worker(threadSource, {
-    eval: true,
-    workerData: { fd: handle.fd, offset, buffers },
+  const job: HashJob = { fd: handle.fd, offset, buffers };
+  const worker = new Worker(new URL("./hash-thread.js", import.meta.url), {
+    workerData: job,
     // It works on buffers, which are not on its heap.
     resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 },
   });
@@ -130,7 +90,7 @@ function sinkInThread({ name, handle, offset }: SinkTarget): FileSink {
     wake: null,
   };
   worker.on("message", (message: unknown) => {
-    const found = answer.parse(message);
+    const found = hashReply.parse(message);
     state.underWay -= 1;
     if ("code" in found) state.failure ??= new ThreadError(found.code, found.message);
     else if ("sha256" in found) state.sha256 = found.sha256;
@@ -141,6 +101,7 @@ function sinkInThread({ name, handle, offset }: SinkTarget): FileSink {
     state.failure ??= new ThreadError("EIO", messageOf(error));
     state.wake?.();
   });
+  const post = (order: HashOrder): void => worker.postMessage(order, []);
   const until = async (done: () => boolean): Promise<void> => {
     while (state.failure === null && !done()) {
       await new Promise<void>((resolve) => (state.wake = resolve));
@@ -154,7 +115,7 @@ function sinkInThread({ name, handle, offset }: SinkTarget): FileSink {
       const send = (): void => {
         if (slot === undefined) return;
         state.underWay += 1;
-        worker.postMessage({ slot, length }, []);
+        post({ slot, length });
         slot = undefined;
       };
       for (const chunk of batch) {
@@ -171,7 +132,7 @@ function sinkInThread({ name, handle, offset }: SinkTarget): FileSink {
     },
     finish: async () => {
       state.underWay += 1;
-      worker.postMessage(null, []);
+      post("finish");
       await until(() => state.sha256 !== null);
       return state.sha256 ?? "";
     },

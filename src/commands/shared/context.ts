@@ -4,6 +4,8 @@ import type { Environment } from "../../daemon/settings/environment.ts";
 export interface Program {
   readonly environment: Environment;
   readonly pid: number;
+  /** Whether it is root's, and may give files to other users. */
+  readonly isRoot: boolean;
   readonly in: NodeJS.ReadableStream;
   readonly out: NodeJS.WritableStream;
   readonly err: NodeJS.WritableStream;

@@ -209,7 +209,7 @@ describe("opening after a crash", () => {
     await mkdir(join(source, "keys"), { recursive: true });
     await writeFile(join(source, "keys", "a"), "content");
     const files = ["keys/a"];
-    const word = await stageImport(folder(), source, files);
+    const word = await stageImport(folder(), source, { names: files, isRoot });
     for (const path of [[], ["keys"], ["keys", "a"]]) {
       expect((await stat(folder("staging", word, ...path))).uid).toBe(nobody);
     }
