@@ -45,7 +45,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   ],
   events: ["boot", "lib"],
   timeline: ["boot", "events", "lib"],
-  observe: ["events", "lib", "timeline"],
+  observe: ["events", "lib"],
   boot: ["lib"],
   dhcp: ["boot", "events", "lib", "net/udp.ts"],
   "dhcp/wire": ["lib"],

@@ -40,7 +40,7 @@ export async function demo(program: Program, options: DemoOptions): Promise<numb
     print(`Powering on ${options.nodes} machine${options.nodes === 1 ? "" : "s"}:\n`);
     const startMs = systemClock.now();
     const names = new Map<string, string>();
-    site.services.reporter.subscribe((event) => printStage(event, startMs, names, print));
+    site.services.events.subscribe((event) => printStage(event, startMs, names, print));
     const machines = Array.from({ length: options.nodes }, (_, index) => machine(index));
     for (const [index, { mac }] of machines.entries()) names.set(mac, `node ${index + 1}`);
     const boots = Promise.all(machines.map((one) => failureOf(one, site)));

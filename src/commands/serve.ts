@@ -51,10 +51,10 @@ export async function serve(program: Program, file: string | null): Promise<numb
     await announceRunning(config.dataDir, running);
   } catch (error) {
     // A full disk is no reason not to boot machines.
-    services.reporter.emit({ event: "announce-failed", reason: messageOf(error) });
+    services.events.emit({ event: "announce-failed", reason: messageOf(error) });
   }
   const signal = await stopSignal;
-  services.reporter.emit({ event: "stopping", signal });
+  services.events.emit({ event: "stopping", signal });
   stopReloading();
   await services.close(graceMs);
   await withdrawRunning(config.dataDir, running);
@@ -138,6 +138,6 @@ function reload(services: Services, load: () => ReturnType<typeof loadInventory>
   } catch (error) {
     // Whatever is wrong with a file, it must not end a server that runs.
     const reason = error instanceof ConfigError ? error.problems.join("; ") : messageOf(error);
-    services.reporter.emit({ event: "reload-failed", reason });
+    services.events.emit({ event: "reload-failed", reason });
   }
 }

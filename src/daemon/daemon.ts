@@ -15,9 +15,9 @@ import { closeApp, type HttpEndpoint, listen } from "../http/listen.ts";
 import { ConfigError, InternalError, messageOf, SyncError } from "../lib/errors.ts";
 import type { NetworkInterface } from "../net/interfaces.ts";
 import type { Inventory } from "../nodes/inventory.ts";
+import { EventBus } from "../events/bus.ts";
 import type { Logger } from "../observe/log.ts";
 import { createMetrics } from "../observe/metrics.ts";
-import { Reporter } from "../observe/log-sink.ts";
 import { artifactFolder, managedArtifacts, mirrorFor } from "./content/mirror.ts";
 import { openLoaders } from "./content/loaders.ts";
 import { LinkKeeper } from "./links/link-supervisor.ts";
@@ -27,6 +27,7 @@ import { policyOf, servesMicroOs } from "./settings/boot-settings.ts";
 import type { ProxyEnvironment } from "./settings/environment.ts";
 import { ReadinessWatch } from "./content/readiness.ts";
 import { OfferStyleKeeper } from "./state/offer-style-file.ts";
+import { attachSubscribers } from "./subscribers.ts";
 
 /** What differs between a server on a site and the demo's on loopback. */
 export interface ServiceOptions extends LinkServiceOptions {
@@ -42,7 +43,7 @@ export interface ServiceOptions extends LinkServiceOptions {
 }
 
 export interface Services {
-  readonly reporter: Reporter;
+  readonly events: EventBus;
   readonly sessions: BootSessions;
   readonly mirror: Mirror | null;
   /** Base URL of the admin port. */
@@ -80,7 +81,7 @@ class Site {
   readonly #offerStyles = new OfferStyleTable();
   readonly #offerStyleKeeper: OfferStyleKeeper;
   readonly #policy: BootPolicy;
-  readonly #reporter: Reporter;
+  readonly #events = new EventBus();
   readonly #metrics;
   /** What was opened, each with how it is closed. */
   readonly #opened: ((graceMs: number) => Promise<void>)[] = [];
@@ -99,8 +100,7 @@ class Site {
       () => this.#readinessNow().ready,
       () => this.#leaseAdmin?.pools() ?? [],
     );
-    this.#reporter = new Reporter({ sessions: this.#sessions, metrics: this.#metrics, log, clock });
-    const { emit } = this.#reporter;
+    const { emit } = this.#events;
     const { dataDir } = this.#config;
     this.#offerStyleKeeper = new OfferStyleKeeper({
       table: this.#offerStyles,
@@ -108,10 +108,18 @@ class Site {
       emit,
       clock,
     });
+    attachSubscribers(this.#events, {
+      sessions: this.#sessions,
+      offerStyles: (event) => this.#offerStyleKeeper.hear(event),
+      metrics: this.#metrics,
+      log,
+      readiness: (event) => this.#readiness?.hear(event),
+      clock,
+    });
   }
 
   async start(): Promise<Services> {
-    const { emit } = this.#reporter;
+    const { emit } = this.#events;
     const { settings, proxyEnvironment, clock } = this.#options;
     const { keepGenerations, loaderDirs, origin } = this.#config.artifacts;
     const store = await openGenerationStore({
@@ -145,7 +153,7 @@ class Site {
       loaders,
       isHandedOut,
       links: () => keeper.state(),
-      reporter: this.#reporter,
+      emit,
       origin: origin?.join(", ") ?? null,
       servesMicroOs: servesMicroOs(this.#config),
       onlyLoader: this.#config.boot.path === "orchestrator" ? ORCHESTRATOR_LOADER : null,
@@ -155,7 +163,6 @@ class Site {
     this.#opened.push(() => Promise.resolve(readiness.stop()));
 
     await this.#offerStyleKeeper.start();
-    this.#reporter.subscribe((event) => this.#offerStyleKeeper.observe(event));
 
     const admin = await this.#openAdminPort(store, loaders, mirror);
     await keeper.open();
@@ -168,7 +175,7 @@ class Site {
     this.#opened.push(() => Promise.resolve(stop()));
 
     return {
-      reporter: this.#reporter,
+      events: this.#events,
       sessions: this.#sessions,
       mirror,
       adminUrl: `http://${admin.host}:${admin.port}`,
@@ -209,7 +216,7 @@ class Site {
       readiness: () => this.#readinessNow(),
       metrics: this.#metrics.registry,
       generations: store,
-      artifacts: managedArtifacts(this.#config, store, loaders, mirror, this.#reporter.emit),
+      artifacts: managedArtifacts(this.#config, store, loaders, mirror, this.#events.emit),
       sync: async () => {
         if (mirror === null)
           throw new SyncError("artifacts.origin is not set: nothing to fetch from");
@@ -229,7 +236,7 @@ class Site {
         release: async (address) => this.#leaseAdmin?.release(address) ?? null,
         import: async (leases) => this.#importLeases(leases),
       },
-      subscribe: (listener) => this.#reporter.subscribe(listener),
+      subscribe: (listener) => this.#events.subscribe(listener),
       token: settings.adminToken,
     });
     this.#opened.push((graceMs) => closeApp(app, graceMs));
@@ -249,7 +256,7 @@ class Site {
       inventory: () => this.#inventory,
       leases: this.#leases,
       offerStyles: this.#offerStyles,
-      reporter: this.#reporter,
+      emit: this.#events.emit,
     });
     const keeper = new LinkKeeper({
       links,
@@ -257,7 +264,7 @@ class Site {
       lookEveryMs,
       openAddress: (address) => services.openAddress(address),
       openLink: (link) => services.openLink(link),
-      emit: this.#reporter.emit,
+      emit: this.#events.emit,
       clock,
     });
     this.#opened.push(async (graceMs) => {
@@ -286,7 +293,7 @@ class Site {
     const [first] = replay.damaged;
     if (first !== undefined) {
       const records = replay.damaged.length;
-      this.#reporter.emit({ event: "journal-damaged", records, reason: first.reason });
+      this.#events.emit({ event: "journal-damaged", records, reason: first.reason });
     }
     return journal;
   }

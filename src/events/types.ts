@@ -4,11 +4,10 @@ import type { Mac } from "../lib/mac.ts";
 
 /**
  * Everything that eim-pxe reports is one of these events. `catalogue.ts` has the level and the words
- * for each; `reporter.ts` turns each into one log line, one count in the metrics, one step of the
- * machine's timeline and one message on the live stream.
+ * for each; from `bus.ts` each goes to the timelines, the metrics, the log and the live streams.
  */
 
-/** Whom an event is about. Either may be unknown where it is raised; the reporter fills in what it knows. */
+/** Whom an event is about. Either may be unknown where it is raised; the timeline's recorder fills in what it knows. */
 export interface Machine {
   readonly mac: Mac | null;
   readonly address: Ip4 | null;
@@ -44,6 +43,7 @@ export interface EventFields {
   reloaded: { nodes: number };
   "reload-failed": { reason: string };
   stopping: { signal: string };
+  "subscriber-failed": { subscriber: string; reason: string };
 
   // The stages of a boot.
   discover: Machine & {

@@ -2,7 +2,7 @@ import type { Moment } from "../lib/clock.ts";
 import type { Ip4 } from "../lib/ip4.ts";
 import type { Mac } from "../lib/mac.ts";
 import { putRecent } from "../lib/bounded-map.ts";
-import { GenerationPins } from "./generation-holds.ts";
+import { GenerationHolds } from "./generation-holds.ts";
 import { type Stage, stages } from "./stages.ts";
 
 /** What is known of a machine when something of its boot is seen. Absent parts are filled in from earlier. */
@@ -29,8 +29,8 @@ export interface Step {
 }
 
 /**
- * One boot of one machine as a timeline. Its times are monotonic (`Clock.now`), so that a clock that is
- * set meanwhile bends none of them; only its start is also known on the wall's clock.
+ * One boot of one machine as a timeline. Its times are monotonic (`Clock.now`), so that none of them
+ * changes when the host's clock is set; only the start is also known in wall-clock time.
  */
 export interface Boot {
   /** Unique within this process: the machine and the start. */
@@ -41,7 +41,7 @@ export interface Boot {
   readonly serial: string | null;
   /** The generation of the Micro-OS that it was last given something of. */
   readonly generation: string | null;
-  /** Milliseconds since the Unix epoch, as the clock stood then. */
+  /** Milliseconds since the Unix epoch, by the clock at that moment. */
   readonly startedWallMs: number;
   readonly startedAtMs: number;
   readonly updatedAtMs: number;
@@ -86,11 +86,11 @@ export class BootSessions {
   /** Boots by machine (its MAC, or its address while no MAC is known), newest first; least recently seen machine first. */
   readonly #machines = new Map<string, Boot[]>();
   readonly #macByAddress = new Map<Ip4, Mac>();
-  readonly #pins: GenerationPins;
+  readonly #holds: GenerationHolds;
 
   constructor(limits: SessionLimits = { maxMachines: 4096, maxBootsPerMachine: 5 }) {
     this.#limits = limits;
-    this.#pins = new GenerationPins(limits.maxMachines, silenceMs);
+    this.#holds = new GenerationHolds(limits.maxMachines, silenceMs);
   }
 
   /** Records that a machine reached a stage, in its current boot or a new one, and returns that boot. */
@@ -99,7 +99,7 @@ export class BootSessions {
     const mac = seen.mac ?? this.machineAt(seen.address);
     if (seen.address !== null) {
       if (mac !== null) this.learnAddress(mac, seen.address);
-      this.#pin(seen.address, stage, seen.generation ?? null, nowMs);
+      this.#hold(seen.address, stage, seen.generation ?? null, nowMs);
     }
     const key = this.#keyOf(seen);
     const boots = this.#machines.get(key) ?? [];
@@ -139,7 +139,7 @@ export class BootSessions {
 
   /** A download to the machine moves on: its boot does not stand still. */
   progress(machine: MachineKey, nowMs: number): void {
-    if (machine.address !== null) this.#pins.refresh(machine.address, nowMs);
+    if (machine.address !== null) this.#holds.refresh(machine.address, nowMs);
     const key = this.#keyOf(machine);
     const [boot, ...earlier] = this.#machines.get(key) ?? [];
     if (boot === undefined || boot.stage === "micro-os") return;
@@ -164,12 +164,12 @@ export class BootSessions {
 
   /** The generation that an address boots from; null when it has not begun with one lately. */
   generationFor(address: Ip4 | null, nowMs: number): string | null {
-    return address === null ? null : this.#pins.get(address, nowMs);
+    return address === null ? null : this.#holds.get(address, nowMs);
   }
 
   /** Generations that boots under way still need. */
   generationsInUse(nowMs: number): ReadonlySet<string> {
-    return this.#pins.inUse(nowMs);
+    return this.#holds.inUse(nowMs);
   }
 
   /** All remembered boots, newest first. */
@@ -178,10 +178,10 @@ export class BootSessions {
   }
 
   /** A script begins with its generation; what follows only uses it, unless there was no script. */
-  #pin(address: Ip4, stage: Stage, generation: string | null, nowMs: number): void {
-    const begins = stage === "script" || generation !== this.#pins.get(address, nowMs);
-    if (generation !== null && begins) this.#pins.set(address, generation, nowMs);
-    else this.#pins.refresh(address, nowMs);
+  #hold(address: Ip4, stage: Stage, generation: string | null, nowMs: number): void {
+    const begins = stage === "script" || generation !== this.#holds.get(address, nowMs);
+    if (generation !== null && begins) this.#holds.begin(address, generation, nowMs);
+    else this.#holds.refresh(address, nowMs);
   }
 
   #keyOf({ mac, address }: MachineKey): string {

@@ -1,9 +1,9 @@
 import type { Ip4 } from "../lib/ip4.ts";
 import { putRecent } from "../lib/bounded-map.ts";
 
-interface Pin {
+interface Hold {
   readonly generation: string;
-  readonly setAtMs: number;
+  readonly begunAtMs: number;
   readonly usedAtMs: number;
 }
 
@@ -15,45 +15,46 @@ const longestMs = 6 * 3600_000;
  * while the mirror switches. It goes by the address that a connection comes from: unlike the MAC in a
  * URL or in a DHCP packet, no other machine can claim it. Bounded in memory.
  */
-export class GenerationPins {
+export class GenerationHolds {
   readonly #maxAddresses: number;
   readonly #lapseMs: number;
   /** Least recently used first. */
-  readonly #pins = new Map<Ip4, Pin>();
+  readonly #holds = new Map<Ip4, Hold>();
 
-  /** @param lapseMs a pin that was not used for longer is void */
+  /** @param lapseMs a hold that was not used for longer has ended */
   constructor(maxAddresses: number, lapseMs: number) {
     this.#maxAddresses = maxAddresses;
     this.#lapseMs = lapseMs;
   }
 
-  set(address: Ip4, generation: string, nowMs: number): void {
-    this.#put(address, { generation, setAtMs: nowMs, usedAtMs: nowMs });
+  /** The address begins to boot from a generation. */
+  begin(address: Ip4, generation: string, nowMs: number): void {
+    this.#put(address, { generation, begunAtMs: nowMs, usedAtMs: nowMs });
   }
 
   get(address: Ip4, nowMs: number): string | null {
-    const pin = this.#pins.get(address);
-    return pin !== undefined && this.#holds(pin, nowMs) ? pin.generation : null;
+    const hold = this.#holds.get(address);
+    return hold !== undefined && this.#lasts(hold, nowMs) ? hold.generation : null;
   }
 
-  /** The address is still at it. */
+  /** The address goes on booting. */
   refresh(address: Ip4, nowMs: number): void {
-    const pin = this.#pins.get(address);
-    if (pin !== undefined && this.#holds(pin, nowMs)) {
-      this.#put(address, { ...pin, usedAtMs: nowMs });
+    const hold = this.#holds.get(address);
+    if (hold !== undefined && this.#lasts(hold, nowMs)) {
+      this.#put(address, { ...hold, usedAtMs: nowMs });
     }
   }
 
   inUse(nowMs: number): ReadonlySet<string> {
-    const held = [...this.#pins.values()].filter((pin) => this.#holds(pin, nowMs));
+    const held = [...this.#holds.values()].filter((hold) => this.#lasts(hold, nowMs));
     return new Set(held.map(({ generation }) => generation));
   }
 
-  #holds({ setAtMs, usedAtMs }: Pin, nowMs: number): boolean {
-    return nowMs - usedAtMs <= this.#lapseMs && nowMs - setAtMs <= longestMs;
+  #lasts({ begunAtMs, usedAtMs }: Hold, nowMs: number): boolean {
+    return nowMs - usedAtMs <= this.#lapseMs && nowMs - begunAtMs <= longestMs;
   }
 
-  #put(address: Ip4, pin: Pin): void {
-    putRecent(this.#pins, address, pin, this.#maxAddresses);
+  #put(address: Ip4, hold: Hold): void {
+    putRecent(this.#holds, address, hold, this.#maxAddresses);
   }
 }

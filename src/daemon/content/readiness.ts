@@ -2,8 +2,7 @@ import type { LoaderStore } from "../../artifacts/loaders/loader-store.ts";
 import type { GenerationStore } from "../../artifacts/store/generation-store.ts";
 import { architectures } from "../../boot/architecture.ts";
 import type { Readiness } from "../../http/admin/app.ts";
-import type { EventName } from "../../events/types.ts";
-import type { Reporter } from "../../observe/log-sink.ts";
+import type { Emit, EventName, PxeEvent } from "../../events/types.ts";
 
 export interface ReadinessParts {
   readonly store: Pick<GenerationStore, "current">;
@@ -12,7 +11,7 @@ export interface ReadinessParts {
   readonly isHandedOut: (name: string) => boolean;
   /** Whether any link is served, and why others are not. */
   readonly links: () => { readonly anyServed: boolean; readonly problems: readonly string[] };
-  readonly reporter: Pick<Reporter, "emit" | "subscribe">;
+  readonly emit: Emit;
   /** Where the mirror fetches from; null: nowhere. */
   readonly origin: string | null;
   /** Whether machines fetch the Micro-OS from here. */
@@ -44,7 +43,6 @@ export class ReadinessWatch {
   readonly #parts: ReadinessParts;
   #hasLoader = false;
   #reported: string | null = null;
-  #unsubscribe: () => void = () => {};
   #timer: NodeJS.Timeout | null = null;
 
   constructor(parts: ReadinessParts) {
@@ -54,15 +52,16 @@ export class ReadinessWatch {
   /** Begins to report; to be called when every socket is bound. */
   async start(): Promise<void> {
     await this.#look();
-    this.#unsubscribe = this.#parts.reporter.subscribe(({ event }) => {
-      if (turns.has(event)) void this.#look();
-    });
     this.#timer = setInterval(() => void this.#look(), lookEveryMs);
   }
 
+  hear({ event }: PxeEvent): void {
+    if (this.#timer !== null && turns.has(event)) void this.#look();
+  }
+
   stop(): void {
-    this.#unsubscribe();
     if (this.#timer !== null) clearInterval(this.#timer);
+    this.#timer = null;
   }
 
   now(): Readiness {
@@ -91,7 +90,7 @@ export class ReadinessWatch {
   }
 
   async #look(): Promise<void> {
-    const { store, loaders, isHandedOut, reporter, onlyLoader } = this.#parts;
+    const { store, loaders, isHandedOut, emit, onlyLoader } = this.#parts;
     const usual = onlyLoader === null ? loadersOfTheTable : new Set([onlyLoader]);
     this.#hasLoader = (await loaders.list()).some(
       ({ name }) => usual.has(name) || isHandedOut(name),
@@ -100,7 +99,7 @@ export class ReadinessWatch {
     const report = reasons.join("\n");
     if (report === this.#reported) return;
     this.#reported = report;
-    if (ready) reporter.emit({ event: "ready", generation: store.current()?.id ?? null });
-    else reporter.emit({ event: "not-ready", reasons });
+    if (ready) emit({ event: "ready", generation: store.current()?.id ?? null });
+    else emit({ event: "not-ready", reasons });
   }
 }

@@ -10,6 +10,7 @@ import type { Link } from "../../dhcp/link.ts";
 import { type DhcpServer, startDhcpServer } from "../../dhcp/server/dhcp-server.ts";
 import { createBootApp } from "../../http/boot/app.ts";
 import { closeApp, listen } from "../../http/listen.ts";
+import type { Emit } from "../../events/types.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Ip4 } from "../../lib/ip4.ts";
 import type { DeviceSocket } from "../../net/device-socket.ts";
@@ -19,7 +20,6 @@ import type { Presence } from "../../net/conflict-probe.ts";
 import { openTransferUdp } from "../../net/transfer-socket.ts";
 import { formatEndpoint, type UdpSocket } from "../../net/udp.ts";
 import type { Inventory } from "../../nodes/inventory.ts";
-import type { Reporter } from "../../observe/log-sink.ts";
 import { startTftpServer, type TftpServer } from "../../tftp/server/tftp-server.ts";
 import { findTftpFile } from "../content/mirror.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -60,7 +60,7 @@ export interface LinkServiceParts {
   readonly offerStyles: OfferStyleTable;
   /** Null where no link is in mode full. */
   readonly journal: Journal | null;
-  readonly reporter: Reporter;
+  readonly emit: Emit;
 }
 
 /** What machines talk to: HTTP and TFTP at each address of ours, DHCP on each link. */
@@ -83,7 +83,7 @@ export class LinkServices {
     this.#httpPort = this.#config.http.port;
     const { openClientPort, clock } = parts.options;
     const { allowOtherServers: allowOthers } = this.#config.dhcp;
-    const { emit } = parts.reporter;
+    const { emit } = parts;
     this.#watch =
       openClientPort === null
         ? null
@@ -145,7 +145,7 @@ export class LinkServices {
   }
 
   async #openBootPort(address: Ip4): Promise<Opened> {
-    const { store, loaders, sessions, policy, inventory, reporter, options } = this.#parts;
+    const { store, loaders, sessions, policy, inventory, emit, options } = this.#parts;
     const { compatibility } = this.#config.dhcp;
     const app = createBootApp({
       generations: store,
@@ -158,7 +158,7 @@ export class LinkServices {
       autoexec: this.#config.boot.path === "mirror",
       baseUrls: new Map(),
       smee: compatibility === "standard" ? null : compatibility,
-      emit: reporter.emit,
+      emit,
       clock: options.clock,
     });
     const close = (graceMs: number) => closeApp(app, graceMs);
@@ -185,7 +185,7 @@ export class LinkServices {
   }
 
   #startTftp(): Promise<TftpServer> {
-    const { loaders, reporter, options } = this.#parts;
+    const { loaders, emit, options } = this.#parts;
     const { boot } = this.#config;
     const { port, dataPorts, maxBlockSize, maxWindowSize, maxTransfers, singlePort } =
       this.#config.tftp;
@@ -204,7 +204,7 @@ export class LinkServices {
         const name = this.#interfaces.get(asked);
         return name === undefined ? null : readMtu(name);
       },
-      emit: reporter.emit,
+      emit,
       clock: options.clock,
       openUdp: openDgram,
       openTransferUdp,
@@ -212,14 +212,14 @@ export class LinkServices {
   }
 
   #startDhcp(): Promise<DhcpServer> {
-    const { options, policy, inventory, leases, offerStyles, journal, reporter } = this.#parts;
+    const { options, policy, inventory, leases, offerStyles, journal, emit } = this.#parts;
     const tftpPort = this.tftpPort ?? this.#config.tftp.port;
     return startDhcpServer({
       links: [],
       openSocket: async (link, port) => {
         const socket = await options.openDhcpSocket(link, port);
         if (socket.means === "shared") {
-          reporter.emit({ event: "shared-socket", interface: link.interface });
+          emit({ event: "shared-socket", interface: link.interface });
         }
         return socket;
       },
@@ -233,7 +233,7 @@ export class LinkServices {
       journal,
       isInUse: options.presence?.isInUse ?? null,
       guard: this.#watch,
-      emit: reporter.emit,
+      emit,
       clock: options.clock,
       ports: options.dhcpPorts,
     });

@@ -86,10 +86,10 @@ export class OfferStyleKeeper {
   }
 
   /**
-   * To be told of every event. Only a transfer by TFTP proves a style: it comes from the machine's own
+   * Learns from every event. Only a transfer by TFTP proves a style: it comes from the machine's own
    * address, whereas anybody can put its hardware address into a URL.
    */
-  observe(event: PxeEvent): void {
+  hear(event: PxeEvent): void {
     const nowMs = this.#parts.clock.wall();
     switch (event.event) {
       case "loader-start":

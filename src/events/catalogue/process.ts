@@ -56,4 +56,10 @@ export const processEvents = {
     message: "stopping",
     meaning: "A signal asked the process to end; running transfers have a few seconds to finish.",
   },
+  "subscriber-failed": {
+    level: "error",
+    message: "a part of eim-pxe failed on an event",
+    meaning:
+      "A fault of ours: `subscriber` names the part that did not take in an event, `reason` is its error. Machines are answered and the other parts go on; what this part shows may be incomplete until a restart. Reported once for each part; please report it to the makers of eim-pxe.",
+  },
 } satisfies Entries;

@@ -7,7 +7,8 @@ import { listen } from "../../../src/http/listen.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { createLog } from "../../../src/observe/log.ts";
 import { createMetrics } from "../../../src/observe/metrics.ts";
-import { Reporter } from "../../../src/observe/log-sink.ts";
+import { attachSubscribers } from "../../../src/daemon/subscribers.ts";
+import { EventBus } from "../../../src/events/bus.ts";
 import { MirrorSite, release, sums } from "../../support/orchestrator.ts";
 import { randomNumbers } from "../../support/random.ts";
 import { createHash } from "node:crypto";
@@ -42,8 +43,11 @@ function fetchAs(localAddress: string, url: string): Promise<Buffer> {
 
 it("gives each of 200 machines a kernel and initramfs of one release while the mirror switches", async () => {
   const sessions = new BootSessions();
-  const reporter = new Reporter({
+  const bus = new EventBus();
+  attachSubscribers(bus, {
     sessions,
+    offerStyles: () => {},
+    readiness: () => {},
     log: createLog({ level: "error", pretty: false, out: new PassThrough() }),
     metrics: createMetrics(
       () => true,
@@ -66,7 +70,7 @@ it("gives each of 200 machines a kernel and initramfs of one release while the m
     autoexec: true,
     baseUrls: new Map(),
     smee: null,
-    emit: reporter.emit,
+    emit: bus.emit,
     clock: systemClock,
   });
   const { port } = await listen(app, { host: "127.0.0.1", port: 0 });

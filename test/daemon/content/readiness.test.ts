@@ -15,7 +15,6 @@ describe("ReadinessWatch", () => {
   let current: typeof generation | null;
   let names: string[];
   let events: PxeEvent[];
-  let listeners: ((event: PxeEvent) => void)[];
   let links: { anyServed: boolean; problems: string[] };
   let watch: ReadinessWatch;
 
@@ -25,7 +24,6 @@ describe("ReadinessWatch", () => {
     names = ["ipxe.efi"];
     events = [];
     links = { anyServed: true, problems: [] };
-    listeners = [];
     const loaders: LoaderStore = {
       find: () => Promise.resolve(null),
       identify: () => Promise.resolve([]),
@@ -37,13 +35,7 @@ describe("ReadinessWatch", () => {
       loaders,
       isHandedOut: (name) => name === "mine.efi",
       links: () => links,
-      reporter: {
-        emit: (event) => events.push(event),
-        subscribe: (listener) => {
-          listeners.push(listener);
-          return () => {};
-        },
-      },
+      emit: (event) => events.push(event),
       origin: "https://o.example",
       servesMicroOs: true,
       onlyLoader: null,
@@ -67,9 +59,7 @@ describe("ReadinessWatch", () => {
     await watch.start();
     expect(watch.now().reasons).toEqual([expect.stringContaining("no Micro-OS to serve yet")]);
     current = generation;
-    for (const listener of listeners) {
-      listener({ event: "sync-done", generation: generation.id, changed: true, durationMs: 1 });
-    }
+    watch.hear({ event: "sync-done", generation: generation.id, changed: true, durationMs: 1 });
     await vi.advanceTimersByTimeAsync(0);
     expect(events.map(({ event }) => event)).toEqual(["not-ready", "ready"]);
   });
@@ -100,9 +90,7 @@ describe("ReadinessWatch", () => {
     await watch.start();
     expect(watch.now()).toEqual({ ready: true, reasons: [], unserved: links.problems });
     links.anyServed = false;
-    for (const listener of listeners) {
-      listener({ event: "link-down", interface: "eth1", address: null, reason: "gone" });
-    }
+    watch.hear({ event: "link-down", interface: "eth1", address: null, reason: "gone" });
     await vi.advanceTimersByTimeAsync(0);
     expect(watch.now()).toEqual({ ready: false, reasons: links.problems, unserved: [] });
     expect(events.map(({ event }) => event)).toEqual(["ready", "not-ready"]);

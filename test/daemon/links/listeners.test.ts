@@ -94,7 +94,7 @@ async function start(more = ""): Promise<void> {
 /** The interfaces are these from now on; resolves when a link is served that was not. */
 function comes(now: readonly NetworkInterface[]): Promise<readonly string[]> {
   return new Promise((resolve) => {
-    const stop = services.reporter.subscribe((event) => {
+    const stop = services.events.subscribe((event) => {
       if (event.event !== "link-up") return;
       stop();
       const tftp = event.sockets.find((socket) => socket.startsWith("tftp ")) ?? "";
@@ -108,7 +108,7 @@ function comes(now: readonly NetworkInterface[]): Promise<readonly string[]> {
 /** The same for a link that is not served any more; resolves with the reason. */
 function goes(now: readonly NetworkInterface[]): Promise<string> {
   return new Promise((resolve) => {
-    const stop = services.reporter.subscribe((event) => {
+    const stop = services.events.subscribe((event) => {
       if (event.event !== "link-down") return;
       stop();
       resolve(event.reason);
@@ -203,7 +203,7 @@ test("the limit of transfers is one for all links, those that went included", as
   const remaining = { address: "127.81.0.1", port: tftpPorts.get("127.81.0.1") ?? 0 };
   expect(await other.fetch(remaining, "ipxe.efi")).toMatchObject({ opcode: "error" });
   const done = new Promise<void>((resolve) => {
-    services.reporter.subscribe(({ event }) => {
+    services.events.subscribe(({ event }) => {
       if (event === "loader-done") resolve();
     });
   });

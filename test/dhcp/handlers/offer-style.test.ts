@@ -103,10 +103,10 @@ class Site {
     if (![...spellings, ...repairs].includes("ipxe.efi")) return false;
     const machine = { mac, address };
     const file = { file: "ipxe.efi", protocol: "tftp", bytes: 1 } as const;
-    this.keeper.observe({ event: "loader-start", ...machine, ...file });
+    this.keeper.hear({ event: "loader-start", ...machine, ...file });
     const terms = { blksize: 1468, windowsize: 4, timeoutSeconds: null };
     const done = { durationMs: 1, retransmissions: 0, ...terms };
-    this.keeper.observe({ event: "loader-done", ...machine, ...file, ...done });
+    this.keeper.hear({ event: "loader-done", ...machine, ...file, ...done });
     return true;
   }
 
@@ -362,7 +362,7 @@ describe("a loader that does not say that it is one", () => {
     expect(site.ask(message(silent, MessageType.REQUEST), "boot-server")?.file).toBe(script);
     // It fetches the script: all is well, and the next boot begins with the loader.
     const read = { uuid: null, serial: null, generation: null };
-    site.keeper.observe({ event: "script", mac, address, ...read });
+    site.keeper.hear({ event: "script", mac, address, ...read });
     site.nowMs += 60_000;
     expect(site.ask(message(silent))?.file).toBe("ipxe.efi");
   });
@@ -402,8 +402,8 @@ describe("a loader that does not say that it is one", () => {
       bytes: 1,
     } as const;
     for (let i = 0; i < 3; i++) {
-      site.keeper.observe({ event: "loader-start", ...file });
-      site.keeper.observe({ event: "loader-done", ...file, durationMs: 1, retransmissions: 0 });
+      site.keeper.hear({ event: "loader-start", ...file });
+      site.keeper.hear({ event: "loader-done", ...file, durationMs: 1, retransmissions: 0 });
     }
     site.nowMs += 5000;
     expect(site.ask(message(firmware.uefi))?.file).toBe("ipxe.efi");

@@ -58,8 +58,8 @@ function findArtifact(
   address: Ip4 | null,
   name: string,
 ): { readonly file: ServedFile; readonly generation: string } | null {
-  const pinned = sessions.generationFor(address, clock.now());
-  const candidates = [pinned === null ? null : generations.get(pinned), generations.current()];
+  const held = sessions.generationFor(address, clock.now());
+  const candidates = [held === null ? null : generations.get(held), generations.current()];
   for (const generation of candidates) {
     const file = generation?.file(name) ?? null;
     if (generation !== null && file !== null) return { file, generation: generation.id };

@@ -1,11 +1,13 @@
 import { PassThrough } from "node:stream";
+import { pino } from "pino";
 import { beforeEach, describe, expect, it } from "vitest";
 import { BootSessions } from "../../src/timeline/boots.ts";
 import { eventCatalogue } from "../../src/events/catalogue.ts";
 import type { PxeEvent } from "../../src/events/types.ts";
-import { createLog } from "../../src/observe/log.ts";
+import { createLog, type Logger } from "../../src/observe/log.ts";
 import { createMetrics, type Metrics } from "../../src/observe/metrics.ts";
-import { Reporter } from "../../src/observe/log-sink.ts";
+import { attachSubscribers } from "../../src/daemon/subscribers.ts";
+import { EventBus } from "../../src/events/bus.ts";
 
 const mac = "52:54:00:12:34:56";
 const address = "192.168.77.100";
@@ -15,7 +17,7 @@ const initramfs = { file: "initramfs-x86_64", bytes: 1000 };
 let nowMs: number;
 let sessions: BootSessions;
 let metrics: Metrics;
-let reporter: Reporter;
+let bus: EventBus;
 let out: PassThrough;
 
 beforeEach(() => {
@@ -27,9 +29,23 @@ beforeEach(() => {
   );
   out = new PassThrough({ highWaterMark: 1_000_000 });
   const log = createLog({ level: "info", pretty: false, out });
-  const clock = { now: () => nowMs, wall: () => nowMs };
-  reporter = new Reporter({ sessions, metrics, log, clock });
+  bus = busWith(log);
 });
+
+function busWith(log: Logger): EventBus {
+  const made = new EventBus();
+  const clock = { now: () => nowMs, wall: () => nowMs };
+  const ignore = () => {};
+  attachSubscribers(made, {
+    sessions,
+    offerStyles: ignore,
+    metrics,
+    log,
+    readiness: ignore,
+    clock,
+  });
+  return made;
+}
 
 function lines(): Record<string, unknown>[] {
   const text: unknown = out.read();
@@ -51,11 +67,11 @@ describe("a TFTP transfer", () => {
     const terms = { blksize: 1468, windowsize: 4, timeoutSeconds: null };
     const figures = { bytes: 1000, durationMs: 5, retransmissions: 2, ...terms };
     const done = { ...transfer, ...figures, event: "loader-done" } as const;
-    reporter.emit({ event: "tftp-probe", ...transfer });
-    reporter.emit({ ...done, protocol: "tftp" });
-    reporter.emit({ event: "tftp-failed", ...transfer, reason: "gone", bytesSent: 5, ...figures });
-    reporter.emit({ event: "autoexec", mac, address, file: "autoexec.ipxe", protocol: "tftp" });
-    reporter.emit({ event: "autoexec", mac, address, file: "autoexec.ipxe", protocol: "http" });
+    bus.emit({ event: "tftp-probe", ...transfer });
+    bus.emit({ ...done, protocol: "tftp" });
+    bus.emit({ event: "tftp-failed", ...transfer, reason: "gone", bytesSent: 5, ...figures });
+    bus.emit({ event: "autoexec", mac, address, file: "autoexec.ipxe", protocol: "tftp" });
+    bus.emit({ event: "autoexec", mac, address, file: "autoexec.ipxe", protocol: "http" });
     expect(await metric("eim_pxe_tftp_transfers_total{")).toEqual([
       'eim_pxe_tftp_transfers_total{file="ipxe.efi",outcome="probe"} 1',
       'eim_pxe_tftp_transfers_total{file="ipxe.efi",outcome="complete"} 1',
@@ -73,11 +89,11 @@ describe("a TFTP transfer", () => {
 describe("an event", () => {
   it("becomes a log line, a count, a step of the timeline and a message", async () => {
     const heard: PxeEvent[] = [];
-    const stop = reporter.subscribe((event) => heard.push(event));
+    const stop = bus.subscribe((event) => heard.push(event));
     const event = { event: "kernel", mac, address, file: "vmlinuz", bytes: 5, generation: "g1" };
-    reporter.emit({ ...event, event: "kernel" });
+    bus.emit({ ...event, event: "kernel" });
     stop();
-    reporter.emit({ event: "stopping", signal: "SIGTERM" });
+    bus.emit({ event: "stopping", signal: "SIGTERM" });
     const { message } = eventCatalogue.kernel;
     expect(lines()[0]).toMatchObject({ level: "info", ...event, msg: message });
     expect(await metric('eim_pxe_events_total{event="kernel"}')).toEqual([
@@ -89,29 +105,55 @@ describe("an event", () => {
   });
 
   it("of an address is of the machine that the address belongs to", () => {
-    reporter.emit({ event: "lease-granted", mac, address, interface: "eth1", leaseSeconds: 60 });
-    reporter.emit({ event: "initramfs-start", ...unknown, ...initramfs, generation: "g1" });
+    bus.emit({ event: "lease-granted", mac, address, interface: "eth1", leaseSeconds: 60 });
+    bus.emit({ event: "initramfs-start", ...unknown, ...initramfs, generation: "g1" });
     expect(lines()[1]).toMatchObject({ event: "initramfs-start", mac });
     expect(sessions.list()).toMatchObject([{ mac, address, stage: "initramfs-start" }]);
   });
 
   it("of an operating system after the last download proves that the Micro-OS is up", () => {
     const system = { event: "system-dhcp", mac, address: null, interface: "eth1" } as const;
-    reporter.emit(system);
-    reporter.emit({ event: "initramfs-done", mac, address, ...initramfs, durationMs: 1 });
-    reporter.emit(system);
-    reporter.emit(system);
+    bus.emit(system);
+    bus.emit({ event: "initramfs-done", mac, address, ...initramfs, durationMs: 1 });
+    bus.emit(system);
+    bus.emit(system);
     expect(lines().map(({ event }) => event)).toEqual(["initramfs-done", "micro-os"]);
     expect(sessions.list()).toMatchObject([{ stage: "micro-os" }]);
   });
 
+  it("that follows from another one comes after it in the log, the timeline and the stream", () => {
+    const heard: PxeEvent[] = [];
+    const debug = createLog({ level: "debug", pretty: false, out });
+    const debugging = busWith(debug);
+    debugging.subscribe((event) => heard.push(event));
+    debugging.emit({ event: "initramfs-done", mac, address, ...initramfs, durationMs: 1 });
+    nowMs += 1000;
+    debugging.emit({ event: "system-dhcp", mac, address: null, interface: "eth1" });
+    const order = ["initramfs-done", "system-dhcp", "micro-os"];
+    expect(lines().map(({ event }) => event)).toEqual(order);
+    expect(heard.map(({ event }) => event)).toEqual(order);
+    const [boot] = sessions.list();
+    expect(boot?.steps.map(({ stage }) => stage)).toEqual(["initramfs-done", "micro-os"]);
+    expect(boot?.steps[1]?.detail).toEqual({ evidence: "dhcp" });
+  });
+
+  it("has a boot hold its generation, although nothing is logged at any level", () => {
+    const silent = pino({ level: "silent" }, out);
+    const quiet = busWith(silent);
+    const machine = { mac, address, uuid: null, serial: null };
+    quiet.emit({ event: "script", ...machine, generation: "g1" });
+    expect(sessions.generationFor(address, nowMs)).toBe("g1");
+    expect(sessions.generationsInUse(nowMs)).toEqual(new Set(["g1"]));
+    expect(out.read()).toBeNull();
+  });
+
   it("that comes very often is counted, and written a hundred times a second", async () => {
     const refused = { event: "http-refused", ...unknown, path: "/", status: 404 } as const;
-    for (let index = 0; index < 250; index++) reporter.emit({ ...refused, reason: "not found" });
-    reporter.emit({ event: "stopping", signal: "SIGTERM" });
+    for (let index = 0; index < 250; index++) bus.emit({ ...refused, reason: "not found" });
+    bus.emit({ event: "stopping", signal: "SIGTERM" });
     expect(lines()).toHaveLength(101);
     nowMs += 1000;
-    reporter.emit({ ...refused, reason: "not found" });
+    bus.emit({ ...refused, reason: "not found" });
     expect(lines()).toMatchObject([
       { event: "http-refused", suppressed: 150, level: "warn" },
       { event: "http-refused", reason: "not found" },
@@ -129,14 +171,14 @@ describe("the metrics", () => {
   it("have no more labels than there are events and stages, whatever machines there are", async () => {
     for (let host = 0; host < 200; host++) {
       const machine = { mac: `52:54:00:00:00:${host.toString(16).padStart(2, "0")}`, address };
-      reporter.emit({
+      bus.emit({
         event: "script",
         ...machine,
         uuid: null,
         serial: `${host}`,
         generation: "g",
       });
-      reporter.emit({ event: "beacon", ...machine, stage: `${host}`, message: `${host}` });
+      bus.emit({ event: "beacon", ...machine, stage: `${host}`, message: `${host}` });
     }
     expect(await metric("eim_pxe_events_total{")).toHaveLength(Object.keys(eventCatalogue).length);
     const counted = await metric("eim_pxe_boot_stage_seconds_count{");
@@ -145,12 +187,12 @@ describe("the metrics", () => {
 
   it("tell how long each stage took from the first sign of a boot, once for each boot", async () => {
     const machine = { mac, address, uuid: null, serial: null, generation: "g1" };
-    reporter.emit({ event: "script", ...machine });
+    bus.emit({ event: "script", ...machine });
     nowMs += 2500;
     const start = { event: "initramfs-start", mac, address, ...initramfs } as const;
-    reporter.emit({ ...start, generation: "g1" });
+    bus.emit({ ...start, generation: "g1" });
     nowMs += 2500;
-    reporter.emit({ ...start, generation: "g1" });
+    bus.emit({ ...start, generation: "g1" });
     expect(await metric("eim_pxe_boot_stage_seconds_sum{")).toEqual([
       'eim_pxe_boot_stage_seconds_sum{stage="script"} 0',
       'eim_pxe_boot_stage_seconds_sum{stage="initramfs-start"} 2.5',

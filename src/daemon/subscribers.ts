@@ -1,0 +1,39 @@
+import type { EventBus, Subscriber } from "../events/bus.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../observe/log.ts";
+import { LogSink } from "../observe/log-sink.ts";
+import type { Metrics } from "../observe/metrics.ts";
+import type { BootSessions } from "../timeline/boots.ts";
+import { TimelineRecorder } from "../timeline/recorder.ts";
+
+export interface SubscriberParts {
+  readonly sessions: BootSessions;
+  /** Learns how firmware has to be answered. */
+  readonly offerStyles: Subscriber["hear"];
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  /** Looks again whether a machine could boot. */
+  readonly readiness: Subscriber["hear"];
+  readonly clock: Clock;
+}
+
+/**
+ * Attaches everyone who hears of events, in the order in which they hear: first those that the answers to
+ * machines depend on, then those that only report. The streams of the admin port subscribe later, and are
+ * last.
+ */
+export function attachSubscribers(bus: EventBus, parts: SubscriberParts): void {
+  const { sessions, offerStyles, metrics, log, readiness, clock } = parts;
+  bus.attach([
+    new TimelineRecorder({
+      sessions,
+      clock,
+      emit: bus.emit,
+      stageReached: (stage, seconds) => metrics.stageReached(stage, seconds),
+    }),
+    { name: "offer styles", hear: offerStyles },
+    { name: "metrics", hear: (event) => metrics.count(event) },
+    new LogSink({ log, clock, suppressed: (event) => metrics.logLineSuppressed(event) }),
+    { name: "readiness", hear: readiness },
+  ]);
+}

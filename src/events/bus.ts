@@ -1,0 +1,83 @@
+import { messageOf } from "../lib/errors.ts";
+import type { Emit, PxeEvent } from "./types.ts";
+
+/*
+ * The way of every event from whoever emits it to whoever reports or uses it.
+ *
+ * The subscribers hear each event in the order in which they were attached; `daemon/subscribers.ts` is the
+ * list. What hands out content depends on the first of them, the timeline's recorder: the generation that
+ * a boot holds is what the recorder noted of the boot's script, so by the time that `emit` returns it has
+ * to be noted, whether or not anything is logged.
+ */
+
+export interface Subscriber {
+  /** What people know it by, in event `subscriber-failed`. */
+  readonly name: string;
+  /** Fills in what it knows of an event, before any subscriber hears it. */
+  readonly complete?: (event: PxeEvent) => PxeEvent;
+  /** Never waits. What it emits itself is heard by all after they have heard this event. */
+  readonly hear: (event: PxeEvent) => void;
+}
+
+/** Hears every event after those that were attached at the start. */
+export type Listener = (event: PxeEvent) => void;
+
+/**
+ * Hands every event to every subscriber. `emit` never throws: a subscriber that fails harms neither who
+ * emits nor the other subscribers.
+ */
+export class EventBus {
+  readonly #subscribers: Subscriber[] = [];
+  readonly #streams = new Set<Subscriber>();
+  /** Emitted, and not heard by all yet. */
+  readonly #waiting: PxeEvent[] = [];
+  #delivering = false;
+  /** Subscribers whose failure was reported. */
+  readonly #failed = new Set<string>();
+
+  /** Adds subscribers, each behind those that are there already. */
+  attach(subscribers: readonly Subscriber[]): void {
+    this.#subscribers.push(...subscribers);
+  }
+
+  /** Hears every event from now on, behind all attached subscribers, until the returned function is called. */
+  subscribe(listener: Listener): () => void {
+    const stream = { name: "stream", hear: listener };
+    this.#streams.add(stream);
+    return () => this.#streams.delete(stream);
+  }
+
+  /** Returns when all have heard the event; within a subscriber it returns at once, and they hear it next. */
+  readonly emit: Emit = (event) => {
+    this.#waiting.push(event);
+    if (this.#delivering) return;
+    this.#delivering = true;
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      this.#deliver(next);
+    }
+    this.#delivering = false;
+  };
+
+  #deliver(emitted: PxeEvent): void {
+    let event = emitted;
+    for (const subscriber of this.#subscribers) {
+      this.#guarded(subscriber, () => {
+        event = subscriber.complete?.(event) ?? event;
+      });
+    }
+    for (const subscriber of [...this.#subscribers, ...this.#streams]) {
+      this.#guarded(subscriber, () => subscriber.hear(event));
+    }
+  }
+
+  #guarded({ name }: Subscriber, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      // Once: it is a fault of the program's, and may come with each event, also with this very report.
+      if (this.#failed.has(name)) return;
+      this.#failed.add(name);
+      this.emit({ event: "subscriber-failed", subscriber: name, reason: messageOf(error) });
+    }
+  }
+}
