@@ -4,9 +4,18 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { architectures } from "../src/boot/architecture.ts";
 import { configSchema } from "../src/config/schema.ts";
+import { type Finding, whoInWords } from "../src/lib/finding.ts";
 import { nodeSchema } from "../src/nodes/schema.ts";
 import { eventCatalogue } from "../src/events/catalogue.ts";
 import { createMetrics } from "../src/observe/metrics.ts";
+import { downloadBroken, httpRules, tftpRules } from "../src/pxe-client/probe/download-rules.ts";
+import {
+  bootServerRules,
+  noRule,
+  offerRules,
+  scriptUnusable,
+} from "../src/pxe-client/probe/rules.ts";
+import { stageRules } from "../src/timeline/rules/stage-rules.ts";
 
 /*
  * Tables in docs/ that are made from data. After a change of the data write them anew with
@@ -31,6 +40,60 @@ Everything that eim-pxe reports is one of these: one log line, one count in
 ${rows.join("\n")}
 `;
     await expect(text).toMatchFileSnapshot("../docs/events.md");
+  });
+});
+
+describe("docs/diagnosis.md", () => {
+  /** All tables of rules, by who judges by them. */
+  const tables: Readonly<Record<string, readonly Finding[]>> = {
+    "a boot's timeline": stageRules,
+    "`probe`": [
+      ...offerRules,
+      ...bootServerRules,
+      ...tftpRules,
+      ...httpRules,
+      downloadBroken,
+      scriptUnusable,
+      noRule,
+    ],
+  };
+  const all = Object.values(tables).flat();
+  const codes = [...new Set(all.map(({ code }) => code))];
+
+  it("is all rules", async () => {
+    const rows = codes.map((code) => {
+      const row = all.find((one) => one.code === code);
+      const foundBy = Object.keys(tables).filter((name) =>
+        tables[name]?.some((one) => one.code === code),
+      );
+      const { cause = "", remedy = "", who = "us" } = row ?? {};
+      return `| \`${code}\` | ${cause} | ${remedy} | ${whoInWords[who]} | ${foundBy.join(", ")} |`;
+    });
+    const text = `# What can be wrong, and who does what about it
+
+Every cause that eim-pxe names has a code, which stays the same, a sentence that says what is wrong and why, another one that
+says what to do, and who has to do it: the *site*, who looks after this server and the machines; its *network team*, who
+look after switches, routers and firewalls; the *orchestrator's operator*; or the *makers of eim-pxe*. Words in braces stand
+for what was found, such as a server's address.
+
+| code | cause | what to do | who | found by |
+|---|---|---|---|---|
+${rows.join("\n")}
+`;
+    await expect(text).toMatchFileSnapshot("../docs/diagnosis.md");
+  });
+
+  it.each(codes)("has one cause for the code %s", (code) => {
+    const texts = all
+      .filter((row) => row.code === code)
+      .map(({ cause, remedy, who }) => JSON.stringify({ cause, remedy, who }));
+    expect(new Set(texts).size).toBe(1);
+    expect(code).toMatch(/^[a-z0-9]+(-[a-z0-9]+)*$/);
+  });
+
+  it.each(all)("has texts that fit into a sentence: $code", ({ cause, remedy }) => {
+    for (const text of [cause, remedy]) expect(text).toMatch(/^[^A-Z].*[^.\s]$/);
+    expect(`${cause}${remedy}`).not.toMatch(/[|\n]/);
   });
 });
 

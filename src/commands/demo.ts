@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { diagnose } from "../timeline/rules.ts";
+import { explainStall } from "../timeline/rules.ts";
 import type { Boot } from "../timeline/boots.ts";
 import { isStage } from "../timeline/stages.ts";
 import type { Firmware, MachineIdentity } from "../pxe-client/wire/dhcp-requests.ts";
@@ -136,7 +136,7 @@ function summary(
     const boot = services.sessions.latest({ mac: one.mac, address: null });
     const seconds = boot === null ? "" : `${secondsOf(boot)} s`;
     const failure = failures[index] ?? null;
-    const why = failure ?? (boot === null ? "" : (diagnose(boot, systemClock.now()) ?? ""));
+    const why = failure ?? (boot === null ? "" : (explainStall(boot, systemClock.now()) ?? ""));
     return [one.mac, one.firmware, boot?.address ?? "", boot?.stage ?? "none", seconds, why];
   });
   return tableLines([header, ...rows]).join("\n");

@@ -4,6 +4,7 @@ import { probe as runProbe, type ProbeResult, type ProbeStep } from "../pxe-clie
 import { locallyAdministeredMac, uuidFor } from "../pxe-client/wire/synthetic-identity.ts";
 import { serverLine, type ServerHeard } from "../pxe-client/probe/report.ts";
 import { CLIENT_PORT } from "../dhcp/message/destination.ts";
+import { inFourLines } from "../lib/finding.ts";
 import { ConfigError } from "../lib/errors.ts";
 import { parseMac } from "../lib/mac.ts";
 import { openDeviceSocket } from "../net/device-socket.ts";
@@ -65,8 +66,8 @@ export async function probe(program: Program, options: ProbeOptions): Promise<nu
 }
 
 function asJson({ wouldBoot, steps, servers, failure }: ProbeResult): object {
-  const { code = null, cause = null, remedy = null } = failure ?? {};
-  return { wouldBoot, steps, servers, code, cause, remedy };
+  const { code = null, cause = null, remedy = null, who = null } = failure ?? {};
+  return { wouldBoot, steps, servers, code, cause, remedy, who };
 }
 
 function stepLines(step: ProbeStep, servers: readonly ServerHeard[]): string[] {
@@ -79,5 +80,5 @@ function stepLines(step: ProbeStep, servers: readonly ServerHeard[]): string[] {
 
 function verdict({ failure }: ProbeResult): string {
   if (failure === null) return "This machine would boot.";
-  return `This machine would not boot.\nCause:  ${failure.cause}\nRemedy: ${failure.remedy}`;
+  return `This machine would not boot.\n${inFourLines(failure)}`;
 }

@@ -27,6 +27,34 @@ export const whoInWords: Readonly<Record<Who, string>> = {
   us: "makers of eim-pxe",
 };
 
+/** What `{names}` in the texts of a row stand for. */
+export type Values = Readonly<Record<string, string | number>>;
+
+/** A row of a table of rules: a finding whose texts have `{names}` in them, and when it holds. */
+export interface Rule<Evidence, Code extends string = string> extends Finding<Code> {
+  /** What the names stand for where the rule holds for this evidence; null where it does not. */
+  readonly when: (evidence: Evidence) => Values | null;
+}
+
+/** What the first rule that holds says of the evidence; null when none does. */
+export function judge<Evidence, Code extends string>(
+  rules: readonly Rule<Evidence, Code>[],
+  evidence: Evidence,
+): Finding<Code> | null {
+  for (const rule of rules) {
+    const values = rule.when(evidence);
+    if (values !== null) return filledIn(rule, values);
+  }
+  return null;
+}
+
+/** The finding of a row: its texts with the values in place of their `{names}`. */
+export function filledIn<Code extends string>(row: Finding<Code>, values: Values): Finding<Code> {
+  const fill = (text: string): string =>
+    text.replaceAll(/\{(\w+)\}/g, (name, key: string) => String(values[key] ?? name));
+  return { code: row.code, cause: fill(row.cause), remedy: fill(row.remedy), who: row.who };
+}
+
 /** In one line: `the port is in use. To do (site): stop the other program`. */
 export function inOneSentence({ cause, remedy, who }: Omit<Finding, "code">): string {
   return `${cause}. To do (${whoInWords[who]}): ${remedy}`;

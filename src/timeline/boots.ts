@@ -1,3 +1,4 @@
+import type { Finding } from "../lib/finding.ts";
 import type { Moment } from "../lib/clock.ts";
 import type { Ip4 } from "../lib/ip4.ts";
 import type { Mac } from "../lib/mac.ts";
@@ -48,7 +49,7 @@ export interface Boot {
   /** The furthest stage that was reached. */
   readonly stage: Stage;
   /** What is known to keep the machine from its loader; null when nothing is. */
-  readonly obstacle: string | null;
+  readonly obstacle: Finding | null;
   readonly steps: readonly Step[];
 }
 
@@ -147,7 +148,7 @@ export class BootSessions {
   }
 
   /** Notes what keeps a machine from its loader; of no consequence once it has that. */
-  obstruct(machine: MachineKey, obstacle: string): void {
+  obstruct(machine: MachineKey, obstacle: Finding): void {
     const key = this.#keyOf(machine);
     const [boot, ...earlier] = this.#machines.get(key) ?? [];
     if (boot === undefined || reached(boot, "loader-start")) return;

@@ -1,3 +1,5 @@
+import { unbeatableServer } from "../boot/causes.ts";
+import { filledIn } from "../lib/finding.ts";
 import { type Clock, momentOf } from "../lib/clock.ts";
 import type { Emit, Machine, PxeEvent } from "../events/types.ts";
 import type { BootSessions, StepDetail } from "./boots.ts";
@@ -45,7 +47,10 @@ export class TimelineRecorder {
         }
         return;
       case "unbeatable-server":
-        sessions.obstruct(event, event.reason);
+        sessions.obstruct(
+          event,
+          filledIn(unbeatableServer, { server: event.server, proxies: "eim-pxe" }),
+        );
         return;
       case "system-dhcp":
         if (sessions.awaitsMicroOs(event, clock.now())) {

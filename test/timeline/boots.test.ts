@@ -234,7 +234,12 @@ describe("diagnose", () => {
       expect(statusOf(boot, start + 1000)).toBe("booting");
       expect(diagnose(boot, start + 1000)).toBeNull();
       expect(statusOf(boot, start + 200_000)).toBe("stalled");
-      expect(diagnose(boot, start + 200_000)).toMatch(/\w+/);
+      expect(diagnose(boot, start + 200_000)).toEqual({
+        code: expect.stringMatching(/^[a-z-]+$/),
+        cause: expect.stringMatching(/\w+/),
+        remedy: expect.stringMatching(/\w+/),
+        who: expect.stringMatching(/^(site|network)$/),
+      });
     },
   );
 

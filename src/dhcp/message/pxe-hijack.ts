@@ -22,21 +22,6 @@ function isPxeReply(packet: DhcpPacket): boolean {
   return value !== undefined && toText(value).startsWith("PXEClient");
 }
 
-/** Why a machine does not boot from a proxy beside this server, and what to do about it, for people. */
-export function unbeatableInWords(server: Ip4): {
-  readonly cause: string;
-  readonly remedy: string;
-} {
-  return {
-    cause:
-      `the DHCP server ${server} sends option 60 PXEClient with its addresses and no option 43: firmware ` +
-      `then asks port 4011 of ${server} and looks at no proxy`,
-    remedy:
-      `remove option 60 (vendor class identifier) from the DHCP server ${server}; it is left there by WDS or ` +
-      "an older PXE set-up. No setting of a proxy helps",
-  };
-}
-
 /** What matters of an offered address here. */
 export interface AddressOffer {
   /** Option 54. */

@@ -16,7 +16,8 @@ import { OverheardOffers } from "./overheard-offers.ts";
 import { decodePacket, encodePacket } from "../wire/packet.ts";
 import { EffectRunner, type IsInUse, type RequestInHand } from "./effect-runner.ts";
 import { type DhcpRequest, readRequest } from "../message/request.ts";
-import { unbeatableInWords } from "../message/pxe-hijack.ts";
+import { unbeatableServer } from "../../boot/causes.ts";
+import { filledIn, inOneSentence } from "../../lib/finding.ts";
 
 export interface DhcpServerOptions extends Omit<Knowledge, "leases" | "offers" | "offerStyles"> {
   readonly links: readonly Link[];
@@ -258,8 +259,8 @@ class RunningServer {
     const last = this.#unbeatableAt.get(mac) ?? -Infinity;
     if (server === null || now - last < UNBEATABLE_EVERY_MS) return;
     putRecent(this.#unbeatableAt, mac, now, MAX_UNDER_WAY);
-    const { cause, remedy } = unbeatableInWords(server);
     const fields = { mac, address: null, interface: link.interface, server };
-    emit({ event: "unbeatable-server", ...fields, reason: `${cause}: ${remedy}` });
+    const reason = inOneSentence(filledIn(unbeatableServer, { server, proxies: "eim-pxe" }));
+    emit({ event: "unbeatable-server", ...fields, reason });
   }
 }

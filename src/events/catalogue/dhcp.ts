@@ -35,7 +35,7 @@ export const dhcpEvents = {
     level: "error",
     message: "another DHCP server keeps this machine from our offers",
     meaning:
-      "`server` sends option 60 `PXEClient` with its addresses and no option 43. Firmware then asks that server's port 4011 and looks at no proxy, whatever we send. Remove option 60 there; it is left by WDS or an older PXE set-up.",
+      "`reason` says why no proxy helps and what to remove from `server`; see the row of this name in the [list of causes](diagnosis.md).",
   },
   "offers-unheard": {
     level: "warn",

@@ -1,33 +1,13 @@
+import { fileMissing, httpBlocked, machineDenied, mirrorEmpty } from "../../boot/causes.ts";
+import { filledIn, type Finding, judge, type Rule } from "../../lib/finding.ts";
+import type { Ip4 } from "../../lib/ip4.ts";
+import type { Mac } from "../../lib/mac.ts";
 import type { BootSource } from "../wire/boot-source.ts";
 import type { Fault } from "../wire/failure.ts";
 
-/** Stable names of the causes, for scripts. */
-export type CauseCode =
-  | "no-server"
-  | "no-address"
-  | "no-boot-information"
-  | "machine-denied"
-  | "unusable-offer"
-  | "unbeatable-server"
-  | "boot-server-silent"
-  | "file-missing"
-  | "tftp-refused"
-  | "tftp-silent"
-  | "http-refused"
-  | "http-blocked"
-  | "url-wrong"
-  | "mirror-empty"
-  | "unreachable"
-  | "script-unusable"
-  | "download-broken";
-
-export interface Diagnosis {
-  readonly code: CauseCode;
-  /** What is likely wrong, naming the server, the file or the port. */
-  readonly cause: string;
-  /** What to do about it. */
-  readonly remedy: string;
-}
+/*
+ * Why a download of a boot fails, as rows.
+ */
 
 /** A file as a boot fetches it. */
 export type FileRole = "loader" | "script" | "kernel" | "initramfs";
@@ -39,114 +19,143 @@ const roleNames: Readonly<Record<FileRole, string>> = {
   initramfs: "the initramfs",
 };
 
-export function diagnoseTftp(
-  role: FileRole,
-  { server, file }: Extract<BootSource, { kind: "tftp" }>,
-  fault: Fault,
-  portClosed: boolean,
-): Diagnosis {
-  const name = `${roleNames[role]} ${file}`;
-  const place = `the TFTP server ${server}`;
-  switch (fault.kind) {
-    case "tftp-error":
-      if (fault.code === 1) {
-        return {
-          code: "file-missing",
-          cause: `${name} is missing: ${place} says there is no such file`,
-          remedy: `put it into a folder of artifacts.loaderDirs (apt-get install ipxe brings loaders), or name another under boot.loaders or the node's loader`,
-        };
-      }
-      return {
-        code: "tftp-refused",
-        cause: `${place} refused ${name}: error ${fault.code}: ${fault.message}`,
-        remedy: `look in the log of ${server} for this transfer`,
-      };
-    case "silent":
-      return portClosed
-        ? {
-            code: "tftp-silent",
-            cause: `nothing listens on UDP 69 of ${server}, where ${name} should come from`,
-            remedy: `start the TFTP server there, or correct the next server (siaddr, option 66) that the offer names`,
-          }
-        : {
-            code: "tftp-silent",
-            cause: `${place} is silent: no answer from UDP 69, where ${name} should come from`,
-            remedy: `a firewall drops UDP 69 or the ports that TFTP answers from (tftp.singlePort or tftp.dataPorts narrow them), or ${server} is not there`,
-          };
-    case "unreachable":
-    case "http-status":
-    case "broken":
-      return broken(name, `TFTP from ${server}`);
-  }
+/** What was seen of a file that did not come. */
+export interface DownloadFailure {
+  readonly role: FileRole;
+  readonly source: BootSource;
+  readonly fault: Fault;
+  /** A closed UDP port was reported by ICMP. */
+  readonly portClosed: boolean;
+  /** The machine that is played. */
+  readonly mac: Mac;
 }
 
-export function diagnoseHttp(role: FileRole, url: string, fault: Fault): Diagnosis {
+/** Why it did not come. */
+export function diagnoseDownload(failure: DownloadFailure): Finding {
+  const { role, source, fault, portClosed, mac } = failure;
+  const name = roleNames[role];
+  if (source.kind === "tftp") {
+    const { server, file } = source;
+    const seen = { file: `${name} ${file}`, server, fault, portClosed };
+    return judge(tftpRules, seen) ?? broken(seen.file, server, fault);
+  }
+  const { url } = source;
   const host = hostOf(url);
-  const name = roleNames[role];
-  switch (fault.kind) {
-    case "http-status":
-      return diagnoseStatus(role, url, fault.status, fault.text);
-    case "silent":
-      return {
-        code: "http-blocked",
-        cause: `the HTTP port of ${host} is blocked: no answer to the connection for ${name}, ${url}`,
-        remedy: `let TCP to ${host} through the firewalls between this link and it`,
-      };
-    case "unreachable":
-      if (fault.errno === "ECONNREFUSED") {
-        return {
-          code: "http-refused",
-          cause: `the HTTP port of ${host} refused the connection: nothing listens there for ${name}, ${url}`,
-          remedy: `start the server there, or correct the port in the URL (http.port, the node's scriptUrl)`,
-        };
-      }
-      return {
-        code: "unreachable",
-        cause: `${host} cannot be reached for ${name}, ${url}: ${fault.errno}`,
-        remedy: `check the address or name in the URL and the route to it from this link`,
-      };
-    case "tftp-error":
-    case "broken":
-      return broken(name, url);
-  }
+  return (
+    judge(httpRules, { name, url, host, fault, mac }) ?? broken(`${name}, ${url},`, host, fault)
+  );
 }
 
-function diagnoseStatus(role: FileRole, url: string, status: number, text: string): Diagnosis {
-  const name = roleNames[role];
-  if (status === 403) {
-    return {
-      code: "machine-denied",
-      cause: `this machine is denied ${name}, ${url}: ${text}`,
-      remedy: `in the nodes file: netboot: allow for it, or nodes.unknown: allow for all`,
-    };
-  }
-  if (status === 503) {
-    return {
-      code: "mirror-empty",
-      cause: `the mirror is empty: ${url} gives status 503: ${text}`,
-      remedy: `run eim-pxe sync and see what it says; event sync-failed in the server's log has the reason`,
-    };
-  }
-  if (status === 404) {
-    return {
-      code: "url-wrong",
-      cause: `the URL of ${name} is wrong: ${url} gives status 404`,
-      remedy: `correct the URL that the offer or the script names (the node's scriptUrl, boot.script); eim-pxe serves /boot.ipxe and /artifacts/FILE`,
-    };
-  }
-  return {
-    code: "download-broken",
-    cause: `${name}, ${url}, gives status ${status}: ${text}`,
-    remedy: `look in the log of the server for this request`,
-  };
+interface TftpFailure {
+  readonly file: string;
+  readonly server: Ip4;
+  readonly fault: Fault;
+  readonly portClosed: boolean;
 }
 
-function broken(name: string, from: string): Diagnosis {
-  return {
-    code: "download-broken",
-    cause: `the download of ${name} broke off (${from})`,
-    remedy: `try again; a broken link, a wrong MTU or a server that stopped do this`,
-  };
+export const tftpRules: readonly Rule<TftpFailure>[] = [
+  {
+    ...fileMissing,
+    when: ({ file, server, fault }) =>
+      fault.kind === "tftp-error" && fault.code === 1 ? { file, server } : null,
+  },
+  {
+    code: "tftp-refused",
+    cause: "the TFTP server {server} refused {file}: error {error}: {text}",
+    remedy: "look in the log of {server} for this transfer",
+    who: "site",
+    when: ({ file, server, fault }) =>
+      fault.kind === "tftp-error" ? { file, server, error: fault.code, text: fault.message } : null,
+  },
+  {
+    code: "tftp-silent",
+    cause: "{file} does not come by TFTP: {seen} of {server}",
+    remedy:
+      "start the TFTP server there, or correct the next server (siaddr, option 66) that the offer names; where one runs, let UDP 69 and the ports that it answers from through the firewalls (tftp.singlePort or tftp.dataPorts narrow them)",
+    who: "network",
+    when: ({ file, server, fault, portClosed }) => {
+      const seen = portClosed ? "nothing listens on UDP 69" : "no answer from UDP 69";
+      return fault.kind === "silent" ? { file, server, seen } : null;
+    },
+  },
+];
+
+interface HttpFailure {
+  readonly name: string;
+  readonly url: string;
+  readonly host: string;
+  readonly fault: Fault;
+  readonly mac: Mac;
+}
+
+export const httpRules: readonly Rule<HttpFailure>[] = [
+  {
+    ...machineDenied,
+    when: ({ url, fault, mac }) => {
+      const text = textOf(fault, 403);
+      return text === null ? null : { mac, reason: `${url} says: ${text}` };
+    },
+  },
+  {
+    ...mirrorEmpty,
+    when: ({ url, fault }) => {
+      const text = textOf(fault, 503);
+      return text === null ? null : { url, reason: text };
+    },
+  },
+  {
+    code: "url-wrong",
+    cause: "the URL of {name} is wrong: {url} gives status 404",
+    remedy:
+      "correct the URL that the offer or the script names (the node's scriptUrl, boot.script); eim-pxe serves /boot.ipxe and /artifacts/FILE",
+    who: "site",
+    when: ({ name, url, fault }) => (textOf(fault, 404) === null ? null : { name, url }),
+  },
+  {
+    ...httpBlocked,
+    when: ({ name, url, host, fault }) =>
+      fault.kind === "silent"
+        ? { host, seen: `no answer to the connection for ${name}, ${url}` }
+        : null,
+  },
+  {
+    code: "http-refused",
+    cause:
+      "the HTTP port of {host} refused the connection: nothing listens there for {name}, {url}",
+    remedy:
+      "start the server there, or correct the port in the URL (http.port, the node's scriptUrl)",
+    who: "site",
+    when: ({ name, url, host, fault }) =>
+      fault.kind === "unreachable" && fault.errno === "ECONNREFUSED" ? { host, name, url } : null,
+  },
+  {
+    code: "unreachable",
+    cause: "{host} cannot be reached for {name}, {url}: {errno}",
+    remedy: "check the address or name in the URL and the route to it from this link",
+    who: "network",
+    when: ({ name, url, host, fault }) =>
+      fault.kind === "unreachable" ? { host, name, url, errno: fault.errno } : null,
+  },
+];
+
+/** Whatever else keeps a file from coming. */
+export const downloadBroken = {
+  code: "download-broken",
+  cause: "the download of {file} from {server} failed: {seen}",
+  remedy:
+    "try again, and look in the log of {server}; a broken link, a wrong MTU or a server that stopped do this",
+  who: "site",
+} as const satisfies Finding;
+
+function broken(file: string, server: string, fault: Fault): Finding {
+  const seen =
+    fault.kind === "http-status" ? `status ${fault.status}: ${fault.text}` : "it broke off";
+  return filledIn(downloadBroken, { file, server, seen });
+}
+
+/** The start of the body of an answer with this status; null for any other fault. */
+function textOf(fault: Fault, status: number): string | null {
+  return fault.kind === "http-status" && fault.status === status ? fault.text : null;
 }
 
 function hostOf(url: string): string {

@@ -1,4 +1,5 @@
 import { BindError } from "../../lib/errors.ts";
+import type { Finding } from "../../lib/finding.ts";
 import type { Ip4 } from "../../lib/ip4.ts";
 import type { Mac } from "../../lib/mac.ts";
 import type { OpenUdp, UdpSocket } from "../../net/udp.ts";
@@ -13,7 +14,7 @@ import {
   collectOffers,
 } from "../wire/discovery.ts";
 import { denialEvidence } from "./denial.ts";
-import { type Diagnosis, type FileRole } from "./download-rules.ts";
+import type { FileRole } from "./download-rules.ts";
 import { BootFailure } from "../wire/failure.ts";
 import { type FetchSite, fetchSource, isTftpPortClosed, resolveSource } from "../wire/fetch.ts";
 import type { HttpAnswer } from "../wire/http-read.ts";
@@ -54,7 +55,7 @@ export interface ProbeResult {
   readonly steps: readonly ProbeStep[];
   /** Every server that answered, once for each stage of the boot. */
   readonly servers: readonly ServerHeard[];
-  readonly failure: Diagnosis | null;
+  readonly failure: Finding | null;
 }
 
 export interface ProbeSite extends FetchSite {
@@ -193,12 +194,18 @@ class ProbeRun {
       this.#report({ step, ok: false, ms, detail: `no answer from ${server}:4011` });
       const unbeatable = choice.unbeatable ? offer.server : null;
       const proxies = offers.filter((one) => one.address === null).map((one) => one.server);
-      throw new Stopped({ kind: "boot-server", server, unbeatable, proxies });
+      throw new Stopped({ kind: "boot-server", server, answered: false, unbeatable, proxies });
     }
     const next = chooseFromAnswer(stage === "ipxe" ? "ipxe" : this.#machine.firmware, answer);
     if (next?.kind !== "load") {
       this.#report({ step, ok: false, ms, detail: `${server}:4011 names no boot file` });
-      throw new Stopped({ kind: "boot-server-empty", server });
+      throw new Stopped({
+        kind: "boot-server",
+        server,
+        answered: true,
+        unbeatable: null,
+        proxies: [],
+      });
     }
     this.#report({ step, ok: true, ms, detail: `${server}:4011: ${locationOf(next.source)}` });
     return next;
@@ -247,7 +254,8 @@ class ProbeRun {
       const { fault } = error;
       const silentTftp = source.kind === "tftp" && fault.kind === "silent";
       const portClosed = silentTftp && (await isTftpPortClosed(source.server, this.#site));
-      throw new Stopped({ kind: "download", role, source, fault, portClosed });
+      const { mac } = this.#machine;
+      throw new Stopped({ kind: "download", role, source, fault, portClosed, mac });
     }
   }
 

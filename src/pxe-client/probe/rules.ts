@@ -1,37 +1,20 @@
-import { unbeatableInWords } from "../../dhcp/message/pxe-hijack.ts";
+import { machineDenied, noAddress, unbeatableServer } from "../../boot/causes.ts";
+import { filledIn, type Finding, judge, type Rule } from "../../lib/finding.ts";
 import { ANY_ADDRESS, type Ip4 } from "../../lib/ip4.ts";
 import type { Mac } from "../../lib/mac.ts";
-import type { Nothing } from "./boot-choice.ts";
-import type { BootSource } from "../wire/boot-source.ts";
-import type { DenialEvidence } from "./denial.ts";
 import type { Firmware } from "../wire/dhcp-requests.ts";
-import { type Diagnosis, diagnoseHttp, diagnoseTftp, type FileRole } from "./download-rules.ts";
-import type { Fault } from "../wire/failure.ts";
+import type { Nothing } from "./boot-choice.ts";
+import type { DenialEvidence } from "./denial.ts";
+import { diagnoseDownload, type DownloadFailure } from "./download-rules.ts";
 
 /*
- * Why a boot would fail, in words for the person who has to mend it: a table from what was seen on the
- * wire to the likely cause and to what to do.
+ * Why a boot would fail, as rows: from what was seen on the wire to the cause and to what to do.
  */
 
 export type ProbeFailure =
   | { readonly kind: "nothing"; readonly reason: Nothing; readonly evidence: Circumstances }
-  | {
-      readonly kind: "boot-server";
-      readonly server: Ip4;
-      /** The server that keeps firmware from looking at any proxy, when that is why it asked. */
-      readonly unbeatable: Ip4 | null;
-      /** The proxies whose offers it did not look at. */
-      readonly proxies: readonly Ip4[];
-    }
-  | { readonly kind: "boot-server-empty"; readonly server: Ip4 }
-  | {
-      readonly kind: "download";
-      readonly role: FileRole;
-      readonly source: BootSource;
-      readonly fault: Fault;
-      /** A closed UDP port was reported by ICMP. */
-      readonly portClosed: boolean;
-    }
+  | ({ readonly kind: "boot-server" } & BootServerFailure)
+  | ({ readonly kind: "download" } & DownloadFailure)
   | { readonly kind: "script"; readonly location: string; readonly seen: string };
 
 /** The machine, and what was found out about whether it is denied. */
@@ -41,118 +24,129 @@ export interface Circumstances extends DenialEvidence {
   readonly interface: string;
 }
 
-export function diagnoseProbe(failure: ProbeFailure): Diagnosis {
+export interface BootServerFailure {
+  readonly server: Ip4;
+  /** It did answer, and named no boot file. */
+  readonly answered: boolean;
+  /** The server that keeps firmware from looking at any proxy, when that is why it asked. */
+  readonly unbeatable: Ip4 | null;
+  /** The proxies whose offers it did not look at. */
+  readonly proxies: readonly Ip4[];
+}
+
+export function diagnoseProbe(failure: ProbeFailure): Finding {
   switch (failure.kind) {
-    case "nothing":
-      return diagnoseNothing(failure.reason, failure.evidence);
+    case "nothing": {
+      const { reason, evidence } = failure;
+      return judge(offerRules, { ...evidence, reason }) ?? unexplained(reason.why);
+    }
     case "boot-server":
-      return failure.unbeatable === null
-        ? bootServerSilent(failure.server)
-        : unbeatable(failure.unbeatable, failure.proxies);
-    case "boot-server-empty":
-      return {
-        code: "unusable-offer",
-        cause: `the boot server ${failure.server} answered on port 4011 and named no boot file`,
-        remedy: `give it a boot file for this architecture, or stop it: systems that answer there are dnsmasq, WDS and eim-pxe`,
-      };
+      return judge(bootServerRules, failure) ?? unexplained("boot-server");
     case "download":
-      return failure.source.kind === "tftp"
-        ? diagnoseTftp(failure.role, failure.source, failure.fault, failure.portClosed)
-        : diagnoseHttp(failure.role, failure.source.url, failure.fault);
+      return diagnoseDownload(failure);
     case "script":
-      return {
-        code: "script-unusable",
-        cause: `what iPXE is told to run, ${failure.location}, is no boot script that fetches a kernel: ${failure.seen}`,
-        remedy:
-          `a server that hands iPXE the loader once more makes it load itself for ever: ` +
-          `have it answer user class iPXE (option 77) with the script's URL, http://ADDRESS:8080/boot.ipxe`,
-      };
+      return filledIn(scriptUnusable, { location: failure.location, seen: failure.seen });
   }
 }
 
-function diagnoseNothing(reason: Nothing, evidence: Circumstances): Diagnosis {
-  const { mac } = evidence;
-  switch (reason.why) {
-    case "no-answer":
-      return {
-        code: "no-server",
-        cause: `no DHCP server answered on ${evidence.interface}`,
-        remedy:
-          `check that a server runs and serves this link (its interface, its VLAN); that this host is on the ` +
-          `machines' link; that the switch port forwards at once (PortFast); that no firewall or DHCP snooping ` +
-          `drops UDP 67 and 68`,
-      };
-    case "no-address":
-      return {
-        code: "no-address",
-        cause: `${list(reason.servers)} offers boot information, and no server offers an address`,
-        remedy:
-          `start the site's DHCP server, or check that it has free addresses and answers unknown machines; ` +
-          `where there is none, give eim-pxe dhcp.mode: full`,
-      };
-    case "unusable":
-      return {
-        code: "unusable-offer",
-        cause: `${reason.server} offers boot information that ${evidence.firmware} firmware passes over: ${reason.fault}`,
-        remedy: `mend the offer of ${reason.server}, or take it off the link; see with: tcpdump -vni ${evidence.interface} udp port 67`,
-      };
-    case "no-boot-information":
-      return denied(evidence) ?? addressesOnly(reason.servers, mac);
-  }
-}
+const unusableOffer = {
+  code: "unusable-offer",
+  cause: "{server} offers boot information that {firmware} passes over: {fault}",
+  remedy:
+    "mend the offer of {server}, or take it off the link; see with: tcpdump -vn udp port 67 or udp port 4011",
+  who: "site",
+} as const satisfies Finding;
 
-function denied(evidence: Circumstances): Diagnosis | null {
-  const { mac, refusal, bootsOthers } = evidence;
-  if (refusal !== null) {
-    return {
-      code: "machine-denied",
-      cause: `${refusal.server} denies this machine, ${mac}: ${refusal.text}`,
-      remedy: allow(mac),
-    };
-  }
-  if (bootsOthers === null) return null;
-  return {
-    code: "machine-denied",
-    cause: `this machine, ${mac}, is denied: ${bootsOthers} offers boot information to others on this link and none to it`,
-    remedy: allow(mac),
-  };
-}
-
-function addressesOnly(servers: readonly Ip4[], mac: Mac): Diagnosis {
-  return {
+/** Firmware was offered nothing that it can use. */
+export const offerRules: readonly Rule<Circumstances & { readonly reason: Nothing }>[] = [
+  {
+    code: "no-server",
+    cause: "no DHCP server answered on {interface}",
+    remedy:
+      "check that a server runs and serves this link (its interface, its VLAN); that this host is on the machines' link; that the switch port forwards at once (PortFast); that no firewall or DHCP snooping drops UDP 67 and 68",
+    who: "network",
+    when: ({ reason, interface: name }) =>
+      reason.why === "no-answer" ? { interface: name } : null,
+  },
+  {
+    ...noAddress,
+    when: ({ reason }) => (reason.why === "no-address" ? { server: list(reason.servers) } : null),
+  },
+  {
+    ...unusableOffer,
+    when: ({ reason, firmware }) =>
+      reason.why === "unusable"
+        ? { server: reason.server, firmware: `${firmware} firmware`, fault: reason.fault }
+        : null,
+  },
+  {
+    ...machineDenied,
+    when: ({ reason, mac, refusal, bootsOthers }) => {
+      if (reason.why !== "no-boot-information") return null;
+      if (refusal !== null) return { mac, reason: `${refusal.server} says: ${refusal.text}` };
+      return bootsOthers === null
+        ? null
+        : {
+            mac,
+            reason: `${bootsOthers} offers boot information to others on this link and none to it`,
+          };
+    },
+  },
+  {
     code: "no-boot-information",
     cause:
-      `only an address server answered (${list(servers)}), nobody with boot information: no boot server ` +
-      `reaches this link, or there is one and this machine, ${mac}, is denied (a proxy is silent then)`,
+      "only an address server answered ({servers}), nobody with boot information: no boot server reaches this link, or there is one and this machine, {mac}, is denied (a proxy is silent then)",
     remedy:
-      `check that eim-pxe runs and serves this link, and look in its log for event dhcp-refused with this MAC; ` +
-      `with nodes.unknown: deny give --mac the MAC of a machine in the nodes file`,
-  };
-}
+      "check that eim-pxe runs and serves this link, and look in its log for event dhcp-refused with this MAC; with nodes.unknown: deny give --mac the MAC of a machine in the nodes file",
+    who: "site",
+    when: ({ reason, mac }) =>
+      reason.why === "no-boot-information" ? { servers: list(reason.servers), mac } : null,
+  },
+];
 
-function allow(mac: Mac): string {
-  return (
-    `in the nodes file: an entry for ${mac} with netboot: allow, or nodes.unknown: allow for all; ` +
-    `event dhcp-refused in the server's log has the reason. Probe as another machine with --mac`
-  );
-}
-
-function unbeatable(server: Ip4, proxies: readonly Ip4[]): Diagnosis {
-  const passedOver = proxies.length === 0 ? "" : ` (passed over: ${list(proxies)})`;
-  const { cause, remedy } = unbeatableInWords(server);
-  return {
-    code: "unbeatable-server",
-    cause: `${cause}${passedOver}; nothing answers there`,
-    remedy,
-  };
-}
-
-function bootServerSilent(server: Ip4): Diagnosis {
-  return {
+/** The boot server on port 4011 that an offer names did not help. */
+export const bootServerRules: readonly Rule<BootServerFailure>[] = [
+  {
+    ...unusableOffer,
+    when: ({ server, answered }) =>
+      answered
+        ? { server, firmware: "firmware", fault: "its answer on port 4011 names no boot file" }
+        : null,
+  },
+  {
+    ...unbeatableServer,
+    when: ({ unbeatable: server, proxies }) =>
+      server === null ? null : { server, proxies: list(proxies) || "none was heard" },
+  },
+  {
     code: "boot-server-silent",
-    cause: `the offer sends the machine to the boot server ${server}, which does not answer on UDP 4011`,
-    remedy: `let UDP 4011 through to ${server} and check that its PXE service runs; an eim-pxe answers there`,
-  };
+    cause:
+      "the offer sends the machine to the boot server {server}, which does not answer on UDP 4011",
+    remedy:
+      "let UDP 4011 through to {server} and check that its PXE service runs; an eim-pxe answers there",
+    who: "site",
+    when: ({ server }) => ({ server }),
+  },
+];
+
+export const scriptUnusable = {
+  code: "script-unusable",
+  cause: "what iPXE is told to run, {location}, is no boot script that fetches a kernel: {seen}",
+  remedy:
+    "a server that hands iPXE the loader once more makes it load itself for ever: have it answer user class iPXE (option 77) with the script's URL, http://ADDRESS:8080/boot.ipxe",
+  who: "site",
+} as const satisfies Finding;
+
+/** Whatever no row has foreseen. */
+export const noRule = {
+  code: "unexplained",
+  cause: "the boot ends here ({seen}), and eim-pxe has no rule that explains it",
+  remedy: "send the output of eim-pxe probe --json to the makers of eim-pxe",
+  who: "us",
+} as const satisfies Finding;
+
+function unexplained(seen: string): Finding {
+  return filledIn(noRule, { seen });
 }
 
 function list(servers: readonly Ip4[]): string {

@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import { OverheardOffers } from "../../../src/dhcp/server/overheard-offers.ts";
 import { decodePacket, type DhcpPacket, MessageType } from "../../../src/dhcp/wire/packet.ts";
 import { readRequest } from "../../../src/dhcp/message/request.ts";
-import { unbeatableInWords } from "../../../src/dhcp/message/pxe-hijack.ts";
+import { unbeatableServer } from "../../../src/boot/causes.ts";
+import { filledIn } from "../../../src/lib/finding.ts";
 import { ip4ToBytes } from "../../../src/lib/ip4.ts";
 import { firmware, message, packetWith, requestWith, selecting } from "../../support/dhcp.ts";
 import { dhcpOf, labCapture, labScenarios } from "../../support/lab.ts";
@@ -38,7 +39,10 @@ describe("the server that no proxy can win against", () => {
   );
 
   test("is told with its cause and what to do", () => {
-    const { cause, remedy } = unbeatableInWords("10.0.0.1");
+    const { cause, remedy } = filledIn(unbeatableServer, {
+      server: "10.0.0.1",
+      proxies: "eim-pxe",
+    });
     expect(cause).toMatch(/10\.0\.0\.1 sends option 60 PXEClient .* no option 43/);
     expect(remedy).toContain("remove option 60");
   });

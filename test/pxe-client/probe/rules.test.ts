@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Nothing } from "../../../src/pxe-client/probe/boot-choice.ts";
 import type { BootSource } from "../../../src/pxe-client/wire/boot-source.ts";
-import { diagnoseHttp, diagnoseTftp } from "../../../src/pxe-client/probe/download-rules.ts";
+import { diagnoseDownload } from "../../../src/pxe-client/probe/download-rules.ts";
 import { type Fault } from "../../../src/pxe-client/wire/failure.ts";
 import { resolveSource } from "../../../src/pxe-client/wire/fetch.ts";
 import { readChain, readDownloads } from "../../../src/pxe-client/probe/ipxe-interpreter.ts";
@@ -66,6 +66,7 @@ describe("the cause of a silent boot server", () => {
     const { code, cause, remedy } = diagnoseProbe({
       kind: "boot-server",
       server: "10.0.0.1",
+      answered: false,
       unbeatable: "10.0.0.1",
       proxies: ["10.0.0.3"],
     });
@@ -76,9 +77,13 @@ describe("the cause of a silent boot server", () => {
 
   it("is port 4011 otherwise", () => {
     const failure = { kind: "boot-server", server: "10.0.0.3", unbeatable: null } as const;
-    expect(diagnoseProbe({ ...failure, proxies: [] })).toMatchObject({
+    expect(diagnoseProbe({ ...failure, answered: false, proxies: [] })).toMatchObject({
       code: "boot-server-silent",
       cause: expect.stringContaining("4011"),
+    });
+    expect(diagnoseProbe({ ...failure, answered: true, proxies: [] })).toMatchObject({
+      code: "unusable-offer",
+      cause: expect.stringMatching(/10\.0\.0\.3 .*names no boot file/),
     });
   });
 });
@@ -93,7 +98,8 @@ describe("the cause of a failed download", () => {
     [{ kind: "silent" }, true, "tftp-silent", /nothing listens on UDP 69 of 10\.0\.0\.3/],
     [{ kind: "broken" }, false, "download-broken", /broke off/],
   ])("by TFTP: %j, port closed %s: %s", (fault, portClosed, code, cause) => {
-    const found = diagnoseTftp("loader", loader, fault, portClosed);
+    const { mac } = around;
+    const found = diagnoseDownload({ role: "loader", source: loader, fault, portClosed, mac });
     expect(found).toMatchObject({ code, cause: expect.stringMatching(cause) });
   });
 
@@ -114,7 +120,9 @@ describe("the cause of a failed download", () => {
     [{ kind: "unreachable", errno: "EHOSTUNREACH" }, "unreachable", /EHOSTUNREACH/],
     [{ kind: "broken" }, "download-broken", /broke off/],
   ])("by HTTP: %j: %s", (fault, code, cause) => {
-    const found = diagnoseHttp("script", "http://10.0.0.3:8080/boot.ipxe", fault);
+    const source = { kind: "http", url: "http://10.0.0.3:8080/boot.ipxe" } as const;
+    const { mac } = around;
+    const found = diagnoseDownload({ role: "script", source, fault, portClosed: false, mac });
     expect(found).toMatchObject({ code, cause: expect.stringMatching(cause) });
     expect(found.remedy).not.toBe("");
   });

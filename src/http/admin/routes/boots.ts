@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
-import { diagnose, statusOf } from "../../../timeline/rules.ts";
+import { explainStall, statusOf } from "../../../timeline/rules.ts";
 import type { Boot } from "../../../timeline/boots.ts";
 import { parseMac } from "../../../lib/mac.ts";
 import { type AdminAppOptions, sendError } from "../context.ts";
@@ -40,7 +40,7 @@ function describeBoot(boot: Boot, nowMs: number) {
     updatedAt: wall(boot.updatedAtMs),
     durationMs: Math.round(boot.updatedAtMs - boot.startedAtMs),
     generation: boot.generation,
-    diagnosis: diagnose(boot, nowMs),
+    diagnosis: explainStall(boot, nowMs),
     steps: boot.steps.map(({ stage, firstAtMs, count, detail }) => ({
       stage,
       at: wall(firstAtMs),

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
-import { diagnose, statusOf } from "../../../timeline/rules.ts";
+import { explainStall, statusOf } from "../../../timeline/rules.ts";
 import { type Mac, parseMac } from "../../../lib/mac.ts";
 import { type AdminAppOptions, sendError } from "../context.ts";
 
@@ -91,7 +91,7 @@ function describeNode({ nodes, sessions, clock }: AdminAppOptions, mac: Mac) {
             stage: boot.stage,
             status: statusOf(boot, nowMs),
             startedAt: new Date(boot.startedWallMs).toISOString(),
-            diagnosis: diagnose(boot, nowMs),
+            diagnosis: explainStall(boot, nowMs),
           },
   };
 }

@@ -1,0 +1,96 @@
+import type { Rule } from "../../lib/finding.ts";
+import type { Boot } from "../boots.ts";
+import type { Stage } from "../stages.ts";
+
+/*
+ * What is likely wrong with a boot that stands still, where nothing is known but the stage that it
+ * reached: one row for each stage but the last.
+ */
+
+export const stageRules: readonly Rule<Boot>[] = [
+  {
+    code: "no-offer",
+    cause:
+      "the firmware asked and no offer of ours left: policy or its architecture forbids the boot",
+    remedy: "look for event dhcp-refused of this machine, which has the reason",
+    who: "site",
+    when: reached("discover"),
+  },
+  {
+    code: "offer-not-taken",
+    cause:
+      "the firmware did not take our offer or could not reach our TFTP server: another DHCP server sends option 60 PXEClient, the machine got no address, or a firewall drops UDP port 69",
+    remedy: "run eim-pxe probe on this link, which names the cause",
+    who: "site",
+    when: reached("offer"),
+  },
+  {
+    code: "loader-unfinished",
+    cause:
+      "the loader's transfer did not finish: packets are lost on the way, or a firewall lets port 69 through but not the answers from other ports",
+    remedy:
+      "look for event tftp-failed of this machine; let UDP through from the ports of tftp.dataPorts",
+    who: "network",
+    when: reached("loader-start"),
+  },
+  {
+    code: "loader-silent",
+    cause:
+      "the firmware has the loader and nothing was heard since: Secure Boot refused it, it is for another processor, or it does not support the network card",
+    remedy: "look at the machine's screen; try snponly.efi as its loader",
+    who: "site",
+    when: reached("loader-done"),
+  },
+  {
+    code: "no-script-offer",
+    cause: "iPXE asked and no offer of ours left",
+    remedy: "look for event dhcp-refused of this machine, which has the reason",
+    who: "site",
+    when: reached("ipxe-discover"),
+  },
+  {
+    code: "script-not-fetched",
+    cause:
+      "iPXE was told the URL of its script and did not fetch it: it got no address from the site's DHCP server, or a firewall drops TCP to our HTTP port",
+    remedy: "run eim-pxe probe on this link, which names the cause",
+    who: "site",
+    when: reached("ipxe-offer"),
+  },
+  {
+    code: "kernel-not-fetched",
+    cause: "the script was fetched and the kernel was not",
+    remedy:
+      "look at the machine's screen for iPXE's message, and for events http-refused of this machine",
+    who: "site",
+    when: reached("script"),
+  },
+  {
+    code: "kernel-unfinished",
+    cause:
+      "the kernel's download did not finish: the connection broke, or the machine has too little memory",
+    remedy: "look at the machine's screen, and for events download-aborted of this machine",
+    who: "site",
+    when: reached("kernel"),
+  },
+  {
+    code: "initramfs-unfinished",
+    cause:
+      "the initramfs's download did not finish: the connection broke, or the machine has too little memory for it",
+    remedy: "look at the machine's screen, and for events download-aborted of this machine",
+    who: "site",
+    when: reached("initramfs-start"),
+  },
+  {
+    code: "micro-os-silent",
+    cause:
+      "everything was fetched and the Micro-OS did not report: Secure Boot refused the kernel, it has no driver for the network card, or it waits for the network",
+    remedy: "look at the machine's screen; switch Secure Boot off, or enrol the orchestrator's key",
+    who: "site",
+    when: reached("initramfs-done"),
+  },
+];
+
+/** The condition that the boot went as far as this stage and no further. */
+function reached(stage: Stage): Rule<Boot>["when"] {
+  return (boot) => (boot.stage === stage ? {} : null);
+}

@@ -1,0 +1,16 @@
+import type { Boot } from "../boots.ts";
+
+export type BootStatus = "booting" | "up" | "stalled";
+
+// The longest pause between two stages that is still normal: iPXE of 2019 waits 16 s for IPv6
+// router advertisements, EDK2 asks for the last time after 28 s.
+const patienceMs = 60_000;
+// After the last byte of the initramfs comes the start of the kernel, unpacking and device set-up.
+const startPatienceMs = 180_000;
+
+/** Whether a boot goes on, arrived, or has stood still for longer than is normal; `nowMs` is monotonic. */
+export function statusOf(boot: Boot, nowMs: number): BootStatus {
+  if (boot.stage === "micro-os") return "up";
+  const patience = boot.stage === "initramfs-done" ? startPatienceMs : patienceMs;
+  return nowMs - boot.updatedAtMs > patience ? "stalled" : "booting";
+}
