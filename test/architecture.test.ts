@@ -319,10 +319,6 @@ describe("the tests", () => {
   });
 
   const stillToSplit = [
-    "dhcp/handlers/conformance.test.ts",
-    "dhcp/handlers/full.test.ts",
-    "dhcp/handlers/offer-style.test.ts",
-    "dhcp/server/dhcp-server.test.ts",
     "http/admin/app.test.ts",
     "tftp/server/tftp-server.test.ts",
     "tftp/transfer/read-transfer.test.ts",
