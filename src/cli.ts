@@ -24,6 +24,7 @@ const program: Program = {
     process.on(signal, handler);
     return () => process.off(signal, handler);
   },
+  preemptions: () => process.resourceUsage().involuntaryContextSwitches,
 };
 
 /** The version in the package that this file was installed with. */

@@ -1,5 +1,5 @@
 import type { Mac } from "../lib/mac.ts";
-import { putRecent } from "../lib/bounded-map.ts";
+import { BoundedMap } from "../lib/bounded-map.ts";
 
 /*
  * Firmware differs in what it makes of an answer, and does not say so: what it cannot use it passes over
@@ -228,11 +228,12 @@ export interface OfferStyles {
 export class OfferStyleTable implements OfferStyles {
   /** In the order in which they were learnt. */
   readonly #proven = new Map<Mac, ProvenStyle>();
-  readonly #attempts = new Map<Mac, Attempt>();
+  readonly #attempts: BoundedMap<Mac, Attempt>;
   readonly #maxMachines: number;
 
   constructor(maxMachines = 4096) {
     this.#maxMachines = maxMachines;
+    this.#attempts = new BoundedMap(maxMachines);
   }
 
   of(mac: Mac): MachineStyles {
@@ -241,7 +242,7 @@ export class OfferStyleTable implements OfferStyles {
 
   /** Takes over what is known of a machine now; true when something new is proven. */
   put({ mac, proven, attempt }: MachineStyles): boolean {
-    if (attempt !== null) putRecent(this.#attempts, mac, attempt, this.#maxMachines);
+    if (attempt !== null) this.#attempts.set(mac, attempt);
     if (proven === null || this.#proven.get(mac)?.style === proven.style) return false;
     this.#learn(proven);
     return true;

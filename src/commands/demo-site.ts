@@ -36,7 +36,7 @@ export interface DemoSite {
  * Micro-OS, loaders that are right in form, and the real servers. Everything is in a folder that `close`
  * removes.
  */
-export async function startDemoSite(log: Logger): Promise<DemoSite> {
+export async function startDemoSite(log: Logger, preemptions: () => number): Promise<DemoSite> {
   const folder = await mkdtemp(join(tmpdir(), "eim-pxe-demo-"));
   const closers: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
   const close = async () => {
@@ -78,9 +78,10 @@ export async function startDemoSite(log: Logger): Promise<DemoSite> {
       trace: null,
       log,
       clock: systemClock,
+      preemptions,
       instance: "demo",
       openClientPort: null,
-      presence: null,
+      conflictProbe: null,
     });
     closers.push(() => services.close(1000));
     return {

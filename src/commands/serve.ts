@@ -4,7 +4,7 @@ import { CLIENT_PORT } from "../dhcp/message/destination.ts";
 import { BindError, ConfigError, messageOf } from "../lib/errors.ts";
 import { openDeviceSocket, openListener } from "../net/device-socket.ts";
 import { readInterfaces, readInterfacesNamed } from "../net/interfaces.ts";
-import { Presence } from "../net/conflict-probe.ts";
+import { ConflictProbe } from "../net/conflict-probe.ts";
 import { adoptPassed, passedDescriptors } from "../net/systemd-sockets.ts";
 import { createLog } from "../observe/log.ts";
 import { loadInventory, loadSettings, type Settings } from "../daemon/settings/settings.ts";
@@ -106,8 +106,9 @@ async function start(program: Program, settings: Settings, instance: string): Pr
     trace: traceOf(program.environment),
     log,
     clock: systemClock,
+    preemptions: () => program.preemptions(),
     instance,
-    presence: new Presence(systemClock),
+    conflictProbe: new ConflictProbe(systemClock),
     openClientPort: (link) =>
       openDeviceSocket({
         device: link.interface,

@@ -69,7 +69,7 @@ export const loaderName = z
   .regex(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,126}$/, "must be a bare file name such as ipxe.efi");
 
 // RFC 2132 and 3046: the server computes these itself.
-const serversOwn = new Set([50, 51, 52, 53, 54, 55, 58, 59, 61, 82]);
+const serversOwn: ReadonlySet<number> = new Set([50, 51, 52, 53, 54, 55, 58, 59, 61, 82]);
 
 const code = z
   .int()

@@ -20,8 +20,8 @@ import type { Logger } from "../observe/log.ts";
 import { createMetrics } from "../observe/metrics.ts";
 import { artifactFolder, managedArtifacts, mirrorFor } from "./content/mirror.ts";
 import { openLoaders } from "./content/loaders.ts";
-import { LinkKeeper } from "./links/link-supervisor.ts";
-import { type LinkServiceOptions, type LinkServiceParts, LinkServices } from "./links/listeners.ts";
+import { LinkSupervisor } from "./links/link-supervisor.ts";
+import { type ListenerOptions, type ListenerParts, LinkListeners } from "./links/listeners.ts";
 import type { WantedLink } from "./links/link-plan.ts";
 import { policyOf, servesMicroOs } from "./settings/boot-settings.ts";
 import type { ProxyEnvironment } from "./settings/environment.ts";
@@ -30,7 +30,7 @@ import { OfferStyleKeeper } from "./state/offer-style-file.ts";
 import { attachSubscribers } from "./subscribers.ts";
 
 /** What differs between a server on a site and the demo's on loopback. */
-export interface ServiceOptions extends LinkServiceOptions {
+export interface ServiceOptions extends ListenerOptions {
   /** Those whose interface is there are served at once, the others when it comes. */
   readonly links: readonly WantedLink[];
   /** The host's interfaces as they are now, and how often to look at them. */
@@ -243,12 +243,12 @@ class Site {
     return listen(app, endpoint);
   }
 
-  #serveLinks(parts: Pick<LinkServiceParts, "store" | "loaders" | "journal">): {
-    readonly services: LinkServices;
-    readonly keeper: LinkKeeper;
+  #serveLinks(parts: Pick<ListenerParts, "store" | "loaders" | "journal">): {
+    readonly services: LinkListeners;
+    readonly keeper: LinkSupervisor;
   } {
     const { links, interfaces, lookEveryMs, clock } = this.#options;
-    const services = new LinkServices({
+    const services = new LinkListeners({
       ...parts,
       options: this.#options,
       sessions: this.#sessions,
@@ -258,7 +258,7 @@ class Site {
       offerStyles: this.#offerStyles,
       emit: this.#events.emit,
     });
-    const keeper = new LinkKeeper({
+    const keeper = new LinkSupervisor({
       links,
       interfaces,
       lookEveryMs,

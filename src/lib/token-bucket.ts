@@ -1,24 +1,29 @@
+import { BoundedMap } from "./bounded-map.ts";
+
+/** How often something may happen. */
 export interface Rate {
-  readonly most: number;
+  /** At once, after a pause. */
+  readonly burst: number;
+  /** Further ones each second. */
   readonly perSecond: number;
 }
 
-/** So many at once, and so many more each second. Times are monotonic milliseconds. */
-export class Bucket {
+/** Limits a rate (token bucket). Times are monotonic milliseconds. */
+export class TokenBucket {
   readonly #rate: Rate;
   #tokens: number;
   #atMs: number;
 
   constructor(rate: Rate, nowMs: number) {
     this.#rate = rate;
-    this.#tokens = rate.most;
+    this.#tokens = rate.burst;
     this.#atMs = nowMs;
   }
 
-  /** Whether there is one left. */
+  /** Whether there is a token left; if so, it is taken. */
   take(nowMs: number): boolean {
-    const { most, perSecond } = this.#rate;
-    this.#tokens = Math.min(most, this.#tokens + ((nowMs - this.#atMs) / 1000) * perSecond);
+    const { burst, perSecond } = this.#rate;
+    this.#tokens = Math.min(burst, this.#tokens + ((nowMs - this.#atMs) / 1000) * perSecond);
     this.#atMs = nowMs;
     if (this.#tokens < 1) return false;
     this.#tokens -= 1;
@@ -26,6 +31,24 @@ export class Bucket {
   }
 
   giveBack(): void {
-    this.#tokens = Math.min(this.#rate.most, this.#tokens + 1);
+    this.#tokens = Math.min(this.#rate.burst, this.#tokens + 1);
+  }
+}
+
+/** The same rate for each of many callers; at most `maxCallers` are remembered, those seen lately. */
+export class TokenBuckets<Caller> {
+  readonly #rate: Rate;
+  readonly #buckets: BoundedMap<Caller, TokenBucket>;
+
+  constructor(rate: Rate, maxCallers: number) {
+    this.#rate = rate;
+    this.#buckets = new BoundedMap(maxCallers);
+  }
+
+  /** Whether this caller has a token left; if so, it is taken. */
+  take(caller: Caller, nowMs: number): boolean {
+    const bucket = this.#buckets.get(caller) ?? new TokenBucket(this.#rate, nowMs);
+    this.#buckets.set(caller, bucket);
+    return bucket.take(nowMs);
   }
 }

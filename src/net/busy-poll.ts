@@ -1,8 +1,8 @@
-/** An answer that takes longer is not worth keeping a core awake for. */
+/** For an answer that takes longer, a core is not kept awake. */
 const LIMIT_MS = 0.1;
-/** Waits that are judged together. */
+/** Waits after which it is decided whether to go on. */
 const BATCH = 32;
-/** Datagrams that go by without a wait after a batch that was not worth it; twice as many after each further one. */
+/** Datagrams that are not waited after when a batch gained nothing; twice as many after each further batch. */
 const FIRST_PAUSE = 512;
 const LONGEST_PAUSE = 16_384;
 
@@ -25,7 +25,7 @@ export interface BusyPollParts {
 export class BusyPoll {
   readonly #parts: BusyPollParts;
   #waiting = false;
-  /** What is heard now was not there before the wait. */
+  /** What is handled now came during the wait. */
   #turned = false;
   #untilMs = 0;
   #toSkip = 0;
@@ -40,7 +40,7 @@ export class BusyPoll {
   }
 
   /** A datagram was handled, and what was sent for it may bring the next one. */
-  heard(): void {
+  datagramHandled(): void {
     if (this.#toSkip > 0) {
       this.#toSkip -= 1;
       return;
@@ -58,7 +58,7 @@ export class BusyPoll {
     this.#parts.nextTurn(this.#turn);
   }
 
-  /** Judges the batch that ends here, and begins the next one. */
+  /** Whether the batch that ends here gained anything; the next one begins. */
   #wasWorthIt(): boolean {
     const preempted = this.#parts.preemptions() - this.#preemptionsBefore;
     const worthIt = this.#answered >= BATCH / 2 && preempted < BATCH / 4;
@@ -81,9 +81,7 @@ export class BusyPoll {
   };
 }
 
-/** For this process's event loop. */
-export const busyPoll = new BusyPoll({
-  now: () => performance.now(),
-  nextTurn: setImmediate,
-  preemptions: () => process.resourceUsage().involuntaryContextSwitches,
-});
+/** For the event loop of this process; one for all of its sockets. */
+export function eventLoopPoll(preemptions: BusyPollParts["preemptions"]): BusyPoll {
+  return new BusyPoll({ now: () => performance.now(), nextTurn: setImmediate, preemptions });
+}

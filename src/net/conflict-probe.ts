@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { Bucket } from "../lib/token-bucket.ts";
+import { TokenBucket } from "../lib/token-bucket.ts";
 import type { Clock } from "../lib/clock.ts";
 import { BindError } from "../lib/errors.ts";
 import { type Ip4, type Subnet, subnetContains } from "../lib/ip4.ts";
@@ -18,7 +18,7 @@ export interface Place {
 /** On a LAN who is there answers within a few milliseconds. */
 const WAIT_MS = 100;
 /** So many newcomers at once are looked after, and so many more each second; others wait for nothing. */
-const RATE = { most: 20, perSecond: 3 };
+const RATE = { burst: 20, perSecond: 3 };
 /** Once there were too many, nobody is looked after until it has been calm for so long. */
 const CALM_MS = 1000;
 /** RFC 863: whoever listens there throws it away. */
@@ -37,11 +37,11 @@ interface Asker {
  * Tells whether somebody sits at an address. It asks by ICMP echo where the process may, and in any case
  * lets the kernel ask by ARP, which nobody on the link can leave unanswered.
  */
-export class Presence {
+export class ConflictProbe {
   readonly #clock: Clock;
   readonly #load: () => Promise<Libc | null>;
   readonly #arpTable: () => Promise<string>;
-  readonly #bucket: Bucket;
+  readonly #bucket: TokenBucket;
   #busyUntilMs = -Infinity;
   readonly #askers = new Map<string, Promise<Asker>>();
   readonly #waiting = new Map<Ip4, () => void>();
@@ -50,7 +50,7 @@ export class Presence {
     this.#clock = clock;
     this.#load = load;
     this.#arpTable = table;
-    this.#bucket = new Bucket(RATE, clock.now());
+    this.#bucket = new TokenBucket(RATE, clock.now());
   }
 
   /**

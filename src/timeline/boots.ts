@@ -2,7 +2,7 @@ import type { Finding } from "../lib/finding.ts";
 import type { Moment } from "../lib/clock.ts";
 import type { Ip4 } from "../lib/ip4.ts";
 import type { Mac } from "../lib/mac.ts";
-import { putRecent } from "../lib/bounded-map.ts";
+import { BoundedMap } from "../lib/bounded-map.ts";
 import { GenerationHolds } from "./generation-holds.ts";
 import { type Stage, stages } from "./stages.ts";
 
@@ -85,12 +85,14 @@ function reached(boot: Boot, stage: Stage): boolean {
 export class BootSessions {
   readonly #limits: SessionLimits;
   /** Boots by machine (its MAC, or its address while no MAC is known), newest first; least recently seen machine first. */
-  readonly #machines = new Map<string, Boot[]>();
-  readonly #macByAddress = new Map<Ip4, Mac>();
+  readonly #machines: BoundedMap<string, Boot[]>;
+  readonly #macByAddress: BoundedMap<Ip4, Mac>;
   readonly #holds: GenerationHolds;
 
   constructor(limits: SessionLimits = { maxMachines: 4096, maxBootsPerMachine: 5 }) {
     this.#limits = limits;
+    this.#machines = new BoundedMap(limits.maxMachines);
+    this.#macByAddress = new BoundedMap(limits.maxMachines);
     this.#holds = new GenerationHolds(limits.maxMachines, silenceMs);
   }
 
@@ -117,7 +119,7 @@ export class BootSessions {
   /** Notes which machine an address belongs to; what was recorded for the bare address becomes the machine's. */
   learnAddress(mac: Mac, address: Ip4): void {
     if (this.#macByAddress.get(address) === mac) return;
-    putRecent(this.#macByAddress, address, mac, this.#limits.maxMachines);
+    this.#macByAddress.set(address, mac);
     const nameless = this.#machines.get(`address ${address}`);
     if (nameless !== undefined && !this.#machines.has(mac)) {
       this.#machines.delete(`address ${address}`);
@@ -191,7 +193,7 @@ export class BootSessions {
 
   #store(key: string, boots: readonly Boot[]): void {
     const latest = boots.slice(0, this.#limits.maxBootsPerMachine);
-    putRecent(this.#machines, key, latest, this.#limits.maxMachines);
+    this.#machines.set(key, latest);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Ip4 } from "../lib/ip4.ts";
-import { putRecent } from "../lib/bounded-map.ts";
+import { BoundedMap } from "../lib/bounded-map.ts";
 
 interface Hold {
   readonly generation: string;
@@ -16,20 +16,19 @@ const longestMs = 6 * 3600_000;
  * URL or in a DHCP packet, no other machine can claim it. Bounded in memory.
  */
 export class GenerationHolds {
-  readonly #maxAddresses: number;
   readonly #lapseMs: number;
   /** Least recently used first. */
-  readonly #holds = new Map<Ip4, Hold>();
+  readonly #holds: BoundedMap<Ip4, Hold>;
 
   /** @param lapseMs a hold that was not used for longer has ended */
   constructor(maxAddresses: number, lapseMs: number) {
-    this.#maxAddresses = maxAddresses;
+    this.#holds = new BoundedMap(maxAddresses);
     this.#lapseMs = lapseMs;
   }
 
   /** The address begins to boot from a generation. */
   begin(address: Ip4, generation: string, nowMs: number): void {
-    this.#put(address, { generation, begunAtMs: nowMs, usedAtMs: nowMs });
+    this.#holds.set(address, { generation, begunAtMs: nowMs, usedAtMs: nowMs });
   }
 
   get(address: Ip4, nowMs: number): string | null {
@@ -41,7 +40,7 @@ export class GenerationHolds {
   refresh(address: Ip4, nowMs: number): void {
     const hold = this.#holds.get(address);
     if (hold !== undefined && this.#lasts(hold, nowMs)) {
-      this.#put(address, { ...hold, usedAtMs: nowMs });
+      this.#holds.set(address, { ...hold, usedAtMs: nowMs });
     }
   }
 
@@ -52,9 +51,5 @@ export class GenerationHolds {
 
   #lasts({ begunAtMs, usedAtMs }: Hold, nowMs: number): boolean {
     return nowMs - usedAtMs <= this.#lapseMs && nowMs - begunAtMs <= longestMs;
-  }
-
-  #put(address: Ip4, hold: Hold): void {
-    putRecent(this.#holds, address, hold, this.#maxAddresses);
   }
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { openDgram } from "../../src/net/dgram.ts";
-import { openTransferUdp } from "../../src/net/transfer-socket.ts";
+import { openTransferUdp } from "../support/transfer-socket.ts";
 import { fileOfSize } from "../support/random.ts";
 import { TftpClient } from "../support/tftp-client.ts";
 import { atftp } from "../support/tftp-programs.ts";

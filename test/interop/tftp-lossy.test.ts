@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { openDgram } from "../../src/net/dgram.ts";
-import { openTransferUdp } from "../../src/net/transfer-socket.ts";
+import { openTransferUdp } from "../support/transfer-socket.ts";
 import { LossyLink } from "../support/lossy-link.ts";
 import { randomBytes, randomNumbers } from "../support/random.ts";
 import {

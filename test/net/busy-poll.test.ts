@@ -29,7 +29,7 @@ class Loop {
   /** `count` datagrams, each this long after the one before. */
   conversation(count: number, ms: number, preemptionsEach = 0): void {
     for (let i = 0; i < count; i++) {
-      this.poll.heard();
+      this.poll.datagramHandled();
       this.preemptions += preemptionsEach;
       this.pass(ms);
     }
@@ -46,7 +46,7 @@ class Loop {
 describe("BusyPoll", () => {
   it("keeps the loop awake for a tenth of a millisecond after a datagram, and no longer", () => {
     const loop = new Loop();
-    loop.poll.heard();
+    loop.poll.datagramHandled();
     loop.pass(0.09);
     expect(loop.awake).toBe(true);
     loop.pass(0.05);
@@ -82,8 +82,8 @@ describe("BusyPoll", () => {
     const loop = new Loop();
     loop.conversation(1, 0.02);
     for (let i = 0; i < 30_000; i++) {
-      loop.poll.heard();
-      loop.poll.heard();
+      loop.poll.datagramHandled();
+      loop.poll.datagramHandled();
       loop.conversation(1, 0.02, 3);
     }
     expect(loop.turns).toBeLessThan(90_000 * 0.1);
@@ -92,7 +92,7 @@ describe("BusyPoll", () => {
   it("takes no datagram for the answer to another that came with it", () => {
     const loop = new Loop();
     for (let i = 0; i < 50_000; i++) {
-      for (let more = 0; more < 3; more++) loop.poll.heard();
+      for (let more = 0; more < 3; more++) loop.poll.datagramHandled();
       loop.conversation(1, 1);
     }
     expect(loop.turns).toBeLessThan(50_000 * 0.2);

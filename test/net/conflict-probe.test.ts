@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { systemClock } from "../../src/lib/clock.ts";
-import { arpEntry, Presence } from "../../src/net/conflict-probe.ts";
+import { arpEntry, ConflictProbe } from "../../src/net/conflict-probe.ts";
 
 // From Linux 6.1.
 const table = `IP address       HW type     Flags       HW address            Mask     Device
@@ -29,11 +29,11 @@ describe("an address", () => {
   const mac = "52:54:00:00:00:01";
 
   test("counts as free where nobody can be asked", async () => {
-    const presence = new Presence(systemClock, () => Promise.resolve(null));
-    expect(await presence.isInUse(place, "127.0.7.9", mac)).toBe(false);
+    const conflictProbe = new ConflictProbe(systemClock, () => Promise.resolve(null));
+    expect(await conflictProbe.isInUse(place, "127.0.7.9", mac)).toBe(false);
     const nowhere = { ...place, address: "192.0.2.1" };
-    expect(await presence.isInUse(nowhere, "127.0.7.9", mac)).toBeNull();
-    await presence.close();
+    expect(await conflictProbe.isInUse(nowhere, "127.0.7.9", mac)).toBeNull();
+    await conflictProbe.close();
   });
 
   test("is in use by ARP in the link's own network only: beyond it a router answers for everybody", async () => {
@@ -45,23 +45,23 @@ describe("an address", () => {
         tables % 2 === 1 ? "" : `\n${entry("127.0.7.9")}\n${entry("127.9.7.9")}`,
       );
     };
-    const presence = new Presence(systemClock, () => Promise.resolve(null), answering);
-    expect(await presence.isInUse(place, "127.0.7.9", mac)).toBe(true);
+    const conflictProbe = new ConflictProbe(systemClock, () => Promise.resolve(null), answering);
+    expect(await conflictProbe.isInUse(place, "127.0.7.9", mac)).toBe(true);
     expect(tables).toBe(2);
-    expect(await presence.isInUse(place, "127.9.7.9", mac)).toBeNull();
+    expect(await conflictProbe.isInUse(place, "127.9.7.9", mac)).toBeNull();
     expect(tables).toBe(2);
-    await presence.close();
+    await conflictProbe.close();
   });
 
   test("is looked at for twenty newcomers at once, and then not until it is calm", async () => {
     let opened = 0;
     let nowMs = 0;
-    const presence = new Presence({ now: () => nowMs, wall: () => nowMs }, () => {
+    const conflictProbe = new ConflictProbe({ now: () => nowMs, wall: () => nowMs }, () => {
       opened += 1;
       return Promise.resolve(null);
     });
     const look = (n: number) =>
-      presence.isInUse({ ...place, interface: `lo${n}` }, "127.0.7.9", "52:54:00:00:00:01");
+      conflictProbe.isInUse({ ...place, interface: `lo${n}` }, "127.0.7.9", "52:54:00:00:00:01");
     await Promise.all(Array.from({ length: 40 }, (_, n) => look(n)));
     expect(opened).toBe(20);
     // A newcomer each half second is no calm, whatever has been saved up meanwhile.
@@ -73,6 +73,6 @@ describe("an address", () => {
     nowMs += 1000;
     await look(60);
     expect(opened).toBe(21);
-    await presence.close();
+    await conflictProbe.close();
   });
 });

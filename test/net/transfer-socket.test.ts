@@ -2,8 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "vitest";
 import { BindError, errnoOf } from "../../src/lib/errors.ts";
 import { openDgram } from "../../src/net/dgram.ts";
-import { openPair, openTransferUdp } from "../../src/net/transfer-socket.ts";
+import { transferSocketOpener } from "../../src/net/transfer-socket.ts";
 import type { UdpEndpoint, UdpSocket } from "../../src/net/udp.ts";
+import { openTransferUdp } from "../support/transfer-socket.ts";
 
 const loopback: UdpEndpoint = { address: "127.0.0.1", port: 0 };
 const opened: UdpSocket[] = [];
@@ -40,8 +41,8 @@ describe("a transfer's socket", () => {
     const peer = await keep(openDgram(loopback));
     const stranger = await keep(openDgram(loopback));
     const order: string[] = [];
-    const poll = { heard: () => order.push("waits") };
-    const socket = await keep(openPair(loopback, peer.local, poll));
+    const poll = { datagramHandled: () => order.push("waits") };
+    const socket = await keep(transferSocketOpener(poll)(loopback, peer.local));
     const all = new Promise<void>((resolve) => {
       socket.onMessage((_, from) => {
         order.push(from.port === peer.local.port ? "peer" : "stranger");

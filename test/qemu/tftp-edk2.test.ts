@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openDgram } from "../../src/net/dgram.ts";
-import { openTransferUdp } from "../../src/net/transfer-socket.ts";
+import { openTransferUdp } from "../support/transfer-socket.ts";
 import type { UdpEndpoint } from "../../src/net/udp.ts";
 import { LossyLink } from "../support/lossy-link.ts";
 import { fileOfSize } from "../support/random.ts";

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { fromText } from "../../src/lib/bytes.ts";
 import { openDgram } from "../../src/net/dgram.ts";
-import { openTransferUdp } from "../../src/net/transfer-socket.ts";
+import { openTransferUdp } from "../support/transfer-socket.ts";
 import type { UdpEndpoint } from "../../src/net/udp.ts";
 import { LossyLink } from "../support/lossy-link.ts";
 import { fileOfSize } from "../support/random.ts";

@@ -24,6 +24,10 @@ export class FakeProgram implements Program {
     return () => this.#handlers.delete(one);
   }
 
+  preemptions(): number {
+    return 0;
+  }
+
   /** The process gets a signal. */
   signal(signal: NodeJS.Signals): void {
     for (const one of this.#handlers) if (one.signal === signal) one.handler();

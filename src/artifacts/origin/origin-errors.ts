@@ -33,7 +33,7 @@ export class TransientError extends SyncError {
 export class UntrustedError extends SyncError {}
 
 /** Node's names for "this certificate does not lead to a CA that we trust" (OpenSSL X509_V_ERR_…). */
-const untrusted = new Set([
+const untrusted: ReadonlySet<string> = new Set([
   "CERT_SIGNATURE_FAILURE",
   "CERT_UNTRUSTED",
   "DEPTH_ZERO_SELF_SIGNED_CERT",
@@ -45,7 +45,7 @@ const untrusted = new Set([
 ]);
 
 /** Troubles of a line. Whether the origin was reached before tells whether it is worth to wait. */
-const passing = new Set([
+const passing: ReadonlySet<string> = new Set([
   "EAI_AGAIN",
   "ECONNREFUSED",
   "ECONNRESET",

@@ -14,6 +14,8 @@ export interface Program {
   readonly errIsTerminal: boolean;
   /** Calls `handler` at each signal; returns a function that stops it. */
   onSignal(signal: NodeJS.Signals, handler: () => void): () => void;
+  /** How often the kernel took the core away from this process because another one needed it. */
+  preemptions(): number;
 }
 
 /** The options of every command that reads the configuration and can print its result as JSON. */

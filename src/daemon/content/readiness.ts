@@ -33,7 +33,9 @@ const turns: ReadonlySet<EventName> = new Set([
   "link-up",
   "link-down",
 ]);
-const loadersOfTheTable = new Set(architectures.map(({ loader }) => loader));
+const loadersOfTheTable: ReadonlySet<string | null> = new Set(
+  architectures.map(({ loader }) => loader),
+);
 
 /**
  * Whether a machine could boot now. Looks again after each synchronisation, when links come and go, and

@@ -4,7 +4,7 @@ import { type NetworkInterface, usability } from "../../net/interfaces.ts";
 import type { ServedLink, WantedLink } from "./link-plan.ts";
 
 /** A link as it is served now, and the kernel's number for its device. */
-export interface Standing {
+export interface CurrentLink {
   readonly link: ServedLink;
   readonly index: number | null;
 }
@@ -12,9 +12,9 @@ export interface Standing {
 /** What has to happen to a link. `reason` is for people. */
 export type LinkChange =
   /** It is not served and can be. */
-  | { readonly kind: "open"; readonly to: Standing }
+  | { readonly kind: "open"; readonly to: CurrentLink }
   /** It is served as it no longer is. */
-  | { readonly kind: "move"; readonly to: Standing; readonly reason: string }
+  | { readonly kind: "move"; readonly to: CurrentLink; readonly reason: string }
   /** It is served and cannot be any more. */
   | { readonly kind: "close"; readonly reason: string }
   /** It is not served and cannot be. */
@@ -25,9 +25,9 @@ export type LinkChange =
  *
  * @param standing how it is served, or null when it is not
  */
-export function changeOf(
+export function linkChange(
   wanted: WantedLink,
-  standing: Standing | null,
+  standing: CurrentLink | null,
   interfaces: readonly NetworkInterface[],
 ): LinkChange | null {
   const there = interfaces.find(({ name }) => name === wanted.interface);
@@ -45,7 +45,7 @@ export function changeOf(
     if (!(error instanceof ConfigError)) throw error;
     return cannot(error.problems.join("; "));
   }
-  const to: Standing = { link, index: there?.index ?? null };
+  const to: CurrentLink = { link, index: there?.index ?? null };
   if (standing === null) return { kind: "open", to };
   const reason = difference(standing, to);
   return reason === null ? null : { kind: "move", to, reason };
@@ -55,7 +55,7 @@ export function changeOf(
  * The cable is out, or the machine at its other end restarts: the address is still there, although Node
  * does not list it, and the sockets hear again as soon as there is a carrier.
  */
-function isUnplugged(there: NetworkInterface, standing: Standing): boolean {
+function isUnplugged(there: NetworkInterface, standing: CurrentLink): boolean {
   return (
     there.up && !there.carrier && there.addresses.length === 0 && there.index === standing.index
   );
@@ -64,7 +64,7 @@ function isUnplugged(there: NetworkInterface, standing: Standing): boolean {
 /** An address that is served stays the one, although another may be the interface's first by now. */
 function addressFor(
   wanted: WantedLink,
-  standing: Standing | null,
+  standing: CurrentLink | null,
   there: NetworkInterface | undefined,
 ): Ip4 | null {
   const own = standing?.link.address;
@@ -72,7 +72,7 @@ function addressFor(
   return wanted.address ?? (own !== undefined && isThere ? own : null);
 }
 
-function difference(from: Standing, to: Standing): string | null {
+function difference(from: CurrentLink, to: CurrentLink): string | null {
   if (from.link.address !== to.link.address) return `its address is now ${to.link.address}`;
   const [former, present] = [from.link.dhcp, to.link.dhcp];
   // TFTP and HTTP are bound to the address alone.

@@ -3,7 +3,7 @@ import { messageOf } from "../../lib/errors.ts";
 import type { Ip4 } from "../../lib/ip4.ts";
 import type { NetworkInterface } from "../../net/interfaces.ts";
 import type { Emit } from "../../events/types.ts";
-import { changeOf, type Standing } from "./link-diff.ts";
+import { linkChange, type CurrentLink } from "./link-diff.ts";
 import type { ServedLink, WantedLink } from "./link-plan.ts";
 
 /** Something that serves machines. */
@@ -17,7 +17,7 @@ export interface Opened {
   close(graceMs: number): Promise<void>;
 }
 
-export interface LinkKeeperParts {
+export interface LinkSupervisorParts {
   readonly links: readonly WantedLink[];
   /** The host's interfaces as they are now; asked again every `lookEveryMs`. */
   readonly interfaces: () => readonly NetworkInterface[];
@@ -38,14 +38,14 @@ const lastReminderMs = 3_600_000;
 
 interface KeptLink {
   readonly wanted: WantedLink;
-  served: (Standing & { readonly opened: Opened }) | null;
+  served: (CurrentLink & { readonly opened: Opened }) | null;
   trouble: Trouble | null;
 }
 
 /** A link that is about to be served. */
 interface Opening {
   readonly link: KeptLink;
-  readonly to: Standing;
+  readonly to: CurrentLink;
 }
 
 /** Why a link is not served. */
@@ -59,8 +59,8 @@ interface Trouble {
  * Serves each link while its interface can be served: looks at the host's interfaces again and again,
  * and opens and closes what is that link's, and nothing else.
  */
-export class LinkKeeper {
-  readonly #parts: LinkKeeperParts;
+export class LinkSupervisor {
+  readonly #parts: LinkSupervisorParts;
   readonly #links: readonly KeptLink[];
   readonly #addresses = new Map<Ip4, { readonly opened: Opened; users: number }>();
   /** What was closed and still has something under way. */
@@ -69,7 +69,7 @@ export class LinkKeeper {
   #timer: NodeJS.Timeout | null = null;
   #closed = false;
 
-  constructor(parts: LinkKeeperParts) {
+  constructor(parts: LinkSupervisorParts) {
     this.#parts = parts;
     this.#links = parts.links.map((wanted) => ({ wanted, served: null, trouble: null }));
   }
@@ -82,7 +82,7 @@ export class LinkKeeper {
   async open(): Promise<void> {
     const interfaces = this.#parts.interfaces();
     const openings = this.#links.flatMap((link): Opening[] => {
-      const change = changeOf(link.wanted, null, interfaces);
+      const change = linkChange(link.wanted, null, interfaces);
       return change?.kind === "open" ? [{ link, to: change.to }] : [];
     });
     for (const { to } of openings) await this.#acquire(to.link.address);
@@ -139,7 +139,7 @@ export class LinkKeeper {
     const openings: Opening[] = [];
     const left: Ip4[] = [];
     for (const link of this.#links) {
-      const change = this.#closed ? null : changeOf(link.wanted, link.served, interfaces);
+      const change = this.#closed ? null : linkChange(link.wanted, link.served, interfaces);
       if (change === null) continue;
       if (change.kind !== "open") this.#troubled(link, change.reason);
       if (link.served !== null) left.push(link.served.link.address);

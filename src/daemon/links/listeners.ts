@@ -16,8 +16,9 @@ import type { Ip4 } from "../../lib/ip4.ts";
 import type { DeviceSocket } from "../../net/device-socket.ts";
 import { openDgram } from "../../net/dgram.ts";
 import { readMtu } from "../../net/interfaces.ts";
-import type { Presence } from "../../net/conflict-probe.ts";
-import { openTransferUdp } from "../../net/transfer-socket.ts";
+import type { ConflictProbe } from "../../net/conflict-probe.ts";
+import { transferSocketOpener } from "../../net/transfer-socket.ts";
+import { eventLoopPoll } from "../../net/busy-poll.ts";
 import { formatEndpoint, type UdpSocket } from "../../net/udp.ts";
 import type { Inventory } from "../../nodes/inventory.ts";
 import { startTftpServer, type TftpServer } from "../../tftp/server/tftp-server.ts";
@@ -26,9 +27,9 @@ import type { Settings } from "../settings/settings.ts";
 import type { Opened } from "./link-supervisor.ts";
 import type { ServedLink } from "./link-plan.ts";
 import { scriptOf, smeeOf } from "../settings/boot-settings.ts";
-import { ServerWatch } from "./rogue-server-watch.ts";
+import { RogueServerWatch } from "./rogue-server-watch.ts";
 
-export interface LinkServiceOptions {
+export interface ListenerOptions {
   readonly settings: Settings;
   /** Opens the socket of a link's DHCP port. */
   readonly openDhcpSocket: (link: Link, port: number) => Promise<LinkSocket>;
@@ -37,19 +38,21 @@ export interface LinkServiceOptions {
   /** Opens the socket of a link's client port, for the search for other servers; null: nobody searches. */
   readonly openClientPort: ((link: Link) => Promise<UdpSocket>) | null;
   /** Looks whether somebody sits at an address, and is closed with the rest; null: nobody looks. */
-  readonly presence: Pick<Presence, "isInUse" | "close"> | null;
+  readonly conflictProbe: Pick<ConflictProbe, "isInUse" | "close"> | null;
   /** What SMEE's reservations are traced by, in its compatibilities. */
   readonly trace: TraceContext | null;
   readonly dhcpPorts: { readonly server: number; readonly bootServer: number };
   readonly clock: Clock;
+  /** How often the kernel took the core away from this process because another one needed it. */
+  readonly preemptions: () => number;
 }
 
 /** A socket on one link; `means` tells how the link is told apart from others, where there could be any. */
 export type LinkSocket = UdpSocket & Partial<Pick<DeviceSocket, "means">>;
 
 /** What the servers of all links share. */
-export interface LinkServiceParts {
-  readonly options: LinkServiceOptions;
+export interface ListenerParts {
+  readonly options: ListenerOptions;
   readonly store: GenerationStore;
   readonly loaders: LoaderStore;
   readonly sessions: BootSessions;
@@ -64,20 +67,20 @@ export interface LinkServiceParts {
 }
 
 /** What machines talk to: HTTP and TFTP at each address of ours, DHCP on each link. */
-export class LinkServices {
-  readonly #parts: LinkServiceParts;
+export class LinkListeners {
+  readonly #parts: ListenerParts;
   readonly #config;
   #httpPort: number;
   #tftp: TftpServer | null = null;
   /** One for all links, also for those that open at the same time. */
   #dhcp: Promise<DhcpServer> | null = null;
-  readonly #watch: ServerWatch | null;
+  readonly #watch: RogueServerWatch | null;
   /** Served now. */
   readonly #dhcpLinks = new Set<Link>();
   /** The interface of each address that was served. */
   readonly #interfaces = new Map<Ip4, string>();
 
-  constructor(parts: LinkServiceParts) {
+  constructor(parts: ListenerParts) {
     this.#parts = parts;
     this.#config = parts.options.settings.config;
     this.#httpPort = this.#config.http.port;
@@ -87,7 +90,7 @@ export class LinkServices {
     this.#watch =
       openClientPort === null
         ? null
-        : new ServerWatch({ openClientPort, allowOthers, emit, clock });
+        : new RogueServerWatch({ openClientPort, allowOthers, emit, clock });
   }
 
   /** As it was really taken on the first address; null when TFTP is switched off or nothing is served. */
@@ -137,7 +140,7 @@ export class LinkServices {
   async close(graceMs: number): Promise<void> {
     const dhcp = await this.#dhcp;
     await Promise.all([this.#tftp?.close(graceMs), this.#watch?.close(), dhcp?.close()]);
-    await this.#parts.options.presence?.close();
+    await this.#parts.options.conflictProbe?.close();
   }
 
   #baseUrl(address: Ip4): string {
@@ -207,7 +210,7 @@ export class LinkServices {
       emit,
       clock: options.clock,
       openUdp: openDgram,
-      openTransferUdp,
+      openTransferUdp: transferSocketOpener(eventLoopPoll(options.preemptions)),
     });
   }
 
@@ -231,7 +234,7 @@ export class LinkServices {
       offerStyles,
       smee: smeeOf(this.#config, { tftpPort, httpPort: this.#httpPort, trace: options.trace }),
       journal,
-      isInUse: options.presence?.isInUse ?? null,
+      isInUse: options.conflictProbe?.isInUse ?? null,
       guard: this.#watch,
       emit,
       clock: options.clock,

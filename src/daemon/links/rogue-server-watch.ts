@@ -14,7 +14,7 @@ import type { Emit } from "../../events/types.ts";
  * before it begins, and now and then afterwards.
  */
 
-export interface ServerWatchOptions {
+export interface RogueServerWatchOptions {
   /** The socket of a link's client port, 68. Throws `BindError`. */
   readonly openClientPort: (link: Link) => Promise<UdpSocket>;
   /** Begin all the same, and only tell of the other server. */
@@ -41,8 +41,8 @@ interface Watched {
   readonly mac: Mac;
 }
 
-export class ServerWatch implements LinkGuard {
-  readonly #options: ServerWatchOptions;
+export class RogueServerWatch implements LinkGuard {
+  readonly #options: RogueServerWatchOptions;
   readonly #links = new Map<Link, Watched>();
   /** By interface: the server that was told of last. A link that was refused is looked at every few seconds. */
   readonly #told = new Map<string, { readonly server: Ip4; readonly atMs: number }>();
@@ -50,7 +50,7 @@ export class ServerWatch implements LinkGuard {
   readonly #timer: NodeJS.Timeout;
   #closed = false;
 
-  constructor(options: ServerWatchOptions) {
+  constructor(options: RogueServerWatchOptions) {
     this.#options = options;
     this.#timer = setInterval(() => {
       for (const [link, { search }] of this.#links) void this.#look(link, search);

@@ -2,7 +2,7 @@ import type { OfferStyleTable } from "../../boot/offer-style.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { DecodeError, decodedOrNull, messageOf } from "../../lib/errors.ts";
 import type { Mac } from "../../lib/mac.ts";
-import { putRecent } from "../../lib/bounded-map.ts";
+import { BoundedMap } from "../../lib/bounded-map.ts";
 import { formatEndpoint, type UdpEndpoint, type UdpSocket } from "../../net/udp.ts";
 import type { Emit } from "../../events/types.ts";
 import { senderOf } from "./rate-limits.ts";
@@ -109,7 +109,7 @@ class RunningServer {
   readonly #floodGuards = new Map<string, FloodGuard>();
 
   /** By machine: when it was last reported to have an unbeatable server. */
-  readonly #unbeatableAt = new Map<Mac, number>();
+  readonly #unbeatableAt = new BoundedMap<Mac, number>(MAX_UNDER_WAY);
 
   constructor(options: DhcpServerOptions) {
     this.#options = options;
@@ -258,7 +258,7 @@ class RunningServer {
     const now = clock.now();
     const last = this.#unbeatableAt.get(mac) ?? -Infinity;
     if (server === null || now - last < UNBEATABLE_EVERY_MS) return;
-    putRecent(this.#unbeatableAt, mac, now, MAX_UNDER_WAY);
+    this.#unbeatableAt.set(mac, now);
     const fields = { mac, address: null, interface: link.interface, server };
     const reason = inOneSentence(filledIn(unbeatableServer, { server, proxies: "eim-pxe" }));
     emit({ event: "unbeatable-server", ...fields, reason });

@@ -1,6 +1,6 @@
 import { ANY_ADDRESS, type Ip4 } from "../../lib/ip4.ts";
 import { type Mac, macFromBytes } from "../../lib/mac.ts";
-import { putRecent } from "../../lib/bounded-map.ts";
+import { BoundedMap } from "../../lib/bounded-map.ts";
 import { OptionCode } from "../wire/option-codes.ts";
 import { BROADCAST_FLAG, type DhcpPacket, MessageType } from "../wire/packet.ts";
 import type { DhcpRequest } from "../message/request.ts";
@@ -22,7 +22,7 @@ interface Heard {
  * clients ask for it. Bounded in memory whatever the network sends.
  */
 export class OverheardOffers {
-  readonly #heard = new Map<Mac, Heard>();
+  readonly #heard = new BoundedMap<Mac, Heard>(MAX_MACHINES);
 
   /** A packet that came to the client port; whatever is no offer of an address is passed over. */
   heard(packet: DhcpPacket, nowMs: number): void {
@@ -33,7 +33,7 @@ export class OverheardOffers {
     const former = this.#heard.get(mac);
     const before = former?.xid === xid ? former.offers : [];
     const offers = [...before, offer].slice(-MAX_OFFERS);
-    putRecent(this.#heard, mac, { xid, offers, atMs: nowMs }, MAX_MACHINES);
+    this.#heard.set(mac, { xid, offers, atMs: nowMs });
   }
 
   /**

@@ -1,4 +1,5 @@
-import { Bucket, type Rate } from "../../lib/token-bucket.ts";
+import { TokenBucket, TokenBuckets } from "../../lib/token-bucket.ts";
+import { BoundedMap } from "../../lib/bounded-map.ts";
 import { type Ip4, ip4FromBytes } from "../../lib/ip4.ts";
 import { type Mac, macFromBytes } from "../../lib/mac.ts";
 import { OptionCode } from "../wire/option-codes.ts";
@@ -13,20 +14,20 @@ import { END, PAD } from "../wire/packet.ts";
  * Requests of unknown clients that are answered at once, and how many more each second. One that ends in a
  * lease gives its token back, so only those count whose offers are not taken up: no site has so many.
  */
-const UNKNOWN_CLIENTS = { most: 4096, perSecond: 256 };
+const UNKNOWN_CLIENTS = { burst: 4096, perSecond: 256 };
 /** Requests of one of them, so that it cannot use up what is for all. */
-const ONE_UNKNOWN_CLIENT = { most: 20, perSecond: 2 };
+const ONE_UNKNOWN_CLIENT = { burst: 20, perSecond: 2 };
 /** Requests of one machine; firmware and operating systems together send a few in a minute. */
-const ONE_MACHINE = { most: 1000, perSecond: 200 };
+const ONE_MACHINE = { burst: 1000, perSecond: 200 };
 /**
  * What known machines may ask beyond that, all together. Anybody can put a machine's hardware address into
  * a packet: as long as the server keeps up, that must not silence the machine.
  */
-const BEYOND = { most: 4000, perSecond: 2000 };
+const BEYOND = { burst: 4000, perSecond: 2000 };
 /** For how long unknown clients are not answered after the pool was found full: a search may be long. */
 const FULL_FOR_MS = 1000;
-/** Machines whose rate is remembered; at most twice as many, so memory is bounded. */
-const MOST_MACHINES = 8192;
+/** Machines whose rate is remembered. */
+const MOST_MACHINES = 16_384;
 
 /** Relay agents whose pools are remembered as full. */
 const MOST_RELAYS = 256;
@@ -39,16 +40,16 @@ export type Refusal =
 
 /** Which requests of one link are answered. Times are monotonic milliseconds. */
 export class RateLimits {
-  readonly #unknownClients: Bucket;
-  readonly #beyond: Bucket;
-  readonly #known = new Buckets(ONE_MACHINE);
-  readonly #unknown = new Buckets(ONE_UNKNOWN_CLIENT);
+  readonly #unknownClients: TokenBucket;
+  readonly #beyond: TokenBucket;
+  readonly #known = new TokenBuckets<Mac>(ONE_MACHINE, MOST_MACHINES);
+  readonly #unknown = new TokenBuckets<Mac>(ONE_UNKNOWN_CLIENT, MOST_MACHINES);
   /** By `giaddr`: until when the pool there counts as full. */
-  readonly #fullUntilMs = new Map<Ip4, number>();
+  readonly #fullUntilMs = new BoundedMap<Ip4, number>(MOST_RELAYS);
 
   constructor(nowMs: number) {
-    this.#unknownClients = new Bucket(UNKNOWN_CLIENTS, nowMs);
-    this.#beyond = new Bucket(BEYOND, nowMs);
+    this.#unknownClients = new TokenBucket(UNKNOWN_CLIENTS, nowMs);
+    this.#beyond = new TokenBucket(BEYOND, nowMs);
   }
 
   /**
@@ -59,11 +60,11 @@ export class RateLimits {
    */
   refuses({ mac, giaddr }: Sender, known: boolean, nowMs: number): Refusal | null {
     if (known) {
-      const may = this.#known.of(mac, nowMs).take(nowMs) || this.#beyond.take(nowMs);
+      const may = this.#known.take(mac, nowMs) || this.#beyond.take(nowMs);
       return may ? null : "this machine asks too often";
     }
     if (nowMs < (this.#fullUntilMs.get(giaddr) ?? -Infinity)) return "the pool is full";
-    if (!this.#unknown.of(mac, nowMs).take(nowMs)) return "this machine asks too often";
+    if (!this.#unknown.take(mac, nowMs)) return "this machine asks too often";
     return this.#unknownClients.take(nowMs) ? null : "too many unknown clients ask";
   }
 
@@ -74,29 +75,7 @@ export class RateLimits {
 
   /** There was no address for an unknown client. */
   poolFull(giaddr: Ip4, nowMs: number): void {
-    if (this.#fullUntilMs.size >= MOST_RELAYS) this.#fullUntilMs.clear();
     this.#fullUntilMs.set(giaddr, nowMs + FULL_FOR_MS);
-  }
-}
-
-/** A bucket for each machine that asked lately. */
-class Buckets {
-  readonly #rate: Rate;
-  #recent = new Map<Mac, Bucket>();
-  #former = new Map<Mac, Bucket>();
-
-  constructor(rate: Rate) {
-    this.#rate = rate;
-  }
-
-  of(mac: Mac, nowMs: number): Bucket {
-    const bucket = this.#recent.get(mac) ?? this.#former.get(mac) ?? new Bucket(this.#rate, nowMs);
-    if (this.#recent.size >= MOST_MACHINES) {
-      this.#former = this.#recent;
-      this.#recent = new Map();
-    }
-    this.#recent.set(mac, bucket);
-    return bucket;
   }
 }
 

@@ -8,7 +8,7 @@ import { encodePacket, ErrorCode, errorPacket, type TftpPacket } from "../wire/p
 /** Our end of one transfer: a socket of its own, or the listening one. */
 export interface Channel {
   readonly socket: UdpSocket;
-  /** Who gets what comes from the client here; null: nobody, or it comes another way. */
+  /** Gets the client's packets; null: nobody does, or the listener passes them on. */
   receiver: Receiver | null;
   /** Frees what belongs to this transfer alone. May be called more than once. */
   release(): Promise<void>;
@@ -16,14 +16,14 @@ export interface Channel {
 
 export interface Receiver {
   receive(packet: TftpPacket): void;
-  /** No datagram will find the client any more. */
+  /** Datagrams no longer reach the client. */
   fail(reason: string): void;
 }
 
-/** The packet of a datagram, or null when it is none, which is reported. */
+/** The packet in a datagram; null when it is malformed, which is reported. */
 export type Decode = (payload: Uint8Array, from: UdpEndpoint) => TftpPacket | null;
 
-/** The channel of a transfer in single-port mode: what comes there is told apart by its listener. */
+/** The channel of a transfer in single-port mode: the listener tells the transfers' packets apart. */
 export function sharedChannel(socket: UdpSocket): Channel {
   return { socket, receiver: null, release: () => Promise.resolve() };
 }
@@ -50,7 +50,7 @@ export async function openChannel(
       return adopt(socket, client, () => ports.giveBack(port), decode);
     } catch (error) {
       ports.giveBack(port);
-      // Another program holds this one; any other trouble is the same on every port.
+      // Another program uses this port; any other failure would be the same on every port.
       if (!(error instanceof BindError && errnoOf(error.cause) === "EADDRINUSE")) throw error;
     }
   }
@@ -77,23 +77,26 @@ function adopt(
     const packet = decode(payload, from);
     if (packet === null) return;
     if (sameEndpoint(from, client)) channel.receiver?.receive(packet);
-    else answerStranger(socket, packet, from);
+    else answerUnknownSender(socket, packet, from);
   });
   socket.onError((error) => {
-    if (!isPassing(error)) channel.receiver?.fail(describeFailure(error));
+    if (!isTemporary(error)) channel.receiver?.fail(describeFailure(error));
   });
   return channel;
 }
 
-/** RFC 1350 4: a stranger is told, and the transfer is not disturbed. An ERROR is never answered. */
-function answerStranger(socket: UdpSocket, packet: TftpPacket, from: UdpEndpoint): void {
+/**
+ * RFC 1350 4: a packet from another TID gets an ERROR and does not disturb the transfer. An ERROR is never
+ * answered.
+ */
+function answerUnknownSender(socket: UdpSocket, packet: TftpPacket, from: UdpEndpoint): void {
   if (packet.opcode === "error" || from.port === 0) return;
   const error = errorPacket(ErrorCode.UNKNOWN_TRANSFER_ID, "unknown transfer ID");
   socket.send(encodePacket(error), from);
 }
 
-/** The kernel had no room for a packet: the same as a loss, and mended in the same way. */
-function isPassing(error: Error): boolean {
+/** The kernel had no room for a packet: the same as a loss, and repaired by a retransmission. */
+function isTemporary(error: Error): boolean {
   return ["EAGAIN", "ENOBUFS", "ENOMEM", "EINTR"].includes(errnoOf(error) ?? "");
 }
 

@@ -7,8 +7,8 @@ export interface PortRange {
 }
 
 /**
- * The ports of one address that transfers may use. They are handed out in turn, so that a port rests
- * as long as possible before it serves again: a late packet of the former transfer finds nobody.
+ * The ports of one address that transfers may use. They are handed out in turn, so that a port is
+ * unused as long as possible: late packets of a former transfer must not reach the next one.
  */
 export class DataPorts {
   readonly #range: PortRange;

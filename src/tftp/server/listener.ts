@@ -2,52 +2,52 @@ import { equalBytes, printable } from "../../lib/bytes.ts";
 import { DecodeError, messageOf } from "../../lib/errors.ts";
 import { formatEndpoint } from "../../net/udp.ts";
 import type { OpenConnectedUdp, UdpEndpoint, UdpSocket } from "../../net/udp.ts";
-import type { Guest } from "./transfer-slots.ts";
+import type { SlotHolder } from "./transfer-slots.ts";
 import { type Channel, openChannel, sharedChannel } from "./channel.ts";
 import { DataPorts } from "./data-ports.ts";
-import { Delivery, type Subject, type TftpFile } from "./transfer-driver.ts";
-import { Frames } from "./data-frames.ts";
+import { TransferDriver, type Subject, type TftpFile } from "./transfer-driver.ts";
+import { DataFrames } from "./data-frames.ts";
 import type { RequestedName } from "../wire/file-names.ts";
 import { negotiate, type NegotiationLimits } from "../wire/option-negotiation.ts";
 import type { TftpServerOptions } from "./server-options.ts";
 import { decodePacket, encodePacket, ErrorCode, errorPacket } from "../wire/packet.ts";
 import type { ErrorPacket, RequestPacket, TftpPacket } from "../wire/packet.ts";
-import { judgeRequest } from "../wire/request-check.ts";
+import { checkRequest } from "../wire/request-check.ts";
 
-/** Something that can be set to a time. */
-export interface Alarm {
-  /** Rings at this time, on the clock's scale, and at no other; null: not at all. */
+/** A timer with one deadline. */
+export interface DeadlineTimer {
+  /** Fires at this time, on the clock's scale, instead of any set before; null: not at all. */
   set(atMs: number | null): void;
 }
 
 /** What a listener needs of the server. */
 export interface ListenerHost {
-  /** An alarm that calls `ring` once for each time that was set and came. */
-  newAlarm(ring: () => void): Alarm;
-  /** Takes one of the places for transfers; else why not, in words for the client. */
-  admit(guest: Guest): string | null;
-  /** Gives the place back. */
-  leave(guest: Guest): void;
+  /** A timer that calls `due` once for each time that was set and is reached. */
+  newTimer(due: () => void): DeadlineTimer;
+  /** Takes one of the transfer slots; else why not, in words for the client. */
+  take(holder: SlotHolder): string | null;
+  /** Gives the slot back. */
+  release(holder: SlotHolder): void;
 }
 
-/** One client that asked for one file. It exists from the request on, so that it counts at once. */
-interface Session extends Guest {
+/** One client that requested one file. It exists from the request on, so that it counts at once. */
+interface Session extends SlotHolder {
   readonly client: UdpEndpoint;
   readonly subject: Subject;
-  /** The datagram that asked. */
+  /** The datagram with the request. */
   readonly request: Uint8Array;
   channel: Channel | null;
-  delivery: Delivery | null;
+  driver: TransferDriver | null;
   over: boolean;
 }
 
 /** IPv4, UDP and TFTP in front of a block. */
 const HEADER_BYTES = 20 + 8 + 4;
 
-/** No client gives up waiting and asks again this quickly: such a copy was made by the network. */
+/** No client repeats its request this quickly: such a copy was made by the network. */
 const NETWORK_COPY_MS = 200;
 
-/** One address that is listened on, with the transfers that were asked for there. */
+/** One address that is listened on, with the transfers that were requested there. */
 export class Listener {
   readonly #socket: UdpSocket;
   readonly #options: TftpServerOptions;
@@ -55,7 +55,7 @@ export class Listener {
   readonly #ports: DataPorts | null;
   /** By the client's address and port. */
   readonly #sessions = new Map<string, Session>();
-  /** What is being closed. */
+  /** Sockets and files that are being closed. */
   readonly #releasing = new Set<Promise<void>>();
   #stopped = false;
 
@@ -67,7 +67,7 @@ export class Listener {
     this.#ports = dataPorts === null ? null : new DataPorts(dataPorts);
     // A reply that could not be sent is a reply that was lost: the client or our timer repeats.
     socket.onError(() => {});
-    socket.onMessage((payload, from) => this.#heard(payload, from));
+    socket.onMessage((payload, from) => this.#receive(payload, from));
   }
 
   get endpoint(): UdpEndpoint {
@@ -85,7 +85,7 @@ export class Listener {
     if (!this.#options.limits.singlePort) this.#release(this.#socket.close());
   }
 
-  /** Cuts what still runs and frees everything. */
+  /** Ends the transfers that still run and frees everything. */
   async close(): Promise<void> {
     for (const session of this.#sessions.values()) this.#cut(session, "the server is stopping");
     await Promise.all([this.#socket.close(), ...this.#releasing]);
@@ -94,24 +94,24 @@ export class Listener {
   #cut(session: Session, reason: string): void {
     const error = encodePacket(errorPacket(ErrorCode.NOT_DEFINED, reason));
     (session.channel?.socket ?? this.#socket).send(error, session.client);
-    session.delivery?.fail(reason);
+    session.driver?.fail(reason);
     this.#end(session);
   }
 
-  #heard(payload: Uint8Array, from: UdpEndpoint): void {
+  #receive(payload: Uint8Array, from: UdpEndpoint): void {
     const packet = this.#decode(payload, from);
     if (packet === null || from.port === 0) return;
     if (packet.opcode === "rrq" || packet.opcode === "wrq") {
-      if (!this.#stopped) this.#heardRequest(packet, payload, from);
+      if (!this.#stopped) this.#receiveRequest(packet, payload, from);
       return;
     }
-    // Anything else is for a transfer from this port, or comes too late to matter.
+    // Anything else is for a transfer from this port (single-port mode), or late.
     const session = this.#sessions.get(formatEndpoint(from));
-    if (session?.channel?.socket === this.#socket) session.delivery?.receive(packet);
+    if (session?.channel?.socket === this.#socket) session.driver?.receive(packet);
   }
 
-  #heardRequest(request: RequestPacket, payload: Uint8Array, client: UdpEndpoint): void {
-    const judgement = judgeRequest(request);
+  #receiveRequest(request: RequestPacket, payload: Uint8Array, client: UdpEndpoint): void {
+    const judgement = checkRequest(request);
     const machine = { mac: judgement.mac, address: client.address };
     const asked = printable(request.filename);
     const subject = { machine, asked, startedAt: this.#options.clock.now() };
@@ -121,7 +121,7 @@ export class Listener {
     if (former !== undefined && this.#isCopy(former, payload)) return;
     const session = this.#newSession(client, subject, payload);
     if (former !== undefined) this.#replace(former, session);
-    const refusal = this.#host.admit(session);
+    const refusal = this.#host.take(session);
     if (refusal !== null) {
       return this.#refuse(client, subject, errorPacket(ErrorCode.NOT_DEFINED, refusal));
     }
@@ -135,14 +135,14 @@ export class Listener {
       subject,
       request,
       channel: null,
-      delivery: null,
+      driver: null,
       over: false,
       address: client.address,
       startedAt: subject.startedAt,
       get answered() {
-        return session.delivery?.answered ?? false;
+        return session.driver?.answered ?? false;
       },
-      giveWay: (reason) => this.#cut(session, reason),
+      evict: (reason) => this.#cut(session, reason),
     };
     return session;
   }
@@ -158,28 +158,28 @@ export class Listener {
     this.#options.emit({ event: "tftp-refused", ...machine, file, errorCode, reason });
   }
 
-  /** Not a wish to start over: the same before the first answer, or a copy made by the network. */
+  /** A duplicate, not a new request: it came before the file was found, or was copied by the network. */
   #isCopy(former: Session, payload: Uint8Array): boolean {
-    if (former.delivery === null) return equalBytes(former.request, payload);
+    if (former.driver === null) return equalBytes(former.request, payload);
     const age = this.#options.clock.now() - former.subject.startedAt;
-    if (former.delivery.answered || age >= NETWORK_COPY_MS) return false;
+    if (former.driver.answered || age >= NETWORK_COPY_MS) return false;
     return equalBytes(former.request, payload);
   }
 
   /**
-   * RFC 1350 4: a client is its address and port, so asking again from there starts over. It stays
-   * with our port, which the client may have taken note of already.
+   * RFC 1350 4: a client is its address and port, so a new request from there starts over. It keeps
+   * our port, which the client may know already.
    */
   #replace(former: Session, session: Session): void {
     session.channel = former.channel;
     if (former.channel !== null) former.channel.receiver = null;
     former.channel = null;
-    if (former.delivery?.answered === true) {
-      former.delivery.fail("the client asked again from the same port");
+    if (former.driver?.answered === true) {
+      former.driver.fail("the client asked again from the same port");
     } else {
-      former.delivery?.drop();
+      former.driver?.drop();
     }
-    // Also one that was still looked for.
+    // Also where the file was still being looked up.
     this.#end(former);
   }
 
@@ -198,7 +198,7 @@ export class Listener {
     this.#end(session);
   }
 
-  /** Finds the file, opens our end and sends the first packets; else the error to refuse with. */
+  /** Finds the file, opens the transfer's socket and sends the first packets; else the error to refuse with. */
   async #begin(
     session: Session,
     request: RequestPacket,
@@ -219,25 +219,25 @@ export class Listener {
       if (channel !== null) this.#release(channel.release());
       return errorPacket(ErrorCode.NOT_DEFINED, "the server has no free port, try again");
     }
-    const alarm = this.#host.newAlarm(() => session.delivery?.wake());
+    const timer = this.#host.newTimer(() => session.driver?.wake());
     const terms = negotiate(request.options, this.#limitsNow(), found.blob.size);
-    const frames = new Frames(terms);
-    session.delivery = new Delivery(found, terms, session.subject, {
+    const frames = new DataFrames(terms);
+    session.driver = new TransferDriver(found, terms, session.subject, {
       clock,
       emit,
       send: (packet) => channel.socket.send(frames.encode(packet), session.client),
-      wakeAt: (atMs) => alarm.set(atMs),
+      wakeAt: (atMs) => timer.set(atMs),
       ended: () => {
         this.#release(found.blob.close());
         this.#end(session);
       },
     });
-    channel.receiver = session.delivery;
-    session.delivery.start();
+    channel.receiver = session.driver;
+    session.driver.start();
     return null;
   }
 
-  /** What a request may get at most through this address's link, as it is at the moment. */
+  /** The limits with the MTU of this address's link as it is now. */
   #limitsNow(): NegotiationLimits {
     const { limits, mtuAt } = this.#options;
     const mtu = mtuAt?.(this.#socket.local.address) ?? null;
@@ -251,7 +251,7 @@ export class Listener {
     for (const candidate of [...name.spellings, ...name.repairs]) {
       const found = await find(candidate, this.#socket.local.address);
       if (found === null) continue;
-      // As with SMEE, a folder in front of the name may count for nothing.
+      // As with SMEE, a folder in front of the name may be ignored.
       const plain = (one: string): boolean => one === found.name || one.endsWith(`/${found.name}`);
       if (!name.spellings.some(plain)) {
         emit({ event: "tftp-rescued", ...machine, asked, file: found.name });
@@ -280,18 +280,18 @@ export class Listener {
     }
   }
 
-  /** Forgets the session and frees what it holds; its delivery has ended or never began. */
+  /** Forgets the session and frees what it holds; its transfer has ended or never began. */
   #end(session: Session): void {
     if (session.over) return;
     session.over = true;
     this.#sessions.delete(formatEndpoint(session.client));
     if (session.channel !== null) this.#release(session.channel.release());
-    this.#host.leave(session);
+    this.#host.release(session);
   }
 
-  /** Lets something close by itself; `close` waits for it. */
+  /** Closes in the background; `close` waits for it. */
   #release(closing: Promise<void>): void {
-    // A file that cannot be closed harms nobody any more.
+    // A file that cannot be closed does no harm.
     const settled = closing.catch(() => {}).finally(() => this.#releasing.delete(settled));
     this.#releasing.add(settled);
   }

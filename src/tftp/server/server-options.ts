@@ -7,7 +7,7 @@ import type { TftpFile } from "./transfer-driver.ts";
 import type { NegotiationLimits } from "../wire/option-negotiation.ts";
 
 export interface TftpLimits extends NegotiationLimits {
-  /** Transfers at the same time, over all addresses; see `Admission` for who has to wait. */
+  /** Transfers at the same time, over all addresses; see `TransferSlots` for who is refused. */
   readonly maxTransfers: number;
   /** Where the ports of transfers are taken from; null: any free port. */
   readonly dataPorts: PortRange | null;
@@ -22,14 +22,14 @@ export interface TftpServerOptions {
   readonly port: number;
   readonly limits: TftpLimits;
   /**
-   * The file of this name, or the one that surely is meant by it, or null; `asked` is the address of
+   * The file of this name, or the one that can only be meant by it, or null; `asked` is the address of
    * ours that the request came to. The name is relative and has no `..`; several spellings of one
    * request are tried in turn. The blob that it returns is closed here.
    */
   readonly find: (name: string, asked: Ip4) => Promise<TftpFile | null>;
   /**
-   * The largest IP packet that the link of this address of ours carries, in bytes; null when nobody
-   * knows. Blocks are kept below it: many a boot ROM cannot put fragments together.
+   * The largest IP packet that the link of this address of ours carries, in bytes; null when
+   * unknown. Blocks are kept smaller: many boot ROMs cannot reassemble fragments.
    */
   readonly mtuAt?: (address: Ip4) => number | null;
   readonly emit: Emit;
@@ -37,7 +37,7 @@ export interface TftpServerOptions {
   readonly openUdp: OpenUdp;
   /**
    * Opens the socket of one transfer; a connected one notices clients that are gone. By default
-   * `openUdp` does it, and such clients are given up after a while.
+   * `openUdp` is used, and transfers to such clients end after a while.
    */
   readonly openTransferUdp?: OpenConnectedUdp;
 }

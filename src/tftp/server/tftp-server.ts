@@ -1,8 +1,8 @@
 import type { Clock } from "../../lib/clock.ts";
 import type { Ip4 } from "../../lib/ip4.ts";
 import type { UdpEndpoint } from "../../net/udp.ts";
-import { Admission } from "./transfer-slots.ts";
-import { type Alarm, Listener } from "./listener.ts";
+import { TransferSlots } from "./transfer-slots.ts";
+import { type DeadlineTimer, Listener } from "./listener.ts";
 import type { TftpServerOptions } from "./server-options.ts";
 
 export type { TftpFile } from "./transfer-driver.ts";
@@ -33,9 +33,9 @@ export async function startTftpServer(options: TftpServerOptions): Promise<TftpS
 
 class Server implements TftpServer {
   readonly #options: TftpServerOptions;
-  readonly #admission: Admission;
+  readonly #slots: TransferSlots;
   readonly #listeners: Listener[] = [];
-  /** Those that were left; their transfers still count. */
+  /** No longer listening; their transfers still count. */
   readonly #leaving = new Set<Listener>();
   /** To be called when a transfer has ended. */
   readonly #watchers = new Set<() => void>();
@@ -43,7 +43,7 @@ class Server implements TftpServer {
 
   constructor(options: TftpServerOptions) {
     this.#options = options;
-    this.#admission = new Admission(options.limits.maxTransfers);
+    this.#slots = new TransferSlots(options.limits.maxTransfers);
   }
 
   get endpoints(): readonly UdpEndpoint[] {
@@ -54,10 +54,10 @@ class Server implements TftpServer {
     const { openUdp, port } = this.#options;
     const socket = await openUdp({ address, port });
     const listener = new Listener(socket, this.#options, {
-      admit: (guest) => this.#admission.admit(guest),
-      newAlarm: (ring) => new Timer(this.#options.clock, ring),
-      leave: (guest) => {
-        this.#admission.leave(guest);
+      take: (holder) => this.#slots.take(holder),
+      newTimer: (due) => new Timer(this.#options.clock, due),
+      release: (holder) => {
+        this.#slots.release(holder);
         for (const watcher of this.#watchers) watcher();
       },
     });
@@ -70,7 +70,7 @@ class Server implements TftpServer {
     const [listener] = at === -1 ? [] : this.#listeners.splice(at, 1);
     if (listener === undefined) return;
     this.#leaving.add(listener);
-    // In single-port mode the port is free for another listener only when nobody uses it any more.
+    // In single-port mode the port is free for another listener only when no transfer uses it any more.
     await drain([listener], this.#options.limits.singlePort ? 0 : graceMs, this.#watchers);
     this.#leaving.delete(listener);
   }
@@ -85,7 +85,7 @@ class Server implements TftpServer {
   }
 }
 
-/** Has these take no more requests, waits for their transfers, and then cuts what is left. */
+/** Stops listening, waits for the transfers, and ends those that are left. */
 async function drain(
   listeners: readonly Listener[],
   graceMs: number,
@@ -113,20 +113,20 @@ function runningOn(listeners: readonly Listener[]): number {
   return listeners.reduce((sum, listener) => sum + listener.running, 0);
 }
 
-/** One timer that is set anew at almost every packet: it is left running as long as it is early enough. */
-class Timer implements Alarm {
+/** Set again at almost every packet, so the timer below it keeps running as long as it is early enough. */
+class Timer implements DeadlineTimer {
   readonly #clock: Clock;
-  readonly #ring: () => void;
+  readonly #due: () => void;
   #atMs: number | null = null;
   #timer: { readonly handle: NodeJS.Timeout; readonly atMs: number } | null = null;
 
-  /** Calls `ring` once for each time that was set and came. */
-  constructor(clock: Clock, ring: () => void) {
+  /** Calls `due` once for each time that was set and is reached. */
+  constructor(clock: Clock, due: () => void) {
     this.#clock = clock;
-    this.#ring = ring;
+    this.#due = due;
   }
 
-  /** Rings at this time, on the clock's scale, and at no other; null: not at all. */
+  /** Fires at this time, on the clock's scale, and at no other; null: not at all. */
   set(atMs: number | null): void {
     this.#atMs = atMs;
     if (atMs !== null && this.#timer !== null && this.#timer.atMs <= atMs) return;
@@ -146,6 +146,6 @@ class Timer implements Alarm {
       return;
     }
     this.#atMs = null;
-    this.#ring();
+    this.#due();
   }
 }

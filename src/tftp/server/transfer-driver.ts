@@ -8,44 +8,44 @@ import { ReadTransfer, type TransferEffect } from "../transfer/read-transfer.ts"
 
 /** A file that may be sent. Only a `loader` is a stage of a boot. */
 export interface TftpFile {
-  /** What it is really called, which need not be what was asked for. */
+  /** Its real name, which need not be the requested one. */
   readonly name: string;
   readonly kind: "loader" | "script";
   readonly blob: BlobSource;
 }
 
-/** Who asked for what, as events tell it. */
+/** Who requested what, as events report it. */
 export interface Subject {
   readonly machine: Machine;
-  /** The name as it was asked for, made safe by `printable`. */
+  /** The requested name, made safe by `printable`. */
   readonly asked: string;
   /** When the request came, on the clock's scale. */
   readonly startedAt: number;
 }
 
-/** What a delivery needs from the server that runs it. */
-export interface DeliveryHost {
+/** What a transfer needs from the server that runs it. */
+export interface TransferDriverHost {
   readonly clock: Clock;
   readonly emit: Emit;
   /** To the client, from the transfer's own port. */
   send(packet: TftpPacket): void;
-  /** Call `wake` at this time instead of any that was asked for before; null: not at all. */
+  /** Call `wake` at this time instead of any set before; null: not at all. */
   wakeAt(atMs: number | null): void;
-  /** It is over, whatever the end was: free what belongs to it. Called once. */
+  /** The transfer has ended in whatever way: free what belongs to it. Called once. */
   ended(): void;
 }
 
-/** Drives one `ReadTransfer`: feeds it, does what it says with the file, and reports how it went. */
-export class Delivery {
+/** Drives one `ReadTransfer`: gives it packets and time, performs its effects, and reports how it ended. */
+export class TransferDriver {
   readonly #found: TftpFile;
   readonly #transfer: ReadTransfer;
   readonly #terms: TftpTerms;
   readonly #subject: Subject;
-  readonly #host: DeliveryHost;
+  readonly #host: TransferDriverHost;
   #announced = false;
   #over = false;
 
-  constructor(found: TftpFile, terms: Negotiated, subject: Subject, host: DeliveryHost) {
+  constructor(found: TftpFile, terms: Negotiated, subject: Subject, host: TransferDriverHost) {
     this.#found = found;
     this.#transfer = new ReadTransfer(found.blob.size, terms);
     const { blksize, windowsize, timeoutSeconds } = terms;
@@ -71,18 +71,18 @@ export class Delivery {
     this.#perform(this.#transfer.handleTimeout(this.#now()));
   }
 
-  /** Ends it from outside, without a word to the client. */
+  /** Ends it from outside; the client gets no packet. */
   fail(reason: string): void {
     if (this.#over) return;
     const { bytesSent, allSent } = this.#transfer;
-    // Firmware that has everything may start it at once, and not hear us ask for a lost last ACK.
-    const told = allSent ? `${reason}; all was sent, the last acknowledgement is missing` : reason;
-    const how = { reason: told, bytesSent, ...this.#figures(), ...this.#terms };
+    // Firmware that has the whole file may start it at once, and not answer when its last ACK was lost.
+    const shown = allSent ? `${reason}; all was sent, the last acknowledgement is missing` : reason;
+    const how = { reason: shown, bytesSent, ...this.#figures(), ...this.#terms };
     this.#host.emit({ event: "tftp-failed", ...this.#about(), ...how });
     this.#end();
   }
 
-  /** Ends it from outside as if it had never been. */
+  /** Ends it from outside without a report. */
   drop(): void {
     if (!this.#over) this.#end();
   }
@@ -94,7 +94,7 @@ export class Delivery {
   #perform(first: readonly TransferEffect[]): void {
     if (this.#over) return;
     this.#announce();
-    // A read from memory is answered at once with further effects; a loop, so that no stack grows.
+    // A read from memory gives further effects at once; a loop, so that the stack does not grow.
     let effects = first;
     while (effects.length > 0) {
       let further: readonly TransferEffect[] = [];
@@ -138,7 +138,7 @@ export class Delivery {
     }
   }
 
-  /** A real fetch begins with the first acknowledgement; who only wants the size never sends one. */
+  /** A download begins with the first acknowledgement; a client that only asks for the size sends none. */
   #announce(): void {
     if (this.#announced || !this.#transfer.answered) return;
     this.#announced = true;
@@ -147,7 +147,7 @@ export class Delivery {
     this.#host.emit({ event: "loader-start", ...this.#about(), protocol: "tftp", bytes });
   }
 
-  /** Machine and file of every event. It is the file that is sent, whatever it was asked for as. */
+  /** Machine and file of every event: the file that is sent, whatever its requested name was. */
   #about(): Machine & { readonly file: string } {
     return { ...this.#subject.machine, file: this.#found.name };
   }

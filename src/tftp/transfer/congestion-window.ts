@@ -18,7 +18,7 @@ const SAME_PART = 8;
  * where that led back to the same place, as only a queue does, twice as many losses must come before more
  * is tried again.
  */
-export class FlightLimit {
+export class CongestionWindow {
   readonly #windowsize: number;
   #blocks: number;
   /** How much came through of a flight whose end was lost to a queue. */
@@ -58,7 +58,7 @@ export class FlightLimit {
    * Of a flight that nothing was heard of, `through` blocks came through, and all behind them are missing.
    * True if less is sent from now on. Some blocks missing at the end may be chance; a quarter is not.
    */
-  endLost(through: number, missing: number): boolean {
+  tailLost(through: number, missing: number): boolean {
     // One less, for the copy that asks for an answer.
     const blocks = Math.max(LEAST_BLOCKS, through - 1);
     if (missing * 4 <= missing + through || blocks >= this.#blocks) return false;
@@ -73,7 +73,7 @@ export class FlightLimit {
   }
 
   /** Something was lost that does not look like a queue that is too short. */
-  lostByChance(): void {
+  randomLoss(): void {
     this.#losses += 1;
     const known = Math.max(LEAST_BLOCKS, this.#through - 1);
     if (this.#blocks < known) this.#blocks = Math.min(this.#blocks * 2, known);

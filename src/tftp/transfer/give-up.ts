@@ -10,7 +10,7 @@ const MAX_STANDSTILL_MS = 120_000;
 const MAX_REPETITIONS = 20;
 
 /** How long a client is waited for. */
-export class Patience {
+export class GiveUpPolicy {
   #answered = false;
   #retries = 0;
   #repetitions = 0;
@@ -40,7 +40,7 @@ export class Patience {
     this.#heardAt = now;
   }
 
-  advanced(now: number): void {
+  progressed(now: number): void {
     this.#answered = true;
     this.#retries = 0;
     this.#repetitions = 0;
@@ -49,13 +49,13 @@ export class Patience {
   }
 
   /** It repeats itself, and once more is not too often to answer. */
-  bearsRepetition(): boolean {
+  mayRepeat(): boolean {
     this.#repetitions += 1;
     return this.#repetitions <= MAX_REPETITIONS;
   }
 
   /** Why there is no point in another try, or null. */
-  whyHopeless(now: number): string | null {
+  reason(now: number): string | null {
     const silent = "the client stopped answering";
     if (!this.#answered) return this.#retries >= MAX_RETRIES_UNPROVEN ? silent : null;
     if (this.#retries < MIN_RETRIES) return null;

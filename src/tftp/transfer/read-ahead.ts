@@ -3,13 +3,13 @@ const READ_AHEAD_BYTES = 65_536;
 const nothing = new Uint8Array(0);
 
 /** Bytes of a file: from `offset`, `length` of them. */
-export interface Span {
+export interface ByteRange {
   readonly offset: number;
   readonly length: number;
 }
 
 /** The part of a file that is at hand, and the read of another one that is under way. */
-export class FilePart {
+export class ReadAhead {
   readonly #size: number;
   #offset = 0;
   #bytes: Uint8Array = nothing;
@@ -31,7 +31,7 @@ export class FilePart {
   }
 
   /** What to read to have the bytes from `from` to before `to`, and some more. It is awaited from now on. */
-  ask(from: number, to: number): Span {
+  ask(from: number, to: number): ByteRange {
     const length = Math.min(Math.max(to - from, READ_AHEAD_BYTES), this.#size - from);
     this.#offset = from;
     this.#bytes = nothing;

@@ -1,11 +1,11 @@
 import { InternalError } from "../../lib/errors.ts";
 import { printable } from "../../lib/bytes.ts";
-import { FilePart } from "./read-ahead.ts";
-import { FlightLimit } from "./congestion-window.ts";
+import { ReadAhead } from "./read-ahead.ts";
+import { CongestionWindow } from "./congestion-window.ts";
 import type { Negotiated } from "../wire/option-negotiation.ts";
 import { type AckPacket, ErrorCode, errorPacket, type ErrorPacket } from "../wire/packet.ts";
 import type { TftpPacket } from "../wire/packet.ts";
-import { Patience } from "./give-up.ts";
+import { GiveUpPolicy } from "./give-up.ts";
 import { RetransmissionTimeout } from "./retransmission-timeout.ts";
 
 /** What the host of a `ReadTransfer` has to do, in this order. */
@@ -33,7 +33,7 @@ const READ_TIMEOUT_MS = 10_000;
  *
  * It is go-back-N: up to `windowsize` blocks are sent, then an acknowledgement is awaited; what a gap
  * or a silence shows to be lost is sent again from the first missing block. What leaves at once is a
- * flight: the whole window, or a part of it (`FlightLimit`). Block numbers are 16 bits on the wire and
+ * flight: the whole window, or a part of it (`CongestionWindow`). Block numbers are 16 bits on the wire and
  * wrap to 0; inside they count on.
  */
 export class ReadTransfer {
@@ -49,18 +49,18 @@ export class ReadTransfer {
   #next = 1;
   /** Blocks up to this one were on their way when we last went back, so copies of them may arrive. */
   #resentUpTo = -1;
-  readonly #limit: FlightLimit;
+  readonly #window: CongestionWindow;
   /** Nothing is sent before the deadline (`#waitForQueue`). */
   #holding = false;
   #over = false;
 
-  readonly #part: FilePart;
+  readonly #readAhead: ReadAhead;
 
   #deadline: number | null = null;
   readonly #timeout: RetransmissionTimeout;
   /** When the last flight left. */
   #sentAt = 0;
-  readonly #patience = new Patience();
+  readonly #giveUp = new GiveUpPolicy();
   #retransmissions = 0;
 
   /** For a file of `size` bytes, sent as `negotiate` arranged it. */
@@ -72,8 +72,8 @@ export class ReadTransfer {
     this.#acked = terms.oack === null ? 0 : -1;
     this.#sent = this.#acked;
     this.#timeout = new RetransmissionTimeout(terms.timeoutSeconds);
-    this.#limit = new FlightLimit(terms.windowsize);
-    this.#part = new FilePart(size);
+    this.#window = new CongestionWindow(terms.windowsize);
+    this.#readAhead = new ReadAhead(size);
   }
 
   /** When `handleTimeout` is due, on the scale of `now`; null once the transfer is over. */
@@ -83,7 +83,7 @@ export class ReadTransfer {
 
   /** The client acknowledged something: it is really fetching, and its address is not forged. */
   get answered(): boolean {
-    return this.#patience.answered;
+    return this.#giveUp.answered;
   }
 
   /** Bytes of the file that were sent, each counted once. */
@@ -118,8 +118,9 @@ export class ReadTransfer {
   /** The bytes that the last `read` effect asked for. */
   blockRead(bytes: Uint8Array, now: number): readonly TransferEffect[] {
     if (this.#over) return nothing;
-    if (!this.#part.reading) throw new InternalError("no read was asked for");
-    if (!this.#part.take(bytes)) return this.#abort("the file became shorter while it was sent");
+    if (!this.#readAhead.reading) throw new InternalError("no read was asked for");
+    if (!this.#readAhead.take(bytes))
+      return this.#abort("the file became shorter while it was sent");
     return this.#sendOn(now);
   }
 
@@ -131,13 +132,13 @@ export class ReadTransfer {
   /** Call it at `deadline()`; too early does no harm. */
   handleTimeout(now: number): readonly TransferEffect[] {
     if (this.#deadline === null || now < this.#deadline) return nothing;
-    if (this.#part.reading) return this.#abort("the file could not be read in time");
-    const hopeless = this.#patience.whyHopeless(now);
+    if (this.#readAhead.reading) return this.#abort("the file could not be read in time");
+    const hopeless = this.#giveUp.reason(now);
     if (hopeless !== null) return this.#abort(hopeless);
     if (this.#holding) return this.#sendOn(now);
-    this.#patience.retried();
+    this.#giveUp.retried();
     this.#timeout.backOff();
-    this.#limit.lostByChance();
+    this.#window.randomLoss();
     this.#goBack();
     return this.#sendOn(now);
   }
@@ -148,26 +149,26 @@ export class ReadTransfer {
     // Of a block that we did not send yet, or long ago.
     if (advance > this.#sent - this.#acked) return nothing;
     this.#acked += advance;
-    const silent = this.#patience.retries > 0;
-    this.#patience.advanced(now);
+    const silent = this.#giveUp.retries > 0;
+    this.#giveUp.progressed(now);
     const flightEnd = this.#next - 1;
     // After a silence it is the first answer to the flight before we went back.
     const missing = (silent ? this.#resentUpTo : flightEnd) - this.#acked;
     // Copies measure nothing (Karn): only the answer to a block that was sent once does.
     const once = this.#acked === flightEnd && this.#acked > this.#resentUpTo;
-    const { reading } = this.#part;
-    const endLost = silent && !reading && this.#limit.endLost(advance, missing);
+    const { reading } = this.#readAhead;
+    const tailLost = silent && !reading && this.#window.tailLost(advance, missing);
     if (once) this.#timeout.measured(now - this.#sentAt);
     // An ACK inside the flight tells of a gap; one of all of it, or after many copies, of a slow link.
-    else this.#timeout.recovered((missing > 0 && !endLost) || this.#answersCopy(now));
+    else this.#timeout.recovered((missing > 0 && !tailLost) || this.#answersCopy(now));
     if (this.#acked === this.#lastBlock) return this.#end({ kind: "done", outcome: "complete" });
     if (reading) return nothing;
-    if (endLost) return this.#waitForQueue(now);
+    if (tailLost) return this.#waitForQueue(now);
     // RFC 7440 4: an ACK inside the window tells of a gap behind that block: go back. But EDK2 sends
     // one for every block that it did not expect, copies included; going back for those too would
     // send the rest of the file `windowsize` times.
     if (this.#acked < flightEnd && this.#acked > this.#resentUpTo) {
-      this.#limit.lostByChance();
+      this.#window.randomLoss();
       this.#goBack();
     }
     return this.#sendOn(now);
@@ -180,18 +181,18 @@ export class ReadTransfer {
    * silence of both sides: then it is a client that waited in vain while we hold back.
    */
   #receiveRepeatedAck(now: number): readonly TransferEffect[] {
-    const silentSince = Math.max(this.#sentAt, this.#patience.heardAt);
-    this.#patience.heard(now);
+    const silentSince = Math.max(this.#sentAt, this.#giveUp.heardAt);
+    this.#giveUp.heard(now);
     const early = now < silentSince + Math.min(this.#timeout.ms, QUIET_MS);
-    if (early || this.#part.reading) return nothing;
-    if (!this.#patience.bearsRepetition()) return nothing;
+    if (early || this.#readAhead.reading) return nothing;
+    if (!this.#giveUp.mayRepeat()) return nothing;
     this.#goBack();
     return this.#sendOn(now);
   }
 
   /** It came as long after the last copy as answers take, so what was sent before was lost. */
   #answersCopy(now: number): boolean {
-    return this.#limit.small && this.#timeout.showsLoss(now - this.#sentAt);
+    return this.#window.small && this.#timeout.provesLoss(now - this.#sentAt);
   }
 
   #goBack(): void {
@@ -223,23 +224,23 @@ export class ReadTransfer {
     const { blksize, windowsize } = this.#terms;
     const first = Math.max(this.#next, this.#acked + 1);
     const windowEnd = Math.min(this.#acked + windowsize, this.#lastBlock);
-    const last = Math.min(first + this.#limit.blocksAfter(this.#patience.retries) - 1, windowEnd);
+    const last = Math.min(first + this.#window.blocksAfter(this.#giveUp.retries) - 1, windowEnd);
     const from = (first - 1) * blksize;
     const to = Math.min(last * blksize, this.#size);
-    if (first <= last && !this.#part.holds(from, to)) {
+    if (first <= last && !this.#readAhead.holds(from, to)) {
       this.#deadline = now + READ_TIMEOUT_MS;
-      return [{ kind: "read", ...this.#part.ask(from, to) }];
+      return [{ kind: "read", ...this.#readAhead.ask(from, to) }];
     }
     this.#awaitAnswer(now);
     const effects: TransferEffect[] = [];
     for (let block = first; block <= last; block++) {
       const start = (block - 1) * blksize;
-      const data = this.#part.slice(start, Math.min(start + blksize, this.#size));
+      const data = this.#readAhead.slice(start, Math.min(start + blksize, this.#size));
       effects.push(this.#send({ opcode: "data", block: block & 0xffff, data }, block));
     }
     // The client answers a window only when it has it all, but a copy at once, with what it has.
     const final = effects.at(-1);
-    if (this.#limit.narrow && last < this.#lastBlock && final !== undefined) {
+    if (this.#window.narrow && last < this.#lastBlock && final !== undefined) {
       this.#retransmissions += 1;
       effects.push(final);
     }
@@ -275,7 +276,7 @@ export class ReadTransfer {
   #end(effect: TransferEffect): readonly TransferEffect[] {
     this.#over = true;
     this.#deadline = null;
-    this.#part.drop();
+    this.#readAhead.drop();
     return [effect];
   }
 }

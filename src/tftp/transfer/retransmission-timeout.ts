@@ -27,7 +27,7 @@ export class RetransmissionTimeout {
   /** SRTT and RTTVAR of RFC 6298 2; null: nothing was measured yet. */
   #roundTrip: { readonly averageMs: number; readonly deviationMs: number } | null = null;
   #ms: number;
-  /** Something was shown to be lost (`showsLoss`), and nothing was measured since. */
+  /** Something was shown to be lost (`provesLoss`), and nothing was measured since. */
   #believed = false;
 
   /** `chosenSeconds`: the interval that the client set, or null. */
@@ -77,7 +77,7 @@ export class RetransmissionTimeout {
    * On a path that became slower the answer to an earlier copy may look the same, but then one does after
    * the other. So only one is believed until something is measured again.
    */
-  showsLoss(afterCopyMs: number): boolean {
+  provesLoss(afterCopyMs: number): boolean {
     if (this.#roundTrip === null || this.#believed) return false;
     const { averageMs, deviationMs } = this.#roundTrip;
     const mostMs = averageMs + Math.max(GRANULARITY_MS, DEVIATIONS * deviationMs);

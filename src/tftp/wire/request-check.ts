@@ -3,12 +3,12 @@ import { readRequestedName, type RequestedName } from "./file-names.ts";
 import { ErrorCode, errorPacket, type ErrorPacket, type RequestPacket } from "./packet.ts";
 
 /** A request judged by itself, before anything is looked up. */
-export type Judgement =
+export type RequestCheck =
   | { readonly kind: "look-up"; readonly name: RequestedName; readonly mac: Mac | null }
   | { readonly kind: "refuse"; readonly error: ErrorPacket; readonly mac: Mac | null };
 
 /** Whether a request may be served at all, and if so, which names to look for. */
-export function judgeRequest(request: RequestPacket): Judgement {
+export function checkRequest(request: RequestPacket): RequestCheck {
   const name = readRequestedName(request.filename);
   const mac = name?.mac ?? null;
   if (request.opcode === "wrq") {
@@ -29,6 +29,6 @@ export function judgeRequest(request: RequestPacket): Judgement {
   return { kind: "look-up", name, mac };
 }
 
-function refuse(code: number, message: string, mac: Mac | null): Judgement {
+function refuse(code: number, message: string, mac: Mac | null): RequestCheck {
   return { kind: "refuse", error: errorPacket(code, message), mac };
 }

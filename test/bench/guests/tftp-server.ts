@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { memoryBlob } from "../../../src/lib/blob.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { openDgram } from "../../../src/net/dgram.ts";
-import { openTransferUdp } from "../../../src/net/transfer-socket.ts";
+import { openTransferUdp } from "../../support/transfer-socket.ts";
 import { startTftpServer } from "../../../src/tftp/server/tftp-server.ts";
 
 /* A TFTP server for the files of a folder, on loopback, in a process of its own. Prints its port; ends with SIGTERM. */

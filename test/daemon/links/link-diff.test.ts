@@ -1,5 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { changeOf, type LinkChange, type Standing } from "../../../src/daemon/links/link-diff.ts";
+import {
+  linkChange,
+  type LinkChange,
+  type CurrentLink,
+} from "../../../src/daemon/links/link-diff.ts";
 import { wantedLinks, type WantedLink } from "../../../src/daemon/links/link-plan.ts";
 import { parseConfig } from "../../../src/config/load.ts";
 import { ConfigError } from "../../../src/lib/errors.ts";
@@ -36,8 +40,8 @@ const eth1 = wanted("{ name: eth1 }");
 const there = card("eth1", ["10.0.0.1"]);
 
 /** As it stands after it was opened. */
-function opened(link: WantedLink, ...interfaces: readonly NetworkInterface[]): Standing {
-  const change = changeOf(link, null, interfaces);
+function opened(link: WantedLink, ...interfaces: readonly NetworkInterface[]): CurrentLink {
+  const change = linkChange(link, null, interfaces);
   if (change?.kind !== "open") throw new ConfigError([`it was not opened: ${change?.kind}`]);
   return change.to;
 }
@@ -45,7 +49,7 @@ function opened(link: WantedLink, ...interfaces: readonly NetworkInterface[]): S
 const standing = opened(eth1, there);
 
 test("a link is opened when its interface is there, with that interface's address and network", () => {
-  expect(changeOf(eth1, null, [card("eth0", ["10.9.9.9"]), there])).toEqual({
+  expect(linkChange(eth1, null, [card("eth0", ["10.9.9.9"]), there])).toEqual({
     kind: "open",
     to: {
       index: 7,
@@ -70,21 +74,21 @@ describe("without a place to serve", () => {
     ["no address", [card("eth1", [])], "ip addr add ADDRESS/PREFIX dev eth1"],
   ])("%s: it waits when it is not served, and is closed when it is", (_, interfaces, reason) => {
     const says = { reason: expect.stringContaining(reason) };
-    expect(changeOf(eth1, null, interfaces)).toMatchObject({ kind: "wait", ...says });
-    expect(changeOf(eth1, standing, interfaces)).toMatchObject({ kind: "close", ...says });
+    expect(linkChange(eth1, null, interfaces)).toMatchObject({ kind: "wait", ...says });
+    expect(linkChange(eth1, standing, interfaces)).toMatchObject({ kind: "close", ...says });
   });
 
   test("what is missing is told in the same words whatever other interfaces come and go", () => {
-    const reasonWith = (...interfaces: NetworkInterface[]) => changeOf(eth1, null, interfaces);
+    const reasonWith = (...interfaces: NetworkInterface[]) => linkChange(eth1, null, interfaces);
     expect(reasonWith(card("veth7", ["10.7.0.1"]))).toEqual(reasonWith());
   });
 
   test("the configured address is waited for, whatever others there are", () => {
     const fixed = wanted("{ name: eth1, address: 10.0.1.1 }");
-    expect(changeOf(fixed, null, [there])).toMatchObject({ kind: "wait" });
+    expect(linkChange(fixed, null, [there])).toMatchObject({ kind: "wait" });
     const both = card("eth1", ["10.0.0.1", "10.0.1.1"]);
     expect(opened(fixed, both).link.address).toBe("10.0.1.1");
-    expect(changeOf(fixed, opened(fixed, both), [there])).toMatchObject({ kind: "close" });
+    expect(linkChange(fixed, opened(fixed, both), [there])).toMatchObject({ kind: "close" });
   });
 });
 
@@ -94,7 +98,7 @@ describe("a link that is served", () => {
     ["another address came, even before ours", card("eth1", ["10.0.2.1", "10.0.0.1"])],
     ["the cable is out", card("eth1", [], { carrier: false })],
   ])("stays when %s", (_, now) => {
-    expect(changeOf(eth1, standing, [now])).toBeNull();
+    expect(linkChange(eth1, standing, [now])).toBeNull();
   });
 
   test.each<[string, NetworkInterface, LinkChange["kind"], string]>([
@@ -119,7 +123,7 @@ describe("a link that is served", () => {
       "is down",
     ],
   ])("whose interface %s is served anew or no more", (_, now, kind, reason) => {
-    const change = changeOf(eth1, standing, [now]);
+    const change = linkChange(eth1, standing, [now]);
     expect(change).toMatchObject({ kind, reason: expect.stringContaining(reason) });
   });
 
@@ -129,7 +133,7 @@ describe("a link that is served", () => {
       ...there,
       addresses: [{ address: "10.0.0.1", subnet: subnetOf("10.0.0.1", 16) }],
     };
-    expect(changeOf(full, opened(full, there), [now])).toBeNull();
+    expect(linkChange(full, opened(full, there), [now])).toBeNull();
   });
 
   test("is closed while its configuration does not go with the network that the interface has", () => {
@@ -137,8 +141,8 @@ describe("a link that is served", () => {
     const full = wanted(`{ name: eth1, dhcp: { mode: full, ${relayed} } }`);
     const now = card("eth1", ["10.7.0.1"]);
     const says = { reason: expect.stringContaining("overlaps 10.7.0.0/24") };
-    expect(changeOf(full, opened(full, there), [now])).toMatchObject({ kind: "close", ...says });
-    expect(changeOf(full, null, [now])).toMatchObject({ kind: "wait", ...says });
+    expect(linkChange(full, opened(full, there), [now])).toMatchObject({ kind: "close", ...says });
+    expect(linkChange(full, null, [now])).toMatchObject({ kind: "wait", ...says });
     const config = parseConfig(
       `interfaces: [{ name: eth1, dhcp: { mode: full, ${relayed} } }]`,
       "/x",
@@ -149,7 +153,7 @@ describe("a link that is served", () => {
   test("without DHCP is on the address alone, whatever device has it", () => {
     const off = wanted('{ name: eth1, dhcp: { mode: "off" } }');
     const anew = card("eth1", ["10.0.0.1"], { index: 8 });
-    expect(changeOf(off, opened(off, there), [anew])).toBeNull();
+    expect(linkChange(off, opened(off, there), [anew])).toBeNull();
   });
 });
 
@@ -190,9 +194,9 @@ describe("wantedLinks", () => {
     const [sole, ...others] = wantedLinks(config("{}"), [there]);
     expect(others).toEqual([]);
     if (sole === undefined) throw new ConfigError(["no link"]);
-    const change = changeOf(sole, opened(sole, there), [card("eth1", ["10.0.5.1"])]);
+    const change = linkChange(sole, opened(sole, there), [card("eth1", ["10.0.5.1"])]);
     expect(change).toMatchObject({ kind: "move", to: { link: { address: "10.0.5.1" } } });
     const other = card("eth9", ["10.0.5.1"]);
-    expect(changeOf(sole, opened(sole, there), [other])).toMatchObject({ kind: "close" });
+    expect(linkChange(sole, opened(sole, there), [other])).toMatchObject({ kind: "close" });
   });
 });

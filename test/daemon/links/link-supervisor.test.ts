@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { LinkKeeper, type Opened } from "../../../src/daemon/links/link-supervisor.ts";
+import { LinkSupervisor, type Opened } from "../../../src/daemon/links/link-supervisor.ts";
 import { wantedLinks } from "../../../src/daemon/links/link-plan.ts";
 import { parseConfig } from "../../../src/config/load.ts";
 import { BindError } from "../../../src/lib/errors.ts";
@@ -38,7 +38,7 @@ let openingMs: number;
 /** How long what is under way at an address still takes. */
 let underWayMs: number;
 let events: PxeEvent[];
-let keeper: LinkKeeper;
+let keeper: LinkSupervisor;
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -47,7 +47,7 @@ beforeEach(() => {
   taken = new Map();
   [openingMs, underWayMs] = [0, 0];
   const config = parseConfig("interfaces: [{ name: eth1 }, { name: eth2 }]", "/etc/eim-pxe.yaml");
-  keeper = new LinkKeeper({
+  keeper = new LinkSupervisor({
     links: wantedLinks(config, [eth1, eth2]),
     interfaces: () => interfaces(),
     lookEveryMs,

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { ServerWatch } from "../../../src/daemon/links/rogue-server-watch.ts";
+import { RogueServerWatch } from "../../../src/daemon/links/rogue-server-watch.ts";
 import { OptionCode } from "../../../src/dhcp/wire/option-codes.ts";
 import {
   type DhcpPacket,
@@ -65,7 +65,7 @@ const fullLink = (name: string, address: Ip4): Link => ({
 const [eth1, eth2] = [fullLink("eth1", "10.0.1.1"), fullLink("eth2", "10.0.2.1")];
 
 let events: PxeEvent[];
-let watch: ServerWatch;
+let watch: RogueServerWatch;
 beforeEach(() => {
   vi.useFakeTimers();
   events = [];
@@ -76,8 +76,8 @@ afterEach(async () => {
   vi.useRealTimers();
 });
 
-function watching(allowOthers: boolean): ServerWatch {
-  return new ServerWatch({
+function watching(allowOthers: boolean): RogueServerWatch {
+  return new RogueServerWatch({
     openClientPort: ({ address }) => Promise.resolve(new Port(address)),
     allowOthers,
     emit: (event) => events.push(event),

@@ -12,7 +12,7 @@ import { startDhcpServer } from "../../../src/dhcp/server/dhcp-server.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { subnetOf } from "../../../src/lib/ip4.ts";
 import { openDeviceSocket } from "../../../src/net/device-socket.ts";
-import { Presence } from "../../../src/net/conflict-probe.ts";
+import { ConflictProbe } from "../../../src/net/conflict-probe.ts";
 import { fullLink, policy } from "../../support/dhcp.ts";
 
 const [dataDir = "", ...args] = process.argv.slice(2);
@@ -54,7 +54,7 @@ const server = await startDhcpServer({
   offerStyles: new OfferStyleTable(),
   leases,
   journal,
-  isInUse: looks ? new Presence(systemClock).isInUse : null,
+  isInUse: looks ? new ConflictProbe(systemClock).isInUse : null,
   guard: null,
   emit: (event) => {
     if (event.event !== "system-dhcp" && event.event !== "dhcp-ignored") tell(event);

@@ -8,7 +8,7 @@ import { createLoaderStore } from "../../../src/artifacts/loaders/loader-store.t
 import { findTftpFile } from "../../../src/daemon/content/mirror.ts";
 import { concat, equalBytes, fromText } from "../../../src/lib/bytes.ts";
 import { openDgram } from "../../../src/net/dgram.ts";
-import { openTransferUdp } from "../../../src/net/transfer-socket.ts";
+import { openTransferUdp } from "../../support/transfer-socket.ts";
 import { decodePacket, encodePacket, type TftpPacket } from "../../../src/tftp/wire/packet.ts";
 import { mutated, type Random, randomBytes, randomNumbers } from "../../support/random.ts";
 import { firmwareTftp } from "../../support/tftp.ts";

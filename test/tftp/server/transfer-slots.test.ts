@@ -1,46 +1,46 @@
 import { describe, expect, it } from "vitest";
-import { Admission, type Guest } from "../../../src/tftp/server/transfer-slots.ts";
+import { TransferSlots, type SlotHolder } from "../../../src/tftp/server/transfer-slots.ts";
 
-class Stay implements Guest {
+class Stay implements SlotHolder {
   readonly address: string;
   readonly startedAt: number;
   answered = true;
   gone: string | null = null;
-  readonly #admission: Admission;
+  readonly #slots: TransferSlots;
 
-  constructor(admission: Admission, address: string, startedAt = 0) {
-    this.#admission = admission;
+  constructor(slots: TransferSlots, address: string, startedAt = 0) {
+    this.#slots = slots;
     this.address = address;
     this.startedAt = startedAt;
   }
 
-  giveWay(reason: string): void {
+  evict(reason: string): void {
     this.gone = reason;
-    this.#admission.leave(this);
+    this.#slots.release(this);
   }
 }
 
 function full(...addresses: readonly string[]) {
-  const admission = new Admission(addresses.length);
-  const stays = addresses.map((address) => new Stay(admission, address));
-  for (const stay of stays) expect(admission.admit(stay)).toBeNull();
+  const slots = new TransferSlots(addresses.length);
+  const stays = addresses.map((address) => new Stay(slots, address));
+  for (const stay of stays) expect(slots.take(stay)).toBeNull();
   const newcomer = (address: string, now = 0, answers = false) => {
-    const stay = new Stay(admission, address, now);
-    const refusal = admission.admit(stay);
+    const stay = new Stay(slots, address, now);
+    const refusal = slots.take(stay);
     stay.answered = answers;
     return refusal;
   };
   const gone = () => stays.flatMap((stay, index) => (stay.gone === null ? [] : [index]));
-  return { admission, stays, newcomer, gone };
+  return { slots, stays, newcomer, gone };
 }
 
 describe("the places for transfers", () => {
   it("are all for one address while nobody else wants any", () => {
-    const { admission, newcomer } = full("a", "a", "a", "a");
+    const { slots, newcomer } = full("a", "a", "a", "a");
     expect(newcomer("a")).toBe(
       "the server is busy, try again: this address has 4 of its transfers",
     );
-    expect(admission.size).toBe(4);
+    expect(slots.size).toBe(4);
   });
 
   it("are refused when every address has one", () => {
@@ -50,14 +50,14 @@ describe("the places for transfers", () => {
   });
 
   it("are given up by an address that has half of them, the newest first, in favour of others", () => {
-    const { admission, newcomer, gone, stays } = full("a", "b", "b", "b");
+    const { slots, newcomer, gone, stays } = full("a", "b", "b", "b");
     expect(newcomer("c", 0, true)).toBeNull();
     expect(gone()).toEqual([3]);
     expect(stays[3]?.gone).toBe("the server is busy and this address has 3 transfers");
     expect(newcomer("d", 0, true)).toBeNull();
     expect(gone()).toEqual([2, 3]);
     expect(newcomer("e", 0, true)).toBe("the server is busy, try again");
-    expect(admission.size).toBe(4);
+    expect(slots.size).toBe(4);
   });
 
   it("are not taken from who answers while it has less than half of them", () => {
@@ -96,20 +96,20 @@ describe("the places for transfers", () => {
   });
 
   it("are free again when a transfer has ended", () => {
-    const { admission, stays, newcomer } = full("a", "b");
-    if (stays[0] !== undefined) admission.leave(stays[0]);
-    expect(admission.size).toBe(1);
+    const { slots, stays, newcomer } = full("a", "b");
+    if (stays[0] !== undefined) slots.release(stays[0]);
+    expect(slots.size).toBe(1);
     expect(newcomer("c")).toBeNull();
   });
 });
 
-/** Many guests whose ends are counted. */
+/** Many holders whose ends are counted. */
 function crowded(most: number) {
-  const admission = new Admission(most);
+  const slots = new TransferSlots(most);
   const enter = (address: string, startedAt: number, answered: boolean) => {
-    const stay = new Stay(admission, address, startedAt);
+    const stay = new Stay(slots, address, startedAt);
     stay.answered = false;
-    const refusal = admission.admit(stay);
+    const refusal = slots.take(stay);
     stay.answered = answered;
     return { stay, refusal };
   };
@@ -119,7 +119,7 @@ function crowded(most: number) {
     at: number,
     answers: boolean,
   ) => Array.from({ length: count }, (_, index) => enter(addressOf(index), at, answers));
-  return { admission, enter, enterAll };
+  return { slots, enter, enterAll };
 }
 
 type Entered = ReturnType<ReturnType<typeof crowded>["enter"]>;

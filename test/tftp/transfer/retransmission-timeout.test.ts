@@ -68,18 +68,18 @@ describe("the retransmission timeout", () => {
     [31, false],
   ])("takes an answer that comes %d ms after a copy for a loss: %s", (afterCopyMs, loss) => {
     const timeout = new RetransmissionTimeout(null);
-    expect(timeout.showsLoss(afterCopyMs)).toBe(false);
+    expect(timeout.provesLoss(afterCopyMs)).toBe(false);
     // SRTT = 10, RTTVAR = 5.
     timeout.measured(10);
-    expect(timeout.showsLoss(afterCopyMs)).toBe(loss);
+    expect(timeout.provesLoss(afterCopyMs)).toBe(loss);
   });
 
   it("takes one answer after the other for a slower path, until something is measured", () => {
     const timeout = new RetransmissionTimeout(null);
     timeout.measured(10);
-    expect([10, 10, 10].map((ms) => timeout.showsLoss(ms))).toEqual([true, false, false]);
+    expect([10, 10, 10].map((ms) => timeout.provesLoss(ms))).toEqual([true, false, false]);
     timeout.measured(10);
-    expect(timeout.showsLoss(10)).toBe(true);
+    expect(timeout.provesLoss(10)).toBe(true);
   });
 
   it("is never longer than the interval that the client chose, and shorter where answers are quick", () => {

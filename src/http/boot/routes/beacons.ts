@@ -2,9 +2,9 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { printable } from "../../../lib/bytes.ts";
 import { type Mac, parseMac } from "../../../lib/mac.ts";
+import { TokenBuckets } from "../../../lib/token-bucket.ts";
 import type { Machine } from "../../../events/types.ts";
 import { type BootAppOptions, machineOf, refuse, sendText } from "../context.ts";
-import { RateLimit } from "../rate-limit.ts";
 import { readSerial, readUuid } from "../smbios.ts";
 
 /** What a script or the Micro-OS reports: a form, JSON, or in the URL. */
@@ -17,17 +17,18 @@ const beaconFields = z.object({
 });
 
 /** More than any boot reports, and too little to drown the log or the timelines. */
-const beaconLimits = { burst: 40, perSecond: 1, maxCallers: 4096 };
+const BEACON_RATE = { burst: 40, perSecond: 1 };
+const MAX_ADDRESSES = 4096;
 
 export function beaconRoutes(app: FastifyInstance, options: BootAppOptions): void {
-  const limit = new RateLimit(beaconLimits);
+  const limits = new TokenBuckets<string>(BEACON_RATE, MAX_ADDRESSES);
   app.route({
     // GET for builds of iPXE without `params`, Debian's among them.
     method: ["GET", "POST"],
     url: "/events",
     handler: (request, reply) => {
       // No Retry-After: iPXE would wait for it, and a beacon must never hold up a boot.
-      if (!limit.allow(request.socket.remoteAddress ?? "", options.clock.now())) {
+      if (!limits.take(request.socket.remoteAddress ?? "", options.clock.now())) {
         const reason = "too many reports from this address";
         return refuse(options, request, reply, { status: 429, reason });
       }

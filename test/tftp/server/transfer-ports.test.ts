@@ -1,0 +1,142 @@
+import { describe, expect, it } from "vitest";
+import { concat } from "../../../src/lib/bytes.ts";
+import { openDgram } from "../../../src/net/dgram.ts";
+import { files, freePort, servedTftp, told, whole } from "../../support/served-tftp.ts";
+import { ack } from "../../support/tftp.ts";
+import { TftpClient } from "../../support/tftp-client.ts";
+import { TestServer } from "../../support/tftp-server.ts";
+import { openTransferUdp } from "../../support/transfer-socket.ts";
+
+const { client, opened, serve } = servedTftp();
+
+describe.each([
+  ["connected sockets", openTransferUdp],
+  ["plain sockets", undefined],
+])("strangers, with %s", (_, open) => {
+  it("get ERROR 5 and disturb nothing", async () => {
+    const server = await TestServer.start(
+      files,
+      open === undefined ? { openUdp: openDgram } : { openUdp: openDgram, openTransferUdp: open },
+    );
+    opened.push(server);
+    const [one, stranger] = [await client(), await client()];
+    one.request(server.endpoint, "ipxe.efi", { blksize: 1468 });
+    const { from } = await one.next();
+    stranger.send(ack(0), from);
+    expect((await stranger.next()).packet).toMatchObject({ opcode: "error", code: 5 });
+    // An ERROR must not be answered, or two servers would talk for ever.
+    stranger.send({ opcode: "error", code: 0, message: "stop" }, from);
+    stranger.sendBytes(Uint8Array.of(9, 9, 9), from);
+    stranger.send(ack(7), from);
+    expect((await stranger.next()).packet).toMatchObject({ opcode: "error", code: 5 });
+    expect(stranger.unread).toEqual([]);
+    one.send(ack(0), from);
+    // The OACK that set the block size was looked at above.
+    const parts: Uint8Array[] = [];
+    for (let block = 1; block <= 69; block++) {
+      const { packet } = await one.next();
+      expect(packet).toMatchObject({ opcode: "data", block });
+      if (packet.opcode === "data") parts.push(packet.data);
+      one.send(ack(block), from);
+    }
+    expect(told(concat(parts))).toBe(whole);
+    expect(await server.event("loader-done")).toMatchObject({ bytes: 100_000 });
+  });
+});
+
+describe("a client that is gone", () => {
+  it("after everything was sent is said to have maybe all of it", async () => {
+    const server = await serve();
+    const one = await TftpClient.open(openDgram);
+    one.request(server.endpoint, "autoexec.ipxe");
+    await one.next();
+    await one.close();
+    const { reason } = JSON.parse(JSON.stringify(await server.event("tftp-failed")));
+    expect(reason).toMatch(/its port is closed; all was sent, the last acknowledgement is missing/);
+  });
+
+  it("ends the transfer by its closed port", async () => {
+    const server = await serve();
+    const one = await TftpClient.open(openDgram);
+    one.request(server.endpoint, "ipxe.efi");
+    const { from } = await one.next();
+    one.send(ack(1), from);
+    await one.close();
+    expect(await server.event("tftp-failed")).toMatchObject({
+      file: "ipxe.efi",
+      reason: "the client is gone: its port is closed",
+      bytesSent: 1024,
+      bytes: 100_000,
+      durationMs: expect.any(Number),
+      retransmissions: 0,
+      blksize: 512,
+      windowsize: 1,
+      timeoutSeconds: null,
+    });
+    expect(server.openBlobs).toBe(0);
+  });
+});
+
+describe("single-port mode", () => {
+  it("sends everything from the port that was asked", async () => {
+    const server = await serve({ limits: { singlePort: true } });
+    const clients = await Promise.all(Array.from({ length: 20 }, () => client()));
+    const fetched = await Promise.all(
+      clients.map(async (one) => {
+        one.request(server.endpoint, "ipxe.efi", { blksize: 1468, windowsize: 4 });
+        const { from, packet } = await one.next();
+        expect(from).toEqual(server.endpoint);
+        expect(packet.opcode).toBe("oack");
+        one.send({ opcode: "error", code: 8, message: "" }, from);
+        return one.fetch(server.endpoint, "ipxe.efi", { windowsize: 4 });
+      }),
+    );
+    for (const bytes of fetched) expect(told(bytes)).toBe(whole);
+  });
+
+  it("lets running transfers end after it was told to stop", async () => {
+    const server = await serve({ limits: { singlePort: true } });
+    const [one, late] = [await client(), await client()];
+    one.request(server.endpoint, "ipxe.efi");
+    const { from } = await one.next();
+    const closed = server.close(10_000);
+    late.request(server.endpoint, "ipxe.efi");
+    one.send({ opcode: "error", code: 0, message: "" }, from);
+    await closed;
+    expect(server.eventNames).toEqual(["tftp-failed"]);
+    expect(late.unread).toEqual([]);
+  });
+});
+
+describe("data ports", () => {
+  it("are where transfers come from, and a client is told when none is free", async () => {
+    const port = await freePort();
+    const server = await serve({ limits: { dataPorts: { first: port, last: port } } });
+    const [one, two] = [await client(), await client()];
+    one.request(server.endpoint, "ipxe.efi");
+    const { from } = await one.next();
+    expect(from.port).toBe(port);
+    const refused = await two.fetch(server.endpoint, "ipxe.efi");
+    expect(refused).toMatchObject({
+      opcode: "error",
+      code: 0,
+      message: expect.stringMatching("port"),
+    });
+    one.send({ opcode: "error", code: 0, message: "" }, from);
+    await server.event("tftp-failed");
+    let answer = await two.fetch(server.endpoint, "autoexec.ipxe");
+    // The port is free a moment after the transfer's end.
+    while (!(answer instanceof Uint8Array))
+      answer = await two.fetch(server.endpoint, "autoexec.ipxe");
+    expect(answer).toEqual(files["autoexec.ipxe"]);
+  });
+
+  it("that another program holds are passed over", async () => {
+    const held = await openDgram({ address: "127.0.0.1", port: 0 });
+    opened.push(held);
+    const { port } = held.local;
+    const server = await serve({ limits: { dataPorts: { first: port, last: port } } });
+    const refused = await (await client()).fetch(server.endpoint, "ipxe.efi");
+    expect(refused).toMatchObject({ opcode: "error", code: 0 });
+  });
+});
