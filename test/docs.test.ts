@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { architectures } from "../src/boot/architecture.ts";
 import { configSchema } from "../src/config/schema.ts";
+import { bindRules } from "../src/lib/bind-error.ts";
 import { type Finding, whoInWords } from "../src/lib/finding.ts";
 import { nodeSchema } from "../src/nodes/schema.ts";
 import { eventCatalogue } from "../src/events/catalogue.ts";
@@ -56,6 +57,7 @@ describe("docs/diagnosis.md", () => {
       scriptUnusable,
       noRule,
     ],
+    "opening a port": bindRules,
   };
   const all = Object.values(tables).flat();
   const codes = [...new Set(all.map(({ code }) => code))];
@@ -92,7 +94,9 @@ ${rows.join("\n")}
   });
 
   it.each(all)("has texts that fit into a sentence: $code", ({ cause, remedy }) => {
-    for (const text of [cause, remedy]) expect(text).toMatch(/^[^A-Z].*[^.\s]$/);
+    for (const text of [cause, remedy]) {
+      expect(text).toMatch(/^([^A-Z]|Linux |Secure Boot |UEFI |TFTP |HTTP |DHCP ).*[^.\s]$/);
+    }
     expect(`${cause}${remedy}`).not.toMatch(/[|\n]/);
   });
 });

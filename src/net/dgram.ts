@@ -1,6 +1,6 @@
 import { createSocket, type BindOptions, type Socket } from "node:dgram";
 import { InternalError } from "../lib/errors.ts";
-import { bindError } from "./bind-error.ts";
+import { bindError, type WantedSocket } from "../lib/bind-error.ts";
 import { formatEndpoint, sameEndpoint } from "./udp.ts";
 import type { OpenConnectedUdp, OpenUdp, UdpEndpoint, UdpSocket } from "./udp.ts";
 
@@ -42,7 +42,7 @@ export const openDgramConnected: OpenConnectedUdp = async (local, remote) => {
     await connect(socket, remote);
   } catch (error) {
     socket.close();
-    throw bindError(local, error, null);
+    throw bindError(udp(local, null), error);
   }
   return adapt(socket, remote);
 };
@@ -73,6 +73,10 @@ export async function adoptDgram(
   return adapt(socket, null);
 }
 
+function udp({ address, port }: UdpEndpoint, device: string | null): WantedSocket {
+  return { transport: "UDP", address, port, device };
+}
+
 function newSocket(reuseAddr = false): Socket {
   return createSocket({
     type: "udp4",
@@ -92,7 +96,7 @@ function bind(
   return new Promise<void>((resolve, reject) => {
     const failed = (error: Error): void => {
       socket.close();
-      reject(bindError(local, error, device));
+      reject(bindError(udp(local, device), error));
     };
     socket.once("error", failed);
     socket.bind(options, () => {

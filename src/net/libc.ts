@@ -1,7 +1,7 @@
 import { endianness } from "node:os";
 import { getSystemErrorName } from "node:util";
 import { ip4ToBytes } from "../lib/ip4.ts";
-import { bindCallError } from "./bind-error.ts";
+import { bindCallError } from "../lib/bind-error.ts";
 import type { UdpEndpoint } from "./udp.ts";
 
 /** The few things that we need from the C library that Node does not offer. */
@@ -72,7 +72,8 @@ export async function loadLibc(): Promise<Libc | null> {
         return descriptor;
 
         function failed(step: string): Error {
-          return bindCallError(local, step, getSystemErrorName(-errno()), device);
+          const wanted = { transport: "UDP", ...local, device } as const;
+          return bindCallError(wanted, step, getSystemErrorName(-errno()));
         }
       },
       pingSocket(device) {
