@@ -1,8 +1,7 @@
 import { z } from "zod";
-import { concat, fromHex, fromText, u16, u32 } from "../lib/bytes.ts";
-import { encodeDomains } from "../dhcp/wire/domain-names.ts";
-import { ip4ToBytes, ip4ToNumber, parseIp4, parseSubnet, prefixLengthOf } from "../lib/ip4.ts";
-import { encodeRoutes } from "../dhcp/wire/classless-routes.ts";
+import { encodeValue, type OptionValue } from "../dhcp/wire/option-values.ts";
+import { fromHex } from "../lib/bytes.ts";
+import { ip4ToNumber, parseIp4, parseSubnet, prefixLengthOf } from "../lib/ip4.ts";
 
 /** Kinds of values that several keys of the configuration share. */
 
@@ -93,22 +92,21 @@ const bytes = z.union([
 /** A DHCP option by number and one value, whose key names its type: `{code: 26, u16: 1400}`. */
 export const fixedOption = bytes.transform((option) => ({
   code: option.code,
-  value: encodeValue(option),
+  value: encodeValue(optionValue(option)),
 }));
 
-function encodeValue(option: z.output<typeof bytes>): Uint8Array {
-  if ("u8" in option) return Uint8Array.of(option.u8);
-  if ("u16" in option) return u16(option.u16);
-  if ("u32" in option) return u32(option.u32);
-  if ("text" in option) return fromText(option.text);
-  if ("hex" in option) return fromHex(option.hex) ?? new Uint8Array();
-  if ("ip" in option) return ip4ToBytes(option.ip);
-  if ("ips" in option) return concat(option.ips.map(ip4ToBytes));
-  if ("domains" in option) return encodeDomains(option.domains);
-  return encodeRoutes(
-    option.routes.flatMap(({ to, via }) => {
-      const network = parseSubnet(to);
-      return network === null ? [] : [{ ...network, via }];
-    }),
-  );
+function optionValue(option: z.output<typeof bytes>): OptionValue {
+  if ("u8" in option) return { type: "u8", value: option.u8 };
+  if ("u16" in option) return { type: "u16", value: option.u16 };
+  if ("u32" in option) return { type: "u32", value: option.u32 };
+  if ("text" in option) return { type: "text", value: option.text };
+  if ("hex" in option) return { type: "bytes", value: fromHex(option.hex) ?? new Uint8Array() };
+  if ("ip" in option) return { type: "ip", value: option.ip };
+  if ("ips" in option) return { type: "ips", value: option.ips };
+  if ("domains" in option) return { type: "domains", value: option.domains };
+  const routes = option.routes.flatMap(({ to, via }) => {
+    const network = parseSubnet(to);
+    return network === null ? [] : [{ ...network, via }];
+  });
+  return { type: "routes", value: routes };
 }

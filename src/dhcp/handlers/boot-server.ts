@@ -17,7 +17,7 @@ import {
   withVendorClass,
   withVendorOption43,
 } from "../message/reply.ts";
-import { namesAnother, serverIdFor } from "../message/relay.ts";
+import { namesAnotherServer, serverIdFor } from "../message/relay.ts";
 import type { DhcpRequest } from "../message/request.ts";
 import { routeToSource } from "../message/destination.ts";
 import {
@@ -35,7 +35,7 @@ const BOOTSTRAP = 0;
  * answer goes back to the source port (EDK2 listens on 4011, iPXE on 68) and must leave from 4011.
  *
  * @param plan what the policy has this machine boot, the same as on port 67
- * @param style what the offer on port 67 said
+ * @param style the style of the offer on port 67
  */
 export function handleBootServer(
   request: DhcpRequest,
@@ -51,7 +51,7 @@ export function handleBootServer(
   // UEFI HTTP boot knows no boot servers: an answer here would only mislead a PXE client.
   if (request.client.transport === "http") return ignored("an HTTP boot client");
   if (plan.kind === "none") return ignored(reasonOf(request, plan));
-  if (namesAnother(request, link)) return ignored("addressed to another server");
+  if (namesAnotherServer(request, link)) return ignored("addressed to another server");
   const item = bootItemOf(request);
   if (item !== null && !isOurs(item)) return ignored("a boot item that is not ours");
   if (plan.kind === "refused") return refusalEvents(request, plan, link);

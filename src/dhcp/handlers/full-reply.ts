@@ -1,7 +1,7 @@
 import type { NodeEntry } from "../../boot/node.ts";
 import type { Plan } from "../../boot/policy.ts";
 import type { OfferStyle } from "../../boot/offer-style.ts";
-import { concat, fromText, readU32, toText, u32 } from "../../lib/bytes.ts";
+import { concat, fromText, toText } from "../../lib/bytes.ts";
 import {
   ANY_ADDRESS,
   broadcastOf,
@@ -14,6 +14,7 @@ import {
   subnetOf,
 } from "../../lib/ip4.ts";
 import type { FullLink } from "../link.ts";
+import { leaseTimeOptions } from "./lease-time.ts";
 import { withinLimit } from "../message/message-size.ts";
 import { encodeOption } from "../wire/options.ts";
 import { OptionCode } from "../wire/option-codes.ts";
@@ -36,7 +37,7 @@ export interface Answer {
   readonly plan: Plan;
   readonly link: FullLink;
   readonly node: NodeEntry | null;
-  /** How the machine's firmware is told of its loader. */
+  /** The offer style for the machine's firmware. */
   readonly style: OfferStyle;
 }
 
@@ -51,9 +52,6 @@ const ownOptions: ReadonlySet<number> = new Set([
   OptionCode.CLIENT_IDENTIFIER,
   OptionCode.RELAY_AGENT_INFORMATION,
 ]);
-
-/** The shortest lease that a client gets by asking for a short one. */
-const SHORTEST_WISH_SECONDS = 60;
 
 /** DHCPOFFER of an address for some seconds. */
 export function offerReply(answer: Answer, address: Ip4, leaseSeconds: number): DhcpPacket {
@@ -74,7 +72,7 @@ export function informReply(answer: Answer): DhcpPacket {
 }
 
 /** DHCPNAK, which has no settings, only a reason (RFC 2131 4.3.1, table 3). */
-export function refuseReply(request: DhcpRequest, link: FullLink, reason: string): DhcpPacket {
+export function nakReply(request: DhcpRequest, link: FullLink, reason: string): DhcpPacket {
   const reply = withServerId(startReply(request, MessageType.NAK), serverIdFor(request, link));
   const explained = withOption(reply, OptionCode.MESSAGE, fromText(reason));
   // RFC 2131 4.3.2: the relay is to broadcast it, since the client may not have the right address.
@@ -82,31 +80,8 @@ export function refuseReply(request: DhcpRequest, link: FullLink, reason: string
   return relayed ? { ...explained, flags: explained.flags | BROADCAST_FLAG } : explained;
 }
 
-/**
- * For how long the machine gets its address: firmware and iPXE for a short time, since their machine
- * becomes another one soon; an operating system for a longer one; or what its entry says. A client
- * that wishes for less gets less.
- */
-export function leaseSecondsFor({ request, link, node }: Answer): number {
-  const { leaseSeconds, netbootLeaseSeconds } = link.full;
-  const boots = request.client.transport !== null || request.client.ipxe;
-  const given = node?.leaseSeconds ?? (boots ? netbootLeaseSeconds : leaseSeconds);
-  const option = request.packet.options.get(OptionCode.LEASE_TIME);
-  const wish = option?.length === 4 ? readU32(option, 0) : given;
-  return Math.min(given, Math.max(wish, SHORTEST_WISH_SECONDS));
-}
-
 function withLease(reply: DhcpPacket, leaseSeconds: number): DhcpPacket {
-  return withOptions(reply, durationOptions(leaseSeconds));
-}
-
-/** RFC 2131 4.4.5: renew at half of the time, rebind at seven eighths. */
-export function durationOptions(leaseSeconds: number): readonly Option[] {
-  return [
-    [OptionCode.LEASE_TIME, u32(leaseSeconds)],
-    [OptionCode.RENEWAL_TIME, u32(Math.floor(leaseSeconds / 2))],
-    [OptionCode.REBINDING_TIME, u32(Math.floor((leaseSeconds * 7) / 8))],
-  ];
+  return withOptions(reply, leaseTimeOptions(leaseSeconds));
 }
 
 /** Everything that configuration and policy say: the link, then what to boot, and last the node. */

@@ -14,19 +14,13 @@ import {
 import type { FullLink } from "../link.ts";
 import { discoverEvents, ignored, offerEvents, refusalEvents } from "./boot-events.ts";
 import type { Effect } from "./effects.ts";
-import {
-  acknowledgeReply,
-  type Answer,
-  informReply,
-  leaseSecondsFor,
-  offerReply,
-  refuseReply,
-} from "./full-reply.ts";
+import { acknowledgeReply, type Answer, informReply, offerReply, nakReply } from "./full-reply.ts";
 import { leaseOf } from "./lease-from-request.ts";
+import { leaseSecondsFor } from "./lease-time.ts";
 import { isActive, type Lease, type Leases, type LeaseState } from "../leases/lease-table.ts";
 import type { Offers } from "../leases/offer-table.ts";
 import { BOOTREQUEST, type DhcpPacket, MessageType } from "../wire/packet.ts";
-import { namesAnother, networkOf, relayAddresses } from "../message/relay.ts";
+import { namesAnotherServer, networkOf, relayAddresses } from "../message/relay.ts";
 import type { DhcpRequest } from "../message/request.ts";
 import { route } from "../message/destination.ts";
 
@@ -55,7 +49,7 @@ interface Context extends Answer, AllocationContext {}
  * @param plan what the policy has this machine boot; a refused machine gets an address all the same
  * @param node the machine's entry, null when none matches
  * @param nowMs milliseconds since the Unix epoch
- * @param style how the machine's firmware is told of its loader
+ * @param style the offer style for the machine's firmware
  */
 export function handleFull(
   request: DhcpRequest,
@@ -161,7 +155,7 @@ function requested(context: Context): readonly Effect[] {
   const used = request.packet.ciaddr === ANY_ADDRESS ? null : request.packet.ciaddr;
   // SELECTING: the client has chosen a server, and repeats what that offered.
   if (request.serverId !== null) {
-    if (namesAnother(request, link)) return takenElsewhere(context);
+    if (namesAnotherServer(request, link)) return takenElsewhere(context);
     const address = request.requestedAddress ?? used;
     if (address === null) return ignored("it requests no address");
     const refusal = refusalOf(context, address);
@@ -230,7 +224,7 @@ function acknowledge(context: Context, address: Ip4): readonly Effect[] {
 function refuse(context: Context, address: Ip4, reason: string): readonly Effect[] {
   const event = { event: "lease-refused", ...machine(context, address), reason } as const;
   return [
-    send(context.request, refuseReply(context.request, context.link, reason)),
+    send(context.request, nakReply(context.request, context.link, reason)),
     { kind: "event", event },
   ];
 }
@@ -259,7 +253,7 @@ function leaseFor(
   { request, link, leases, mac, nowMs }: Context,
   address: Ip4 | null,
 ): Lease | null {
-  if (namesAnother(request, link)) return null;
+  if (namesAnotherServer(request, link)) return null;
   const lease = leases.ofMachine(mac);
   return lease !== null && lease.address === address && isActive(lease, nowMs) ? lease : null;
 }

@@ -20,7 +20,7 @@ import {
   withNetboot,
   withServerId,
 } from "../message/reply.ts";
-import { namesAnother, serverIdFor } from "../message/relay.ts";
+import { namesAnotherServer, serverIdFor } from "../message/relay.ts";
 import type { DhcpRequest } from "../message/request.ts";
 import { route } from "../message/destination.ts";
 
@@ -31,7 +31,7 @@ import { route } from "../message/destination.ts";
  *
  * @param plan what the policy has this machine boot
  * @param link a link in mode proxy; its `address` is our server identifier, TFTP and HTTP address
- * @param style how the machine's firmware is told of its loader
+ * @param style the offer style for the machine's firmware
  */
 export function handleProxy(
   request: DhcpRequest,
@@ -59,7 +59,7 @@ function handleRequest(
   style: OfferStyle,
 ): readonly Effect[] {
   if (plan.kind === "none") return ignored(reasonOf(request, plan));
-  if (namesAnother(request, link)) return ignored("addressed to another server");
+  if (namesAnotherServer(request, link)) return ignored("addressed to another server");
   const item = bootItemOf(request);
   if (item !== null && !isOurs(item)) return ignored("a boot item that is not ours");
   // PXE 2.1, 2.2.4: a client looks for boot servers by broadcast with a boot item and no server

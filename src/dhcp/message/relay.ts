@@ -7,14 +7,14 @@ import { readRelayInformation, type RelayInformation } from "../wire/vendor-opti
 
 /* What a relay agent between client and server changes: which network, and which server identifier. */
 
-/** What a relay agent says, as far as it concerns whoever answers. */
-export type RelayWord = Pick<RelayInformation, "linkSelection" | "serverIdOverride">;
+/** What a relay agent says in option 82, as far as a server needs it. */
+export type RelayAgent = Pick<RelayInformation, "linkSelection" | "serverIdOverride">;
 
 /**
  * Reads option 82 of a request. Null when the packet did not come through a relay agent, or when the
  * option is malformed: it is given back all the same (RFC 3046 2.2).
  */
-export function relayWord(packet: DhcpPacket, option82: Uint8Array | null): RelayWord | null {
+export function readRelayAgent(packet: DhcpPacket, option82: Uint8Array | null): RelayAgent | null {
   if (packet.giaddr === ANY_ADDRESS || option82 === null) return null;
   const read = decodedOrNull(() => readRelayInformation(option82));
   if (read === null) return null;
@@ -30,13 +30,13 @@ function given(address: Ip4 | null): Ip4 | null {
  * Option 54 of our answers: our address on the link, or what the relay agent wants its clients to see
  * there, so that they renew through it (RFC 5107 4).
  */
-export function serverIdFor({ relay }: { readonly relay: RelayWord | null }, link: Link): Ip4 {
+export function serverIdFor({ relay }: { readonly relay: RelayAgent | null }, link: Link): Ip4 {
   return relay?.serverIdOverride ?? link.address;
 }
 
 /** Whether a request names another server than us in option 54; one that names none does not. */
-export function namesAnother(
-  request: { readonly serverId: Ip4 | null; readonly relay: RelayWord | null },
+export function namesAnotherServer(
+  request: { readonly serverId: Ip4 | null; readonly relay: RelayAgent | null },
   link: Link,
 ): boolean {
   const { serverId } = request;
@@ -49,7 +49,7 @@ export function relayAddresses({
   relay,
 }: {
   readonly packet: DhcpPacket;
-  readonly relay: RelayWord | null;
+  readonly relay: RelayAgent | null;
 }): readonly Ip4[] {
   return [packet.giaddr, relay?.serverIdOverride ?? ANY_ADDRESS].filter(
     (address) => address !== ANY_ADDRESS,
@@ -63,7 +63,7 @@ export function relayAddresses({
  * and has an address of its network (RFC 2131 4.4.5). Null when it is not served.
  */
 export function networkOf(
-  request: { readonly packet: DhcpPacket; readonly relay: RelayWord | null },
+  request: { readonly packet: DhcpPacket; readonly relay: RelayAgent | null },
   link: FullLink,
 ): FullLink | null {
   const { giaddr, ciaddr } = request.packet;

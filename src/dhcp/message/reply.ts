@@ -73,7 +73,7 @@ export function withClientAddress(reply: DhcpPacket, request: DhcpRequest): Dhcp
   return { ...reply, ciaddr: request.packet.ciaddr };
 }
 
-/** Asks relays and whoever else forwards the reply to broadcast it (RFC 2131 2). */
+/** Asks relay agents to broadcast the reply (RFC 2131 2, 4.1). */
 export function withBroadcastFlag(reply: DhcpPacket): DhcpPacket {
   return { ...reply, flags: reply.flags | BROADCAST_FLAG };
 }

@@ -4,7 +4,7 @@ import { ANY_ADDRESS, type Ip4, ip4FromBytes } from "../../lib/ip4.ts";
 import type { Mac } from "../../lib/mac.ts";
 import { OptionCode } from "../wire/option-codes.ts";
 import type { DhcpPacket } from "../wire/packet.ts";
-import { relayWord, type RelayWord } from "./relay.ts";
+import { readRelayAgent, type RelayAgent } from "./relay.ts";
 
 /** Where a datagram came from: an IPv4 address and a UDP port. */
 export interface Source {
@@ -29,7 +29,7 @@ export interface DhcpRequest {
   /** Option 82 as the relay agent wrote it. */
   readonly relayInformation: Uint8Array | null;
   /** What the relay agent says in it; null when no relay agent is in between. */
-  readonly relay: RelayWord | null;
+  readonly relay: RelayAgent | null;
   readonly source: Source;
   readonly client: BootClient;
 }
@@ -61,7 +61,7 @@ export function readRequest(packet: DhcpPacket, source: Source): DhcpRequest {
     clientId: filled(raw(OptionCode.CLIENT_IDENTIFIER)),
     parameterRequestList: Array.from(raw(OptionCode.PARAMETER_REQUEST_LIST) ?? []),
     relayInformation,
-    relay: relayWord(packet, relayInformation),
+    relay: readRelayAgent(packet, relayInformation),
     source,
     client,
   };

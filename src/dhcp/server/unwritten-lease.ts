@@ -1,4 +1,4 @@
-import { durationOptions } from "../handlers/full-reply.ts";
+import { leaseTimeOptions } from "../handlers/lease-time.ts";
 import type { Effect } from "../handlers/effects.ts";
 import type { Lease } from "../leases/lease-table.ts";
 
@@ -27,7 +27,7 @@ export function safeSeconds(lease: Lease, written: Lease | null, nowMs: number):
 /** The effect of an acknowledgement, for a lease of no more than so many seconds. */
 export function shortened(effect: Effect, seconds: number): Effect {
   if (effect.kind === "send") {
-    const options = new Map([...effect.packet.options, ...durationOptions(seconds)]);
+    const options = new Map([...effect.packet.options, ...leaseTimeOptions(seconds)]);
     return { ...effect, packet: { ...effect.packet, options } };
   }
   if (effect.kind === "event" && effect.event.event === "lease-granted") {
