@@ -104,7 +104,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "events",
     "lib",
   ],
-  nodes: ["boot", "config/values.ts", "config/yaml.ts", "lib"],
+  nodes: ["boot", "config/faults.ts", "config/values.ts", "config/yaml.ts", "lib"],
   config: ["boot", "dhcp/wire", "lib"],
   "pxe-client": ["boot", "dhcp/message", "dhcp/wire", "lib", "net/udp.ts", "tftp/wire"],
   "pxe-client/probe": [

@@ -4,14 +4,8 @@ import { ConfigError, errnoOf, messageOf } from "../lib/errors.ts";
 import { applyOverrides, type Override, readEnvironment } from "./environment.ts";
 import { ruleFaults } from "./rules.ts";
 import { type Config, configSchema } from "./schema.ts";
-import {
-  checkValue,
-  type Fault,
-  formatFault,
-  formatPath,
-  readYaml,
-  type YamlFile,
-} from "./yaml.ts";
+import { checkValue, type Fault } from "./faults.ts";
+import { formatFaults, formatPath, readYaml } from "./yaml.ts";
 
 export interface ConfigSource {
   /** The path of the configuration file; null: built-in defaults and the environment only. */
@@ -42,8 +36,13 @@ export function parseConfig(
   const yaml = readYaml(text, file ?? "built-in defaults");
   const { overrides, problems } = readEnvironment(environment);
   const checked = checkValue(configSchema, applyOverrides(yaml.value ?? {}, overrides));
-  const faults = checked.value === null ? checked.faults : ruleFaults(checked.value);
-  problems.push(...faults.map((fault) => formatProblem(yaml, overrides, fault)));
+  const rules = checked.value === null ? [] : ruleFaults(checked.value);
+  const faults = [...checked.faults, ...rules];
+  const inFile = faults.filter((fault) => overrideOf(overrides, fault) === null);
+  problems.push(
+    ...formatFaults(yaml, inFile),
+    ...faults.flatMap((fault) => variableProblem(overrides, fault)),
+  );
   if (problems.length > 0 || checked.value === null) throw new ConfigError(problems);
   return deepFreeze(withAbsolutePaths(checked.value, file === null ? "." : dirname(file)));
 }
@@ -57,22 +56,34 @@ export function readText(file: string, what: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (error) {
-    const why =
-      errnoOf(error) === "ENOENT"
-        ? "there is no such file"
-        : errnoOf(error) === "EACCES"
-          ? "this user may not read it"
-          : messageOf(error);
-    throw new ConfigError([`${file}:1:1: the ${what} file cannot be read: ${why}`]);
+    throw new ConfigError([`${file}:1:1: the ${what} file cannot be read: ${whyUnread(error)}`]);
   }
 }
 
-/** A fault of a value that came from the environment is reported by its variable, not by a line of the file. */
-function formatProblem(file: YamlFile, overrides: readonly Override[], fault: Fault): string {
+function whyUnread(error: unknown): string {
+  switch (errnoOf(error)) {
+    case "ENOENT":
+      return "there is no such file";
+    case "EACCES":
+      return "this user may not read it";
+    case "EISDIR":
+      return "it is a folder; name the file in it";
+    default:
+      return messageOf(error);
+  }
+}
+
+/** The environment variable that a faulty value came from. */
+function overrideOf(overrides: readonly Override[], fault: Fault): Override | null {
   const path = formatPath(fault.path);
-  const from = overrides.find((override) => path.startsWith(formatPath(override.path)));
-  if (from === undefined) return formatFault(file, fault);
-  return `environment variable ${from.variable}: ${path}: ${fault.message}`;
+  return overrides.find((override) => path.startsWith(formatPath(override.path))) ?? null;
+}
+
+/** A fault of a value that came from the environment is reported by its variable, not by a line of the file. */
+function variableProblem(overrides: readonly Override[], fault: Fault): string[] {
+  const from = overrideOf(overrides, fault);
+  if (from === null) return [];
+  return [`environment variable ${from.variable}: ${formatPath(fault.path)}: ${fault.message}`];
 }
 
 function withAbsolutePaths(config: Config, base: string): Config {

@@ -6,7 +6,7 @@ import {
   ORCHESTRATOR_LOADER,
   splitListen,
 } from "./schema.ts";
-import type { Fault } from "./yaml.ts";
+import type { Fault } from "./faults.ts";
 
 /** What a configuration must hold beyond the form of its values. */
 export function ruleFaults(config: Config): Fault[] {

@@ -43,7 +43,10 @@ const linkDhcp = network
   .prefault({});
 
 const link = z.strictObject({
-  name: z.string().regex(/^[^\s/]{1,15}$/, "must be the name of a network interface, such as eth1"),
+  name: z
+    .string()
+    .regex(/^[^\s/]{1,15}$/, "must be the name of a network interface, such as eth1")
+    .meta({ examples: ["eth1"] }),
   address: ip4.nullable().default(null),
   dhcp: linkDhcp,
 });
@@ -53,6 +56,7 @@ const boot = z
     path: z.enum(["mirror", "orchestrator"]).default("mirror"),
     loaders: z
       .record(z.string().regex(/^(0|[1-9][0-9]{0,4})$/, "must be an option-93 number"), loaderName)
+      .meta({ examples: [{ 7: "snponly.efi" }] })
       .default({}),
     userClasses: z.array(z.string().min(1).max(255)).default(["iPXE", "Tinkerbell"]),
     script: z.string().min(1).default("mirror"),
@@ -124,6 +128,7 @@ const originUrl = httpUrl.refine((text) => {
 /** One URL or a list of them, asked in this order. */
 const origins = z
   .union([z.string().transform((one) => [one]), z.array(z.string()).min(1)])
+  .meta({ examples: ["https://tinkerbell-haproxy.example.com/tink-stack"] })
   .superRefine((urls, context) => {
     for (const url of urls) {
       for (const { message } of originUrl.safeParse(url).error?.issues ?? []) {
@@ -137,7 +142,12 @@ const artifacts = z
     origin: origins.nullable().default(null),
     ca: z
       .strictObject({
-        file: z.string().min(1).nullable().default(null),
+        file: z
+          .string()
+          .min(1)
+          .meta({ examples: ["/etc/eim-pxe/orchestrator-ca.pem"] })
+          .nullable()
+          .default(null),
         url: openUrl.nullable().default(null),
         sha256: fingerprint.nullable().default(null),
       })

@@ -7,7 +7,8 @@ import { ip4ToNumber, parseIp4, parseSubnet, prefixLengthOf } from "../lib/ip4.t
 
 export const ip4 = z
   .string()
-  .refine((text) => parseIp4(text) !== null, "must be an IPv4 address such as 192.168.77.1");
+  .refine((text) => parseIp4(text) !== null, "must be an IPv4 address such as 192.168.77.1")
+  .meta({ examples: ["192.168.77.1"] });
 
 export const netmask = ip4.refine(
   (text) => parseIp4(text) === null || prefixLengthOf(text) !== null,
@@ -19,13 +20,15 @@ export const ip4List = z.union([ip4.transform((one) => [one]), z.array(ip4)]);
 
 export const subnet = z
   .string()
-  .refine((text) => parseSubnet(text) !== null, "must be a network such as 192.168.77.0/24");
+  .refine((text) => parseSubnet(text) !== null, "must be a network such as 192.168.77.0/24")
+  .meta({ examples: ["192.168.77.0/24"] });
 
 /** Labels of 63 letters at most, as option 119 carries them (RFC 1035 3.1). */
 export const domainName = z
   .string()
   .max(253)
-  .regex(/^([\w-]{1,63}\.)*[\w-]{1,63}\.?$/, "must be a domain name such as site.example");
+  .regex(/^([\w-]{1,63}\.)*[\w-]{1,63}\.?$/, "must be a domain name such as site.example")
+  .meta({ examples: ["site.example"] });
 
 export const seconds = z.int().min(1).max(0xffffffff);
 
@@ -34,7 +37,8 @@ export const httpUrl = z
   .refine(
     (text) => /^https?:\/\/[^/]/.test(text) && URL.canParse(text),
     "must be an http:// or https:// URL",
-  );
+  )
+  .meta({ examples: ["https://tinkerbell-haproxy.example.com/tink-stack"] });
 
 /** `192.168.77.100-192.168.77.199` → its two ends. */
 export const ip4Range = z
@@ -42,6 +46,7 @@ export const ip4Range = z
   .refine((text) => splitRange(text) !== null, {
     error: "must be two rising addresses such as 192.168.77.100-192.168.77.199",
   })
+  .meta({ examples: ["192.168.77.100-192.168.77.199"] })
   .transform((text) => splitRange(text) ?? { first: text, last: text });
 
 /** A range, or one address. */
@@ -60,12 +65,14 @@ function splitRange(text: string): { first: string; last: string } | null {
 /** One word of a kernel's command line. */
 export const kernelArgument = z
   .string()
-  .regex(/^[!-~]+$/, "must be one word of printable ASCII, such as console=ttyS0");
+  .regex(/^[!-~]+$/, "must be one word of printable ASCII, such as console=ttyS0")
+  .meta({ examples: ["console=ttyS0"] });
 
 /** A bare file name; where it is found is the business of `artifacts.loaderDirs`. */
 export const loaderName = z
   .string()
-  .regex(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,126}$/, "must be a bare file name such as ipxe.efi");
+  .regex(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,126}$/, "must be a bare file name such as ipxe.efi")
+  .meta({ examples: ["ipxe.efi"] });
 
 // RFC 2132 and 3046: the server computes these itself.
 const serversOwn: ReadonlySet<number> = new Set([50, 51, 52, 53, 54, 55, 58, 59, 61, 82]);
@@ -90,10 +97,9 @@ const bytes = z.union([
 ]);
 
 /** A DHCP option by number and one value, whose key names its type: `{code: 26, u16: 1400}`. */
-export const fixedOption = bytes.transform((option) => ({
-  code: option.code,
-  value: encodeValue(optionValue(option)),
-}));
+export const fixedOption = bytes
+  .meta({ examples: [{ code: 26, u16: 1400 }] })
+  .transform((option) => ({ code: option.code, value: encodeValue(optionValue(option)) }));
 
 function optionValue(option: z.output<typeof bytes>): OptionValue {
   if ("u8" in option) return { type: "u8", value: option.u8 };

@@ -1,17 +1,20 @@
 import { type Document, LineCounter, isMap, isNode, isScalar, parseDocument, visit } from "yaml";
-import { z } from "zod";
 import { ConfigError, messageOf } from "../lib/errors.ts";
-
-type Path = readonly PropertyKey[];
+import type { Fault, Path } from "./faults.ts";
 
 /** A YAML file that was read: its value, and where each part of it stands. */
 export interface YamlFile {
   readonly value: unknown;
-  /** `FILE:LINE:COLUMN` of the value at `path`, or of the nearest part around it that is there. */
-  locate(path: Path): string;
+  /** The place in the text of the value at `path`, or of the nearest part around it that is there. */
+  locate(path: Path): number;
   /** Where the key `name` of the map at `path` stands. */
-  locateKey(path: Path, name: string): string;
+  locateKey(path: Path, name: string): number;
+  /** A place in the text as `FILE:LINE:COLUMN`. */
+  describe(place: number): string;
 }
+
+/** What follows the first mistake in a file is often its consequence. */
+const parserErrors = 10;
 
 /**
  * Parses YAML text.
@@ -26,17 +29,19 @@ export function readYaml(text: string, file: string): YamlFile {
     return `${file}:${line}:${col}`;
   };
   if (document.errors.length > 0) {
-    throw new ConfigError(
-      document.errors.map((error) => {
-        const message = error.message.split("\n")[0]?.replace(/ at line .*$/, "") ?? "not YAML";
-        return `${at(error.pos[0])}: ${message}`;
-      }),
-    );
+    const problems = document.errors.slice(0, parserErrors).map((error) => {
+      const message = error.message.split("\n")[0]?.replace(/ at line .*$/, "") ?? "not YAML";
+      return `${at(error.pos[0])}: this is not YAML: ${message}`;
+    });
+    const more = document.errors.length - problems.length;
+    if (more > 0) problems.push(`${file}: and ${more} more; mend the first one and try again`);
+    throw new ConfigError(problems);
   }
   return {
     value: valueOf(document, at),
-    locate: (path) => at(offsetOf(document, path)),
-    locateKey: (path, name) => at(keyOffsetOf(document, path, name) ?? offsetOf(document, path)),
+    locate: (path) => offsetOf(document, path),
+    locateKey: (path, name) => keyOffsetOf(document, path, name) ?? offsetOf(document, path),
+    describe: at,
   };
 }
 
@@ -77,62 +82,6 @@ function keyOffsetOf(document: Document, path: Path, name: string): number | nul
   return null;
 }
 
-/** A fault found in a value: where in it, and what is wrong. `key` names an unwanted key of the map at `path`. */
-export interface Fault {
-  readonly path: Path;
-  readonly key?: string;
-  readonly message: string;
-}
-
-/** Checks a value against a schema: the typed value, or the faults in the words of a person. */
-export function checkValue<Schema extends z.ZodType>(
-  schema: Schema,
-  value: unknown,
-): { value: z.output<Schema>; faults: [] } | { value: null; faults: Fault[] } {
-  const result = schema.safeParse(value, { reportInput: true });
-  if (result.success) return { value: result.data, faults: [] };
-  return { value: null, faults: result.error.issues.flatMap((issue) => faultsOf(issue, [])) };
-}
-
-function faultsOf(issue: z.core.$ZodIssue, parent: Path): Fault[] {
-  const path = [...parent, ...issue.path];
-  switch (issue.code) {
-    case "unrecognized_keys":
-      return issue.keys.map((key) => ({ path, key, message: `unknown key "${key}"` }));
-    case "invalid_union": {
-      const branch = closestBranch(issue.errors);
-      if (branch === null) return [{ path, message: issue.message }];
-      return branch.flatMap((inner) => faultsOf(inner, path));
-    }
-    case "invalid_key":
-      return issue.issues.map((inner) => ({
-        path: path.slice(0, -1),
-        key: String(path.at(-1)),
-        message: inner.message,
-      }));
-    case "invalid_type":
-      // `serial: 12345` and `mac: 080027294e67` are numbers to YAML.
-      if (issue.expected === "string" && typeof issue.input === "number") {
-        return [{ path, message: "must be text; put it in quotes" }];
-      }
-      return [{ path, message: issue.message }];
-    default:
-      return [{ path, message: issue.message }];
-  }
-}
-
-/** Of the forms that a value may have, the one that it fits best: the fewest faults, none of them its type. */
-function closestBranch(branches: readonly (readonly z.core.$ZodIssue[])[]) {
-  return branches.toSorted((a, b) => misfit(a) - misfit(b))[0] ?? null;
-}
-
-function misfit(issues: readonly z.core.$ZodIssue[]): number {
-  return issues.reduce(
-    (sum, issue) => sum + (issue.code === "invalid_type" && issue.path.length === 0 ? 100 : 1),
-    0,
-  );
-}
-
 /** `interfaces[0].dhcp.mode` */
 export function formatPath(path: Path): string {
   let text = "";
@@ -143,10 +92,17 @@ export function formatPath(path: Path): string {
   return text;
 }
 
-/** A fault as a line for people: where it stands, which key it is, what is wrong with it. */
-export function formatFault(file: YamlFile, fault: Fault): string {
-  const place =
-    fault.key === undefined ? file.locate(fault.path) : file.locateKey(fault.path, fault.key);
-  const key = formatPath(fault.path);
-  return key === "" ? `${place}: ${fault.message}` : `${place}: ${key}: ${fault.message}`;
+/** Faults as lines for people, in the order of the file: where each stands, which key it is, what is wrong. */
+export function formatFaults(file: YamlFile, faults: readonly Fault[]): readonly string[] {
+  return faults
+    .map((fault) => ({ fault, place: placeOf(file, fault) }))
+    .toSorted((a, b) => a.place - b.place)
+    .map(({ fault: { path, message }, place }) => {
+      const key = formatPath(path);
+      return `${file.describe(place)}: ${key === "" ? "" : `${key}: `}${message}`;
+    });
+}
+
+function placeOf(file: YamlFile, { path, key }: Fault): number {
+  return key === undefined ? file.locate(path) : file.locateKey(path, key);
 }

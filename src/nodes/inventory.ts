@@ -1,5 +1,6 @@
 import type { FindNode, NodeEntry } from "../boot/node.ts";
-import { checkValue, type Fault, formatFault, readYaml } from "../config/yaml.ts";
+import { checkValue, type Fault } from "../config/faults.ts";
+import { formatFaults, readYaml } from "../config/yaml.ts";
 import { ConfigError } from "../lib/errors.ts";
 import { type Ip4, parseSubnet } from "../lib/ip4.ts";
 import { type NodeInput, nodesSchema } from "./schema.ts";
@@ -42,9 +43,10 @@ export function createInventory(entries: readonly NodeEntry[]): Inventory {
 export function parseNodes(text: string, file: string): readonly NodeEntry[] {
   const yaml = readYaml(text, file);
   const checked = checkValue(nodesSchema, yaml.value ?? []);
-  const faults = checked.value === null ? checked.faults : ruleFaults(checked.value);
+  const rules = checked.value === null ? [] : ruleFaults(checked.value);
+  const faults = [...checked.faults, ...rules];
   if (faults.length > 0 || checked.value === null) {
-    throw new ConfigError(faults.map((fault) => formatFault(yaml, fault)));
+    throw new ConfigError(formatFaults(yaml, faults));
   }
   return checked.value.map(nodeEntry);
 }

@@ -41,7 +41,7 @@ describe("parseConfig", () => {
 
   it("names the line and column of an unknown key", () => {
     expect(problemsOf("http:\n  prot: 80\n")).toEqual([
-      '/etc/eim-pxe.yaml:2:3: http: unknown key "prot"',
+      '/etc/eim-pxe.yaml:2:3: http: unknown key "prot"; did you mean "port"?',
     ]);
   });
 
@@ -138,7 +138,10 @@ describe("parseConfig", () => {
   });
 
   it.each([
-    ["{pools: [10.1.0.9-10.1.0.20]}", "relayed[0].subnet: Invalid input"],
+    [
+      "{pools: [10.1.0.9-10.1.0.20]}",
+      "relayed[0].subnet: is missing, such as subnet: 192.168.77.0/24",
+    ],
     ["{subnet: 192.168.77.128/25}", "relayed[0].subnet: overlaps the subnet 192.168.77.0/24"],
     ["{subnet: 10.1.0.0/16}, {subnet: 10.1.5.0/24}", "relayed[1].subnet: overlaps the subnet 10.1"],
     ["{subnet: 10.1.0.0/16, pools: [10.2.0.1-10.2.0.9]}", "relayed[0].pools[0]: is not in the"],
