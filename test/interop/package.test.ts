@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -33,6 +33,20 @@ async function succeed(program: string, args: readonly string[], cwd: string): P
   if (code !== 0) throw new Error(`${program} ${args.join(" ")} ended with ${code}:\n${out}${err}`);
 }
 
+/** The program of that version of Node, from the package registry. */
+async function nodeOf(version: string): Promise<string> {
+  const arch = process.arch === "arm64" ? "arm64" : "x64";
+  const to = join(folder, `node-${version}`);
+  mkdirSync(to);
+  const [name = ""] = (
+    await run("npm", ["pack", "--silent", `node-linux-${arch}@${version}`], to)
+  ).out
+    .trim()
+    .split("\n");
+  await succeed("tar", ["-xzf", name, "package/bin/node"], to);
+  return join(to, "package/bin/node");
+}
+
 describe("the packed tarball", () => {
   beforeAll(async () => {
     await succeed("npm", ["pack", "--pack-destination", folder], ".");
@@ -40,7 +54,7 @@ describe("the packed tarball", () => {
     writeFileSync(join(folder, "package.json"), '{"private": true, "type": "module"}');
     await succeed("npm", ["install", "--no-audit", "--no-fund", tarball], folder);
   }, 300_000);
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }), 120_000);
 
   const npx = (...args: string[]) => run("npx", ["--no-install", "eim-pxe", ...args], folder);
 
@@ -80,6 +94,45 @@ console.log(bytes.length, MessageType.DISCOVER, typeof negotiate, typeof ReadTra
     expect(compiled).toMatchObject({ code: 0, out: "" });
     const used = await run("node", ["use.js"], folder);
     expect(used).toMatchObject({ code: 0, out: "300 1 function function\n" });
+  });
+
+  it("field fault 61: installs what was tested, with Node 20.19 and engines taken at their word", async () => {
+    const elsewhere = join(folder, "global");
+    const node = await nodeOf("20.19.0");
+    const npm = (await run("npm", ["root", "-g"], folder)).out.trim();
+    const installed = await run(
+      node,
+      // prettier-ignore
+      [join(npm, "npm/bin/npm-cli.js"), "install", "--global", "--prefix", elsewhere, "--engine-strict", "--no-audit", "--no-fund", tarball],
+      folder,
+    );
+    expect(installed).toMatchObject({ code: 0 });
+    expect(installed.err).not.toMatch(/EBADENGINE/);
+    const lock: { packages: Record<string, { version?: string }> } = JSON.parse(
+      readFileSync("package-lock.json", "utf8"),
+    );
+    const there = join(elsewhere, "lib/node_modules/eim-pxe");
+    const versions = ["fastify", "zod", "yaml", "pino", "commander", "cookie"].map((name) => {
+      const { version } = JSON.parse(
+        readFileSync(join(there, "node_modules", name, "package.json"), "utf8"),
+      );
+      return [name, version];
+    });
+    expect(versions).toEqual(
+      versions.map(([name]) => [name, lock.packages[`node_modules/${name}`]?.version]),
+    );
+    expect(await run(node, [join(there, "dist/cli.js"), "check"], folder)).toMatchObject({
+      code: 0,
+    });
+  });
+
+  it("field fault 60: tells an older Node what it needs", async () => {
+    const node = await nodeOf("18.20.4");
+    const cli = join(folder, "node_modules/eim-pxe/dist/cli.js");
+    const { code, out, err } = await run(node, [cli, "check"], folder);
+    expect({ code, out }).toEqual({ code: 1, out: "" });
+    expect(err).toMatch(/^eim-pxe needs Node 20\.19 or later, and this is 18\.20\.4\.\n/);
+    expect(err).not.toMatch(/fault of its own|SyntaxError/);
   });
 
   it("holds the program and its licence, and no tests", async () => {

@@ -34,8 +34,12 @@ export function loadSettings(file: string | null, environment: Environment): Set
 
 /** The configuration alone, for commands that need none of the files that it names. */
 export function loadConfiguration(file: string | null, environment: Environment): Config {
-  const found = file ?? (existsSync(defaultConfigFile) ? defaultConfigFile : null);
-  return loadConfig({ file: found, environment });
+  return loadConfig({ file: configurationFile(file), environment });
+}
+
+/** The configuration file that is read: the one given, or the default one where there is one; null: none. */
+export function configurationFile(file: string | null): string | null {
+  return file ?? (existsSync(defaultConfigFile) ? defaultConfigFile : null);
 }
 
 function readNamedFiles(config: Config): Omit<Settings, "config"> {

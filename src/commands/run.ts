@@ -1,0 +1,55 @@
+import { readFileSync } from "node:fs";
+import { CommanderError } from "commander";
+import {
+  BindError,
+  ConfigError,
+  OtherServerError,
+  SyncError,
+  UnreachableError,
+} from "../lib/errors.ts";
+import { commandLine } from "./command-line.ts";
+import { ExitCode, type Program } from "./shared/context.ts";
+
+/** Runs the command that the arguments name, to its end; returns the exit code. */
+export async function runCommandLine(program: Program, argv: readonly string[]): Promise<number> {
+  let code: number = ExitCode.ok;
+  try {
+    await commandLine(program, packageVersion(), (finished) => {
+      code = finished;
+    }).parseAsync([...argv]);
+  } catch (error) {
+    return report(error, program.err);
+  }
+  return code;
+}
+
+/** The version in the package that this file was installed with. */
+function packageVersion(): string {
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  const found = /"version":\s*"([^"]+)"/.exec(text)?.[1];
+  return found ?? "unknown";
+}
+
+/** Writes an error as a person wants to read it; returns the exit code that goes with its kind. */
+function report(error: unknown, err: NodeJS.WritableStream): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : ExitCode.badConfiguration;
+  if (error instanceof ConfigError) {
+    err.write(`${error.problems.join("\n")}\n`);
+    return ExitCode.badConfiguration;
+  }
+  if (error instanceof BindError || error instanceof OtherServerError) {
+    err.write(`${error.message}\n`);
+    return ExitCode.fault;
+  }
+  if (error instanceof SyncError) {
+    err.write(`${error.message}\n`);
+    return ExitCode.syncFailed;
+  }
+  if (error instanceof UnreachableError) {
+    err.write(`${error.message}\n`);
+    return ExitCode.notReachable;
+  }
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  err.write(`eim-pxe met a fault of its own; please report it with these lines:\n${text}\n`);
+  return ExitCode.fault;
+}
