@@ -138,7 +138,7 @@ class Words {
   }
 
   #type(expected: string, input: unknown, path: Path): string {
-    const key = String(path.findLast((part) => typeof part === "string") ?? "");
+    const key = path.findLast((part) => typeof part === "string") ?? "";
     if (input === undefined) return `is missing${this.#suchAs(path, key === "" ? "" : `${key}: `)}`;
     switch (expected) {
       case "string":
