@@ -6,6 +6,7 @@ import { architectures } from "../src/boot/architecture.ts";
 import { configSchema } from "../src/config/schema.ts";
 import { bindRules } from "../src/lib/bind-error.ts";
 import { type Finding, whoInWords } from "../src/lib/finding.ts";
+import { readinessRules } from "../src/daemon/content/readiness-rules.ts";
 import { nodeSchema } from "../src/nodes/schema.ts";
 import { eventCatalogue } from "../src/events/catalogue.ts";
 import { createMetrics } from "../src/observe/metrics.ts";
@@ -57,6 +58,7 @@ describe("docs/diagnosis.md", () => {
       scriptUnusable,
       noRule,
     ],
+    "`/readyz`": readinessRules,
     "opening a port": bindRules,
   };
   const all = Object.values(tables).flat();

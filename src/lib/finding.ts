@@ -48,6 +48,17 @@ export function judge<Evidence, Code extends string>(
   return null;
 }
 
+/** What every rule that holds says of the evidence. */
+export function judgeAll<Evidence, Code extends string>(
+  rules: readonly Rule<Evidence, Code>[],
+  evidence: Evidence,
+): readonly Finding<Code>[] {
+  return rules.flatMap((rule) => {
+    const values = rule.when(evidence);
+    return values === null ? [] : [filledIn(rule, values)];
+  });
+}
+
 /** The finding of a row: its texts with the values in place of their `{names}`. */
 export function filledIn<Code extends string>(row: Finding<Code>, values: Values): Finding<Code> {
   const fill = (text: string): string =>

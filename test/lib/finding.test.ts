@@ -4,6 +4,7 @@ import {
   inFourLines,
   inOneSentence,
   judge,
+  judgeAll,
   type Rule,
 } from "../../src/lib/finding.ts";
 
@@ -58,6 +59,10 @@ describe("rules", () => {
     });
     expect(judge(rules, { free: 3, pool: "P" })?.cause).toBe("P has 3 addresses left");
     expect(judge(rules, { free: 10, pool: "P" })).toBeNull();
+    expect(judgeAll(rules, { free: 0, pool: "P" }).map(({ code }) => code)).toEqual([
+      "pool-full",
+      "pool-nearly-full",
+    ]);
   });
 
   it("take what a machine sent as it is, and fill nothing into that", () => {

@@ -2,6 +2,8 @@ import type { LoaderStore } from "../../artifacts/loaders/loader-store.ts";
 import type { GenerationStore } from "../../artifacts/store/generation-store.ts";
 import { architectures } from "../../boot/architecture.ts";
 import type { Readiness } from "../../http/admin/app.ts";
+import { inOneSentence, judgeAll } from "../../lib/finding.ts";
+import { readinessRules } from "./readiness-rules.ts";
 import type { Emit, EventName, PxeEvent } from "../../events/types.ts";
 
 export interface ReadinessParts {
@@ -69,25 +71,14 @@ export class ReadinessWatch {
   now(): Readiness {
     const { store, origin, loaderDirs, servesMicroOs, onlyLoader } = this.#parts;
     const { anyServed, problems } = this.#parts.links();
-    const reasons: string[] = anyServed ? [] : [...problems];
-    if (servesMicroOs && store.current() === null) {
-      reasons.push(
-        origin === null
-          ? "there is no Micro-OS to serve and artifacts.origin is not set: name the orchestrator's URL there, or bring a set with: eim-pxe artifacts import"
-          : `there is no Micro-OS to serve yet: the first synchronisation with ${origin} has not succeeded`,
-      );
-    }
-    if (!this.#hasLoader && onlyLoader !== null) {
-      reasons.push(
-        origin === null
-          ? `${onlyLoader} was not found in ${loaderDirs.join(", ")} and artifacts.origin is not set: name the orchestrator's URL there`
-          : `${onlyLoader} is not here yet: the first synchronisation with ${origin} has not succeeded`,
-      );
-    } else if (!this.#hasLoader) {
-      reasons.push(
-        `no iPXE loader was found in ${loaderDirs.join(", ")}: install one (apt-get install ipxe) or set artifacts.loaderDirs`,
-      );
-    }
+    const found = judgeAll(readinessRules, {
+      lacksMicroOs: servesMicroOs && store.current() === null,
+      lacksLoader: !this.#hasLoader,
+      origin,
+      onlyLoader,
+      loaderDirs,
+    });
+    const reasons = [...(anyServed ? [] : problems), ...found.map(inOneSentence)];
     return { ready: reasons.length === 0, reasons, unserved: anyServed ? problems : [] };
   }
 

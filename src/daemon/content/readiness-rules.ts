@@ -1,0 +1,59 @@
+import type { Rule } from "../../lib/finding.ts";
+
+/** What a boot needs of the mirror and the loaders, and what of it is there. */
+export interface Provisions {
+  /** Machines fetch the Micro-OS from here, and there is none. */
+  readonly lacksMicroOs: boolean;
+  readonly lacksLoader: boolean;
+  /** Where the mirror fetches from; null: nowhere. */
+  readonly origin: string | null;
+  /** The only loader that machines get; null: those of the table. */
+  readonly onlyLoader: string | null;
+  readonly loaderDirs: readonly string[];
+}
+
+/** Why no machine could boot now, as far as it is about what machines are given. */
+export const readinessRules: readonly Rule<Provisions>[] = [
+  {
+    code: "no-micro-os",
+    cause: "there is no Micro-OS to serve and artifacts.origin is not set",
+    remedy:
+      "name the orchestrator's URL in artifacts.origin, or bring a set with: eim-pxe artifacts import",
+    who: "site",
+    when: ({ lacksMicroOs, origin }) => (lacksMicroOs && origin === null ? {} : null),
+  },
+  {
+    code: "no-micro-os-yet",
+    cause:
+      "there is no Micro-OS to serve yet: the first synchronisation with {origin} has not succeeded",
+    remedy: "wait for it; if it takes longer than some minutes, run eim-pxe sync, which says why",
+    who: "site",
+    when: ({ lacksMicroOs, origin }) => (lacksMicroOs && origin !== null ? { origin } : null),
+  },
+  {
+    code: "no-signed-loader",
+    cause: "{loader} was not found in {folders} and artifacts.origin is not set",
+    remedy: "name the orchestrator's URL in artifacts.origin",
+    who: "site",
+    when: ({ lacksLoader, onlyLoader, origin, loaderDirs }) =>
+      lacksLoader && onlyLoader !== null && origin === null
+        ? { loader: onlyLoader, folders: loaderDirs.join(", ") }
+        : null,
+  },
+  {
+    code: "no-signed-loader-yet",
+    cause: "{loader} is not here yet: the first synchronisation with {origin} has not succeeded",
+    remedy: "wait for it; if it takes longer than some minutes, run eim-pxe sync, which says why",
+    who: "site",
+    when: ({ lacksLoader, onlyLoader, origin }) =>
+      lacksLoader && onlyLoader !== null && origin !== null ? { loader: onlyLoader, origin } : null,
+  },
+  {
+    code: "no-loader",
+    cause: "no iPXE loader was found in {folders}",
+    remedy: "install one (apt-get install ipxe) or set artifacts.loaderDirs",
+    who: "site",
+    when: ({ lacksLoader, onlyLoader, loaderDirs }) =>
+      lacksLoader && onlyLoader === null ? { folders: loaderDirs.join(", ") } : null,
+  },
+];
