@@ -1,7 +1,7 @@
 import { networkInterfaces } from "node:os";
 import type { Firmware } from "../pxe-client/wire/dhcp-requests.ts";
 import { probe as runProbe, type ProbeResult, type ProbeStep } from "../pxe-client/probe/probe.ts";
-import { locallyAdministeredMac, uuidFor } from "../pxe-client/wire/synthetic-identity.ts";
+import { syntheticMac, syntheticUuid } from "../pxe-client/wire/synthetic-identity.ts";
 import { serverLine, type ServerHeard } from "../pxe-client/probe/report.ts";
 import { CLIENT_PORT } from "../dhcp/message/destination.ts";
 import { inFourLines } from "../lib/finding.ts";
@@ -24,12 +24,12 @@ export interface ProbeOptions {
 export async function probe(program: Program, options: ProbeOptions): Promise<number> {
   const { name, address } = interfaceNamed(readInterfaces(), options.interface);
   const own = networkInterfaces()[name]?.find((entry) => entry.address === address)?.mac ?? "";
-  const strangerMac = locallyAdministeredMac(own);
-  const mac = options.mac === null ? strangerMac : parseMac(options.mac);
+  const unknownMac = syntheticMac(own);
+  const mac = options.mac === null ? unknownMac : parseMac(options.mac);
   if (mac === null) {
     throw new ConfigError([`--mac ${options.mac ?? ""}: must be like 08:00:27:29:4e:67`]);
   }
-  const machine = { mac, uuid: uuidFor(mac), firmware: options.firmware };
+  const machine = { mac, uuid: syntheticUuid(mac), firmware: options.firmware };
   const print = (line: string) => {
     if (!options.json) program.out.write(`${line}\n`);
   };
@@ -50,7 +50,7 @@ export async function probe(program: Program, options: ProbeOptions): Promise<nu
       interface: name,
       address,
       clientPort,
-      strangerMac,
+      unknownMac,
       openUdp: openDgram,
       openConnectedUdp: openDgramConnected,
       onStep: (step, servers) => {

@@ -10,14 +10,14 @@ import { readOffer } from "./wire/offers.ts";
 /** Another DHCP server on the link. */
 export interface OtherServer {
   readonly server: Ip4;
-  /** What it offered to a machine that nobody knows; null: nothing in time, but it answers. */
+  /** What it offered to an unknown client; null: nothing in time, but it answers. */
   readonly offered: Ip4 | null;
 }
 
-export interface ServerSearchOptions {
+export interface RogueServerSearchOptions {
   /** Our address on the link. */
   readonly address: Ip4;
-  /** The machine that is played: one that nobody knows. It takes no lease. */
+  /** The synthetic identity that it asks as: an unknown client. It takes no lease. */
   readonly mac: Mac;
   /** The socket of the DHCP server's port, bound already. */
   readonly serverPort: UdpSocket;
@@ -26,7 +26,7 @@ export interface ServerSearchOptions {
 }
 
 /**
- * Before it offers an address ISC dhcpd looks for 1 s whether somebody uses it, and dnsmasq for 3 s; a
+ * Before it offers an address ISC dhcpd checks for 1 s whether it is in use, and dnsmasq for 3 s; a
  * DHCPINFORM they answer at once. So the link is silent when nothing came within LISTEN_MS, and who has
  * answered has until OFFER_MS to say what it offers. A datagram may be lost: once more after a while.
  */
@@ -39,14 +39,14 @@ const REPEAT_MS = 1000;
  * a relay agent would forward them, whose answers come to the server's own port. Proxies, which offer no
  * address, do not count.
  */
-export class ServerSearch {
-  readonly #options: ServerSearchOptions;
+export class RogueServerSearch {
+  readonly #options: RogueServerSearchOptions;
   #xid = 0;
   /** It has answered, and not offered anything yet. */
   #heard: OtherServer | null = null;
   #end: (other: OtherServer | null) => void = () => {};
 
-  constructor(options: ServerSearchOptions) {
+  constructor(options: RogueServerSearchOptions) {
     this.#options = options;
     options.serverPort.onMessage((payload) => this.#hear(payload));
   }
@@ -58,12 +58,12 @@ export class ServerSearch {
     this.#heard = null;
     const clientPort = await openClientPort();
     clientPort?.onMessage((payload) => this.#hear(payload));
-    // Its failures are no trouble of the search's: the other way remains.
+    // Where it fails, the search still works through the server port.
     clientPort?.onError(() => {});
     const discover = systemRequest(mac, this.#xid, null);
     const inform = asInform(discover, address);
     const ask = (): void => {
-      // dnsmasq hears nothing while it looks whether somebody uses an address: the quick question first.
+      // dnsmasq receives nothing while it checks whether an address is in use: the quick question first.
       for (const request of [inform, discover]) {
         if (clientPort !== null) broadcast(clientPort, request);
         broadcast(serverPort, { ...request, hops: 1, giaddr: address });
@@ -107,7 +107,7 @@ export class ServerSearch {
   }
 }
 
-/** RFC 2131 4.4.3: from somebody who has an address and wants the rest. */
+/** RFC 2131 4.4.3: from a client that has an address and wants the rest. */
 function asInform(discover: DhcpPacket, address: Ip4): DhcpPacket {
   const type = Uint8Array.of(MessageType.INFORM);
   const options = new Map(discover.options).set(OptionCode.MESSAGE_TYPE, type);

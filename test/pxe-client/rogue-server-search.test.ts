@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { ServerSearch } from "../../src/pxe-client/rogue-server-search.ts";
+import { RogueServerSearch } from "../../src/pxe-client/rogue-server-search.ts";
 import {
   decodePacket,
   type DhcpPacket,
@@ -49,13 +49,13 @@ class Wire implements UdpSocket {
 
 let serverPort: Wire;
 let clientPort: Wire | null;
-let search: ServerSearch;
+let search: RogueServerSearch;
 beforeEach(() => {
   vi.useFakeTimers();
   serverPort = new Wire();
   clientPort = new Wire();
   const openClientPort = () => Promise.resolve(clientPort);
-  search = new ServerSearch({ address: ours, mac, serverPort, openClientPort });
+  search = new RogueServerSearch({ address: ours, mac, serverPort, openClientPort });
 });
 afterEach(() => {
   vi.useRealTimers();

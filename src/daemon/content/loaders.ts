@@ -20,13 +20,13 @@ export interface LoaderParts {
   readonly emit: Emit;
 }
 
-/** A loader that the configuration has no part in is not worth to keep machines of other kinds from booting. */
+/** Of the loaders that the configuration does not name only these are checked: a rare one must not keep the server from starting. */
 const usualCodes = [0, 7, 11];
 
 /**
  * The loaders of a configuration: what is pinned by URL, then the folders, then the mirror.
  *
- * One that is for other machines than those that get it is told by `loader-unusable`.
+ * One that is for other machines than those that get it is reported by `loader-unusable`.
  *
  * @throws ConfigError when it is the configuration that names such a one, of a folder
  */

@@ -85,7 +85,7 @@ export function configuredLinks(
 
 /**
  * These interfaces, and those that the configuration describes by an `address` and that need not
- * exist. A network that is told by neither is taken to have 24 bits.
+ * exist. Where neither gives the network, it is taken to have 24 bits.
  */
 export function withAssumed(
   config: Config,

@@ -11,7 +11,7 @@ export interface Opened {
   /** For people, such as `tftp 192.168.77.1:69`. */
   readonly sockets: readonly string[];
   /**
-   * Takes on no more; what is under way has `graceMs` to end. Called again, it allows the shorter time
+   * Accepts nothing new; what is under way has `graceMs` to end. Called again, it allows the shorter time
    * of the two.
    */
   close(graceMs: number): Promise<void>;
@@ -32,7 +32,7 @@ export interface LinkSupervisorParts {
 
 /** How long what is under way at an address that is gone may go on: the address may come back. */
 const retireMs = 60_000;
-/** A trouble that stays is told again after this time, and then after twice as long each time, up to an hour. */
+/** A trouble that stays is reported again after this time, and then after twice as long each time, up to an hour. */
 const firstReminderMs = 60_000;
 const lastReminderMs = 3_600_000;
 
@@ -164,7 +164,7 @@ export class LinkSupervisor {
     this.#retireUnused();
   }
 
-  /** Whether it could be done; what could not is told, and tried again at the next look. */
+  /** Whether it could be done; what could not is reported, and tried again at the next look. */
   async #tried(link: KeptLink, work: () => Promise<void>): Promise<boolean> {
     try {
       await work();

@@ -35,9 +35,9 @@ export interface ListenerOptions {
   readonly openDhcpSocket: (link: Link, port: number) => Promise<LinkSocket>;
   /** Opens the socket by which a link's other servers are overheard; null: they are not. */
   readonly openOfferListener: ((link: Link) => Promise<UdpSocket>) | null;
-  /** Opens the socket of a link's client port, for the search for other servers; null: nobody searches. */
+  /** Opens the socket of a link's client port, for the search for other servers; null: there is no search. */
   readonly openClientPort: ((link: Link) => Promise<UdpSocket>) | null;
-  /** Looks whether somebody sits at an address, and is closed with the rest; null: nobody looks. */
+  /** Checks whether an address is in use, and is closed with the rest; null: there is no check. */
   readonly conflictProbe: Pick<ConflictProbe, "isInUse" | "close"> | null;
   /** What SMEE's reservations are traced by, in its compatibilities. */
   readonly trace: TraceContext | null;
@@ -47,7 +47,7 @@ export interface ListenerOptions {
   readonly preemptions: () => number;
 }
 
-/** A socket on one link; `means` tells how the link is told apart from others, where there could be any. */
+/** A socket on one link; `means` says how its packets are told from those of other links, where there could be any. */
 export type LinkSocket = UdpSocket & Partial<Pick<DeviceSocket, "means">>;
 
 /** What the servers of all links share. */

@@ -1,5 +1,5 @@
-import { ServerSearch } from "../../pxe-client/rogue-server-search.ts";
-import { locallyAdministeredMac } from "../../pxe-client/wire/synthetic-identity.ts";
+import { RogueServerSearch } from "../../pxe-client/rogue-server-search.ts";
+import { syntheticMac } from "../../pxe-client/wire/synthetic-identity.ts";
 import type { Link } from "../../dhcp/link.ts";
 import type { LinkGuard } from "../../dhcp/server/dhcp-server.ts";
 import { BindError, OtherServerError } from "../../lib/errors.ts";
@@ -10,42 +10,44 @@ import type { UdpSocket } from "../../net/udp.ts";
 import type { Emit } from "../../events/types.ts";
 
 /*
- * Two servers that hand out addresses on one link are an outage: so mode full looks for another one
- * before it begins, and now and then afterwards.
+ * Two servers that hand out addresses on one link are an outage: so mode full searches for another one
+ * before it begins, and every ten minutes afterwards.
  */
 
 export interface RogueServerWatchOptions {
   /** The socket of a link's client port, 68. Throws `BindError`. */
   readonly openClientPort: (link: Link) => Promise<UdpSocket>;
-  /** Begin all the same, and only tell of the other server. */
+  /** Serve all the same, and only report the other server. */
   readonly allowOthers: boolean;
   readonly emit: Emit;
   readonly clock: Clock;
 }
 
 const SEARCH_EVERY_MS = 600_000;
-/** A server that is meant to be there is found at each search. */
-const TELL_EVERY_MS = 3_600_000;
+/** A server that is meant to be there is found at each search, and reported this often. */
+const REPORT_EVERY_MS = 3_600_000;
 
-/** The machine that the searches play on a link. */
-function searchMachine(link: Link): Mac {
-  return locallyAdministeredMac(`search ${link.interface} ${link.address}`);
+/** The synthetic identity that the searches ask as on a link. */
+function searchIdentity(link: Link): Mac {
+  return syntheticMac(`search ${link.interface} ${link.address}`);
 }
 
 function interrupted({ interface: name }: Link): BindError {
-  return new BindError(`the search for other DHCP servers on ${name} was ended by the stop`);
+  return new BindError(
+    `the search for other DHCP servers on ${name} was ended because the server stops`,
+  );
 }
 
 interface Watched {
-  readonly search: ServerSearch;
+  readonly search: RogueServerSearch;
   readonly mac: Mac;
 }
 
 export class RogueServerWatch implements LinkGuard {
   readonly #options: RogueServerWatchOptions;
   readonly #links = new Map<Link, Watched>();
-  /** By interface: the server that was told of last. A link that was refused is looked at every few seconds. */
-  readonly #told = new Map<string, { readonly server: Ip4; readonly atMs: number }>();
+  /** By interface: the server that was reported last. A link that was refused is tried again every few seconds. */
+  readonly #reported = new Map<string, { readonly server: Ip4; readonly atMs: number }>();
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #timer: NodeJS.Timeout;
   #closed = false;
@@ -59,18 +61,18 @@ export class RogueServerWatch implements LinkGuard {
   }
 
   /**
-   * Looks on a link in mode full whether another server is there, from now on again and again.
+   * Checks whether another server is on a link in mode full, now and every ten minutes from now on.
    *
-   * @throws {OtherServerError} when there is one, unless others are allowed: then it does not wait
-   * @throws {BindError} when it is closed before it knows: nobody is answered after half a look
+   * @throws {OtherServerError} when there is one, unless others are allowed: then it does not wait for the first search
+   * @throws {BindError} when it is closed before the first search ends: a link is not served after half a search
    */
   async admit(link: Link, port: UdpSocket): Promise<void> {
     // Loopback has no other hosts.
     if (link.mode !== "full" || link.address.startsWith("127.")) return;
     if (this.#closed) throw interrupted(link);
-    const mac = searchMachine(link);
+    const mac = searchIdentity(link);
     const openClientPort = () => this.#clientPort(link);
-    const search = new ServerSearch({
+    const search = new RogueServerSearch({
       address: link.address,
       mac,
       serverPort: port,
@@ -101,8 +103,8 @@ export class RogueServerWatch implements LinkGuard {
     await Promise.all(this.#underWay);
   }
 
-  /** Tells of another server, and resolves with what people need to know of it; null when there is none. */
-  async #look(link: Link, search: ServerSearch): Promise<string | null> {
+  /** Reports another server, and resolves with its words for people; null when there is none. */
+  async #look(link: Link, search: RogueServerSearch): Promise<string | null> {
     const { emit, clock } = this.#options;
     const looking = search.search();
     this.#underWay.add(looking);
@@ -110,10 +112,10 @@ export class RogueServerWatch implements LinkGuard {
     if (other === null) return null;
     const { server, offered } = other;
     const { interface: name } = link;
-    const told = this.#told.get(name);
+    const last = this.#reported.get(name);
     const now = clock.now();
-    if (told?.server !== server || now - told.atMs >= TELL_EVERY_MS) {
-      this.#told.set(name, { server, atMs: now });
+    if (last?.server !== server || now - last.atMs >= REPORT_EVERY_MS) {
+      this.#reported.set(name, { server, atMs: now });
       emit({ event: "other-dhcp-server", interface: name, server, offered });
     }
     return `${server} on ${name}${offered === null ? "" : `, which offered ${offered}`}`;

@@ -95,7 +95,7 @@ function askHolder(name: string): Promise<string> {
   });
 }
 
-/** Another synchronisation by hand, such as a timer's, is worth to be waited for. */
+/** How long a command waits for another one that works in the folder, such as a timer's synchronisation. */
 export const commandPatienceMs = 60_000;
 
 /** The lock for a command that ends by itself. @throws SyncError that says who holds it */

@@ -37,7 +37,7 @@ export async function withdrawRunning(dataDir: string, running: Running): Promis
 }
 
 /**
- * The server that works in this data folder; null when there is none any more. `answers` is false when
+ * The server that works in this data folder; null when there is no longer one. `answers` is false when
  * something listens where it was announced and stays silent.
  */
 export async function findRunning(

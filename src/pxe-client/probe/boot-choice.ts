@@ -108,7 +108,7 @@ function ipxeChoice(all: readonly Offer[]): Choice {
   return nothing(all, ipxeFault);
 }
 
-/** iPXE asks no further once it holds an address and a PXE offer, or is told that there is none to wait for. */
+/** iPXE asks no further once it has an address and a PXE offer, or an offer says that there is none to wait for. */
 export function ipxeHasDecided(offers: readonly Offer[]): boolean {
   const main = offers.findLast((one) => one.address !== null);
   if (main === undefined) return false;

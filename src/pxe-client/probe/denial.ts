@@ -7,9 +7,9 @@ import { type ClientPort, collectOffers } from "../wire/discovery.ts";
 import { BootFailure } from "../wire/failure.ts";
 import { readByHttp } from "../wire/http-read.ts";
 import type { Offer } from "../wire/offers.ts";
-import { uuidFor } from "../wire/synthetic-identity.ts";
+import { syntheticUuid } from "../wire/synthetic-identity.ts";
 
-/** What tells a denied machine from one that no boot server hears. */
+/** What tells a denied machine from one that no boot server receives anything from. */
 export interface DenialEvidence {
   /** A server that offers boot information to another machine on this link. */
   readonly bootsOthers: Ip4 | null;
@@ -29,14 +29,14 @@ export async function denialEvidence(
   machine: MachineIdentity,
   servers: readonly Ip4[],
   port: ClientPort,
-  own: { readonly address: Ip4; readonly strangerMac: Mac },
+  own: { readonly address: Ip4; readonly unknownMac: Mac },
 ): Promise<DenialEvidence> {
   for (const server of new Set([...servers, own.address])) {
     const text = await refusalOf(machine.mac, server, own.address);
     if (text !== null) return { bootsOthers: null, refusal: { server, text } };
   }
   const bootsOthers =
-    own.strangerMac === machine.mac ? null : await bootServerFor(own.strangerMac, machine, port);
+    own.unknownMac === machine.mac ? null : await bootServerFor(own.unknownMac, machine, port);
   return { bootsOthers, refusal: null };
 }
 
@@ -46,8 +46,8 @@ async function bootServerFor(
   port: ClientPort,
 ): Promise<Ip4 | null> {
   const usable = (seen: readonly Offer[]) => chooseBoot(firmware, seen).kind !== "nothing";
-  const stranger = { mac, uuid: uuidFor(mac), firmware };
-  const request = bootRequest(stranger, newXid(), "firmware", null);
+  const unknown = { mac, uuid: syntheticUuid(mac), firmware };
+  const request = bootRequest(unknown, newXid(), "firmware", null);
   const offers = await collectOffers(port, request, { usable, decided: usable });
   const choice = chooseBoot(firmware, offers);
   return choice.kind === "nothing" ? null : choice.offer.server;

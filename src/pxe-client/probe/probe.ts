@@ -63,8 +63,8 @@ export interface ProbeSite extends FetchSite {
   /** Port 68 of the interface, for broadcasts in and out. */
   readonly clientPort: UdpSocket;
   readonly openUdp: OpenUdp;
-  /** The hardware address of a machine that nobody knows, to tell a denied machine from a missing server. */
-  readonly strangerMac: Mac;
+  /** The hardware address of an unknown client, to tell a denied machine from a missing server. */
+  readonly unknownMac: Mac;
   readonly onStep: (step: ProbeStep, servers: readonly ServerHeard[]) => void;
 }
 

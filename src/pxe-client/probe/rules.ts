@@ -53,7 +53,7 @@ const unusableOffer = {
   code: "unusable-offer",
   cause: "{server} offers boot information that {firmware} passes over: {fault}",
   remedy:
-    "mend the offer of {server}, or take it off the link; see with: tcpdump -vn udp port 67 or udp port 4011",
+    "correct the offer of {server}, or take it off the link; see with: tcpdump -vn udp port 67 or udp port 4011",
   who: "site",
 } as const satisfies Finding;
 
@@ -133,7 +133,7 @@ export const scriptUnusable = {
   code: "script-unusable",
   cause: "what iPXE is told to run, {location}, is no boot script that fetches a kernel: {seen}",
   remedy:
-    "a server that hands iPXE the loader once more makes it load itself for ever: have it answer user class iPXE (option 77) with the script's URL, http://ADDRESS:8080/boot.ipxe",
+    "a server that hands iPXE the loader once more makes it load itself again and again: have it answer user class iPXE (option 77) with the script's URL, http://ADDRESS:8080/boot.ipxe",
   who: "site",
 } as const satisfies Finding;
 

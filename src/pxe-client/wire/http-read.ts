@@ -14,7 +14,7 @@ export interface HttpAnswer extends Download {
 
 /** iPXE gives a server that says nothing about as long (its TCP retries at 1, 2, 4 seconds). */
 const silenceMs = 8000;
-/** No script is longer; what a stranger sends must not fill the memory. */
+/** No script is longer; what an unknown server sends must not fill the memory. */
 const keptBytes = 1024 * 1024;
 
 export interface HttpReadOptions {

@@ -6,10 +6,7 @@ import { type Fault } from "../../../src/pxe-client/wire/failure.ts";
 import { resolveSource } from "../../../src/pxe-client/wire/fetch.ts";
 import { readChain, readDownloads } from "../../../src/pxe-client/probe/ipxe-interpreter.ts";
 import { type Circumstances, diagnoseProbe } from "../../../src/pxe-client/probe/rules.ts";
-import {
-  locallyAdministeredMac,
-  uuidFor,
-} from "../../../src/pxe-client/wire/synthetic-identity.ts";
+import { syntheticMac, syntheticUuid } from "../../../src/pxe-client/wire/synthetic-identity.ts";
 import { autoexecScript } from "../../../src/boot/script/orchestrator-script.ts";
 import { orchestratorBootScript } from "../../../src/demo/micro-os.ts";
 import { chainScript } from "../../../src/boot/script/chain.ts";
@@ -166,10 +163,10 @@ describe("scripts", () => {
 
 describe("the machine that nobody knows", () => {
   it("has a locally administered address of its own for each host, always the same", () => {
-    const mac = locallyAdministeredMac("08:00:27:29:4e:67");
+    const mac = syntheticMac("08:00:27:29:4e:67");
     expect(mac).toMatch(/^02(:[0-9a-f]{2}){5}$/);
-    expect(locallyAdministeredMac("08:00:27:29:4e:67")).toBe(mac);
-    expect(locallyAdministeredMac("08:00:27:29:4e:68")).not.toBe(mac);
-    expect(uuidFor(mac)).toMatch(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+    expect(syntheticMac("08:00:27:29:4e:67")).toBe(mac);
+    expect(syntheticMac("08:00:27:29:4e:68")).not.toBe(mac);
+    expect(syntheticUuid(mac)).toMatch(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
   });
 });
