@@ -1,4 +1,5 @@
-import { z } from "zod";
+import type { ArtifactsReply } from "../api/artifacts.ts";
+import { endpoints } from "../api/endpoints.ts";
 import { adopt } from "../artifacts/store/bundle.ts";
 import { type GenerationStore, openGenerationStore } from "../artifacts/store/generation-store.ts";
 import { mirroredFiles } from "../config/schema.ts";
@@ -11,46 +12,10 @@ import type { Settings } from "../daemon/settings/settings.ts";
 import { lockForCommand } from "../daemon/state/data-folder-lock.ts";
 import type { Program } from "./shared/context.ts";
 
-const listing = z.object({
-  current: z.string().nullable(),
-  pinned: z.string().nullable(),
-  generations: z
-    .array(
-      z.object({
-        id: z.string(),
-        manifest: z.object({
-          origin: z.string(),
-          createdAt: z.string(),
-          files: z
-            .array(z.object({ name: z.string(), size: z.number(), sha256: z.string() }))
-            .readonly(),
-        }),
-      }),
-    )
-    .readonly(),
-  loaders: z
-    .array(
-      z.object({
-        name: z.string(),
-        path: z.string(),
-        size: z.number(),
-        facts: z.object({
-          format: z.enum(["efi", "bios"]),
-          machine: z.string().nullable(),
-          signed: z.boolean(),
-          ipxeVersion: z.string().nullable(),
-          embedded: z.enum(["script", "smee-marker"]).nullable(),
-        }),
-      }),
-    )
-    .readonly(),
-});
-/** Generations, newest first. */
-export type Listing = z.output<typeof listing>;
-
 /** What can be done with the generations, by whoever works in the data folder: the running server, or this command. */
 export interface ArtifactAccess {
-  list(): Promise<Listing>;
+  /** Generations newest first, and the loaders. */
+  list(): Promise<ArtifactsReply>;
   /** What is wrong with each generation that is damaged. */
   verify(): Promise<Readonly<Record<string, string>>>;
   pin(generation: string | null): Promise<void>;
@@ -94,12 +59,15 @@ async function openLocal(
     throw error;
   }
   return {
-    list: async () => ({
-      current: store.current()?.id ?? null,
-      pinned: store.pinned,
-      generations: store.list(),
-      loaders: await loadersOf(config, { store, isHandedOut: () => false }).identify(),
-    }),
+    list: async () => {
+      const current = store.current()?.id ?? null;
+      return {
+        current,
+        pinned: store.pinned,
+        generations: store.list().map((one) => ({ ...one, current: one.id === current })),
+        loaders: await loadersOf(config, { store, isHandedOut: () => false }).identify(),
+      };
+    },
     verify: () => Promise.resolve(problems),
     pin: (generation) => store.pin(generation),
     adopt: async (word) => {
@@ -114,29 +82,20 @@ async function openLocal(
 }
 
 function askedOfServer(admin: AdminClient): ArtifactAccess {
-  const ask = async <T extends object>(
-    method: "GET" | "POST",
-    path: string,
-    shape: z.ZodType<T>,
-    body: object | null = null,
-  ): Promise<T> => {
-    const answer = await admin.ask(method, `/api/v1/artifacts${path}`, shape, body);
-    if (typeof answer === "string") throw new SyncError(`the server answered: ${answer}`);
-    return answer;
-  };
   return {
-    list: () => ask("GET", "", listing),
-    verify: async () => {
-      const shape = z.object({ damaged: z.record(z.string(), z.string()) });
-      return (await ask("POST", "/verify", shape)).damaged;
-    },
+    list: async () => orFail(await admin.ask(endpoints.listArtifacts)),
+    verify: async () => orFail(await admin.ask(endpoints.verifyArtifacts)).damaged,
     pin: async (generation) => {
-      await ask("POST", "/pin", z.object({ current: z.string().nullable() }), { generation });
+      orFail(await admin.ask(endpoints.pinArtifacts, { body: { generation } }));
     },
-    adopt: async (word) => {
-      const shape = z.object({ generation: z.string() });
-      return (await ask("POST", "/adopt", shape, { import: word })).generation;
-    },
+    adopt: async (word) =>
+      orFail(await admin.ask(endpoints.adoptArtifacts, { body: { import: word } })).generation,
     close: () => Promise.resolve(),
   };
+}
+
+/** @throws SyncError with what the server says is wrong */
+function orFail<T extends object>(answer: T | string): T {
+  if (typeof answer === "string") throw new SyncError(`the server answered: ${answer}`);
+  return answer;
 }

@@ -4,7 +4,8 @@ import { generationAt } from "../artifacts/store/generation.ts";
 import { parseManifest } from "../artifacts/store/manifest.ts";
 import { mirroredFiles } from "../config/schema.ts";
 import { SyncError } from "../lib/errors.ts";
-import { type ArtifactAccess, type Listing, openArtifacts } from "./artifacts-access.ts";
+import type { ArtifactsReply, LoaderReply } from "../api/artifacts.ts";
+import { type ArtifactAccess, openArtifacts } from "./artifacts-access.ts";
 import { artifactFolder } from "../daemon/content/mirror.ts";
 import { loadSettings, type Settings } from "../daemon/settings/settings.ts";
 import { ExitCode, type Program, type ReportOptions } from "./shared/context.ts";
@@ -127,14 +128,14 @@ async function withArtifacts(
 
 const nothingYet = "There is no generation yet; run: eim-pxe sync";
 
-function report(program: Program, { json }: ReportOptions, listing: Listing): void {
+function report(program: Program, { json }: ReportOptions, listing: ArtifactsReply): void {
   const { current, pinned } = listing;
   const how = pinned === null ? "the newest is served" : "pinned; to go on: artifacts pin latest";
   const text = current === null ? nothingYet : `Generation ${current} (${how}).`;
   program.out.write(`${json ? JSON.stringify(listing) : text}\n`);
 }
 
-function asText(listing: Listing): string {
+function asText(listing: ArtifactsReply): string {
   const loaders = listing.loaders.map(
     ({ name, path, size, facts }) =>
       `  ${megabytes(size).padStart(10)}  ${name}  ${describe(facts)}  ${path}\n`,
@@ -143,7 +144,7 @@ function asText(listing: Listing): string {
 }
 
 /** `EFI x86-64, signed, iPXE 1.21.1, brings a script` */
-function describe(facts: Listing["loaders"][number]["facts"]): string {
+function describe(facts: LoaderReply["facts"]): string {
   const { format, machine, signed, ipxeVersion, embedded } = facts;
   return [
     format === "efi" ? `EFI ${machine ?? "of an unknown machine"}` : "BIOS",
@@ -155,7 +156,7 @@ function describe(facts: Listing["loaders"][number]["facts"]): string {
   ].join(", ");
 }
 
-function generationsAsText({ current, pinned, generations }: Listing): string {
+function generationsAsText({ current, pinned, generations }: ArtifactsReply): string {
   if (generations.length === 0) return `${nothingYet}\n`;
   return generations
     .map(({ id, manifest: { origin, createdAt, files } }) => {

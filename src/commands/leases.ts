@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { z } from "zod";
+import { endpoints } from "../api/endpoints.ts";
+import { importAtOnce, type LeaseImportReply, type LeasesReply } from "../api/leases.ts";
 import { type Journal, journalFile, openJournal } from "../dhcp/leases/journal.ts";
 import { replayJournal } from "../dhcp/leases/journal-format.ts";
 import { LeaseAdmin } from "../dhcp/leases/lease-admin.ts";
@@ -21,42 +22,13 @@ import { tableLines } from "./shared/table.ts";
  * does.
  */
 
-const lease = z.object({
-  mac: z.string(),
-  address: z.string(),
-  state: z.enum(["bound", "declined", "in-use", "released"]),
-  expiresAtMs: z.number(),
-  startedAtMs: z.number(),
-  hostname: z.string().nullable(),
-  clientId: z.string().nullable(),
-});
-const pool = z.object({
-  interface: z.string(),
-  network: z.string(),
-  addresses: z.number(),
-  leased: z.number(),
-  quarantined: z.number(),
-  free: z.number(),
-});
-const listing = z.object({ leases: z.array(lease), pools: z.array(pool) });
-const importResult = z.object({
-  imported: z.number(),
-  skipped: z.array(z.object({ address: z.string(), reason: z.string() })),
-});
-type Listing = z.output<typeof listing>;
-type ImportResult = z.output<typeof importResult>;
-
 export type { LeaseFormat } from "../dhcp/leases/lease-import.ts";
-
-/** A request takes this many leases at once. */
-const IMPORT_AT_ONCE = 1000;
 
 /** `eim-pxe leases list`: leases and quarantines in force, and how full the pools are. */
 export async function listLeases(program: Program, options: ReportOptions): Promise<number> {
   const settings = loadSettings(options.config, program.environment);
   const admin = await findAdmin(settings);
-  const found =
-    admin === null ? await listHere(settings) : await admin.ask("GET", "/api/v1/leases", listing);
+  const found = admin === null ? await listHere(settings) : await admin.ask(endpoints.listLeases);
   if (typeof found === "string") return refused(program, found);
   program.out.write(options.json ? `${JSON.stringify(found)}\n` : inWords(found));
   return ExitCode.ok;
@@ -78,7 +50,7 @@ export async function releaseLease(
     admin === null
       ? ((await inJournal(program, settings, (leaseAdmin) => leaseAdmin.release(address))) ??
         `nobody has ${address}`)
-      : await admin.ask("DELETE", `/api/v1/leases/${address}`, lease);
+      : await admin.ask(endpoints.releaseLease, { params: { address } });
   if (typeof freed === "string") return refused(program, freed);
   const words = `${address} of ${freed.mac} is free. The machine learns of it when it renews.`;
   program.out.write(`${options.json ? JSON.stringify(freed) : words}\n`);
@@ -120,17 +92,17 @@ export async function importLeases(
 async function importThere(
   admin: AdminClient,
   leases: readonly Lease[],
-): Promise<ImportResult | string> {
-  const whole: ImportResult = { imported: 0, skipped: [] };
-  for (let at = 0; at < leases.length; at += IMPORT_AT_ONCE) {
-    const part = leases.slice(at, at + IMPORT_AT_ONCE).map(withoutState);
-    const body = { leases: part };
-    const result = await admin.ask("POST", "/api/v1/leases", importResult, body);
+): Promise<LeaseImportReply | string> {
+  let imported = 0;
+  const skipped: LeaseImportReply["skipped"][number][] = [];
+  for (let at = 0; at < leases.length; at += importAtOnce) {
+    const body = { leases: leases.slice(at, at + importAtOnce).map(withoutState) };
+    const result = await admin.ask(endpoints.importLeases, { body });
     if (typeof result === "string") return result;
-    whole.imported += result.imported;
-    whole.skipped.push(...result.skipped);
+    imported += result.imported;
+    skipped.push(...result.skipped);
   }
-  return whole;
+  return { imported, skipped };
 }
 
 /** What is taken over is leased, so the request does not say so. */
@@ -138,12 +110,12 @@ function withoutState({ mac, address, startedAtMs, expiresAtMs, hostname, client
   return { mac, address, startedAtMs, expiresAtMs, hostname, clientId };
 }
 
-async function listHere({ config }: Settings): Promise<Listing> {
+async function listHere({ config }: Settings): Promise<LeasesReply> {
   const leases = new LeaseTable();
   const journal = await readFile(journalFile(config.dataDir)).catch(() => new Uint8Array());
   for (const one of replayJournal(journal).leases) leases.restore(one);
   const leaseAdmin = leaseAdminOf(config, leases, null);
-  return { leases: [...leaseAdmin.list()], pools: [...leaseAdmin.pools()] };
+  return { leases: leaseAdmin.list(), pools: leaseAdmin.pools() };
 }
 
 /** Works on the journal itself. @throws BindError when another process does, such as a server that starts */
@@ -184,7 +156,7 @@ function leaseAdminOf(
   });
 }
 
-function inWords({ leases, pools }: Listing): string {
+function inWords({ leases, pools }: LeasesReply): string {
   const rows = leases.map((one) => [
     one.address,
     one.mac,

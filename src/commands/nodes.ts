@@ -1,38 +1,17 @@
-import { z } from "zod";
-import { offerStyles } from "../boot/offer-style.ts";
+import { endpoints } from "../api/endpoints.ts";
+import type { NodeReply } from "../api/nodes.ts";
 import { ConfigError } from "../lib/errors.ts";
-import { parseMac } from "../lib/mac.ts";
-import { requireAdmin } from "./shared/admin-client.ts";
+import { type Mac, parseMac } from "../lib/mac.ts";
+import { type AdminClient, requireAdmin } from "./shared/admin-client.ts";
 import { loadSettings } from "../daemon/settings/settings.ts";
 import { ExitCode, type Program, type ReportOptions } from "./shared/context.ts";
 import { tableLines } from "./shared/table.ts";
-
-const node = z.object({
-  mac: z.string(),
-  name: z.string().nullable(),
-  uuid: z.string().nullable(),
-  serial: z.string().nullable(),
-  address: z.string().nullable(),
-  hasEntry: z.boolean(),
-  denied: z.string().nullable(),
-  way: z.enum(offerStyles).nullable(),
-  waySince: z.string().nullable(),
-  boot: z
-    .object({
-      stage: z.string(),
-      status: z.string(),
-      startedAt: z.string(),
-      diagnosis: z.string().nullable(),
-    })
-    .nullable(),
-});
-type Node = z.output<typeof node>;
 
 /** `eim-pxe nodes list`: every machine that the server knows. */
 export async function listNodes(program: Program, options: ReportOptions): Promise<number> {
   const settings = loadSettings(options.config, program.environment);
   const admin = await requireAdmin(settings);
-  const page = await admin.ask("GET", "/api/v1/nodes", z.object({ nodes: z.array(node) }));
+  const page = await admin.ask(endpoints.listNodes);
   if (typeof page === "string") return refused(program, page);
   const { nodes } = page;
   if (options.json) print(program, nodes);
@@ -46,7 +25,13 @@ export async function showNode(
   text: string,
   options: ReportOptions,
 ): Promise<number> {
-  return withNode(program, text, options, "GET", null, sheet);
+  return withNode(
+    program,
+    text,
+    options,
+    (admin, mac) => admin.ask(endpoints.showNode, { params: { mac } }),
+    sheet,
+  );
 }
 
 /** `eim-pxe nodes forget MAC`: what was learnt of its firmware; it is answered as a newcomer. */
@@ -55,18 +40,21 @@ export async function forgetNode(
   text: string,
   options: ReportOptions,
 ): Promise<number> {
-  return withNode(program, text, options, "PATCH", { way: null }, ({ mac }) => {
-    return `${mac} is answered as a newcomer from now on.\n`;
-  });
+  return withNode(
+    program,
+    text,
+    options,
+    (admin, mac) => admin.ask(endpoints.changeNode, { params: { mac }, body: { way: null } }),
+    ({ mac }) => `${mac} is answered as an unknown client from now on.\n`,
+  );
 }
 
 async function withNode(
   program: Program,
   text: string,
   { config, json }: ReportOptions,
-  method: "GET" | "PATCH",
-  body: object | null,
-  inWords: (node: Node) => string,
+  ask: (admin: AdminClient, mac: Mac) => Promise<NodeReply | string>,
+  inWords: (node: NodeReply) => string,
 ): Promise<number> {
   const mac = parseMac(text);
   if (mac === null) {
@@ -74,7 +62,7 @@ async function withNode(
   }
   const settings = loadSettings(config, program.environment);
   const admin = await requireAdmin(settings);
-  const found = await admin.ask(method, `/api/v1/nodes/${mac}`, node, body);
+  const found = await ask(admin, mac);
   if (typeof found === "string") return refused(program, found);
   if (json) print(program, found);
   else program.out.write(inWords(found));
@@ -90,7 +78,7 @@ function print(program: Program, value: object): void {
   program.out.write(`${JSON.stringify(value, null, program.outIsTerminal ? 2 : 0)}\n`);
 }
 
-function table(nodes: readonly Node[]): string {
+function table(nodes: readonly NodeReply[]): string {
   const rows = nodes.map((one) => [
     one.mac,
     one.name ?? "-",
@@ -103,7 +91,7 @@ function table(nodes: readonly Node[]): string {
   return `${tableLines([head, ...rows]).join("\n")}\n`;
 }
 
-function sheet(one: Node): string {
+function sheet(one: NodeReply): string {
   const { boot } = one;
   const lines: readonly (readonly [string, string | null])[] = [
     ["MAC", one.mac],

@@ -1,4 +1,5 @@
-import { z } from "zod";
+import type { SyncReply } from "../api/artifacts.ts";
+import { endpoints } from "../api/endpoints.ts";
 import { openGenerationStore } from "../artifacts/store/generation-store.ts";
 import { systemClock } from "../lib/clock.ts";
 import { SyncError, UnreachableError } from "../lib/errors.ts";
@@ -11,15 +12,6 @@ import { lockForCommand } from "../daemon/state/data-folder-lock.ts";
 import { ExitCode, type Program, type ReportOptions } from "./shared/context.ts";
 import { proxyEnvironment } from "../daemon/settings/environment.ts";
 import { megabytes, ProgressLine } from "./shared/progress.ts";
-
-/** A `SyncResult` of the mirror, here or in the server. */
-const outcome = z.object({
-  generation: z.string(),
-  changed: z.boolean(),
-  fetched: z.array(z.object({ file: z.string(), bytes: z.number() })).readonly(),
-  durationMs: z.number(),
-});
-type Outcome = z.output<typeof outcome>;
 
 /** `eim-pxe sync`: one synchronisation, by the server that runs on the same data folder if there is one. */
 export async function sync(program: Program, { config, json }: ReportOptions): Promise<number> {
@@ -41,15 +33,15 @@ export async function sync(program: Program, { config, json }: ReportOptions): P
 }
 
 /** What the running server made of it, or null when none runs on this data folder. */
-async function askServer(settings: Settings): Promise<Outcome | null> {
+async function askServer(settings: Settings): Promise<SyncReply | null> {
   const admin = await findAdmin(settings);
   if (admin === null) return null;
-  const answer = await admin.ask("POST", "/api/v1/artifacts/sync", outcome);
+  const answer = await admin.ask(endpoints.sync);
   if (typeof answer === "string") throw new SyncError(`the server answered: ${answer}`);
   return answer;
 }
 
-async function syncHere(program: Program, settings: Settings, quiet: boolean): Promise<Outcome> {
+async function syncHere(program: Program, settings: Settings, quiet: boolean): Promise<SyncReply> {
   const lock = await lockForCommand(program, settings.config.dataDir, "sync");
   try {
     return await syncLocked(program, settings, quiet);
@@ -58,7 +50,11 @@ async function syncHere(program: Program, settings: Settings, quiet: boolean): P
   }
 }
 
-async function syncLocked(program: Program, settings: Settings, quiet: boolean): Promise<Outcome> {
+async function syncLocked(
+  program: Program,
+  settings: Settings,
+  quiet: boolean,
+): Promise<SyncReply> {
   const terminal = program.errIsTerminal && !quiet;
   const line = new ProgressLine(program.err, () => systemClock.now());
   const emit = (event: PxeEvent) => {

@@ -9,7 +9,7 @@ import { type Config, ORCHESTRATOR_LOADER, splitListen } from "../config/schema.
 import { type Journal, openJournal } from "../dhcp/leases/journal.ts";
 import { LeaseAdmin } from "../dhcp/leases/lease-admin.ts";
 import { LeaseTable } from "../dhcp/leases/lease-table.ts";
-import type { ImportedLease } from "../http/admin/context.ts";
+import type { ImportedLease, LeaseImportReply } from "../api/leases.ts";
 import { createAdminApp, type Readiness } from "../http/admin/app.ts";
 import { closeApp, type HttpEndpoint, listen } from "../http/listen.ts";
 import { ConfigError, InternalError, messageOf, SyncError } from "../lib/errors.ts";
@@ -228,7 +228,7 @@ class Site {
         denialOf: (entry) => denialOf(entry, this.#policy),
         offerStyles: () => this.#offerStyles.proven(),
         offerStyleOf: (mac) => this.#offerStyles.provenOf(mac),
-        forgetWay: (mac) => void this.#offerStyleKeeper.forget(mac),
+        forgetOfferStyle: (mac) => void this.#offerStyleKeeper.forget(mac),
       },
       leases: {
         list: () => this.#leaseAdmin?.list() ?? [],
@@ -276,7 +276,7 @@ class Site {
     return { services, keeper };
   }
 
-  async #importLeases(leases: readonly ImportedLease[]): Promise<object> {
+  async #importLeases(leases: readonly ImportedLease[]): Promise<LeaseImportReply> {
     const none = { imported: 0, skipped: [] };
     return this.#leaseAdmin?.import(leases.map((lease) => ({ ...lease, state: "bound" }))) ?? none;
   }

@@ -3,7 +3,7 @@ import type { Boot } from "./boots.ts";
 import { stageRules } from "./rules/stage-rules.ts";
 import { statusOf } from "./rules/status.ts";
 
-export { type BootStatus, statusOf } from "./rules/status.ts";
+export { type BootStatus, bootStatuses, statusOf } from "./rules/status.ts";
 
 /** Why a boot stands still, and what to do about it; null while there is nothing to explain. */
 export function diagnose(boot: Boot, nowMs: number): Finding | null {

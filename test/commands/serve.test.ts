@@ -122,7 +122,7 @@ describe("eim-pxe serve", () => {
     expect(JSON.parse(one.out)).toMatchObject({ mac: kept.mac, way: "menu", waySince: kept.since });
     expect((await nodes("show", kept.mac)).out).toContain("menu, since 2026-11-25T10:00:00.000Z");
     const forgotten = await nodes("forget", "08-00-27-29-4E-67");
-    expect([forgotten.code, forgotten.out]).toEqual([0, expect.stringContaining("newcomer")]);
+    expect([forgotten.code, forgotten.out]).toEqual([0, expect.stringContaining("unknown client")]);
     await server.event("way-forgotten");
     const gone = await nodes("show", kept.mac);
     expect([gone.code, gone.err]).toEqual([1, expect.stringContaining("nothing is known of")]);

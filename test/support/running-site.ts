@@ -108,6 +108,15 @@ export class RunningSite {
     return address;
   }
 
+  /** Base URL of the admin port. */
+  get adminUrl(): string {
+    return this.#services.adminUrl;
+  }
+
+  get artifactFolder(): string {
+    return join(this.#folder, "data", "artifacts");
+  }
+
   get tftpPort(): number {
     return this.#services.tftpPort ?? 0;
   }

@@ -1,10 +1,9 @@
-import { z } from "zod";
+import { type Endpoint, type EndpointRequest, urlOf } from "../../api/endpoint.ts";
+import { errorReply } from "../../api/errors.ts";
 import { messageOf, UnreachableError } from "../../lib/errors.ts";
 import type { Settings } from "../../daemon/settings/settings.ts";
 import { askJson } from "../../daemon/state/ask-json.ts";
 import { findRunning } from "../../daemon/state/instance-file.ts";
-
-export type AdminMethod = "GET" | "PATCH" | "POST" | "DELETE";
 
 /** The server that works in a data folder, as its admin port answers. */
 export interface AdminClient {
@@ -13,12 +12,7 @@ export interface AdminClient {
    *
    * @throws UnreachableError when it does not answer
    */
-  ask<T extends object>(
-    method: AdminMethod,
-    path: string,
-    shape: z.ZodType<T>,
-    body?: object | null,
-  ): Promise<T | string>;
+  ask<T extends object>(endpoint: Endpoint<T>, what?: EndpointRequest): Promise<T | string>;
 }
 
 type Access = Pick<Settings, "config" | "adminToken">;
@@ -41,11 +35,14 @@ export async function findAdmin({ config, adminToken }: Access): Promise<AdminCl
     );
   if (!running.answers) throw unreachable("it does not answer");
   return {
-    ask: async (method, path, shape, body = null) => {
+    ask: async (endpoint, what = {}) => {
+      const { method, schema } = endpoint;
+      const { body } = what;
       try {
         const headers = adminToken === null ? {} : { authorization: `Bearer ${adminToken}` };
-        const answer = await askJson(`${admin}${path}`, { method, headers, body });
-        const result = shape.safeParse(answer.body);
+        const url = `${admin}${urlOf(endpoint, what)}`;
+        const answer = await askJson(url, { method, headers, body: body ?? null });
+        const result = schema.response[200].safeParse(answer.body);
         return answer.status === 200 && result.success ? result.data : errorIn(answer.body);
       } catch (error) {
         throw unreachable(messageOf(error), { cause: error });
@@ -67,10 +64,8 @@ export async function requireAdmin(settings: Access): Promise<AdminClient> {
   );
 }
 
-const failure = z.object({ error: z.object({ message: z.string() }) });
-
 /** What the admin port says was wrong. */
 function errorIn(body: unknown): string {
-  const found = failure.safeParse(body);
+  const found = errorReply.safeParse(body);
   return found.success ? found.data.error.message : JSON.stringify(body);
 }

@@ -1,22 +1,22 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import { fastify, type FastifyInstance, type FastifyRequest } from "fastify";
-import { messageOf } from "../../lib/errors.ts";
-import { type AdminAppOptions, sendError } from "./context.ts";
-import { errorStatus } from "../error-status.ts";
+import { fastify, type FastifyReply, type FastifyRequest } from "fastify";
+import { validatorCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
+import { answerTo, ApiError } from "./api-error.ts";
+import type { AdminApp, AdminAppOptions } from "./context.ts";
+import { artifactRoutes } from "./routes/artifacts.ts";
 import { bootRoutes } from "./routes/boots.ts";
+import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { leaseRoutes } from "./routes/leases.ts";
-import { mirrorRoutes } from "./routes/artifacts.ts";
 import { nodeRoutes } from "./routes/nodes.ts";
-import { streamRoutes } from "./routes/events.ts";
 
-export type { AdminAppOptions, ListedGenerations, Readiness } from "./context.ts";
+export type { AdminApp, AdminAppOptions, ListedGenerations, Readiness } from "./context.ts";
 
 /** What a supervisor asks; it has no token and learns nothing that needs one. */
 const openPaths: ReadonlySet<string | undefined> = new Set(["/healthz", "/readyz"]);
 
-/** The port that people and their programs see. It listens when `listen` of server.ts is called. */
-export function createAdminApp(options: AdminAppOptions): FastifyInstance {
+/** The port that people and their programs see. It listens when `listen` of `http/listen.ts` is called. */
+export function createAdminApp(options: AdminAppOptions): AdminApp {
   const app = fastify({
     logger: false,
     bodyLimit: 64 * 1024,
@@ -25,10 +25,11 @@ export function createAdminApp(options: AdminAppOptions): FastifyInstance {
     http: { headersTimeout: 15_000, connectionsCheckingInterval: 5_000 },
     forceCloseConnections: "idle",
     return503OnClosing: false,
-    frameworkErrors: (error, _request, reply) => {
-      sendError(reply, errorStatus(error), "BAD_REQUEST", messageOf(error));
-    },
-  });
+    frameworkErrors: (error, _request, reply) => void sendError(reply, error),
+  }).withTypeProvider<ZodTypeProvider>();
+  app.setValidatorCompiler(validatorCompiler);
+  // That replies have their shapes is judged by the compiler and by a test: no work for each one.
+  app.setSerializerCompiler(() => (reply) => JSON.stringify(reply));
   const { token } = options;
   if (token !== null) {
     app.addHook("onRequest", (request, reply, done) => {
@@ -37,23 +38,27 @@ export function createAdminApp(options: AdminAppOptions): FastifyInstance {
         return;
       }
       reply.header("www-authenticate", 'Bearer realm="eim-pxe"');
-      sendError(reply, 401, "UNAUTHORIZED", "present the token of admin.tokenFile as bearer token");
+      done(
+        new ApiError(401, "UNAUTHORIZED", "present the token of admin.tokenFile as bearer token"),
+      );
     });
   }
-  app.setNotFoundHandler((_request, reply) =>
-    sendError(reply, 404, "NOT_FOUND", "nothing is served at this path"),
-  );
-  app.setErrorHandler((error, _request, reply) => {
-    const status = errorStatus(error);
-    return sendError(reply, status, status < 500 ? "BAD_REQUEST" : "INTERNAL", messageOf(error));
+  app.setNotFoundHandler(() => {
+    throw new ApiError(404, "NOT_FOUND", "nothing is served at this path");
   });
+  app.setErrorHandler((error, _request, reply) => sendError(reply, error));
   healthRoutes(app, options);
   bootRoutes(app, options);
-  mirrorRoutes(app, options);
+  artifactRoutes(app, options);
   leaseRoutes(app, options);
   nodeRoutes(app, options);
-  streamRoutes(app, options);
+  eventRoutes(app, options);
   return app;
+}
+
+function sendError(reply: FastifyReply, thrown: unknown): FastifyReply {
+  const { status, reply: body } = answerTo(thrown);
+  return reply.code(status).send(body);
 }
 
 /** Compares in a time that tells nothing about the token. */

@@ -1,4 +1,13 @@
-import type { FastifyReply } from "fastify";
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  RawReplyDefaultExpression,
+  RawRequestDefaultExpression,
+  RawServerDefault,
+} from "fastify";
+import type { ZodTypeProvider } from "fastify-type-provider-zod";
+import type { LoaderReply, ManifestReply, SyncReply } from "../../api/artifacts.ts";
+import type { ImportedLease, LeaseImportReply, LeaseReply, PoolReply } from "../../api/leases.ts";
 import type { FindNode, NodeEntry } from "../../boot/node.ts";
 import type { BootSessions } from "../../timeline/boots.ts";
 import type { ProvenStyle } from "../../boot/offer-style.ts";
@@ -17,7 +26,7 @@ export interface Readiness {
 
 export interface ListedGeneration {
   readonly id: string;
-  readonly manifest: object;
+  readonly manifest: ManifestReply;
 }
 
 export interface ListedGenerations {
@@ -33,7 +42,7 @@ export interface ManagedArtifacts {
   /** Reads everything again; what is wrong with what is damaged, by id. */
   verify(): Promise<ReadonlyMap<string, string>>;
   /** The loaders that machines can be given, and what each one is. */
-  loaders(): Promise<readonly object[]>;
+  loaders(): Promise<readonly LoaderReply[]>;
   /** Makes a generation of what was put into the data folder under that name; returns its id. */
   adopt(name: string): Promise<string>;
 }
@@ -48,28 +57,18 @@ export interface ListedNodes {
   /** What was learnt of machines' firmware. */
   offerStyles(): readonly ProvenStyle[];
   offerStyleOf(mac: Mac): ProvenStyle | null;
-  forgetWay(mac: Mac): void;
-}
-
-/** A lease of another server, taken over. Times are milliseconds since the Unix epoch. */
-export interface ImportedLease {
-  readonly mac: Mac;
-  readonly address: Ip4;
-  readonly startedAtMs: number;
-  readonly expiresAtMs: number;
-  readonly hostname: string | null;
-  readonly clientId: string | null;
+  forgetOfferStyle(mac: Mac): void;
 }
 
 export interface AdminLeases {
   /** Leases in force. */
-  list(): readonly object[];
+  list(): readonly LeaseReply[];
   /** How full the pools are. */
-  pools(): readonly object[];
-  /** Frees an address; resolves with what it was, or with null when nobody has it. */
-  release(address: Ip4): Promise<object | null>;
+  pools(): readonly PoolReply[];
+  /** Frees an address; resolves with what it was, or with null when it is free already. */
+  release(address: Ip4): Promise<LeaseReply | null>;
   /** Takes over those that contradict nothing; resolves with what became of them. */
-  import(leases: readonly ImportedLease[]): Promise<object>;
+  import(leases: readonly ImportedLease[]): Promise<LeaseImportReply>;
 }
 
 /** What the admin port works with. */
@@ -85,7 +84,7 @@ export interface AdminAppOptions {
   readonly generations: ListedGenerations;
   readonly artifacts: ManagedArtifacts;
   /** Runs one synchronisation and says what came of it. Throws `SyncError`. */
-  sync(): Promise<object>;
+  sync(): Promise<SyncReply>;
   readonly nodes: ListedNodes;
   readonly leases: AdminLeases;
   /** Hears every event from now on, until the returned function is called. */
@@ -94,20 +93,11 @@ export interface AdminAppOptions {
   readonly token: string | null;
 }
 
-/** Stable names of what went wrong, for programs. */
-export type ApiErrorCode =
-  | "BAD_REQUEST"
-  | "UNAUTHORIZED"
-  | "NOT_FOUND"
-  | "SYNC_FAILED"
-  | "TOO_MANY_STREAMS"
-  | "INTERNAL";
-
-export function sendError(
-  reply: FastifyReply,
-  status: number,
-  code: ApiErrorCode,
-  message: string,
-): FastifyReply {
-  return reply.code(status).send({ error: { code, message } });
-}
+/** The admin port's Fastify: a handler takes and returns what the endpoint's shapes in `api` say. */
+export type AdminApp = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  ZodTypeProvider
+>;

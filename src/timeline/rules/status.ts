@@ -1,6 +1,7 @@
 import type { Boot } from "../boots.ts";
 
-export type BootStatus = "booting" | "up" | "stalled";
+export const bootStatuses = ["booting", "up", "stalled"] as const;
+export type BootStatus = (typeof bootStatuses)[number];
 
 // The longest pause between two stages that is still normal: iPXE of 2019 waits 16 s for IPv6
 // router advertisements, EDK2 asks for the last time after 28 s.

@@ -10,7 +10,9 @@ import { UnreachableError } from "../../../src/lib/errors.ts";
 import { AnnouncedServer } from "../../support/announced-server.ts";
 import { FakeProgram } from "../../support/program.ts";
 
-const shape = z.object({ number: z.number() });
+const response = { 200: z.object({ number: z.number() }) };
+const one = { method: "GET", url: "/one", schema: { summary: "", response } } as const;
+const two = { method: "POST", url: "/two/:name", schema: { summary: "", response } } as const;
 
 let folder = "";
 let config = "";
@@ -44,11 +46,17 @@ describe("the server of a data folder", () => {
   test("is asked with the token, and with a body where there is one", async () => {
     const { asked } = await serving(200, { number: 7 });
     const admin = await requireAdmin({ ...loadSettings(config, {}), adminToken: "secret" });
-    expect(await admin.ask("GET", "/one", shape)).toEqual({ number: 7 });
-    expect(await admin.ask("POST", "/two", shape, { some: "thing" })).toEqual({ number: 7 });
+    expect(await admin.ask(one)).toEqual({ number: 7 });
+    expect(
+      await admin.ask(two, {
+        params: { name: "a/b" },
+        query: { of: "c d" },
+        body: { some: "thing" },
+      }),
+    ).toEqual({ number: 7 });
     expect(asked.map(({ line, body }) => [line, body])).toEqual([
       ["GET /one", ""],
-      ["POST /two", '{"some":"thing"}'],
+      ["POST /two/a%2Fb?of=c+d", '{"some":"thing"}'],
     ]);
     expect(asked.map(({ headers }) => headers.authorization)).toEqual(
       Array(2).fill("Bearer secret"),
@@ -63,13 +71,13 @@ describe("the server of a data folder", () => {
   ])("says what is wrong: status %i and %j", async (status, body, expected) => {
     await serving(status, body);
     const admin = await requireAdmin(loadSettings(config, {}));
-    expect(await admin.ask("GET", "/one", shape)).toBe(expected);
+    expect(await admin.ask(one)).toBe(expected);
   });
 
   test("is told apart when it hangs up", async () => {
     (await serving(200, {})).answer = null;
     const admin = await requireAdmin(loadSettings(config, {}));
-    const asking = admin.ask("GET", "/one", shape);
+    const asking = admin.ask(one);
     await expect(asking).rejects.toThrow(UnreachableError);
     await expect(asking).rejects.toThrow(/\(pid 1\) could not be asked at http:\/\/127\.0\.0\.1:/);
   });
@@ -89,7 +97,7 @@ describe("eim-pxe sync", () => {
   test.each([
     [
       "refuses",
-      { status: 502, body: { error: { message: "no line" } } },
+      { status: 502, body: { error: { code: "SYNC_FAILED", message: "no line" } } },
       "the server answered: no line",
     ],
     ["does not answer", null, expect.stringContaining("could not be asked")],

@@ -1,5 +1,7 @@
-import type { FastifyInstance, FastifyReply } from "fastify";
-import { type AdminAppOptions, sendError } from "../context.ts";
+import type { FastifyReply } from "fastify";
+import { endpoints } from "../../../api/endpoints.ts";
+import { ApiError } from "../api-error.ts";
+import type { AdminApp, AdminAppOptions } from "../context.ts";
 import { every } from "../every.ts";
 
 type RawReply = FastifyReply["raw"];
@@ -11,37 +13,40 @@ const maxBacklogBytes = 1024 * 1024;
 const keepAliveMs = 15_000;
 
 /** `/api/v1/events`: every event as it happens, as server-sent events of one JSON object each. */
-export function streamRoutes(app: FastifyInstance, options: AdminAppOptions): void {
+export function eventRoutes(app: AdminApp, options: AdminAppOptions): void {
   const open = new Set<RawReply>();
 
-  app.get("/api/v1/events", { exposeHeadRoute: false }, (request, reply) => {
-    if (open.size >= maxStreams) {
-      return sendError(reply, 503, "TOO_MANY_STREAMS", `${maxStreams} streams are open already`);
-    }
-    reply.hijack();
-    const { raw } = reply;
-    raw.writeHead(200, {
-      "content-type": "text/event-stream; charset=utf-8",
-      "cache-control": "no-store",
-      "x-accel-buffering": "no",
-    });
-    raw.write(": every event from now on\n\n");
-    const write = (text: string): void => {
-      if (raw.destroyed || raw.writableEnded) return;
-      if (raw.writableLength > maxBacklogBytes) raw.destroy();
-      else raw.write(text);
-    };
-    const unsubscribe = options.subscribe((event) => write(`data: ${JSON.stringify(event)}\n\n`));
-    const stop = every(keepAliveMs, () => write(": still here\n\n"));
-    open.add(raw);
-    raw.once("close", () => {
-      open.delete(raw);
-      unsubscribe();
-      stop();
-    });
-    // A client that went away before the listener was there.
-    if (request.raw.destroyed) raw.destroy();
-    return reply;
+  app.route({
+    ...endpoints.streamEvents,
+    exposeHeadRoute: false,
+    handler: (request, reply) => {
+      if (open.size >= maxStreams) {
+        throw new ApiError(503, "TOO_MANY_STREAMS", `${maxStreams} streams are open already`);
+      }
+      reply.hijack();
+      const { raw } = reply;
+      raw.writeHead(200, {
+        "content-type": "text/event-stream; charset=utf-8",
+        "cache-control": "no-store",
+        "x-accel-buffering": "no",
+      });
+      raw.write(": every event from now on\n\n");
+      const write = (text: string): void => {
+        if (raw.destroyed || raw.writableEnded) return;
+        if (raw.writableLength > maxBacklogBytes) raw.destroy();
+        else raw.write(text);
+      };
+      const unsubscribe = options.subscribe((event) => write(`data: ${JSON.stringify(event)}\n\n`));
+      const stop = every(keepAliveMs, () => write(": still here\n\n"));
+      open.add(raw);
+      raw.once("close", () => {
+        open.delete(raw);
+        unsubscribe();
+        stop();
+      });
+      // A client that went away before the listener was there.
+      if (request.raw.destroyed) raw.destroy();
+    },
   });
 
   // Streams never end by themselves; closing the server must not wait for them.

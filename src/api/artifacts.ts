@@ -1,0 +1,67 @@
+import { z } from "zod";
+
+/** A generation as its manifest lists it. */
+const manifest = z.object({
+  version: z.literal(1),
+  origin: z.string().describe("base URL that the files came from"),
+  createdAt: z.string().describe("when the set was complete, ISO 8601"),
+  files: z
+    .array(
+      z.object({
+        name: z.string(),
+        size: z.int().describe("bytes"),
+        sha256: z.string(),
+        etag: z.string().nullable(),
+        lastModified: z.string().nullable(),
+      }),
+    )
+    .readonly(),
+});
+export type ManifestReply = z.output<typeof manifest>;
+
+const generation = z.object({ id: z.string(), current: z.boolean(), manifest });
+
+const loader = z.object({
+  name: z.string(),
+  path: z.string(),
+  size: z.int().describe("bytes"),
+  facts: z.object({
+    format: z.enum(["efi", "bios"]),
+    machine: z.string().nullable(),
+    signed: z.boolean(),
+    ipxeVersion: z.string().nullable(),
+    embedded: z.enum(["script", "smee-marker"]).nullable(),
+  }),
+});
+export type LoaderReply = z.output<typeof loader>;
+
+export const artifactsReply = z.object({
+  current: z.string().nullable().describe("the generation that new boots get"),
+  pinned: z.string().nullable().describe("the one that the operator chose; null: the newest"),
+  generations: z.array(generation).readonly().describe("newest first"),
+  loaders: z.array(loader).readonly(),
+});
+export type ArtifactsReply = z.output<typeof artifactsReply>;
+
+export const syncReply = z.object({
+  generation: z.string(),
+  changed: z.boolean(),
+  fetched: z.array(z.object({ file: z.string(), bytes: z.int() })).readonly(),
+  durationMs: z.number(),
+});
+export type SyncReply = z.output<typeof syncReply>;
+
+export const verifyReply = z.object({
+  damaged: z.record(z.string(), z.string()).readonly().describe("what is wrong, by generation"),
+});
+
+export const pinRequest = z.strictObject({ generation: z.string().max(64).nullable() });
+export const pinReply = z.object({
+  pinned: z.string().nullable(),
+  current: z.string().nullable(),
+});
+
+export const adoptRequest = z.strictObject({
+  import: z.string().max(64).describe("the name under which the set was put into the data folder"),
+});
+export const adoptReply = z.object({ generation: z.string() });

@@ -1,0 +1,132 @@
+import { z } from "zod";
+import * as artifacts from "./artifacts.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { bootsQuery, bootsReply } from "./boots.ts";
+import { aliveReply, notReadyReply, readyReply } from "./health.ts";
+import * as leases from "./leases.ts";
+import * as nodes from "./nodes.ts";
+
+/** Everything that the admin port answers. */
+export const endpoints = {
+  healthz: {
+    method: "GET",
+    url: "/healthz",
+    schema: { summary: "whether the process is alive", response: { 200: aliveReply } },
+  },
+  readyz: {
+    method: "GET",
+    url: "/readyz",
+    schema: {
+      summary: "whether a machine could boot now",
+      response: { 200: readyReply, 503: notReadyReply },
+    },
+  },
+  metrics: {
+    method: "GET",
+    url: "/metrics",
+    schema: { summary: "metrics in Prometheus' text format", response: { 200: z.string() } },
+  },
+  listBoots: {
+    method: "GET",
+    url: "/api/v1/boots",
+    schema: {
+      summary: "boots as timelines, newest first",
+      querystring: bootsQuery,
+      response: { 200: bootsReply },
+    },
+  },
+  streamEvents: {
+    method: "GET",
+    url: "/api/v1/events",
+    schema: {
+      summary: "every event as it happens, as server-sent events",
+      response: { 200: z.string() },
+    },
+  },
+  listNodes: {
+    method: "GET",
+    url: "/api/v1/nodes",
+    schema: {
+      summary:
+        "every machine that has an entry by mac, was seen booting, or of whose firmware something was learnt",
+      response: { 200: nodes.nodesReply },
+    },
+  },
+  showNode: {
+    method: "GET",
+    url: "/api/v1/nodes/:mac",
+    schema: { summary: "one machine", params: nodes.nodePath, response: { 200: nodes.node } },
+  },
+  changeNode: {
+    method: "PATCH",
+    url: "/api/v1/nodes/:mac",
+    schema: {
+      summary: "changes what is kept of one machine",
+      params: nodes.nodePath,
+      body: nodes.nodeChange,
+      response: { 200: nodes.node },
+    },
+  },
+  listLeases: {
+    method: "GET",
+    url: "/api/v1/leases",
+    schema: {
+      summary: "leases and quarantines of mode full, and how full the pools are",
+      response: { 200: leases.leasesReply },
+    },
+  },
+  importLeases: {
+    method: "POST",
+    url: "/api/v1/leases",
+    schema: {
+      summary: "takes over leases of another server",
+      body: leases.leaseImport,
+      response: { 200: leases.leaseImportReply },
+    },
+  },
+  releaseLease: {
+    method: "DELETE",
+    url: "/api/v1/leases/:address",
+    schema: {
+      summary: "frees an address, or ends its quarantine",
+      params: leases.leasePath,
+      response: { 200: leases.lease },
+    },
+  },
+  listArtifacts: {
+    method: "GET",
+    url: "/api/v1/artifacts",
+    schema: {
+      summary: "generations with their manifests, and the loaders with what each one is",
+      response: { 200: artifacts.artifactsReply },
+    },
+  },
+  sync: {
+    method: "POST",
+    url: "/api/v1/artifacts/sync",
+    schema: { summary: "brings the mirror up to date now", response: { 200: artifacts.syncReply } },
+  },
+  verifyArtifacts: {
+    method: "POST",
+    url: "/api/v1/artifacts/verify",
+    schema: { summary: "reads every generation again", response: { 200: artifacts.verifyReply } },
+  },
+  pinArtifacts: {
+    method: "POST",
+    url: "/api/v1/artifacts/pin",
+    schema: {
+      summary: "serves this generation until another is pinned; null: the newest again",
+      body: artifacts.pinRequest,
+      response: { 200: artifacts.pinReply },
+    },
+  },
+  adoptArtifacts: {
+    method: "POST",
+    url: "/api/v1/artifacts/adopt",
+    schema: {
+      summary: "makes a generation of a set that was put into the data folder",
+      body: artifacts.adoptRequest,
+      response: { 200: artifacts.adoptReply },
+    },
+  },
+} as const satisfies Record<string, Endpoint>;

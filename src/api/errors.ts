@@ -1,0 +1,21 @@
+import { z } from "zod";
+
+/** Stable names of what went wrong, for programs. */
+export const apiErrorCodes = [
+  "BAD_REQUEST",
+  "UNAUTHORIZED",
+  "NOT_FOUND",
+  "SYNC_FAILED",
+  "TOO_MANY_STREAMS",
+  "INTERNAL",
+] as const;
+export type ApiErrorCode = (typeof apiErrorCodes)[number];
+
+/** What every request gets that could not be answered. */
+export const errorReply = z.object({
+  error: z.object({
+    code: z.enum(apiErrorCodes),
+    message: z.string().describe("what is wrong and what to do about it, for people"),
+  }),
+});
+export type ErrorReply = z.output<typeof errorReply>;

@@ -1,0 +1,68 @@
+import { z } from "zod";
+import { parseIp4 } from "../lib/ip4.ts";
+import { parseMac } from "../lib/mac.ts";
+import { ip4InUrl } from "./values.ts";
+
+const epochMs = z.int().min(0).describe("milliseconds since the Unix epoch");
+
+/** An address that is leased or in quarantine. */
+export const lease = z.object({
+  mac: z.string(),
+  address: z.string(),
+  state: z
+    .enum(["bound", "declined", "in-use", "released"])
+    .describe("declined, in-use: kept out of use, because another machine was found to use it"),
+  expiresAtMs: z.number().describe("milliseconds since the Unix epoch"),
+  startedAtMs: z
+    .number()
+    .describe("since when the machine has the address; renewals change nothing"),
+  hostname: z.string().nullable().describe("option 12 as the machine sent it"),
+  clientId: z.string().nullable().describe("option 61 as the machine sent it, in hex"),
+});
+export type LeaseReply = z.output<typeof lease>;
+
+/** How full the pools of one network are; all numbers are addresses. */
+export const pool = z.object({
+  interface: z.string(),
+  network: z.string(),
+  addresses: z.int(),
+  leased: z.int(),
+  quarantined: z.int(),
+  free: z.int(),
+});
+export type PoolReply = z.output<typeof pool>;
+
+export const leasesReply = z.object({
+  leases: z.array(lease).readonly(),
+  pools: z.array(pool).readonly(),
+});
+
+export type LeasesReply = z.output<typeof leasesReply>;
+
+export const leasePath = z.object({ address: ip4InUrl });
+
+const textOrNull = z.string().max(510).nullable();
+
+/** A lease of another server, to be taken over. */
+const importedLease = z.strictObject({
+  mac: z.string().refine((text) => parseMac(text) === text, "must be like 08:00:27:29:4e:67"),
+  address: z.string().refine((text) => parseIp4(text) !== null, "must be an IPv4 address"),
+  startedAtMs: epochMs,
+  expiresAtMs: epochMs,
+  hostname: textOrNull,
+  clientId: textOrNull,
+});
+export type ImportedLease = Readonly<z.output<typeof importedLease>>;
+
+/** How many leases one request takes. */
+export const importAtOnce = 1000;
+
+export const leaseImport = z.strictObject({
+  leases: z.array(importedLease).max(importAtOnce).readonly(),
+});
+
+export const leaseImportReply = z.object({
+  imported: z.int(),
+  skipped: z.array(z.object({ address: z.string(), reason: z.string() })).readonly(),
+});
+export type LeaseImportReply = z.output<typeof leaseImportReply>;

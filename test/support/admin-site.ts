@@ -1,0 +1,110 @@
+import type { FastifyInstance } from "fastify";
+import type { LeaseReply } from "../../src/api/leases.ts";
+import { OfferStyleTable } from "../../src/boot/offer-style.ts";
+import type { NodeEntry } from "../../src/boot/node.ts";
+import type { PxeEvent } from "../../src/events/types.ts";
+import { type AdminApp, type AdminAppOptions, createAdminApp } from "../../src/http/admin/app.ts";
+import type { Moment } from "../../src/lib/clock.ts";
+import { SyncError } from "../../src/lib/errors.ts";
+import { BootSessions } from "../../src/timeline/boots.ts";
+
+export const startedAtMs = Date.parse("2026-03-06T10:00:00Z");
+
+const manifest = {
+  version: 1,
+  origin: "https://orchestrator.example/tink-stack",
+  createdAt: "2026-03-06T09:00:00Z",
+  files: [],
+} as const;
+
+export const lease: LeaseReply = {
+  mac: "52:54:00:12:34:56",
+  address: "192.168.77.100",
+  state: "bound",
+  expiresAtMs: startedAtMs + 3_600_000,
+  startedAtMs,
+  hostname: null,
+  clientId: null,
+};
+
+/** A moment on a clock whose two scales agree. */
+export function at(ms: number): Moment {
+  return { nowMs: ms, wallMs: ms };
+}
+
+/** What the admin port works with, made up; `app` opens the port over it. */
+export class AdminSite {
+  readonly sessions = new BootSessions();
+  readonly offerStyles = new OfferStyleTable();
+  readonly entries: NodeEntry[] = [];
+  readonly listeners = new Set<(event: PxeEvent) => void>();
+  nowMs = startedAtMs;
+  pinned: string | null = null;
+  readonly #apps: FastifyInstance[] = [];
+
+  app(given: Partial<AdminAppOptions> = {}): AdminApp {
+    const app = createAdminApp({ ...this.#options(), ...given });
+    this.#apps.push(app);
+    return app;
+  }
+
+  emit(event: PxeEvent): void {
+    for (const listener of this.listeners) listener(event);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#apps.splice(0).map((app) => app.close()));
+  }
+
+  #options(): AdminAppOptions {
+    return {
+      instance: "this one",
+      sessions: this.sessions,
+      clock: { now: () => this.nowMs, wall: () => this.nowMs },
+      readiness: () => ({ ready: true, reasons: [], unserved: ["no eth2"] }),
+      metrics: {
+        contentType: "text/plain; version=0.0.4; charset=utf-8",
+        metrics: () => Promise.resolve("eim_pxe_ready 1\n"),
+      },
+      generations: {
+        current: () => ({ id: "g2" }),
+        list: () => [
+          { id: "g2", manifest },
+          { id: "g1", manifest },
+        ],
+      },
+      artifacts: {
+        pinned: () => this.pinned,
+        pin: (generation) => {
+          if (generation === "g9")
+            return Promise.reject(new SyncError("there is no generation g9"));
+          this.pinned = generation;
+          return Promise.resolve();
+        },
+        loaders: () => Promise.resolve([]),
+        verify: () => Promise.resolve(new Map([["g1", "a is missing"]])),
+        adopt: (name) => Promise.resolve(`adopted ${name}`),
+      },
+      sync: () => Promise.resolve({ generation: "g3", changed: true, fetched: [], durationMs: 1 }),
+      nodes: {
+        entries: () => this.entries,
+        find: (machine) => this.entries.find((entry) => entry.mac === machine.mac) ?? null,
+        denialOf: (entry) => (entry?.netboot === "deny" ? "its entry says so" : null),
+        offerStyles: () => this.offerStyles.proven(),
+        offerStyleOf: (machine) => this.offerStyles.provenOf(machine),
+        forgetOfferStyle: (machine) => void this.offerStyles.forget(machine),
+      },
+      leases: {
+        list: () => [lease],
+        pools: () => [],
+        release: (address) => Promise.resolve(address === lease.address ? lease : null),
+        import: (leases) => Promise.resolve({ imported: leases.length, skipped: [] }),
+      },
+      subscribe: (listener) => {
+        this.listeners.add(listener);
+        return () => this.listeners.delete(listener);
+      },
+      token: null,
+    };
+  }
+}
