@@ -9,6 +9,7 @@ import { type Finding, whoInWords } from "../src/lib/finding.ts";
 import { readinessRules } from "../src/daemon/content/readiness-rules.ts";
 import { nodeSchema } from "../src/nodes/schema.ts";
 import { eventCatalogue } from "../src/events/catalogue.ts";
+import { lineLimits, type ShowRule } from "../src/events/catalogue/entry.ts";
 import { createMetrics } from "../src/observe/metrics.ts";
 import { downloadBroken, httpRules, tftpRules } from "../src/pxe-client/probe/download-rules.ts";
 import {
@@ -25,20 +26,44 @@ import { stageRules } from "../src/timeline/rules/stage-rules.ts";
  */
 
 describe("docs/events.md", () => {
+  const units: readonly (readonly [string, number])[] = [
+    ["day", 86_400_000],
+    ["hour", 3_600_000],
+    ["minute", 60_000],
+    ["second", 1000],
+  ];
+  const duration = (ms: number): string => {
+    const [name = "", unit = 1] = units.find(([, one]) => ms % one === 0) ?? [];
+    return ms === unit ? `a ${name}`.replace("a hour", "an hour") : `${ms / unit} ${name}s`;
+  };
+  const inWords = ({ every, by, upTo, until, sum }: ShowRule): string =>
+    [
+      `once in ${duration(every)} for each ${by.map((field) => `\`${field}\``).join(" and ")}`,
+      upTo === undefined ? "" : `, then less and less often, at last once in ${duration(upTo)}`,
+      until === undefined ? "" : `, until \`${until}\``,
+      sum === undefined ? "" : `; \`${sum}\` is the sum since the last one`,
+    ].join("");
+
   it("is the catalogue of events", async () => {
     const rows = Object.entries(eventCatalogue).map(
-      ([name, { level, message, meaning }]) =>
-        `| \`${name}\` | ${level} | ${message} | ${meaning} |`,
+      ([name, { level, message, meaning, show }]) =>
+        `| \`${name}\` | ${level} | ${message} | ${meaning} | ${show === undefined ? "" : inWords(show)} |`,
     );
+    const limits = lineLimits.map(({ most, withinMs }) => `${most} in ${duration(withinMs)}`);
     const text = `# Events
 
 Everything that eim-pxe reports is one of these: one log line, one count in
 \`eim_pxe_events_total{event="…"}\`, for the stages one step of the machine's timeline, and one message on
 \`/api/v1/events\`. A log line is a JSON object with \`level\`, \`time\`, \`event\`, the event's fields
-(\`mac\`, \`address\`, \`interface\`, …) and \`msg\`. Of one event at most 100 lines a second are written.
+(\`mac\`, \`address\`, \`interface\`, …) and \`msg\`.
 
-| event | level | message | what it means |
-|---|---|---|---|
+What may come with every packet or at every look is shown less often; the last column says how often. That holds for
+log lines and streams; the metrics count and the timelines learn from each event. Beyond that the log has room for
+so many lines of one event: ${limits.join(" and ")}; then a line with \`suppressed\` says how many were left out, and
+so does \`eim_pxe_log_lines_suppressed_total\`.
+
+| event | level | message | what it means | shown |
+|---|---|---|---|---|
 ${rows.join("\n")}
 `;
     await expect(text).toMatchFileSnapshot("../docs/events.md");

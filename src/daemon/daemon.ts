@@ -81,7 +81,7 @@ class Site {
   readonly #offerStyles = new OfferStyleTable();
   readonly #offerStyleKeeper: OfferStyleKeeper;
   readonly #policy: BootPolicy;
-  readonly #events = new EventBus();
+  readonly #events: EventBus;
   readonly #metrics;
   /** What was opened, each with how it is closed. */
   readonly #opened: ((graceMs: number) => Promise<void>)[] = [];
@@ -100,6 +100,7 @@ class Site {
       () => this.#readinessNow().ready,
       () => this.#leaseAdmin?.pools() ?? [],
     );
+    this.#events = new EventBus(clock);
     const { emit } = this.#events;
     const { dataDir } = this.#config;
     this.#offerStyleKeeper = new OfferStyleKeeper({
@@ -247,7 +248,7 @@ class Site {
     readonly services: LinkListeners;
     readonly keeper: LinkSupervisor;
   } {
-    const { links, interfaces, lookEveryMs, clock } = this.#options;
+    const { links, interfaces, lookEveryMs } = this.#options;
     const services = new LinkListeners({
       ...parts,
       options: this.#options,
@@ -265,7 +266,6 @@ class Site {
       openAddress: (address) => services.openAddress(address),
       openLink: (link) => services.openLink(link),
       emit: this.#events.emit,
-      clock,
     });
     this.#opened.push(async (graceMs) => {
       await Promise.all([keeper.close(graceMs), services.close(graceMs)]);

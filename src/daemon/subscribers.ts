@@ -31,9 +31,16 @@ export function attachSubscribers(bus: EventBus, parts: SubscriberParts): void {
       emit: bus.emit,
       stageReached: (stage, seconds) => metrics.stageReached(stage, seconds),
     }),
-    { name: "offer styles", hear: offerStyles },
-    { name: "metrics", hear: (event) => metrics.count(event) },
+    { name: "offer styles", hears: "every", hear: offerStyles },
+    {
+      name: "metrics",
+      hears: "every",
+      hear: (event, isShown) => {
+        metrics.count(event);
+        if (!isShown) metrics.logLineSuppressed(event.event);
+      },
+    },
     new LogSink({ log, clock, suppressed: (event) => metrics.logLineSuppressed(event) }),
-    { name: "readiness", hear: readiness },
+    { name: "readiness", hears: "shown", hear: readiness },
   ]);
 }

@@ -1,4 +1,6 @@
+import type { Clock } from "../lib/clock.ts";
 import { messageOf } from "../lib/errors.ts";
+import { Suppression } from "./suppression.ts";
 import type { Emit, PxeEvent } from "./types.ts";
 
 /*
@@ -15,18 +17,21 @@ export interface Subscriber {
   readonly name: string;
   /** Fills in what it knows of an event, before any subscriber hears it. */
   readonly complete?: (event: PxeEvent) => PxeEvent;
+  /** `shown`: without those that a rule of the catalogue leaves out for now. */
+  readonly hears: "every" | "shown";
   /** Never waits. What it emits itself is heard by all after they have heard this event. */
-  readonly hear: (event: PxeEvent) => void;
+  readonly hear: (event: PxeEvent, isShown: boolean) => void;
 }
 
-/** Hears every event after those that were attached at the start. */
+/** Hears what is shown, after those that were attached at the start. */
 export type Listener = (event: PxeEvent) => void;
 
 /**
- * Hands every event to every subscriber. `emit` never throws: a subscriber that fails harms neither who
+ * Hands every event to every subscriber that is to hear it. `emit` never throws: a subscriber that fails harms neither who
  * emits nor the other subscribers.
  */
 export class EventBus {
+  readonly #suppression: Suppression;
   readonly #subscribers: Subscriber[] = [];
   readonly #streams = new Set<Subscriber>();
   /** Emitted, and not heard by all yet. */
@@ -35,14 +40,18 @@ export class EventBus {
   /** Subscribers whose failure was reported. */
   readonly #failed = new Set<string>();
 
+  constructor(clock: Clock) {
+    this.#suppression = new Suppression(clock);
+  }
+
   /** Adds subscribers, each behind those that are there already. */
   attach(subscribers: readonly Subscriber[]): void {
     this.#subscribers.push(...subscribers);
   }
 
-  /** Hears every event from now on, behind all attached subscribers, until the returned function is called. */
+  /** Hears what is shown from now on, behind all attached subscribers, until the returned function is called. */
   subscribe(listener: Listener): () => void {
-    const stream = { name: "stream", hear: listener };
+    const stream: Subscriber = { name: "stream", hears: "shown", hear: listener };
     this.#streams.add(stream);
     return () => this.#streams.delete(stream);
   }
@@ -65,8 +74,10 @@ export class EventBus {
         event = subscriber.complete?.(event) ?? event;
       });
     }
+    const shown = this.#suppression.shown(event);
     for (const subscriber of [...this.#subscribers, ...this.#streams]) {
-      this.#guarded(subscriber, () => subscriber.hear(event));
+      const heard = subscriber.hears === "every" ? event : shown;
+      if (heard !== null) this.#guarded(subscriber, () => subscriber.hear(heard, shown !== null));
     }
   }
 

@@ -8,8 +8,8 @@ import type { EventName } from "./types.ts";
 
 export type { Level } from "./catalogue/entry.ts";
 
-/** The level and the words of each event. `docs/events.md` is this table for people. */
-export const eventCatalogue: { readonly [Name in EventName]: EventEntry } = {
+/** The level and the words of each event, and how often it is shown. `docs/events.md` is this table for people. */
+export const eventCatalogue: { readonly [Name in EventName]: EventEntry<Name> } = {
   ...processEvents,
   ...bootEvents,
   ...dhcpEvents,

@@ -1,5 +1,6 @@
 import type { Clock } from "../lib/clock.ts";
 import { eventCatalogue } from "../events/catalogue.ts";
+import { LineLimit } from "../events/suppression.ts";
 import type { EventName, PxeEvent } from "../events/types.ts";
 import type { Logger } from "./log.ts";
 
@@ -10,39 +11,29 @@ export interface LogSinkParts {
   readonly suppressed: (event: EventName) => void;
 }
 
-// Lines of one event name in one second. A hostile neighbour must not fill the disk with log lines.
-const linesPerSecond = 100;
-
-/** Writes a line for each event, at the level and with the words of the catalogue. */
+/** Writes a line for each event, at the level and with the words of the catalogue, within `lineLimits`. */
 export class LogSink {
   readonly name = "log";
+  readonly hears = "shown";
   readonly #parts: LogSinkParts;
-  readonly #lines = new Map<EventName, { second: number; written: number; left: number }>();
+  readonly #limit: LineLimit;
 
   constructor(parts: LogSinkParts) {
     this.#parts = parts;
+    this.#limit = new LineLimit(parts.clock);
   }
 
   readonly hear = (event: PxeEvent): void => {
-    const { log, suppressed, clock } = this.#parts;
+    const { log, suppressed } = this.#parts;
     const { level, message } = eventCatalogue[event.event];
     if (!log.isLevelEnabled(level)) return;
-    const second = Math.floor(clock.now() / 1000);
-    const lines = this.#lines.get(event.event);
-    if (lines === undefined || lines.second !== second) {
-      if (lines !== undefined && lines.left > 0) {
-        log.warn(
-          { event: event.event, suppressed: lines.left },
-          "log lines of this event left out",
-        );
-      }
-      this.#lines.set(event.event, { second, written: 1, left: 0 });
-    } else if (lines.written < linesPerSecond) {
-      lines.written += 1;
-    } else {
-      lines.left += 1;
+    const left = this.#limit.take(event.event);
+    if (left === null) {
       suppressed(event.event);
       return;
+    }
+    if (left > 0) {
+      log.warn({ event: event.event, suppressed: left }, "log lines of this event left out");
     }
     log[level](event, message);
   };

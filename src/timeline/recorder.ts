@@ -20,6 +20,7 @@ export interface RecorderParts {
  */
 export class TimelineRecorder {
   readonly name = "timeline";
+  readonly hears = "every";
   readonly #parts: RecorderParts;
 
   constructor(parts: RecorderParts) {

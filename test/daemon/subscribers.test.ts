@@ -33,8 +33,8 @@ beforeEach(() => {
 });
 
 function busWith(log: Logger): EventBus {
-  const made = new EventBus();
   const clock = { now: () => nowMs, wall: () => nowMs };
+  const made = new EventBus(clock);
   const ignore = () => {};
   attachSubscribers(made, {
     sessions,

@@ -6,20 +6,23 @@ const stopping = { event: "stopping", signal: "SIGTERM" } as const;
 const reloaded = { event: "reloaded", nodes: 1 } as const;
 
 let bus: EventBus;
+let nowMs: number;
 let heard: string[];
 
 beforeEach(() => {
-  bus = new EventBus();
+  nowMs = 0;
+  bus = new EventBus({ now: () => nowMs, wall: () => nowMs });
   heard = [];
 });
 
 function listens(name: string): Subscriber {
-  return { name, hear: ({ event }) => heard.push(`${name} ${event}`) };
+  return { name, hears: "every", hear: ({ event }) => heard.push(`${name} ${event}`) };
 }
 
 function throws(name: string): Subscriber {
   return {
     name,
+    hears: "every",
     hear: ({ event }) => {
       throw new TypeError(`${name} cannot take ${event}`);
     },
@@ -38,6 +41,7 @@ describe("the event bus", () => {
   it("has everybody hear a cause before what a subscriber emits because of it", () => {
     const follows: Subscriber = {
       name: "follows",
+      hears: "every",
       hear: ({ event }) => {
         heard.push(`follows ${event}`);
         if (event === "stopping") bus.emit(reloaded);
@@ -57,10 +61,12 @@ describe("the event bus", () => {
     const events: PxeEvent[] = [];
     const completes: Subscriber = {
       name: "completes",
+      hears: "every",
       complete: (event) => (event.event === "reloaded" ? { ...event, nodes: 7 } : event),
       hear: () => {},
     };
-    bus.attach([{ name: "before", hear: (event) => events.push(event) }, completes]);
+    const before: Subscriber = { ...listens("before"), hear: (event) => events.push(event) };
+    bus.attach([before, completes]);
     bus.emit(reloaded);
     expect(events).toEqual([{ event: "reloaded", nodes: 7 }]);
   });

@@ -6,12 +6,11 @@ const DAY_MS = 86_400_000;
 /** The orchestrator renews its certificate 90 days before its end; a month before it, something is wrong. */
 const EXPIRY_WARNING_DAYS = 30;
 
-/** Reports each certificate that an origin is trusted with, and once a day that one comes to its end. */
+/** Reports each certificate that an origin is trusted with, and that one expires soon. */
 export class CertificateWatch {
   readonly #emit: Emit;
   readonly #clock: Clock;
   readonly #seen = new Map<string, string>();
-  #warnedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(emit: Emit, clock: Clock) {
     this.#emit = emit;
@@ -29,9 +28,7 @@ export class CertificateWatch {
       this.#emit({ event: "origin-certificate", ...about, expiresAt });
     }
     const days = Math.floor((expiresAtMs - this.#clock.wall()) / DAY_MS);
-    const due = this.#clock.now() - this.#warnedAtMs >= DAY_MS;
-    if (days >= EXPIRY_WARNING_DAYS || !due) return;
-    this.#warnedAtMs = this.#clock.now();
+    if (days >= EXPIRY_WARNING_DAYS) return;
     this.#emit({ event: "certificate-expiring", ...about, expiresAt, days });
   }
 }

@@ -1,4 +1,3 @@
-import type { Clock } from "../../lib/clock.ts";
 import { messageOf } from "../../lib/errors.ts";
 import type { Ip4 } from "../../lib/ip4.ts";
 import type { NetworkInterface } from "../../net/interfaces.ts";
@@ -27,32 +26,22 @@ export interface LinkSupervisorParts {
   /** Opens what is the link's own, after its address. Throws `BindError`. */
   readonly openLink: (link: ServedLink) => Promise<Opened>;
   readonly emit: Emit;
-  readonly clock: Clock;
 }
 
 /** How long what is under way at an address that is gone may go on: the address may come back. */
 const retireMs = 60_000;
-/** A trouble that stays is reported again after this time, and then after twice as long each time, up to an hour. */
-const firstReminderMs = 60_000;
-const lastReminderMs = 3_600_000;
 
 interface KeptLink {
   readonly wanted: WantedLink;
   served: (CurrentLink & { readonly opened: Opened }) | null;
-  trouble: Trouble | null;
+  /** Why it is not served; null while it is, and before the first look. */
+  trouble: string | null;
 }
 
 /** A link that is about to be served. */
 interface Opening {
   readonly link: KeptLink;
   readonly to: CurrentLink;
-}
-
-/** Why a link is not served. */
-interface Trouble {
-  readonly reason: string;
-  readonly remindAtMs: number;
-  readonly remindAfterMs: number;
 }
 
 /**
@@ -112,9 +101,7 @@ export class LinkSupervisor {
       anyServed: this.#links.some(({ served }) => served !== null),
       problems: this.#links
         .filter(({ served }) => served === null)
-        .map(
-          ({ trouble, wanted }) => trouble?.reason ?? `${wanted.interface} was not looked at yet`,
-        ),
+        .map(({ trouble, wanted }) => trouble ?? `${wanted.interface} was not looked at yet`),
     };
   }
 
@@ -233,14 +220,9 @@ export class LinkSupervisor {
     this.#parts.emit({ event: "link-up", interface: name, address, mode, sockets });
   }
 
-  /** Reports why a link is not served: once, and from time to time while it stays so. */
+  /** Reports why a link is not served, at each look. */
   #troubled(link: KeptLink, reason: string): void {
-    const now = this.#parts.clock.now();
-    const former = link.trouble?.reason === reason ? link.trouble : null;
-    if (former !== null && now < former.remindAtMs) return;
-    const remindAfterMs =
-      former === null ? firstReminderMs : Math.min(former.remindAfterMs * 2, lastReminderMs);
-    link.trouble = { reason, remindAtMs: now + remindAfterMs, remindAfterMs };
+    link.trouble = reason;
     const { interface: name, address } = link.wanted;
     const served = link.served?.link.address ?? null;
     this.#parts.emit({

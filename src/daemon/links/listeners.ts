@@ -84,13 +84,11 @@ export class LinkListeners {
     this.#parts = parts;
     this.#config = parts.options.settings.config;
     this.#httpPort = this.#config.http.port;
-    const { openClientPort, clock } = parts.options;
+    const { openClientPort } = parts.options;
     const { allowOtherServers: allowOthers } = this.#config.dhcp;
     const { emit } = parts;
     this.#watch =
-      openClientPort === null
-        ? null
-        : new RogueServerWatch({ openClientPort, allowOthers, emit, clock });
+      openClientPort === null ? null : new RogueServerWatch({ openClientPort, allowOthers, emit });
   }
 
   /** As it was really taken on the first address; null when TFTP is switched off or nothing is served. */

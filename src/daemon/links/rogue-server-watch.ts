@@ -3,8 +3,6 @@ import { syntheticMac } from "../../pxe-client/wire/synthetic-identity.ts";
 import type { Link } from "../../dhcp/link.ts";
 import type { LinkGuard } from "../../dhcp/server/dhcp-server.ts";
 import { BindError, OtherServerError } from "../../lib/errors.ts";
-import type { Clock } from "../../lib/clock.ts";
-import type { Ip4 } from "../../lib/ip4.ts";
 import type { Mac } from "../../lib/mac.ts";
 import type { UdpSocket } from "../../net/udp.ts";
 import type { Emit } from "../../events/types.ts";
@@ -20,12 +18,9 @@ export interface RogueServerWatchOptions {
   /** Serve all the same, and only report the other server. */
   readonly allowOthers: boolean;
   readonly emit: Emit;
-  readonly clock: Clock;
 }
 
 const SEARCH_EVERY_MS = 600_000;
-/** A server that is meant to be there is found at each search, and reported this often. */
-const REPORT_EVERY_MS = 3_600_000;
 
 /** The synthetic identity that the searches ask as on a link. */
 function searchIdentity(link: Link): Mac {
@@ -46,8 +41,6 @@ interface Watched {
 export class RogueServerWatch implements LinkGuard {
   readonly #options: RogueServerWatchOptions;
   readonly #links = new Map<Link, Watched>();
-  /** By interface: the server that was reported last. A link that was refused is tried again every few seconds. */
-  readonly #reported = new Map<string, { readonly server: Ip4; readonly atMs: number }>();
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #timer: NodeJS.Timeout;
   #closed = false;
@@ -105,19 +98,14 @@ export class RogueServerWatch implements LinkGuard {
 
   /** Reports another server, and resolves with its words for people; null when there is none. */
   async #look(link: Link, search: RogueServerSearch): Promise<string | null> {
-    const { emit, clock } = this.#options;
+    const { emit } = this.#options;
     const looking = search.search();
     this.#underWay.add(looking);
     const other = await looking.finally(() => this.#underWay.delete(looking));
     if (other === null) return null;
     const { server, offered } = other;
     const { interface: name } = link;
-    const last = this.#reported.get(name);
-    const now = clock.now();
-    if (last?.server !== server || now - last.atMs >= REPORT_EVERY_MS) {
-      this.#reported.set(name, { server, atMs: now });
-      emit({ event: "other-dhcp-server", interface: name, server, offered });
-    }
+    emit({ event: "other-dhcp-server", interface: name, server, offered });
     return `${server} on ${name}${offered === null ? "" : `, which offered ${offered}`}`;
   }
 

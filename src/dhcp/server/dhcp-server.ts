@@ -2,7 +2,6 @@ import type { OfferStyleTable } from "../../boot/offer-style.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { DecodeError, decodedOrNull, messageOf } from "../../lib/errors.ts";
 import type { Mac } from "../../lib/mac.ts";
-import { BoundedMap } from "../../lib/bounded-map.ts";
 import { formatEndpoint, type UdpEndpoint, type UdpSocket } from "../../net/udp.ts";
 import type { Emit } from "../../events/types.ts";
 import { senderOf } from "./rate-limits.ts";
@@ -71,7 +70,6 @@ export interface DhcpServer {
 
 /** More requests than this do not wait for the disk at the same time; the clients ask again. */
 const MAX_UNDER_WAY = 2048;
-const UNBEATABLE_EVERY_MS = 60_000;
 
 /**
  * Answers DHCP on all links, mode proxy and mode full, each with its boot server. Resolves when all
@@ -107,9 +105,6 @@ class RunningServer {
   readonly #overheard = new Map<Link, OverheardOffers>();
   readonly #runner: EffectRunner;
   readonly #floodGuards = new Map<string, FloodGuard>();
-
-  /** By machine: when it was last reported to have an unbeatable server. */
-  readonly #unbeatableAt = new BoundedMap<Mac, number>(MAX_UNDER_WAY);
 
   constructor(options: DhcpServerOptions) {
     this.#options = options;
@@ -250,15 +245,11 @@ class RunningServer {
     this.#underWay.add(work);
   }
 
-  /** A machine that tries again and again is reported once a minute. */
   #noticeUnbeatable(request: DhcpRequest, link: Link): void {
-    const { emit, clock } = this.#options;
+    const { emit } = this.#options;
     const { mac } = request;
     const server = this.#overheard.get(link)?.unbeatable(request) ?? null;
-    const now = clock.now();
-    const last = this.#unbeatableAt.get(mac) ?? -Infinity;
-    if (server === null || now - last < UNBEATABLE_EVERY_MS) return;
-    this.#unbeatableAt.set(mac, now);
+    if (server === null) return;
     const fields = { mac, address: null, interface: link.interface, server };
     const reason = inOneSentence(filledIn(unbeatableServer, { server, proxies: "eim-pxe" }));
     emit({ event: "unbeatable-server", ...fields, reason });

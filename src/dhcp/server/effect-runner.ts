@@ -3,7 +3,7 @@ import type { Clock } from "../../lib/clock.ts";
 import { messageOf } from "../../lib/errors.ts";
 import type { Ip4 } from "../../lib/ip4.ts";
 import type { Mac } from "../../lib/mac.ts";
-import type { Emit, PxeEvent } from "../../events/types.ts";
+import type { Emit } from "../../events/types.ts";
 import type { Effect } from "../handlers/effects.ts";
 import type { Destination } from "../message/destination.ts";
 import type { Journal } from "../leases/journal.ts";
@@ -38,18 +38,10 @@ export interface RequestInHand {
 
 /** After so many addresses in use, one is offered without a check: the machine declines it if need be. */
 const MOST_CHECKS = 3;
-/** A full pool is reported once a minute for each link, not for each packet. */
-const POOL_FULL_EVERY_MS = 60_000;
-/** Another server is named in each of its clients' requests. */
-const OTHER_SERVER_EVERY_MS = 3_600_000;
-/** Clients name whatever server they like, so memory of what was reported is bounded. */
-const MOST_REPORTED = 64;
 
 /** Performs what the handlers decide. */
 export class EffectRunner {
   readonly #parts: EffectRunnerParts;
-  /** When a state that each packet shows anew was last reported. */
-  readonly #reportedAtMs = new Map<string, number>();
   /** How many records could not be written since one last could. */
   #unwritten = 0;
   readonly #conflicts: ConflictChecks;
@@ -135,7 +127,7 @@ export class EffectRunner {
           request.send(effect.packet, effect.to);
           break;
         case "event":
-          this.#report(effect.event, link);
+          emit(effect.event);
           break;
         case "ignore": {
           const fields = { mac, address: null, interface: link.interface };
@@ -167,27 +159,5 @@ export class EffectRunner {
     if (this.#unwritten > 0) emit({ event: "journal-writable", failed: this.#unwritten });
     this.#unwritten = 0;
     return null;
-  }
-
-  #report(event: PxeEvent, link: Link): void {
-    switch (event.event) {
-      case "pool-full":
-        if (this.#wasReported(`full ${link.interface}`, POOL_FULL_EVERY_MS)) return;
-        break;
-      case "other-dhcp-server":
-        if (this.#wasReported(`${event.server} ${link.interface}`, OTHER_SERVER_EVERY_MS)) return;
-        break;
-      default:
-    }
-    this.#parts.emit(event);
-  }
-
-  #wasReported(what: string, withinMs: number): boolean {
-    const now = this.#parts.clock.now();
-    const last = this.#reportedAtMs.get(what);
-    if (last !== undefined && now - last < withinMs) return true;
-    if (this.#reportedAtMs.size >= MOST_REPORTED) this.#reportedAtMs.clear();
-    this.#reportedAtMs.set(what, now);
-    return false;
   }
 }

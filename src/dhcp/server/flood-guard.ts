@@ -2,14 +2,11 @@ import { readMachineUuid } from "../wire/machine-uuid.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Mac } from "../../lib/mac.ts";
 import type { Emit } from "../../events/types.ts";
-import { RateLimits, machineIdOf, type Refusal, type Sender } from "./rate-limits.ts";
+import { RateLimits, machineIdOf, type Sender } from "./rate-limits.ts";
 import type { Knowledge } from "../handlers/decide.ts";
 import type { Effect } from "../handlers/effects.ts";
 import type { Link } from "../link.ts";
 import type { DhcpRequest } from "../message/request.ts";
-
-/** A flood is reported now and then, not for each packet. */
-const REPORT_EVERY_MS = 10_000;
 
 /** Decides before the decoder on a link in mode full which requests are dropped unread, and reports them. */
 export class FloodGuard {
@@ -18,8 +15,6 @@ export class FloodGuard {
   readonly #emit: Emit;
   readonly #clock: Clock;
   readonly #limits: RateLimits;
-  #dropped = 0;
-  #reportedAtMs = -Infinity;
 
   constructor(link: Link, knowledge: Knowledge, emit: Emit, clock: Clock) {
     this.#link = link;
@@ -32,9 +27,9 @@ export class FloodGuard {
   /** Whether a request of this sender is dropped unread. */
   refuses(sender: Sender, datagram: Uint8Array): boolean {
     const known = this.#isKnown(sender.mac, datagram);
-    const refusal = this.#limits.refuses(sender, known, this.#clock.now());
-    if (refusal === null) return false;
-    this.#report(refusal);
+    const reason = this.#limits.refuses(sender, known, this.#clock.now());
+    if (reason === null) return false;
+    this.#emit({ event: "dhcp-flood", interface: this.#link.interface, dropped: 1, reason });
     return true;
   }
 
@@ -58,15 +53,5 @@ export class FloodGuard {
     if (findNode({ mac, uuid: null, serial: null }) !== null) return true;
     const uuid = readMachineUuid(machineIdOf(datagram));
     return uuid !== null && findNode({ mac, uuid, serial: null }) !== null;
-  }
-
-  #report(reason: Refusal): void {
-    this.#dropped += 1;
-    const now = this.#clock.now();
-    if (now - this.#reportedAtMs < REPORT_EVERY_MS) return;
-    const { interface: name } = this.#link;
-    this.#emit({ event: "dhcp-flood", interface: name, dropped: this.#dropped, reason });
-    this.#reportedAtMs = now;
-    this.#dropped = 0;
   }
 }

@@ -36,6 +36,7 @@ export const dhcpEvents = {
     message: "another DHCP server keeps this machine from our offers",
     meaning:
       "`reason` says why no proxy helps and what to remove from `server`; see the row of this name in the [list of causes](diagnosis.md).",
+    show: { every: 60_000, by: ["mac", "server"] },
   },
   "offers-unheard": {
     level: "warn",
@@ -81,18 +82,21 @@ export const dhcpEvents = {
     level: "warn",
     message: "DHCP requests are dropped unread",
     meaning:
-      "`reason` says why; `dropped` is how many since the last such event, which comes every ten seconds at most. Machines that have an entry or a lease are answered all the same. Look on this link for whoever asks with ever new hardware addresses, or for a machine that asks in a loop.",
+      "`reason` says why; `dropped` is how many since the last such event. Machines that have an entry or a lease are answered all the same. Look on this link for whoever asks with ever new hardware addresses, or for a machine that asks in a loop.",
+    show: { every: 10_000, by: ["interface"], sum: "dropped" },
   },
   "dhcp-send-failed": {
     level: "error",
     message: "a DHCP reply could not be sent",
     meaning: "The kernel refused the datagram; look at the interface's address and link state.",
+    show: { every: 10_000, by: ["interface"] },
   },
   "dhcp-failed": {
     level: "error",
     message: "a DHCP request could not be answered",
     meaning:
       "The lease could not be written to `dataDir` (a full disk?), or it is a fault of ours; `reason` says which. Nothing was acknowledged.",
+    show: { every: 10_000, by: ["interface", "reason"] },
   },
   "lease-granted": {
     level: "info",
@@ -131,12 +135,14 @@ export const dhcpEvents = {
     level: "error",
     message: "no address is left to lease",
     meaning: "Enlarge `pools`, shorten `leaseSeconds`, or remove machines that are gone.",
+    show: { every: 60_000, by: ["interface"] },
   },
   "other-dhcp-server": {
     level: "error",
     message: "another DHCP server is on this link",
     meaning:
       "`server` offered `offered` to a machine that nobody knows, or it answered, or a machine took its address from there (`offered` is null then). In mode full two servers hand out the same addresses: find the other one and stop it, unless both are meant to be there (`dhcp.allowOtherServers`).",
+    show: { every: 3_600_000, by: ["interface", "server"] },
   },
   "journal-unwritable": {
     level: "error",

@@ -53,9 +53,10 @@ export const mirrorEvents = {
   },
   "certificate-expiring": {
     level: "warn",
-    message: "the orchestrator's certificate comes to its end",
+    message: "the orchestrator's certificate expires soon",
     meaning:
-      "In less than 30 days, told once a day. The orchestrator renews it 90 days ahead; ask its operator why it has not.",
+      "In less than 30 days. The orchestrator renews it 90 days ahead; ask its operator why it has not.",
+    show: { every: 86_400_000, by: ["origin", "fingerprint"] },
   },
   "ca-trusted": {
     level: "warn",

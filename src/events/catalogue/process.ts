@@ -27,7 +27,8 @@ export const processEvents = {
     level: "warn",
     message: "a configured link is not served",
     meaning:
-      "`reason` says what is missing; other links are not disturbed. The interface is looked at every two seconds and served as soon as that is mended, without a restart (`link-up`). Told again after a minute and then less and less often, at last once an hour.",
+      "`reason` says what is missing; other links are not disturbed. The interface is looked at every two seconds and served as soon as that is mended, without a restart (`link-up`).",
+    show: { every: 60_000, by: ["interface", "reason"], upTo: 3_600_000, until: "link-up" },
   },
   "shared-socket": {
     level: "warn",

@@ -10,7 +10,9 @@ import {
 } from "../../../src/artifacts/origin/trust.ts";
 import { type Certificate, makeCertificate } from "../../../src/demo/certificate.ts";
 import { startOrchestrator } from "../../../src/demo/orchestrator.ts";
+import type { PxeEvent } from "../../../src/events/types.ts";
 import { createMetrics } from "../../../src/observe/metrics.ts";
+import { shownEvents } from "../../support/shown-events.ts";
 import { held, MirrorSite, release, sums, syncFailure } from "../../support/orchestrator.ts";
 
 const direct = {
@@ -158,7 +160,12 @@ describe("the end of the certificate", () => {
     const end = Date.parse(validTo);
     let wallMs = end - 40 * day;
     const clock = { now: () => wallMs, wall: () => wallMs };
-    const mirror = site.mirror(store, { clock });
+    const log = shownEvents(clock);
+    const emit = (event: PxeEvent): void => {
+      site.events.emit(event);
+      log.emit(event);
+    };
+    const mirror = site.mirror(store, { clock, emit });
     await mirror.sync();
     const metrics = createMetrics(
       () => true,
@@ -175,7 +182,10 @@ describe("the end of the certificate", () => {
     await mirror.sync();
     wallMs += day / 2;
     await mirror.sync();
-    expect(site.events.named("certificate-expiring").map(({ days }) => days)).toEqual([20, 19]);
+    const days = log.shown.flatMap((event) =>
+      event.event === "certificate-expiring" ? [event.days] : [],
+    );
+    expect(days).toEqual([20, 19]);
     expect(site.events.named("origin-certificate")).toHaveLength(1);
   });
 });

@@ -43,7 +43,7 @@ function fetchAs(localAddress: string, url: string): Promise<Buffer> {
 
 it("gives each of 200 machines a kernel and initramfs of one release while the mirror switches", async () => {
   const sessions = new BootSessions();
-  const bus = new EventBus();
+  const bus = new EventBus(systemClock);
   attachSubscribers(bus, {
     sessions,
     offerStyles: () => {},

@@ -6,6 +6,7 @@ import { BindError } from "../../../src/lib/errors.ts";
 import { type Ip4, subnetOf } from "../../../src/lib/ip4.ts";
 import type { NetworkInterface } from "../../../src/net/interfaces.ts";
 import type { PxeEvent } from "../../../src/events/types.ts";
+import { shownEvents } from "../../support/shown-events.ts";
 
 const lookEveryMs = 2000;
 
@@ -37,13 +38,16 @@ let taken: Map<string, string>;
 let openingMs: number;
 /** How long what is under way at an address still takes. */
 let underWayMs: number;
+/** What the log shows. */
 let events: PxeEvent[];
 let keeper: LinkSupervisor;
 
 beforeEach(() => {
   vi.useFakeTimers();
   interfaces = () => [eth1, eth2];
-  [open, history, events] = [[], [], []];
+  [open, history] = [[], []];
+  const reported = shownEvents({ now: () => Date.now(), wall: () => Date.now() });
+  events = reported.shown;
   taken = new Map();
   [openingMs, underWayMs] = [0, 0];
   const config = parseConfig("interfaces: [{ name: eth1 }, { name: eth2 }]", "/etc/eim-pxe.yaml");
@@ -58,8 +62,7 @@ beforeEach(() => {
       if (waits) await new Promise((resolve) => setTimeout(resolve, openingMs));
       return take(own);
     },
-    emit: (event) => events.push(event),
-    clock: { now: () => Date.now(), wall: () => Date.now() },
+    emit: reported.emit,
   });
 });
 afterEach(async () => {

@@ -11,7 +11,8 @@ import type { Link } from "../../../src/dhcp/link.ts";
 import { BindError, OtherServerError } from "../../../src/lib/errors.ts";
 import { type Ip4, ip4ToBytes, subnetOf } from "../../../src/lib/ip4.ts";
 import type { UdpEndpoint, UdpSocket } from "../../../src/net/udp.ts";
-import type { PxeEvent } from "../../../src/events/types.ts";
+import type { Emit, PxeEvent } from "../../../src/events/types.ts";
+import { shownEvents } from "../../support/shown-events.ts";
 
 /** A socket on a link, on which another server may answer. */
 class Port implements UdpSocket {
@@ -64,11 +65,13 @@ const fullLink = (name: string, address: Ip4): Link => ({
 });
 const [eth1, eth2] = [fullLink("eth1", "10.0.1.1"), fullLink("eth2", "10.0.2.1")];
 
+let emit: Emit;
+/** What the log shows. */
 let events: PxeEvent[];
 let watch: RogueServerWatch;
 beforeEach(() => {
   vi.useFakeTimers();
-  events = [];
+  ({ emit, shown: events } = shownEvents({ now: () => Date.now(), wall: () => Date.now() }));
   watch = watching(false);
 });
 afterEach(async () => {
@@ -80,8 +83,7 @@ function watching(allowOthers: boolean): RogueServerWatch {
   return new RogueServerWatch({
     openClientPort: ({ address }) => Promise.resolve(new Port(address)),
     allowOthers,
-    emit: (event) => events.push(event),
-    clock: { now: () => Date.now(), wall: () => Date.now() },
+    emit,
   });
 }
 

@@ -11,6 +11,7 @@ import { openDgram } from "../../../src/net/dgram.ts";
 import type { UdpSocket } from "../../../src/net/udp.ts";
 import { firmware, message, packetWith, selecting } from "../../support/dhcp.ts";
 import { noNode } from "../../support/node-entry.ts";
+import { shownEvents } from "../../support/shown-events.ts";
 import { mutated, randomBytes, randomNumbers } from "../../support/random.ts";
 import { address, answer, DhcpServers, fullLink, proxyLink } from "../../support/dhcp-servers.ts";
 
@@ -122,8 +123,10 @@ describe("a flood of strangers", () => {
   test("does not keep a machine from its lease, not even where it leaves no address", async () => {
     const pools = [{ first: "127.0.7.1", last: "127.0.7.20" }];
     const links = [{ ...fullLink, full: { ...fullLink.full, pools } }];
-    const { ports, events, leases } = await site.start({
+    const { emit, shown } = shownEvents({ now: () => site.nowMs, wall: () => site.nowMs });
+    const { ports, leases } = await site.start({
       links,
+      emit,
       findNode: ({ mac }) => (mac === "52:54:00:00:00:01" ? { ...noNode, mac } : null),
     });
     const [port = 0] = ports;
@@ -143,9 +146,9 @@ describe("a flood of strangers", () => {
     const taken = await site.exchange(port, ask, known);
     expect(taken.packet.options.get(53)).toEqual(Uint8Array.of(5));
     expect(leases.all()).toMatchObject([{ mac: "52:54:00:00:00:01", address: packet.yiaddr }]);
-    const floods = events.filter(({ event }) => event === "dhcp-flood");
+    const floods = shown.filter(({ event }) => event === "dhcp-flood");
     expect(floods[0]).toMatchObject({ interface: "lo", reason: "the pool is full", dropped: 1 });
-    // A minute went by, and it is told every ten seconds at most.
+    // A minute went by, and the log shows it every ten seconds at most.
     expect(floods.length).toBeGreaterThan(1);
     expect(floods.length).toBeLessThanOrEqual(7);
   });
