@@ -11,7 +11,7 @@ import { LeaseAdmin } from "../dhcp/leases/lease-admin.ts";
 import { LeaseTable } from "../dhcp/leases/lease-table.ts";
 import type { ImportedLease, LeaseImportReply } from "../api/leases.ts";
 import { createAdminApp, type Readiness } from "../http/admin/app.ts";
-import { closeApp, type HttpEndpoint, listen } from "../http/listen.ts";
+import { type HttpEndpoint, listen } from "../http/listen.ts";
 import { ConfigError, InternalError, messageOf, SyncError } from "../lib/errors.ts";
 import type { NetworkInterface } from "../net/interfaces.ts";
 import type { Inventory } from "../nodes/inventory.ts";
@@ -206,9 +206,8 @@ class Site {
     loaders: LoaderStore,
     mirror: Mirror | null,
   ): Promise<HttpEndpoint> {
-    const { listen: at } = this.#config.admin;
-    const endpoint = splitListen(at);
-    if (endpoint === null) throw new InternalError(`admin.listen ${at} was not checked`);
+    const endpoint = splitListen(this.#config.admin.listen);
+    if (endpoint === null) throw new InternalError("admin.listen was not checked");
     const { clock, settings, instance } = this.#options;
     const app = createAdminApp({
       instance,
@@ -240,8 +239,9 @@ class Site {
       subscribe: (listener) => this.#events.subscribe(listener),
       token: settings.adminToken,
     });
-    this.#opened.push((graceMs) => closeApp(app, graceMs));
-    return listen(app, endpoint);
+    const port = await listen(app, endpoint);
+    this.#opened.push((graceMs) => port.close(graceMs));
+    return port;
   }
 
   #serveLinks(parts: Pick<ListenerParts, "store" | "loaders" | "journal">): {

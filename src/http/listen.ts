@@ -1,7 +1,8 @@
-import type { AddressInfo } from "node:net";
+import { createServer, type Server } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { bindError } from "../lib/bind-error.ts";
 import { errnoOf } from "../lib/errors.ts";
+import { Connection, type RequestTimeouts } from "./connections/connection.ts";
 
 /** How the HTTP ports are opened and closed. */
 
@@ -12,28 +13,71 @@ export interface HttpEndpoint {
   readonly port: number;
 }
 
-/** Opens the port and serves `app` on it; returns the address and port that were really taken. Throws `BindError`. */
-export async function listen(app: FastifyInstance, at: HttpEndpoint): Promise<HttpEndpoint> {
+/** A port that is open, with the address and port that were really taken. */
+export interface HttpPort extends HttpEndpoint {
+  /**
+   * Takes no more requests and closes idle connections; downloads under way have `graceMs` to end,
+   * then their connections are closed.
+   */
+  close(graceMs: number): Promise<void>;
+}
+
+/** Long enough for firmware that writes a header in pieces. */
+const timeouts: RequestTimeouts = { headerMs: 15_000, bodyMs: 15_000 };
+
+/** Connections that wait to be accepted: a site's machines are switched on at the same moment. The kernel's limit holds too. */
+const backlog = 4096;
+
+/** Opens the port and serves `app` on it until that is closed. Throws `BindError`, and has closed `app` then. */
+export async function listen(app: FastifyInstance, at: HttpEndpoint): Promise<HttpPort> {
+  const open = new Set<Connection>();
+  // Node's HTTP server does not listen by itself: it is given connections that hold requests back.
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    const connection = new Connection(socket, timeouts);
+    open.add(connection);
+    connection.once("close", () => open.delete(connection));
+    app.server.emit("connection", connection);
+  });
+  app.server.prependListener("request", (request, response) => {
+    if (request.socket instanceof Connection) request.socket.begin(request, response);
+  });
+  app.addHook("onClose", async () => {
+    const closed = new Promise((resolve) => server.close(resolve));
+    for (const connection of open) connection.finishUp();
+    await closed;
+  });
   try {
-    await app.listen({ host: at.host, port: at.port });
+    await app.ready();
+    await bind(server, at);
   } catch (thrown) {
+    await app.close();
     if (errnoOf(thrown)?.startsWith("E") !== true) throw thrown;
     throw bindError({ transport: "TCP", address: at.host, port: at.port, device: null }, thrown);
   }
-  const bound: AddressInfo | string | null = app.server.address();
-  return typeof bound === "object" && bound !== null
-    ? { host: bound.address, port: bound.port }
-    : at;
+  const bound = server.address();
+  const { address, port } =
+    typeof bound === "object" && bound !== null ? bound : { address: at.host, port: at.port };
+  return {
+    host: address,
+    port,
+    close: async (graceMs) => {
+      server.close();
+      const timer = setTimeout(() => open.forEach((connection) => connection.destroy()), graceMs);
+      try {
+        await app.close();
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+  };
 }
 
-/** Takes no more requests; downloads under way have `graceMs` to end, then their connections are closed. */
-export async function closeApp(app: FastifyInstance, graceMs: number): Promise<void> {
-  const timer = setTimeout(() => app.server.closeAllConnections(), graceMs);
-  // After its download a client's connection waits for no next request.
-  app.server.keepAliveTimeout = 1;
-  try {
-    await app.close();
-  } finally {
-    clearTimeout(timer);
-  }
+function bind(server: Server, { host, port }: HttpEndpoint): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ host, port, backlog }, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
 }

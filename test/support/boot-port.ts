@@ -9,7 +9,7 @@ import { BootSessions } from "../../src/timeline/boots.ts";
 import { isStage } from "../../src/timeline/stages.ts";
 import { type BootAppOptions, createBootApp } from "../../src/http/boot/app.ts";
 import type { ServedFile, ServedGeneration } from "../../src/http/boot/content.ts";
-import { listen } from "../../src/http/listen.ts";
+import { type HttpPort, listen } from "../../src/http/listen.ts";
 import { memoryBlob } from "../../src/lib/blob.ts";
 import type { Moment } from "../../src/lib/clock.ts";
 import type { EventName, PxeEvent } from "../../src/events/types.ts";
@@ -43,7 +43,7 @@ export class BootPort {
   nodes: (machine: { mac: string; uuid: string | null }) => NodeEntry | null = () => null;
   nowMs = 1_000_000;
   url = "";
-  #port = 0;
+  #port: HttpPort | null = null;
   readonly #waiting: { readonly name: EventName; readonly resolve: (event: PxeEvent) => void }[] =
     [];
 
@@ -76,14 +76,12 @@ export class BootPort {
   }
 
   async open(): Promise<void> {
-    const bound = await listen(this.app, { host: "127.0.0.1", port: 0 });
-    this.#port = bound.port;
-    this.url = `http://127.0.0.1:${bound.port}`;
+    this.#port = await listen(this.app, { host: "127.0.0.1", port: 0 });
+    this.url = `http://127.0.0.1:${this.#port.port}`;
   }
 
   async close(): Promise<void> {
-    this.app.server.closeAllConnections();
-    await this.app.close();
+    await (this.#port?.close(0) ?? this.app.close());
     rmSync(this.folder, { recursive: true, force: true });
   }
 
@@ -111,7 +109,7 @@ export class BootPort {
 
   /** A TCP connection to the port, for what `fetch` cannot do. */
   connect(): Socket {
-    return connect(this.#port, "127.0.0.1");
+    return connect(this.#port?.port ?? 0, "127.0.0.1");
   }
 
   named(name: EventName): PxeEvent[] {

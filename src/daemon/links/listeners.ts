@@ -9,7 +9,7 @@ import type { LeaseTable } from "../../dhcp/leases/lease-table.ts";
 import type { Link } from "../../dhcp/link.ts";
 import { type DhcpServer, startDhcpServer } from "../../dhcp/server/dhcp-server.ts";
 import { createBootApp } from "../../http/boot/app.ts";
-import { closeApp, listen } from "../../http/listen.ts";
+import { listen } from "../../http/listen.ts";
 import type { Emit } from "../../events/types.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Ip4 } from "../../lib/ip4.ts";
@@ -162,16 +162,11 @@ export class LinkListeners {
       emit,
       clock: options.clock,
     });
-    const close = (graceMs: number) => closeApp(app, graceMs);
-    try {
-      const bound = await listen(app, { host: address, port: this.#httpPort });
-      // Where any free port will do, the first one is it for all addresses.
-      this.#httpPort = bound.port;
-      return { sockets: [`http ${bound.host}:${bound.port}`], close };
-    } catch (error) {
-      await close(0);
-      throw error;
-    }
+    const bound = await listen(app, { host: address, port: this.#httpPort });
+    // Where any free port will do, the first one is it for all addresses.
+    this.#httpPort = bound.port;
+    const close = (graceMs: number) => bound.close(graceMs);
+    return { sockets: [`http ${bound.host}:${bound.port}`], close };
   }
 
   async #openTftp(address: Ip4): Promise<Opened> {

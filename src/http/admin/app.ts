@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { fastify, type FastifyReply, type FastifyRequest } from "fastify";
 import { validatorCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
+import { repeatsHost } from "../repeated-host.ts";
 import { answerTo, ApiError } from "./api-error.ts";
 import type { AdminApp, AdminAppOptions } from "./context.ts";
 import { artifactRoutes } from "./routes/artifacts.ts";
@@ -21,15 +22,18 @@ export function createAdminApp(options: AdminAppOptions): AdminApp {
     logger: false,
     bodyLimit: 64 * 1024,
     // No limit on silence: a synchronisation may take minutes until it answers.
-    requestTimeout: 30_000,
-    http: { headersTimeout: 15_000, connectionsCheckingInterval: 5_000 },
-    forceCloseConnections: "idle",
     return503OnClosing: false,
     frameworkErrors: (error, _request, reply) => void sendError(reply, error),
   }).withTypeProvider<ZodTypeProvider>();
   app.setValidatorCompiler(validatorCompiler);
   // That replies have their shapes is judged by the compiler and by a test: no work for each one.
   app.setSerializerCompiler(() => (reply) => JSON.stringify(reply));
+  app.addHook("onRequest", (request, _reply, done) => {
+    const isRepeated = repeatsHost(request.raw.rawHeaders);
+    done(
+      isRepeated ? new ApiError(400, "BAD_REQUEST", "the request has two Host lines") : undefined,
+    );
+  });
   const { token } = options;
   if (token !== null) {
     app.addHook("onRequest", (request, reply, done) => {

@@ -2,6 +2,7 @@ import { fastify, type FastifyInstance } from "fastify";
 import { messageOf } from "../../lib/errors.ts";
 import { type BootAppOptions, refuse, refuseUnknown } from "./context.ts";
 import { errorStatus } from "../error-status.ts";
+import { repeatsHost } from "../repeated-host.ts";
 import { artifactRoutes } from "./routes/artifacts.ts";
 import { beaconRoutes } from "./routes/beacons.ts";
 import { loaderRoutes } from "./routes/loaders.ts";
@@ -27,10 +28,6 @@ export function createBootApp(options: BootAppOptions): FastifyInstance {
     // A silent connection: the longest pause of a machine that still boots is well below.
     connectionTimeout: 120_000,
     keepAliveTimeout: 60_000,
-    requestTimeout: 30_000,
-    http: { headersTimeout: 15_000, connectionsCheckingInterval: 5_000 },
-    // Idle connections end at once on close; downloads under way may finish.
-    forceCloseConnections: "idle",
     return503OnClosing: false,
     frameworkErrors: (error, request, reply) => {
       // 414: longer than the name of any file.
@@ -40,6 +37,11 @@ export function createBootApp(options: BootAppOptions): FastifyInstance {
     },
   });
   app.server.maxConnections = maxConnections;
+  app.addHook("onRequest", (request, reply, done) => {
+    if (repeatsHost(request.raw.rawHeaders)) {
+      refuse(options, request, reply, { status: 400, reason: "the request has two Host lines" });
+    } else done();
+  });
   app.setNotFoundHandler((request, reply) => refuseUnknown(options, request, reply));
   app.setErrorHandler((error, request, reply) => {
     const status = errorStatus(error);
