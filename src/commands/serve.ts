@@ -53,6 +53,7 @@ export async function serve(program: Program, file: string | null): Promise<numb
     // A full disk is no reason not to boot machines.
     services.events.emit({ event: "announce-failed", reason: messageOf(error) });
   }
+  if (program.outIsTerminal) program.out.write(nextSteps(services.adminUrl));
   const signal = await stopSignal;
   services.events.emit({ event: "stopping", signal });
   stopReloading();
@@ -60,6 +61,14 @@ export async function serve(program: Program, file: string | null): Promise<numb
   await withdrawRunning(config.dataDir, running);
   await (await taken).release();
   return ExitCode.ok;
+}
+
+function nextSteps(adminUrl: string): string {
+  return (
+    `\nThe server runs. Readiness: ${adminUrl}/readyz · machines: eim-pxe nodes list, ${adminUrl}/api/v1/boots\n` +
+    "Once it says that a machine could boot now, power one on with network boot first in its firmware: what it\n" +
+    "does appears here. To try without a machine: eim-pxe probe --interface INTERFACE. Ctrl-C ends the server.\n\n"
+  );
 }
 
 /** A synchronisation by hand that is under way ends soon; another server does not. */

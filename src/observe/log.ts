@@ -1,6 +1,7 @@
 import { type DestinationStream, type Logger, pino } from "pino";
 import { PinoPretty } from "pino-pretty";
 import type { Level } from "../events/catalogue.ts";
+import { terminalText } from "./terminal.ts";
 
 export type { Logger } from "pino";
 
@@ -20,12 +21,14 @@ export function createLog(settings: LogSettings): Logger {
     formatters: { level: (label: string) => ({ level: label }) },
   };
   if (!settings.pretty) return pino(options, settings.out);
+  const seen = new Set<string>();
   const pretty = PinoPretty({
     destination: settings.out,
-    translateTime: "SYS:HH:MM:ss.l",
-    ignore: "event",
-    messageFormat: "{event}: {msg}",
-    singleLine: true,
+    translateTime: "SYS:HH:MM:ss",
+    hideObject: true,
+    // The message stands out by its place; reasons and remedies are to be read.
+    customColors: "fatal:red,error:red,warn:yellow,info:green,debug:blue,trace:gray,message:reset",
+    messageFormat: (record) => terminalText(record, seen),
   });
   return pino(options, pretty);
 }
