@@ -135,10 +135,8 @@ const rules: readonly Rule[] = [
   {
     number: 6,
     fields: ["flags"],
-    holds: ({ smee, ours }, { mode, request }) =>
-      mode === "proxy" &&
-      request.packet.giaddr === "0.0.0.0" &&
-      Number(ours) === (Number(smee) | 0x8000),
+    holds: ({ smee, ours }, { mode }) =>
+      mode === "proxy" && Number(ours) === (Number(smee) | 0x8000),
   },
   {
     number: 7,

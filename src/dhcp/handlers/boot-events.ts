@@ -2,7 +2,7 @@ import { architectureName, architectureOf } from "../../boot/architecture.ts";
 import type { Plan } from "../../boot/policy.ts";
 import type { OfferStyle } from "../../boot/offer-style.ts";
 import { printable } from "../../lib/bytes.ts";
-import { ANY_ADDRESS, type Ip4 } from "../../lib/ip4.ts";
+import { type Ip4 } from "../../lib/ip4.ts";
 import type { PxeEvent } from "../../events/types.ts";
 import type { Effect } from "./effects.ts";
 import type { Link } from "../link.ts";
@@ -77,8 +77,7 @@ export function refusalEvents(request: DhcpRequest, plan: Plan, link: Link): rea
  * DHCPDISCOVER tells nothing: its option 50 is a wish, perhaps for what is another machine's by now.
  */
 export function addressEvents(request: DhcpRequest, link: Link): readonly Effect[] {
-  const { ciaddr } = request.packet;
-  const address = request.requestedAddress ?? (ciaddr === ANY_ADDRESS ? null : ciaddr);
+  const address = request.requestedAddress ?? request.clientAddress;
   const mac = macOf(request);
   if (request.messageType !== MessageType.REQUEST || address === null || mac === null) return [];
   const event = { event: "address-learned", mac, address, interface: link.interface } as const;

@@ -19,7 +19,7 @@ import {
 } from "../message/reply.ts";
 import { namesAnotherServer, serverIdFor } from "../message/relay.ts";
 import type { DhcpRequest } from "../message/request.ts";
-import { routeToSource } from "../message/destination.ts";
+import { routeFromBootServer } from "../message/destination.ts";
 import {
   type PxeBootItem,
   pxeVendorOptions,
@@ -58,7 +58,7 @@ export function handleBootServer(
   const reply = bootServerReply(request, plan, link, item);
   return [
     ...addressEvents(request, link),
-    { kind: "send", packet: reply, to: routeToSource(request) },
+    { kind: "send", packet: reply, to: routeFromBootServer(request) },
     ...offerEvents(request, plan, link, null, style),
   ];
 }

@@ -18,9 +18,10 @@ import { leaseTimeOptions } from "./lease-time.ts";
 import { withinLimit } from "../message/message-size.ts";
 import { encodeOption } from "../wire/options.ts";
 import { OptionCode } from "../wire/option-codes.ts";
-import { BROADCAST_FLAG, type DhcpPacket, MAX_FILE_BYTES, MessageType } from "../wire/packet.ts";
+import { type DhcpPacket, MAX_FILE_BYTES, MessageType } from "../wire/packet.ts";
 import {
   startReply,
+  withBroadcastFlag,
   withClientAddress,
   withNetboot,
   withOption,
@@ -67,8 +68,9 @@ export function acknowledgeReply(answer: Answer, address: Ip4, leaseSeconds: num
 
 /** DHCPACK for a DHCPINFORM: RFC 2131 4.3.5 forbids `yiaddr` and lease times. */
 export function informReply(answer: Answer): DhcpPacket {
-  const reply = withClientAddress(startReply(answer.request, MessageType.ACK), answer.request);
-  return withSettings(reply, answer);
+  const { request } = answer;
+  const reply = withClientAddress(startReply(request, MessageType.ACK), request);
+  return withSettings(withBroadcastFlag(reply, request), answer);
 }
 
 /** DHCPNAK, which has no settings, only a reason (RFC 2131 4.3.1, table 3). */
@@ -77,7 +79,7 @@ export function nakReply(request: DhcpRequest, link: FullLink, reason: string): 
   const explained = withOption(reply, OptionCode.MESSAGE, fromText(reason));
   // RFC 2131 4.3.2: the relay is to broadcast it, since the client may not have the right address.
   const relayed = request.packet.giaddr !== ANY_ADDRESS;
-  return relayed ? { ...explained, flags: explained.flags | BROADCAST_FLAG } : explained;
+  return relayed ? withBroadcastFlag(explained, request) : explained;
 }
 
 function withLease(reply: DhcpPacket, leaseSeconds: number): DhcpPacket {

@@ -152,17 +152,17 @@ function nothingToOffer(context: Context): readonly Effect[] {
 /** RFC 2131 4.3.2: which kind of DHCPREQUEST it is follows from what is filled in. */
 function requested(context: Context): readonly Effect[] {
   const { request, link } = context;
-  const used = request.packet.ciaddr === ANY_ADDRESS ? null : request.packet.ciaddr;
   // SELECTING: the client has chosen a server, and repeats what that offered.
   if (request.serverId !== null) {
     if (namesAnotherServer(request, link)) return takenElsewhere(context);
-    const address = request.requestedAddress ?? used;
+    const { ciaddr } = request.packet;
+    const address = request.requestedAddress ?? (ciaddr === ANY_ADDRESS ? null : ciaddr);
     if (address === null) return ignored("it requests no address");
     const refusal = refusalOf(context, address);
     return refusal === null ? acknowledge(context, address) : refuse(context, address, refusal);
   }
   // RENEWING and REBINDING have a `ciaddr`; INIT-REBOOT has none and names the address in option 50.
-  const address = used ?? request.requestedAddress;
+  const address = request.clientAddress ?? request.requestedAddress;
   if (address === null) return ignored("it requests no address");
   // RFC 2131 4.3.2: a server that has no record of the client stays silent.
   if (mayBeOfAnotherServer(context)) return ignored("another server may know this machine");

@@ -1,6 +1,5 @@
 import type { Plan } from "../../boot/policy.ts";
 import type { OfferStyle } from "../../boot/offer-style.ts";
-import { ANY_ADDRESS } from "../../lib/ip4.ts";
 import {
   addressEvents,
   discoverEvents,
@@ -68,7 +67,7 @@ function handleRequest(
   return answer(request, plan, link, style, (booting) =>
     item === null
       ? proxyReply(request, booting, link, style, MessageType.ACK)
-      : bootServerReply(request, booting, link, item),
+      : withBroadcastFlag(bootServerReply(request, booting, link, item), request),
   );
 }
 
@@ -98,8 +97,5 @@ function proxyReply(
 ): DhcpPacket {
   const reply = withServerId(startReply(request, messageType), serverIdFor(request, link));
   const whole = withNetboot(reply, request, plan, link, style);
-  // We broadcast to clients without an address whatever they asked for, so the flag says so; a relay
-  // agent and a client that has an address keep theirs.
-  const direct = request.packet.giaddr === ANY_ADDRESS && request.packet.ciaddr === ANY_ADDRESS;
-  return direct ? withBroadcastFlag(whole) : whole;
+  return withBroadcastFlag(whole, request);
 }

@@ -63,13 +63,17 @@ export function relayAddresses({
  * and has an address of its network (RFC 2131 4.4.5). Null when it is not served.
  */
 export function networkOf(
-  request: { readonly packet: DhcpPacket; readonly relay: RelayAgent | null },
+  request: {
+    readonly packet: DhcpPacket;
+    readonly relay: RelayAgent | null;
+    readonly clientAddress: Ip4 | null;
+  },
   link: FullLink,
 ): FullLink | null {
-  const { giaddr, ciaddr } = request.packet;
+  const { giaddr } = request.packet;
   const relayed = giaddr !== ANY_ADDRESS;
-  const where = relayed ? (request.relay?.linkSelection ?? giaddr) : ciaddr;
-  if (subnetContains(link.subnet, where)) return link;
+  const where = relayed ? (request.relay?.linkSelection ?? giaddr) : request.clientAddress;
+  if (where === null || subnetContains(link.subnet, where)) return link;
   const found = link.relayed.find(({ subnet }) => subnetContains(subnet, where));
   if (found !== undefined) return { ...link, ...found };
   return relayed ? null : link;

@@ -73,9 +73,14 @@ export function withClientAddress(reply: DhcpPacket, request: DhcpRequest): Dhcp
   return { ...reply, ciaddr: request.packet.ciaddr };
 }
 
-/** Asks relay agents to broadcast the reply (RFC 2131 2, 4.1). */
-export function withBroadcastFlag(reply: DhcpPacket): DhcpPacket {
-  return { ...reply, flags: reply.flags | BROADCAST_FLAG };
+/**
+ * The broadcast flag, for a reply without `yiaddr`. A relay agent delivers by unicast to `yiaddr`, or by
+ * broadcast where the flag asks for that (RFC 1542 4.1.2): without either it has nowhere to send. Only a
+ * client that is reached directly at its own address keeps the flag that it sent.
+ */
+export function withBroadcastFlag(reply: DhcpPacket, request: DhcpRequest): DhcpPacket {
+  const direct = request.packet.giaddr === ANY_ADDRESS && request.clientAddress !== null;
+  return direct ? reply : { ...reply, flags: reply.flags | BROADCAST_FLAG };
 }
 
 /** Option 60. EDK2 and iPXE take a proxy's offer only with it. */

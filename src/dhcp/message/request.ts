@@ -3,7 +3,7 @@ import { bootClient } from "./boot-client.ts";
 import { ANY_ADDRESS, type Ip4, ip4FromBytes } from "../../lib/ip4.ts";
 import type { Mac } from "../../lib/mac.ts";
 import { OptionCode } from "../wire/option-codes.ts";
-import type { DhcpPacket } from "../wire/packet.ts";
+import { type DhcpPacket, MessageType } from "../wire/packet.ts";
 import { readRelayAgent, type RelayAgent } from "./relay.ts";
 
 /** Where a datagram came from: an IPv4 address and a UDP port. */
@@ -22,6 +22,8 @@ export interface DhcpRequest {
   readonly serverId: Ip4 | null;
   /** Option 50; 0.0.0.0 reads as none. */
   readonly requestedAddress: Ip4 | null;
+  /** `ciaddr` where it says which address the client has now; null where it counts for nothing. */
+  readonly clientAddress: Ip4 | null;
   /** Option 61, type byte included. */
   readonly clientId: Uint8Array | null;
   /** Option 55, in the client's order of preference. */
@@ -50,14 +52,20 @@ export function readRequest(packet: DhcpPacket, source: Source): DhcpRequest {
     machineId: raw(OptionCode.CLIENT_MACHINE_IDENTIFIER),
     ipxeOptions: raw(OptionCode.IPXE_ENCAPSULATED),
   });
-  const messageType = raw(OptionCode.MESSAGE_TYPE);
+  const type = raw(OptionCode.MESSAGE_TYPE);
+  const messageType = type?.length === 1 ? (type[0] ?? 0) : 0;
+  const serverId = addressIn(raw(OptionCode.SERVER_IDENTIFIER));
+  const requestedAddress = addressIn(raw(OptionCode.REQUESTED_ADDRESS));
+  const confirmed = packet.ciaddr === source.address;
+  const named = Number(serverId !== null) + Number(requestedAddress !== null);
   const relayInformation = filled(raw(OptionCode.RELAY_AGENT_INFORMATION));
   return {
     packet,
-    messageType: messageType?.length === 1 ? (messageType[0] ?? 0) : 0,
+    messageType,
     mac: client.mac,
-    serverId: addressIn(raw(OptionCode.SERVER_IDENTIFIER)),
-    requestedAddress: addressIn(raw(OptionCode.REQUESTED_ADDRESS)),
+    serverId,
+    requestedAddress,
+    clientAddress: hasAddress(messageType, named, confirmed) ? given(packet.ciaddr) : null,
     clientId: filled(raw(OptionCode.CLIENT_IDENTIFIER)),
     parameterRequestList: Array.from(raw(OptionCode.PARAMETER_REQUEST_LIST) ?? []),
     relayInformation,
@@ -67,12 +75,35 @@ export function readRequest(packet: DhcpPacket, source: Source): DhcpRequest {
   };
 }
 
+/**
+ * RFC 2131 4.3.6, table 5: `ciaddr` is filled in by a client that renews, rebinds, informs or releases.
+ * Clients in the field leave an address there that they no longer have when they discover, select an offer or
+ * reboot: NetworkManager before the end of 2025, Home Assistant OS.
+ *
+ * @param named how many of the options 50 and 54 a DHCPREQUEST has: none when it renews, 54 and 50 when it
+ *   selects; with one of them it may be either, and the datagram's source decides
+ */
+function hasAddress(messageType: number, named: number, confirmed: boolean): boolean {
+  switch (messageType) {
+    case MessageType.REQUEST:
+      return named === 0 || (named === 1 && confirmed);
+    case MessageType.INFORM:
+    case MessageType.RELEASE:
+      return true;
+    default:
+      return false;
+  }
+}
+
+function given(address: Ip4): Ip4 | null {
+  return address === ANY_ADDRESS ? null : address;
+}
+
 function filled(value: Uint8Array | null): Uint8Array | null {
   return value === null || value.length === 0 ? null : value;
 }
 
 function addressIn(value: Uint8Array | null): Ip4 | null {
   if (value?.length !== 4) return null;
-  const address = ip4FromBytes(value);
-  return address === ANY_ADDRESS ? null : address;
+  return given(ip4FromBytes(value));
 }

@@ -241,8 +241,8 @@ describe("the proxy through a relay agent", () => {
     expect(sent(effects)[0]?.to).toEqual({ address: "192.168.5.1", port: 67 });
   });
 
-  it("leaves flags and giaddr as they came", () => {
-    expect(onlyReply(effects)).toMatchObject({ giaddr: "192.168.5.1", flags: 0, hops: 0 });
+  it("asks it to broadcast, since there is no address to send to, and leaves giaddr as it came", () => {
+    expect(onlyReply(effects)).toMatchObject({ giaddr: "192.168.5.1", flags: 0x8000, hops: 0 });
   });
 
   it("gives option 82 back, last of all", () => {

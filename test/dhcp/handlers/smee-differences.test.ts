@@ -91,8 +91,8 @@ function smeeSent({ reply }: SmeeVector): Sent | null {
 /** The numbers of the list that a vector shows, and the vectors that show just these. */
 const proxied = {
   "": "V10 V11 V14 V17 V25 V26 V27 V31 V35",
-  "2 3": "V01 V02 V03 V04 V16",
-  "2 3 6": "V18 V21 V22 V30 V33",
+  "2 3": "V01 V02 V03 V04",
+  "2 3 6": "V16 V18 V21 V22 V30 V33",
   "1 2 3": "V05",
   "1 2 3 6": "V06 V24 V32",
   "4": "V08",

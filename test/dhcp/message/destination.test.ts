@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { type DhcpPacket, MessageType } from "../../../src/dhcp/wire/packet.ts";
 import { startReply } from "../../../src/dhcp/message/reply.ts";
 import type { Source } from "../../../src/dhcp/message/request.ts";
-import { route, routeToSource } from "../../../src/dhcp/message/destination.ts";
+import { route, routeFromBootServer } from "../../../src/dhcp/message/destination.ts";
 import { firmware, message, requestWith } from "../../support/dhcp.ts";
 
 function routed(
@@ -35,7 +35,7 @@ describe("a reply goes", () => {
 
   it("to everybody on the client's port when the client has no address", () => {
     expect(routed({}, nowhere)).toBe("255.255.255.255:68");
-    expect(routed({}, { address: "0.0.0.0", port: 1068 })).toBe("255.255.255.255:1068");
+    expect(routed({}, { address: "0.0.0.0", port: 1068 })).toBe("255.255.255.255:68");
   });
 
   it("to everybody whatever the broadcast flag of a client without an address", () => {
@@ -67,7 +67,9 @@ describe("a boot server's reply goes", () => {
     ["to the source, not ciaddr", { ciaddr: "192.168.77.60" }, client, "192.168.77.50:68"],
     ["to everybody without a source address", {}, nowhere, "255.255.255.255:68"],
   ])("%s", (_, changes, source, destination) => {
-    const { address, port } = routeToSource(requestWith(message(firmware.uefi), changes, source));
+    const { address, port } = routeFromBootServer(
+      requestWith(message(firmware.uefi), changes, source),
+    );
     expect(`${address}:${port}`).toBe(destination);
   });
 });

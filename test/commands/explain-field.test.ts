@@ -1,0 +1,117 @@
+import { describe, expect, it } from "vitest";
+import { MessageType } from "../../src/dhcp/wire/packet.ts";
+import { ip4ToBytes } from "../../src/lib/ip4.ts";
+import { explained, fieldVariant } from "../support/field.ts";
+
+/* What public reports found, by its number in the list of field faults, asked through `explain`. */
+
+const BROADCAST = 0x8000;
+const flagsOf = (text: string | undefined) => Number.parseInt(text ?? "0", 16);
+const ours = [...ip4ToBytes("192.168.88.1")];
+const address = (text: string) => [...ip4ToBytes(text)];
+
+describe("field fault 2: an address that a client has no more, left in ciaddr", () => {
+  it("does not get the offer: it goes to everybody", async () => {
+    const { destination, packet } = await explained("c01a-discover-ciaddr-os", "full");
+    expect(destination).toBe("255.255.255.255:68");
+    expect(packet).toMatchObject({ ciaddr: "0.0.0.0", giaddr: "0.0.0.0" });
+    expect(packet?.yiaddr).toMatch(/^192\.168\.88\.1\d\d$/);
+  });
+
+  it("does not choose the network of a DHCPDISCOVER", async () => {
+    const { packet, destination, option } = await explained(
+      "c01c-discover-ciaddr-othernet",
+      "full",
+    );
+    expect(packet?.yiaddr).toMatch(/^192\.168\.88\./);
+    expect(option(3)).toBe("c0a858fe");
+    expect(destination).toBe("255.255.255.255:68");
+  });
+
+  it.each([
+    ["that takes an offer", { 53: [3], 50: address("192.168.88.150"), 54: ours }],
+    ["after a restart", { 53: [3], 50: address("192.168.88.150"), 54: null }],
+  ])("does not steer the answer to a DHCPREQUEST %s", async (_, options) => {
+    for (const ciaddr of ["192.168.88.150", "10.1.0.77"]) {
+      const bytes = fieldVariant("c01a-discover-ciaddr-os", { ciaddr }, options);
+      const { packet, destination, option } = await explained(bytes, "full");
+      expect(packet?.yiaddr).toBe("192.168.88.150");
+      expect(destination).toBe("255.255.255.255:68");
+      expect(option(3)).toBe("c0a858fe");
+    }
+  });
+
+  it.each([
+    ["renews by unicast", "10.1.0.77:68"],
+    ["rebinds", "10.1.0.77:68"],
+    ["renews from another port", "10.1.0.77:1068"],
+  ])("counts for a client that %s, and its network is found by it", async (_, source) => {
+    const asked = { 53: [3], 50: null, 54: null };
+    const bytes = fieldVariant("c01a-discover-ciaddr-os", { ciaddr: "10.1.0.77", flags: 0 }, asked);
+    const { packet, destination, option } = await explained(bytes, "full", { source });
+    expect(packet?.options.find(({ code }) => code === 53)?.value).toBe("NAK");
+    expect(destination).toBe("255.255.255.255:68");
+    const own = fieldVariant("c01a-discover-ciaddr-os", { ciaddr: "10.1.0.150", flags: 0 }, asked);
+    const renewed = await explained(own, "full", { source: source.replace("77", "150") });
+    expect(renewed.packet?.yiaddr).toBe("10.1.0.150");
+    expect(renewed.destination).toBe(source.replace("77", "150"));
+    expect([renewed.option(3), option(3)]).toEqual(["0a010001", null]);
+  });
+
+  it("counts in a DHCPINFORM", async () => {
+    const informing = { 53: [MessageType.INFORM], 50: null };
+    const bytes = fieldVariant("c01a-discover-ciaddr-os", { ciaddr: "10.1.0.150" }, informing);
+    const { packet, destination } = await explained(bytes, "full");
+    expect(packet).toMatchObject({ yiaddr: "0.0.0.0", ciaddr: "10.1.0.150" });
+    expect(destination).toBe("10.1.0.150:68");
+  });
+});
+
+describe("field fault 3: a reply without an address, through a relay agent", () => {
+  it("has the broadcast flag when it is the proxy's DHCPOFFER", async () => {
+    const { packet, destination } = await explained("c08a-relay-ipxe-noflag", "proxy");
+    expect(destination).toBe("10.1.0.1:67");
+    expect(packet).toMatchObject({ yiaddr: "0.0.0.0", giaddr: "10.1.0.1" });
+    expect(flagsOf(packet?.flags)).toBe(BROADCAST);
+  });
+
+  it.each([
+    ["DHCPACK", "proxy", { 53: [3], 54: ours }, {}],
+    ["DHCPACK of a boot item", "proxy", { 53: [3], 43: [71, 4, 0, 0, 0, 0, 255] }, {}],
+    ["DHCPACK to a client with an address", "proxy", { 53: [3], 54: ours }, { ciaddr: "10.1.0.9" }],
+    ["DHCPACK to a DHCPINFORM", "full", { 53: [8] }, { ciaddr: "10.1.0.9" }],
+    ["DHCPNAK", "full", { 53: [3], 50: address("10.2.0.9") }, {}],
+  ] as const)("has it when it is a %s (%s)", async (_, config, options, changes) => {
+    const bytes = fieldVariant("c08a-relay-ipxe-noflag", { flags: 0, ...changes }, options);
+    const { packet, destination } = await explained(bytes, config);
+    expect(destination).toBe("10.1.0.1:67");
+    expect(flagsOf(packet?.flags)).toBe(BROADCAST);
+  });
+
+  it("leaves the flag as it came where there is an address to send to", async () => {
+    const { packet } = await explained("c08a-relay-ipxe-noflag", "full");
+    expect(packet?.yiaddr).toMatch(/^10\.1\.0\.1\d\d$/);
+    expect(flagsOf(packet?.flags)).toBe(0);
+  });
+});
+
+describe("field fault 15: a broadcast reply", () => {
+  it.each(["full", "proxy"])(
+    "goes to the client port in mode %s, whatever the source's",
+    async (config) => {
+      const bytes = fieldVariant("c08a-relay-ipxe-noflag", { giaddr: "0.0.0.0" });
+      const source = "0.0.0.0:40068";
+      const { destination } = await explained(bytes, config, { source });
+      expect(destination).toBe("255.255.255.255:68");
+    },
+  );
+
+  it("goes there also when a boot server sends it, but to EDK2's own 4011", async () => {
+    const bytes = fieldVariant("c08a-relay-ipxe-noflag", { giaddr: "0.0.0.0" }, { 53: [3] });
+    const to = async (source: string) =>
+      (await explained(bytes, "proxy", { source, port: 4011 })).destination;
+    expect(await to("0.0.0.0:40068")).toBe("255.255.255.255:68");
+    expect(await to("0.0.0.0:4011")).toBe("255.255.255.255:4011");
+    expect(await to("192.168.88.60:40068")).toBe("192.168.88.60:40068");
+  });
+});
