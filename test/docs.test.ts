@@ -205,3 +205,28 @@ describe("links in the documents", () => {
     expect(missing).toEqual([]);
   });
 });
+
+describe("docs/design/architecture.md", () => {
+  const text = readFileSync("docs/design/architecture.md", "utf8");
+  const questions = [...text.matchAll(/^\| ([^|]+\?) \| `([^`]+)` \|$/gm)].map(
+    ([, question = "", path = ""]) => ({ question, path }),
+  );
+
+  it("answers at least twenty questions, each by one path", () => {
+    expect(questions.length).toBeGreaterThanOrEqual(20);
+    expect(new Set(questions.map(({ question }) => question)).size).toBe(questions.length);
+  });
+
+  it.each(questions)("$question leads to a path that exists: $path", ({ path }) => {
+    expect(existsSync(path)).toBe(true);
+  });
+
+  it("has a line for each room of src", () => {
+    const rooms = readdirSync("src", { recursive: true, encoding: "utf8", withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map(({ parentPath }) => parentPath)
+      .filter((room) => !/\/(routes|catalogue|rules)$/.test(room) && room !== "src");
+    const missing = [...new Set(rooms)].filter((room) => !text.includes(`| \`${room}\` |`));
+    expect(missing).toEqual([]);
+  });
+});
