@@ -1,24 +1,20 @@
-import type { LoaderStore } from "../artifacts/loaders/loader-store.ts";
 import type { Mirror } from "../artifacts/sync/mirror.ts";
 import { startReverification } from "../artifacts/store/scrub.ts";
-import { type GenerationStore, openGenerationStore } from "../artifacts/store/generation-store.ts";
-import { type BootPolicy, denialOf } from "../boot/policy.ts";
+import { openGenerationStore } from "../artifacts/store/generation-store.ts";
+import type { BootPolicy } from "../boot/policy.ts";
 import { BootSessions } from "../timeline/boots.ts";
 import { OfferStyleTable } from "../boot/offer-style.ts";
-import { type Config, ORCHESTRATOR_LOADER, splitListen } from "../config/schema.ts";
-import { type Journal, openJournal } from "../dhcp/leases/journal.ts";
+import { type Config, ORCHESTRATOR_LOADER } from "../config/schema.ts";
 import { LeaseAdmin } from "../dhcp/leases/lease-admin.ts";
 import { LeaseTable } from "../dhcp/leases/lease-table.ts";
-import type { ImportedLease, LeaseImportReply } from "../api/leases.ts";
-import { createAdminApp, type Readiness } from "../http/admin/app.ts";
-import { type HttpEndpoint, listen } from "../http/listen.ts";
-import { ConfigError, InternalError, messageOf, SyncError } from "../lib/errors.ts";
+import type { Readiness } from "../http/admin/app.ts";
 import type { NetworkInterface } from "../net/interfaces.ts";
 import type { Inventory } from "../nodes/inventory.ts";
 import { EventBus } from "../events/bus.ts";
 import type { Logger } from "../observe/log.ts";
 import { createMetrics } from "../observe/metrics.ts";
-import { artifactFolder, managedArtifacts, mirrorFor } from "./content/mirror.ts";
+import { openAdminPort } from "./admin-port.ts";
+import { artifactFolder, mirrorFor } from "./content/mirror.ts";
 import { openLoaders } from "./content/loaders.ts";
 import { LinkSupervisor } from "./links/link-supervisor.ts";
 import { type ListenerOptions, type ListenerParts, LinkListeners } from "./links/listeners.ts";
@@ -26,6 +22,7 @@ import type { WantedLink } from "./links/link-plan.ts";
 import { policyOf, servesMicroOs } from "./settings/boot-settings.ts";
 import type { ProxyEnvironment } from "./settings/environment.ts";
 import { ReadinessWatch } from "./content/readiness.ts";
+import { openLeaseJournal } from "./state/lease-journal.ts";
 import { OfferStyleKeeper } from "./state/offer-style-file.ts";
 import { attachSubscribers } from "./subscribers.ts";
 
@@ -143,7 +140,9 @@ class Site {
     });
     this.#opened.push(() => Promise.resolve(stopLoaders()));
     const inModeFull = this.#options.links.some(({ mode }) => mode === "full");
-    const journal = inModeFull ? await this.#openJournal() : null;
+    const journal = inModeFull
+      ? await openLeaseJournal(this.#config.dataDir, this.#leases, emit)
+      : null;
     const { services, keeper } = this.#serveLinks({ store, loaders, journal });
     if (journal !== null) {
       const links = () => services.dhcpLinks();
@@ -165,9 +164,24 @@ class Site {
 
     await this.#offerStyleKeeper.start();
 
-    const admin = await this.#openAdminPort(store, loaders, mirror);
+    const admin = await openAdminPort({
+      ...this.#options,
+      sessions: this.#sessions,
+      readiness: () => this.#readinessNow(),
+      metrics: this.#metrics,
+      store,
+      loaders,
+      mirror,
+      inventory: () => this.#inventory,
+      policy: this.#policy,
+      offerStyles: this.#offerStyles,
+      offerStyleKeeper: this.#offerStyleKeeper,
+      leases: this.#leaseAdmin,
+      events: this.#events,
+    });
+    this.#opened.push((graceMs) => admin.close(graceMs));
     await keeper.open();
-    const sockets = [...keeper.sockets(), `admin ${admin.host}:${admin.port}`];
+    const sockets = [...keeper.sockets(), admin.socket];
     emit({ event: "listening", sockets });
     keeper.follow();
     await readiness.start();
@@ -179,7 +193,7 @@ class Site {
       events: this.#events,
       sessions: this.#sessions,
       mirror,
-      adminUrl: `http://${admin.host}:${admin.port}`,
+      adminUrl: admin.url,
       tftpPort: services.tftpPort,
       readiness: () => this.#readinessNow(),
       useInventory: (inventory) => {
@@ -199,49 +213,6 @@ class Site {
     return (
       this.#readiness?.now() ?? { ready: false, reasons: ["the server is starting"], unserved: [] }
     );
-  }
-
-  async #openAdminPort(
-    store: GenerationStore,
-    loaders: LoaderStore,
-    mirror: Mirror | null,
-  ): Promise<HttpEndpoint> {
-    const endpoint = splitListen(this.#config.admin.listen);
-    if (endpoint === null) throw new InternalError("admin.listen was not checked");
-    const { clock, settings, instance } = this.#options;
-    const app = createAdminApp({
-      instance,
-      sessions: this.#sessions,
-      clock,
-      readiness: () => this.#readinessNow(),
-      metrics: this.#metrics.registry,
-      generations: store,
-      artifacts: managedArtifacts(this.#config, store, loaders, mirror, this.#events.emit),
-      sync: async () => {
-        if (mirror === null)
-          throw new SyncError("artifacts.origin is not set: nothing to fetch from");
-        return mirror.sync();
-      },
-      nodes: {
-        entries: () => this.#inventory.entries,
-        find: (machine) => this.#inventory.find(machine),
-        denialOf: (entry) => denialOf(entry, this.#policy),
-        offerStyles: () => this.#offerStyles.proven(),
-        offerStyleOf: (mac) => this.#offerStyles.provenOf(mac),
-        forgetOfferStyle: (mac) => void this.#offerStyleKeeper.forget(mac),
-      },
-      leases: {
-        list: () => this.#leaseAdmin?.list() ?? [],
-        pools: () => this.#leaseAdmin?.pools() ?? [],
-        release: async (address) => this.#leaseAdmin?.release(address) ?? null,
-        import: async (leases) => this.#importLeases(leases),
-      },
-      subscribe: (listener) => this.#events.subscribe(listener),
-      token: settings.adminToken,
-    });
-    const port = await listen(app, endpoint);
-    this.#opened.push((graceMs) => port.close(graceMs));
-    return port;
   }
 
   #serveLinks(parts: Pick<ListenerParts, "store" | "loaders" | "journal">): {
@@ -274,27 +245,5 @@ class Site {
       await parts.journal?.close();
     });
     return { services, keeper };
-  }
-
-  async #importLeases(leases: readonly ImportedLease[]): Promise<LeaseImportReply> {
-    const none = { imported: 0, skipped: [] };
-    return this.#leaseAdmin?.import(leases.map((lease) => ({ ...lease, state: "bound" }))) ?? none;
-  }
-
-  async #openJournal(): Promise<Journal> {
-    const { dataDir } = this.#config;
-    const { journal, replay } = await openJournal({ dataDir, leases: this.#leases }).catch(
-      (error: unknown) => {
-        throw new ConfigError([
-          `dataDir: the lease journal in ${dataDir} cannot be used: ${messageOf(error)}`,
-        ]);
-      },
-    );
-    const [first] = replay.damaged;
-    if (first !== undefined) {
-      const records = replay.damaged.length;
-      this.#events.emit({ event: "journal-damaged", records, reason: first.reason });
-    }
-    return journal;
   }
 }

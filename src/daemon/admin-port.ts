@@ -1,0 +1,91 @@
+import type { LoaderStore } from "../artifacts/loaders/loader-store.ts";
+import type { GenerationStore } from "../artifacts/store/generation-store.ts";
+import type { Mirror } from "../artifacts/sync/mirror.ts";
+import type { OfferStyleTable } from "../boot/offer-style.ts";
+import { type BootPolicy, denialOf } from "../boot/policy.ts";
+import { splitListen } from "../config/schema.ts";
+import type { LeaseAdmin } from "../dhcp/leases/lease-admin.ts";
+import type { EventBus } from "../events/bus.ts";
+import { createAdminApp, type Readiness } from "../http/admin/app.ts";
+import { listen } from "../http/listen.ts";
+import type { Clock } from "../lib/clock.ts";
+import { InternalError, SyncError } from "../lib/errors.ts";
+import type { Inventory } from "../nodes/inventory.ts";
+import type { Metrics } from "../observe/metrics.ts";
+import type { BootSessions } from "../timeline/boots.ts";
+import { managedArtifacts } from "./content/mirror.ts";
+import type { Settings } from "./settings/settings.ts";
+import type { OfferStyleKeeper } from "./state/offer-style-file.ts";
+
+export interface AdminPortParts {
+  readonly settings: Settings;
+  /** Tells this run of the program from every other. */
+  readonly instance: string;
+  readonly clock: Clock;
+  readonly sessions: BootSessions;
+  readonly readiness: () => Readiness;
+  readonly metrics: Metrics;
+  readonly store: GenerationStore;
+  readonly loaders: LoaderStore;
+  readonly mirror: Mirror | null;
+  /** The nodes that are in force now. */
+  readonly inventory: () => Inventory;
+  readonly policy: BootPolicy;
+  readonly offerStyles: OfferStyleTable;
+  readonly offerStyleKeeper: OfferStyleKeeper;
+  /** Null where no link is in mode full. */
+  readonly leases: LeaseAdmin | null;
+  readonly events: EventBus;
+}
+
+export interface AdminPort {
+  readonly url: string;
+  /** For people: `admin 127.0.0.1:8081`. */
+  readonly socket: string;
+  close(graceMs: number): Promise<void>;
+}
+
+/** Opens the port that people see. Throws `BindError`; nothing stays open then. */
+export async function openAdminPort(parts: AdminPortParts): Promise<AdminPort> {
+  const { settings, instance, clock, sessions, readiness, metrics, store, loaders } = parts;
+  const { mirror, inventory, policy, offerStyles, offerStyleKeeper, leases, events } = parts;
+  const endpoint = splitListen(settings.config.admin.listen);
+  if (endpoint === null) throw new InternalError("admin.listen was not checked");
+  const app = createAdminApp({
+    instance,
+    sessions,
+    clock,
+    readiness,
+    metrics: metrics.registry,
+    generations: store,
+    artifacts: managedArtifacts(settings.config, store, loaders, mirror, events.emit),
+    sync: async () => {
+      if (mirror === null)
+        throw new SyncError("artifacts.origin is not set: nothing to fetch from");
+      return mirror.sync();
+    },
+    nodes: {
+      entries: () => inventory().entries,
+      find: (machine) => inventory().find(machine),
+      denialOf: (entry) => denialOf(entry, policy),
+      offerStyles: () => offerStyles.proven(),
+      offerStyleOf: (mac) => offerStyles.provenOf(mac),
+      forgetOfferStyle: (mac) => void offerStyleKeeper.forget(mac),
+    },
+    leases: {
+      list: () => leases?.list() ?? [],
+      pools: () => leases?.pools() ?? [],
+      release: async (address) => leases?.release(address) ?? null,
+      import: async (imported) =>
+        leases?.import(imported.map((lease) => ({ ...lease, state: "bound" }))) ?? {
+          imported: 0,
+          skipped: [],
+        },
+    },
+    subscribe: (listener) => events.subscribe(listener),
+    token: settings.adminToken,
+  });
+  const open = await listen(app, endpoint);
+  const at = `${open.host}:${open.port}`;
+  return { url: `http://${at}`, socket: `admin ${at}`, close: (graceMs) => open.close(graceMs) };
+}
