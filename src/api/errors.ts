@@ -4,6 +4,9 @@ import { z } from "zod";
 export const apiErrorCodes = [
   "BAD_REQUEST",
   "UNAUTHORIZED",
+  "HOST_NOT_ALLOWED",
+  "ORIGIN_NOT_ALLOWED",
+  "NOT_JSON",
   "NOT_FOUND",
   "SYNC_FAILED",
   "TOO_MANY_STREAMS",

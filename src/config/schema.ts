@@ -2,6 +2,7 @@ import { z } from "zod";
 import { parseIp4 } from "../lib/ip4.ts";
 import {
   fixedOption,
+  hostName,
   httpUrl,
   ip4,
   ip4List,
@@ -183,6 +184,7 @@ export const configSchema = z
       .strictObject({
         listen: listenAddress.default("127.0.0.1:8081"),
         tokenFile: z.string().min(1).nullable().default(null),
+        allowedHosts: z.array(hostName).default([]),
       })
       .prefault({}),
     artifacts,

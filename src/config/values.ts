@@ -30,6 +30,17 @@ export const domainName = z
   .regex(/^([\w-]{1,63}\.)*[\w-]{1,63}\.?$/, "must be a domain name such as site.example")
   .meta({ examples: ["site.example"] });
 
+const ip6 = z.ipv6();
+
+/** As a client names a host, without a port: a name or an address; read in lower case. */
+export const hostName = z
+  .string()
+  .refine(
+    (text) => /^[a-z0-9]([a-z0-9._-]{0,251}[a-z0-9])?$/i.test(text) || ip6.safeParse(text).success,
+    "must be a host name or an address without port, such as pxe.site.example",
+  )
+  .transform((text) => text.toLowerCase());
+
 export const seconds = z.int().min(1).max(0xffffffff);
 
 export const httpUrl = z

@@ -10,6 +10,7 @@ import { createAdminApp, type Readiness } from "../http/admin/app.ts";
 import { listen } from "../http/listen.ts";
 import type { Clock } from "../lib/clock.ts";
 import { InternalError, SyncError } from "../lib/errors.ts";
+import { isOwnAddress } from "../net/interfaces.ts";
 import type { Inventory } from "../nodes/inventory.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { BootSessions } from "../timeline/boots.ts";
@@ -83,6 +84,8 @@ export async function openAdminPort(parts: AdminPortParts): Promise<AdminPort> {
         },
     },
     subscribe: (listener) => events.subscribe(listener),
+    allowedHosts: settings.config.admin.allowedHosts,
+    isOwnAddress: (address) => address === endpoint.host || isOwnAddress(address),
     token: settings.adminToken,
   });
   const open = await listen(app, endpoint);

@@ -71,6 +71,13 @@ export function readInterfacesNamed(names: readonly string[]): NetworkInterface[
   return all.filter(({ name }) => names.includes(name));
 }
 
+/** Whether this host has the address now, of IPv4 or IPv6; all of 127.0.0.0/8 is its own. */
+export function isOwnAddress(address: string): boolean {
+  if (address === "::1" || (parseIp4(address) !== null && address.startsWith("127."))) return true;
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  return all.some((own) => own.address === address);
+}
+
 /** What a folder such as `/sys/class/net` says of each interface, or of those that are named. */
 export function readFacts(
   folder: string,

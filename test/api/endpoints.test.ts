@@ -92,7 +92,7 @@ async function staged(): Promise<string> {
 function ask(endpoint: Endpoint, { body, ...rest }: EndpointRequest = {}): Promise<Response> {
   return fetch(`${site.adminUrl}${urlOf(endpoint, rest)}`, {
     method: endpoint.method,
-    headers: body === undefined ? {} : { "content-type": "application/json" },
+    headers: endpoint.method === "GET" ? {} : { "content-type": "application/json" },
     body: body === undefined ? null : JSON.stringify(body),
   });
 }

@@ -59,7 +59,7 @@ async function stalledDownload(url: string, path: string): Promise<Socket> {
   const socket = connect(Number(port), hostname);
   sockets.push(socket);
   socket.on("error", () => {});
-  socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+  socket.write(`GET ${path} HTTP/1.1\r\nHost: ${hostname}:${port}\r\n\r\n`);
   await once(socket, "data");
   socket.pause();
   return socket;

@@ -188,6 +188,17 @@ describe("parseConfig", () => {
     expect(problemsOf("dhcp: {compatibility: smee-standalone}")).toEqual([]);
   });
 
+  it("takes names and addresses of the admin port, from the environment too, and no port with them", () => {
+    const text = "admin: {allowedHosts: [PXE.site.example, 10.96.0.7, 'fd00::1', eim-pxe]}";
+    const names = ["pxe.site.example", "10.96.0.7", "fd00::1", "eim-pxe"];
+    expect(parseConfig(text, null).admin.allowedHosts).toEqual(names);
+    const environment = { EIM_PXE_ADMIN__ALLOWED_HOSTS: "[a.example, b]" };
+    expect(parseConfig(text, null, environment).admin.allowedHosts).toEqual(["a.example", "b"]);
+    for (const wrong of ["pxe.example:8081", "http://pxe.example", "'*.example'", "''"]) {
+      expect(problemsOf(`admin: {allowedHosts: [${wrong}]}`)[0]).toContain("without port");
+    }
+  });
+
   it("refuses an admin port that the network can reach without a token", () => {
     expect(problemsOf('admin: {listen: "0.0.0.0:8081"}')[0]).toContain("admin.tokenFile");
     expect(problemsOf('admin: {listen: "0.0.0.0:8081", tokenFile: token}')).toEqual([]);

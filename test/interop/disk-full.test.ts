@@ -58,7 +58,8 @@ describe.skipIf(missing !== null)("a full disk", () => {
   }
 
   async function sync(): Promise<number> {
-    return (await fetch(`${admin}/api/v1/artifacts/sync`, { method: "POST" })).status;
+    const headers = { "content-type": "application/json" };
+    return (await fetch(`${admin}/api/v1/artifacts/sync`, { method: "POST", headers })).status;
   }
 
   async function served(): Promise<{ script: number; bytes: number }> {

@@ -1,10 +1,11 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ConfigError } from "../../src/lib/errors.ts";
 import {
   interfaceNamed,
+  isOwnAddress,
   type InterfaceFacts,
   joinInterfaces,
   type ListedAddresses,
@@ -209,5 +210,16 @@ describe("the MTU of an interface", () => {
     writeFileSync(join(folder, "odd/mtu"), "wide\n");
     expect([readMtu("nothing", folder), readMtu("odd", folder)]).toEqual([null, null]);
     rmSync(folder, { recursive: true });
+  });
+});
+
+describe("isOwnAddress", () => {
+  test("knows every address that this host has, all of loopback's, and no other", () => {
+    const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+    for (const { address } of all) expect(isOwnAddress(address)).toBe(true);
+    for (const own of ["127.0.0.1", "127.88.0.1", "::1"]) expect(isOwnAddress(own)).toBe(true);
+    for (const other of ["192.0.2.1", "0.0.0.0", "2001:db8::1", "127.evil.example", "localhost"]) {
+      expect(isOwnAddress(other)).toBe(false);
+    }
   });
 });

@@ -104,6 +104,8 @@ export class AdminSite {
         this.listeners.add(listener);
         return () => this.listeners.delete(listener);
       },
+      allowedHosts: [],
+      isOwnAddress: (address) => address === "127.0.0.1",
       token: null,
     };
   }

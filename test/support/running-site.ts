@@ -65,7 +65,7 @@ export class RunningSite {
       boot: settings.boot,
       tftp: { port: 0 },
       http: { port: 0 },
-      admin: { listen: "127.0.0.1:0" },
+      admin: { listen: "127.0.0.1:0", allowedHosts: ["pxe.site.example"] },
       artifacts: {
         origin: files.orchestrator.url(),
         ca: { file: files.path("ca.pem") },

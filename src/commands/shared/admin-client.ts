@@ -39,7 +39,10 @@ export async function findAdmin({ config, adminToken }: Access): Promise<AdminCl
       const { method, schema } = endpoint;
       const { body } = what;
       try {
-        const headers = adminToken === null ? {} : { authorization: `Bearer ${adminToken}` };
+        const headers = {
+          ...(adminToken === null ? {} : { authorization: `Bearer ${adminToken}` }),
+          ...(method === "GET" ? {} : { "content-type": "application/json" }),
+        };
         const url = `${admin}${urlOf(endpoint, what)}`;
         const answer = await askJson(url, { method, headers, body: body ?? null });
         const result = schema.response[200].safeParse(answer.body);

@@ -4,6 +4,7 @@ import { validatorCompiler, type ZodTypeProvider } from "fastify-type-provider-z
 import { repeatsHost } from "../repeated-host.ts";
 import { answerTo, ApiError } from "./api-error.ts";
 import type { AdminApp, AdminAppOptions } from "./context.ts";
+import { objectionTo } from "./request-guard.ts";
 import { artifactRoutes } from "./routes/artifacts.ts";
 import { bootRoutes } from "./routes/boots.ts";
 import { eventRoutes } from "./routes/events.ts";
@@ -31,8 +32,17 @@ export function createAdminApp(options: AdminAppOptions): AdminApp {
   app.addHook("onRequest", (request, _reply, done) => {
     const isRepeated = repeatsHost(request.raw.rawHeaders);
     done(
-      isRepeated ? new ApiError(400, "BAD_REQUEST", "the request has two Host lines") : undefined,
+      isRepeated
+        ? new ApiError(400, "BAD_REQUEST", "the request has two Host lines")
+        : (objectionTo(request, options) ?? undefined),
     );
+  });
+  // Only JSON is taken, and what needs no body may come without one.
+  app.removeAllContentTypeParsers();
+  const parseJson = app.getDefaultJsonParser("error", "error");
+  app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) => {
+    if (body === "") done(null);
+    else void parseJson(request, String(body), done);
   });
   const { token } = options;
   if (token !== null) {

@@ -16,6 +16,8 @@ import type { Ip4 } from "../../lib/ip4.ts";
 import type { Mac } from "../../lib/mac.ts";
 import type { PxeEvent } from "../../events/types.ts";
 
+import type { OwnHosts } from "./request-guard.ts";
+
 export interface Readiness {
   readonly ready: boolean;
   /** What is missing and what to do about it, for people. Empty when ready. */
@@ -72,7 +74,7 @@ export interface AdminLeases {
 }
 
 /** What the admin port works with. */
-export interface AdminAppOptions {
+export interface AdminAppOptions extends OwnHosts {
   /** Tells this run of the program from every other. */
   readonly instance: string;
   readonly sessions: BootSessions;

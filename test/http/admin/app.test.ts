@@ -40,10 +40,11 @@ describe("the token", () => {
       },
     });
     const sync = { method: "POST", url: "/api/v1/artifacts/sync" } as const;
-    expect((await app.inject(sync)).statusCode).toBe(401);
+    const json = { "content-type": "application/json" };
+    expect((await app.inject({ ...sync, headers: json })).statusCode).toBe(401);
     expect(syncs).toBe(0);
     const headers = { authorization: `Bearer ${token}` };
-    expect((await app.inject({ ...sync, headers })).statusCode).toBe(200);
+    expect((await app.inject({ ...sync, headers: { ...headers, ...json } })).statusCode).toBe(200);
     expect((await app.inject({ url: "/metrics", headers })).statusCode).toBe(200);
   });
 

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { InternalError, SyncError } from "../../../../src/lib/errors.ts";
 import { AdminSite } from "../../../support/admin-site.ts";
 
+const headers = { "content-type": "application/json" };
 let site: AdminSite;
 beforeEach(() => {
   site = new AdminSite();
@@ -24,7 +25,9 @@ describe("/api/v1/artifacts", () => {
   });
 
   test("sync runs a synchronisation and gives its result", async () => {
-    const reply = await site.app().inject({ method: "POST", url: "/api/v1/artifacts/sync" });
+    const reply = await site
+      .app()
+      .inject({ method: "POST", url: "/api/v1/artifacts/sync", headers });
     expect([reply.statusCode, reply.json()]).toEqual([
       200,
       { generation: "g3", changed: true, fetched: [], durationMs: 1 },
@@ -35,7 +38,7 @@ describe("/api/v1/artifacts", () => {
     const app = site.app({
       sync: () => Promise.reject(new SyncError("origin: connection refused")),
     });
-    const reply = await app.inject({ method: "POST", url: "/api/v1/artifacts/sync" });
+    const reply = await app.inject({ method: "POST", url: "/api/v1/artifacts/sync", headers });
     expect(reply.statusCode).toBe(502);
     expect(reply.json()).toEqual({
       error: { code: "SYNC_FAILED", message: "origin: connection refused" },
@@ -44,7 +47,7 @@ describe("/api/v1/artifacts", () => {
 
   test("a fault of ours is a 500", async () => {
     const app = site.app({ sync: () => Promise.reject(new InternalError("oops")) });
-    const reply = await app.inject({ method: "POST", url: "/api/v1/artifacts/sync" });
+    const reply = await app.inject({ method: "POST", url: "/api/v1/artifacts/sync", headers });
     expect(reply.statusCode).toBe(500);
     expect(reply.json()).toEqual({ error: { code: "INTERNAL", message: "oops" } });
   });

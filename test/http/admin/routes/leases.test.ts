@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { AdminSite, lease } from "../../../support/admin-site.ts";
 
+const headers = { "content-type": "application/json" };
 let site: AdminSite;
 beforeEach(() => {
   site = new AdminSite();
@@ -16,7 +17,7 @@ describe("/api/v1/leases", () => {
   test("frees an address", async () => {
     const free = async (address: string) => {
       const url = `/api/v1/leases/${address}`;
-      const reply = await site.app().inject({ method: "DELETE", url });
+      const reply = await site.app().inject({ method: "DELETE", url, headers });
       return [reply.statusCode, reply.json()];
     };
     expect(await free("192.168.77.100")).toEqual([200, lease]);
