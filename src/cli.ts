@@ -27,6 +27,7 @@ function program(): Program {
     err: process.stderr,
     outIsTerminal: process.stdout.isTTY,
     errIsTerminal: process.stderr.isTTY,
+    columns: () => process.stdout.columns || 80,
     onSignal(signal, handler) {
       process.on(signal, handler);
       return () => process.off(signal, handler);

@@ -28,7 +28,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "pxe-client",
     "timeline",
   ],
-  "commands/shared": ["api", "artifacts/sync", "boot", "daemon", "lib"],
+  "commands/shared": ["api", "artifacts/sync", "boot", "daemon", "lib", "timeline"],
   daemon: [
     "api",
     "artifacts",

@@ -127,9 +127,15 @@ export function commandLine(
     .description("the whole thing on this machine, with simulated machines; needs no configuration")
     .option("--once", "end after the machines have booted")
     .option("--nodes <count>", "how many machines", count, 3)
-    .action(async (options: { once?: boolean; nodes: number }) => {
+    .option("--verbose", "each stage of each machine in a line of its own")
+    .action(async (options: { once?: boolean; nodes: number; verbose?: boolean }) => {
+      // Loading what it needs takes a moment.
+      program.out.write(
+        "Starting an orchestrator with a CA of its own, the mirror and the servers, all on loopback …\n",
+      );
       const { demo } = await import("./demo.ts");
-      finish(await demo(program, { once: options.once === true, nodes: options.nodes }));
+      const { once = false, nodes, verbose = false } = options;
+      finish(await demo(program, { once, nodes, verbose }));
     });
   const nodes = cli.command("nodes").description("the machines that the running server knows");
   addReport(nodes, "list", "all machines: entries, boots, how their firmware is answered").action(

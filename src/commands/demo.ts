@@ -11,6 +11,7 @@ import type { PxeEvent } from "../events/types.ts";
 import { createLog } from "../observe/log.ts";
 import { type DemoSite, startDemoSite } from "./demo-site.ts";
 import { ExitCode, type Program } from "./shared/context.ts";
+import { LiveLines, machineLines } from "./shared/machine-lines.ts";
 import { megabytes } from "./shared/progress.ts";
 import { firstSignal } from "./shared/signals.ts";
 import { tableLines } from "./shared/table.ts";
@@ -19,6 +20,8 @@ export interface DemoOptions {
   /** End after the boots; otherwise the servers stay up for a look. */
   readonly once: boolean;
   readonly nodes: number;
+  /** Each stage in a line of its own, on a terminal too. */
+  readonly verbose: boolean;
 }
 
 const firmwares: readonly Firmware[] = ["uefi", "bios", "uefi-http", "ipxe"];
@@ -26,9 +29,6 @@ const firmwares: readonly Firmware[] = ["uefi", "bios", "uefi-http", "ipxe"];
 /** `eim-pxe demo`: a whole site on loopback with simulated machines, and their timelines as they happen. */
 export async function demo(program: Program, options: DemoOptions): Promise<number> {
   const print = (line: string) => program.out.write(`${line}\n`);
-  print(
-    "Starting an orchestrator with a CA of its own, the mirror and the servers, all on loopback …",
-  );
   // What happens is told by the timelines; the log is for what goes wrong.
   const log = createLog({ level: "error", pretty: true, out: program.err });
   // From here on there is a folder to be removed.
@@ -37,14 +37,17 @@ export async function demo(program: Program, options: DemoOptions): Promise<numb
   try {
     await site.services.mirror?.sync();
     print(`The mirror fetched a generation from ${site.orchestratorUrl}.`);
+    print("eim-pxe is the only DHCP server of this network (mode full).");
     print(`Powering on ${options.nodes} machine${options.nodes === 1 ? "" : "s"}:\n`);
-    const startMs = systemClock.now();
-    const names = new Map<string, string>();
-    site.services.events.subscribe((event) => printStage(event, startMs, names, print));
     const machines = Array.from({ length: options.nodes }, (_, index) => machine(index));
-    for (const [index, { mac }] of machines.entries()) names.set(mac, `node ${index + 1}`);
+    const show =
+      program.outIsTerminal && !options.verbose
+        ? growingLines(program, machines, site)
+        : stageLines(machines, print);
+    const unsubscribe = site.services.events.subscribe((event) => show(event));
     const boots = Promise.all(machines.map((one) => failureOf(one, site)));
     const failures = await Promise.race([boots, interrupted]);
+    unsubscribe();
     if (failures === null) return ExitCode.notBooted;
 
     print(`\n${summary(machines, failures, site)}`);
@@ -85,16 +88,45 @@ async function failureOf(one: MachineIdentity, site: DemoSite): Promise<string |
   return stage === "micro-os" ? null : `the server saw it only up to ${stage ?? "nothing"}`;
 }
 
-function printStage(
-  event: PxeEvent,
-  startMs: number,
-  names: ReadonlyMap<string, string>,
+/** One line for each machine that grows as the machine gets on. */
+function growingLines(
+  program: Program,
+  machines: readonly MachineIdentity[],
+  { services }: DemoSite,
+): (event: PxeEvent) => void {
+  const live = new LiveLines(program.out);
+  const draw = () => {
+    const shown = machines.map(({ mac, firmware }, index) => {
+      const boot = services.sessions.latest({ mac, address: null });
+      const seconds = boot === null ? null : (boot.updatedAtMs - boot.startedAtMs) / 1000;
+      const stage = boot?.stage ?? null;
+      return { name: `node ${index + 1}`, firmware, stage, seconds, failure: null };
+    });
+    live.draw(machineLines(shown, { columns: program.columns(), colours: true }));
+  };
+  draw();
+  return ({ event }) => {
+    if (isStage(event)) draw();
+  };
+}
+
+/** A line for each stage of each machine, for a pipe and for who wants to see all. */
+function stageLines(
+  machines: readonly MachineIdentity[],
   print: (line: string) => void,
-): void {
-  if (!isStage(event.event) || !("mac" in event)) return;
-  const seconds = ((systemClock.now() - startMs) / 1000).toFixed(3).padStart(7);
-  const name = names.get(event.mac ?? "") ?? event.address ?? "?";
-  print(`${seconds} s  ${name.padEnd(8)}  ${event.event.padEnd(15)}  ${remark(event)}`.trimEnd());
+): (event: PxeEvent) => void {
+  const startMs = systemClock.now();
+  const names = new Map(machines.map(({ mac }, index) => [mac, `node ${index + 1}`]));
+  const up = new Set<string>();
+  return (event) => {
+    if (!isStage(event.event) || !("mac" in event)) return;
+    const name = names.get(event.mac ?? "") ?? event.address ?? "?";
+    // It is heard by its DHCP request, and then it reports itself.
+    if (event.event === "micro-os" && up.has(name)) return;
+    if (event.event === "micro-os") up.add(name);
+    const seconds = ((systemClock.now() - startMs) / 1000).toFixed(3).padStart(7);
+    print(`${seconds} s  ${name.padEnd(8)}  ${event.event.padEnd(15)}  ${remark(event)}`.trimEnd());
+  };
 }
 
 /** What a person wants to know of a stage besides its name. */

@@ -11,6 +11,9 @@ export class FakeProgram implements Program {
   readonly isRoot = false;
   readonly outIsTerminal = false;
   readonly errIsTerminal = false;
+  columns(): number {
+    return 80;
+  }
   readonly #handlers = new Set<{ signal: NodeJS.Signals; handler: () => void }>();
 
   constructor(input = "", environment: Record<string, string> = {}) {

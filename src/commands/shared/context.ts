@@ -12,6 +12,8 @@ export interface Program {
   /** Whether `out` and `err` are terminals: lines for people, progress that redraws itself. */
   readonly outIsTerminal: boolean;
   readonly errIsTerminal: boolean;
+  /** How many characters a line of the terminal behind `out` has now; 80 without one. */
+  columns(): number;
   /** Calls `handler` at each signal; returns a function that stops it. */
   onSignal(signal: NodeJS.Signals, handler: () => void): () => void;
   /** How often the kernel took the core away from this process because another one needed it. */

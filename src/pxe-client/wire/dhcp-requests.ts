@@ -26,6 +26,11 @@ const profiles = {
     interface: [1, 3, 0],
   },
   ipxe: { architecture: 7, vendor: "PXEClient:Arch:00007:UNDI:003010", interface: [1, 3, 10] },
+  "ipxe-bios": {
+    architecture: 0,
+    vendor: "PXEClient:Arch:00000:UNDI:002001",
+    interface: [1, 2, 1],
+  },
 } as const;
 
 /** iPXE's option 175 of an x86-64 EFI build: features http, tftp, dns, bzimage, menu, efi; version 1.21.1. */
@@ -41,13 +46,13 @@ export function bootRequest(
   selected: { readonly server: Ip4; readonly address: Ip4 } | null,
 ): DhcpPacket {
   const ipxe = stage === "ipxe" || machine.firmware === "ipxe";
-  const profile = profiles[ipxe ? "ipxe" : machine.firmware];
-  const architecture = machine.firmware === "bios" ? 0 : profile.architecture;
+  const loaded = machine.firmware === "bios" ? "ipxe-bios" : "ipxe";
+  const profile = profiles[ipxe ? loaded : machine.firmware];
   const options = new Map<number, Uint8Array>([
     [OptionCode.MESSAGE_TYPE, Uint8Array.of(selected ? MessageType.REQUEST : MessageType.DISCOVER)],
     [OptionCode.PARAMETER_REQUEST_LIST, Uint8Array.of(1, 3, 6, 7, 12, 15, 43, 54, 60, 66, 67, 97)],
     [OptionCode.VENDOR_CLASS_IDENTIFIER, fromText(profile.vendor)],
-    [OptionCode.CLIENT_SYSTEM_ARCHITECTURE, u16(architecture)],
+    [OptionCode.CLIENT_SYSTEM_ARCHITECTURE, u16(profile.architecture)],
     [OptionCode.CLIENT_NETWORK_INTERFACE, Uint8Array.from(profile.interface)],
     [OptionCode.CLIENT_MACHINE_IDENTIFIER, machineId(machine.uuid)],
   ]);
