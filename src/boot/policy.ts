@@ -17,7 +17,11 @@ export type Plan =
   /** iPXE runs already: the script by URL. */
   | { readonly kind: "script"; readonly url: string }
   /** It wants to boot and may not, or nothing fits it. It may still get an address in mode full. */
-  | { readonly kind: "refused"; readonly reason: string }
+  | {
+      readonly kind: "refused";
+      readonly why: "denied" | "no-loader";
+      readonly reason: string;
+    }
   /** An ordinary DHCP client: no boot information, and in proxy mode no answer. */
   | { readonly kind: "none"; readonly reason: string };
 
@@ -46,7 +50,7 @@ export function planBoot(
   if (client.transport === null) return { kind: "none", reason: "not a network boot client" };
   if (client.faults.length > 0) return { kind: "none", reason: client.faults.join("; ") };
   const denial = denialOf(node, policy);
-  if (denial !== null) return { kind: "refused", reason: denial };
+  if (denial !== null) return { kind: "refused", why: "denied", reason: denial };
   if (runsIpxe(client, policy)) {
     return { kind: "script", url: node?.scriptUrl ?? scriptUrl(baseUrl, client.mac) };
   }
@@ -55,6 +59,7 @@ export function planBoot(
     const announced = client.architectures.join(", ") || "nothing";
     return {
       kind: "refused",
+      why: "no-loader",
       reason: `no loader fits its architecture: option 93 says ${announced}, option 60 says "${client.vendorClass}"; name a loader for it under boot.loaders`,
     };
   }

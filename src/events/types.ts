@@ -51,6 +51,10 @@ export interface EventFields {
     architecture: string;
     firmware: string;
     uuid: string | null;
+    /** Answers to it are broadcast on this link, so that other servers' can be overheard. */
+    broadcast: boolean;
+    /** Option 77 as text; null when absent. */
+    userClass: string | null;
   };
   offer: Machine & { interface: string; boots: string; way: OfferStyle };
   "loader-start": Machine & { file: string; protocol: TransferProtocol; bytes: number };
@@ -65,6 +69,10 @@ export interface EventFields {
     architecture: string;
     firmware: string;
     uuid: string | null;
+    /** Answers to it are broadcast on this link, so that other servers' can be overheard. */
+    broadcast: boolean;
+    /** Option 77 as text; null when absent. */
+    userClass: string | null;
   };
   "ipxe-offer": Machine & { interface: string; boots: string };
   script: Machine & { uuid: string | null; serial: string | null; generation: string | null };
@@ -79,8 +87,18 @@ export interface EventFields {
   "address-learned": Machine & { interface: string };
   "system-dhcp": Machine & { interface: string };
   "dhcp-ignored": Machine & { interface: string; reason: string };
-  "dhcp-refused": Machine & { interface: string; reason: string };
+  "dhcp-refused": Machine & { interface: string; why: "denied" | "no-loader"; reason: string };
   adapted: Machine & { interface: string; way: OfferStyle };
+  "competing-offer": Machine & {
+    interface: string;
+    server: Ip4;
+    /** The address that it offers; null: it is a proxy. */
+    offered: Ip4 | null;
+    pxe: boolean;
+    bootFile: boolean;
+    discovery: boolean;
+    lacks: readonly string[];
+  };
   "unbeatable-server": Machine & { interface: string; server: Ip4; reason: string };
   "offers-unheard": { interface: string; reason: string };
   "way-learnt": Machine & { way: OfferStyle };

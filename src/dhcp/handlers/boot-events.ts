@@ -6,7 +6,7 @@ import { type Ip4 } from "../../lib/ip4.ts";
 import type { PxeEvent } from "../../events/types.ts";
 import type { Effect } from "./effects.ts";
 import type { Link } from "../link.ts";
-import { MessageType } from "../wire/packet.ts";
+import { BROADCAST_FLAG, MessageType } from "../wire/packet.ts";
 import { bootFileOf, type BootPlan } from "../message/reply.ts";
 import type { DhcpRequest } from "../message/request.ts";
 
@@ -32,7 +32,7 @@ export function reasonOf(request: DhcpRequest, plan: Extract<Plan, { kind: "none
  */
 export function discoverEvents(request: DhcpRequest, plan: Plan, link: Link): readonly Effect[] {
   if (request.messageType !== MessageType.DISCOVER || !boots(plan)) return [];
-  const { client } = request;
+  const { client, packet } = request;
   const known = client.architectures.find((code) => architectureOf(code) !== null);
   const fields = {
     mac: macOf(request),
@@ -41,6 +41,8 @@ export function discoverEvents(request: DhcpRequest, plan: Plan, link: Link): re
     architecture: architectureName(known ?? client.architectures[0] ?? null),
     firmware: printable(client.vendorClass),
     uuid: client.uuid,
+    broadcast: (packet.flags & BROADCAST_FLAG) !== 0 && packet.giaddr === ANY_ADDRESS,
+    userClass: client.userClasses.length === 0 ? null : printable(client.userClasses.join(" ")),
   };
   const event = plan.kind === "script" ? "ipxe-discover" : "discover";
   return [{ kind: "event", event: { event, ...fields } }];
@@ -69,7 +71,7 @@ export function refusalEvents(request: DhcpRequest, plan: Plan, link: Link): rea
   if (plan.kind !== "refused") return [];
   const fields = { mac: macOf(request), address: null, interface: link.interface };
   const reason = printable(plan.reason, 512);
-  return [{ kind: "event", event: { event: "dhcp-refused", ...fields, reason } }];
+  return [{ kind: "event", event: { event: "dhcp-refused", ...fields, why: plan.why, reason } }];
 }
 
 /**

@@ -104,7 +104,7 @@ function answered(
 /** What the timeline shows of an answer. */
 function planOf(request: DhcpRequest, boot: SmeeBoot | null): Plan {
   if (boot === null) return { kind: "none", reason: request.client.faults.join("; ") };
-  if (!boot.allowed) return { kind: "refused", reason: boot.file };
+  if (!boot.allowed) return { kind: "refused", why: "denied", reason: boot.file };
   return userClassOf(request) === "Tinkerbell"
     ? { kind: "script", url: boot.file }
     : { kind: "loader", transport: "tftp", file: boot.file };

@@ -1,7 +1,7 @@
 import type { OfferStyleTable } from "../../boot/offer-style.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { DecodeError, decodedOrNull, messageOf } from "../../lib/errors.ts";
-import type { Mac } from "../../lib/mac.ts";
+import { type Mac, macFromBytes } from "../../lib/mac.ts";
 import { formatEndpoint, type UdpEndpoint, type UdpSocket } from "../../net/udp.ts";
 import type { Emit } from "../../events/types.ts";
 import { senderOf } from "./rate-limits.ts";
@@ -12,7 +12,7 @@ import type { LeaseTable } from "../leases/lease-table.ts";
 import type { Link } from "../link.ts";
 import { OfferTable } from "../leases/offer-table.ts";
 import { OverheardOffers } from "./overheard-offers.ts";
-import { decodePacket, encodePacket } from "../wire/packet.ts";
+import { decodePacket, type DhcpPacket, encodePacket } from "../wire/packet.ts";
 import { EffectRunner, type IsInUse, type RequestInHand } from "./effect-runner.ts";
 import { type DhcpRequest, readRequest } from "../message/request.ts";
 import { unbeatableServer } from "../../boot/causes.ts";
@@ -158,7 +158,9 @@ class RunningServer {
         // What others send each other is not ours to complain about; no offer is larger than a frame.
         if (payload.length > 1500) return;
         const packet = decodedOrNull(() => decodePacket(payload));
-        if (packet !== null) offers.heard(packet, clock.wall());
+        if (packet === null) return;
+        offers.heard(packet, clock.wall());
+        this.#reportCompeting(packet, offers, link);
       });
       socket.onError(() => {});
       this.#sockets.add(socket);
@@ -224,6 +226,7 @@ class RunningServer {
       return;
     }
     const mac = request.mac === "" ? null : request.mac;
+    this.#overheard.get(link)?.asked(request);
     this.#noticeUnbeatable(request, link);
     if (this.#underWay.size >= MAX_UNDER_WAY) {
       const fields = { mac, address: null, interface: link.interface };
@@ -243,6 +246,15 @@ class RunningServer {
       })
       .finally(() => this.#underWay.delete(work));
     this.#underWay.add(work);
+  }
+
+  #reportCompeting(packet: DhcpPacket, offers: OverheardOffers, link: Link): void {
+    const offer = offers.competing(packet, link.address);
+    if (offer === null) return;
+    const { address: offered, ...rest } = offer;
+    const machine = { mac: macFromBytes(packet.chaddr), address: null };
+    const { interface: name } = link;
+    this.#options.emit({ event: "competing-offer", ...machine, interface: name, offered, ...rest });
   }
 
   #noticeUnbeatable(request: DhcpRequest, link: Link): void {

@@ -4,6 +4,7 @@ import { BoundedMap } from "../../lib/bounded-map.ts";
 import { OptionCode } from "../wire/option-codes.ts";
 import { BROADCAST_FLAG, type DhcpPacket, MessageType } from "../wire/packet.ts";
 import type { DhcpRequest } from "../message/request.ts";
+import { type CompetingOffer, readCompetingOffer } from "../message/competing-offer.ts";
 import { type AddressOffer, addressOfferIn, unbeatableServer } from "../message/pxe-hijack.ts";
 
 /** Machines that are remembered, and offers of each: EDK2 keeps 16. */
@@ -23,6 +24,8 @@ interface Heard {
  */
 export class OverheardOffers {
   readonly #heard = new BoundedMap<Mac, Heard>(MAX_MACHINES);
+  /** Machines that boot, and which offers to each were reported. */
+  readonly #clients = new BoundedMap<Mac, Set<string>>(MAX_MACHINES);
 
   /** A packet that came to the client port; whatever is no offer of an address is passed over. */
   heard(packet: DhcpPacket, nowMs: number): void {
@@ -34,6 +37,26 @@ export class OverheardOffers {
     const before = former?.xid === xid ? former.offers : [];
     const offers = [...before, offer].slice(-MAX_OFFERS);
     this.#heard.set(mac, { xid, offers, atMs: nowMs });
+  }
+
+  /** A request: from now on what others offer its machine is of interest, when it is one that boots. */
+  asked({ mac, client }: DhcpRequest): void {
+    if (client.transport !== null && !this.#clients.has(mac)) this.#clients.set(mac, new Set());
+  }
+
+  /**
+   * What a packet to the client port offers a machine that boots, the first time in a transaction; null
+   * otherwise, and for what `own` server offers.
+   */
+  competing(packet: DhcpPacket, own: Ip4): CompetingOffer | null {
+    const reported = this.#clients.get(macFromBytes(packet.chaddr));
+    const offer = reported === undefined ? null : readCompetingOffer(packet);
+    if (reported === undefined || offer === null || offer.server === own) return null;
+    const key = `${packet.xid} ${offer.server} ${offer.address === null ? "proxy" : "address"}`;
+    if (reported.has(key)) return null;
+    if (reported.size >= MAX_OFFERS) reported.clear();
+    reported.add(key);
+    return offer;
   }
 
   /**

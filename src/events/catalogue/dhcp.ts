@@ -31,6 +31,12 @@ export const dhcpEvents = {
     meaning:
       "Firmware passes over what it cannot use and asks again. `way` is what it is told now: `direct`, load the file of the offer; `boot-server`, ask port 4011; `menu`, choose from a menu with one item. If none helps, look at what else answers on this link: `eim-pxe probe`.",
   },
+  "competing-offer": {
+    level: "debug",
+    message: "another server's offer to a machine that boots was overheard",
+    meaning:
+      "In mode proxy. `offered` is the address, null for a proxy; `pxe`: it has option 60 `PXEClient`; `bootFile`: it names one; `discovery`: option 43 says where to look for a boot server; `lacks`: what is missing there. A boot that does not go on is explained by it.",
+  },
   "unbeatable-server": {
     level: "error",
     message: "another DHCP server keeps this machine from our offers",

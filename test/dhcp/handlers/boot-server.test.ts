@@ -143,7 +143,7 @@ describe("the boot server", () => {
   });
 
   it("refuses who may not boot, and says so", () => {
-    const plan: Plan = { kind: "refused", reason: "denied" };
+    const plan: Plan = { kind: "refused", why: "denied", reason: "denied" };
     const effects = ask(firmware.uefi, { plan });
     expect(sent(effects)).toEqual([]);
     expect(eventNames(effects)).toEqual(["dhcp-refused"]);

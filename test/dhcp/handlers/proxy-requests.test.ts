@@ -18,7 +18,11 @@ import {
 } from "../../support/dhcp.ts";
 
 const otherServer = "192.168.77.9";
-const refused: Plan = { kind: "refused", reason: "its node entry says netboot: deny" };
+const refused: Plan = {
+  kind: "refused",
+  why: "denied",
+  reason: "its node entry says netboot: deny",
+};
 
 describe("a DHCPREQUEST on port 67", () => {
   it("that takes another server's offer is not acknowledged", () => {
@@ -134,6 +138,7 @@ describe("a machine that may not boot", () => {
           mac: clientMac,
           address: null,
           interface: "eth1",
+          why: "denied",
           reason: refused.reason,
         },
       },

@@ -101,6 +101,8 @@ describe("the proxy's offer to PXE firmware", () => {
         architecture: "x86-64 UEFI",
         firmware: "PXEClient:Arch:00007:UNDI:003001",
         uuid: "33221100-5544-7766-8899-aabbccddeeff",
+        broadcast: true,
+        userClass: null,
       },
     });
     expect(effects[2]).toEqual({

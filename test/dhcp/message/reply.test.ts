@@ -123,7 +123,11 @@ describe("mode full's boot information", () => {
   });
 
   it.each<[string, Options, Plan | null]>([
-    ["a machine that may not boot", firmware.uefi, { kind: "refused", reason: "denied" }],
+    [
+      "a machine that may not boot",
+      firmware.uefi,
+      { kind: "refused", why: "denied", reason: "denied" },
+    ],
     ["a machine of an unknown architecture", firmware.unknown, null],
   ])("to %s is none", (_, options, plan) => {
     const offer = offered(options, plan);
