@@ -37,18 +37,41 @@ describe("a server that overhears the others of its link (mode proxy)", () => {
   );
   const taken = encodePacket(packetWith(selecting(firmware.uefi, "127.0.0.2", "127.0.7.9")));
 
-  test("names the one that keeps a machine from its own offers", async () => {
+  async function startListening() {
     const handlers: Parameters<UdpSocket["onMessage"]>[0][] = [];
     const listener = await openDgram({ address, port: 0 });
     const openListener = async (): Promise<UdpSocket> => ({
       ...listener,
       onMessage: (handler) => handlers.push(handler),
     });
-    const { ports, event } = await site.start({ links: [proxyLink], openListener });
-    const from = { address: "127.0.0.2", port: 67 };
-    for (const heard of [Uint8Array.of(1, 2, 3), encodePacket(offer)]) {
-      for (const handler of handlers) handler(heard, from);
-    }
+    const started = await site.start({ links: [proxyLink], openListener });
+    const overhear = (payload: Uint8Array): void => {
+      for (const handler of handlers) handler(payload, { address: "127.0.0.2", port: 67 });
+    };
+    return { ...started, overhear };
+  }
+
+  test("reports what they offer a machine that asked us how to boot", async () => {
+    const { ports, event, overhear } = await startListening();
+    await site.exchange(ports[0] ?? 0, message(firmware.uefi));
+    overhear(encodePacket(offer));
+    expect(await event("competing-offer")).toEqual({
+      event: "competing-offer",
+      mac: "08:00:27:29:4e:67",
+      address: null,
+      interface: "lo",
+      server: "127.0.0.2",
+      offered: "127.0.7.9",
+      pxe: true,
+      bootFile: false,
+      discovery: false,
+      lacks: [],
+    });
+  });
+
+  test("names the one that keeps a machine from its own offers", async () => {
+    const { ports, event, overhear } = await startListening();
+    for (const heard of [Uint8Array.of(1, 2, 3), encodePacket(offer)]) overhear(heard);
     const client = await openDgram({ address, port: 0 });
     site.closeAtEnd(client);
     client.send(taken, { address, port: ports[0] ?? 0 });
