@@ -2,7 +2,7 @@ import { architectureName, architectureOf } from "../../boot/architecture.ts";
 import type { Plan } from "../../boot/policy.ts";
 import type { OfferStyle } from "../../boot/offer-style.ts";
 import { printable } from "../../lib/bytes.ts";
-import { type Ip4 } from "../../lib/ip4.ts";
+import { ANY_ADDRESS, type Ip4 } from "../../lib/ip4.ts";
 import type { PxeEvent } from "../../events/types.ts";
 import type { Effect } from "./effects.ts";
 import type { Link } from "../link.ts";

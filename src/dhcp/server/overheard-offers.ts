@@ -24,8 +24,8 @@ interface Heard {
  */
 export class OverheardOffers {
   readonly #heard = new BoundedMap<Mac, Heard>(MAX_MACHINES);
-  /** Machines that boot, and which offers to each were reported. */
-  readonly #clients = new BoundedMap<Mac, Set<string>>(MAX_MACHINES);
+  /** Machines that boot. */
+  readonly #clients = new BoundedMap<Mac, true>(MAX_MACHINES);
 
   /** A packet that came to the client port; whatever is no offer of an address is passed over. */
   heard(packet: DhcpPacket, nowMs: number): void {
@@ -41,22 +41,14 @@ export class OverheardOffers {
 
   /** A request: from now on what others offer its machine is of interest, when it is one that boots. */
   asked({ mac, client }: DhcpRequest): void {
-    if (client.transport !== null && !this.#clients.has(mac)) this.#clients.set(mac, new Set());
+    if (client.transport !== null) this.#clients.set(mac, true);
   }
 
-  /**
-   * What a packet to the client port offers a machine that boots, the first time in a transaction; null
-   * otherwise, and for what `own` server offers.
-   */
+  /** What a packet to the client port offers a machine that boots; null otherwise, and for `own` offers. */
   competing(packet: DhcpPacket, own: Ip4): CompetingOffer | null {
-    const reported = this.#clients.get(macFromBytes(packet.chaddr));
-    const offer = reported === undefined ? null : readCompetingOffer(packet);
-    if (reported === undefined || offer === null || offer.server === own) return null;
-    const key = `${packet.xid} ${offer.server} ${offer.address === null ? "proxy" : "address"}`;
-    if (reported.has(key)) return null;
-    if (reported.size >= MAX_OFFERS) reported.clear();
-    reported.add(key);
-    return offer;
+    if (!this.#clients.has(macFromBytes(packet.chaddr))) return null;
+    const offer = readCompetingOffer(packet);
+    return offer?.server === own ? null : offer;
   }
 
   /**

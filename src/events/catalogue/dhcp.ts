@@ -36,6 +36,7 @@ export const dhcpEvents = {
     message: "another server's offer to a machine that boots was overheard",
     meaning:
       "In mode proxy. `offered` is the address, null for a proxy; `pxe`: it has option 60 `PXEClient`; `bootFile`: it names one; `discovery`: option 43 says where to look for a boot server; `lacks`: what is missing there. A boot that does not go on is explained by it.",
+    show: { every: 60_000, by: ["mac", "server"] },
   },
   "unbeatable-server": {
     level: "error",
