@@ -76,14 +76,15 @@ async function answerTo(
   settings: Known,
 ): Promise<Explanation> {
   if (link === null) return ignore("DHCP is off on this interface");
+  const knowledge = await knowledgeOf(settings);
+  const asSmee = knowledge.smee !== null;
   let request: DhcpRequest;
   try {
-    request = readRequest(decodePacket(bytes), source);
+    request = readRequest(decodePacket(bytes, asSmee ? "strict" : "liberal"), source);
   } catch (error) {
     if (error instanceof DecodeError) return ignore(`malformed: ${error.message}`);
     throw error;
   }
-  const knowledge = await knowledgeOf(settings);
   const role = port === 4011 ? "boot-server" : "server";
   const effects = decide(request, link, role, knowledge, systemClock.wall());
   const send = effects.find((effect) => effect.kind === "send");
@@ -100,7 +101,7 @@ async function answerTo(
     reason: reasonFor(request, link, knowledge, send.packet.file),
     reply: {
       destination: `${send.to.address}:${send.to.port}`,
-      hex: toHex(encodePacket(send.packet)),
+      hex: toHex(encodePacket(send.packet, asSmee ? "by-code" : "type-first")),
       packet: describePacket(send.packet),
     },
   };

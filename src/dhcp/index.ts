@@ -49,6 +49,8 @@ export {
   MAX_FILE_BYTES,
   MAX_SNAME_BYTES,
   MessageType,
+  type OptionOrder,
+  type Reading,
 } from "./wire/packet.ts";
 
 export { type DescribedPacket, describePacket } from "./wire/packet-json.ts";

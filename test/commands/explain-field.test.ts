@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { MessageType } from "../../src/dhcp/wire/packet.ts";
 import { ip4ToBytes } from "../../src/lib/ip4.ts";
-import { explained, fieldVariant } from "../support/field.ts";
+import { explained, fieldBytes, fieldVariant, withTail } from "../support/field.ts";
 
 /* What public reports found, by its number in the list of field faults, asked through `explain`. */
 
@@ -113,5 +113,55 @@ describe("field fault 15: a broadcast reply", () => {
     expect(await to("0.0.0.0:40068")).toBe("255.255.255.255:68");
     expect(await to("0.0.0.0:4011")).toBe("255.255.255.255:4011");
     expect(await to("192.168.88.60:40068")).toBe("192.168.88.60:40068");
+  });
+});
+
+describe("field fault 7: a request without End", () => {
+  it("is answered", async () => {
+    const { packet } = await explained("c06b-no-end", "full");
+    expect(packet?.yiaddr).toBe("192.168.88.120");
+  });
+
+  it.each([
+    ["cut behind an option's code", [60]],
+    ["cut behind an option's length", [60, 9]],
+    ["cut in an option's value", [60, 9, 80, 88]],
+  ])("is answered %s: what came before that counts", async (_, tail) => {
+    for (const [name, config] of [
+      ["c06b-no-end", "full"],
+      ["c12d-no-94", "full"],
+    ] as const) {
+      const bytes = withTail(fieldBytes(name), tail);
+      expect((await explained(bytes, config)).decision).toBe("reply");
+    }
+  });
+});
+
+describe("field fault 8: an option that is there twice", () => {
+  it("is read once: option 53", async () => {
+    const { packet } = await explained("c12f-53-twice", "full");
+    expect(packet?.yiaddr).toMatch(/^192\.168\.88\.1/);
+  });
+
+  it("is read once, whichever it is", async () => {
+    const bytes = fieldBytes("c08a-relay-ipxe-noflag");
+    const once = await explained(bytes, "full");
+    const copies: number[] = [];
+    for (let at = 240; bytes[at] !== 255; at += 2 + (bytes[at + 1] ?? 0)) {
+      copies.push(...bytes.subarray(at, at + 2 + (bytes[at + 1] ?? 0)));
+    }
+    const twice = await explained(withTail(bytes, [...copies, 255]), "full");
+    expect(twice).toMatchObject({ packet: once.packet, destination: once.destination });
+  });
+});
+
+describe("field fault 16: option 53", () => {
+  it.each([
+    ["c08a-relay-ipxe-noflag", "proxy", 67],
+    ["c08a-relay-ipxe-noflag", "full", 67],
+    ["c12f-53-twice", "full", 67],
+  ] as const)("comes first in the reply to %s (%s, port %i)", async (name, config, port) => {
+    const { bytes } = await explained(name, config, { port });
+    expect([bytes[240], bytes[241]]).toEqual([53, 1]);
   });
 });

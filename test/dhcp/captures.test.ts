@@ -168,7 +168,9 @@ function faultsOf(bytes: Uint8Array): readonly string[] {
   }
   if (bytes[at] !== 255) faults.push("no End");
   if (bytes.subarray(at + 1).some((byte) => byte !== 0)) faults.push("something behind End");
-  if (codes.join() !== codes.toSorted((a, b) => a - b).join()) faults.push("not in order");
+  const [first, ...rest] = codes;
+  if (first !== 53) faults.push("option 53 is not the first");
+  if (rest.join() !== rest.toSorted((a, b) => a - b).join()) faults.push("not in order");
   if (bytes.length < 300) faults.push("shorter than BOOTP");
   if (bytes.length > 1472) faults.push("longer than EDK2 takes");
   return faults;

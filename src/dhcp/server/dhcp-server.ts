@@ -218,7 +218,7 @@ class RunningServer {
       return;
     let request: DhcpRequest;
     try {
-      request = readRequest(decodePacket(payload), from);
+      request = readRequest(decodePacket(payload, smee === null ? "liberal" : "strict"), from);
     } catch (error) {
       const reason =
         error instanceof DecodeError ? error.message : `our fault: ${messageOf(error)}`;
@@ -233,10 +233,11 @@ class RunningServer {
       emit({ event: "dhcp-ignored", ...fields, reason: "too many requests wait for the disk" });
       return;
     }
+    const order = smee === null ? "type-first" : "by-code";
     const inHand: RequestInHand = {
       link,
       mac,
-      send: (packet, to) => socket.send(encodePacket(packet), to),
+      send: (packet, to) => socket.send(encodePacket(packet, order), to),
     };
     const work = this.#runner
       .answer(inHand, () => {

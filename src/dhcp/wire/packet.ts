@@ -1,6 +1,8 @@
 import { concat, readU16, readU32 } from "../../lib/bytes.ts";
 import { DecodeError, InternalError } from "../../lib/errors.ts";
 import { type Ip4, ip4FromBytes, ip4ToNumber } from "../../lib/ip4.ts";
+import { fixedLengths } from "./option-lengths.ts";
+import { joined, valueOf } from "./option-parts.ts";
 
 /** RFC 2131 2: a client sends BOOTREQUEST, a server BOOTREPLY. */
 export const BOOTREQUEST = 1;
@@ -29,6 +31,7 @@ const MAGIC_COOKIE = 0x63825363;
 const OPTIONS_AT = 240;
 const MIN_PACKET_BYTES = 300;
 export const PAD = 0;
+const MESSAGE_TYPE = 53;
 const RELAY_INFORMATION = 82;
 export const END = 255;
 /** RFC 3396 5: a longer value is split. */
@@ -57,19 +60,32 @@ export interface DhcpPacket {
 }
 
 /**
+ * How much is made of a damaged list of options. "liberal", as dnsmasq: the datagram's end bounds the
+ * options, so End may be missing, and an option that runs past it is passed over. "strict", as SMEE: both are
+ * faults of the packet.
+ */
+export type Reading = "liberal" | "strict";
+
+/**
+ * In which order options are written: option 53 first, where some clients look for it, then the others by
+ * their codes; or all by their codes, as SMEE does.
+ */
+export type OptionOrder = "type-first" | "by-code";
+
+/**
  * The packet in a datagram's payload. Bytes after End are ignored; option overload (52) is not
  * followed, no netboot client uses it. The packet shares no memory with `bytes`.
  *
  * @throws {DecodeError} with layer "dhcp", and nothing else, whatever the bytes are.
  */
-export function decodePacket(bytes: Uint8Array): DhcpPacket {
+export function decodePacket(bytes: Uint8Array, reading: Reading = "liberal"): DhcpPacket {
   if (bytes.length < OPTIONS_AT) {
     throw new DecodeError("dhcp", bytes.length, "the packet is shorter than 240 bytes");
   }
   if (readU32(bytes, 236) !== MAGIC_COOKIE) {
     throw new DecodeError("dhcp", 236, "the magic cookie is missing");
   }
-  const options = decodeOptions(bytes);
+  const options = decodeOptions(bytes, reading);
   const hlen = Math.min(bytes[2] ?? 0, 16);
   return {
     op: bytes[0] ?? 0,
@@ -89,7 +105,7 @@ export function decodePacket(bytes: Uint8Array): DhcpPacket {
   };
 }
 
-function decodeOptions(bytes: Uint8Array): ReadonlyMap<number, Uint8Array> {
+function decodeOptions(bytes: Uint8Array, reading: Reading): ReadonlyMap<number, Uint8Array> {
   const parts = new Map<number, Uint8Array[]>();
   let at = OPTIONS_AT;
   let ended = at === bytes.length;
@@ -105,6 +121,7 @@ function decodeOptions(bytes: Uint8Array): ReadonlyMap<number, Uint8Array> {
     }
     const length = bytes[at + 1];
     if (length === undefined || at + 2 + length > bytes.length) {
+      if (reading === "liberal") break;
       throw new DecodeError("dhcp", at, `option ${code} runs past the end of the packet`);
     }
     const part = bytes.subarray(at + 2, at + 2 + length);
@@ -113,14 +130,15 @@ function decodeOptions(bytes: Uint8Array): ReadonlyMap<number, Uint8Array> {
     else former.push(part);
     at += 2 + length;
   }
-  if (!ended) throw new DecodeError("dhcp", at, "the options do not end with End (255)");
-  // RFC 3396 7: the parts of a split option are one value, in the order in which they came.
-  return new Map(Array.from(parts, ([code, list]) => [code, joined(list)]));
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const [only] = parts;
-  return parts.length === 1 && only !== undefined ? new Uint8Array(only) : concat(parts);
+  if (!ended && reading === "strict") {
+    throw new DecodeError("dhcp", at, "the options do not end with End (255)");
+  }
+  return new Map(
+    Array.from(parts, ([code, list]) => {
+      const value = reading === "strict" ? joined(list) : valueOf(list, fixedLengths.get(code));
+      return [code, value];
+    }),
+  );
 }
 
 function nameIn(field: Uint8Array): string {
@@ -129,13 +147,13 @@ function nameIn(field: Uint8Array): string {
 }
 
 /**
- * The bytes of a packet: options in ascending order, 82 last (RFC 3046 2.1), End, zeros up to 300
+ * The bytes of a packet: options in this order, 82 last (RFC 3046 2.1), End, zeros up to 300
  * bytes (the least that BOOTP relays and old ROMs take, RFC 1542 2.1). A value of more than 255
  * bytes is split (RFC 3396 5). `decodePacket` gives the same packet back.
  *
  * @throws {InternalError} when a field does not fit its place; names are never cut.
  */
-export function encodePacket(packet: DhcpPacket): Uint8Array {
+export function encodePacket(packet: DhcpPacket, order: OptionOrder = "type-first"): Uint8Array {
   if (packet.chaddr.length > 16) throw new InternalError("chaddr is longer than 16 bytes");
   const bytes = new Uint8Array(Math.max(MIN_PACKET_BYTES, encodedLength(packet)));
   bytes[0] = within("op", packet.op, 0xff);
@@ -155,7 +173,11 @@ export function encodePacket(packet: DhcpPacket): Uint8Array {
   writeName(bytes, 108, "file", packet.file, MAX_FILE_BYTES);
   view.setUint32(236, MAGIC_COOKIE);
   let at = OPTIONS_AT;
-  for (const code of [...packet.options.keys()].toSorted((a, b) => orderOf(a) - orderOf(b))) {
+  const placeOf = (code: number): number => {
+    if (code === RELAY_INFORMATION) return END;
+    return code === MESSAGE_TYPE && order === "type-first" ? PAD : code;
+  };
+  for (const code of [...packet.options.keys()].toSorted((a, b) => placeOf(a) - placeOf(b))) {
     at = writeOption(bytes, at, code, packet.options.get(code) ?? new Uint8Array());
   }
   bytes[at] = END;
@@ -169,10 +191,6 @@ export function encodedLength({ options }: DhcpPacket): number {
     length += bytes + 2 * Math.max(1, Math.ceil(bytes / MAX_PART_BYTES));
   }
   return length;
-}
-
-function orderOf(code: number): number {
-  return code === RELAY_INFORMATION ? END : code;
 }
 
 /** Returns where the next option begins. */

@@ -1,5 +1,6 @@
 import { concat } from "../../lib/bytes.ts";
 import { DecodeError, InternalError } from "../../lib/errors.ts";
+import { valueOf } from "./option-parts.ts";
 
 /* Options in options: a code, a length and a value each, as in DHCP options 43, 82 and 175. */
 
@@ -12,10 +13,15 @@ export type SubOption = readonly [code: number, value: Uint8Array];
  */
 export type Framing = "vendor" | "relay";
 
-/** The sub-options of a value; a repeated one is concatenated, as options are. */
+/**
+ * The sub-options of a value; one that is there more than once is read as options are.
+ *
+ * @param lengths the length in bytes of those that have only one, by code
+ */
 export function readSubOptions(
   value: Uint8Array,
   framing: Framing,
+  lengths: ReadonlyMap<number, number> = new Map(),
 ): ReadonlyMap<number, Uint8Array> {
   const found = new Map<number, Uint8Array[]>();
   let at = 0;
@@ -36,7 +42,7 @@ export function readSubOptions(
     else former.push(part);
     at += 2 + length;
   }
-  return new Map(Array.from(found, ([code, parts]) => [code, concat(parts)]));
+  return new Map(Array.from(found, ([code, parts]) => [code, valueOf(parts, lengths.get(code))]));
 }
 
 /** The bytes of sub-options in the order given, without an end mark. */

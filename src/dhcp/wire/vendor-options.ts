@@ -44,14 +44,20 @@ export interface PxeVendorOptions {
   readonly bootItem: PxeBootItem | null;
 }
 
+/** Sub-options of one length, by code, with that length. */
+const pxeLengths: ReadonlyMap<number, number> = new Map([
+  [6, 1],
+  [71, 4],
+]);
+
 export function readPxeVendorOptions(value: Uint8Array): PxeVendorOptions {
-  const found = readSubOptions(value, "vendor");
+  const found = readSubOptions(value, "vendor", pxeLengths);
   return {
-    discoveryControl: ofLength(found, 6, 1)?.[0] ?? null,
+    discoveryControl: ofLength(found, 6, pxeLengths)?.[0] ?? null,
     bootServers: readBootServers(found.get(8)),
     bootMenu: readBootMenu(found.get(9)),
     menuPrompt: readMenuPrompt(found.get(10)),
-    bootItem: readBootItem(ofLength(found, 71, 4)),
+    bootItem: readBootItem(ofLength(found, 71, pxeLengths)),
   };
 }
 
@@ -133,13 +139,18 @@ export interface RelayInformation {
   readonly serverIdOverride: Ip4 | null;
 }
 
+const relayLengths: ReadonlyMap<number, number> = new Map([
+  [5, 4],
+  [11, 4],
+]);
+
 export function readRelayInformation(value: Uint8Array): RelayInformation {
-  const found = readSubOptions(value, "relay");
+  const found = readSubOptions(value, "relay", relayLengths);
   return {
     circuitId: found.get(1) ?? null,
     remoteId: found.get(2) ?? null,
-    linkSelection: readAddress(ofLength(found, 5, 4)),
-    serverIdOverride: readAddress(ofLength(found, 11, 4)),
+    linkSelection: readAddress(ofLength(found, 5, relayLengths)),
+    serverIdOverride: readAddress(ofLength(found, 11, relayLengths)),
   };
 }
 
@@ -195,12 +206,17 @@ export interface IpxeOptions {
   readonly noPxeDhcp: boolean | null;
 }
 
+const ipxeLengths: ReadonlyMap<number, number> = new Map([
+  [176, 1],
+  [235, 3],
+]);
+
 export function readIpxeOptions(value: Uint8Array): IpxeOptions {
-  const found = readSubOptions(value, "vendor");
-  const noPxeDhcp = ofLength(found, 176, 1)?.[0];
+  const found = readSubOptions(value, "vendor", ipxeLengths);
+  const noPxeDhcp = ofLength(found, 176, ipxeLengths)?.[0];
   return {
     features: ipxeFeatureNames.filter((name) => (found.get(ipxeFeatures[name])?.[0] ?? 0) !== 0),
-    version: ofLength(found, 235, 3)?.join(".") ?? null,
+    version: ofLength(found, 235, ipxeLengths)?.join(".") ?? null,
     noPxeDhcp: noPxeDhcp === undefined ? null : noPxeDhcp !== 0,
   };
 }
@@ -221,10 +237,11 @@ export function ipxeOptions(options: Pick<IpxeOptions, "noPxeDhcp">): Uint8Array
 function ofLength(
   found: ReadonlyMap<number, Uint8Array>,
   code: number,
-  length: number,
+  lengths: ReadonlyMap<number, number>,
 ): Uint8Array | null {
   const value = found.get(code);
   if (value === undefined) return null;
+  const length = lengths.get(code);
   if (value.length === length) return value;
   throw new DecodeError("dhcp-option", 0, `sub-option ${code} is not ${length} bytes long`);
 }

@@ -117,7 +117,7 @@ function ourAnswer(bytes: Uint8Array, source: string, site: SmeeSite): Reference
   const [address = "", port = ""] = source.split(":");
   let request;
   try {
-    request = readRequest(decodePacket(bytes), { address, port: Number(port) });
+    request = readRequest(decodePacket(bytes, "strict"), { address, port: Number(port) });
   } catch (error) {
     if (error instanceof DecodeError) return null;
     throw error;
@@ -150,7 +150,7 @@ function ourAnswer(bytes: Uint8Array, source: string, site: SmeeSite): Reference
   if (send === undefined) return null;
   return {
     destination: `${send.to.address}:${send.to.port}`,
-    hex: toHex(encodePacket(send.packet)),
+    hex: toHex(encodePacket(send.packet, "by-code")),
   };
 }
 

@@ -1,6 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { decodePacket, type DhcpPacket, encodePacket } from "../../../src/dhcp/wire/packet.ts";
+import { fixedLengths } from "../../../src/dhcp/wire/option-lengths.ts";
+import { optionTable } from "../../../src/dhcp/wire/options.ts";
 import { concat, fromText } from "../../../src/lib/bytes.ts";
 import { DecodeError, InternalError } from "../../../src/lib/errors.ts";
 import { firmwareRequests, packetWith } from "../../support/dhcp.ts";
@@ -82,11 +84,15 @@ describe("encoding", () => {
     expect([...bytes.subarray(240, 246)]).toEqual([53, 1, 1, 255, 0, 0]);
   });
 
-  it("writes options in ascending order and 82 last", () => {
+  it.each([
+    ["field fault 16: writes option 53 first", "type-first", [53, 1, 97, 211, 82]],
+    ["writes all by their codes where SMEE does", "by-code", [1, 53, 97, 211, 82]],
+  ] as const)("%s, and 82 last", (_, order, expected) => {
     const one = Uint8Array.of(1);
-    const bytes = encodePacket(packetWith({ 97: one, 82: one, 53: one, 211: one, 1: one }));
+    const all = packetWith({ 97: one, 82: one, 53: one, 211: one, 1: one });
+    const bytes = encodePacket(all, order);
     const codes = [240, 243, 246, 249, 252].map((at) => bytes[at]);
-    expect(codes).toEqual([1, 53, 97, 211, 82]);
+    expect(codes).toEqual(expected);
     expect(bytes[255]).toBe(255);
   });
 
@@ -123,6 +129,49 @@ describe("decoding", () => {
     const area = [60, 3, 80, 88, 69, 53, 1, 1, 60, 2, 33, 34, 255];
     const { options } = decodePacket(withOptionArea(...area));
     expect(options.get(60)).toEqual(fromText('PXE!"'));
+  });
+
+  it.each<[string, number, readonly number[], readonly number[]]>([
+    ["of one length: the first counts", 53, [53, 1, 1, 53, 1, 3], [1]],
+    ["of one length, one of them damaged", 50, [50, 3, 9, 9, 9, 50, 4, 10, 0, 0, 1], [10, 0, 0, 1]],
+    ["of one length, really split", 54, [54, 2, 10, 0, 54, 2, 0, 1], [10, 0, 0, 1]],
+    [
+      "of any length, the same again",
+      77,
+      [77, 4, 105, 80, 88, 69, 77, 4, 105, 80, 88, 69],
+      [105, 80, 88, 69],
+    ],
+    ["of any length, and goes on", 55, [55, 2, 1, 3, 55, 1, 6], [1, 3, 6]],
+  ])("field fault 8: reads an option that was sent twice, %s", (_, code, area, value) => {
+    const { options } = decodePacket(withOptionArea(...area, 255));
+    expect([...(options.get(code) ?? [])]).toEqual(value);
+  });
+
+  it.each([...optionTable.values()])(
+    "field fault 8: reads option $code as if it was sent once, where it was sent twice",
+    ({ code }) => {
+      const value = Array.from({ length: fixedLengths.get(code) ?? 8 }, (_, i) => i + 1);
+      const one = [code, value.length, ...value];
+      const { options } = decodePacket(withOptionArea(...one, 12, 1, 120, ...one, 255));
+      expect([...(options.get(code) ?? [])]).toEqual(code === 12 ? [...value, 120] : value);
+    },
+  );
+
+  it("keeps a long value whole whose parts are alike, as RFC 3396 splits them", () => {
+    const value = new Uint8Array(510).fill(7);
+    const long = packetWith({ 43: value, 1: new Uint8Array(259).fill(7) });
+    const { options } = decodePacket(encodePacket(long));
+    expect([options.get(43)?.length, options.get(1)?.length]).toEqual([510, 259]);
+  });
+
+  it.each<[string, readonly number[], readonly number[]]>([
+    ["End is missing", [53, 1, 1, 60, 1, 80], [53, 60]],
+    ["padding is all that follows", [53, 1, 1, 0, 0], [53]],
+    ["the last one has no length", [53, 1, 1, 60], [53]],
+    ["the last one is cut in its value", [53, 1, 1, 60, 9, 80], [53]],
+    ["there are only pads", [0, 0, 0], []],
+  ])("field fault 7: ends with the datagram where %s", (_, area, codes) => {
+    expect([...decodePacket(withOptionArea(...area)).options.keys()]).toEqual(codes);
   });
 
   it("skips padding and ignores what follows End", () => {
@@ -162,13 +211,24 @@ describe("decoding", () => {
   it.each([
     ["239 bytes", withOptionArea().subarray(0, 239), /shorter than 240/],
     ["another cookie", withOptionArea(255).fill(0, 236, 240), /cookie/],
-    ["options without End", withOptionArea(53, 1, 1), /End/],
-    ["only padding", withOptionArea(0, 0, 0), /End/],
-    ["an option beyond the end", withOptionArea(53, 1, 1, 60, 9, 80), /option 60 runs past/],
-    ["a code without a length", withOptionArea(53, 1, 1, 60), /option 60 runs past/],
     ["nothing", new Uint8Array(), /shorter/],
   ])("refuses %s", (_, bytes, reason) => {
     expect(() => decodePacket(bytes)).toThrow(reason);
     expect(valueOrFault(() => decodePacket(bytes))).toBeInstanceOf(DecodeError);
+  });
+
+  it.each([
+    ["options without End", withOptionArea(53, 1, 1), /End/],
+    ["only padding", withOptionArea(0, 0, 0), /End/],
+    ["an option beyond the end", withOptionArea(53, 1, 1, 60, 9, 80), /option 60 runs past/],
+    ["a code without a length", withOptionArea(53, 1, 1, 60), /option 60 runs past/],
+  ])("refuses %s, read strictly as SMEE does", (_, bytes, reason) => {
+    expect(() => decodePacket(bytes, "strict")).toThrow(reason);
+    expect(valueOrFault(() => decodePacket(bytes, "strict"))).toBeInstanceOf(DecodeError);
+  });
+
+  it("joins whatever is repeated, read strictly as SMEE does", () => {
+    const { options } = decodePacket(withOptionArea(53, 1, 1, 53, 1, 1, 255), "strict");
+    expect(options.get(53)).toEqual(Uint8Array.of(1, 1));
   });
 });
