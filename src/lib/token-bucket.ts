@@ -51,4 +51,8 @@ export class TokenBuckets<Caller> {
     this.#buckets.set(caller, bucket);
     return bucket.take(nowMs);
   }
+
+  giveBack(caller: Caller): void {
+    this.#buckets.get(caller)?.giveBack();
+  }
 }

@@ -9,11 +9,12 @@
  * - `ReadTransfer` sends one file: give it packets and the time, do the effects that it returns.
  *
  * A server of one file, in full but for errors; `socket` is a `node:dgram` socket of its own for this
- * client, `request` the decoded RRQ and `file` the bytes:
+ * client, `datagram` the RRQ, `request` the same decoded, and `file` the bytes:
  *
  * ```ts
  * const limits = { maxBlockSize: 1468, maxWindowSize: 64 };
- * const transfer = new ReadTransfer(file.length, negotiate(request.options, limits, file.length));
+ * const terms = negotiate(request.options, limits, file.length);
+ * const transfer = new ReadTransfer(file.length, terms, datagram.length);
  * const now = (): number => performance.now();
  *
  * function perform(effects: readonly TransferEffect[]): void {
@@ -57,4 +58,5 @@ export {
   type TftpOptions,
   type TftpPacket,
 } from "./wire/packet.ts";
-export { ReadTransfer, type TransferEffect } from "./transfer/read-transfer.ts";
+export { ReadTransfer } from "./transfer/read-transfer.ts";
+export type { TransferEffect } from "./transfer/transfer-effect.ts";

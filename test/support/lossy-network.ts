@@ -1,7 +1,12 @@
 import * as fc from "fast-check";
 import { concat } from "../../src/lib/bytes.ts";
-import { negotiate } from "../../src/tftp/wire/option-negotiation.ts";
-import { decodePacket, encodePacket, type TftpPacket } from "../../src/tftp/wire/packet.ts";
+import { negotiate, type Negotiated } from "../../src/tftp/wire/option-negotiation.ts";
+import {
+  decodePacket,
+  encodePacket,
+  type RequestPacket,
+  type TftpPacket,
+} from "../../src/tftp/wire/packet.ts";
 import { ReadTransfer, type TransferEffect } from "../../src/tftp/transfer/read-transfer.ts";
 
 /** What happens to one datagram: how many copies arrive (0: it is lost), and how late each one is. */
@@ -77,7 +82,9 @@ export function simulate(scenario: Scenario): Outcome {
 
 class Simulation {
   readonly #scenario: Scenario;
-  readonly #transfer: ReadTransfer;
+  readonly #terms: Negotiated;
+  readonly #request: RequestPacket;
+  #transfer: ReadTransfer;
   readonly #client: ReadingClient;
   readonly #events: Event[] = [];
   #now = 0;
@@ -96,12 +103,27 @@ class Simulation {
     const limits = { maxBlockSize: 65464, maxWindowSize: 65535 };
     const terms = negotiate(options, limits, file.length);
     this.#scenario = scenario;
-    this.#transfer = new ReadTransfer(file.length, terms);
-    this.#client = new ReadingClient(terms.blksize, terms.windowsize, temper, (packet) => {
+    this.#terms = terms;
+    this.#request = { opcode: "rrq", filename: "ipxe.efi", mode: "octet", options };
+    this.#transfer = this.#newTransfer();
+    const send = (packet: TftpPacket): void =>
       this.#transmit(packet, (arrived) =>
         this.#perform(this.#transfer.receive(arrived, this.#now)),
       );
-    });
+    const request = (): void => this.#transmit(this.#request, () => this.#requestArrived());
+    this.#client = new ReadingClient(terms.blksize, terms.windowsize, temper, send, request);
+  }
+
+  #newTransfer(): ReadTransfer {
+    const requestBytes = encodePacket(this.#request).length;
+    return new ReadTransfer(this.#scenario.file.length, this.#terms, requestBytes);
+  }
+
+  /** A repeated request starts over unless the transfer runs (as `Session` does). */
+  #requestArrived(): void {
+    if (this.#transfer.answered) return;
+    this.#transfer = this.#newTransfer();
+    this.#perform(this.#transfer.start(this.#now));
   }
 
   run(): Outcome {
@@ -163,7 +185,8 @@ class Simulation {
   #read(offset: number, length: number): void {
     const bytes = this.#scenario.file.subarray(offset, offset + length);
     const { readMs } = this.#scenario;
-    const answer = (): void => this.#perform(this.#transfer.blockRead(bytes, this.#now));
+    const transfer = this.#transfer;
+    const answer = (): void => this.#perform(transfer.blockRead(bytes, this.#now));
     if (readMs === undefined) answer();
     else this.#later(readMs, answer);
   }
@@ -188,6 +211,8 @@ class ReadingClient {
   readonly #windowsize: number;
   readonly #temper: Temper;
   readonly #send: (packet: TftpPacket) => void;
+  readonly #request: () => void;
+  #heard = false;
   readonly #parts: Uint8Array[] = [];
   #block = 0;
   #inWindow = 0;
@@ -202,11 +227,13 @@ class ReadingClient {
     windowsize: number,
     temper: Temper,
     send: (packet: TftpPacket) => void,
+    request: () => void,
   ) {
     this.#blksize = blksize;
     this.#windowsize = windowsize;
     this.#temper = temper;
     this.#send = send;
+    this.#request = request;
   }
 
   get received(): Uint8Array | null {
@@ -215,6 +242,7 @@ class ReadingClient {
 
   receive(packet: TftpPacket, now: number): void {
     if (this.#gaveUp) return;
+    this.#heard = true;
     if (packet.opcode === "error") this.#giveUp();
     else if (packet.opcode === "oack") this.#receiveOack(now);
     else if (packet.opcode === "data") this.#receiveData(packet.block, packet.data, now);
@@ -226,8 +254,8 @@ class ReadingClient {
       this.#giveUp();
       return;
     }
-    // Nothing to repeat before the first answer: the request is not part of the simulation.
-    if (this.#parts.length > 0) this.#acknowledge(this.#block);
+    if (!this.#heard) this.#request();
+    else if (this.#parts.length > 0) this.#acknowledge(this.#block);
     this.deadline = now + CLIENT_TIMEOUT_MS;
   }
 

@@ -1,7 +1,7 @@
 import type { TftpPacket } from "../../src/tftp/wire/packet.ts";
 import { ReadTransfer, type TransferEffect } from "../../src/tftp/transfer/read-transfer.ts";
 import { type Random, randomNumbers } from "./random.ts";
-import { ack, termsFor } from "./tftp.ts";
+import { ack, requestBytesFor, termsFor } from "./tftp.ts";
 
 /**
  * How a client takes a block that it did not expect: RFC 7440's acknowledges once what it has, EDK2 does so
@@ -80,7 +80,11 @@ class NarrowSimulation {
     this.#file = new Uint8Array(fileBytes);
     this.#random = randomNumbers(link.seed ?? 1);
     this.#lastBlock = Math.floor(fileBytes / blksize) + 1;
-    this.#transfer = new ReadTransfer(fileBytes, termsFor(fileBytes, { blksize, windowsize }));
+    this.#transfer = new ReadTransfer(
+      fileBytes,
+      termsFor(fileBytes, { blksize, windowsize }),
+      requestBytesFor({ blksize, windowsize }),
+    );
   }
 
   run(): NarrowRun {

@@ -1,7 +1,7 @@
 import { concat } from "../../src/lib/bytes.ts";
 import { ReadTransfer, type TransferEffect } from "../../src/tftp/transfer/read-transfer.ts";
 import { randomBytes, randomNumbers } from "./random.ts";
-import { ack, termsFor } from "./tftp.ts";
+import { ack, requestBytesFor, termsFor } from "./tftp.ts";
 
 export const bytes = randomBytes(randomNumbers(1), 10_000);
 
@@ -10,7 +10,11 @@ export function transferOf(
   file: Uint8Array,
   options: Readonly<Record<string, string | number>> = {},
 ) {
-  const transfer = new ReadTransfer(file.length, termsFor(file.length, options));
+  const transfer = new ReadTransfer(
+    file.length,
+    termsFor(file.length, options),
+    requestBytesFor(options),
+  );
   const settle = (effects: readonly TransferEffect[], now: number): readonly TransferEffect[] =>
     effects.flatMap((effect) =>
       effect.kind === "read"

@@ -1,6 +1,11 @@
 import { readFileSync } from "node:fs";
 import { negotiate, type Negotiated } from "../../src/tftp/wire/option-negotiation.ts";
-import { decodePacket, type TftpOptions, type TftpPacket } from "../../src/tftp/wire/packet.ts";
+import {
+  decodePacket,
+  encodePacket,
+  type TftpOptions,
+  type TftpPacket,
+} from "../../src/tftp/wire/packet.ts";
 import type { TransferEffect } from "../../src/tftp/transfer/read-transfer.ts";
 import { type Datagram, readPcap } from "./pcap.ts";
 
@@ -27,6 +32,12 @@ export function termsFor(
   options: Readonly<Record<string, string | number>> = {},
 ): Negotiated {
   return negotiate(optionsOf(options), { maxBlockSize: 65464, maxWindowSize: 65535 }, size);
+}
+
+/** The size of a request with these options. */
+export function requestBytesFor(options: Readonly<Record<string, string | number>> = {}): number {
+  const asked = { filename: "ipxe.efi", mode: "octet", options: optionsOf(options) } as const;
+  return encodePacket({ opcode: "rrq", ...asked }).length;
 }
 
 export function ack(block: number): TftpPacket {

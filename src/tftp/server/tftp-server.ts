@@ -1,9 +1,9 @@
-import type { Clock } from "../../lib/clock.ts";
 import type { Ip4 } from "../../lib/ip4.ts";
 import type { UdpEndpoint } from "../../net/udp.ts";
 import { TransferSlots } from "./transfer-slots.ts";
-import { type DeadlineTimer, Listener } from "./listener.ts";
+import { Listener } from "./listener.ts";
 import type { TftpServerOptions } from "./server-options.ts";
+import { StartQueue } from "./start-queue.ts";
 
 export type { TftpFile } from "./transfer-driver.ts";
 export type { TftpLimits, TftpServerOptions } from "./server-options.ts";
@@ -34,6 +34,7 @@ export async function startTftpServer(options: TftpServerOptions): Promise<TftpS
 class Server implements TftpServer {
   readonly #options: TftpServerOptions;
   readonly #slots: TransferSlots;
+  readonly #starts: StartQueue;
   readonly #listeners: Listener[] = [];
   /** No longer listening; their transfers still count. */
   readonly #leaving = new Set<Listener>();
@@ -44,6 +45,7 @@ class Server implements TftpServer {
   constructor(options: TftpServerOptions) {
     this.#options = options;
     this.#slots = new TransferSlots(options.limits.maxTransfers);
+    this.#starts = new StartQueue(options.clock);
   }
 
   get endpoints(): readonly UdpEndpoint[] {
@@ -54,10 +56,9 @@ class Server implements TftpServer {
     const { openUdp, port } = this.#options;
     const socket = await openUdp({ address, port });
     const listener = new Listener(socket, this.#options, {
-      take: (holder) => this.#slots.take(holder),
-      newTimer: (due) => new Timer(this.#options.clock, due),
-      release: (holder) => {
-        this.#slots.release(holder);
+      slots: this.#slots,
+      starts: this.#starts,
+      ended: () => {
         for (const watcher of this.#watchers) watcher();
       },
     });
@@ -111,41 +112,4 @@ async function drain(
 
 function runningOn(listeners: readonly Listener[]): number {
   return listeners.reduce((sum, listener) => sum + listener.running, 0);
-}
-
-/** Set again at almost every packet, so the timer below it keeps running as long as it is early enough. */
-class Timer implements DeadlineTimer {
-  readonly #clock: Clock;
-  readonly #due: () => void;
-  #atMs: number | null = null;
-  #timer: { readonly handle: NodeJS.Timeout; readonly atMs: number } | null = null;
-
-  /** Calls `due` once for each time that was set and is reached. */
-  constructor(clock: Clock, due: () => void) {
-    this.#clock = clock;
-    this.#due = due;
-  }
-
-  /** Fires at this time, on the clock's scale, and at no other; null: not at all. */
-  set(atMs: number | null): void {
-    this.#atMs = atMs;
-    if (atMs !== null && this.#timer !== null && this.#timer.atMs <= atMs) return;
-    if (this.#timer !== null) clearTimeout(this.#timer.handle);
-    this.#timer = null;
-    if (atMs === null) return;
-    const delayMs = Math.max(1, Math.ceil(atMs - this.#clock.now()));
-    this.#timer = { atMs, handle: setTimeout(() => this.#fired(), delayMs) };
-  }
-
-  #fired(): void {
-    const atMs = this.#atMs;
-    this.#timer = null;
-    if (atMs === null) return;
-    if (this.#clock.now() < atMs) {
-      this.set(atMs);
-      return;
-    }
-    this.#atMs = null;
-    this.#due();
-  }
 }

@@ -21,6 +21,8 @@ export interface Subject {
   readonly asked: string;
   /** When the request came, on the clock's scale. */
   readonly startedAt: number;
+  /** The size of its datagram. */
+  readonly requestBytes: number;
 }
 
 /** What a transfer needs from the server that runs it. */
@@ -31,6 +33,8 @@ export interface TransferDriverHost {
   send(packet: TftpPacket): void;
   /** Call `wake` at this time instead of any set before; null: not at all. */
   wakeAt(atMs: number | null): void;
+  /** The client is there: it acknowledged something, or ended the transfer by an ERROR. Called once. */
+  answered(): void;
   /** The transfer has ended in whatever way: free what belongs to it. Called once. */
   ended(): void;
 }
@@ -43,11 +47,12 @@ export class TransferDriver {
   readonly #subject: Subject;
   readonly #host: TransferDriverHost;
   #announced = false;
+  #clientSeen = false;
   #over = false;
 
   constructor(found: TftpFile, terms: Negotiated, subject: Subject, host: TransferDriverHost) {
     this.#found = found;
-    this.#transfer = new ReadTransfer(found.blob.size, terms);
+    this.#transfer = new ReadTransfer(found.blob.size, terms, subject.requestBytes);
     const { blksize, windowsize, timeoutSeconds } = terms;
     this.#terms = { blksize, windowsize, timeoutSeconds };
     this.#subject = subject;
@@ -59,12 +64,22 @@ export class TransferDriver {
     return this.#transfer.answered;
   }
 
+  /** When the client acknowledged anything, old or new, on the clock's scale. */
+  get heardAt(): number {
+    return this.#transfer.heardAt;
+  }
+
   start(): void {
     this.#perform(this.#transfer.start(this.#now()));
   }
 
   receive(packet: TftpPacket): void {
-    this.#perform(this.#transfer.receive(packet, this.#now()));
+    const effects = this.#transfer.receive(packet, this.#now());
+    if (!this.#clientSeen && (this.#transfer.answered || packet.opcode === "error")) {
+      this.#clientSeen = true;
+      this.#host.answered();
+    }
+    this.#perform(effects);
   }
 
   wake(): void {

@@ -1,102 +1,160 @@
 import type { Ip4 } from "../../lib/ip4.ts";
+import { TokenBuckets } from "../../lib/token-bucket.ts";
 
-/** A transfer that takes up one of the places. */
+/** A transfer that takes up a slot. */
 export interface SlotHolder {
   readonly address: Ip4;
-  /** When it came, in milliseconds. */
+  /** When it was requested, in milliseconds. */
   readonly startedAt: number;
-  /** The client acknowledged something, so it is really there. */
-  readonly answered: boolean;
-  /** Ends it, for this reason, so that another can have its place. It leaves by itself. */
+  /** Ends it for this reason, so that another transfer can have its slot. It releases the slot itself. */
   evict(reason: string): void;
 }
 
-/** A client that is there acknowledges within milliseconds; who does not may be a forged address. */
+/** A client that is there acknowledges within milliseconds; one that does not may be a forged address. */
 const UNANSWERED_MS = 2000;
+/** One machine may ask for some names in a row, however few slots there are. */
+const MIN_BURST = 64;
+/** Addresses whose rate is remembered. */
+const MAX_ADDRESSES = 8192;
+
+/** Why there is no slot. */
+export interface SlotRefusal {
+  readonly reason: string;
+  /** The client is to know. False where an answer would only add to a flood: a client repeats its request. */
+  readonly tell: boolean;
+}
 
 /**
- * Shares out the places for transfers. While there are any, everybody gets one, since many machines may
- * stand behind one address (NAT). When all are taken, a client that does not answer gives its place up
- * for the newcomer: one that had time to, else one of the address that has most. Those that answer are
- * safe from a flood of forged requests; only an address that holds half of all places gives one of its
- * own to another, so that it cannot keep all others from booting.
+ * The slots for transfers. While there are any, everybody gets one, since many machines may share one
+ * address (NAT). When all are taken, a client that has not answered loses its slot to the new request: one
+ * that had time to, else one of the address that has most such. Those that answer are safe from a flood of
+ * forged requests; only an address that holds half of all slots loses one of its own to another, so that it
+ * cannot keep all others from booting.
+ *
+ * An address may request as many transfers at once as there are slots, and a tenth of that each second; those
+ * that are answered do not count.
  */
 export class TransferSlots {
-  readonly #most: number;
-  /** In the order in which they came. */
-  readonly #holders = new Set<SlotHolder>();
-  readonly #byAddress = new Map<Ip4, Set<SlotHolder>>();
+  readonly #maxTransfers: number;
+  readonly #unanswered = new Holders();
+  readonly #answered = new Holders();
+  readonly #rates: TokenBuckets<Ip4>;
 
-  constructor(most: number) {
-    this.#most = most;
+  constructor(maxTransfers: number) {
+    this.#maxTransfers = maxTransfers;
+    const burst = Math.max(MIN_BURST, maxTransfers);
+    this.#rates = new TokenBuckets({ burst, perSecond: burst / 10 }, MAX_ADDRESSES);
   }
 
   get size(): number {
-    return this.#holders.size;
+    return this.#unanswered.size + this.#answered.size;
   }
 
-  /** Takes a place for the holder, if need be another one's; else why not, in words for the client. */
-  take(holder: SlotHolder): string | null {
-    if (this.#holders.size >= this.#most) {
-      const eviction = this.#unanswered(holder.startedAt) ?? this.#ofTheMany(holder.address);
-      if (eviction === null) return refusal(this.#sizeOf(holder.address));
+  /** Takes a slot, if need be another transfer's; else why not. */
+  take(holder: SlotHolder): SlotRefusal | null {
+    const { address, startedAt } = holder;
+    if (!this.#rates.take(address, startedAt)) {
+      return {
+        reason: "this address requests too many transfers that it does not answer",
+        tell: false,
+      };
+    }
+    if (this.size >= this.#maxTransfers) {
+      const eviction = this.#fromUnanswered(startedAt) ?? this.#fromMany(address);
+      if (eviction === null) {
+        this.#rates.giveBack(address);
+        return { reason: busy(this.#answered.countOf(address)), tell: true };
+      }
       eviction.holder.evict(eviction.reason);
     }
-    this.#holders.add(holder);
-    const same = this.#byAddress.get(holder.address);
-    if (same === undefined) this.#byAddress.set(holder.address, new Set([holder]));
-    else same.add(holder);
+    this.#unanswered.add(holder);
     return null;
   }
 
-  release(holder: SlotHolder): void {
-    this.#holders.delete(holder);
-    const same = this.#byAddress.get(holder.address);
-    same?.delete(holder);
-    if (same?.size === 0) this.#byAddress.delete(holder.address);
+  /** The client acknowledged something, so it is really there. */
+  answered(holder: SlotHolder): void {
+    if (!this.#unanswered.delete(holder)) return;
+    this.#answered.add(holder);
+    this.#rates.giveBack(holder.address);
   }
 
-  /** The oldest that never answered, if it had its time; else the oldest such of the largest crowd. */
-  #unanswered(now: number): Eviction | null {
-    let found: SlotHolder | null = null;
-    for (const holder of this.#holders) {
-      if (holder.answered) continue;
-      if (holder.startedAt <= now - UNANSWERED_MS) {
-        return { holder, reason: "the server is busy and this client does not answer" };
-      }
-      if (found === null || this.#sizeOf(holder.address) > this.#sizeOf(found.address)) {
-        found = holder;
-      }
+  /** @param refused nothing of a file was sent, so it does not count as a transfer of its address */
+  release(holder: SlotHolder, refused = false): void {
+    if (refused) this.answered(holder);
+    if (!this.#unanswered.delete(holder)) this.#answered.delete(holder);
+  }
+
+  /** The oldest that did not answer, if it had its time; else the oldest such of the address that has most. */
+  #fromUnanswered(now: number): Eviction | null {
+    const oldest = this.#unanswered.oldest();
+    if (oldest === undefined) return null;
+    if (oldest.startedAt <= now - UNANSWERED_MS) {
+      return { holder: oldest, reason: "the server is busy and this client does not answer" };
     }
-    if (found === null) return null;
-    return { holder: found, reason: "the server is busy and this client has not answered yet" };
+    const [holder = oldest] = this.#unanswered.largestGroup();
+    return { holder, reason: "the server is busy and this client has not answered yet" };
   }
 
-  /** The newest of an address that holds half of the places: it loses least. */
-  #ofTheMany(requester: Ip4): Eviction | null {
-    const own = this.#sizeOf(requester);
-    for (const crowd of this.#byAddress.values()) {
-      // Two more than the newcomer's, or places would pass to and fro.
-      if (crowd.size * 2 < this.#most || crowd.size < own + 2) continue;
-      const holder = [...crowd].at(-1);
-      if (holder === undefined) continue;
-      return { holder, reason: `the server is busy and this address has ${crowd.size} transfers` };
-    }
-    return null;
-  }
-
-  #sizeOf(address: Ip4): number {
-    return this.#byAddress.get(address)?.size ?? 0;
+  /** The newest of an address that holds half of the slots: it loses least. */
+  #fromMany(requester: Ip4): Eviction | null {
+    const own = this.#answered.countOf(requester);
+    const group = this.#answered.largestGroup();
+    // Two more than the requester's, or slots would pass to and fro.
+    if (group.length * 2 < this.#maxTransfers || group.length < own + 2) return null;
+    const holder = group.at(-1);
+    if (holder === undefined) return null;
+    const reason = `the server is busy and this address has ${group.length} transfers`;
+    return { holder, reason };
   }
 }
 
-/** Who gives its place up, and why. */
+/** Who loses its slot, and why. */
 interface Eviction {
   readonly holder: SlotHolder;
   readonly reason: string;
 }
 
-function refusal(own: number): string {
-  const busy = "the server is busy, try again";
-  return own === 0 ? busy : `${busy}: this address has ${own} of its transfers`;
+/** Holders in the order in which they came, and by address. */
+class Holders {
+  readonly #all = new Set<SlotHolder>();
+  readonly #byAddress = new Map<Ip4, Set<SlotHolder>>();
+
+  get size(): number {
+    return this.#all.size;
+  }
+
+  add(holder: SlotHolder): void {
+    this.#all.add(holder);
+    const group = this.#byAddress.get(holder.address);
+    if (group === undefined) this.#byAddress.set(holder.address, new Set([holder]));
+    else group.add(holder);
+  }
+
+  delete(holder: SlotHolder): boolean {
+    const group = this.#byAddress.get(holder.address);
+    group?.delete(holder);
+    if (group?.size === 0) this.#byAddress.delete(holder.address);
+    return this.#all.delete(holder);
+  }
+
+  countOf(address: Ip4): number {
+    return this.#byAddress.get(address)?.size ?? 0;
+  }
+
+  oldest(): SlotHolder | undefined {
+    const [first] = this.#all;
+    return first;
+  }
+
+  /** Those of the address that has most, the oldest first. */
+  largestGroup(): readonly SlotHolder[] {
+    let largest: ReadonlySet<SlotHolder> = new Set();
+    for (const group of this.#byAddress.values()) if (group.size > largest.size) largest = group;
+    return [...largest];
+  }
+}
+
+function busy(own: number): string {
+  const text = "the server is busy, try again";
+  return own === 0 ? text : `${text}: this address has ${own} of its transfers`;
 }

@@ -1,31 +1,31 @@
 /**
- * What every path is taken to hold at once. RFC 6928 lets TCP begin with ten packets; and where chance
- * loses some, still smaller parts would only mean more answers to wait for.
+ * Every path is assumed to hold this many packets at once. RFC 6928 lets TCP begin with ten; and where packets
+ * are lost at random, smaller flights would only mean more round trips.
  */
-const LEAST_BLOCKS = 8;
+const MIN_BLOCKS = 8;
 
 /**
- * Ends no more than this part of a flight apart are at the same place. What leaves the queue while a
- * flight comes in is not always the same.
+ * Two flights were cut at the same place when the difference is at most this part of a flight: how much leaves
+ * the queue while a flight comes in varies.
  */
 const SAME_PART = 8;
 
 /**
- * How many blocks may be under way at once. It is a window, until a silence shows that the end of one was
- * lost although its beginning came through, as where a queue on the way is shorter than the window. Such
- * a path gets no more at once than it let through, and the rest of the window after the answer, which a
- * copy of the last block calls for. Any other loss is none of a short queue and doubles the limit; but
- * where that led back to the same place, as only a queue does, twice as many losses must come before more
- * is tried again.
+ * The congestion window: how many blocks may be under way at once. It is the negotiated window until a timeout
+ * shows that the end of a flight was lost although its beginning arrived, as where a queue on the path is
+ * shorter than the window. Such a path gets at once only what it let through, and the rest of the
+ * window after the ACK, which a copy of the last block calls for. Any other loss is not caused by a short queue
+ * and doubles the limit; but where that led back to the same place, as only a queue does, twice as many losses
+ * have to come before more is tried again.
  */
 export class CongestionWindow {
   readonly #windowsize: number;
   #blocks: number;
-  /** How much came through of a flight whose end was lost to a queue. */
+  /** How many blocks arrived of a flight whose end was lost to a queue. */
   #through = 0;
-  /** Losses by chance since then, and how many must come before more is sent at once. */
+  /** Random losses since then, and how many have to come before more is sent at once. */
   #losses = 0;
-  #caution = 1;
+  #lossesToGrow = 1;
 
   constructor(windowsize: number) {
     this.#windowsize = windowsize;
@@ -37,47 +37,47 @@ export class CongestionWindow {
   }
 
   /**
-   * After so many silences in a row. With the second there are more, for a client that has it all, but
-   * answers a copy only once, has to see something new.
+   * After so many timeouts in a row. After the second there are more: a client that has all of it, but
+   * answers a copy only once, has to get something new.
    */
   blocksAfter(silences: number): number {
     return this.#blocks * Math.max(1, silences);
   }
 
-  /** Less than a window. */
+  /** It is smaller than the negotiated window. */
   get narrow(): boolean {
     return this.#blocks < this.#windowsize;
   }
 
-  /** A window is taken to fit into any queue, so answers do not have to wait for our own copies. */
+  /** The negotiated window fits into any queue, so ACKs do not have to wait behind our own copies. */
   get small(): boolean {
-    return this.#windowsize <= LEAST_BLOCKS;
+    return this.#windowsize <= MIN_BLOCKS;
   }
 
   /**
-   * Of a flight that nothing was heard of, `through` blocks came through, and all behind them are missing.
-   * True if less is sent from now on. Some blocks missing at the end may be chance; a quarter is not.
+   * Of a flight that timed out, `through` blocks arrived, and all behind them are missing. True if less is sent
+   * from now on. A few blocks missing at the end may be random loss; a quarter is not.
    */
   tailLost(through: number, missing: number): boolean {
-    // One less, for the copy that asks for an answer.
-    const blocks = Math.max(LEAST_BLOCKS, through - 1);
+    // One less, for the copy that calls for the ACK.
+    const blocks = Math.max(MIN_BLOCKS, through - 1);
     if (missing * 4 <= missing + through || blocks >= this.#blocks) return false;
     const same = Math.abs(through - this.#through) * SAME_PART <= this.#through;
-    if (same) this.#caution *= 2;
-    else if (through > this.#through) this.#caution = 1;
-    // Where less than that came through, chance has hit the flight too.
+    if (same) this.#lossesToGrow *= 2;
+    else if (through > this.#through) this.#lossesToGrow = 1;
+    // Where less than that arrived, the flight had random losses too.
     if (same || through > this.#through) this.#through = through;
     this.#losses = 0;
     this.#blocks = blocks;
     return true;
   }
 
-  /** Something was lost that does not look like a queue that is too short. */
+  /** A loss that does not look like a queue that is too short. */
   randomLoss(): void {
     this.#losses += 1;
-    const known = Math.max(LEAST_BLOCKS, this.#through - 1);
+    const known = Math.max(MIN_BLOCKS, this.#through - 1);
     if (this.#blocks < known) this.#blocks = Math.min(this.#blocks * 2, known);
-    else if (this.#losses >= this.#caution) {
+    else if (this.#losses >= this.#lossesToGrow) {
       this.#blocks = Math.min(this.#blocks * 2, this.#windowsize);
       this.#losses = 0;
     }

@@ -1,28 +1,29 @@
-/** A client that never acknowledged anything may be a forged address: repeat little. 1+2+4+8+8+8 s. */
-const MAX_RETRIES_UNPROVEN = 5;
-/** To a client that did, this often at least, however long the waits. */
+/** A client that never acknowledged anything may be a forged address, and others wait for its slot. */
+const MAX_UNANSWERED_MS = 15_000;
+/** To a client that did, at least so many repeats, however long the waits. */
 const MIN_RETRIES = 5;
-/** And for this long after its last word: longer than EDK2 and iPXE wait before they repeat an ACK. */
+/** And for this long after its last packet: longer than EDK2 and iPXE wait before they repeat an ACK. */
 const MAX_SILENCE_MS = 20_000;
-/** Who speaks, but acknowledges nothing new for this long, will never get on. */
-const MAX_STANDSTILL_MS = 120_000;
-/** Who repeats itself more often than this without getting on is left to our own timer. */
-const MAX_REPETITIONS = 20;
+/** A client that sends packets, but acknowledges nothing new for this long, will not make progress. */
+const MAX_STALL_MS = 120_000;
+/** A client that repeats an ACK more often than this without progress is left to our retransmission timer. */
+const MAX_REPEATED_ACKS = 20;
 
-/** How long a client is waited for. */
+/** When a transfer is given up. */
 export class GiveUpPolicy {
   #answered = false;
+  #beganAt: number | null = null;
   #retries = 0;
-  #repetitions = 0;
+  #repeatedAcks = 0;
   #heardAt = 0;
-  #advancedAt = 0;
+  #progressedAt = 0;
 
-  /** The client acknowledged something: it is really fetching, and its address is not forged. */
+  /** The client acknowledged something: it really downloads, and its address is not forged. */
   get answered(): boolean {
     return this.#answered;
   }
 
-  /** How often we repeated ourselves since it last acknowledged anything new. */
+  /** Timeouts since the client last acknowledged anything new. */
   get retries(): number {
     return this.#retries;
   }
@@ -30,6 +31,11 @@ export class GiveUpPolicy {
   /** When the client acknowledged anything, old or new. */
   get heardAt(): number {
     return this.#heardAt;
+  }
+
+  /** Something is sent, maybe for the first time. */
+  sent(now: number): void {
+    this.#beganAt ??= now;
   }
 
   retried(): void {
@@ -43,24 +49,27 @@ export class GiveUpPolicy {
   progressed(now: number): void {
     this.#answered = true;
     this.#retries = 0;
-    this.#repetitions = 0;
+    this.#repeatedAcks = 0;
     this.#heardAt = now;
-    this.#advancedAt = now;
+    this.#progressedAt = now;
   }
 
-  /** It repeats itself, and once more is not too often to answer. */
-  mayRepeat(): boolean {
-    this.#repetitions += 1;
-    return this.#repetitions <= MAX_REPETITIONS;
+  /** The client repeated an ACK. Whether that is still to be answered. */
+  answersRepeatedAck(): boolean {
+    this.#repeatedAcks += 1;
+    return this.#repeatedAcks <= MAX_REPEATED_ACKS;
   }
 
-  /** Why there is no point in another try, or null. */
+  /** Why another try is pointless, or null. */
   reason(now: number): string | null {
     const silent = "the client stopped answering";
-    if (!this.#answered) return this.#retries >= MAX_RETRIES_UNPROVEN ? silent : null;
+    if (!this.#answered) {
+      const waitedMs = now - (this.#beganAt ?? now);
+      return waitedMs >= MAX_UNANSWERED_MS ? "the client never answered" : null;
+    }
     if (this.#retries < MIN_RETRIES) return null;
     if (now - this.#heardAt >= MAX_SILENCE_MS) return silent;
-    const stands = now - this.#advancedAt >= MAX_STANDSTILL_MS;
-    return stands ? "the client repeats the same acknowledgement and does not get on" : null;
+    const stalled = now - this.#progressedAt >= MAX_STALL_MS;
+    return stalled ? "the client repeats the same acknowledgement and makes no progress" : null;
   }
 }

@@ -1,4 +1,4 @@
-/** Lock-step reads of a file on disk are bundled to this many bytes. */
+/** Reads of a file on disk in lock-step are joined to this many bytes. */
 const READ_AHEAD_BYTES = 65_536;
 const nothing = new Uint8Array(0);
 
@@ -8,7 +8,7 @@ export interface ByteRange {
   readonly length: number;
 }
 
-/** The part of a file that is at hand, and the read of another one that is under way. */
+/** The part of a file that is in memory, and the read of another one that is under way. */
 export class ReadAhead {
   readonly #size: number;
   #offset = 0;
@@ -25,12 +25,12 @@ export class ReadAhead {
     return this.#awaited !== null;
   }
 
-  /** Whether the bytes from `from` to before `to` are at hand. */
+  /** Whether the bytes from `from` to before `to` are in memory. */
   holds(from: number, to: number): boolean {
     return from >= this.#offset && to <= this.#offset + this.#bytes.length;
   }
 
-  /** What to read to have the bytes from `from` to before `to`, and some more. It is awaited from now on. */
+  /** What to read to have the bytes from `from` to before `to`, and some more; `take` gets the result. */
   ask(from: number, to: number): ByteRange {
     const length = Math.min(Math.max(to - from, READ_AHEAD_BYTES), this.#size - from);
     this.#offset = from;
@@ -39,7 +39,7 @@ export class ReadAhead {
     return { offset: from, length };
   }
 
-  /** What was asked for; false if it is less. */
+  /** The bytes that were read; false if they are fewer than asked for. */
   take(bytes: Uint8Array): boolean {
     if (bytes.length < (this.#awaited ?? 0)) return false;
     this.#awaited = null;
@@ -47,12 +47,12 @@ export class ReadAhead {
     return true;
   }
 
-  /** Bytes that are at hand. */
+  /** Bytes that are in memory. */
   slice(from: number, to: number): Uint8Array {
     return this.#bytes.subarray(from - this.#offset, to - this.#offset);
   }
 
-  /** Lets go of what is at hand. */
+  /** Frees the memory. */
   drop(): void {
     this.#bytes = nothing;
   }

@@ -1,4 +1,5 @@
 import { InternalError } from "../../lib/errors.ts";
+import { AmplificationLimit } from "./amplification-limit.ts";
 import { printable } from "../../lib/bytes.ts";
 import { ReadAhead } from "./read-ahead.ts";
 import { CongestionWindow } from "./congestion-window.ts";
@@ -7,21 +8,13 @@ import { type AckPacket, ErrorCode, errorPacket, type ErrorPacket } from "../wir
 import type { TftpPacket } from "../wire/packet.ts";
 import { GiveUpPolicy } from "./give-up.ts";
 import { RetransmissionTimeout } from "./retransmission-timeout.ts";
+import type { TransferEffect } from "./transfer-effect.ts";
 
-/** What the host of a `ReadTransfer` has to do, in this order. */
-export type TransferEffect =
-  /** Send this packet to the client. */
-  | { readonly kind: "send"; readonly packet: TftpPacket }
-  /** Read these bytes of the file, then call `blockRead` or `readFailed`. One read at a time is asked for. */
-  | { readonly kind: "read"; readonly offset: number; readonly length: number }
-  /** The end: the client has the whole file, or it only wanted to know its size ("probe"). */
-  | { readonly kind: "done"; readonly outcome: "complete" | "probe" }
-  /** The end: the client does not have the file. `reason` is safe to log. */
-  | { readonly kind: "fail"; readonly reason: string };
+export type { TransferEffect } from "./transfer-effect.ts";
 
 const nothing: readonly TransferEffect[] = [];
 
-/** A client that is quiet for this long and then repeats an ACK does so because it waits. */
+/** A client that sends nothing for this long and then repeats an ACK is waiting for us. */
 const QUIET_MS = 2000;
 
 const READ_TIMEOUT_MS = 10_000;
@@ -41,13 +34,13 @@ export class ReadTransfer {
   readonly #terms: Negotiated;
   readonly #lastBlock: number;
 
-  /** Highest block that the client has, and all before it. The OACK counts as block 0. */
+  /** Highest block that the client has together with all before it. The OACK counts as block 0. */
   #acked: number;
   /** Highest block that was ever sent. */
   #sent: number;
-  /** Where sending goes on: behind the last flight, or further back after a loss. */
+  /** The next block to send: behind the last flight, or further back after a loss. */
   #next = 1;
-  /** Blocks up to this one were on their way when we last went back, so copies of them may arrive. */
+  /** Blocks up to this one were under way when we last went back, so they may arrive twice. */
   #resentUpTo = -1;
   readonly #window: CongestionWindow;
   /** Nothing is sent before the deadline (`#waitForQueue`). */
@@ -61,10 +54,17 @@ export class ReadTransfer {
   /** When the last flight left. */
   #sentAt = 0;
   readonly #giveUp = new GiveUpPolicy();
+  readonly #amplification: AmplificationLimit;
   #retransmissions = 0;
 
-  /** For a file of `size` bytes, sent as `negotiate` arranged it. */
-  constructor(size: number, terms: Negotiated) {
+  /**
+   * For a file of `size` bytes, sent as `negotiate` arranged it.
+   *
+   * @param requestBytes the size of the datagram with the request; by default nothing is repeated to a client
+   *   that never answered
+   */
+  constructor(size: number, terms: Negotiated, requestBytes = 0) {
+    this.#amplification = new AmplificationLimit(requestBytes);
     this.#size = size;
     this.#terms = terms;
     // RFC 1350 6: a block shorter than the others ends the transfer, if need be an empty one.
@@ -81,9 +81,14 @@ export class ReadTransfer {
     return this.#deadline;
   }
 
-  /** The client acknowledged something: it is really fetching, and its address is not forged. */
+  /** The client acknowledged something: it really downloads, and its address is not forged. */
   get answered(): boolean {
     return this.#giveUp.answered;
+  }
+
+  /** When the client acknowledged anything, old or new. */
+  get heardAt(): number {
+    return this.#giveUp.heardAt;
   }
 
   /** Bytes of the file that were sent, each counted once. */
@@ -91,7 +96,7 @@ export class ReadTransfer {
     return Math.min(Math.max(0, this.#sent) * this.#terms.blksize, this.#size);
   }
 
-  /** Every block was sent at least once: what may be missing is the end of it, or its acknowledgement. */
+  /** Every block was sent at least once: the client may lack the last ones, or only their ACK was lost. */
   get allSent(): boolean {
     return this.#sent === this.#lastBlock;
   }
@@ -111,7 +116,7 @@ export class ReadTransfer {
     if (this.#over) return nothing;
     if (packet.opcode === "ack") return this.#receiveAck(packet, now);
     if (packet.opcode === "error") return this.#receiveError(packet);
-    // A reader sends nothing else; a late copy of its request is nothing to end a transfer for.
+    // A reader sends nothing else; a late copy of its request must not end the transfer.
     return nothing;
   }
 
@@ -138,9 +143,17 @@ export class ReadTransfer {
     if (this.#holding) return this.#sendOn(now);
     this.#giveUp.retried();
     this.#timeout.backOff();
+    if (!this.#mayRepeat()) {
+      this.#deadline = now + this.#timeout.ms;
+      return nothing;
+    }
     this.#window.randomLoss();
     this.#goBack();
     return this.#sendOn(now);
+  }
+
+  #mayRepeat(): boolean {
+    return this.#giveUp.answered || this.#amplification.allowsRepeat;
   }
 
   #receiveAck(packet: AckPacket, now: number): readonly TransferEffect[] {
@@ -159,12 +172,12 @@ export class ReadTransfer {
     const { reading } = this.#readAhead;
     const tailLost = silent && !reading && this.#window.tailLost(advance, missing);
     if (once) this.#timeout.measured(now - this.#sentAt);
-    // An ACK inside the flight tells of a gap; one of all of it, or after many copies, of a slow link.
+    // An ACK inside the flight shows a gap; one of all of it, or after many copies, a slow link.
     else this.#timeout.recovered((missing > 0 && !tailLost) || this.#answersCopy(now));
     if (this.#acked === this.#lastBlock) return this.#end({ kind: "done", outcome: "complete" });
     if (reading) return nothing;
     if (tailLost) return this.#waitForQueue(now);
-    // RFC 7440 4: an ACK inside the window tells of a gap behind that block: go back. But EDK2 sends
+    // RFC 7440 4: an ACK inside the window shows a gap behind that block: go back. But EDK2 sends
     // one for every block that it did not expect, copies included; going back for those too would
     // send the rest of the file `windowsize` times.
     if (this.#acked < flightEnd && this.#acked > this.#resentUpTo) {
@@ -175,22 +188,22 @@ export class ReadTransfer {
   }
 
   /**
-   * An ACK that we had before. To answer every one with DATA doubles the traffic for the rest of the
-   * file (Sorcerer's Apprentice, RFC 1123 4.2.3.1): EDK2 sends one for each copy, and where a window
-   * takes longer than our timer those come in a stream. So only one is answered that comes after a
-   * silence of both sides: then it is a client that waited in vain while we hold back.
+   * A duplicate ACK. To answer every one with DATA doubles the traffic for the rest of the file
+   * (Sorcerer's Apprentice, RFC 1123 4.2.3.1): EDK2 sends one for each copy, and where a window takes
+   * longer than our timer those come in a stream. So only one is answered that comes when neither side
+   * has sent anything for a while: then the client waits for us.
    */
   #receiveRepeatedAck(now: number): readonly TransferEffect[] {
     const silentSince = Math.max(this.#sentAt, this.#giveUp.heardAt);
     this.#giveUp.heard(now);
     const early = now < silentSince + Math.min(this.#timeout.ms, QUIET_MS);
     if (early || this.#readAhead.reading) return nothing;
-    if (!this.#giveUp.mayRepeat()) return nothing;
+    if (!this.#mayRepeat() || !this.#giveUp.answersRepeatedAck()) return nothing;
     this.#goBack();
     return this.#sendOn(now);
   }
 
-  /** It came as long after the last copy as answers take, so what was sent before was lost. */
+  /** It came one round trip after the last copy, so what was sent before was lost. */
   #answersCopy(now: number): boolean {
     return this.#window.small && this.#timeout.provesLoss(now - this.#sentAt);
   }
@@ -200,7 +213,7 @@ export class ReadTransfer {
     this.#next = this.#acked + 1;
   }
 
-  /** Goes back to what is lost for certain, once the copies that left at `#sentAt` are off the path. */
+  /** Goes back to what is certainly lost, once the copies sent at `#sentAt` have left the path. */
   #waitForQueue(now: number): readonly TransferEffect[] {
     this.#next = this.#acked + 1;
     this.#resentUpTo = this.#acked;
@@ -218,7 +231,7 @@ export class ReadTransfer {
     return this.#end({ kind: "fail", reason });
   }
 
-  /** Sends a flight from block `#next` on, after reading what is not at hand. */
+  /** Sends a flight from block `#next` on, after reading what is not in memory. */
   #sendOn(now: number): readonly TransferEffect[] {
     if (this.#acked < 0) return this.#sendOack(now);
     const { blksize, windowsize } = this.#terms;
@@ -238,7 +251,7 @@ export class ReadTransfer {
       const data = this.#readAhead.slice(start, Math.min(start + blksize, this.#size));
       effects.push(this.#send({ opcode: "data", block: block & 0xffff, data }, block));
     }
-    // The client answers a window only when it has it all, but a copy at once, with what it has.
+    // The client acknowledges a window only when it has all of it, but a copy at once, with what it has.
     const final = effects.at(-1);
     if (this.#window.narrow && last < this.#lastBlock && final !== undefined) {
       this.#retransmissions += 1;
@@ -257,20 +270,23 @@ export class ReadTransfer {
   #send(packet: TftpPacket, block: number): TransferEffect {
     if (block <= this.#sent) this.#retransmissions += 1;
     else this.#sent = block;
+    if (!this.#giveUp.answered) this.#amplification.sent(packet);
     return { kind: "send", packet };
   }
 
-  /** Called before the packets that are to be answered are sent. */
+  /** Called before packets are sent that the client has to answer. */
   #awaitAnswer(now: number): void {
     this.#holding = false;
     this.#sentAt = now;
+    this.#giveUp.sent(now);
     this.#deadline = now + this.#timeout.ms;
   }
 
-  /** Gives up and tells the client, who may still be there. */
+  /** Gives up, and sends the client an ERROR unless its address may be forged and has got something already. */
   #abort(reason: string, message = reason): readonly TransferEffect[] {
-    const packet = errorPacket(ErrorCode.NOT_DEFINED, message);
-    return [{ kind: "send", packet }, ...this.#end({ kind: "fail", reason })];
+    const end = this.#end({ kind: "fail", reason });
+    if (!this.#giveUp.answered && !this.#amplification.unused) return end;
+    return [{ kind: "send", packet: errorPacket(ErrorCode.NOT_DEFINED, message) }, ...end];
   }
 
   #end(effect: TransferEffect): readonly TransferEffect[] {

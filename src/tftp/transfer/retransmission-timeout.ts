@@ -2,8 +2,8 @@
 const INITIAL_MS = 1000;
 /**
  * RFC 6298 2.4 wants a second here, for the sake of a shared Internet path. TFTP sends one window and
- * waits, so on a link of firmware each loss would cost that second; below this, the pauses of a busy
- * firmware would look like losses.
+ * waits, so on a link of firmware each loss would cost that second; with less than this, pauses of busy firmware
+ * would look like losses.
  */
 const MIN_MS = 50;
 const MAX_MS = 8000;
@@ -27,8 +27,8 @@ export class RetransmissionTimeout {
   /** SRTT and RTTVAR of RFC 6298 2; null: nothing was measured yet. */
   #roundTrip: { readonly averageMs: number; readonly deviationMs: number } | null = null;
   #ms: number;
-  /** Something was shown to be lost (`provesLoss`), and nothing was measured since. */
-  #believed = false;
+  /** A loss was inferred (`provesLoss`), and nothing was measured since. */
+  #lossInferred = false;
 
   /** `chosenSeconds`: the interval that the client set, or null. */
   constructor(chosenSeconds: number | null) {
@@ -36,12 +36,12 @@ export class RetransmissionTimeout {
     this.#ms = this.usualMs;
   }
 
-  /** The wait that is in force now. */
+  /** The timeout now. */
   get ms(): number {
     return this.#ms;
   }
 
-  /** The wait when nothing is lost. */
+  /** The timeout while nothing is lost. */
   get usualMs(): number {
     if (this.#roundTrip === null) return INITIAL_MS;
     const { averageMs, deviationMs } = this.#roundTrip;
@@ -49,7 +49,7 @@ export class RetransmissionTimeout {
     return Math.max(MIN_MS, Math.min(ms, this.#maxMs));
   }
 
-  /** Nothing came in time. */
+  /** The timeout expired. */
   backOff(): void {
     this.#ms = Math.min(this.#ms * 2, this.#maxMs);
   }
@@ -57,7 +57,7 @@ export class RetransmissionTimeout {
   /** An answer came this long after its question, which was sent only once (Karn's rule). */
   measured(roundTripMs: number): void {
     this.#roundTrip = this.#averagedWith(roundTripMs);
-    this.#believed = false;
+    this.#lossInferred = false;
     this.#ms = this.usualMs;
   }
 
@@ -78,11 +78,11 @@ export class RetransmissionTimeout {
    * the other. So only one is believed until something is measured again.
    */
   provesLoss(afterCopyMs: number): boolean {
-    if (this.#roundTrip === null || this.#believed) return false;
+    if (this.#roundTrip === null || this.#lossInferred) return false;
     const { averageMs, deviationMs } = this.#roundTrip;
     const mostMs = averageMs + Math.max(GRANULARITY_MS, DEVIATIONS * deviationMs);
-    this.#believed = afterCopyMs >= averageMs / 2 && afterCopyMs <= mostMs;
-    return this.#believed;
+    this.#lossInferred = afterCopyMs >= averageMs / 2 && afterCopyMs <= mostMs;
+    return this.#lossInferred;
   }
 
   /** RFC 6298 2.2 for the first measurement, 2.3 for all others: the deviation first, by the old average. */

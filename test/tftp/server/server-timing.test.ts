@@ -30,17 +30,20 @@ async function begin(options: Readonly<Record<string, string | number>> = {}) {
 
 describe("a transfer whose client is silent", () => {
   it("repeats itself with growing pauses, gives up, and frees everything", async () => {
-    const { udp, server, client } = await begin();
-    for (const pauseMs of [1000, 2000, 4000, 8000, 8000]) {
+    const { udp, server, client, first } = await begin();
+    client.send(ack(1), first.from);
+    expect((await client.next()).packet).toMatchObject({ opcode: "data", block: 2 });
+    for (const pauseMs of [50, 100, 200, 400, 800, 1600, 3200, 6400]) {
       await vi.advanceTimersByTimeAsync(pauseMs - 1);
       expect(client.unread).toEqual([]);
       await vi.advanceTimersByTimeAsync(1);
-      expect((await client.next()).packet).toMatchObject({ opcode: "data", block: 1 });
+      expect((await client.next()).packet).toMatchObject({ opcode: "data", block: 2 });
     }
     await vi.advanceTimersByTimeAsync(8000);
     expect((await client.next()).packet).toMatchObject({ opcode: "error", code: 0 });
     expect(server.events).toMatchObject([
-      { event: "tftp-failed", reason: "the client stopped answering", bytesSent: 512 },
+      { event: "loader-start" },
+      { event: "tftp-failed", reason: "the client stopped answering", bytesSent: 1024 },
     ]);
     expect(server.openBlobs).toBe(0);
     // The server's and the client's.
@@ -56,14 +59,27 @@ describe("a transfer whose client is silent", () => {
     expect((await client.next()).packet).toMatchObject({ block: 2 });
   });
 
+  it("field fault 45: gets one block and no farewell when it never answers", async () => {
+    const { udp, server, client } = await begin();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(client.unread).toEqual([]);
+    expect(server.events).toMatchObject([
+      { event: "tftp-failed", reason: "the client never answered", bytesSent: 512 },
+    ]);
+    expect(server.openBlobs).toBe(0);
+    expect(udp.openPorts).toBe(2);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   it("counts what it sent again", async () => {
-    const { server, client } = await begin();
-    await vi.advanceTimersByTimeAsync(3000);
-    // The copies of the first block are still unread.
-    expect(await client.finish()).toEqual(file);
+    const { server, client, first } = await begin();
+    client.send(ack(1), first.from);
+    await vi.advanceTimersByTimeAsync(200);
+    // The copies of the second block are still unread.
+    expect(await client.finish(1)).toEqual(file.subarray(512));
     expect(await server.event("loader-done")).toMatchObject({
       retransmissions: 2,
-      durationMs: 3000,
+      durationMs: 200,
     });
   });
 });
@@ -105,9 +121,8 @@ describe("the same request again from the same port", () => {
     const client = await TftpClient.open(udp.open);
     client.request(server.endpoint, "a.efi");
     client.request(server.endpoint, "b.efi");
-    await vi.advanceTimersByTimeAsync(10);
-    expect(client.unread.length).toBe(1);
     expect(await client.finish()).toEqual(other);
+    expect(client.unread).toEqual([]);
     notFound();
     await server.event("loader-done");
     await server.close();
@@ -128,10 +143,25 @@ describe("the same request again from the same port", () => {
     expect(server.openBlobs).toBe(0);
   });
 
-  it("replaces a transfer that had begun, at any time, and says that it failed", async () => {
+  it("field fault 54: does not end a transfer whose client answers: it is a delayed copy", async () => {
+    const { server, client, first } = await begin();
+    await vi.advanceTimersByTimeAsync(1500);
+    client.send(ack(1), first.from);
+    expect((await client.next()).packet).toMatchObject({ block: 2 });
+    client.request(server.endpoint, "a.efi");
+    client.send(ack(2), first.from);
+    expect(await client.finish(2)).toEqual(file.subarray(1024));
+    await server.event("loader-done");
+    expect(server.eventNames).toEqual(["loader-start", "loader-done"]);
+    expect(server.asked).toEqual(["a.efi"]);
+  });
+
+  it("replaces a transfer whose client has not answered for two seconds, and says that it failed", async () => {
     const { server, client, first } = await begin();
     client.send(ack(1), first.from);
     expect((await client.next()).packet).toMatchObject({ block: 2 });
+    await vi.advanceTimersByTimeAsync(2000);
+    while (client.unread.length > 0) await client.next();
     expect(await client.fetch(server.endpoint, "a.efi")).toEqual(file);
     expect(server.events).toMatchObject([
       { event: "loader-start" },
@@ -142,9 +172,12 @@ describe("the same request again from the same port", () => {
   });
 
   it("for another file replaces it at any time", async () => {
-    const { udp, server, client } = await begin();
+    const { udp, server, client, first } = await begin();
+    client.send(ack(1), first.from);
+    expect((await client.next()).packet).toMatchObject({ block: 2 });
     expect(await client.fetch(server.endpoint, "b.efi")).toEqual(file.subarray(1));
-    expect(server.eventNames).toEqual(["loader-start", "loader-done"]);
+    const twice = ["loader-start", "tftp-failed", "loader-start", "loader-done"];
+    expect(server.eventNames).toEqual(twice);
     expect(udp.openPorts).toBe(2);
   });
 

@@ -35,12 +35,15 @@ describe("stopping", () => {
 
   it("cuts what does not end in time, and says so to both sides", async () => {
     const server = await serve();
-    const { one } = await begin(server);
+    const { one, from } = await begin(server);
+    one.send(ack(0), from);
+    await one.next();
     await server.close(0);
     const { packet } = await one.next();
     expect(packet).toEqual({ opcode: "error", code: 0, message: "the server is stopping" });
     expect(server.events).toMatchObject([
-      { event: "tftp-failed", reason: "the server is stopping", bytesSent: 0 },
+      { event: "loader-start" },
+      { event: "tftp-failed", reason: "the server is stopping", bytesSent: 1468 },
     ]);
     expect(server.openBlobs).toBe(0);
   });

@@ -48,8 +48,11 @@ describe("a client that is gone", () => {
   it("after everything was sent is said to have maybe all of it", async () => {
     const server = await serve();
     const one = await TftpClient.open(openDgram);
-    one.request(server.endpoint, "autoexec.ipxe");
+    one.request(server.endpoint, "autoexec.ipxe", { blksize: 200 });
+    const { from } = await one.next();
+    one.send(ack(0), from);
     await one.next();
+    one.send(ack(1), from);
     await one.close();
     const { reason } = JSON.parse(JSON.stringify(await server.event("tftp-failed")));
     expect(reason).toMatch(/its port is closed; all was sent, the last acknowledgement is missing/);

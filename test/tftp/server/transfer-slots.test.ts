@@ -1,10 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { TransferSlots, type SlotHolder } from "../../../src/tftp/server/transfer-slots.ts";
+import { type SlotHolder, TransferSlots } from "../../../src/tftp/server/transfer-slots.ts";
 
-class Stay implements SlotHolder {
+class Holder implements SlotHolder {
   readonly address: string;
   readonly startedAt: number;
-  answered = true;
   gone: string | null = null;
   readonly #slots: TransferSlots;
 
@@ -20,98 +19,142 @@ class Stay implements SlotHolder {
   }
 }
 
-function full(...addresses: readonly string[]) {
-  const slots = new TransferSlots(addresses.length);
-  const stays = addresses.map((address) => new Stay(slots, address));
-  for (const stay of stays) expect(slots.take(stay)).toBeNull();
-  const newcomer = (address: string, now = 0, answers = false) => {
-    const stay = new Stay(slots, address, now);
-    const refusal = slots.take(stay);
-    stay.answered = answers;
-    return refusal;
+/** All slots are taken, by an address each; with a question mark behind it, it has not answered. */
+function full(...takers: readonly string[]) {
+  const slots = new TransferSlots(takers.length);
+  const holders = takers.map((taker) => {
+    const holder = new Holder(slots, taker.replace("?", ""));
+    expect(slots.take(holder)).toBeNull();
+    if (!taker.endsWith("?")) slots.answered(holder);
+    return holder;
+  });
+  const take = (address: string, now = 0, answers = false) => {
+    const holder = new Holder(slots, address, now);
+    const refusal = slots.take(holder);
+    if (answers) slots.answered(holder);
+    return refusal?.reason ?? null;
   };
-  const gone = () => stays.flatMap((stay, index) => (stay.gone === null ? [] : [index]));
-  return { slots, stays, newcomer, gone };
+  const gone = () => holders.flatMap((holder, index) => (holder.gone === null ? [] : [index]));
+  return { slots, holders, take, gone };
 }
 
-describe("the places for transfers", () => {
+describe("the slots for transfers", () => {
   it("are all for one address while nobody else wants any", () => {
-    const { slots, newcomer } = full("a", "a", "a", "a");
-    expect(newcomer("a")).toBe(
-      "the server is busy, try again: this address has 4 of its transfers",
-    );
+    const { slots, take } = full("a", "a", "a", "a");
+    expect(take("a")).toBe("the server is busy, try again: this address has 4 of its transfers");
     expect(slots.size).toBe(4);
   });
 
-  it("are refused when every address has one", () => {
-    const { newcomer, gone } = full("a", "b", "c");
-    expect(newcomer("d")).toBe("the server is busy, try again");
+  it("are refused when every address has one, and the client is told", () => {
+    const { slots, gone } = full("a", "b", "c");
+    const refusal = slots.take(new Holder(slots, "d"));
+    expect(refusal).toEqual({ reason: "the server is busy, try again", tell: true });
     expect(gone()).toEqual([]);
   });
 
-  it("are given up by an address that has half of them, the newest first, in favour of others", () => {
-    const { slots, newcomer, gone, stays } = full("a", "b", "b", "b");
-    expect(newcomer("c", 0, true)).toBeNull();
+  it("are lost by an address that has half of them, the newest first, to others", () => {
+    const { slots, take, gone, holders } = full("a", "b", "b", "b");
+    expect(take("c", 0, true)).toBeNull();
     expect(gone()).toEqual([3]);
-    expect(stays[3]?.gone).toBe("the server is busy and this address has 3 transfers");
-    expect(newcomer("d", 0, true)).toBeNull();
+    expect(holders[3]?.gone).toBe("the server is busy and this address has 3 transfers");
+    expect(take("d", 0, true)).toBeNull();
     expect(gone()).toEqual([2, 3]);
-    expect(newcomer("e", 0, true)).toBe("the server is busy, try again");
+    expect(take("e", 0, true)).toBe("the server is busy, try again");
     expect(slots.size).toBe(4);
   });
 
-  it("are not taken from who answers while it has less than half of them", () => {
-    const { newcomer, gone } = full("a", "b", "b", "c", "d");
-    expect(newcomer("e")).toBe("the server is busy, try again");
+  it("are not taken from clients that answer while they have less than half of them", () => {
+    const { take, gone } = full("a", "b", "b", "c", "d");
+    expect(take("e")).toBe("the server is busy, try again");
     expect(gone()).toEqual([]);
   });
 
   it("are not passed to and fro between addresses that have nearly as many", () => {
-    const { newcomer, gone } = full("a", "a", "b");
-    expect(newcomer("b")).not.toBeNull();
+    const { take, gone } = full("a", "a", "b");
+    expect(take("b")).not.toBeNull();
     expect(gone()).toEqual([]);
   });
 
   it("are first taken from transfers that were never answered", () => {
-    const { stays, newcomer, gone } = full("b", "b", "b");
-    if (stays[1] !== undefined) stays[1].answered = false;
-    expect(newcomer("c")).toBeNull();
+    const { take, gone } = full("b", "b?", "b");
+    expect(take("c")).toBeNull();
     expect(gone()).toEqual([1]);
   });
 
-  it("are not held by addresses that never answer: those of the largest crowd go first", () => {
-    const { stays, newcomer, gone } = full("a", "b", "c", "c", "c");
-    for (const stay of stays.slice(1)) stay.answered = false;
-    expect(newcomer("d", 1999, true)).toBeNull();
-    expect(stays[2]?.gone).toBe("the server is busy and this client has not answered yet");
+  it("are not held by addresses that never answer: those of the address with most go first", () => {
+    const { holders, take, gone } = full("a", "b?", "c?", "c?", "c?");
+    expect(take("d", 1999, true)).toBeNull();
+    expect(holders[2]?.gone).toBe("the server is busy and this client has not answered yet");
     expect(gone()).toEqual([2]);
   });
 
-  it("are first taken from who had two seconds to answer, whoever it is", () => {
-    const { stays, newcomer, gone } = full("a", "b", "c", "c", "c");
-    for (const stay of stays.slice(1)) stay.answered = false;
-    expect(newcomer("d", 2000)).toBeNull();
-    expect(stays[1]?.gone).toBe("the server is busy and this client does not answer");
+  it("are first taken from those that had two seconds to answer, whoever it is", () => {
+    const { holders, take, gone } = full("a", "b?", "c?", "c?", "c?");
+    expect(take("d", 2000)).toBeNull();
+    expect(holders[1]?.gone).toBe("the server is busy and this client does not answer");
     expect(gone()).toEqual([1]);
   });
 
   it("are free again when a transfer has ended", () => {
-    const { slots, stays, newcomer } = full("a", "b");
-    if (stays[0] !== undefined) slots.release(stays[0]);
+    const { slots, holders, take } = full("a", "b");
+    if (holders[0] !== undefined) slots.release(holders[0]);
     expect(slots.size).toBe(1);
-    expect(newcomer("c")).toBeNull();
+    expect(take("c")).toBeNull();
+  });
+});
+
+describe("field fault 46: transfers that one address requests", () => {
+  /** How many of `count` requests at this time are let in; what becomes of each is up to `then`. */
+  function requested(
+    slots: TransferSlots,
+    [count, now, address]: readonly [number, number, string],
+    then: (holder: Holder) => void = () => {},
+  ): number {
+    let taken = 0;
+    for (let i = 0; i < count; i++) {
+      const holder = new Holder(slots, address, now);
+      if (slots.take(holder) !== null) continue;
+      taken += 1;
+      then(holder);
+    }
+    return taken;
+  }
+
+  it("are as many as there are slots, and a tenth of that each second", () => {
+    const slots = new TransferSlots(1000);
+    expect(requested(slots, [3000, 0, "a"])).toBe(1000);
+    expect(requested(slots, [3000, 500, "a"])).toBe(50);
+    expect(requested(slots, [3000, 1500, "a"])).toBe(100);
+    expect(requested(slots, [3, 1500, "b"])).toBe(3);
+  });
+
+  it("are refused without a word beyond that, or the answers would be part of the flood", () => {
+    const slots = new TransferSlots(64);
+    requested(slots, [64, 0, "a"]);
+    const reason = "this address requests too many transfers that it does not answer";
+    expect(slots.take(new Holder(slots, "a", 0))).toEqual({ reason, tell: false });
+  });
+
+  it("do not count once they are answered, or refused for another reason", () => {
+    const slots = new TransferSlots(1000);
+    const answer = (holder: Holder): void => {
+      slots.answered(holder);
+      slots.release(holder);
+    };
+    expect(requested(slots, [5000, 0, "a"], answer)).toBe(5000);
+    const refuse = (holder: Holder): void => slots.release(holder, true);
+    expect(requested(slots, [5000, 0, "a"], refuse)).toBe(5000);
   });
 });
 
 /** Many holders whose ends are counted. */
-function crowded(most: number) {
-  const slots = new TransferSlots(most);
-  const enter = (address: string, startedAt: number, answered: boolean) => {
-    const stay = new Stay(slots, address, startedAt);
-    stay.answered = false;
-    const refusal = slots.take(stay);
-    stay.answered = answered;
-    return { stay, refusal };
+function crowded(maxTransfers: number) {
+  const slots = new TransferSlots(maxTransfers);
+  const enter = (address: string, startedAt: number, answers: boolean) => {
+    const holder = new Holder(slots, address, startedAt);
+    const refusal = slots.take(holder);
+    if (answers && refusal === null) slots.answered(holder);
+    return { holder, refusal };
   };
   const enterAll = (
     count: number,
@@ -124,10 +167,10 @@ function crowded(most: number) {
 
 type Entered = ReturnType<ReturnType<typeof crowded>["enter"]>;
 const gone = (entered: readonly Entered[]): number =>
-  entered.filter(({ stay }) => stay.gone !== null).length;
+  entered.filter(({ holder }) => holder.gone !== null).length;
 
-describe("when all places are taken", () => {
-  it("newcomers get those of silent clients, not those of machines behind one address", () => {
+describe("when all slots are taken", () => {
+  it("new clients get those of silent ones, not those of machines behind one address", () => {
     const { enterAll } = crowded(50);
     const behindNat = enterAll(20, () => "10.0.0.1", 0, true);
     const others = enterAll(20, (index) => `10.1.0.${index}`, 100, true);

@@ -55,20 +55,46 @@ describe("a repeated ACK", () => {
 });
 
 describe("silence", () => {
-  it("ends a transfer that nobody ever answered after six sends", () => {
-    const run = transferOf(bytes);
-    const waits: number[] = [];
-    run.start();
+  /** What is sent to a client that never answers, and when. */
+  function unanswered(options: Readonly<Record<string, string | number>>) {
+    const run = transferOf(bytes, options);
+    const all = sent(run.start()).map((packet) => `0 ${packet}`);
     for (;;) {
       const { now, effects } = run.wait();
-      waits.push(now);
+      all.push(...sent(effects).map((packet) => `${now} ${packet}`));
       const end = ending(effects);
-      if (end === undefined) continue;
-      expect(sent(effects)).toEqual(["error 0"]);
-      expect(end).toEqual({ kind: "fail", reason: "the client stopped answering" });
-      break;
+      if (end !== undefined) return { all, end, endedAt: now };
     }
-    expect(waits).toEqual([1000, 3000, 7000, 15_000, 23_000, 31_000]);
+  }
+
+  it("field fault 45: ends a transfer that nobody ever answered, with one block and no farewell", () => {
+    expect(unanswered({})).toEqual({
+      all: ["0 data 1"],
+      end: { kind: "fail", reason: "the client never answered" },
+      endedAt: 15_000,
+    });
+  });
+
+  it("field fault 45: repeats an OACK to nobody while that is three times the request at most", () => {
+    expect(unanswered({ tsize: 0, blksize: 1468, windowsize: 4 })).toEqual({
+      all: ["0 oack", "1000 oack", "3000 oack"],
+      end: { kind: "fail", reason: "the client never answered" },
+      endedAt: 15_000,
+    });
+  });
+
+  it("field fault 45: an ACK that anybody could send brings no copy of the first block", () => {
+    const run = transferOf(bytes);
+    run.start();
+    for (let now = 1000; now < 15_000; now += 1000) expect(run.ack(0, now)).toEqual([]);
+  });
+
+  it("field fault 45: a late first ACK begins the transfer all the same, and measures the round trip", () => {
+    const run = transferOf(bytes);
+    run.start();
+    run.wait();
+    expect(sent(run.ack(1, 1200))).toEqual(["data 2"]);
+    expect(run.transfer.deadline()).toBe(1200 + 1200 + 4 * 600);
   });
 
   it("of a client that answered quickly is met quickly, and borne for twenty seconds", () => {
@@ -155,14 +181,14 @@ describe("silence", () => {
     }
     expect(endedAt).toBeGreaterThan(120_000);
     expect(endedAt).toBeLessThan(130_000);
-    const reason = "the client repeats the same acknowledgement and does not get on";
+    const reason = "the client repeats the same acknowledgement and makes no progress";
     expect(end).toEqual({ kind: "fail", reason });
   });
 
   it("is not assumed before its time", () => {
-    const run = transferOf(bytes);
+    const run = transferOf(bytes, { blksize: 1024 });
     run.start();
     expect(run.transfer.handleTimeout(999)).toEqual([]);
-    expect(sent(run.transfer.handleTimeout(1000))).toEqual(["data 1"]);
+    expect(sent(run.transfer.handleTimeout(1000))).toEqual(["oack"]);
   });
 });
