@@ -9,6 +9,10 @@ const epochMs = z.int().min(0).describe("milliseconds since the Unix epoch");
 export const lease = z.object({
   mac: z.string(),
   address: z.string(),
+  network: z
+    .string()
+    .nullable()
+    .describe("that the address was leased in; null: leased by an earlier version"),
   state: z
     .enum(["bound", "declined", "in-use", "released"])
     .describe("declined, in-use: kept out of use, because another machine was found to use it"),

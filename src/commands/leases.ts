@@ -3,9 +3,9 @@ import { endpoints } from "../api/endpoints.ts";
 import { importAtOnce, type LeaseImportReply, type LeasesReply } from "../api/leases.ts";
 import { type Journal, journalFile, openJournal } from "../dhcp/leases/journal.ts";
 import { replayJournal } from "../dhcp/leases/journal-format.ts";
-import { LeaseAdmin } from "../dhcp/leases/lease-admin.ts";
+import { type ImportedLease, LeaseAdmin } from "../dhcp/leases/lease-admin.ts";
 import { detectLeaseFormat, type LeaseFormat, readLeaseFile } from "../dhcp/leases/lease-import.ts";
-import { type Lease, LeaseTable } from "../dhcp/leases/lease-table.ts";
+import { LeaseTable } from "../dhcp/leases/lease-table.ts";
 import { systemClock } from "../lib/clock.ts";
 import { ConfigError, messageOf } from "../lib/errors.ts";
 import { parseIp4 } from "../lib/ip4.ts";
@@ -91,7 +91,7 @@ export async function importLeases(
 
 async function importThere(
   admin: AdminClient,
-  leases: readonly Lease[],
+  leases: readonly ImportedLease[],
 ): Promise<LeaseImportReply | string> {
   let imported = 0;
   const skipped: LeaseImportReply["skipped"][number][] = [];
@@ -106,7 +106,14 @@ async function importThere(
 }
 
 /** What is taken over is leased, so the request does not say so. */
-function withoutState({ mac, address, startedAtMs, expiresAtMs, hostname, clientId }: Lease) {
+function withoutState({
+  mac,
+  address,
+  startedAtMs,
+  expiresAtMs,
+  hostname,
+  clientId,
+}: ImportedLease) {
   return { mac, address, startedAtMs, expiresAtMs, hostname, clientId };
 }
 

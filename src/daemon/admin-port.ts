@@ -78,7 +78,7 @@ export async function openAdminPort(parts: AdminPortParts): Promise<AdminPort> {
       pools: () => leases?.pools() ?? [],
       release: async (address) => leases?.release(address) ?? null,
       import: async (imported) =>
-        leases?.import(imported.map((lease) => ({ ...lease, state: "bound" }))) ?? {
+        leases?.import(imported) ?? {
           imported: 0,
           skipped: [],
         },

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { MessageType } from "../../src/dhcp/wire/packet.ts";
 import { toText, u16 } from "../../src/lib/bytes.ts";
-import { ourAddress } from "../support/dhcp.ts";
+import { fullLink, ourAddress } from "../support/dhcp.ts";
 import { FullSite } from "../support/full-site.ts";
 import {
   one,
@@ -191,7 +191,7 @@ describe("DHCPDECLINE", () => {
     const other = address === one ? two : one;
     machine.decline(other);
     expect(machine.site.leases.at(other)).toBeNull();
-    expect(machine.site.leases.ofMachine(macA)?.state).toBe("bound");
+    expect(machine.site.leases.ofMachine(macA, fullLink.subnet)?.state).toBe("bound");
   });
 
   test("of another client's address changes nothing", () => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { OptionCode } from "../../src/dhcp/wire/option-codes.ts";
 import { MessageType } from "../../src/dhcp/wire/packet.ts";
 import { u32 } from "../../src/lib/bytes.ts";
-import { ourAddress } from "../support/dhcp.ts";
+import { fullLink, ourAddress } from "../support/dhcp.ts";
 import { FullSite, type Outcome } from "../support/full-site.ts";
 import {
   one,
@@ -107,7 +107,7 @@ describe("DHCPDISCOVER", () => {
   test("a client that has a lease is offered the same address again", () => {
     const machine = client();
     expect(machine.discover({ requested: machine.lease() }).reply?.yiaddr).toBe(
-      machine.site.leases.ofMachine(macA)?.address,
+      machine.site.leases.ofMachine(macA, fullLink.subnet)?.address,
     );
   });
 
@@ -281,6 +281,9 @@ describe("DHCPNAK", () => {
     const machine = client();
     const address = machine.lease();
     machine.reboot(elsewhere);
-    expect(machine.site.leases.ofMachine(macA)).toMatchObject({ address, state: "bound" });
+    expect(machine.site.leases.ofMachine(macA, fullLink.subnet)).toMatchObject({
+      address,
+      state: "bound",
+    });
   });
 });

@@ -98,7 +98,7 @@ tftp: { enabled: false }
     expect(damaged).toEqual([]);
     const table = new LeaseTable();
     for (const lease of leases) table.restore(lease);
-    const lost = acks.filter(({ mac, address }) => table.ofMachine(mac)?.address !== address);
+    const lost = acks.filter(({ mac, address }) => table.at(address)?.mac !== mac);
     expect(lost).toEqual([]);
     // It was a real crowd.
     expect(new Set(acks.map(({ mac }) => mac)).size).toBeGreaterThan(KILLS * 10);

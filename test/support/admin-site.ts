@@ -20,6 +20,7 @@ const manifest = {
 export const lease: LeaseReply = {
   mac: "52:54:00:12:34:56",
   address: "192.168.77.100",
+  network: "192.168.77.0/24",
   state: "bound",
   expiresAtMs: startedAtMs + 3_600_000,
   startedAtMs,

@@ -41,7 +41,7 @@ export interface Outcome {
 
 /** A link in mode full with its leases, whose clock stands still until it is moved. */
 export class FullSite {
-  readonly leases: LeaseTable;
+  leases: LeaseTable;
   offers = new OfferTable();
   readonly nodes: NodeEntry[] = [];
   link: FullLink;

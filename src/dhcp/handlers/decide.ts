@@ -95,15 +95,18 @@ function forMode(node: NodeEntry | null, link: Link): NodeEntry | null {
 }
 
 /**
- * The machine's entry. An operating system does not tell the UUID by which its firmware was
- * recognised, but it has the address that this entry reserves.
+ * The machine's entry. An operating system does not tell the UUID by which its firmware was recognised, but
+ * the machine has, in one network or another, the address that this entry reserves.
  */
 function nodeOf(request: DhcpRequest, knowledge: Knowledge): NodeEntry | null {
   const { mac, client } = request;
   const node = knowledge.findNode({ mac, uuid: client.uuid, serial: null });
-  const lease = node === null ? knowledge.leases.ofMachine(mac) : null;
-  const reserving = lease === null ? null : knowledge.reservedFor(lease.address);
-  return reserving !== null && reserving.mac === null ? reserving : node;
+  if (node !== null) return node;
+  for (const { address } of knowledge.leases.allOfMachine(mac)) {
+    const reserving = knowledge.reservedFor(address);
+    if (reserving !== null && reserving.mac === null) return reserving;
+  }
+  return null;
 }
 
 /** `system-dhcp`: an ordinary client asks, so an operating system runs on the machine. */

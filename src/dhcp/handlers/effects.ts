@@ -13,7 +13,7 @@ import type { DhcpPacket } from "../wire/packet.ts";
  */
 export type Effect =
   | { readonly kind: "offer"; readonly offer: Offer }
-  | { readonly kind: "withdraw"; readonly mac: Mac }
+  | { readonly kind: "withdraw"; readonly mac: Mac; readonly address: Ip4 }
   | {
       /** Checks whether an address that is about to be offered is in use. */
       readonly kind: "check";

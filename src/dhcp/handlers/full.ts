@@ -124,8 +124,9 @@ function endOf(quarantine: Lease, nowMs: number): Effect {
 /** RFC 2131 4.3.1: before an address is offered anew, it is checked whether it is in use. */
 function hold(context: Context, address: Ip4, mayCheck: boolean): readonly Effect[] {
   const { mac, nowMs, offers } = context;
-  const offer = { mac, address, untilMs: nowMs + OFFER_MS, known: isKnown(context) };
-  const checked = offers.of(mac, nowMs)?.address === address;
+  const network = context.link.subnet;
+  const offer = { mac, address, network, untilMs: nowMs + OFFER_MS, known: isKnown(context) };
+  const checked = offers.ofMachine(mac, network, nowMs)?.address === address;
   if (checked || !mayCheck) return [{ kind: "offer", offer }];
   const event = { event: "address-in-use", ...machine(context, address) } as const;
   // A machine with a reserved address has no other: it finds out itself, and declines it if need be.
@@ -182,9 +183,8 @@ function requested(context: Context): readonly Effect[] {
  */
 function mayBeOfAnotherServer(context: Context): boolean {
   const { leases, link, mac } = context;
-  const lease = leases.ofMachine(mac);
-  const leased = lease !== null && subnetContains(link.subnet, lease.address);
-  if (leased || reservedAddress(context) !== null) return false;
+  if (leases.ofMachine(mac, link.subnet) !== null || reservedAddress(context) !== null)
+    return false;
   return !link.full.authoritative || link.full.pools.length === 0;
 }
 
@@ -198,13 +198,13 @@ function refusalOf(context: Context, address: Ip4): string | null {
 /** RFC 2131 4.3.2: the client took another server's offer, so ours is free again. */
 function takenElsewhere(context: Context): readonly Effect[] {
   const { mac, offers, nowMs, request, link } = context;
-  const offered = offers.of(mac, nowMs) !== null;
+  const offered = offers.ofMachine(mac, link.subnet, nowMs);
   const { serverId: server } = request;
   // A relay agent may well forward to several servers.
   const competing = server !== null && request.packet.giaddr === ANY_ADDRESS;
   const seen = { event: "other-dhcp-server", interface: link.interface, offered: null } as const;
   return [
-    ...(offered ? [{ kind: "withdraw", mac } as const] : []),
+    ...(offered === null ? [] : [{ kind: "withdraw", mac, address: offered.address } as const]),
     ...(competing ? [{ kind: "event", event: { ...seen, server } } as const] : []),
     ...ignored("addressed to another server"),
   ];
@@ -248,13 +248,13 @@ function release(context: Context): readonly Effect[] {
   return [record(context, lease.address, "released", 0), { kind: "event", event }];
 }
 
-/** The machine's present lease, if it is of that address and the request is for us. */
+/** The machine's present lease in this network, if it is of that address and the request is for us. */
 function leaseFor(
   { request, link, leases, mac, nowMs }: Context,
   address: Ip4 | null,
 ): Lease | null {
   if (namesAnotherServer(request, link)) return null;
-  const lease = leases.ofMachine(mac);
+  const lease = leases.ofMachine(mac, link.subnet);
   return lease !== null && lease.address === address && isActive(lease, nowMs) ? lease : null;
 }
 

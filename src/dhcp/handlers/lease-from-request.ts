@@ -1,12 +1,12 @@
 import { printable, toHex, toText } from "../../lib/bytes.ts";
-import type { Ip4 } from "../../lib/ip4.ts";
+import { formatSubnet, type Ip4 } from "../../lib/ip4.ts";
 import type { AllocationContext } from "../leases/allocator.ts";
 import { isActive, type Lease, type LeaseState } from "../leases/lease-table.ts";
 import { OptionCode } from "../wire/option-codes.ts";
 import type { DhcpRequest } from "../message/request.ts";
 
 /** Whose request leads to a lease. */
-interface Holder extends Pick<AllocationContext, "mac" | "leases" | "nowMs"> {
+interface Holder extends Pick<AllocationContext, "mac" | "link" | "leases" | "nowMs"> {
   readonly request: DhcpRequest;
 }
 
@@ -15,13 +15,14 @@ interface Holder extends Pick<AllocationContext, "mac" | "leases" | "nowMs"> {
  * as well: repeated options (RFC 3396) could fill a whole datagram.
  */
 export function leaseOf(context: Holder, address: Ip4, state: LeaseState, forMs: number): Lease {
-  const { mac, request, nowMs } = context;
-  const former = context.leases.ofMachine(mac);
+  const { mac, link, request, nowMs } = context;
+  const former = context.leases.ofMachine(mac, link.subnet);
   const continues = former !== null && former.address === address && isActive(former, nowMs);
   const hostname = request.packet.options.get(OptionCode.HOST_NAME);
   return {
     mac,
     address,
+    network: formatSubnet(link.subnet),
     state,
     expiresAtMs: nowMs + forMs,
     startedAtMs: continues ? former.startedAtMs : nowMs,

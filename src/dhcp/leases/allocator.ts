@@ -11,6 +11,7 @@ export interface AllocationContext {
   readonly mac: Mac;
   /** The entry of the machine; null when none matches. */
   readonly node: NodeEntry | null;
+  /** The link's own network, or one behind relay agents. */
   readonly link: FullLink;
   readonly leases: Leases;
   readonly offers: Offers;
@@ -28,21 +29,22 @@ export function reservedAddress({ node, link }: AllocationContext): Ip4 | null {
   return address !== null && subnetContains(link.subnet, address) ? address : null;
 }
 
-/** A machine that has an entry, or had an address before: when addresses are short it goes first. */
-export function isKnown({ node, leases, mac }: AllocationContext): boolean {
-  return node !== null || leases.ofMachine(mac) !== null;
+/** A machine that has an entry, or had an address in this network before: when addresses are short it goes first. */
+export function isKnown({ node, leases, mac, link }: AllocationContext): boolean {
+  return node !== null || leases.ofMachine(mac, link.subnet) !== null;
 }
 
 /**
- * The address that is the machine's own now: the reserved one, that of its lease, past or present, or
+ * The address that is the machine's own in this network now: the reserved one, that of its lease, past or present, or
  * the one that it was offered. Null when it has none, or another machine has it, or the configuration changed.
  */
 export function ownAddress(context: AllocationContext): Ip4 | null {
   const reserved = reservedAddress(context);
   if (reserved !== null && mayHave(context, reserved)) return reserved;
-  const leased = context.leases.ofMachine(context.mac)?.address ?? null;
+  const { mac, link, leases, offers, nowMs } = context;
+  const leased = leases.ofMachine(mac, link.subnet)?.address ?? null;
   if (leased !== null && mayHave(context, leased)) return leased;
-  const offered = context.offers.of(context.mac, context.nowMs)?.address ?? null;
+  const offered = offers.ofMachine(mac, link.subnet, nowMs)?.address ?? null;
   return offered !== null && mayHave(context, offered) ? offered : null;
 }
 

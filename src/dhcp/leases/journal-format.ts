@@ -6,7 +6,8 @@ import type { Lease, LeaseState } from "./lease-table.ts";
 
 /*
  * What is in a journal of leases. Each line is one lease as it became, with a checksum over the text of the
- * lease: {"crc":"89abcdef","lease":{…}}. The last line about an address or a machine holds.
+ * lease: {"crc":"89abcdef","lease":{…}}. The last line about an address holds, and the last one about a
+ * machine in a network.
  */
 
 const LINE = /^\{"crc":"([0-9a-f]{8})","lease":(\{.*\})\}$/;
@@ -48,7 +49,7 @@ export function replayJournal(bytes: Uint8Array): Replay {
   return { leases, damaged, wholeBytes: at };
 }
 
-export function encodeLine(lease: Lease): string {
+export function encodeLine(lease: LeaseRecord): string {
   const text = JSON.stringify(lease);
   return `{"crc":"${checksum(text)}","lease":${text}}\n`;
 }
@@ -69,11 +70,14 @@ function decodeLine(line: string, offset: number): Lease {
   } catch {
     throw new DecodeError("journal", offset, "a record is not JSON");
   }
-  if (!isLease(value)) throw new DecodeError("journal", offset, "a record is not a lease");
-  return value;
+  if (!isRecord(value)) throw new DecodeError("journal", offset, "a record is not a lease");
+  return { ...value, network: value.network ?? null };
 }
 
-function isLease(value: unknown): value is Lease {
+/** A lease as this version writes it, or a former one, which did not write the network. */
+type LeaseRecord = Omit<Lease, "network"> & { network?: string | null | undefined };
+
+function isRecord(value: unknown): value is LeaseRecord {
   if (typeof value !== "object" || value === null) return false;
   const fields: Partial<Record<string, unknown>> = { ...value };
   return (
@@ -85,7 +89,8 @@ function isLease(value: unknown): value is Lease {
     Number.isFinite(fields["expiresAtMs"]) &&
     Number.isFinite(fields["startedAtMs"]) &&
     isTextOrNull(fields["hostname"]) &&
-    isTextOrNull(fields["clientId"])
+    isTextOrNull(fields["clientId"]) &&
+    isTextOrNull(fields["network"] ?? null)
   );
 }
 

@@ -19,6 +19,9 @@ export interface PoolState {
   readonly free: number;
 }
 
+/** A running lease of another server. */
+export type ImportedLease = Omit<Lease, "state" | "network">;
+
 export interface ImportResult {
   readonly imported: number;
   readonly skipped: readonly { readonly address: Ip4; readonly reason: string }[];
@@ -33,6 +36,8 @@ export interface LeaseAdminParts {
   readonly clock: Clock;
 }
 
+const OUTSIDE = "it is in no network of a link in mode full";
+
 interface Network {
   readonly interface: string;
   readonly subnet: Subnet;
@@ -45,6 +50,7 @@ export class LeaseAdmin {
 
   constructor(parts: LeaseAdminParts) {
     this.#parts = parts;
+    for (const { subnet } of this.#networks()) parts.leases.adoptNetwork(subnet);
   }
 
   /** Leases and quarantines in force, by address. */
@@ -93,35 +99,37 @@ export class LeaseAdmin {
   }
 
   /** Imports leases of another server: those that have not expired, are in a network of ours and contradict no lease here. */
-  async import(offered: readonly Lease[]): Promise<ImportResult> {
+  async import(offered: readonly ImportedLease[]): Promise<ImportResult> {
     const accepted: Lease[] = [];
     const skipped: { address: Ip4; reason: string }[] = [];
-    const machines = new Set<string>();
+    const bindings = new Set<string>();
     for (const lease of offered) {
-      const reason = machines.has(lease.mac)
+      const network = this.#networkOf(lease.address);
+      const binding = `${lease.mac} ${network === null ? "" : formatSubnet(network.subnet)}`;
+      const reason = bindings.has(binding)
         ? `${lease.mac} has another lease in the file`
-        : this.#objection(lease);
-      if (reason !== null) {
-        skipped.push({ address: lease.address, reason });
+        : this.#objection(lease, network);
+      if (reason !== null || network === null) {
+        skipped.push({ address: lease.address, reason: reason ?? OUTSIDE });
         continue;
       }
-      machines.add(lease.mac);
-      accepted.push(lease);
+      bindings.add(binding);
+      accepted.push({ ...lease, state: "bound", network: formatSubnet(network.subnet) });
     }
     await this.#record(accepted);
     return { imported: accepted.length, skipped };
   }
 
-  #objection({ mac, address, expiresAtMs }: Lease): string | null {
+  #objection({ mac, address, expiresAtMs }: ImportedLease, network: Network | null): string | null {
     const { leases, clock } = this.#parts;
     const nowMs = clock.wall();
     if (expiresAtMs <= nowMs) return "it has expired";
-    if (this.#networkOf(address) === null) return "it is in no network of a link in mode full";
+    if (network === null) return OUTSIDE;
     const holder = leases.at(address);
     if (holder !== null && isActive(holder, nowMs) && holder.mac !== mac) {
       return `${holder.mac} has the address here`;
     }
-    const own = leases.ofMachine(mac);
+    const own = leases.ofMachine(mac, network.subnet);
     if (own !== null && isActive(own, nowMs) && own.address !== address) {
       return `${mac} has ${own.address} here`;
     }

@@ -8,9 +8,12 @@ import type { Lease } from "./lease-table.ts";
 const leaseFormats = ["isc", "dnsmasq", "kea"] as const;
 export type LeaseFormat = (typeof leaseFormats)[number];
 
+/** In which network of ours a lease is shows when it is imported. */
+type FoundLease = Omit<Lease, "network">;
+
 /** What a lease file holds. Entries that are not in force, or of IPv6, are left out silently. */
 export interface LeaseFile {
-  readonly leases: readonly Lease[];
+  readonly leases: readonly FoundLease[];
   /** Lines that could not be read, for people: `line 7: no address`. */
   readonly problems: readonly string[];
 }
@@ -25,7 +28,7 @@ export function detectLeaseFormat(text: string): LeaseFormat {
 
 /** @param nowMs milliseconds since the Unix epoch, for entries that do not say when they began or expire */
 export function readLeaseFile(format: LeaseFormat, text: string, nowMs: number): LeaseFile {
-  const found = new Map<string, Lease | null>();
+  const found = new Map<string, FoundLease | null>();
   const problems: string[] = [];
   const read = { isc: readIsc, dnsmasq: readDnsmasq, kea: readKea }[format];
   read(text, nowMs, {
@@ -37,7 +40,7 @@ export function readLeaseFile(format: LeaseFormat, text: string, nowMs: number):
 }
 
 interface Sink {
-  lease(lease: Lease): void;
+  lease(lease: FoundLease): void;
   /** What an earlier entry said of the address no longer holds. */
   gone(address: string): void;
   problem(line: number, reason: string): void;

@@ -1,5 +1,12 @@
 import { InternalError } from "../../lib/errors.ts";
-import { type Ip4, ip4ToNumber } from "../../lib/ip4.ts";
+import {
+  formatSubnet,
+  type Ip4,
+  ip4ToNumber,
+  parseSubnet,
+  type Subnet,
+  subnetContains,
+} from "../../lib/ip4.ts";
 import type { Mac } from "../../lib/mac.ts";
 
 /**
@@ -19,6 +26,11 @@ export interface Lease {
    */
   readonly mac: Mac;
   readonly address: Ip4;
+  /**
+   * The network that the address was leased in, e.g. `192.168.77.0/24`: a machine has one lease in each
+   * network (RFC 2131 4.3.1). Null where it is not known yet: on lines of a journal that did not have it.
+   */
+  readonly network: string | null;
   readonly state: LeaseState;
   /** From then on other machines may get the address. */
   readonly expiresAtMs: number;
@@ -40,10 +52,22 @@ export function isActive(lease: Lease, nowMs: number): boolean {
   return lease.state !== "released" && lease.expiresAtMs > nowMs;
 }
 
+/** Whether two leases of a machine are in one network, so that the later one replaces the earlier one. */
+function inOneNetwork(a: Lease, b: Lease): boolean {
+  if (a.network !== null && b.network !== null) return a.network === b.network;
+  const network = parseSubnet(a.network ?? b.network ?? "");
+  return network !== null && [a, b].every(({ address }) => subnetContains(network, address));
+}
+
 /** What handlers see of the leases. */
 export interface Leases {
-  /** The machine's only lease, past or present; never a quarantine, which belongs to no machine. */
-  ofMachine(mac: Mac): Lease | null;
+  /**
+   * The machine's only lease in a network, past or present; never a quarantine, which belongs to no machine.
+   * When two networks have become one by configuration, the one that was recorded last.
+   */
+  ofMachine(mac: Mac, network: Subnet): Lease | null;
+  /** The machine's leases in all networks, the one that was recorded last at the end. */
+  allOfMachine(mac: Mac): readonly Lease[];
   at(address: Ip4): Lease | null;
   /** The same by the address as a number. */
   atNumber(address: number): Lease | null;
@@ -51,14 +75,17 @@ export interface Leases {
   readonly hasRoom: boolean;
 }
 
+const NONE: readonly Lease[] = [];
+
 /**
- * The leases of all links. An address has at most one lease, and a machine has at most one lease that
- * is no quarantine. Past leases are kept, so that machines get their former address again; the number
- * of addresses on record is bounded.
+ * The leases of all links. An address has at most one lease, and a machine has at most one lease in each
+ * network that is no quarantine. Past leases are kept, so that machines get their former address again; the
+ * number of addresses on record is bounded.
  */
 export class LeaseTable implements Leases {
   readonly #byAddress = new Map<number, Lease>();
-  readonly #byMac = new Map<Mac, Lease>();
+  /** Nearly always one; the one that was recorded last at the end. */
+  readonly #byMac = new Map<Mac, readonly Lease[]>();
   readonly #limit: number;
 
   /** @param limit how many addresses are kept on record; beyond it only known ones are handed out */
@@ -74,8 +101,17 @@ export class LeaseTable implements Leases {
     return this.#byAddress.size < this.#limit;
   }
 
-  ofMachine(mac: Mac): Lease | null {
-    return this.#byMac.get(mac) ?? null;
+  ofMachine(mac: Mac, network: Subnet): Lease | null {
+    const own = this.#byMac.get(mac) ?? NONE;
+    for (let i = own.length - 1; i >= 0; i--) {
+      const lease = own[i];
+      if (lease !== undefined && subnetContains(network, lease.address)) return lease;
+    }
+    return null;
+  }
+
+  allOfMachine(mac: Mac): readonly Lease[] {
+    return this.#byMac.get(mac) ?? NONE;
   }
 
   at(address: Ip4): Lease | null {
@@ -92,7 +128,7 @@ export class LeaseTable implements Leases {
   }
 
   /**
-   * Records a lease in place of what was known of its address and its machine.
+   * Records a lease in place of what was recorded of its address, and of its machine in that network.
    *
    * @throws {InternalError} when the address belongs to another machine now.
    */
@@ -107,29 +143,52 @@ export class LeaseTable implements Leases {
   }
 
   /** Puts back what `written` says of the address and the machine of a lease that could not be written. */
-  revert(lease: Lease, written: Pick<Leases, "at" | "ofMachine">): void {
-    const address = ip4ToNumber(lease.address);
+  revert(lease: Lease, written: Pick<Leases, "at" | "allOfMachine">): void {
     // Another one has come after it, which has its own fate.
-    if (this.#byAddress.get(address) !== lease) return;
-    this.#byAddress.delete(address);
-    if (this.#byMac.get(lease.mac) === lease) this.#byMac.delete(lease.mac);
-    for (const former of [written.at(lease.address), written.ofMachine(lease.mac)]) {
+    if (this.at(lease.address) !== lease) return;
+    this.#remove(lease);
+    const formers = [written.at(lease.address), ...written.allOfMachine(lease.mac).toReversed()];
+    for (const former of formers) {
       if (former === null || this.at(former.address) !== null) continue;
-      if (isQuarantine(former) || !this.#byMac.has(former.mac)) this.restore(former);
+      const own = this.allOfMachine(former.mac);
+      const replaced = own.some((one) => inOneNetwork(one, former));
+      if (isQuarantine(former) || !replaced) this.restore(former);
     }
   }
 
   /** `put` without the check: for what the journal says, which was checked when it was written. */
   restore(lease: Lease): void {
-    const address = ip4ToNumber(lease.address);
-    const holder = this.#byAddress.get(address);
-    if (holder !== undefined && this.#byMac.get(holder.mac) === holder) {
-      this.#byMac.delete(holder.mac);
-    }
-    this.#byAddress.set(address, lease);
+    const holder = this.at(lease.address);
+    if (holder !== null) this.#takeFromMachine(holder);
+    this.#byAddress.set(ip4ToNumber(lease.address), lease);
     if (isQuarantine(lease)) return;
-    const former = this.#byMac.get(lease.mac);
-    if (former !== undefined) this.#byAddress.delete(ip4ToNumber(former.address));
-    this.#byMac.set(lease.mac, lease);
+    for (const former of this.allOfMachine(lease.mac)) {
+      if (inOneNetwork(former, lease)) this.#remove(former);
+    }
+    this.#byMac.set(lease.mac, [...this.allOfMachine(lease.mac), lease]);
+  }
+
+  /**
+   * From now on leases are in this network, too: those whose network was not known and whose address is in it
+   * get it. Journals of former versions had one lease for each machine, its last one: here the others in one
+   * network end.
+   */
+  adoptNetwork(network: Subnet): void {
+    const name = formatSubnet(network);
+    const without = [...this.#byMac.values()].flat().filter((lease) => lease.network === null);
+    for (const lease of without) {
+      if (subnetContains(network, lease.address)) this.restore({ ...lease, network: name });
+    }
+  }
+
+  #remove(lease: Lease): void {
+    this.#byAddress.delete(ip4ToNumber(lease.address));
+    this.#takeFromMachine(lease);
+  }
+
+  #takeFromMachine(lease: Lease): void {
+    const left = this.allOfMachine(lease.mac).filter((one) => one !== lease);
+    if (left.length === 0) this.#byMac.delete(lease.mac);
+    else this.#byMac.set(lease.mac, left);
   }
 }

@@ -1,4 +1,4 @@
-import { type Ip4, ip4ToNumber } from "../../lib/ip4.ts";
+import { type Ip4, ip4ToNumber, type Subnet, subnetContains } from "../../lib/ip4.ts";
 import type { Mac } from "../../lib/mac.ts";
 
 /**
@@ -8,6 +8,8 @@ import type { Mac } from "../../lib/mac.ts";
 export interface Offer {
   readonly mac: Mac;
   readonly address: Ip4;
+  /** The network that it is in: a machine has one offer in each. */
+  readonly network: Subnet;
   /** Milliseconds since the Unix epoch. */
   readonly untilMs: number;
   /** Whether its machine has an entry or had a lease: such machines go before unknown clients. */
@@ -16,25 +18,37 @@ export interface Offer {
 
 /** What handlers see of the offers. */
 export interface Offers {
-  /** What the machine was offered, if the offer still waits. */
-  of(mac: Mac, nowMs: number): Offer | null;
+  /** What the machine was offered in a network, if the offer still waits. */
+  ofMachine(mac: Mac, network: Subnet, nowMs: number): Offer | null;
+  /** Whether the machine was offered anything in any network. */
+  isWaiting(mac: Mac, nowMs: number): boolean;
   at(address: Ip4, nowMs: number): Offer | null;
   /** The same by the address as a number. */
   atNumber(address: number, nowMs: number): Offer | null;
 }
 
-/** The offers of all links: at most one for an address and one for a machine. */
+const NONE: readonly Offer[] = [];
+
+/** The offers of all links: at most one for an address, and one for a machine in each network. */
 export class OfferTable implements Offers {
   /** In the order in which they were made, in which they also expire. */
-  readonly #byMac = new Map<Mac, Offer>();
   readonly #byAddress = new Map<number, Offer>();
+  readonly #byMac = new Map<Mac, readonly Offer[]>();
 
   get size(): number {
-    return this.#byMac.size;
+    return this.#byAddress.size;
   }
 
-  of(mac: Mac, nowMs: number): Offer | null {
-    return waiting(this.#byMac.get(mac), nowMs);
+  ofMachine(mac: Mac, network: Subnet, nowMs: number): Offer | null {
+    const own = this.#byMac.get(mac) ?? NONE;
+    return waiting(
+      own.find(({ address }) => subnetContains(network, address)),
+      nowMs,
+    );
+  }
+
+  isWaiting(mac: Mac, nowMs: number): boolean {
+    return (this.#byMac.get(mac) ?? NONE).some(({ untilMs }) => untilMs > nowMs);
   }
 
   at(address: Ip4, nowMs: number): Offer | null {
@@ -45,32 +59,37 @@ export class OfferTable implements Offers {
     return waiting(this.#byAddress.get(address), nowMs);
   }
 
-  /** Replaces the machine's offer and any other offer of the address. */
+  /** Replaces the machine's offer in this network and any other offer of the address. */
   put(offer: Offer, nowMs: number): void {
-    for (const old of this.#byMac.values()) {
+    for (const old of this.#byAddress.values()) {
       if (old.untilMs > nowMs) break;
       this.#remove(old);
     }
     this.settle(offer.mac, offer.address);
-    this.#byMac.set(offer.mac, offer);
     this.#byAddress.set(ip4ToNumber(offer.address), offer);
+    this.#byMac.set(offer.mac, [...(this.#byMac.get(offer.mac) ?? NONE), offer]);
   }
 
-  /** The machine got the address: its offer ends, and any other machine's offer of the address. */
+  /** The machine got the address: its offer in this network ends, and any other machine's offer of the address. */
   settle(mac: Mac, address: Ip4): void {
-    this.withdraw(mac);
+    for (const own of this.#byMac.get(mac) ?? NONE) {
+      if (subnetContains(own.network, address)) this.#remove(own);
+    }
     const other = this.#byAddress.get(ip4ToNumber(address));
     if (other !== undefined) this.#remove(other);
   }
 
-  withdraw(mac: Mac): void {
-    const offer = this.#byMac.get(mac);
-    if (offer !== undefined) this.#remove(offer);
+  /** The machine does not take the offer of this address. */
+  withdraw(mac: Mac, address: Ip4): void {
+    const offer = this.#byAddress.get(ip4ToNumber(address));
+    if (offer?.mac === mac) this.#remove(offer);
   }
 
   #remove(offer: Offer): void {
-    this.#byMac.delete(offer.mac);
     this.#byAddress.delete(ip4ToNumber(offer.address));
+    const left = (this.#byMac.get(offer.mac) ?? NONE).filter((one) => one !== offer);
+    if (left.length === 0) this.#byMac.delete(offer.mac);
+    else this.#byMac.set(offer.mac, left);
   }
 }
 

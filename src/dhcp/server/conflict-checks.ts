@@ -75,7 +75,7 @@ export class ConflictChecks {
     network.distrustedUntilMs = this.#clock.now() + DISTRUST_MS;
     for (const { quarantine, former } of network.unconfirmed.values()) {
       if (quarantine === null) continue;
-      this.#leases.revert(quarantine, { at: () => former, ofMachine: () => null });
+      this.#leases.revert(quarantine, { at: () => former, allOfMachine: () => [] });
     }
     network.unconfirmed.clear();
   }

@@ -119,6 +119,8 @@ class RunningServer {
 
   async listen(link: Link): Promise<LinkSockets> {
     const wanted = this.#listenersOf(link);
+    const networks = link.mode === "full" ? [link, ...link.relayed] : [];
+    for (const { subnet } of networks) this.#options.leases.adoptNetwork(subnet);
     const opened: UdpSocket[] = [];
     const close = async (): Promise<void> => {
       await Promise.allSettled(this.#underWay);

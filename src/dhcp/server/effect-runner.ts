@@ -91,7 +91,7 @@ export class EffectRunner {
           offers.put(effect.offer, clock.wall());
           break;
         case "withdraw":
-          offers.withdraw(effect.mac);
+          offers.withdraw(effect.mac, effect.address);
           break;
         case "check": {
           const { address } = effect;
@@ -109,7 +109,7 @@ export class EffectRunner {
             emit({ event: "conflict-check-unreliable", interface: link.interface, network });
           }
           if (effect.quarantine === null) break;
-          offers.withdraw(effect.mac);
+          offers.withdraw(effect.mac, address);
           return "decide-again";
         }
         case "record":

@@ -1,5 +1,6 @@
 import { readMachineUuid } from "../wire/machine-uuid.ts";
 import type { Clock } from "../../lib/clock.ts";
+import { subnetContains } from "../../lib/ip4.ts";
 import type { Mac } from "../../lib/mac.ts";
 import type { Emit } from "../../events/types.ts";
 import { RateLimits, machineIdOf, type Sender } from "./rate-limits.ts";
@@ -42,16 +43,26 @@ export class FloodGuard {
         const forAll = (relay?.linkSelection ?? null) === null;
         if (forAll) this.#limits.poolFull(packet.giaddr, this.#clock.now());
       } else if (effect.kind === "record" && effect.lease.state === "bound") {
-        if (offers.of(mac, this.#clock.wall())?.known === false) this.#limits.unknownGotLease();
+        const offer = offers.at(effect.lease.address, this.#clock.wall());
+        if (offer?.mac === mac && !offer.known) this.#limits.unknownGotLease();
       }
     }
   }
 
   #isKnown(mac: Mac, datagram: Uint8Array): boolean {
-    const { leases, offers, findNode } = this.#knowledge;
-    if (leases.ofMachine(mac) !== null || offers.of(mac, this.#clock.wall()) !== null) return true;
+    const { offers, findNode } = this.#knowledge;
+    if (this.#hasLease(mac) || offers.isWaiting(mac, this.#clock.wall())) return true;
     if (findNode({ mac, uuid: null, serial: null }) !== null) return true;
     const uuid = readMachineUuid(machineIdOf(datagram));
     return uuid !== null && findNode({ mac, uuid, serial: null }) !== null;
+  }
+
+  /** Whether it has, or had, a lease in a network of this link. */
+  #hasLease(mac: Mac): boolean {
+    const link = this.#link;
+    const networks = link.mode === "full" ? [link, ...link.relayed] : [link];
+    return this.#knowledge.leases
+      .allOfMachine(mac)
+      .some(({ address }) => networks.some(({ subnet }) => subnetContains(subnet, address)));
   }
 }

@@ -100,5 +100,14 @@ describe("decide", () => {
     const system = decided(message(firmware.operatingSystem), fullLink, "server", knowledge);
     expect(onlyReply(system).yiaddr).toBe("192.168.77.20");
     expect(onlyReply(system).options.get(12)).toEqual(new TextEncoder().encode("by-uuid"));
+    // Field fault 1: in every network that it asks from.
+    const subnet = { network: "192.168.88.0", prefixLength: 24 };
+    const elsewhere = { ...fullLink, interface: "eth2", address: "192.168.88.1", subnet };
+    const there = decided(message(firmware.operatingSystem), elsewhere, "server", knowledge);
+    expect(there.find(({ kind }) => kind === "ignore")).toMatchObject({
+      reason: "no address is left",
+    });
+    const inform = decided(message(firmware.operatingSystem, 8), elsewhere, "server", knowledge);
+    expect(onlyReply(inform).options.get(12)).toEqual(new TextEncoder().encode("by-uuid"));
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { OptionCode } from "../../../src/dhcp/wire/option-codes.ts";
 import { ip4FromBytes, ip4ToNumber } from "../../../src/lib/ip4.ts";
-import { firmware, ourAddress } from "../../support/dhcp.ts";
+import { fullLink, firmware, ourAddress } from "../../support/dhcp.ts";
 import { FullSite, Machine } from "../../support/full-site.ts";
 
 const elsewhere = "10.9.9.9";
@@ -188,7 +188,7 @@ describe("when addresses are short, machines that are known go first", () => {
     site.passSeconds(4000);
     new Machine(site, macB).discover();
     site.passSeconds(16);
-    expect(site.leases.ofMachine(macA)?.address).toBe(address);
+    expect(site.leases.ofMachine(macA, fullLink.subnet)?.address).toBe(address);
   });
 });
 

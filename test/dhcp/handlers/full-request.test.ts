@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { MessageType } from "../../../src/dhcp/wire/packet.ts";
 import { ip4ToNumber } from "../../../src/lib/ip4.ts";
-import { ourAddress } from "../../support/dhcp.ts";
+import { fullLink, ourAddress } from "../../support/dhcp.ts";
 import { FullSite, Machine } from "../../support/full-site.ts";
 
 const otherServer = "192.168.77.9";
@@ -24,6 +24,7 @@ describe("DHCPREQUEST that takes an offer (SELECTING)", () => {
     expect(recorded).toEqual({
       mac: macA,
       address,
+      network: "192.168.77.0/24",
       state: "bound",
       startedAtMs: site.nowMs,
       expiresAtMs: site.nowMs + 3_600_000,
@@ -45,7 +46,7 @@ describe("DHCPREQUEST that takes an offer (SELECTING)", () => {
     const { type, ignored } = machine.select("192.168.77.33", otherServer);
     expect(type).toBeNull();
     expect(ignored).toBe("addressed to another server");
-    expect(site.offers.of(macA, site.nowMs)).toBeNull();
+    expect(site.offers.ofMachine(macA, fullLink.subnet, site.nowMs)).toBeNull();
     expect(new Machine(site, macB).lease()).toBe(address);
   });
 

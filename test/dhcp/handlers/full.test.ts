@@ -3,7 +3,7 @@ import { OptionCode } from "../../../src/dhcp/wire/option-codes.ts";
 import { MessageType } from "../../../src/dhcp/wire/packet.ts";
 import { relayInformation } from "../../../src/dhcp/wire/vendor-options.ts";
 import { toText } from "../../../src/lib/bytes.ts";
-import { ourAddress } from "../../support/dhcp.ts";
+import { fullLink, ourAddress } from "../../support/dhcp.ts";
 import { FullSite, Machine } from "../../support/full-site.ts";
 
 const otherServer = "192.168.77.9";
@@ -169,9 +169,9 @@ describe("what a lease remembers of its machine", () => {
     const machine = new Machine(site, macA);
     machine.options = { ...machine.options, 12: Uint8Array.of(0x61, 0x1b, 0x62) };
     const address = machine.lease();
-    expect(site.leases.ofMachine(macA)?.hostname).toBe("a\\x1bb");
+    expect(site.leases.ofMachine(macA, fullLink.subnet)?.hostname).toBe("a\\x1bb");
     new Machine(site, macA).renew(address);
-    expect(site.leases.ofMachine(macA)?.hostname).toBe("a\\x1bb");
+    expect(site.leases.ofMachine(macA, fullLink.subnet)?.hostname).toBe("a\\x1bb");
   });
 });
 

@@ -30,6 +30,7 @@ function lease(i: number, state: Lease["state"] = "bound"): Lease {
   return {
     mac: `52:54:00:00:00:${i.toString(16).padStart(2, "0")}`,
     address: `10.0.0.${i}`,
+    network: "10.0.0.0/24",
     state,
     expiresAtMs: 1_800_000_000_000 + i,
     startedAtMs: 1_700_000_000_000,

@@ -11,7 +11,8 @@ const [macA, macB] = ["52:54:00:00:00:0a", "52:54:00:00:00:0b"];
 
 function lease(mac: string, address: string, changes: Partial<Lease> = {}): Lease {
   const times = { startedAtMs: nowMs - 1000, expiresAtMs: nowMs + 1000 };
-  return { mac, address, state: "bound", ...times, hostname: null, clientId: null, ...changes };
+  const rest = { hostname: null, clientId: null, network: "192.168.77.0/24" };
+  return { mac, address, state: "bound", ...times, ...rest, ...changes };
 }
 
 let leases: LeaseTable;
@@ -54,7 +55,7 @@ describe("the admin for leases", () => {
   test("releases a lease, which its machine gets again if it asks", async () => {
     leases.restore(lease(macA, "192.168.77.110"));
     expect(await admin.release("192.168.77.110")).toMatchObject({ mac: macA, state: "released" });
-    expect(leases.ofMachine(macA)?.state).toBe("released");
+    expect(leases.ofMachine(macA, fullLink.subnet)?.state).toBe("released");
     expect(events).toEqual([
       { event: "lease-released", mac: macA, address: "192.168.77.110", interface: "eth1" },
     ]);
@@ -75,7 +76,7 @@ describe("the admin for leases", () => {
     await expect(admin.release("192.168.77.110")).rejects.toThrow("no space");
     expect(leases.at("192.168.77.110")?.state).toBe("bound");
     await expect(admin.import([lease(macB, "192.168.77.111")])).rejects.toThrow("no space");
-    expect(leases.ofMachine(macB)).toBeNull();
+    expect(leases.ofMachine(macB, fullLink.subnet)).toBeNull();
   });
 
   test("takes over what contradicts nothing, and says what it left out", async () => {
@@ -98,6 +99,6 @@ describe("the admin for leases", () => {
         { address: "192.168.77.123", reason: "it has expired" },
       ],
     });
-    expect(leases.ofMachine(macB)?.address).toBe("192.168.77.120");
+    expect(leases.ofMachine(macB, fullLink.subnet)?.address).toBe("192.168.77.120");
   });
 });

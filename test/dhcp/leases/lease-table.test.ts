@@ -10,11 +10,13 @@ import {
 import { InternalError } from "../../../src/lib/errors.ts";
 
 const now = 1_000_000;
+const network = { network: "10.0.0.0", prefixLength: 24 };
 
 function lease(mac: string, address: string, state: LeaseState = "bound", forMs = 1000): Lease {
   return {
     mac,
     address,
+    network: "10.0.0.0/24",
     state,
     expiresAtMs: now + forMs,
     startedAtMs: now,
@@ -37,9 +39,9 @@ describe("LeaseTable", () => {
     const table = new LeaseTable();
     const one = lease("a", "10.0.0.1");
     table.put(one, now);
-    expect(table.ofMachine("a")).toBe(one);
+    expect(table.ofMachine("a", network)).toBe(one);
     expect(table.at("10.0.0.1")).toBe(one);
-    expect(table.ofMachine("b")).toBeNull();
+    expect(table.ofMachine("b", network)).toBeNull();
     expect(table.at("10.0.0.2")).toBeNull();
     expect(table.all()).toEqual([one]);
   });
@@ -49,7 +51,7 @@ describe("LeaseTable", () => {
     table.put(lease("a", "10.0.0.1"), now);
     table.put(lease("a", "10.0.0.2"), now);
     expect(table.at("10.0.0.1")).toBeNull();
-    expect(table.ofMachine("a")?.address).toBe("10.0.0.2");
+    expect(table.ofMachine("a", network)?.address).toBe("10.0.0.2");
     expect(table.size).toBe(1);
   });
 
@@ -64,23 +66,23 @@ describe("LeaseTable", () => {
     const table = new LeaseTable();
     table.put(lease("a", "10.0.0.1"), now);
     table.put(lease("b", "10.0.0.1"), now + 1000);
-    expect(table.ofMachine("a")).toBeNull();
+    expect(table.ofMachine("a", network)).toBeNull();
     table.put(lease("b", "10.0.0.1", "released"), now);
     table.put(lease("c", "10.0.0.1"), now);
-    expect(table.ofMachine("b")).toBeNull();
-    expect(table.ofMachine("c")?.address).toBe("10.0.0.1");
+    expect(table.ofMachine("b", network)).toBeNull();
+    expect(table.ofMachine("c", network)?.address).toBe("10.0.0.1");
   });
 
   test("a declined address belongs to no machine, and is out of use until the quarantine ends", () => {
     const table = new LeaseTable();
     table.put(lease("a", "10.0.0.1"), now);
     table.put(lease("a", "10.0.0.1", "declined"), now);
-    expect(table.ofMachine("a")).toBeNull();
+    expect(table.ofMachine("a", network)).toBeNull();
     table.put(lease("a", "10.0.0.2"), now);
     expect(table.at("10.0.0.1")?.state).toBe("declined");
     expect(() => table.put(lease("b", "10.0.0.1"), now)).toThrow(InternalError);
     table.put(lease("b", "10.0.0.1"), now + 1000);
-    expect(table.ofMachine("a")?.address).toBe("10.0.0.2");
+    expect(table.ofMachine("a", network)?.address).toBe("10.0.0.2");
   });
 
   test("has room for as many new addresses as it was told", () => {
@@ -111,8 +113,8 @@ describe("LeaseTable", () => {
           expect(new Set(all.map(({ address }) => address)).size).toBe(all.length);
           expect(all.every((each) => table.at(each.address) === each)).toBe(true);
           const owned = all.filter((each) => !isQuarantine(each));
-          expect(owned.every((each) => table.ofMachine(each.mac) === each)).toBe(true);
-          const found = ["a", "b", "c"].map((mac) => table.ofMachine(mac)).filter(Boolean);
+          expect(owned.every((each) => table.ofMachine(each.mac, network) === each)).toBe(true);
+          const found = ["a", "b", "c"].map((mac) => table.ofMachine(mac, network)).filter(Boolean);
           expect(new Set(found)).toEqual(new Set(owned));
         });
       }),

@@ -103,7 +103,7 @@ describe("a network behind a relay agent in mode full", () => {
     expect(renewed.reply?.options.get(OptionCode.ROUTER)).toEqual(ip4ToBytes(relay));
     expect(renewed.sentTo).toEqual({ address, port: 68 });
     machine.release(address);
-    expect(site.leases.ofMachine(clientMac)?.state).toBe("released");
+    expect(site.leases.at(address)?.state).toBe("released");
   });
 
   test("NAKs what is of another network, and asks the relay agent to broadcast it", () => {
@@ -154,7 +154,7 @@ describe("server identifier override (RFC 5107)", () => {
     const renewed = machine.send(MessageType.REQUEST, { ...override, ciaddr: address });
     expect([renewed.type, serverIdIn(renewed.reply)]).toEqual(["ACK", clientSide]);
     machine.send(MessageType.RELEASE, { ...override, ciaddr: address, server: clientSide });
-    expect(site.leases.ofMachine(clientMac)?.state).toBe("released");
+    expect(site.leases.at(address)?.state).toBe("released");
   });
 
   test("in mode full does not make another server's client ours", () => {

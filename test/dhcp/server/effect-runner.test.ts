@@ -140,7 +140,9 @@ describe("when nothing can be written", () => {
     site.nowMs += 1_000_000;
     site.disk.full = true;
     expect(seconds(await site.renew(macA, address))).toEqual([2600, 1300, 2275]);
-    expect(site.leases.ofMachine(macA)).toEqual(site.disk.written.ofMachine(macA));
+    expect(site.leases.ofMachine(macA, fullLink.subnet)).toEqual(
+      site.disk.written.ofMachine(macA, fullLink.subnet),
+    );
     expect(site.names()).toEqual(["lease-granted", "journal-unwritable", "lease-granted"]);
     expect(site.events.at(-1)).toMatchObject({ leaseSeconds: 2600 });
   });
@@ -161,8 +163,8 @@ describe("when nothing can be written", () => {
     site.nowMs += 4_000_000;
     site.disk.full = true;
     expect(await site.ask(macB, selecting(system, ourAddress, address))).toBeNull();
-    expect(site.leases.ofMachine(macA)?.address).toBe(address);
-    expect(site.leases.ofMachine(macB)).toBeNull();
+    expect(site.leases.ofMachine(macA, fullLink.subnet)?.address).toBe(address);
+    expect(site.leases.ofMachine(macB, fullLink.subnet)).toBeNull();
   });
 
   test("a lease whose end is near is not extended by an answer", async () => {
@@ -180,7 +182,9 @@ describe("when nothing can be written", () => {
     site.disk.full = true;
     const both = await Promise.all([site.renew(macA, address), site.renew(macA, address)]);
     expect(both.map((reply) => seconds(reply)[0])).toEqual([2600, 2600]);
-    expect(site.leases.ofMachine(macA)).toEqual(site.disk.written.ofMachine(macA));
+    expect(site.leases.ofMachine(macA, fullLink.subnet)).toEqual(
+      site.disk.written.ofMachine(macA, fullLink.subnet),
+    );
   });
 
   test("it is reported once, and once when it is over", async () => {
@@ -223,7 +227,7 @@ describe.skipIf(missing !== null)(`a real disk${missing === null ? "" : ` (${mis
       await site.renew(macA, address);
     }
     expect(site.names()).toContain("journal-unwritable");
-    const promised = leases.ofMachine(macA)?.expiresAtMs ?? 0;
+    const promised = leases.ofMachine(macA, fullLink.subnet)?.expiresAtMs ?? 0;
     site.nowMs += 600_000;
     const [left = 0] = seconds(await site.renew(macA, address));
     expect(site.nowMs + left * 1000).toBeLessThanOrEqual(promised);
@@ -232,7 +236,7 @@ describe.skipIf(missing !== null)(`a real disk${missing === null ? "" : ` (${mis
     await journal.close();
     const again = new LeaseTable();
     const reopened = await openJournal({ dataDir: folder, leases: again });
-    expect(again.all()).toEqual([leases.ofMachine(macA)]);
+    expect(again.all()).toEqual([leases.ofMachine(macA, fullLink.subnet)]);
     await reopened.journal.close();
   });
 });
@@ -290,7 +294,9 @@ describe("before an address is offered", () => {
     let squatters: readonly string[] = ["192.168.77.100", "192.168.77.101"];
     site.isInUse = (_, address) => Promise.resolve(squatters.includes(address));
     for (const mac of machines(3)) await site.lease(mac);
-    const addresses = machines(3).map((mac) => site.leases.ofMachine(mac)?.address);
+    const addresses = machines(3).map(
+      (mac) => site.leases.ofMachine(mac, fullLink.subnet)?.address,
+    );
     expect(new Set(addresses)).toEqual(
       new Set(["192.168.77.100", "192.168.77.101", "192.168.77.102"]),
     );
@@ -308,14 +314,15 @@ describe("before an address is offered", () => {
     ] as const) {
       const former = { mac: macB, address: `192.168.77.${n}`, startedAtMs: 0, hostname: null };
       const expiresAtMs = site.nowMs + at;
-      site.leases.restore({ ...former, clientId: null, state: "in-use", expiresAtMs });
+      const network = "192.168.77.0/24";
+      site.leases.restore({ ...former, network, clientId: null, state: "in-use", expiresAtMs });
     }
     const offered = (await site.ask(macB, message(system)))?.yiaddr;
     expect(offered).toBe("192.168.77.101");
     expect((await site.ask(macA, message(system)))?.yiaddr).toBe("192.168.77.102");
     const taken = await site.ask(macA, selecting(system, ourAddress, "192.168.77.102"));
     expect(taken?.yiaddr).toBe("192.168.77.102");
-    expect(site.offers.of(macB, site.nowMs)?.address).toBe(offered);
+    expect(site.offers.ofMachine(macB, fullLink.subnet, site.nowMs)?.address).toBe(offered);
   });
 });
 
@@ -360,7 +367,7 @@ describe("where something answers for every address", () => {
     site.nowMs += 4_000_000;
     site.isInUse = () => Promise.resolve(true);
     expect((await site.ask(macA, message(system)))?.yiaddr).toBe(address);
-    expect(site.leases.ofMachine(macA)?.address).toBe(address);
+    expect(site.leases.ofMachine(macA, fullLink.subnet)?.address).toBe(address);
   });
 
   test("they are checked again after ten minutes", async () => {

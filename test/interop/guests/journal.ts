@@ -19,6 +19,7 @@ async function write(): Promise<void> {
     const lease = {
       mac: `52:54:00:00:00:${machine.toString(16).padStart(2, "0")}`,
       address: `10.0.0.${machine + 1}`,
+      network: "10.0.0.0/24",
       state: "bound",
       // The number of the lease, as nothing else of it changes.
       expiresAtMs: number,

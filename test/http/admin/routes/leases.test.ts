@@ -34,7 +34,7 @@ describe("/api/v1/leases", () => {
       });
       return [reply.statusCode, reply.json()];
     };
-    const { state: _, ...offered } = lease;
+    const { state: _, network: __, ...offered } = lease;
     expect(await post([offered])).toEqual([200, { imported: 1, skipped: [] }]);
     for (const wrong of [
       [{ ...offered, address: "x" }],
