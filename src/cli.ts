@@ -32,6 +32,7 @@ function program(): Program {
       process.on(signal, handler);
       return () => process.off(signal, handler);
     },
+    availableMemory: () => process.availableMemory(),
     preemptions: () => process.resourceUsage().involuntaryContextSwitches,
   };
 }

@@ -13,7 +13,7 @@ import type { UdpEndpoint } from "../net/udp.ts";
 import { createInventory } from "../nodes/inventory.ts";
 import type { Logger } from "../observe/log.ts";
 import { wantedLinks, withAssumed } from "../daemon/links/link-plan.ts";
-import { type Services, startServices } from "../daemon/daemon.ts";
+import { type ServiceOptions, type Services, startServices } from "../daemon/daemon.ts";
 
 /** The server's; what its machines lease is near it. Loopback takes every address that begins with 127. */
 const serverAddress: Ip4 = "127.77.0.1";
@@ -36,7 +36,10 @@ export interface DemoSite {
  * Micro-OS, loaders that are right in form, and the real servers. Everything is in a folder that `close`
  * removes.
  */
-export async function startDemoSite(log: Logger, preemptions: () => number): Promise<DemoSite> {
+export async function startDemoSite(
+  log: Logger,
+  host: Pick<ServiceOptions, "preemptions" | "availableMemory">,
+): Promise<DemoSite> {
   const folder = await mkdtemp(join(tmpdir(), "eim-pxe-demo-"));
   const closers: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
   const close = async () => {
@@ -78,7 +81,7 @@ export async function startDemoSite(log: Logger, preemptions: () => number): Pro
       trace: null,
       log,
       clock: systemClock,
-      preemptions,
+      ...host,
       instance: "demo",
       openClientPort: null,
       conflictProbe: null,

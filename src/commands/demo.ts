@@ -33,7 +33,10 @@ export async function demo(program: Program, options: DemoOptions): Promise<numb
   const log = createLog({ level: "error", pretty: true, out: program.err });
   // From here on there is a folder to be removed.
   const interrupted = firstSignal(program, ["SIGINT", "SIGTERM"]).then(() => null);
-  const site = await startDemoSite(log, () => program.preemptions());
+  const site = await startDemoSite(log, {
+    preemptions: () => program.preemptions(),
+    availableMemory: () => program.availableMemory(),
+  });
   try {
     await site.services.mirror?.sync();
     print(`The mirror fetched a generation from ${site.orchestratorUrl}.`);

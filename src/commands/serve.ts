@@ -116,6 +116,7 @@ async function start(program: Program, settings: Settings, instance: string): Pr
     log,
     clock: systemClock,
     preemptions: () => program.preemptions(),
+    availableMemory: () => program.availableMemory(),
     instance,
     conflictProbe: new ConflictProbe(systemClock),
     openClientPort: (link) =>

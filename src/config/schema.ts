@@ -92,6 +92,13 @@ const tftp = z
   })
   .prefault({});
 
+const http = z
+  .strictObject({
+    port: port.default(8080),
+    memoryBytes: z.union([z.literal("auto"), z.int().min(0)]).default("auto"),
+  })
+  .prefault({});
+
 const listenAddress = z
   .string()
   .refine((text) => splitListen(text) !== null, "must be ADDRESS:PORT, such as 127.0.0.1:8081");
@@ -179,7 +186,7 @@ export const configSchema = z
       .prefault({}),
     boot,
     tftp,
-    http: z.strictObject({ port: port.default(8080) }).prefault({}),
+    http,
     admin: z
       .strictObject({
         listen: listenAddress.default("127.0.0.1:8081"),

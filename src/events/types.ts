@@ -29,6 +29,7 @@ export interface TftpTerms {
 export interface EventFields {
   // The process.
   listening: { sockets: readonly string[] };
+  "http-limits": { memoryBytes: number };
   ready: { generation: string | null };
   "not-ready": { reasons: readonly string[] };
   "link-up": {

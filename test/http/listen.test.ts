@@ -1,10 +1,6 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { fastify, type FastifyInstance } from "fastify";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { listen } from "../../src/http/listen.ts";
-import { openFile } from "../../src/http/boot/files.ts";
 import { BindError } from "../../src/lib/errors.ts";
 
 describe("listen", () => {
@@ -38,29 +34,5 @@ describe("listen", () => {
     const bound = listen(app(), { host: "192.0.2.1", port: 0 });
     await expect(bound).rejects.toThrow(BindError);
     await expect(bound).rejects.toThrow("ip -4 addr");
-  });
-});
-
-describe("openFile", () => {
-  let folder = "";
-  beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), "eim-pxe-open-"));
-  });
-  afterEach(() => rmSync(folder, { recursive: true }));
-
-  test("gives a part of the file even after its name is gone", async () => {
-    const path = join(folder, "file");
-    writeFileSync(path, "0123456789");
-    const file = await openFile(path);
-    rmSync(path);
-    expect(file?.size).toBe(10);
-    let text = "";
-    for await (const chunk of file?.stream(2, 5) ?? []) text += String(chunk);
-    expect(text).toBe("2345");
-  });
-
-  test("is null for what is not there and for a folder", async () => {
-    expect(await openFile(join(folder, "nothing"))).toBeNull();
-    expect(await openFile(folder)).toBeNull();
   });
 });

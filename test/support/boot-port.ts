@@ -9,6 +9,7 @@ import { BootSessions } from "../../src/timeline/boots.ts";
 import { isStage } from "../../src/timeline/stages.ts";
 import { type BootAppOptions, createBootApp } from "../../src/http/boot/app.ts";
 import type { ServedFile, ServedGeneration } from "../../src/http/boot/content.ts";
+import { Files } from "../../src/http/files/files.ts";
 import { type HttpPort, listen } from "../../src/http/listen.ts";
 import { memoryBlob } from "../../src/lib/blob.ts";
 import type { Moment } from "../../src/lib/clock.ts";
@@ -37,6 +38,7 @@ export class BootPort {
   readonly folder = mkdtempSync(join(tmpdir(), "eim-pxe-http-"));
   readonly sessions = new BootSessions();
   readonly events: PxeEvent[] = [];
+  readonly files = new Files({ memoryBytes: 64 * 1024 * 1024, clock: { now: () => this.nowMs } });
   readonly generations = new Map<string, ServedGeneration>();
   readonly app: FastifyInstance;
   currentGeneration: string | null = null;
@@ -53,6 +55,7 @@ export class BootPort {
         current: () => this.generations.get(this.currentGeneration ?? "") ?? null,
         get: (id) => this.generations.get(id) ?? null,
       },
+      files: this.files,
       loaders: {
         find: (name) => {
           const path = join(this.folder, "loaders", name);
@@ -82,6 +85,7 @@ export class BootPort {
 
   async close(): Promise<void> {
     await (this.#port?.close(0) ?? this.app.close());
+    this.files.close();
     rmSync(this.folder, { recursive: true, force: true });
   }
 

@@ -27,6 +27,10 @@ export class FakeProgram implements Program {
     return () => this.#handlers.delete(one);
   }
 
+  availableMemory(): number {
+    return 512 * 1024 * 1024;
+  }
+
   preemptions(): number {
     return 0;
   }

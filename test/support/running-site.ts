@@ -91,6 +91,7 @@ export class RunningSite {
       openOfferListener: null,
       openClientPort: null,
       preemptions: () => 0,
+      availableMemory: () => 512 * 1024 * 1024,
       conflictProbe: null,
       dhcpPorts: { server: 0, bootServer: 0 },
       proxyEnvironment: { httpProxy: null, httpsProxy: null, noProxy: null },

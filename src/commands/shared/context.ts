@@ -18,6 +18,8 @@ export interface Program {
   onSignal(signal: NodeJS.Signals, handler: () => void): () => void;
   /** How often the kernel took the core away from this process because another one needed it. */
   preemptions(): number;
+  /** Bytes of memory that it could still take, of the machine's or of its container's. */
+  availableMemory(): number;
 }
 
 /** The options of every command that reads the configuration and can print its result as JSON. */

@@ -9,6 +9,7 @@ import type { LeaseTable } from "../../dhcp/leases/lease-table.ts";
 import type { Link } from "../../dhcp/link.ts";
 import { type DhcpServer, startDhcpServer } from "../../dhcp/server/dhcp-server.ts";
 import { createBootApp } from "../../http/boot/app.ts";
+import type { Files } from "../../http/files/files.ts";
 import { listen } from "../../http/listen.ts";
 import type { Emit } from "../../events/types.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -22,6 +23,7 @@ import { eventLoopPoll } from "../../net/busy-poll.ts";
 import { formatEndpoint, type UdpSocket } from "../../net/udp.ts";
 import type { Inventory } from "../../nodes/inventory.ts";
 import { startTftpServer, type TftpServer } from "../../tftp/server/tftp-server.ts";
+import { openHttpFiles } from "../content/http-files.ts";
 import { findTftpFile } from "../content/mirror.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Opened } from "./link-supervisor.ts";
@@ -45,6 +47,8 @@ export interface ListenerOptions {
   readonly clock: Clock;
   /** How often the kernel took the core away from this process because another one needed it. */
   readonly preemptions: () => number;
+  /** Bytes of memory that this process could still take. */
+  readonly availableMemory: () => number;
 }
 
 /** A socket on one link; `means` says how its packets are told from those of other links, where there could be any. */
@@ -71,6 +75,7 @@ export class LinkListeners {
   readonly #parts: ListenerParts;
   readonly #config;
   #httpPort: number;
+  readonly #files: Files;
   #tftp: TftpServer | null = null;
   /** One for all links, also for those that open at the same time. */
   #dhcp: Promise<DhcpServer> | null = null;
@@ -84,9 +89,10 @@ export class LinkListeners {
     this.#parts = parts;
     this.#config = parts.options.settings.config;
     this.#httpPort = this.#config.http.port;
-    const { openClientPort } = parts.options;
+    const { openClientPort, availableMemory, clock } = parts.options;
     const { allowOtherServers: allowOthers } = this.#config.dhcp;
     const { emit } = parts;
+    this.#files = openHttpFiles({ config: this.#config, availableMemory, emit, clock });
     this.#watch =
       openClientPort === null ? null : new RogueServerWatch({ openClientPort, allowOthers, emit });
   }
@@ -139,6 +145,7 @@ export class LinkListeners {
     const dhcp = await this.#dhcp;
     await Promise.all([this.#tftp?.close(graceMs), this.#watch?.close(), dhcp?.close()]);
     await this.#parts.options.conflictProbe?.close();
+    this.#files.close();
   }
 
   #baseUrl(address: Ip4): string {
@@ -151,6 +158,7 @@ export class LinkListeners {
     const app = createBootApp({
       generations: store,
       loaders,
+      files: this.#files,
       sessions,
       findNode: (machine) => inventory().find(machine),
       policy,

@@ -7,6 +7,12 @@ export const processEvents = {
     message: "all sockets are bound",
     meaning: "Every socket that the configuration asks for is open; `sockets` lists them.",
   },
+  "http-limits": {
+    level: "info",
+    message: "what HTTP may take of this host",
+    meaning:
+      "At the start: files of the Micro-OS are kept in memory up to `memoryBytes` while machines fetch them, and larger ones are read from disk for each machine (`http.memoryBytes`; `auto` is half of what was free).",
+  },
   ready: {
     level: "info",
     message: "a machine could boot now",

@@ -27,7 +27,7 @@ export interface ServedLoader {
   readonly name: string;
   readonly blob: BlobSource;
   readonly path: string | null;
-  /** Milliseconds since the Unix epoch, for what is in memory alone. */
+  /** Milliseconds since the Unix epoch, of a loader whose blob is in memory; absent: it is read from `path`. */
   readonly modifiedMs?: number;
 }
 

@@ -8,6 +8,7 @@ import type { Clock } from "../../lib/clock.ts";
 import type { Ip4 } from "../../lib/ip4.ts";
 import type { Mac } from "../../lib/mac.ts";
 import type { Emit, Machine } from "../../events/types.ts";
+import type { Files } from "../files/files.ts";
 import { clientAddress } from "./peer.ts";
 import type { ServedGenerations, ServedLoaders } from "./content.ts";
 
@@ -24,6 +25,8 @@ export type BootScript =
 export interface BootAppOptions {
   readonly generations: ServedGenerations;
   readonly loaders: ServedLoaders;
+  /** Shared by all addresses. */
+  readonly files: Files;
   readonly sessions: BootSessions;
   readonly findNode: FindNode;
   readonly policy: BootPolicy;
@@ -40,7 +43,7 @@ export interface BootAppOptions {
   readonly clock: Clock;
 }
 
-/** Who asks: by the MAC it names, else by the machine that its address is known to belong to. */
+/** The machine behind a request: by the MAC that it names, else the one that its address is known to belong to. */
 export function machineOf(
   options: BootAppOptions,
   request: FastifyRequest,
@@ -78,7 +81,7 @@ export interface Refusal {
   readonly status: number;
   /** For the log. */
   readonly reason: string;
-  /** For the machine, when the reason is none of its business. */
+  /** For the machine, where the reason is for the log only. */
   readonly text?: string;
   /** The machine that the request names. */
   readonly mac?: Mac | null;

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import type { FastifyInstance } from "fastify";
 import { BootSessions } from "../../../src/timeline/boots.ts";
 import { createBootApp } from "../../../src/http/boot/app.ts";
+import { Files } from "../../../src/http/files/files.ts";
 import { listen } from "../../../src/http/listen.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { createLog } from "../../../src/observe/log.ts";
@@ -62,6 +63,7 @@ it("gives each of 200 machines a kernel and initramfs of one release while the m
   app = createBootApp({
     generations: store,
     loaders: { find: () => Promise.resolve(null) },
+    files: new Files({ memoryBytes: 20_000, clock: systemClock }),
     sessions,
     findNode: () => null,
     policy: { loaders: new Map(), userClasses: [], unknownNodes: "allow" },

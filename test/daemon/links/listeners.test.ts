@@ -81,6 +81,7 @@ async function start(more = ""): Promise<void> {
     openOfferListener: null,
     openClientPort: null,
     preemptions: () => 0,
+    availableMemory: () => 512 * 1024 * 1024,
     conflictProbe: null,
     dhcpPorts: { server: 67, bootServer: 4011 },
     trace: null,

@@ -1,10 +1,10 @@
 import { once } from "node:events";
 import { createServer as createHttpServer } from "node:http";
 import { connect, createServer, type Socket } from "node:net";
-import { readdirSync, readlinkSync } from "node:fs";
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Connection } from "../../../src/http/connections/connection.ts";
 import { BootPort } from "../../support/boot-port.ts";
+import { openFilesBelow } from "../../support/open-files.ts";
 
 const name = "initramfs-x86_64";
 const large = 16 * 1024 * 1024;
@@ -21,18 +21,6 @@ beforeEach(async () => {
   await port.open();
 });
 afterEach(() => port.close());
-
-/** Open files of this process below the port's folder. */
-function openFiles(): number {
-  const paths = readdirSync("/proc/self/fd").map((fd) => {
-    try {
-      return readlinkSync(`/proc/self/fd/${fd}`);
-    } catch {
-      return "";
-    }
-  });
-  return paths.filter((path) => path.startsWith(port.folder)).length;
-}
 
 function pipelined(path: string, method = "GET", bytes = 64 * 1024): string {
   const request = `${method} ${path} HTTP/1.1\r\nHost: x\r\n\r\n`;
@@ -64,10 +52,10 @@ describe("field fault 40: pipelined requests", () => {
     const sockets = await unread(10, pipelined(path));
     expect((await fetch(`${port.url}/artifacts/vmlinuz-x86_64`)).status).toBe(200);
     expect(port.named(event)).toHaveLength(10);
-    expect(openFiles()).toBeLessThanOrEqual(10);
+    expect(openFilesBelow(port.folder)).toBeLessThanOrEqual(10);
     for (const socket of sockets) socket.resetAndDestroy();
     await vi.waitFor(() => expect(port.named("download-aborted")).toHaveLength(10), 10_000);
-    await vi.waitFor(() => expect(openFiles()).toBe(0), 10_000);
+    await vi.waitFor(() => expect(openFilesBelow(port.folder)).toBe(0), 10_000);
     // What waited behind the download that was broken off is never begun.
     expect(port.named(event)).toHaveLength(10);
   });
@@ -76,7 +64,7 @@ describe("field fault 40: pipelined requests", () => {
     const sockets = await unread(200, `GET /artifacts/${name} HTTP/1.1\r\nHost: x\r\n\r\n`);
     for (const socket of sockets) socket.destroy();
     await vi.waitFor(() => expect(port.named("download-aborted")).toHaveLength(200), 10_000);
-    await vi.waitFor(() => expect(openFiles()).toBe(0), 10_000);
+    await vi.waitFor(() => expect(openFilesBelow(port.folder)).toBe(0), 10_000);
   });
 
   test.each(["/boot.ipxe", "/nothing", "/events?stage=x", "/autoexec.ipxe"])(

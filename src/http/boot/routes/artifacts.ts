@@ -3,10 +3,11 @@ import { z } from "zod";
 import type { Ip4 } from "../../../lib/ip4.ts";
 import type { Machine } from "../../../events/types.ts";
 import { type BootAppOptions, machineOf, refuse, refuseUnknown } from "../context.ts";
-import { sendFile, type TransferWatch } from "../file-reply.ts";
+import type { DownloadWatch } from "../../files/download.ts";
+import { sendFile } from "../file-reply.ts";
 import { isBareName } from "../../../lib/bare-name.ts";
 import { contentTypeOf } from "../media-type.ts";
-import { openFile } from "../files.ts";
+import { progressOf } from "../progress.ts";
 import type { ServedFile } from "../content.ts";
 
 const fileParams = z.object({ file: z.string() });
@@ -37,19 +38,20 @@ async function sendArtifact(
   const served = findArtifact(options, machine.address, name);
   if (served === null) return refuseUnknown(options, request, reply);
   const { file, generation } = served;
-  const opened = await openFile(file.path);
-  // The entity tag promises the bytes of the manifest; what has another length has other bytes.
-  if (opened === null || opened.size !== file.size) {
-    await opened?.close();
+  const opened = await options.files.open(file);
+  // The entity tag promises the bytes of the manifest.
+  if (opened === null) {
     const reason = `${name} of generation ${generation} was changed or removed on disk; run: eim-pxe sync`;
     return refuse(options, request, reply, { status: 500, reason });
   }
-  const headers = { etag: `"${file.sha256}"`, contentType: contentTypeOf(name) };
   const watch =
     request.headers["user-agent"] === "eim-pxe"
       ? unwatched
       : watchArtifact(options, machine, { name, bytes: file.size, generation });
-  return sendFile(request, reply, opened, headers, watch);
+  const { turns } = options.files;
+  const { sha256 } = file;
+  const contentType = contentTypeOf(name);
+  return sendFile(request, reply, { file: opened, etag: `"${sha256}"`, contentType, turns, watch });
 }
 
 /** From the generation that the address boots from while that is kept, else from the current one. */
@@ -68,18 +70,19 @@ function findArtifact(
 }
 
 /** Another eim-pxe that mirrors from here boots nothing. */
-const unwatched: TransferWatch = {
+const unwatched: DownloadWatch = {
   started: () => {},
-  moved: () => {},
+  progressed: () => {},
   done: () => {},
   aborted: () => {},
 };
 
 function watchArtifact(
-  { emit, clock, sessions }: BootAppOptions,
+  options: BootAppOptions,
   machine: Machine,
   artifact: { readonly name: string; readonly bytes: number; readonly generation: string },
-): TransferWatch {
+): DownloadWatch {
+  const { emit, clock } = options;
   const { name: file, bytes, generation } = artifact;
   const startedAtMs = clock.now();
   const stage = stageOf(file);
@@ -90,7 +93,7 @@ function watchArtifact(
         emit({ event: stage, ...machine, file, bytes, generation });
       }
     },
-    moved: () => sessions.progress(machine, clock.now()),
+    progressed: progressOf(options, machine),
     done: ({ last }) => {
       if (stage !== "initramfs-start" || last !== bytes - 1) return;
       const durationMs = Math.round(clock.now() - startedAtMs);

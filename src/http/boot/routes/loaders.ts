@@ -1,7 +1,5 @@
-import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
-import type { BlobSource } from "../../../lib/blob.ts";
 import { type Mac, parseMac } from "../../../lib/mac.ts";
 import type { Machine } from "../../../events/types.ts";
 import {
@@ -12,15 +10,18 @@ import {
   refuse,
   refuseUnknown,
 } from "../context.ts";
-import { sendFile, type TransferWatch } from "../file-reply.ts";
+import type { DownloadWatch } from "../../files/download.ts";
+import { HeldBytes } from "../../files/files.ts";
+import type { OpenFile } from "../../files/open-file.ts";
+import { sendFile } from "../file-reply.ts";
 import { isBareName } from "../../../lib/bare-name.ts";
 import { contentTypeOf } from "../media-type.ts";
-import { openFile, type OpenFile } from "../files.ts";
+import { progressOf } from "../progress.ts";
 
 const namedParams = z.object({ name: z.string() });
 const machineParams = z.object({ mac: z.string(), name: z.string() });
 
-/** Loaders for UEFI HTTP boot, whose URL names the machine, and by hand. */
+/** Loaders for UEFI HTTP boot, whose URL names the machine, and for people. */
 export function loaderRoutes(app: FastifyInstance, options: BootAppOptions): void {
   app.route({
     method: ["GET", "HEAD"],
@@ -61,12 +62,13 @@ export async function sendLoader(
   if (opened === null) {
     return refuse(options, request, reply, { status: 404, reason: "not found", mac });
   }
-  const headers = { etag: etagOf(opened), contentType: contentTypeOf(name) };
-  const watch = watchLoader(options, machine, { name, bytes: opened.size });
-  return sendFile(request, reply, opened, headers, watch);
+  const { file, etag } = opened;
+  const { turns } = options.files;
+  const watch = watchLoader(options, machine, { name, bytes: file.size });
+  return sendFile(request, reply, { file, etag, contentType: contentTypeOf(name), turns, watch });
 }
 
-/** Policy holds for every way to a loader, as far as it is known who asks. */
+/** Policy holds for every way to a loader, as far as the machine is known. */
 function loaderDenial(options: BootAppOptions, machine: Machine): string | null {
   if (machine.mac === null) return null;
   const boot = options.sessions.latest(machine);
@@ -74,50 +76,37 @@ function loaderDenial(options: BootAppOptions, machine: Machine): string | null 
   return refusalOf(options, nodeOf(options, machine, smbios));
 }
 
-async function openLoader(options: BootAppOptions, name: string): Promise<OpenFile | null> {
+interface OpenLoader {
+  readonly file: OpenFile;
+  readonly etag: string;
+}
+
+async function openLoader(options: BootAppOptions, name: string): Promise<OpenLoader | null> {
   const loader = isBareName(name) ? await options.loaders.find(name) : null;
   if (loader === null) return null;
   const { blob, path, modifiedMs } = loader;
-  if (path === null) {
-    return {
-      size: blob.size,
-      modifiedMs: modifiedMs ?? 0,
-      stream: (first, last) => new PartOfBlob(blob, first, last),
-      close: () => blob.close(),
-    };
+  if (modifiedMs !== undefined || path === null) {
+    const bytes = await blob.read(0, blob.size);
+    await blob.close();
+    const file = new HeldBytes({ bytes, modifiedMs: modifiedMs ?? 0, release: () => {} });
+    return { file, etag: options.files.etagOf(blob, bytes) };
   }
   await blob.close();
-  return openFile(path);
+  const file = await options.files.openPath(path);
+  return file === null ? null : { file, etag: etagByDate(file) };
 }
 
-/** The bytes from `first` to `last`, both included, of what is in memory. */
-class PartOfBlob extends Readable {
-  bytesRead = 0;
-  readonly #bytes: () => Uint8Array | Promise<Uint8Array>;
-
-  constructor(blob: BlobSource, first: number, last: number) {
-    super();
-    this.#bytes = () => blob.read(first, last - first + 1);
-  }
-
-  override async _read(): Promise<void> {
-    const bytes = await this.#bytes();
-    this.bytesRead = bytes.length;
-    this.push(bytes);
-    this.push(null);
-  }
-}
-
-/** Loaders belong to no manifest: their tag is made of time and length, as web servers do. */
-function etagOf(file: OpenFile): string {
-  return `"${Math.round(file.modifiedMs * 1000).toString(16)}-${file.size.toString(16)}"`;
+/** A large loader belongs to no manifest: its tag is made of time and length, as web servers do. */
+function etagByDate({ modifiedMs, size }: OpenFile): string {
+  return `"${Math.round(modifiedMs * 1000).toString(16)}-${size.toString(16)}"`;
 }
 
 function watchLoader(
-  { emit, clock, sessions }: BootAppOptions,
+  options: BootAppOptions,
   machine: Machine,
   loader: { readonly name: string; readonly bytes: number },
-): TransferWatch {
+): DownloadWatch {
+  const { emit, clock } = options;
   const { name: file, bytes } = loader;
   const startedAtMs = clock.now();
   return {
@@ -126,7 +115,7 @@ function watchLoader(
         emit({ event: "loader-start", ...machine, file, protocol: "http", bytes });
       }
     },
-    moved: () => sessions.progress(machine, clock.now()),
+    progressed: progressOf(options, machine),
     done: ({ last }) => {
       if (last !== bytes - 1) return;
       const durationMs = Math.round(clock.now() - startedAtMs);

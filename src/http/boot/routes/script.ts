@@ -14,7 +14,6 @@ import { type Mac, parseMac } from "../../../lib/mac.ts";
 import type { Machine } from "../../../events/types.ts";
 import {
   type BootAppOptions,
-  type BootScript,
   machineOf,
   nodeOf,
   refusalOf,
@@ -24,7 +23,6 @@ import {
 } from "../context.ts";
 import { chainScript } from "../../../boot/script/chain.ts";
 import { baseUrlFor } from "../peer.ts";
-import { readText } from "../files.ts";
 import type { ServedGeneration } from "../content.ts";
 import { readSerial, readUuid } from "../smbios.ts";
 
@@ -141,7 +139,7 @@ async function scriptFor(
     timings: timingsOf(options, machine),
   };
   try {
-    const text = await scriptText(script, generation, { ...how, baseUrl });
+    const text = await scriptText(options, generation, { ...how, baseUrl });
     const from = script.kind === "loader" ? null : (generation?.id ?? null);
     return { kind: "script", text, generation: from };
   } catch (thrown) {
@@ -151,7 +149,7 @@ async function scriptFor(
 }
 
 async function scriptText(
-  script: BootScript,
+  { script, files }: BootAppOptions,
   generation: ServedGeneration | null,
   how: ScriptRewrite & { readonly baseUrl: string },
 ): Promise<string> {
@@ -159,7 +157,7 @@ async function scriptText(
     case "loader":
       return chainScript(`${how.baseUrl}/loaders/${encodeURIComponent(script.name)}`);
     case "template":
-      return fillTemplate(await readText(script.path), {
+      return fillTemplate(await files.readNow(script.path), {
         ...how,
         generation: generation?.id ?? null,
       });
@@ -169,7 +167,14 @@ async function scriptText(
         const named = generation?.id ?? "";
         throw new SyncError(`generation ${named} has no boot.ipxe; add it to artifacts.files`);
       }
-      return rewriteOrchestratorScript(await readText(file.path), how);
+      const text = await files.text(file);
+      if (text === null) {
+        const named = generation?.id ?? "";
+        throw new SyncError(
+          `boot.ipxe of generation ${named} was changed on disk; run: eim-pxe sync`,
+        );
+      }
+      return rewriteOrchestratorScript(text, how);
     }
   }
 }

@@ -1,0 +1,24 @@
+import type { Config } from "../../config/schema.ts";
+import type { Emit } from "../../events/types.ts";
+import { Files } from "../../http/files/files.ts";
+import type { Clock } from "../../lib/clock.ts";
+
+/** The other half is for what grows with the machines that boot, and for the rest of the host. */
+const autoShare = 0.5;
+
+interface Parts {
+  readonly config: Config;
+  /** Bytes of memory that this process could still take. */
+  readonly availableMemory: () => number;
+  readonly emit: Emit;
+  readonly clock: Clock;
+}
+
+/** The files that all HTTP ports send, and how much memory they may take: `http.memoryBytes`. */
+export function openHttpFiles({ config, availableMemory, emit, clock }: Parts): Files {
+  const { memoryBytes: configured } = config.http;
+  const isAuto = configured === "auto";
+  const memoryBytes = isAuto ? Math.floor(availableMemory() * autoShare) : configured;
+  emit({ event: "http-limits", memoryBytes });
+  return new Files({ memoryBytes, clock });
+}
