@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { parseIp4 } from "../lib/ip4.ts";
+import { parseIp4, parseSubnet } from "../lib/ip4.ts";
 import {
   fixedOption,
   hostName,
@@ -80,6 +80,15 @@ const portRange = z
     return first >= 1 && first <= last && last <= 65535;
   }, "must be a rising range within 1 to 65535");
 
+/** Who is answered: the networks of the served links, everybody, or a network. */
+const clients = z
+  .string()
+  .refine(
+    (text) => text === "links" || text === "any" || parseSubnet(text) !== null,
+    "must be links, any or a network such as 10.20.0.0/16",
+  )
+  .meta({ examples: ["links", "any", "10.20.0.0/16"] });
+
 const tftp = z
   .strictObject({
     enabled: z.boolean().default(true),
@@ -89,6 +98,9 @@ const tftp = z
     maxWindowSize: z.int().min(1).max(65535).default(64),
     maxTransfers: z.int().min(1).default(1000),
     dataPorts: portRange.nullable().default(null),
+    allowFrom: z
+      .union([clients.transform((one) => [one]), z.array(clients).min(1)])
+      .default(["links"]),
   })
   .prefault({});
 

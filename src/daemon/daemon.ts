@@ -8,7 +8,6 @@ import { type Config, ORCHESTRATOR_LOADER } from "../config/schema.ts";
 import { LeaseAdmin } from "../dhcp/leases/lease-admin.ts";
 import { LeaseTable } from "../dhcp/leases/lease-table.ts";
 import type { Readiness } from "../http/admin/app.ts";
-import type { NetworkInterface } from "../net/interfaces.ts";
 import type { Inventory } from "../nodes/inventory.ts";
 import { EventBus } from "../events/bus.ts";
 import type { Logger } from "../observe/log.ts";
@@ -30,8 +29,7 @@ import { attachSubscribers } from "./subscribers.ts";
 export interface ServiceOptions extends ListenerOptions {
   /** Those whose interface is there are served at once, the others when it comes. */
   readonly links: readonly WantedLink[];
-  /** The host's interfaces as they are now, and how often to look at them. */
-  readonly interfaces: () => readonly NetworkInterface[];
+  /** How often to look at the interfaces. */
   readonly lookEveryMs: number;
   readonly proxyEnvironment: ProxyEnvironment;
   readonly log: Logger;

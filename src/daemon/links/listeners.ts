@@ -16,7 +16,7 @@ import type { Clock } from "../../lib/clock.ts";
 import type { Ip4 } from "../../lib/ip4.ts";
 import type { DeviceSocket } from "../../net/device-socket.ts";
 import { openDgram } from "../../net/dgram.ts";
-import { readMtu } from "../../net/interfaces.ts";
+import { type NetworkInterface, readMtu } from "../../net/interfaces.ts";
 import type { ConflictProbe } from "../../net/conflict-probe.ts";
 import { transferSocketOpener } from "../../net/transfer-socket.ts";
 import { eventLoopPoll } from "../../net/busy-poll.ts";
@@ -29,10 +29,13 @@ import type { Settings } from "../settings/settings.ts";
 import type { Opened } from "./link-supervisor.ts";
 import type { ServedLink } from "./link-plan.ts";
 import { scriptOf, smeeOf } from "../settings/boot-settings.ts";
+import { TftpClients } from "./tftp-clients.ts";
 import { RogueServerWatch } from "./rogue-server-watch.ts";
 
 export interface ListenerOptions {
   readonly settings: Settings;
+  /** The host's interfaces as they are now. */
+  readonly interfaces: () => readonly NetworkInterface[];
   /** Opens the socket of a link's DHCP port. */
   readonly openDhcpSocket: (link: Link, port: number) => Promise<LinkSocket>;
   /** Opens the socket by which a link's other servers are overheard; null: they are not. */
@@ -84,12 +87,14 @@ export class LinkListeners {
   readonly #dhcpLinks = new Set<Link>();
   /** The interface of each address that was served. */
   readonly #interfaces = new Map<Ip4, string>();
+  readonly #tftpClients: TftpClients;
 
   constructor(parts: ListenerParts) {
     this.#parts = parts;
     this.#config = parts.options.settings.config;
     this.#httpPort = this.#config.http.port;
-    const { openClientPort, availableMemory, clock } = parts.options;
+    const { openClientPort, availableMemory, interfaces, clock } = parts.options;
+    this.#tftpClients = new TftpClients(this.#config, interfaces, clock);
     const { allowOtherServers: allowOthers } = this.#config.dhcp;
     const { emit } = parts;
     this.#files = openHttpFiles({ config: this.#config, availableMemory, emit, clock });
@@ -199,6 +204,7 @@ export class LinkListeners {
       addresses: [],
       port,
       limits: { ...limits, dataPorts: portRange(dataPorts) },
+      allows: (client) => this.#tftpClients.allows(client),
       find: (name, asked) => {
         const bootUrl = `${this.#baseUrl(asked)}/boot.ipxe`;
         // The orchestrator's own loader looks for it, and must be told at once that there is none.
@@ -225,7 +231,13 @@ export class LinkListeners {
         if (socket.means === "shared") {
           emit({ event: "shared-socket", interface: link.interface });
         }
-        return socket;
+        if (link.mode !== "proxy") return socket;
+        // It answers machines of networks that it does not know; they come for their loader next.
+        const send: UdpSocket["send"] = (payload, to) => {
+          this.#tftpClients.dhcpAnswered(to);
+          socket.send(payload, to);
+        };
+        return { ...socket, send };
       },
       openListener: options.openOfferListener,
       plan: (client, node, link) => planBoot(client, node, policy, this.#baseUrl(link.address)),

@@ -13,6 +13,10 @@ import type { StartQueue } from "./start-queue.ts";
 import type { Subject } from "./transfer-driver.ts";
 import type { TransferSlots } from "./transfer-slots.ts";
 
+const NOT_ALLOWED =
+  "not answered: the client is in no network of a served link. If machines boot from its network, add that to " +
+  "tftp.allowFrom";
+
 /** What the listeners of a server share. */
 export interface ListenerHost {
   readonly slots: TransferSlots;
@@ -91,6 +95,9 @@ export class Listener {
     const machine = { mac: check.mac, address: client.address };
     const times = { startedAt: clock.now(), requestBytes: datagram.length };
     const subject = { machine, asked: printable(request.filename), ...times };
+    if (this.#options.allows?.(client.address) === false) {
+      return this.#report(subject, ErrorCode.ACCESS_VIOLATION, NOT_ALLOWED);
+    }
     if (check.kind === "refuse") return this.#refuse(client, subject, check.error);
 
     const former = this.#sessions.get(formatEndpoint(client));

@@ -21,6 +21,8 @@ export interface TftpServerOptions {
   /** Usually 69; 0 takes any free port, each address its own. */
   readonly port: number;
   readonly limits: TftpLimits;
+  /** Whether a client's requests are answered at all; by default everybody's are. */
+  readonly allows?: (client: Ip4) => boolean;
   /**
    * The file of this name, or the one that can only be meant by it, or null; `asked` is the address of
    * ours that the request came to. The name is relative and has no `..`; several spellings of one

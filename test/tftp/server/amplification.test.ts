@@ -97,6 +97,23 @@ describe("field fault 45: a forged source address", () => {
     expect(sizes).toEqual([FIRST_BLOCK]);
   });
 
+  it("gets nothing where it is in no network that machines boot from, and that is reported", async () => {
+    const udp = new FakeUdp();
+    const allows = (client: string): boolean => client !== "192.0.2.7";
+    const server = await TestServer.start(files, { openUdp: udp.open, allows });
+    for (const filename of ["ipxe.efi", "absent", "../etc/shadow"]) {
+      const victim = await udp.open({ address: "192.0.2.7", port: 0 });
+      victim.onMessage(() => expect.unreachable("nothing may be sent"));
+      const request = { opcode: "rrq", filename, mode: "octet", options: new Map() } as const;
+      victim.send(encodePacket(request), server.endpoint);
+      await vi.advanceTimersByTimeAsync(1000);
+    }
+    const reason = expect.stringContaining("tftp.allowFrom");
+    const refused = { event: "tftp-refused", address: "192.0.2.7", errorCode: 2, reason };
+    expect(server.events).toMatchObject([refused, refused, refused]);
+    expect(server.asked).toEqual([]);
+  });
+
   it("is not told that its transfer gave way to another", async () => {
     const udp = new FakeUdp();
     const server = await TestServer.start(files, {
