@@ -3,6 +3,7 @@ import type { Moment } from "../lib/clock.ts";
 import type { Ip4 } from "../lib/ip4.ts";
 import type { Mac } from "../lib/mac.ts";
 import { BoundedMap } from "../lib/bounded-map.ts";
+import { firstOf } from "../lib/first-of.ts";
 import { GenerationHolds } from "./generation-holds.ts";
 import { type Stage, stages } from "./stages.ts";
 
@@ -175,9 +176,27 @@ export class BootSessions {
     return this.#holds.inUse(nowMs);
   }
 
+  /** The newest of the boots that are wanted, newest first. */
+  newest(limit: number, isWanted: (boot: Boot) => boolean): readonly Boot[] {
+    return firstOf(this.#wanted(isWanted), limit, newestFirst);
+  }
+
+  /** The machines whose MAC is known, in no order. */
+  *macs(): Iterable<Mac> {
+    for (const [boot] of this.#machines.values()) {
+      if (boot !== undefined && boot.mac !== null) yield boot.mac;
+    }
+  }
+
   /** All remembered boots, newest first. */
   list(): readonly Boot[] {
     return [...this.#machines.values()].flat().toSorted((a, b) => b.startedAtMs - a.startedAtMs);
+  }
+
+  *#wanted(isWanted: (boot: Boot) => boolean): Iterable<Boot> {
+    for (const boots of this.#machines.values()) {
+      for (const boot of boots) if (isWanted(boot)) yield boot;
+    }
   }
 
   /** A script begins with its generation; what follows only uses it, unless there was no script. */
@@ -195,6 +214,14 @@ export class BootSessions {
     const latest = boots.slice(0, this.#limits.maxBootsPerMachine);
     this.#machines.set(key, latest);
   }
+}
+
+/** The order in which boots are listed. */
+export function newestFirst(
+  a: Pick<Boot, "startedAtMs" | "id">,
+  b: Pick<Boot, "startedAtMs" | "id">,
+): number {
+  return b.startedAtMs - a.startedAtMs || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
 }
 
 function startsNewBoot(current: Boot, stage: Stage, nowMs: number): boolean {
