@@ -9,7 +9,7 @@ export function check(program: Program, file: string | null): number {
   const links = config.interfaces.map((link) => `${link.name} (${link.dhcp.mode})`).join(", ");
   program.out.write(
     `${read === null ? "There is no configuration file; the built-in defaults hold" : `${read} is right`}. ` +
-      `Interfaces: ${links || "the only usable one (proxy)"}; node entries: ${inventory.entries.length}; ` +
+      `Interfaces: ${links || "the only network card (proxy)"}; node entries: ${inventory.entries.length}; ` +
       `orchestrator: ${config.artifacts.origin?.join(", ") ?? "none"}.\n`,
   );
   for (const warning of warningsOf(config)) program.err.write(`warning: ${warning}\n`);

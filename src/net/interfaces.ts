@@ -1,8 +1,9 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { ConfigError } from "../lib/errors.ts";
 import { formatSubnet, type Ip4, parseIp4, prefixLengthOf, subnetOf } from "../lib/ip4.ts";
 import type { Subnet } from "../lib/ip4.ts";
+import { type InterfaceKind, readKind } from "./interface-kind.ts";
 
 /** An IPv4 address of an interface, with the network that it lies in. */
 export interface InterfaceAddress {
@@ -24,8 +25,7 @@ export interface NetworkInterface {
   readonly loopback: boolean;
   /** Can carry broadcasts; tunnels and point-to-point links cannot, and so carry no DHCP. */
   readonly broadcast: boolean;
-  /** A piece of hardware, unlike the bridges and pairs that containers and virtual machines bring. */
-  readonly hardware: boolean;
+  readonly kind: InterfaceKind;
 }
 
 /** An interface that can be served, with the address that is ours on it. */
@@ -44,7 +44,7 @@ export interface InterfaceFacts {
   readonly carrier: boolean;
   /** The bits of `netdevice(7)`. */
   readonly flags: number;
-  readonly hardware: boolean;
+  readonly kind: InterfaceKind;
 }
 
 /** The part of `os.networkInterfaces()` that is read here. */
@@ -96,7 +96,7 @@ export function readFacts(
       flags: Number(flags),
       // An interface that is switched off does not let this be read.
       carrier: read("carrier") !== "0",
-      hardware: existsSync(`${folder}/${name}/device`),
+      kind: readKind(folder, name),
     });
   }
   return facts;
@@ -147,7 +147,7 @@ export function joinInterfaces(
       up: known === undefined ? true : (known.flags & IFF_UP) !== 0,
       loopback: known === undefined ? loopback : (known.flags & IFF_LOOPBACK) !== 0,
       broadcast: known === undefined ? !loopback : (known.flags & IFF_BROADCAST) !== 0,
-      hardware: known?.hardware ?? false,
+      kind: known?.kind ?? "virtual",
     };
   });
 }
@@ -211,36 +211,8 @@ export function interfaceNamed(
   throw new ConfigError([interfaceProblem(all, name, address) ?? judged.reason]);
 }
 
-/**
- * The interface to serve when the configuration names none: the only one that is up, has an IPv4
- * address and can carry broadcasts; where there are several, the only one of them that is hardware.
- *
- * @throws {ConfigError} that lists the interfaces when the choice is not clear.
- */
-export function soleInterface(all: readonly NetworkInterface[]): UsableInterface {
-  const usable = all.filter(
-    (one) => one.up && !one.loopback && one.broadcast && one.addresses.length > 0,
-  );
-  const hardware = usable.filter((one) => one.hardware);
-  const chosen = usable.length > 1 && hardware.length === 1 ? hardware : usable;
-  const [only, ...others] = chosen;
-  const own = only?.addresses[0];
-  if (only === undefined || own === undefined) {
-    throw new ConfigError([
-      `no network interface can be served: none is up with an IPv4 address (this host has ` +
-        `${listing(all)}); give one an address, or name the one to serve under interfaces`,
-    ]);
-  }
-  if (others.length > 0) {
-    throw new ConfigError([
-      `several network interfaces could be served (${listing(usable)}); ` +
-        `name the one that machines boot from: interfaces: [{ name: ${only.name} }]`,
-    ]);
-  }
-  return { name: only.name, ...own };
-}
-
-function listing(all: readonly NetworkInterface[]): string {
+/** The interfaces for people, with their addresses; loopback left out. */
+export function listing(all: readonly NetworkInterface[]): string {
   const shown = all.filter((one) => !one.loopback).map(describe);
   return shown.length === 0 ? "none but loopback" : shown.join(", ");
 }

@@ -14,13 +14,11 @@ import {
   readInterfaces,
   readInterfacesNamed,
   readMtu,
-  soleInterface,
 } from "../../src/net/interfaces.ts";
 
 const UP_ETHERNET = 0x1003;
 const DOWN_ETHERNET = 0x1002;
 const LOOPBACK = 0x9;
-const TUNNEL = 0x1091;
 
 function ip4(address: string, netmask = "255.255.255.0"): ListedAddresses[string] {
   return [{ family: "IPv4", address, netmask }];
@@ -33,9 +31,8 @@ function host(
   return joinInterfaces(listed, new Map(Object.entries(facts)));
 }
 
-const lo = { index: 1, flags: LOOPBACK, carrier: true, hardware: false };
-const card = { index: 2, flags: UP_ETHERNET, carrier: true, hardware: true };
-const bridge = { ...card, hardware: false };
+const lo: InterfaceFacts = { index: 1, flags: LOOPBACK, carrier: true, kind: "virtual" };
+const card: InterfaceFacts = { index: 2, flags: UP_ETHERNET, carrier: true, kind: "card" };
 
 describe("joinInterfaces", () => {
   test("takes IPv4 addresses with their network, and leaves IPv6 out", () => {
@@ -59,7 +56,7 @@ describe("joinInterfaces", () => {
       up: true,
       loopback: false,
       broadcast: true,
-      hardware: true,
+      kind: "card",
     });
   });
 
@@ -107,50 +104,6 @@ describe("interfaceNamed", () => {
   });
 });
 
-describe("soleInterface", () => {
-  test("the only one that is up with an address is taken", () => {
-    const all = host(
-      { lo: ip4("127.0.0.1", "255.0.0.0"), eth1: ip4("10.0.0.1") },
-      { lo, eth1: card, eth2: card },
-    );
-    expect(soleInterface(all)).toMatchObject({ name: "eth1", address: "10.0.0.1" });
-  });
-
-  test("a tunnel is no candidate, since it carries no broadcast", () => {
-    const all = host(
-      { eth1: ip4("10.0.0.1"), tun0: ip4("10.8.0.1") },
-      { eth1: card, tun0: { ...card, flags: TUNNEL, hardware: false } },
-    );
-    expect(soleInterface(all).name).toBe("eth1");
-  });
-
-  test("beside the bridges of containers the only piece of hardware is taken", () => {
-    const all = host(
-      { eth1: ip4("10.0.0.1"), docker0: ip4("172.17.0.1", "255.255.0.0") },
-      { eth1: card, docker0: bridge },
-    );
-    expect(soleInterface(all).name).toBe("eth1");
-  });
-
-  test("a bridge that holds the address of its only card is taken", () => {
-    const all = host({ br0: ip4("10.0.0.1") }, { br0: bridge, eth1: card });
-    expect(soleInterface(all).name).toBe("br0");
-  });
-
-  test("two candidates are an error that lists both and shows the line to write", () => {
-    const all = host({ eth1: ip4("10.0.0.1"), eth2: ip4("10.0.1.1") }, { eth1: card, eth2: card });
-    expect(() => soleInterface(all)).toThrow(ConfigError);
-    expect(() => soleInterface(all)).toThrow("eth2 (10.0.1.1 in 10.0.1.0/24)");
-    expect(() => soleInterface(all)).toThrow("interfaces: [{ name: eth1 }]");
-  });
-
-  test("no candidate is an error that names what there is", () => {
-    const all = host({ lo: ip4("127.0.0.1", "255.0.0.0") }, { lo, eth1: card });
-    expect(() => soleInterface(all)).toThrow("eth1 (no IPv4 address)");
-    expect(() => soleInterface([])).toThrow("none but loopback");
-  });
-});
-
 describe("readFacts", () => {
   let folder = "";
   beforeEach(() => {
@@ -167,7 +120,7 @@ describe("readFacts", () => {
     device("eth1", { flags: "0x1003\n", ifindex: "7\n", carrier: "1\n" });
     // As when a container ends: its interface is listed, and cannot be read any more.
     mkdirSync(join(folder, "veth1", "flags"), { recursive: true });
-    const facts = { index: 7, flags: 0x1003, carrier: true, hardware: false };
+    const facts = { index: 7, flags: 0x1003, carrier: true, kind: "virtual" };
     expect(readFacts(folder)).toEqual(new Map([["eth1", facts]]));
   });
 

@@ -14,9 +14,9 @@ import {
   interfaceNamed,
   interfaceProblem,
   type NetworkInterface,
-  soleInterface,
   type UsableInterface,
 } from "../../net/interfaces.ts";
+import { chooseInterface } from "../../net/interface-choice.ts";
 
 /** A link that is served: TFTP and HTTP always, DHCP unless its mode is off. */
 export interface ServedLink {
@@ -41,8 +41,8 @@ export interface WantedLink {
 }
 
 /**
- * The links of the configuration; with none configured, the interface that is the only usable one now,
- * in mode proxy, from now on by its name.
+ * The links of the configuration; with none configured, the interface that `chooseInterface` finds now, in
+ * mode proxy, from now on by its name.
  *
  * @throws ConfigError when none of them can be served and none only waits for its cable or an address, so
  *   that a wrong name or address is noticed at once; or when the configuration does not go with what an
@@ -52,7 +52,7 @@ export function wantedLinks(
   config: Config,
   interfaces: readonly NetworkInterface[],
 ): readonly WantedLink[] {
-  if (config.interfaces.length === 0) return [soleLink(soleInterface(interfaces).name)];
+  if (config.interfaces.length === 0) return [soleLink(chooseInterface(interfaces))];
   const links = config.interfaces.map((link) => configuredLink(link, config));
   const problems = links.flatMap((link) => {
     const { interface: name, address } = link;
@@ -95,8 +95,8 @@ export function withAssumed(
     const there = interfaces.some((one) => one.addresses.some((own) => own.address === address));
     if (address === null || there) return [];
     const addresses = [{ address, subnet: subnetOf(address, 24) }];
-    const facts = { up: true, carrier: true, loopback: false, broadcast: true, hardware: false };
-    return [{ name, index: null, addresses, ...facts }];
+    const facts = { up: true, carrier: true, loopback: false, broadcast: true };
+    return [{ name, index: null, addresses, kind: "virtual", ...facts }];
   });
   const names = new Set(assumed.map(({ name }) => name));
   return [...interfaces.filter(({ name }) => !names.has(name)), ...assumed];

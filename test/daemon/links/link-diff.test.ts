@@ -24,7 +24,7 @@ function card(
     carrier: true,
     loopback: false,
     broadcast: true,
-    hardware: true,
+    kind: "card",
     ...changes,
   };
 }

@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
-import { configuredLinks } from "../../../src/daemon/links/link-plan.ts";
+import { configuredLinks, wantedLinks } from "../../../src/daemon/links/link-plan.ts";
 import { parseConfig } from "../../../src/config/load.ts";
+import { subnetOf } from "../../../src/lib/ip4.ts";
+import type { NetworkInterface } from "../../../src/net/interfaces.ts";
 
 test("exclusions are no part of the pools that a link hands out", () => {
   const text = `
@@ -21,4 +23,14 @@ interfaces:
       ],
     },
   });
+});
+
+test("field fault 29: without interfaces the only card is waited for, not a container's bridge", () => {
+  const facts = { index: 2, up: true, carrier: true, loopback: false, broadcast: true };
+  const eth0: NetworkInterface = { name: "eth0", addresses: [], kind: "card", ...facts };
+  const subnet = subnetOf("172.17.0.1", 16);
+  const addresses = [{ address: "172.17.0.1", subnet }];
+  const docker0: NetworkInterface = { name: "docker0", addresses, kind: "container", ...facts };
+  const links = wantedLinks(parseConfig("{}", "test.yaml"), [docker0, eth0]);
+  expect(links).toMatchObject([{ interface: "eth0", address: null, mode: "proxy" }]);
 });

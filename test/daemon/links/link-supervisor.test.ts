@@ -19,7 +19,7 @@ function card(name: string, addresses: readonly Ip4[], index = 1): NetworkInterf
     carrier: true,
     loopback: false,
     broadcast: true,
-    hardware: true,
+    kind: "card",
   };
 }
 

@@ -30,7 +30,13 @@ interfaces:
 
 function card(name: string, address: Ip4, index = 1): NetworkInterface {
   const addresses = [{ address, subnet: subnetOf(address, 16) }];
-  const facts = { up: true, carrier: true, loopback: false, broadcast: true, hardware: true };
+  const facts = {
+    up: true,
+    carrier: true,
+    loopback: false,
+    broadcast: true,
+    kind: "card",
+  } as const;
   return { name, index, addresses, ...facts };
 }
 

@@ -5,9 +5,9 @@ import { subnetOf } from "../../../src/lib/ip4.ts";
 import type { NetworkInterface } from "../../../src/net/interfaces.ts";
 
 function eth1(...addresses: readonly string[]): NetworkInterface {
-  const facts = { up: true, carrier: true, loopback: false, broadcast: true, hardware: true };
+  const facts = { up: true, carrier: true, loopback: false, broadcast: true };
   const own = addresses.map((address) => ({ address, subnet: subnetOf(address, 24) }));
-  return { name: "eth1", index: 2, addresses: own, ...facts };
+  return { name: "eth1", index: 2, addresses: own, kind: "card", ...facts };
 }
 
 function clients(text: string) {
