@@ -8,6 +8,7 @@ import { bindRules } from "../src/lib/bind-error.ts";
 import { type Finding, whoInWords } from "../src/lib/finding.ts";
 import { readinessRules } from "../src/daemon/content/readiness-rules.ts";
 import { nodeSchema } from "../src/nodes/schema.ts";
+import { refusals } from "../src/boot/refusals.ts";
 import { eventCatalogue } from "../src/events/catalogue.ts";
 import { lineLimits, type ShowRule } from "../src/events/catalogue/entry.ts";
 import { createMetrics } from "../src/observe/metrics.ts";
@@ -74,6 +75,7 @@ describe("docs/diagnosis.md", () => {
   /** All tables of rules, by who judges by them. */
   const tables: Readonly<Record<string, readonly Finding[]>> = {
     "a boot's timeline": stageRules,
+    "`dhcp-refused` and a boot's timeline": refusals,
     "`probe`": [
       ...offerRules,
       ...bootServerRules,

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { explainStall } from "../timeline/rules.ts";
-import type { Boot } from "../timeline/boots.ts";
+import type { Boot } from "../timeline/boot.ts";
 import { isStage } from "../timeline/stages.ts";
 import type { Firmware, MachineIdentity } from "../pxe-client/wire/dhcp-requests.ts";
 import { bootMachine } from "../pxe-client/simulated-machine.ts";

@@ -10,7 +10,7 @@ import { systemClock } from "../lib/clock.ts";
 import { ConfigError, messageOf } from "../lib/errors.ts";
 import { parseIp4 } from "../lib/ip4.ts";
 import { readInterfaces } from "../net/interfaces.ts";
-import { type AdminClient, askPages, findAdmin } from "./shared/admin-client.ts";
+import { type AdminClient, findAdmin } from "./shared/admin-client.ts";
 import { loadSettings, type Settings } from "../daemon/settings/settings.ts";
 import { commandPatienceMs, lockFolder } from "../daemon/state/data-folder-lock.ts";
 import { configuredLinks } from "../daemon/links/link-plan.ts";
@@ -22,15 +22,13 @@ import { tableLines } from "./shared/table.ts";
  * does.
  */
 
-type Listing = Pick<LeasesReply, "leases" | "pools">;
-
 export type { LeaseFormat } from "../dhcp/leases/lease-import.ts";
 
 /** `eim-pxe leases list`: leases and quarantines in force, and how full the pools are. */
 export async function listLeases(program: Program, options: ReportOptions): Promise<number> {
   const settings = loadSettings(options.config, program.environment);
   const admin = await findAdmin(settings);
-  const found = admin === null ? await listHere(settings) : await listThere(admin);
+  const found = admin === null ? await listHere(settings) : await admin.ask(endpoints.listLeases);
   if (typeof found === "string") return refused(program, found);
   program.out.write(options.json ? `${JSON.stringify(found)}\n` : inWords(found));
   return ExitCode.ok;
@@ -119,13 +117,7 @@ function withoutState({
   return { mac, address, startedAtMs, expiresAtMs, hostname, clientId };
 }
 
-async function listThere(admin: AdminClient): Promise<Listing | string> {
-  const pages = await askPages(admin, endpoints.listLeases);
-  if (typeof pages === "string") return pages;
-  return { leases: pages.flatMap(({ leases }) => leases), pools: pages.at(-1)?.pools ?? [] };
-}
-
-async function listHere({ config }: Settings): Promise<Listing> {
+async function listHere({ config }: Settings): Promise<LeasesReply> {
   const leases = new LeaseTable();
   const journal = await readFile(journalFile(config.dataDir)).catch(() => new Uint8Array());
   for (const one of replayJournal(journal).leases) leases.restore(one);
@@ -171,7 +163,7 @@ function leaseAdminOf(
   });
 }
 
-function inWords({ leases, pools }: Listing): string {
+function inWords({ leases, pools }: LeasesReply): string {
   const rows = leases.map((one) => [
     one.address,
     one.mac,

@@ -74,7 +74,7 @@ export async function openAdminPort(parts: AdminPortParts): Promise<AdminPort> {
       forgetOfferStyle: (mac) => void offerStyleKeeper.forget(mac),
     },
     leases: {
-      page: (after, limit) => leases?.page(after, limit) ?? [],
+      list: () => leases?.list() ?? [],
       pools: () => leases?.pools() ?? [],
       release: async (address) => leases?.release(address) ?? null,
       import: async (imported) =>

@@ -1,4 +1,5 @@
 import type { OfferStyle } from "../boot/offer-style.ts";
+import type { RefusalCode } from "../boot/refusals.ts";
 import type { Ip4 } from "../lib/ip4.ts";
 import type { Mac } from "../lib/mac.ts";
 
@@ -88,7 +89,20 @@ export interface EventFields {
   "address-learned": Machine & { interface: string };
   "system-dhcp": Machine & { interface: string };
   "dhcp-ignored": Machine & { interface: string; reason: string };
-  "dhcp-refused": Machine & { interface: string; why: "denied" | "no-loader"; reason: string };
+  "dhcp-refused": Machine & {
+    interface: string;
+    why: RefusalCode;
+    reason: string;
+    remedy: string;
+  };
+  "relay-not-served": {
+    interface: string;
+    relay: Ip4;
+    /** An address of the network that the request came from. */
+    network: Ip4;
+    reason: string;
+    remedy: string;
+  };
   adapted: Machine & { interface: string; way: OfferStyle };
   "competing-offer": Machine & {
     interface: string;

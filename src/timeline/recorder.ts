@@ -1,8 +1,10 @@
 import { unbeatableServer } from "../boot/causes.ts";
+import { answerFailed, refusals } from "../boot/refusals.ts";
 import { filledIn } from "../lib/finding.ts";
 import { type Clock, momentOf } from "../lib/clock.ts";
 import type { Emit, Machine, PxeEvent } from "../events/types.ts";
-import type { BootSessions, StepDetail } from "./boots.ts";
+import type { StepDetail } from "./boot.ts";
+import type { BootSessions } from "./boots.ts";
 import { isStage, type Stage } from "./stages.ts";
 
 export interface RecorderParts {
@@ -52,6 +54,15 @@ export class TimelineRecorder {
           event,
           filledIn(unbeatableServer, { server: event.server, proxies: "eim-pxe" }),
         );
+        return;
+      case "dhcp-refused": {
+        const who = refusals.find(({ code }) => code === event.why)?.who ?? "site";
+        const refusal = { code: event.why, cause: event.reason, remedy: event.remedy, who };
+        sessions.refuse(sightingOf(event), refusal, detailOf(event), momentOf(clock));
+        return;
+      }
+      case "dhcp-failed":
+        sessions.obstruct(event, filledIn(answerFailed, { reason: event.reason }));
         return;
       case "system-dhcp":
         if (sessions.awaitsMicroOs(event, clock.now())) {

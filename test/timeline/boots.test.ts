@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { diagnose, statusOf } from "../../src/timeline/rules.ts";
-import { BootSessions, type Sighting } from "../../src/timeline/boots.ts";
+import type { Sighting } from "../../src/timeline/boot.ts";
+import { BootSessions } from "../../src/timeline/boots.ts";
 import { type Stage, stages } from "../../src/timeline/stages.ts";
 import type { Moment } from "../../src/lib/clock.ts";
 

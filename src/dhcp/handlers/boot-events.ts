@@ -3,16 +3,33 @@ import type { Plan } from "../../boot/policy.ts";
 import type { OfferStyle } from "../../boot/offer-style.ts";
 import { printable } from "../../lib/bytes.ts";
 import { ANY_ADDRESS, type Ip4 } from "../../lib/ip4.ts";
+import type { Mac } from "../../lib/mac.ts";
 import type { PxeEvent } from "../../events/types.ts";
 import type { Effect } from "./effects.ts";
 import type { Link } from "../link.ts";
 import { BROADCAST_FLAG, MessageType } from "../wire/packet.ts";
+import {
+  damagedRequest,
+  noLoaderFits,
+  type Refusal,
+  unansweredMessage,
+} from "../../boot/refusals.ts";
+import { machineDenied } from "../../boot/causes.ts";
+import { filledIn, type Values } from "../../lib/finding.ts";
 import { bootFileOf, type BootPlan } from "../message/reply.ts";
 import type { DhcpRequest } from "../message/request.ts";
 
 /*
  * The events that a network boot client's requests raise, the same in mode proxy and mode full.
  */
+
+/** Message types to which a client expects an answer; 0 is BOOTP, which has none. */
+const questions: ReadonlySet<number> = new Set([
+  0,
+  MessageType.DISCOVER,
+  MessageType.REQUEST,
+  MessageType.INFORM,
+]);
 
 /** Why an ordinary client hears nothing in proxy mode; also the sign that an operating system runs. */
 export const NOT_A_BOOT_CLIENT = "not a network boot client";
@@ -21,17 +38,18 @@ export function ignored(reason: string): readonly Effect[] {
   return [{ kind: "ignore", reason }];
 }
 
-/** Why a client that has nothing to boot is ignored. */
-export function reasonOf(request: DhcpRequest, plan: Extract<Plan, { kind: "none" }>): string {
-  return request.client.transport === null ? NOT_A_BOOT_CLIENT : plan.reason;
+/** What becomes of a request that `plan` gives nothing to boot, where no address is leased either. */
+export function nothingToBoot(request: DhcpRequest, plan: Plan, link: Link): readonly Effect[] {
+  if (request.client.transport === null) return ignored(NOT_A_BOOT_CLIENT);
+  return [...discoverEvents(request, plan, link), ...refusalEvents(request, plan, link)];
 }
 
 /**
- * `discover` or `ipxe-discover` for a DHCPDISCOVER that `plan` answers with something to boot; nothing
+ * `discover` or `ipxe-discover` for a network boot client's DHCPDISCOVER, whatever becomes of it; nothing
  * for any other request.
  */
 export function discoverEvents(request: DhcpRequest, plan: Plan, link: Link): readonly Effect[] {
-  if (request.messageType !== MessageType.DISCOVER || !boots(plan)) return [];
+  if (request.messageType !== MessageType.DISCOVER || request.client.transport === null) return [];
   const { client, packet } = request;
   const known = client.architectures.find((code) => architectureOf(code) !== null);
   const fields = {
@@ -44,7 +62,8 @@ export function discoverEvents(request: DhcpRequest, plan: Plan, link: Link): re
     broadcast: (packet.flags & BROADCAST_FLAG) !== 0 && packet.giaddr === ANY_ADDRESS,
     userClass: client.userClasses.length === 0 ? null : printable(client.userClasses.join(" ")),
   };
-  const event = plan.kind === "script" ? "ipxe-discover" : "discover";
+  const isIpxe = plan.kind === "script" || (plan.kind !== "loader" && client.ipxe);
+  const event = isIpxe ? "ipxe-discover" : "discover";
   return [{ kind: "event", event: { event, ...fields } }];
 }
 
@@ -66,12 +85,71 @@ export function offerEvents(
   return [{ kind: "event", event }];
 }
 
-/** `dhcp-refused`, when the machine wants to boot and `plan` refuses. */
+/** Why `plan` gives a network boot client nothing to boot; nothing when it does, and for other clients. */
 export function refusalEvents(request: DhcpRequest, plan: Plan, link: Link): readonly Effect[] {
-  if (plan.kind !== "refused") return [];
-  const fields = { mac: macOf(request), address: null, interface: link.interface };
-  const reason = printable(plan.reason, 512);
-  return [{ kind: "event", event: { event: "dhcp-refused", ...fields, why: plan.why, reason } }];
+  const { client } = request;
+  if (client.transport === null || boots(plan)) return [];
+  if (plan.kind === "none") return refused(request, link, damagedRequest, { fault: plan.reason });
+  if (plan.why === "denied") return refused(request, link, machineDenied, { reason: plan.reason });
+  return refused(request, link, noLoaderFits, announced(request));
+}
+
+/** What `noLoaderFits` names. */
+export function announced({ client }: DhcpRequest): Values {
+  const architectures = client.architectures.join(", ") || "nothing";
+  return { architectures, vendorClass: client.vendorClass };
+}
+
+/** A request that is not answered for this reason: `dhcp-refused` where its machine wants to boot. */
+export function refused(
+  request: DhcpRequest,
+  link: Link,
+  why: Refusal,
+  values: Values = {},
+): readonly Effect[] {
+  const event = refusal(macOf(request), link, why, values);
+  if (request.client.transport === null) return ignored(event.reason);
+  return [{ kind: "event", event }];
+}
+
+/** `dhcp-refused` of a machine that wants to boot. */
+export function refusal(mac: Mac | null, link: Link, why: Refusal, values: Values) {
+  const names = { mac: mac ?? "this machine", interface: link.interface, ...values };
+  const { cause, remedy } = filledIn(why, names);
+  return {
+    event: "dhcp-refused",
+    mac,
+    address: null,
+    interface: link.interface,
+    why: why.code,
+    reason: printable(cause, 512),
+    remedy: printable(remedy, 512),
+  } as const;
+}
+
+/** The same where nothing was said of the request yet. */
+export function unserved(
+  request: DhcpRequest,
+  link: Link,
+  why: Refusal,
+  values: Values = {},
+): readonly Effect[] {
+  return [
+    ...discoverEvents(request, { kind: "none", reason: "" }, link),
+    ...refused(request, link, why, values),
+  ];
+}
+
+/** A message that has no answer: `dhcp-refused` where its machine may be waiting for one. */
+export function unanswered(
+  request: DhcpRequest,
+  link: Link,
+  role: "proxy" | "server" | "boot server",
+): readonly Effect[] {
+  const { messageType: type, client } = request;
+  if (!questions.has(type)) return ignored(`message type ${type} is not for a ${role}`);
+  const name = client.transport === "http" ? "UEFI HTTP boot" : "PXE";
+  return unserved(request, link, unansweredMessage, { role, type, client: name });
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Plan } from "../../boot/policy.ts";
 import type { OfferStyle } from "../../boot/offer-style.ts";
 import { decodedOrNull } from "../../lib/errors.ts";
-import { addressEvents, ignored, offerEvents, reasonOf, refusalEvents } from "./boot-events.ts";
+import { addressEvents, ignored, nothingToBoot, offerEvents, unanswered } from "./boot-events.ts";
 import type { Effect } from "./effects.ts";
 import type { Link } from "../link.ts";
 import { OptionCode } from "../wire/option-codes.ts";
@@ -46,15 +46,17 @@ export function handleBootServer(
   if (request.packet.op !== BOOTREQUEST) return ignored("not a BOOTREQUEST");
   const { messageType } = request;
   if (messageType !== MessageType.REQUEST && messageType !== MessageType.INFORM) {
-    return ignored(`message type ${messageType} is not for a boot server`);
+    return unanswered(request, link, "boot server");
   }
   // UEFI HTTP boot knows no boot servers: an answer here would only mislead a PXE client.
-  if (request.client.transport === "http") return ignored("an HTTP boot client");
-  if (plan.kind === "none") return ignored(reasonOf(request, plan));
+  if (request.client.transport === "http") {
+    return unanswered(request, link, "boot server");
+  }
+  if (plan.kind === "none") return nothingToBoot(request, plan, link);
   if (namesAnotherServer(request, link)) return ignored("addressed to another server");
   const item = bootItemOf(request);
   if (item !== null && !isOurs(item)) return ignored("a boot item that is not ours");
-  if (plan.kind === "refused") return refusalEvents(request, plan, link);
+  if (plan.kind === "refused") return nothingToBoot(request, plan, link);
   const reply = bootServerReply(request, plan, link, item);
   return [
     ...addressEvents(request, link),

@@ -1,9 +1,10 @@
 import type { BootClient } from "../../boot/client.ts";
 import type { FindNode, NodeEntry } from "../../boot/node.ts";
+import { machineIgnored } from "../../boot/refusals.ts";
 import type { Plan } from "../../boot/policy.ts";
 import type { OfferStyles } from "../../boot/offer-style.ts";
 import type { Ip4 } from "../../lib/ip4.ts";
-import { ignored } from "./boot-events.ts";
+import { ignored, unserved } from "./boot-events.ts";
 import { adapt, rememberBootServer } from "./offer-style.ts";
 import { handleBootServer } from "./boot-server.ts";
 import type { Effect } from "./effects.ts";
@@ -59,7 +60,7 @@ export function decide(
     const effects = handleSmee(request, node, link, knowledge.smee);
     return [...effects, ...systemEvents(request, link)];
   }
-  if (node?.dhcp === false) return ignored("its node entry says dhcp: false");
+  if (node?.dhcp === false) return unserved(request, link, machineIgnored);
   const { client } = request;
   const entry = forMode(node, link);
   const planned = knowledge.plan(client, entry, link);

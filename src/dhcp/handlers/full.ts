@@ -1,7 +1,8 @@
 import type { NodeEntry } from "../../boot/node.ts";
+import { noAddressForMachine, noHardwareAddress } from "../../boot/refusals.ts";
 import type { Plan } from "../../boot/policy.ts";
 import type { OfferStyle } from "../../boot/offer-style.ts";
-import { ANY_ADDRESS, type Ip4, subnetContains } from "../../lib/ip4.ts";
+import { ANY_ADDRESS, formatSubnet, type Ip4, subnetContains } from "../../lib/ip4.ts";
 import {
   addressToOffer,
   type AllocationContext,
@@ -12,8 +13,22 @@ import {
   reservedAddress,
 } from "../leases/allocator.ts";
 import type { FullLink } from "../link.ts";
-import { discoverEvents, ignored, offerEvents, refusalEvents } from "./boot-events.ts";
+import {
+  discoverEvents,
+  ignored,
+  offerEvents,
+  refusalEvents,
+  refused,
+  unanswered,
+  unserved,
+} from "./boot-events.ts";
 import type { Effect } from "./effects.ts";
+import {
+  fromElsewhere,
+  informsElsewhere,
+  nothingToOffer,
+  requestsNoAddress,
+} from "./full-refusals.ts";
 import { acknowledgeReply, type Answer, informReply, offerReply, nakReply } from "./full-reply.ts";
 import { leaseOf } from "./lease-from-request.ts";
 import { leaseSecondsFor } from "./lease-time.ts";
@@ -62,9 +77,9 @@ export function handleFull(
 ): readonly Effect[] {
   const { mac } = request;
   if (request.packet.op !== BOOTREQUEST) return ignored("not a BOOTREQUEST");
-  if (mac === "") return ignored("it has no hardware address");
+  if (mac === "") return unserved(request, link, noHardwareAddress);
   const network = networkOf(request, link);
-  if (network === null) return ignored("relayed from a network that is not served");
+  if (network === null) return fromElsewhere(request, link);
   const { leases, offers, reservedFor } = state;
   // Written out: a spread into so many fields costs more than all that follows.
   const context: Context = {
@@ -92,7 +107,7 @@ export function handleFull(
     case MessageType.INFORM:
       return inform(context);
     default:
-      return ignored(`message type ${request.messageType} is not for a server`);
+      return unanswered(request, link, "server");
   }
 }
 
@@ -103,7 +118,8 @@ function discover(context: Context): readonly Effect[] {
   const free = addressToOffer(context, request.requestedAddress);
   const quarantined = free === null ? oldestQuarantine(context) : null;
   const address = free ?? quarantined?.address ?? null;
-  if (address === null) return [...seen, ...nothingToOffer(context)];
+  if (address === null)
+    return [...seen, ...nothingToOffer(request, link, reservedAddress(context))];
   const reply = offerReply(context, address, leaseSecondsFor(context));
   const held = context.leases.at(address);
   // A machine that starts again keeps its lease until it takes up the offer.
@@ -138,18 +154,6 @@ function hold(context: Context, address: Ip4, mayCheck: boolean): readonly Effec
   ];
 }
 
-function nothingToOffer(context: Context): readonly Effect[] {
-  if (context.link.full.pools.length === 0) {
-    return ignored(
-      reservedAddress(context) === null
-        ? "the link has no pool, and no address is reserved for the machine"
-        : "its reserved address is in use by another machine",
-    );
-  }
-  const event = { event: "pool-full", ...machine(context, null) } as const;
-  return [{ kind: "event", event }, ...ignored("no address is left")];
-}
-
 /** RFC 2131 4.3.2: which kind of DHCPREQUEST it is follows from what is filled in. */
 function requested(context: Context): readonly Effect[] {
   const { request, link } = context;
@@ -158,13 +162,13 @@ function requested(context: Context): readonly Effect[] {
     if (namesAnotherServer(request, link)) return takenElsewhere(context);
     const { ciaddr } = request.packet;
     const address = request.requestedAddress ?? (ciaddr === ANY_ADDRESS ? null : ciaddr);
-    if (address === null) return ignored("it requests no address");
+    if (address === null) return requestsNoAddress(request, link);
     const refusal = refusalOf(context, address);
     return refusal === null ? acknowledge(context, address) : refuse(context, address, refusal);
   }
   // RENEWING and REBINDING have a `ciaddr`; INIT-REBOOT has none and names the address in option 50.
   const address = request.clientAddress ?? request.requestedAddress;
-  if (address === null) return ignored("it requests no address");
+  if (address === null) return requestsNoAddress(request, link);
   // RFC 2131 4.3.2: a server that has no record of the client stays silent.
   if (mayBeOfAnotherServer(context)) return ignored("another server may know this machine");
   if (!subnetContains(link.subnet, address)) {
@@ -262,10 +266,12 @@ function leaseFor(
 function inform(context: Context): readonly Effect[] {
   const { ciaddr } = context.request.packet;
   if (ciaddr !== ANY_ADDRESS && !subnetContains(context.link.subnet, ciaddr)) {
-    return ignored("it has an address of another network");
+    return informsElsewhere(context.request, context.link, ciaddr);
   }
   if (context.link.full.pools.length === 0 && context.node === null) {
-    return ignored("the link has no pool, and no entry is there for the machine");
+    return refused(context.request, context.link, noAddressForMachine, {
+      network: formatSubnet(context.link.subnet),
+    });
   }
   return [send(context.request, informReply(context))];
 }

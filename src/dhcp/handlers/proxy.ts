@@ -5,8 +5,9 @@ import {
   discoverEvents,
   ignored,
   offerEvents,
-  reasonOf,
-  refusalEvents,
+  NOT_A_BOOT_CLIENT,
+  nothingToBoot,
+  unanswered,
 } from "./boot-events.ts";
 import { bootItemOf, bootServerReply, isOurs } from "./boot-server.ts";
 import type { Effect } from "./effects.ts";
@@ -47,7 +48,7 @@ export function handleProxy(
     case MessageType.REQUEST:
       return [...addressEvents(request, link), ...handleRequest(request, plan, link, style)];
     default:
-      return ignored(`message type ${request.messageType} is not for a proxy`);
+      return unanswered(request, link, "proxy");
   }
 }
 
@@ -57,7 +58,7 @@ function handleRequest(
   link: Link,
   style: OfferStyle,
 ): readonly Effect[] {
-  if (plan.kind === "none") return ignored(reasonOf(request, plan));
+  if (request.client.transport === null) return ignored(NOT_A_BOOT_CLIENT);
   if (namesAnotherServer(request, link)) return ignored("addressed to another server");
   const item = bootItemOf(request);
   if (item !== null && !isOurs(item)) return ignored("a boot item that is not ours");
@@ -78,8 +79,7 @@ function answer(
   style: OfferStyle,
   replyFor: (plan: BootPlan) => DhcpPacket,
 ): readonly Effect[] {
-  if (plan.kind === "none") return ignored(reasonOf(request, plan));
-  if (plan.kind === "refused") return refusalEvents(request, plan, link);
+  if (plan.kind === "none" || plan.kind === "refused") return nothingToBoot(request, plan, link);
   const reply = replyFor(plan);
   return [
     ...discoverEvents(request, plan, link),

@@ -1,6 +1,14 @@
 import { RASPBERRY_PI } from "../../boot/architecture.ts";
 import type { NodeEntry } from "../../boot/node.ts";
+import { machineDenied } from "../../boot/causes.ts";
 import type { Plan } from "../../boot/policy.ts";
+import {
+  damagedRequest,
+  incompleteEntry,
+  machineIgnored,
+  noLoaderFits,
+  type Refusal,
+} from "../../boot/refusals.ts";
 import {
   isSmeeRaspberryPi,
   smeeBinaryUrl,
@@ -12,8 +20,19 @@ import {
 } from "../../boot/smee-layout.ts";
 import { formatTraceparent, type TraceContext } from "../../boot/trace-context.ts";
 import { equalBytes, fromText, readU16 } from "../../lib/bytes.ts";
-import { ANY_ADDRESS, type Ip4 } from "../../lib/ip4.ts";
-import { addressEvents, discoverEvents, ignored, offerEvents } from "./boot-events.ts";
+import type { Values } from "../../lib/finding.ts";
+import { ANY_ADDRESS } from "../../lib/ip4.ts";
+import {
+  addressEvents,
+  announced,
+  discoverEvents,
+  ignored,
+  NOT_A_BOOT_CLIENT,
+  offerEvents,
+  refusalEvents,
+  unanswered,
+  unserved,
+} from "./boot-events.ts";
 import type { Effect } from "./effects.ts";
 import type { Link } from "../link.ts";
 import { OptionCode } from "../wire/option-codes.ts";
@@ -35,6 +54,9 @@ export interface SmeeSettings {
   readonly trace: TraceContext | null;
 }
 
+const NO_ENTRY = "no node entry matches this machine";
+const DENIED = "its node entry says netboot: deny";
+
 /** The architecture that a machine without a known one has. */
 const UNKNOWN = 255;
 /** SMEE's codec knows the architectures up to this number. */
@@ -52,31 +74,28 @@ export function handleSmee(
 ): readonly Effect[] {
   const type = answerTo(request.messageType);
   if (link.mode === "full") {
-    if (type === null) return ignored(`message type ${request.messageType} is not answered`);
-    if (node === null) return ignored("no node entry matches it");
-    if (!node.dhcp) return ignored("its node entry says dhcp: false");
-    const fault = faultOf(node, settings);
-    if (fault !== null) return ignored(fault);
+    if (type === null) return unanswered(request, link, "server");
+    if (node === null) return unserved(request, link, machineDenied, { reason: NO_ENTRY });
+    if (!node.dhcp) return unserved(request, link, machineIgnored);
+    if (isIncomplete(node, settings)) return unserved(request, link, incompleteEntry);
     const valid = request.client.faults.length === 0;
     const boot = valid ? reservationBoot(request, node, link, settings) : null;
     const reply = smeeReservationReply(request, type, node, link, settings.flavour, boot);
-    return answered(request, reply, link, boot, node.address);
+    return answered(request, reply, link, node, boot);
   }
   if (request.packet.op !== BOOTREQUEST) return ignored("not a BOOTREQUEST");
-  if (type === null) return ignored(`message type ${request.messageType} is not for a proxy`);
+  if (type === null) return unanswered(request, link, "proxy");
   const learnt = addressEvents(request, link);
+  if (request.client.transport === null) return [...learnt, ...ignored(NOT_A_BOOT_CLIENT)];
   const boot = proxyBoot(request, node, link, settings);
-  if (typeof boot === "string") return [...learnt, ...ignored(boot)];
+  if ("why" in boot) return [...learnt, ...unserved(request, link, boot.why, boot.values)];
   const reply = smeeProxyReply(request, type, link.address, boot);
-  return [...learnt, ...answered(request, reply, link, boot, null)];
+  return [...learnt, ...answered(request, reply, link, node, boot)];
 }
 
 /** The stand-alone SMEE takes no record without these two; the current one does. */
-function faultOf(node: NodeEntry, { flavour }: SmeeSettings): string | null {
-  const whole = node.address !== null && node.netmask !== null;
-  return whole || flavour === "smee"
-    ? null
-    : "its node entry has no address or no netmask, without which smee-standalone does not take it";
+function isIncomplete(node: NodeEntry, { flavour }: SmeeSettings): boolean {
+  return flavour === "smee-standalone" && (node.address === null || node.netmask === null);
 }
 
 function answerTo(messageType: number): number | null {
@@ -88,23 +107,30 @@ function answered(
   request: DhcpRequest,
   reply: DhcpPacket,
   link: Link,
+  node: NodeEntry | null,
   boot: SmeeBoot | null,
-  address: Ip4 | null,
 ): readonly Effect[] {
-  const plan = planOf(request, boot);
+  const plan = planOf(request, node, boot);
+  const asks = request.messageType === MessageType.DISCOVER;
+  const address = link.mode === "full" ? (node?.address ?? null) : null;
   const { giaddr } = request.packet;
   const to = giaddr === ANY_ADDRESS ? routeToSource(request) : { address: giaddr, port: 67 };
   return [
     ...discoverEvents(request, plan, link),
+    ...(asks ? refusalEvents(request, plan, link) : []),
     { kind: "send", packet: reply, to },
     ...offerEvents(request, plan, link, address, "direct"),
   ];
 }
 
 /** What the timeline shows of an answer. */
-function planOf(request: DhcpRequest, boot: SmeeBoot | null): Plan {
+function planOf(request: DhcpRequest, node: NodeEntry | null, boot: SmeeBoot | null): Plan {
   if (boot === null) return { kind: "none", reason: request.client.faults.join("; ") };
-  if (!boot.allowed) return { kind: "refused", why: "denied", reason: boot.file };
+  if (!boot.allowed) {
+    return node?.netboot === "deny"
+      ? { kind: "refused", why: "denied", reason: DENIED }
+      : { kind: "refused", why: "no-loader", reason: "" };
+  }
   return userClassOf(request) === "Tinkerbell"
     ? { kind: "script", url: boot.file }
     : { kind: "loader", transport: "tftp", file: boot.file };
@@ -125,26 +151,35 @@ function reservationBoot(
   return { file: fileFor(request, link, settings, traced, node.scriptUrl), allowed: true, trace };
 }
 
+/** Why a proxy does not answer. */
+interface Unserved {
+  readonly why: Refusal;
+  readonly values: Values;
+}
+
 /** What a proxy answers, or why it does not. */
 function proxyBoot(
   request: DhcpRequest,
   node: NodeEntry | null,
   link: Link,
   settings: SmeeSettings,
-): SmeeBoot | string {
+): SmeeBoot | Unserved {
   const { client, mac } = request;
-  if (client.faults.length > 0) return client.faults.join("; ");
+  if (client.faults.length > 0) {
+    return { why: damagedRequest, values: { fault: client.faults.join("; ") } };
+  }
   // The table decides whether there is an answer, before the machine's entry is looked at.
   const usual = loaderFor(request, settings, null);
-  if (usual === null) return "no loader for its architecture";
+  if (usual === null) return { why: noLoaderFits, values: announced(request) };
   const allowsUnknown = settings.unknownNodes === "allow";
   if (node === null && !allowsUnknown) {
-    return "no node entry matches this machine and nodes.unknown is deny";
+    return { why: machineDenied, values: { reason: `${NO_ENTRY} and nodes.unknown is deny` } };
   }
   if (settings.flavour === "smee-standalone") {
-    const fault = node === null || allowsUnknown ? null : faultOf(node, settings);
-    if (fault !== null) return fault;
-    if (node?.netboot === "deny" && !allowsUnknown) return "its node entry says netboot: deny";
+    if (node !== null && !allowsUnknown) {
+      if (isIncomplete(node, settings)) return { why: incompleteEntry, values: {} };
+      if (node.netboot === "deny") return { why: machineDenied, values: { reason: DENIED } };
+    }
     return { file: fileFor(request, link, settings, usual, null), allowed: true, trace: null };
   }
   if (node?.netboot === "deny") {

@@ -1,11 +1,10 @@
 import type { Clock } from "../../lib/clock.ts";
 import { formatSubnet, type Ip4, ip4ToNumber, type Subnet, subnetContains } from "../../lib/ip4.ts";
-import { firstOf } from "../../lib/first-of.ts";
 import type { Emit } from "../../events/types.ts";
 import type { Journal } from "./journal.ts";
 import { isActive, isQuarantine, type Lease, type LeaseTable } from "./lease-table.ts";
 import type { AddressRange, Link } from "../link.ts";
-import { countIn, poolSize } from "./pool.ts";
+import { inRanges, poolSize } from "./pool.ts";
 
 /** How full the pools of one network are. */
 export interface PoolState {
@@ -56,30 +55,28 @@ export class LeaseAdmin {
 
   /** Leases and quarantines in force, by address. */
   list(): readonly Lease[] {
-    return this.page(null, Infinity);
-  }
-
-  /** The same from the address after this one on (null: from the first), `limit` at most. */
-  page(after: Ip4 | null, limit: number): readonly Lease[] {
-    const { leases } = this.#parts;
-    const above = after === null ? -1 : ip4ToNumber(after);
-    const addresses = firstOf(this.#inForce(above), limit, (a, b) => a - b);
-    return addresses.flatMap((address) => leases.atNumber(address) ?? []);
+    const { leases, clock } = this.#parts;
+    return leases
+      .all()
+      .filter((lease) => isActive(lease, clock.wall()))
+      .toSorted((a, b) => ip4ToNumber(a.address) - ip4ToNumber(b.address));
   }
 
   pools(): readonly PoolState[] {
-    const { leased, quarantined } = this.#inUse();
+    const inForce = this.list();
     return this.#networks().map(({ interface: name, subnet, pools }) => {
+      const inside = inForce.filter(({ address }) => inRanges(pools, address));
+      const leased = inside.filter(({ state }) => state === "bound").length;
       const addresses = poolSize(pools);
-      const ofLeases = countIn(leased, pools);
-      const ofQuarantines = countIn(quarantined, pools);
+      const quarantined = inside.length - leased;
+      const free = addresses - inside.length;
       return {
         interface: name,
         network: formatSubnet(subnet),
         addresses,
-        leased: ofLeases,
-        quarantined: ofQuarantines,
-        free: addresses - ofLeases - ofQuarantines,
+        leased,
+        quarantined,
+        free,
       };
     });
   }
@@ -96,7 +93,7 @@ export class LeaseAdmin {
     const state = isQuarantine(lease) ? lease.state : "released";
     const freed: Lease = { ...lease, state, expiresAtMs: nowMs };
     await this.#record([freed]);
-    const name = networkOf(this.#networks(), address)?.interface ?? "";
+    const name = this.#networkOf(address)?.interface ?? "";
     emit({ event: "lease-released", mac: lease.mac, address, interface: name });
     return freed;
   }
@@ -106,9 +103,8 @@ export class LeaseAdmin {
     const accepted: Lease[] = [];
     const skipped: { address: Ip4; reason: string }[] = [];
     const bindings = new Set<string>();
-    const networks = this.#networks();
     for (const lease of offered) {
-      const network = networkOf(networks, lease.address);
+      const network = this.#networkOf(lease.address);
       const binding = `${lease.mac} ${network === null ? "" : formatSubnet(network.subnet)}`;
       const reason = bindings.has(binding)
         ? `${lease.mac} has another lease in the file`
@@ -122,32 +118,6 @@ export class LeaseAdmin {
     }
     await this.#record(accepted);
     return { imported: accepted.length, skipped };
-  }
-
-  /** The addresses of leases in force above this one, as numbers in no order. */
-  *#inForce(above: number): Iterable<number> {
-    const { leases, clock } = this.#parts;
-    const nowMs = clock.wall();
-    for (const [address, lease] of leases.byAddress()) {
-      if (address > above && isActive(lease, nowMs)) yield address;
-    }
-  }
-
-  /** The addresses in use, rising: then to count what is in a range is two searches, however many networks there are. */
-  #inUse(): { readonly leased: Uint32Array; readonly quarantined: Uint32Array } {
-    const { leases, clock } = this.#parts;
-    const nowMs = clock.wall();
-    const [leased, quarantined] = [new Uint32Array(leases.size), new Uint32Array(leases.size)];
-    const found = { leased: 0, quarantined: 0 };
-    for (const [address, lease] of leases.byAddress()) {
-      if (!isActive(lease, nowMs)) continue;
-      if (isQuarantine(lease)) quarantined[found.quarantined++] = address;
-      else leased[found.leased++] = address;
-    }
-    return {
-      leased: leased.subarray(0, found.leased).toSorted(),
-      quarantined: quarantined.subarray(0, found.quarantined).toSorted(),
-    };
   }
 
   #objection({ mac, address, expiresAtMs }: ImportedLease, network: Network | null): string | null {
@@ -175,6 +145,10 @@ export class LeaseAdmin {
     });
   }
 
+  #networkOf(address: Ip4): Network | null {
+    return this.#networks().find(({ subnet }) => subnetContains(subnet, address)) ?? null;
+  }
+
   /** @throws whatever the journal rejects with; then nothing has changed */
   async #record(changed: readonly Lease[]): Promise<void> {
     const { leases, journal, clock } = this.#parts;
@@ -187,8 +161,4 @@ export class LeaseAdmin {
       throw error;
     }
   }
-}
-
-function networkOf(networks: readonly Network[], address: Ip4): Network | null {
-  return networks.find(({ subnet }) => subnetContains(subnet, address)) ?? null;
 }

@@ -61,6 +61,11 @@ export function bootClient(facts: BootFacts): BootClient {
   };
 }
 
+/** Whether a datagram that cannot be decoded is a network boot client's, by the words of option 60. */
+export function saysBootClient(datagram: Uint8Array): boolean {
+  return /PXEClient|HTTPClient/.test(toText(datagram));
+}
+
 function readTransport(vendorClass: string): BootClient["transport"] {
   if (vendorClass.startsWith("HTTPClient")) return "http";
   if (vendorClass.startsWith("PXEClient")) return "pxe";

@@ -1,3 +1,4 @@
+import { damagedRequest, tooBusy } from "../../boot/refusals.ts";
 import type { OfferStyleTable } from "../../boot/offer-style.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { DecodeError, decodedOrNull, messageOf } from "../../lib/errors.ts";
@@ -5,6 +6,7 @@ import { type Mac, macFromBytes } from "../../lib/mac.ts";
 import { formatEndpoint, type UdpEndpoint, type UdpSocket } from "../../net/udp.ts";
 import type { Emit } from "../../events/types.ts";
 import { senderOf } from "./rate-limits.ts";
+import { refusal, unserved } from "../handlers/boot-events.ts";
 import { decide, type Knowledge, type Role } from "../handlers/decide.ts";
 import { FloodGuard } from "./flood-guard.ts";
 import type { Journal } from "../leases/journal.ts";
@@ -14,6 +16,7 @@ import { OfferTable } from "../leases/offer-table.ts";
 import { OverheardOffers } from "./overheard-offers.ts";
 import { decodePacket, type DhcpPacket, encodePacket } from "../wire/packet.ts";
 import { EffectRunner, type IsInUse, type RequestInHand } from "./effect-runner.ts";
+import { saysBootClient } from "../message/boot-client.ts";
 import { type DhcpRequest, readRequest } from "../message/request.ts";
 import { unbeatableServer } from "../../boot/causes.ts";
 import { filledIn, inOneSentence } from "../../lib/finding.ts";
@@ -225,16 +228,14 @@ class RunningServer {
       const reason =
         error instanceof DecodeError ? error.message : `our fault: ${messageOf(error)}`;
       emit({ event: "dhcp-malformed", interface: link.interface, from: from.address, reason });
+      const mac = sender?.mac ?? null;
+      if (saysBootClient(payload)) emit(refusal(mac, link, damagedRequest, { fault: reason }));
       return;
     }
     const mac = request.mac === "" ? null : request.mac;
     this.#overheard.get(link)?.asked(request);
     this.#noticeUnbeatable(request, link);
-    if (this.#underWay.size >= MAX_UNDER_WAY) {
-      const fields = { mac, address: null, interface: link.interface };
-      emit({ event: "dhcp-ignored", ...fields, reason: "too many requests wait for the disk" });
-      return;
-    }
+    const isOverloaded = this.#underWay.size >= MAX_UNDER_WAY;
     const order = smee === null ? "type-first" : "by-code";
     const inHand: RequestInHand = {
       link,
@@ -243,6 +244,7 @@ class RunningServer {
     };
     const work = this.#runner
       .answer(inHand, () => {
+        if (isOverloaded) return unserved(request, link, tooBusy);
         const effects = decide(request, link, role, this.#knowledge, clock.wall());
         floodGuard?.note(request, effects);
         return effects;

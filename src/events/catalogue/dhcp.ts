@@ -23,7 +23,15 @@ export const dhcpEvents = {
     level: "warn",
     message: "a machine that wants to boot was not served",
     meaning:
-      "It asked by PXE or HTTP boot, and policy or its architecture forbids; `reason` says which.",
+      "It asked by PXE or HTTP boot. `reason` says why it was not, `remedy` what to do, and `why` is the row of both in the [list of causes](diagnosis.md). `/api/v1/boots` and `/api/v1/nodes` show it too.",
+    show: { every: 600_000, by: ["mac", "why"] },
+  },
+  "relay-not-served": {
+    level: "warn",
+    message: "a relay agent forwards requests of a network that is not configured",
+    meaning:
+      "In mode full. `relay` is the relay agent, `network` an address of the network that its option 82 or its own address names; `remedy` says what to configure. Nobody in that network is answered.",
+    show: { every: 3_600_000, by: ["interface", "network"] },
   },
   adapted: {
     level: "info",

@@ -1,5 +1,5 @@
 import type { Rule } from "../../lib/finding.ts";
-import type { Boot } from "../boots.ts";
+import type { Boot } from "../boot.ts";
 import type { Stage } from "../stages.ts";
 
 /*

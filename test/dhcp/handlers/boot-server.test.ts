@@ -120,7 +120,6 @@ describe("the boot server", () => {
   });
 
   it.each<[string, readonly Effect[], string]>([
-    ["UEFI HTTP firmware", ask(firmware.uefiHttp), "an HTTP boot client"],
     ["an operating system", ask(firmware.operatingSystem), "not a network boot client"],
     [
       "a request for another server",
@@ -133,13 +132,17 @@ describe("the boot server", () => {
       "a boot item that is not ours",
     ],
     ["a server's packet", ask(firmware.uefi, { changes: { op: 2 } }), "not a BOOTREQUEST"],
-    [
-      "a DHCPDISCOVER",
-      ask(firmware.uefi, { type: MessageType.DISCOVER }),
-      "message type 1 is not for a boot server",
-    ],
   ])("does not answer %s", (_, effects, reason) => {
     expect(effects).toEqual([{ kind: "ignore", reason }]);
+  });
+
+  it.each([
+    ["UEFI HTTP firmware", ask(firmware.uefiHttp), "message type 3 of UEFI HTTP boot"],
+    ["a DHCPDISCOVER", ask(firmware.uefi, { type: MessageType.DISCOVER }), "message type 1 of PXE"],
+  ])("does not answer %s, and reports it", (_, effects, reason) => {
+    expect(sent(effects)).toEqual([]);
+    expect(eventNames(effects).at(-1)).toBe("dhcp-refused");
+    expect(JSON.stringify(effects)).toContain(`a boot server has no answer to DHCP ${reason}`);
   });
 
   it("refuses who may not boot, and says so", () => {

@@ -114,7 +114,7 @@ describe("DHCPDISCOVER (RFC 2131 4.3.1)", () => {
     const { type, events, ignored } = new Machine(site, macB).discover();
     expect(type).toBeNull();
     expect(events).toEqual(["pool-full"]);
-    expect(ignored).toBe("no address is left");
+    expect(ignored).toBe("no address of 192.168.77.0/24 is left to lease");
   });
 
   test("beyond the limit of the lease table no new address is handed out, but a known one is", () => {

@@ -217,8 +217,10 @@ describe("what to boot, beside an address", () => {
     expect(codes(reply)).not.toContain(OptionCode.VENDOR_SPECIFIC);
     const reports = effects.flatMap((effect) => (effect.kind === "event" ? [effect.event] : []));
     expect(reports).toMatchObject([
+      { event: "discover" },
       {
         event: "dhcp-refused",
+        why: "no-loader-fits",
         reason: expect.stringMatching(/option 93 says 99.*PXEClient:Arch:00099/s),
       },
     ]);
@@ -230,7 +232,7 @@ describe("what to boot, beside an address", () => {
     const { type, reply, events } = new Machine(site, mac, firmware.uefi).discover();
     expect(type).toBe("OFFER");
     expect(reply).toMatchObject({ siaddr: "0.0.0.0", file: "" });
-    expect(events).toEqual(["dhcp-refused"]);
+    expect(events).toEqual(["discover", "dhcp-refused"]);
   });
 
   test("the link's option 43 is for others; firmware gets its own", () => {

@@ -140,13 +140,13 @@ describe("through a relay agent", () => {
   test("from a network that is not served nothing is answered", () => {
     const machine = new Machine(new FullSite(), macA);
     const from = { packet: { giaddr: "10.9.9.1" } };
-    expect(machine.discover(from).ignored).toContain("not served");
+    expect(machine.discover(from).ignored).toContain("not configured");
     const selection = relayInformation({ linkSelection: "10.9.9.0" });
     const selected = {
       packet: { giaddr: "192.168.77.254" },
       options: { [OptionCode.RELAY_AGENT_INFORMATION]: selection },
     };
-    expect(machine.discover(selected).ignored).toContain("not served");
+    expect(machine.discover(selected).ignored).toContain("not configured");
   });
 });
 

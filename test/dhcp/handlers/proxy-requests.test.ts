@@ -109,18 +109,27 @@ describe("the proxy leaves alone", () => {
 
   it("a client that is only half a network boot client, and says what is missing", () => {
     const { 94: _, ...rest } = firmware.uefi;
-    expect(reasons(askProxy(message(rest)))).toEqual(["option 94 is missing"]);
+    const effects = askProxy(message(rest));
+    expect(eventNames(effects)).toEqual(["discover", "dhcp-refused"]);
+    expect(JSON.stringify(effects)).toContain("option 94 is missing");
   });
 
   it.each([
     ["DHCPDECLINE", MessageType.DECLINE],
     ["DHCPRELEASE", MessageType.RELEASE],
-    ["DHCPINFORM", MessageType.INFORM],
     ["DHCPOFFER", MessageType.OFFER],
-    ["BOOTP", 0],
   ])("a %s", (_, type) => {
     const effects = askProxy(message(firmware.uefi, type));
     expect(effects.map(({ kind }) => kind)).toEqual(["ignore"]);
+  });
+
+  it.each([
+    ["DHCPINFORM", MessageType.INFORM],
+    ["BOOTP", 0],
+  ])("a %s, and reports it", (_, type) => {
+    const effects = askProxy(message(firmware.uefi, type));
+    expect(sent(effects)).toEqual([]);
+    expect(eventNames(effects)).toEqual(["dhcp-refused"]);
   });
 
   it("a server's packet", () => {
@@ -130,7 +139,9 @@ describe("the proxy leaves alone", () => {
 
 describe("a machine that may not boot", () => {
   it("hears nothing, and the event says why", () => {
-    expect(askProxy(message(firmware.uefi), {}, fromNowhere, refused)).toEqual([
+    const effects = askProxy(message(firmware.uefi), {}, fromNowhere, refused);
+    expect(eventNames(effects)).toEqual(["discover", "dhcp-refused"]);
+    expect(effects.slice(1)).toEqual([
       {
         kind: "event",
         event: {
@@ -138,8 +149,9 @@ describe("a machine that may not boot", () => {
           mac: clientMac,
           address: null,
           interface: "eth1",
-          why: "denied",
-          reason: refused.reason,
+          why: "machine-denied",
+          reason: `this machine, ${clientMac}, is denied: ${refused.reason}`,
+          remedy: expect.stringContaining("netboot: allow"),
         },
       },
     ]);
@@ -147,7 +159,7 @@ describe("a machine that may not boot", () => {
 
   it("of an unknown architecture is named with its options 93 and 60", () => {
     const effects = askProxy(message(firmware.unknown));
-    expect(eventNames(effects)).toEqual(["dhcp-refused"]);
+    expect(eventNames(effects)).toEqual(["discover", "dhcp-refused"]);
     expect(JSON.stringify(effects)).toMatch(/option 93 says 99.*PXEClient:Arch:00099/);
   });
 

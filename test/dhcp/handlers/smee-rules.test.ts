@@ -8,7 +8,7 @@ import { parseTraceparent } from "../../../src/boot/trace-context.ts";
 import type { Link } from "../../../src/dhcp/link.ts";
 import { concat, fromHex, fromText, toHex, u16 } from "../../../src/lib/bytes.ts";
 import { bootRequest } from "../../../src/pxe-client/wire/dhcp-requests.ts";
-import { fullLink, proxyLink } from "../../support/dhcp.ts";
+import { eventNames, fullLink, proxyLink } from "../../support/dhcp.ts";
 import { nodeEntry } from "../../support/node-entry.ts";
 
 /* Rules of SMEE that no vector shows. */
@@ -83,7 +83,8 @@ describe("SMEE's choice of a loader", () => {
     const request = discover(new Map([[architecture, u16(12)]]));
     const node = nodeEntry({ loader: "x.efi" });
     const effects = handleSmee(request, node, proxyLink, settings);
-    expect(effects.map(({ kind }) => kind)).toEqual(["ignore"]);
+    expect(eventNames(effects)).toEqual(["discover", "dhcp-refused"]);
+    expect(effects).toHaveLength(2);
     const reserved = handleSmee(request, { ...node, address: "192.168.77.9" }, fullLink, settings);
     expect(reserved.find((effect) => effect.kind === "send")?.packet.file).toBe("x.efi");
   });
@@ -168,8 +169,9 @@ describe("SMEE's reservations", () => {
         unknownNodes,
       }).map(({ kind }) => kind);
     for (const lacking of [{ address: null }, { netmask: null }]) {
-      expect(kinds({ ...settled, ...lacking }, fullLink, "allow")).toEqual(["ignore"]);
-      expect(kinds({ ...settled, ...lacking }, proxyLink, "deny")).toEqual(["ignore"]);
+      const silent = ["event", "event"];
+      expect(kinds({ ...settled, ...lacking }, fullLink, "allow")).toEqual(silent);
+      expect(kinds({ ...settled, ...lacking }, proxyLink, "deny")).toEqual(silent);
       // Its auto-proxy does not look.
       expect(kinds({ ...settled, ...lacking }, proxyLink, "allow")).toContain("send");
     }
@@ -224,7 +226,7 @@ describe("SMEE's reservations", () => {
     const node = nodeEntry({ address: "192.168.77.9", dhcp: false });
     const kinds = (link: typeof fullLink | typeof proxyLink) =>
       handleSmee(discover(new Map()), node, link, settings).map(({ kind }) => kind);
-    expect(kinds(fullLink)).toEqual(["ignore"]);
+    expect(kinds(fullLink)).toEqual(["event", "event"]);
     expect(kinds(proxyLink)).toContain("send");
   });
 });

@@ -80,7 +80,7 @@ describe("a network behind a relay agent in mode full", () => {
 
   test("is left to others when no configuration names it", () => {
     const machine = new Machine(siteWithRelays(), clientMac);
-    expect(machine.discover(through("10.3.0.1")).ignored).toContain("not served");
+    expect(machine.discover(through("10.3.0.1")).ignored).toContain("not configured");
   });
 
   test("ignores link selection without a relay agent in between", () => {

@@ -1,35 +1,21 @@
-import { bootCursor, type BootReply, type BootsQuery } from "../../../api/boots.ts";
+import type { BootReply } from "../../../api/boots.ts";
 import { endpoints } from "../../../api/endpoints.ts";
 import { explainStall, statusOf } from "../../../timeline/rules.ts";
-import { type Boot, newestFirst } from "../../../timeline/boots.ts";
+import type { Boot } from "../../../timeline/boot.ts";
 import type { AdminApp, AdminAppOptions } from "../context.ts";
 
-/** `/api/v1/boots`: the timelines, newest first, in pages. */
+/** `/api/v1/boots`: the timelines, newest first; `?mac=` for one machine. */
 export function bootRoutes(app: AdminApp, { sessions, clock }: AdminAppOptions): void {
   app.route({
     ...endpoints.listBoots,
     handler: ({ query }) => {
       const nowMs = clock.now();
-      const found = sessions.newest(query.limit + 1, (boot) => isWanted(boot, query, nowMs));
-      const boots = found.slice(0, query.limit);
-      const last = boots.at(-1);
-      return {
-        boots: boots.map((boot) => describeBoot(boot, nowMs)),
-        next: found.length > boots.length && last !== undefined ? bootCursor(last) : null,
-      };
+      const listed = sessions
+        .list()
+        .filter(({ mac }) => query.mac === undefined || mac === query.mac);
+      return { boots: listed.map((boot) => describeBoot(boot, nowMs)) };
     },
   });
-}
-
-function isWanted(boot: Boot, query: BootsQuery, nowMs: number): boolean {
-  const { mac, status, stage, since, cursor } = query;
-  return (
-    (cursor === undefined || newestFirst(cursor, boot) < 0) &&
-    (mac === undefined || boot.mac === mac) &&
-    (stage === undefined || boot.stage === stage) &&
-    (since === undefined || boot.startedWallMs >= since) &&
-    (status === undefined || statusOf(boot, nowMs) === status)
-  );
 }
 
 /** A boot as people and scripts see it: times in ISO 8601, durations in milliseconds. */

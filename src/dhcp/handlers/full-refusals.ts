@@ -1,0 +1,63 @@
+import {
+  addressElsewhere,
+  damagedRequest,
+  networkNotServed,
+  noAddressForMachine,
+  noAddressLeft,
+  reservedAddressInUse,
+} from "../../boot/refusals.ts";
+import { filledIn } from "../../lib/finding.ts";
+import { formatSubnet, type Ip4 } from "../../lib/ip4.ts";
+import type { FullLink } from "../link.ts";
+import type { DhcpRequest } from "../message/request.ts";
+import { refused, unserved } from "./boot-events.ts";
+import type { Effect } from "./effects.ts";
+
+/*
+ * What mode full does not serve, in words for whoever looks after the site.
+ */
+
+/** A relay agent forwards a request of a network that is not configured: nobody there is answered. */
+export function fromElsewhere(request: DhcpRequest, link: FullLink): readonly Effect[] {
+  const { giaddr: relay } = request.packet;
+  const network = request.relay?.linkSelection ?? relay;
+  const { interface: name } = link;
+  const { cause: reason, remedy } = filledIn(networkNotServed, { relay, network, interface: name });
+  const fields = { interface: name, relay, network, reason, remedy };
+  return [
+    { kind: "event", event: { event: "relay-not-served", ...fields } },
+    ...unserved(request, link, networkNotServed, { relay, network }),
+  ];
+}
+
+/** @param reserved the address that is set aside for the machine; null: none is */
+export function nothingToOffer(
+  request: DhcpRequest,
+  link: FullLink,
+  reserved: Ip4 | null,
+): readonly Effect[] {
+  const network = formatSubnet(link.subnet);
+  if (link.full.pools.length > 0) {
+    const machine = { mac: request.mac, address: null, interface: link.interface };
+    return [
+      { kind: "event", event: { event: "pool-full", ...machine } },
+      ...refused(request, link, noAddressLeft, { network }),
+    ];
+  }
+  return reserved === null
+    ? refused(request, link, noAddressForMachine, { network })
+    : refused(request, link, reservedAddressInUse, { address: reserved });
+}
+
+export function requestsNoAddress(request: DhcpRequest, link: FullLink): readonly Effect[] {
+  return refused(request, link, damagedRequest, { fault: "it requests no address" });
+}
+
+/** A DHCPINFORM of a client whose address is not of this network. */
+export function informsElsewhere(
+  request: DhcpRequest,
+  link: FullLink,
+  address: Ip4,
+): readonly Effect[] {
+  return refused(request, link, addressElsewhere, { address, network: formatSubnet(link.subnet) });
+}

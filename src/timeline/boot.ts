@@ -1,0 +1,153 @@
+import type { Finding } from "../lib/finding.ts";
+import type { Moment } from "../lib/clock.ts";
+import type { Ip4 } from "../lib/ip4.ts";
+import type { Mac } from "../lib/mac.ts";
+import { type Stage, stages } from "./stages.ts";
+
+/** What is known of a machine when something of its boot is seen. Absent parts are filled in from earlier. */
+export interface Sighting {
+  readonly mac: Mac | null;
+  readonly address: Ip4 | null;
+  readonly uuid?: string | null;
+  readonly serial?: string | null;
+  readonly generation?: string | null;
+}
+
+/** A machine by what is known of it. */
+export type MachineKey = Pick<Sighting, "mac" | "address">;
+
+export type StepDetail = Readonly<Record<string, string | number | boolean | null>>;
+
+/** One stage of a boot: when it was first seen, how often, and what was last seen of it. */
+export interface Step {
+  readonly stage: Stage;
+  readonly firstAtMs: number;
+  readonly lastAtMs: number;
+  readonly count: number;
+  readonly detail: StepDetail;
+}
+
+/**
+ * One boot of one machine as a timeline. Its times are monotonic (`Clock.now`), so that none of them
+ * changes when the host's clock is set; only the start is also known in wall-clock time.
+ */
+export interface Boot {
+  /** Unique within this process: the machine and the start. */
+  readonly id: string;
+  readonly mac: Mac | null;
+  readonly address: Ip4 | null;
+  readonly uuid: string | null;
+  readonly serial: string | null;
+  /** The generation of the Micro-OS that it was last given something of. */
+  readonly generation: string | null;
+  /** Milliseconds since the Unix epoch, by the clock at that moment. */
+  readonly startedWallMs: number;
+  readonly startedAtMs: number;
+  readonly updatedAtMs: number;
+  /** The furthest stage that was reached. */
+  readonly stage: Stage;
+  /** What is known to keep the machine from its loader; null when nothing is. */
+  readonly obstacle: Finding | null;
+  /** Why it was not served when it last asked; null when it was. */
+  readonly refusal: Finding | null;
+  readonly steps: readonly Step[];
+}
+
+// A machine that was silent for longer starts a new boot with whatever it does next.
+export const silenceMs = 10 * 60_000;
+// EDK2 discovers at 0, 4, 12 and 28 s; a discover after a longer pause is a new power-on.
+export const discoverRetryMs = 60_000;
+
+// The end of something belongs to the boot in which that began, however long it took.
+const endOf: ReadonlyMap<Stage, Stage> = new Map([
+  ["loader-done", "loader-start"],
+  ["initramfs-done", "initramfs-start"],
+  ["micro-os", "initramfs-start"],
+]);
+
+const order: ReadonlyMap<Stage, number> = new Map(stages.map((stage, index) => [stage, index]));
+
+function rank(stage: Stage): number {
+  return order.get(stage) ?? 0;
+}
+
+/** Whether it came to this stage, or further. */
+export function reached(boot: Boot, stage: Stage): boolean {
+  return rank(boot.stage) >= rank(stage);
+}
+
+/** Whether a machine that comes to this stage is in another boot than its latest one. */
+export function startsNewBoot(current: Boot, stage: Stage, nowMs: number): boolean {
+  const begun = endOf.get(stage);
+  if (begun !== undefined && reached(current, begun)) return false;
+  const silentMs = nowMs - current.updatedAtMs;
+  if (silentMs > silenceMs) return true;
+  switch (stage) {
+    case "discover":
+      return reached(current, "loader-start") || silentMs > discoverRetryMs;
+    case "loader-start":
+      return reached(current, "script");
+    case "ipxe-discover":
+      return reached(current, "script");
+    case "script":
+      return reached(current, "initramfs-done");
+    case "offer":
+    case "loader-done":
+    case "ipxe-offer":
+    case "kernel":
+    case "initramfs-start":
+    case "initramfs-done":
+    case "micro-os":
+      return false;
+  }
+}
+
+export function newBoot(key: string, stage: Stage, { nowMs, wallMs }: Moment): Boot {
+  return {
+    id: `${key.replace("address ", "")}@${new Date(wallMs).toISOString()}`,
+    mac: null,
+    address: null,
+    uuid: null,
+    serial: null,
+    generation: null,
+    startedWallMs: wallMs,
+    startedAtMs: nowMs,
+    updatedAtMs: nowMs,
+    stage,
+    obstacle: null,
+    refusal: null,
+    steps: [],
+  };
+}
+
+/** The boot with one more sign of a stage. */
+export function withStep(
+  boot: Boot,
+  stage: Stage,
+  seen: Sighting,
+  detail: StepDetail,
+  nowMs: number,
+): Boot {
+  const before = boot.steps.find((step) => step.stage === stage);
+  const step: Step = {
+    stage,
+    firstAtMs: before?.firstAtMs ?? nowMs,
+    lastAtMs: nowMs,
+    count: (before?.count ?? 0) + 1,
+    detail,
+  };
+  return {
+    ...boot,
+    address: seen.address ?? boot.address,
+    uuid: seen.uuid ?? boot.uuid,
+    serial: seen.serial ?? boot.serial,
+    generation: seen.generation ?? boot.generation,
+    updatedAtMs: nowMs,
+    obstacle: rank(stage) < rank("loader-start") ? boot.obstacle : null,
+    refusal: stage === "discover" || stage === "ipxe-discover" ? boot.refusal : null,
+    stage: rank(stage) > rank(boot.stage) ? stage : boot.stage,
+    steps: [...boot.steps.filter((other) => other.stage !== stage), step].toSorted(
+      (a, b) => a.firstAtMs - b.firstAtMs || rank(a.stage) - rank(b.stage),
+    ),
+  };
+}
