@@ -2,6 +2,7 @@ import { z } from "zod";
 import * as artifacts from "./artifacts.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { bootsQuery, bootsReply } from "./boots.ts";
+import { codePath, codeQuery, codeReply } from "./codes.ts";
 import { aliveReply, notReadyReply, readyReply } from "./health.ts";
 import * as leases from "./leases.ts";
 import * as nodes from "./nodes.ts";
@@ -33,6 +34,16 @@ export const endpoints = {
       summary: "boots as timelines, newest first",
       querystring: bootsQuery,
       response: { 200: bootsReply },
+    },
+  },
+  showCode: {
+    method: "GET",
+    url: "/api/v1/codes/:code",
+    schema: {
+      summary: "what a code on a machine's screen means",
+      params: codePath,
+      querystring: codeQuery,
+      response: { 200: codeReply },
     },
   },
   streamEvents: {

@@ -66,6 +66,7 @@ const asked: readonly (readonly [Endpoint, (() => Promise<EndpointRequest>) | En
     [endpoints.readyz, {}],
     [endpoints.metrics, {}],
     [endpoints.listBoots, {}],
+    [endpoints.showCode, { params: { code: "PXE-E23" } }],
     [endpoints.listNodes, {}],
     [endpoints.showNode, { params: { mac } }],
     [endpoints.changeNode, { params: { mac }, body: { way: null } }],

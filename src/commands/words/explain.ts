@@ -1,0 +1,57 @@
+import { type Command, Option } from "commander";
+import { addConfigured, type CommandSite, wholeNumber } from "./common.ts";
+
+interface ExplainFlags {
+  readonly config?: string;
+  readonly code?: string;
+  readonly architecture?: number;
+  readonly json?: boolean;
+  readonly interface?: string;
+  readonly source?: string;
+  readonly port: string;
+}
+
+/** `explain`: what a packet would be answered, or what a code on a screen means. */
+export function explainCommand(cli: Command, { program, finish }: CommandSite): void {
+  const explain = addConfigured(
+    cli,
+    "explain",
+    "what the server would answer to a DHCP packet, and why (sends nothing); or what a code on a screen means",
+  );
+  explain
+    .argument("[hex]", "the packet, the UDP payload in hex; - reads it from standard input")
+    .option("--interface <name>", "the interface it came in on (default: the first configured)")
+    .option("--source <ip:port>", "where it came from (default: 0.0.0.0:68)")
+    .addOption(
+      new Option("--port <port>", "the port it came to").choices(["67", "4011"]).default("67"),
+    )
+    .option("--code <code>", "what this code on a machine's screen means: PXE-E18, 040ee119")
+    .option(
+      "--architecture <number>",
+      "with --code: the machine's DHCP option 93; 0 is BIOS",
+      wholeNumber(0, 65535),
+    )
+    .option("--json", "with --code: print the result as JSON")
+    .action(async (hex: string | undefined, options: ExplainFlags) => {
+      if (options.code !== undefined) {
+        const { explainCode } = await import("../explain-code.ts");
+        const { code, architecture = null, json = false } = options;
+        finish(explainCode(program, { code, architecture, json }));
+        return;
+      }
+      if (hex === undefined) {
+        throw explain.error("error: name a packet in hex, or a code with --code");
+      }
+      const { explain: explainPacket } = await import("../explain.ts");
+      const port = options.port === "4011" ? 4011 : 67;
+      const { interface: name = null, source = null } = options;
+      finish(
+        await explainPacket(program, options.config ?? null, {
+          interface: name,
+          source,
+          port,
+          hex,
+        }),
+      );
+    });
+}

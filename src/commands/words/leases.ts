@@ -1,0 +1,34 @@
+import { type Command, Option } from "commander";
+import type { LeaseFormat } from "../leases.ts";
+import { addReport, type CommandSite, reportOptions, type ReportFlags } from "./common.ts";
+
+/** `leases`, which lists, and its subcommands. */
+export function leasesCommands(cli: Command, { program, finish }: CommandSite): void {
+  const leases = cli.command("leases").description("the addresses that mode full has leased");
+  addReport(leases, "list", "leases in force, and how full the pools are", {
+    isDefault: true,
+  }).action(async (options: ReportFlags) => {
+    const { listLeases } = await import("../leases.ts");
+    finish(await listLeases(program, reportOptions(options)));
+  });
+  addReport(leases, "release", "free an address, whoever has it, or end its quarantine")
+    .argument("<address>", "the address")
+    .action(async (address: string, options: ReportFlags) => {
+      const { releaseLease } = await import("../leases.ts");
+      finish(await releaseLease(program, address, reportOptions(options)));
+    });
+  addReport(leases, "import", "take over the leases of another DHCP server")
+    .argument("<file>", "its lease file: dhcpd.leases, dnsmasq.leases or kea-leases4.csv")
+    .addOption(
+      new Option("--format <format>", "what wrote it (default: by its content)").choices([
+        "isc",
+        "dnsmasq",
+        "kea",
+      ]),
+    )
+    .action(async (file: string, options: ReportFlags & { format?: LeaseFormat }) => {
+      const { importLeases } = await import("../leases.ts");
+      const { format = null } = options;
+      finish(await importLeases(program, file, { ...reportOptions(options), format }));
+    });
+}

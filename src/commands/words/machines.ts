@@ -1,0 +1,45 @@
+import { type Command, Option } from "commander";
+import type { ProbeOptions } from "../probe.ts";
+import { type CommandSite, wholeNumber } from "./common.ts";
+
+interface ProbeFlags {
+  readonly interface: string;
+  readonly firmware: ProbeOptions["firmware"];
+  readonly mac?: string;
+  readonly json?: boolean;
+}
+
+/** `probe` and `demo`, which play machines. */
+export function machineCommands(cli: Command, { program, finish }: CommandSite): void {
+  cli
+    .command("probe")
+    .description("play a PXE client on the wire: would it boot, and if not, why; takes no lease")
+    .requiredOption("--interface <name>", "the interface on the machines' link")
+    .addOption(
+      new Option("--firmware <kind>", "the firmware to play")
+        .choices(["bios", "uefi", "uefi-http", "ipxe"])
+        .default("uefi"),
+    )
+    .option("--mac <mac>", "the machine to play (default: one that nobody knows)")
+    .option("--json", "print the result as JSON")
+    .action(async (options: ProbeFlags) => {
+      const { probe } = await import("../probe.ts");
+      const { interface: name, firmware, mac = null, json = false } = options;
+      finish(await probe(program, { interface: name, firmware, mac, json }));
+    });
+  cli
+    .command("demo")
+    .description("the whole thing on this machine, with simulated machines; needs no configuration")
+    .option("--once", "end after the machines have booted")
+    .option("--nodes <count>", "how many machines", wholeNumber(1, 200), 3)
+    .option("--verbose", "each stage of each machine in a line of its own")
+    .action(async (options: { once?: boolean; nodes: number; verbose?: boolean }) => {
+      // Loading what it needs takes a moment.
+      program.out.write(
+        "Starting an orchestrator with a CA of its own, the mirror and the servers, all on loopback …\n",
+      );
+      const { demo } = await import("../demo.ts");
+      const { once = false, nodes, verbose = false } = options;
+      finish(await demo(program, { once, nodes, verbose }));
+    });
+}
