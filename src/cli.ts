@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { tooFewDescriptors } from "./lib/descriptors.ts";
 import { tooOldNode } from "./lib/node-version.ts";
 import type { Program } from "./commands/shared/context.ts";
 
@@ -13,8 +14,16 @@ else {
 async function main(): Promise<void> {
   // Who read the output is gone, or the disk with the log file is full: no reason to end a server.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
-  const { runCommandLine } = await import("./commands/run.ts");
-  process.exitCode = await runCommandLine(program(), process.argv);
+  try {
+    const { runCommandLine } = await import("./commands/run.ts");
+    process.exitCode = await runCommandLine(program(), process.argv);
+  } catch (error) {
+    // Its own modules are files, too.
+    const tooFew = tooFewDescriptors(error);
+    if (tooFew === null) throw error;
+    process.stderr.write(`eim-pxe cannot run: ${tooFew}\n`);
+    process.exitCode = 1;
+  }
 }
 
 function program(): Program {

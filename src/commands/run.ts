@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { CommanderError } from "commander";
+import { tooFewDescriptors } from "../lib/descriptors.ts";
 import {
   BindError,
   ConfigError,
@@ -48,6 +49,11 @@ function report(error: unknown, err: NodeJS.WritableStream): number {
   if (error instanceof UnreachableError) {
     err.write(`${error.message}\n`);
     return ExitCode.notReachable;
+  }
+  const tooFew = tooFewDescriptors(error);
+  if (tooFew !== null) {
+    err.write(`eim-pxe cannot run: ${tooFew}\n`);
+    return ExitCode.fault;
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   err.write(`eim-pxe met a fault of its own; please report it with these lines:\n${text}\n`);

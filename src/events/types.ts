@@ -31,6 +31,7 @@ export interface EventFields {
   // The process.
   listening: { sockets: readonly string[] };
   "http-limits": { memoryBytes: number };
+  "few-descriptors": { descriptors: number; tftpTransfers: number; httpConnections: number };
   ready: { generation: string | null };
   "not-ready": { reasons: readonly string[] };
   "link-up": {

@@ -1,3 +1,4 @@
+import { descriptorsUsedUp } from "./descriptors.ts";
 import { BindError, errnoOf, messageOf } from "./errors.ts";
 import { inOneSentence, judge, type Rule } from "./finding.ts";
 
@@ -88,6 +89,10 @@ export const bindRules: readonly Rule<BindFailure>[] = [
     remedy: "see which there are with: ip -4 addr; then correct interfaces[].name",
     who: "site",
     when: ({ errno, device }) => (errno === "ENODEV" ? { device: device ?? "of this name" } : null),
+  },
+  {
+    ...descriptorsUsedUp,
+    when: ({ errno }) => (errno === "EMFILE" || errno === "ENFILE" ? {} : null),
   },
   {
     code: "name-unresolved",

@@ -66,6 +66,7 @@ export class BootPort {
       },
       sessions: this.sessions,
       findNode: (machine) => this.nodes(machine),
+      maxConnections: 1024,
       policy: { loaders: new Map(), userClasses: [], unknownNodes: "allow" },
       script: { kind: "mirror" },
       kernelArgs: [],

@@ -42,6 +42,12 @@ export class Program {
     return new Command([this.entry, ...args], environment);
   }
 
+  /** The same with so many file descriptors (`ulimit -n`). */
+  startWithDescriptors(descriptors: number, args: readonly string[]): Command {
+    const limited = ["-c", `ulimit -n ${descriptors}; exec "$0" "$@"`, process.execPath];
+    return new Command([...limited, this.entry, ...args], {}, "/bin/sh");
+  }
+
   /** Runs `eim-pxe` to its end. */
   run(
     args: readonly string[],
@@ -65,8 +71,12 @@ export class Command {
   #out = "";
   #err = "";
 
-  constructor(args: readonly string[], environment: Readonly<Record<string, string>>) {
-    this.#child = spawn(process.execPath, args, {
+  constructor(
+    args: readonly string[],
+    environment: Readonly<Record<string, string>>,
+    program = process.execPath,
+  ) {
+    this.#child = spawn(program, args, {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...environment },
     });

@@ -30,6 +30,11 @@ import type { Opened } from "./link-supervisor.ts";
 import type { ServedLink } from "./link-plan.ts";
 import { scriptOf, smeeOf } from "../settings/boot-settings.ts";
 import { TftpClients } from "./tftp-clients.ts";
+import {
+  type DescriptorShares,
+  readDescriptorLimit,
+  shareDescriptors,
+} from "../settings/descriptors.ts";
 import { RogueServerWatch } from "./rogue-server-watch.ts";
 
 export interface ListenerOptions {
@@ -73,6 +78,12 @@ export interface ListenerParts {
   readonly emit: Emit;
 }
 
+/**
+ * HTTP connections at one address. Sites boot some two hundred machines at once, each with one connection or two;
+ * the rest is room for firmware that leaves them open. If none of them reads its download, that costs 300 MB.
+ */
+const maxConnections = 1024;
+
 /** What machines talk to: HTTP and TFTP at each address of ours, DHCP on each link. */
 export class LinkListeners {
   readonly #parts: ListenerParts;
@@ -88,6 +99,7 @@ export class LinkListeners {
   /** The interface of each address that was served. */
   readonly #interfaces = new Map<Ip4, string>();
   readonly #tftpClients: TftpClients;
+  readonly #shares: DescriptorShares;
 
   constructor(parts: ListenerParts) {
     this.#parts = parts;
@@ -95,6 +107,7 @@ export class LinkListeners {
     this.#httpPort = this.#config.http.port;
     const { openClientPort, availableMemory, interfaces, clock } = parts.options;
     this.#tftpClients = new TftpClients(this.#config, interfaces, clock);
+    this.#shares = this.#shareDescriptors();
     const { allowOtherServers: allowOthers } = this.#config.dhcp;
     const { emit } = parts;
     this.#files = openHttpFiles({ config: this.#config, availableMemory, emit, clock });
@@ -172,6 +185,7 @@ export class LinkListeners {
       autoexec: this.#config.boot.path === "mirror",
       baseUrls: new Map(),
       smee: compatibility === "standard" ? null : compatibility,
+      maxConnections: this.#shares.connections,
       emit,
       clock: options.clock,
     });
@@ -193,11 +207,26 @@ export class LinkListeners {
     };
   }
 
+  #shareDescriptors(): DescriptorShares {
+    const { emit } = this.#parts;
+    const { maxTransfers, singlePort } = this.#config.tftp;
+    const wanted = { transfers: maxTransfers, connections: maxConnections };
+    const descriptors = readDescriptorLimit();
+    const links = Math.max(1, this.#config.interfaces.length);
+    const shares = shareDescriptors(descriptors, { ...wanted, links, singlePort });
+    const { transfers, connections } = shares;
+    if (transfers < wanted.transfers || connections < wanted.connections) {
+      const allowed = { tftpTransfers: transfers, httpConnections: connections };
+      emit({ event: "few-descriptors", descriptors, ...allowed });
+    }
+    return shares;
+  }
+
   #startTftp(): Promise<TftpServer> {
     const { loaders, emit, options } = this.#parts;
     const { boot } = this.#config;
-    const { port, dataPorts, maxBlockSize, maxWindowSize, maxTransfers, singlePort } =
-      this.#config.tftp;
+    const { port, dataPorts, maxBlockSize, maxWindowSize, singlePort } = this.#config.tftp;
+    const maxTransfers = this.#shares.transfers;
     const anyFolder = this.#config.dhcp.compatibility !== "standard";
     const limits = { maxBlockSize, maxWindowSize, maxTransfers, singlePort };
     return startTftpServer({

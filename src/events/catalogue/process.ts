@@ -13,6 +13,12 @@ export const processEvents = {
     meaning:
       "At the start: files of the Micro-OS are kept in memory up to `memoryBytes` while machines fetch them, and larger ones are read from disk for each machine (`http.memoryBytes`; `auto` is half of what was free).",
   },
+  "few-descriptors": {
+    level: "warn",
+    message: "the limit of file descriptors allows fewer machines at once",
+    meaning:
+      "At the start: this process may have `descriptors` (`ulimit -n`), which is enough for `tftpTransfers` TFTP transfers and `httpConnections` HTTP connections at the same time. Raise it to 4096 or more: `ulimit -n 4096`, LimitNOFILE=4096 in the systemd unit, or --ulimit nofile=4096 for a container.",
+  },
   ready: {
     level: "info",
     message: "a machine could boot now",

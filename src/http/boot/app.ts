@@ -11,10 +11,6 @@ import { smeeRoutes } from "./routes/smee.ts";
 
 export type { BootAppOptions } from "./context.ts";
 
-// Sites boot some two hundred machines at once, each with one connection or two; the rest is
-// room for firmware that leaves them open. If none of them reads its download, that costs 300 MB.
-const maxConnections = 1024;
-
 /** The port that machines see: boot content only, read-only. It listens when `listen` of server.ts is called. */
 export function createBootApp(options: BootAppOptions): FastifyInstance {
   const app = fastify({
@@ -36,7 +32,7 @@ export function createBootApp(options: BootAppOptions): FastifyInstance {
       refuse(options, request, reply, { status, reason });
     },
   });
-  app.server.maxConnections = maxConnections;
+  app.server.maxConnections = options.maxConnections;
   app.addHook("onRequest", (request, reply, done) => {
     if (repeatsHost(request.raw.rawHeaders)) {
       refuse(options, request, reply, { status: 400, reason: "the request has two Host lines" });

@@ -66,6 +66,7 @@ it("gives each of 200 machines a kernel and initramfs of one release while the m
     files: new Files({ memoryBytes: 20_000, clock: systemClock }),
     sessions,
     findNode: () => null,
+    maxConnections: 1024,
     policy: { loaders: new Map(), userClasses: [], unknownNodes: "allow" },
     script: { kind: "mirror" },
     kernelArgs: [],

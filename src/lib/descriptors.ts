@@ -1,0 +1,20 @@
+import { errnoOf } from "./errors.ts";
+import { type Finding, inOneSentence } from "./finding.ts";
+
+/** What Linux calls open files: each socket is one, too. */
+export const descriptorsUsedUp: Finding<"descriptors-used-up"> = {
+  code: "descriptors-used-up",
+  cause:
+    "this process may not open any more files and sockets: its limit of file descriptors is reached",
+  remedy:
+    "raise the limit to 4096 or more: `ulimit -n 4096` in the shell that starts it, LimitNOFILE=4096 in its systemd " +
+    "unit, --ulimit nofile=4096 for a container",
+  who: "site",
+};
+
+/** What to tell a person about an error for want of a file descriptor; null when it is another error. */
+export function tooFewDescriptors(error: unknown): string | null {
+  const errno = errnoOf(error);
+  if (errno !== "EMFILE" && errno !== "ENFILE") return null;
+  return inOneSentence(descriptorsUsedUp);
+}
