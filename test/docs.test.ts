@@ -19,7 +19,7 @@ import {
   offerRules,
   scriptUnusable,
 } from "../src/pxe-client/probe/rules.ts";
-import { stageRules } from "../src/timeline/rules/stage-rules.ts";
+import { bootRules } from "../src/timeline/rules.ts";
 
 /*
  * Tables in docs/ that are made from data. After a change of the data write them anew with
@@ -74,7 +74,7 @@ ${rows.join("\n")}
 describe("docs/diagnosis.md", () => {
   /** All tables of rules, by who judges by them. */
   const tables: Readonly<Record<string, readonly Finding[]>> = {
-    "a boot's timeline": stageRules,
+    "a boot's timeline": bootRules,
     "`dhcp-refused` and a boot's timeline": refusals,
     "`probe`": [
       ...offerRules,
@@ -124,7 +124,7 @@ ${rows.join("\n")}
 
   it.each(all)("has texts that fit into a sentence: $code", ({ cause, remedy }) => {
     for (const text of [cause, remedy]) {
-      expect(text).toMatch(/^([^A-Z]|Linux |Secure Boot |UEFI |TFTP |HTTP |DHCP ).*[^.\s]$/);
+      expect(text).toMatch(/^([^A-Z]|BIOS |Linux |Secure Boot |UEFI |TFTP |HTTP |DHCP ).*[^.\s]$/);
     }
     expect(`${cause}${remedy}`).not.toMatch(/[|\n]/);
   });

@@ -38,6 +38,13 @@ export const fileMissing = {
   who: "site",
 } as const satisfies Finding;
 
+export const tftpRefused = {
+  code: "tftp-refused",
+  cause: "the TFTP server {server} refused {file}: error {error}: {text}",
+  remedy: "look in the log of {server} for this transfer",
+  who: "site",
+} as const satisfies Finding;
+
 export const httpBlocked = {
   code: "http-blocked",
   cause: "the HTTP port of {host} is blocked: {seen}",

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { explainStall } from "../timeline/rules.ts";
 import type { Boot } from "../timeline/boot.ts";
+import type { BootSessions } from "../timeline/boots.ts";
 import { isStage } from "../timeline/stages.ts";
 import type { Firmware, MachineIdentity } from "../pxe-client/wire/dhcp-requests.ts";
 import { bootMachine } from "../pxe-client/simulated-machine.ts";
@@ -171,10 +172,15 @@ function summary(
     const boot = services.sessions.latest({ mac: one.mac, address: null });
     const seconds = boot === null ? "" : `${secondsOf(boot)} s`;
     const failure = failures[index] ?? null;
-    const why = failure ?? (boot === null ? "" : (explainStall(boot, systemClock.now()) ?? ""));
+    const why = failure ?? (boot === null ? "" : explained(services.sessions, boot));
     return [one.mac, one.firmware, boot?.address ?? "", boot?.stage ?? "none", seconds, why];
   });
   return tableLines([header, ...rows]).join("\n");
+}
+
+function explained(sessions: BootSessions, boot: Boot): string {
+  const nowMs = systemClock.now();
+  return explainStall(sessions.evidence(boot, nowMs), nowMs) ?? "";
 }
 
 function secondsOf(boot: Boot): string {

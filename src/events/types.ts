@@ -80,6 +80,7 @@ export interface EventFields {
   "ipxe-offer": Machine & { interface: string; boots: string };
   script: Machine & { uuid: string | null; serial: string | null; generation: string | null };
   kernel: Machine & { file: string; bytes: number; generation: string | null };
+  "kernel-done": Machine & { file: string; bytes: number; durationMs: number };
   "initramfs-start": Machine & { file: string; bytes: number; generation: string | null };
   "initramfs-done": Machine & { file: string; bytes: number; durationMs: number };
   "micro-os": Machine & { evidence: "beacon" | "dhcp" };

@@ -2,7 +2,8 @@ import type { Finding } from "../lib/finding.ts";
 import type { Moment } from "../lib/clock.ts";
 import type { Ip4 } from "../lib/ip4.ts";
 import type { Mac } from "../lib/mac.ts";
-import { type Stage, stages } from "./stages.ts";
+import { nothingObserved, type Observations } from "./observations.ts";
+import { rank, type Stage } from "./stages.ts";
 
 /** What is known of a machine when something of its boot is seen. Absent parts are filled in from earlier. */
 export interface Sighting {
@@ -46,11 +47,15 @@ export interface Boot {
   readonly updatedAtMs: number;
   /** The furthest stage that was reached. */
   readonly stage: Stage;
-  /** What is known to keep the machine from its loader; null when nothing is. */
-  readonly obstacle: Finding | null;
   /** Why it was not served when it last asked; null when it was. */
   readonly refusal: Finding | null;
   readonly steps: readonly Step[];
+  /** What was seen beside the stages. */
+  readonly seen: Observations;
+  /** 1, and one more than the boot before where that did not reach the Micro-OS. */
+  readonly attempt: number;
+  /** When the first of these attempts began. */
+  readonly failingSinceMs: number;
 }
 
 // A machine that was silent for longer starts a new boot with whatever it does next.
@@ -64,12 +69,6 @@ const endOf: ReadonlyMap<Stage, Stage> = new Map([
   ["initramfs-done", "initramfs-start"],
   ["micro-os", "initramfs-start"],
 ]);
-
-const order: ReadonlyMap<Stage, number> = new Map(stages.map((stage, index) => [stage, index]));
-
-function rank(stage: Stage): number {
-  return order.get(stage) ?? 0;
-}
 
 /** Whether it came to this stage, or further. */
 export function reached(boot: Boot, stage: Stage): boolean {
@@ -102,7 +101,15 @@ export function startsNewBoot(current: Boot, stage: Stage, nowMs: number): boole
   }
 }
 
-export function newBoot(key: string, stage: Stage, { nowMs, wallMs }: Moment): Boot {
+/** A boot without steps. `former` is the machine's boot before, if any. */
+export function newBoot(
+  key: string,
+  stage: Stage,
+  { nowMs, wallMs }: Moment,
+  former: Boot | null,
+): Boot {
+  const again =
+    former !== null && former.stage !== "micro-os" && nowMs - former.updatedAtMs <= silenceMs;
   return {
     id: `${key.replace("address ", "")}@${new Date(wallMs).toISOString()}`,
     mac: null,
@@ -114,9 +121,11 @@ export function newBoot(key: string, stage: Stage, { nowMs, wallMs }: Moment): B
     startedAtMs: nowMs,
     updatedAtMs: nowMs,
     stage,
-    obstacle: null,
     refusal: null,
     steps: [],
+    seen: nothingObserved,
+    attempt: again ? former.attempt + 1 : 1,
+    failingSinceMs: again ? former.failingSinceMs : nowMs,
   };
 }
 
@@ -143,7 +152,6 @@ export function withStep(
     serial: seen.serial ?? boot.serial,
     generation: seen.generation ?? boot.generation,
     updatedAtMs: nowMs,
-    obstacle: rank(stage) < rank("loader-start") ? boot.obstacle : null,
     refusal: stage === "discover" || stage === "ipxe-discover" ? boot.refusal : null,
     stage: rank(stage) > rank(boot.stage) ? stage : boot.stage,
     steps: [...boot.steps.filter((other) => other.stage !== stage), step].toSorted(

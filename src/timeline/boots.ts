@@ -1,3 +1,4 @@
+import type { PxeEvent } from "../events/types.ts";
 import type { Finding } from "../lib/finding.ts";
 import type { Moment } from "../lib/clock.ts";
 import type { Ip4 } from "../lib/ip4.ts";
@@ -9,13 +10,15 @@ import {
   discoverRetryMs,
   type MachineKey,
   newBoot,
-  reached,
   type Sighting,
   silenceMs,
   startsNewBoot,
   type StepDetail,
   withStep,
 } from "./boot.ts";
+import { observed } from "./observations.ts";
+import { type BootEvidence, interfaceOf } from "./rules/evidence.ts";
+import { SiteObservations } from "./site-observations.ts";
 import type { Stage } from "./stages.ts";
 
 export interface SessionLimits {
@@ -31,6 +34,7 @@ export class BootSessions {
   readonly #machines: BoundedMap<string, Boot[]>;
   readonly #macByAddress: BoundedMap<Ip4, Mac>;
   readonly #holds: GenerationHolds;
+  readonly #site = new SiteObservations();
 
   constructor(limits: SessionLimits = { maxMachines: 4096, maxBootsPerMachine: 5 }) {
     this.#limits = limits;
@@ -52,7 +56,7 @@ export class BootSessions {
     const current = boots[0];
     const boot =
       current === undefined || startsNewBoot(current, stage, nowMs)
-        ? newBoot(key, stage, at)
+        ? newBoot(key, stage, at, current ?? null)
         : current;
     const updated = withStep({ ...boot, mac: mac ?? boot.mac }, stage, seen, detail, nowMs);
     this.#store(key, [updated, ...(boot === current ? boots.slice(1) : boots)]);
@@ -92,12 +96,23 @@ export class BootSessions {
     this.#store(key, [{ ...boot, updatedAtMs: nowMs }, ...earlier]);
   }
 
-  /** Notes what keeps a machine from its loader; of no consequence once it has that. */
-  obstruct(machine: MachineKey, obstacle: Finding): void {
-    const key = this.#keyOf(machine);
-    const [boot, ...earlier] = this.#machines.get(key) ?? [];
-    if (boot === undefined || reached(boot, "loader-start")) return;
-    this.#store(key, [{ ...boot, obstacle }, ...earlier]);
+  /** Notes what an event says beside the stages; what no boot is known for tells of the site at most. */
+  observe(event: PxeEvent, nowMs: number): void {
+    const key = "mac" in event ? this.#keyOf(event) : null;
+    this.#site.note(event, key, nowMs);
+    const [boot, ...earlier] = (key === null ? undefined : this.#machines.get(key)) ?? [];
+    if (key === null || boot === undefined) return;
+    const seen = observed(boot.seen, event, nowMs);
+    if (seen !== boot.seen) this.#store(key, [{ ...boot, seen }, ...earlier]);
+  }
+
+  /** What the rules judge a boot by. */
+  evidence(boot: Boot, nowMs: number): BootEvidence {
+    const key = this.#keyOf(boot);
+    const boots = this.#machines.get(key) ?? [];
+    const at = boots.findIndex(({ id }) => id === boot.id);
+    const earlier = at === -1 ? [] : boots.slice(at + 1);
+    return { boot, earlier, site: this.#site.evidence(key, interfaceOf(boot), nowMs) };
   }
 
   /**
@@ -133,6 +148,11 @@ export class BootSessions {
   /** Generations that boots under way still need. */
   generationsInUse(nowMs: number): ReadonlySet<string> {
     return this.#holds.inUse(nowMs);
+  }
+
+  /** The boot that each machine is in, or went through last. */
+  current(): readonly Boot[] {
+    return [...this.#machines.values()].flatMap(([boot]) => boot ?? []);
   }
 
   /** All remembered boots, newest first. */

@@ -1,6 +1,4 @@
-import { unbeatableServer } from "../boot/causes.ts";
-import { answerFailed, refusals } from "../boot/refusals.ts";
-import { filledIn } from "../lib/finding.ts";
+import { refusals } from "../boot/refusals.ts";
 import { type Clock, momentOf } from "../lib/clock.ts";
 import type { Emit, Machine, PxeEvent } from "../events/types.ts";
 import type { StepDetail } from "./boot.ts";
@@ -38,41 +36,30 @@ export class TimelineRecorder {
 
   readonly hear = (event: PxeEvent): void => {
     const { sessions, clock, emit } = this.#parts;
-    if (isStage(event.event) && "mac" in event) {
-      this.#record(event.event, event);
-      return;
-    }
+    if (isStage(event.event) && "mac" in event) this.#record(event.event, event);
     switch (event.event) {
       case "address-learned":
       case "lease-granted":
         if (event.mac !== null && event.address !== null) {
           sessions.learnAddress(event.mac, event.address);
         }
-        return;
-      case "unbeatable-server":
-        sessions.obstruct(
-          event,
-          filledIn(unbeatableServer, { server: event.server, proxies: "eim-pxe" }),
-        );
-        return;
+        break;
       case "dhcp-refused": {
         const who = refusals.find(({ code }) => code === event.why)?.who ?? "site";
         const refusal = { code: event.why, cause: event.reason, remedy: event.remedy, who };
         sessions.refuse(sightingOf(event), refusal, detailOf(event), momentOf(clock));
-        return;
+        break;
       }
-      case "dhcp-failed":
-        sessions.obstruct(event, filledIn(answerFailed, { reason: event.reason }));
-        return;
       case "system-dhcp":
         if (sessions.awaitsMicroOs(event, clock.now())) {
           const { mac, address } = event;
           emit({ event: "micro-os", mac, address, evidence: "dhcp" });
         }
-        return;
+        break;
       default:
-        return;
+        break;
     }
+    sessions.observe(event, clock.now());
   };
 
   #record(stage: Stage, event: PxeEvent & Machine): void {

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { diagnose, statusOf } from "../../src/timeline/rules.ts";
+import { statusOf } from "../../src/timeline/rules.ts";
 import type { Sighting } from "../../src/timeline/boot.ts";
 import { BootSessions } from "../../src/timeline/boots.ts";
 import { type Stage, stages } from "../../src/timeline/stages.ts";
@@ -224,29 +224,5 @@ describe("the generation of a boot", () => {
       few.record("script", seen, {}, at(start));
     }
     expect(few.generationsInUse(start).size).toBe(10);
-  });
-});
-
-describe("diagnose", () => {
-  it.each(stages.filter((stage) => stage !== "micro-os"))(
-    "explains a boot that goes no further than %s, once it stands still",
-    (stage) => {
-      const boot = new BootSessions().record(stage, { mac, address }, {}, at(start));
-      expect(statusOf(boot, start + 1000)).toBe("booting");
-      expect(diagnose(boot, start + 1000)).toBeNull();
-      expect(statusOf(boot, start + 200_000)).toBe("stalled");
-      expect(diagnose(boot, start + 200_000)).toEqual({
-        code: expect.stringMatching(/^[a-z-]+$/),
-        cause: expect.stringMatching(/\w+/),
-        remedy: expect.stringMatching(/\w+/),
-        who: expect.stringMatching(/^(site|network)$/),
-      });
-    },
-  );
-
-  it("has nothing to explain once the Micro-OS is up", () => {
-    const boot = new BootSessions().record("micro-os", { mac, address }, {}, at(start));
-    expect(statusOf(boot, start + 1e9)).toBe("up");
-    expect(diagnose(boot, start + 1e9)).toBeNull();
   });
 });

@@ -44,7 +44,7 @@ beforeEach(() => {
 function seen() {
   const boot = sessions.latest({ mac, address: null });
   if (boot === null) throw new Error("the machine has no boot");
-  const found = diagnose(boot, nowMs);
+  const found = diagnose(sessions.evidence(boot, nowMs), nowMs);
   return { status: statusOf(boot, nowMs), code: found?.code ?? null, boot };
 }
 
@@ -55,7 +55,7 @@ describe("a machine that asks to boot and is not served", () => {
     const { status, code, boot } = seen();
     expect({ status, code }).toEqual({ status: "stalled", code: "no-loader-fits" });
     expect(boot).toMatchObject({ stage: "discover", uuid: asks.uuid });
-    expect(diagnose(boot, nowMs)).toEqual({
+    expect(diagnose(sessions.evidence(boot, nowMs), nowMs)).toEqual({
       code: "no-loader-fits",
       cause: "because of no-loader-fits",
       remedy: "change that",
@@ -127,5 +127,7 @@ it("a request that could not be answered explains a boot that goes no further", 
   nowMs += 61_000;
   const { boot, code } = seen();
   expect(code).toBe("answer-failed");
-  expect(diagnose(boot, nowMs)?.cause).toContain("no space left on device");
+  expect(diagnose(sessions.evidence(boot, nowMs), nowMs)?.cause).toContain(
+    "no space left on device",
+  );
 });

@@ -43,6 +43,12 @@ export const bootEvents = {
     message: "the kernel is being fetched",
     meaning: "The machine asks for the Micro-OS's kernel.",
   },
+  "kernel-done": {
+    level: "debug",
+    message: "the kernel was fetched",
+    meaning:
+      "The last byte was handed to the network. No stage of its own: `initramfs-start` follows.",
+  },
   "initramfs-start": {
     level: "info",
     message: "the initramfs is being fetched",

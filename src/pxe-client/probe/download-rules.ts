@@ -1,4 +1,10 @@
-import { fileMissing, httpBlocked, machineDenied, mirrorEmpty } from "../../boot/causes.ts";
+import {
+  fileMissing,
+  httpBlocked,
+  machineDenied,
+  mirrorEmpty,
+  tftpRefused,
+} from "../../boot/causes.ts";
 import { filledIn, type Finding, judge, type Rule } from "../../lib/finding.ts";
 import type { Ip4 } from "../../lib/ip4.ts";
 import type { Mac } from "../../lib/mac.ts";
@@ -60,10 +66,7 @@ export const tftpRules: readonly Rule<TftpFailure>[] = [
       fault.kind === "tftp-error" && fault.code === 1 ? { file, server } : null,
   },
   {
-    code: "tftp-refused",
-    cause: "the TFTP server {server} refused {file}: error {error}: {text}",
-    remedy: "look in the log of {server} for this transfer",
-    who: "site",
+    ...tftpRefused,
     when: ({ file, server, fault }) =>
       fault.kind === "tftp-error" ? { file, server, error: fault.code, text: fault.message } : null,
   },

@@ -1,5 +1,5 @@
 import type { Rule } from "../../lib/finding.ts";
-import type { Boot } from "../boot.ts";
+import { type BootEvidence, stopsAt } from "./evidence.ts";
 import type { Stage } from "../stages.ts";
 
 /*
@@ -7,7 +7,7 @@ import type { Stage } from "../stages.ts";
  * reached: one row for each stage but the last.
  */
 
-export const stageRules: readonly Rule<Boot>[] = [
+export const stageRules: readonly Rule<BootEvidence>[] = [
   {
     code: "no-offer",
     cause:
@@ -34,27 +34,11 @@ export const stageRules: readonly Rule<Boot>[] = [
     when: reached("loader-start"),
   },
   {
-    code: "loader-silent",
-    cause:
-      "the firmware has the loader and nothing was heard since: Secure Boot refused it, it is for another processor, or it does not support the network card",
-    remedy: "look at the machine's screen; try snponly.efi as its loader",
-    who: "site",
-    when: reached("loader-done"),
-  },
-  {
     code: "no-script-offer",
     cause: "iPXE asked and no offer of ours left",
     remedy: "look for event dhcp-refused of this machine, which has the reason",
     who: "site",
     when: reached("ipxe-discover"),
-  },
-  {
-    code: "script-not-fetched",
-    cause:
-      "iPXE was told the URL of its script and did not fetch it: it got no address from the site's DHCP server, or a firewall drops TCP to our HTTP port",
-    remedy: "run eim-pxe probe on this link, which names the cause",
-    who: "site",
-    when: reached("ipxe-offer"),
   },
   {
     code: "kernel-not-fetched",
@@ -91,6 +75,6 @@ export const stageRules: readonly Rule<Boot>[] = [
 ];
 
 /** The condition that the boot went as far as this stage and no further. */
-function reached(stage: Stage): Rule<Boot>["when"] {
-  return (boot) => (boot.stage === stage ? {} : null);
+function reached(stage: Stage): Rule<BootEvidence>["when"] {
+  return (evidence) => (stopsAt(evidence, stage) ? {} : null);
 }

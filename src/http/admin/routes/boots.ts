@@ -1,7 +1,6 @@
 import type { BootReply } from "../../../api/boots.ts";
 import { endpoints } from "../../../api/endpoints.ts";
-import { explainStall, statusOf } from "../../../timeline/rules.ts";
-import type { Boot } from "../../../timeline/boot.ts";
+import { type BootEvidence, explainStall, statusOf } from "../../../timeline/rules.ts";
 import type { AdminApp, AdminAppOptions } from "../context.ts";
 
 /** `/api/v1/boots`: the timelines, newest first; `?mac=` for one machine. */
@@ -13,13 +12,14 @@ export function bootRoutes(app: AdminApp, { sessions, clock }: AdminAppOptions):
       const listed = sessions
         .list()
         .filter(({ mac }) => query.mac === undefined || mac === query.mac);
-      return { boots: listed.map((boot) => describeBoot(boot, nowMs)) };
+      return { boots: listed.map((boot) => describeBoot(sessions.evidence(boot, nowMs), nowMs)) };
     },
   });
 }
 
 /** A boot as people and scripts see it: times in ISO 8601, durations in milliseconds. */
-function describeBoot(boot: Boot, nowMs: number): BootReply {
+function describeBoot(evidence: BootEvidence, nowMs: number): BootReply {
+  const { boot } = evidence;
   const wall = (atMs: number) =>
     new Date(boot.startedWallMs + atMs - boot.startedAtMs).toISOString();
   return {
@@ -34,7 +34,7 @@ function describeBoot(boot: Boot, nowMs: number): BootReply {
     updatedAt: wall(boot.updatedAtMs),
     durationMs: Math.round(boot.updatedAtMs - boot.startedAtMs),
     generation: boot.generation,
-    diagnosis: explainStall(boot, nowMs),
+    diagnosis: explainStall(evidence, nowMs),
     steps: boot.steps.map(({ stage, firstAtMs, count, detail }) => ({
       stage,
       at: wall(firstAtMs),

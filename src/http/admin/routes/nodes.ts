@@ -71,7 +71,7 @@ function describeNode({ nodes, sessions, clock }: AdminAppOptions, mac: Mac): No
             stage: boot.stage,
             status: statusOf(boot, nowMs),
             startedAt: new Date(boot.startedWallMs).toISOString(),
-            diagnosis: explainStall(boot, nowMs),
+            diagnosis: explainStall(sessions.evidence(boot, nowMs), nowMs),
           },
   };
 }

@@ -95,9 +95,10 @@ function watchArtifact(
     },
     progressed: progressOf(options, machine),
     done: ({ last }) => {
-      if (stage !== "initramfs-start" || last !== bytes - 1) return;
+      if (stage === null || last !== bytes - 1) return;
       const durationMs = Math.round(clock.now() - startedAtMs);
-      emit({ event: "initramfs-done", ...machine, file, bytes, durationMs });
+      const event = stage === "kernel" ? "kernel-done" : "initramfs-done";
+      emit({ event, ...machine, file, bytes, durationMs });
     },
     aborted: ({ first, last }, bytesSent) => {
       emit({ event: "download-aborted", ...machine, file, bytesSent, bytes: last - first + 1 });

@@ -158,16 +158,14 @@ describe("the generation", () => {
 });
 
 describe("a download", () => {
-  test("of the kernel is reported when it starts", async () => {
+  test("of the kernel is reported when it starts and when its last byte left", async () => {
     await get("vmlinuz-x86_64");
+    await port.event("kernel-done");
+    const file = "vmlinuz-x86_64";
+    const bytes = kernel.length;
     expect(port.events).toEqual([
-      {
-        event: "kernel",
-        ...machine,
-        file: "vmlinuz-x86_64",
-        bytes: kernel.length,
-        generation: "g1",
-      },
+      { event: "kernel", ...machine, file, bytes, generation: "g1" },
+      { event: "kernel-done", ...machine, file, bytes, durationMs: 0 },
     ]);
   });
 

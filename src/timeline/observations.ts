@@ -1,0 +1,102 @@
+import type { EventFields, Machine, PxeEvent } from "../events/types.ts";
+import type { Ip4 } from "../lib/ip4.ts";
+
+/** What an event said, and when: milliseconds on the monotonic clock. */
+export type Seen<Name extends keyof EventFields> = Readonly<
+  Omit<EventFields[Name], keyof Machine> & { atMs: number }
+>;
+
+/**
+ * What was seen of one boot beside its stages, the latest of each kind: what the rules of diagnosis judge by.
+ * Bounded, however much is seen.
+ */
+export interface Observations {
+  /** What other servers offered, the latest of each. */
+  readonly competing: readonly Seen<"competing-offer">[];
+  /** The server that keeps firmware from looking at any proxy, where the machine took its address. */
+  readonly unbeatable: Ip4 | null;
+  /** Our own offer has an address in it: mode full. */
+  readonly offersAddress: boolean;
+  /** When the machine last took an address, from whatever server. */
+  readonly addressAtMs: number | null;
+  /** Its DHCP request could not be answered. */
+  readonly dhcpFailed: Seen<"dhcp-failed"> | null;
+  /** It asked for a file's size by TFTP. */
+  readonly tftpProbedAtMs: number | null;
+  readonly tftpRefused: Seen<"tftp-refused"> | null;
+  readonly tftpFailed: Seen<"tftp-failed"> | null;
+  /** When it fetched `autoexec.ipxe`, which proves that iPXE runs. */
+  readonly autoexecAtMs: number | null;
+  readonly httpRefused: Seen<"http-refused"> | null;
+  /** Downloads that the machine broke off, the latest few. */
+  readonly aborted: readonly Seen<"download-aborted">[];
+  /** When the kernel's last byte left. */
+  readonly kernelDoneAtMs: number | null;
+  /** When its script reported that the kernel is started next. */
+  readonly bootingAtMs: number | null;
+  /** When its script last reported that it failed. */
+  readonly failed: Seen<"beacon"> | null;
+}
+
+export const nothingObserved: Observations = {
+  competing: [],
+  unbeatable: null,
+  offersAddress: false,
+  addressAtMs: null,
+  dhcpFailed: null,
+  tftpProbedAtMs: null,
+  tftpRefused: null,
+  tftpFailed: null,
+  autoexecAtMs: null,
+  httpRefused: null,
+  aborted: [],
+  kernelDoneAtMs: null,
+  bootingAtMs: null,
+  failed: null,
+};
+
+const maxCompeting = 8;
+const maxAborted = 8;
+
+/** With what an event adds; the same object where it adds nothing. */
+export function observed(before: Observations, event: PxeEvent, atMs: number): Observations {
+  switch (event.event) {
+    case "offer":
+      return event.address === null || before.offersAddress
+        ? before
+        : { ...before, offersAddress: true };
+    case "competing-offer": {
+      const others = before.competing.filter(
+        ({ server, offered }) =>
+          server !== event.server || (offered === null) !== (event.offered === null),
+      );
+      return { ...before, competing: [...others, { ...event, atMs }].slice(-maxCompeting) };
+    }
+    case "unbeatable-server":
+      return { ...before, unbeatable: event.server };
+    case "address-learned":
+    case "lease-granted":
+      return { ...before, addressAtMs: atMs };
+    case "dhcp-failed":
+      return { ...before, dhcpFailed: { ...event, atMs } };
+    case "tftp-probe":
+      return { ...before, tftpProbedAtMs: atMs };
+    case "tftp-refused":
+      return { ...before, tftpRefused: { ...event, atMs } };
+    case "tftp-failed":
+      return { ...before, tftpFailed: { ...event, atMs } };
+    case "autoexec":
+      return { ...before, autoexecAtMs: atMs };
+    case "http-refused":
+      return { ...before, httpRefused: { ...event, atMs } };
+    case "download-aborted":
+      return { ...before, aborted: [...before.aborted, { ...event, atMs }].slice(-maxAborted) };
+    case "kernel-done":
+      return { ...before, kernelDoneAtMs: atMs };
+    case "beacon":
+      if (event.stage === "booting") return { ...before, bootingAtMs: atMs };
+      return event.stage === "failed" ? { ...before, failed: { ...event, atMs } } : before;
+    default:
+      return before;
+  }
+}

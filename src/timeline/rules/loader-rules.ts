@@ -1,0 +1,131 @@
+import type { Rule } from "../../lib/finding.ts";
+import {
+  type BootEvidence,
+  firmwareOf,
+  isLastWord,
+  loaderRunsOf,
+  stepOf,
+  stopsAt,
+  textOf,
+} from "./evidence.ts";
+
+/*
+ * Why a loader does not come to the machine whole, or is not heard of once it is there.
+ */
+
+/** BIOS has 640 kB for the loader and itself; undionly.kpxe has some 70 kB, ipxe.kpxe 400 kB. */
+const biosBytes = 600_000;
+/** What every Ethernet carries: RFC 1350's 512 bytes are never too large. */
+const alwaysFits = 512;
+
+export const loaderRules: readonly Rule<BootEvidence>[] = [
+  {
+    code: "loader-too-large",
+    cause:
+      "BIOS firmware was given {file} ({kilobytes} kB), which is a UEFI program or does not fit into the memory that BIOS has for a loader",
+    remedy:
+      "give BIOS machines undionly.kpxe: remove the entry for 0 in boot.loaders, or the node's loader",
+    who: "site",
+    when: (evidence) => {
+      const { boot } = evidence;
+      const step = stepOf(boot, "loader-start");
+      const file = textOf(step, "file") ?? "";
+      const bytes = Number(step?.detail["bytes"] ?? 0);
+      const unfit = file.toLowerCase().endsWith(".efi") || bytes > biosBytes;
+      return stopsAt(evidence, "loader-start", "loader-done") &&
+        firmwareOf(boot) === "bios" &&
+        unfit
+        ? { file, kilobytes: Math.round(bytes / 1000) }
+        : null;
+    },
+  },
+  {
+    code: "large-packets-lost",
+    cause:
+      "the machine acknowledges no TFTP block of {blksize} bytes of {file}: packets of that size are lost on the way (a VLAN, a tunnel or a VPN with a smaller MTU)",
+    remedy: "correct the MTU on the way, or set tftp.maxBlockSize: 512",
+    who: "network",
+    when: (evidence) => {
+      const failed = brokenTransferOf(evidence);
+      if (failed === null || failed.blksize <= alwaysFits) return null;
+      const { blksize, windowsize, bytesSent, file } = failed;
+      // More is sent only once something of the first window is acknowledged.
+      return bytesSent <= blksize * windowsize ? { blksize, file } : null;
+    },
+  },
+  {
+    code: "packets-lost",
+    cause: "the TFTP transfer of {file} broke off after {sent} of {bytes} bytes: {reason}",
+    remedy:
+      "look at the cable, the switch port and its error counters; a lower tftp.maxWindowSize helps on a bad link",
+    who: "network",
+    when: (evidence) => {
+      const failed = brokenTransferOf(evidence);
+      if (failed === null) return null;
+      const { file, bytesSent: sent, bytes, reason } = failed;
+      return { file, sent, bytes, reason };
+    },
+  },
+  {
+    code: "user-class-unknown",
+    cause:
+      'the loader runs and says that it is "{userClass}" (DHCP option 77), which is not in boot.userClasses: it is given the loader again',
+    remedy: "add {userClass} to boot.userClasses",
+    who: "site",
+    when: (evidence) => {
+      const { boot, earlier } = evidence;
+      const userClass = textOf(stepOf(boot, "discover"), "userClass");
+      const before = earlier[0];
+      const fetched =
+        boot.attempt > 1 && before?.stage === "loader-done" && before.seen.autoexecAtMs === null;
+      return stopsAt(evidence, "discover", "offer", "loader-start", "loader-done") &&
+        userClass !== null &&
+        fetched
+        ? { userClass }
+        : null;
+    },
+  },
+  {
+    code: "loader-refused",
+    cause:
+      "the firmware fetched the loader {times} times in a row, did not start it and asked again: Secure Boot refuses it",
+    remedy:
+      "switch Secure Boot off in the firmware's set-up, or enrol the key that signed the loader; the screen says Access Denied or Security Violation",
+    who: "site",
+    when: (evidence) => {
+      const { inVain, cameBack } = loaderRunsOf(evidence);
+      return stopsAt(evidence, "discover", "offer", "loader-start", "loader-done") &&
+        firmwareOf(evidence.boot) !== "bios" &&
+        inVain >= 2 &&
+        cameBack
+        ? { times: inVain }
+        : null;
+    },
+  },
+  {
+    code: "ipxe-link-blocked",
+    cause:
+      "iPXE runs (it fetched autoexec.ipxe) and no DHCP request of it arrived: the switch port blocks for some time after iPXE has reset the link (spanning tree, LACP), or the cable is in another network card",
+    remedy: "set the switch port to forward at once (PortFast, edge port)",
+    who: "network",
+    when: (evidence) =>
+      stopsAt(evidence, "loader-done") && evidence.boot.seen.autoexecAtMs !== null ? {} : null,
+  },
+  {
+    code: "loader-silent",
+    cause:
+      "the firmware has the loader, and nothing was heard of it since: it hangs while it prepares the network card, or the firmware did not start it",
+    remedy:
+      "try snponly.efi as this machine's loader; where its screen says Access Denied or Security Violation, switch Secure Boot off",
+    who: "site",
+    when: (evidence) => (stopsAt(evidence, "loader-done") ? {} : null),
+  },
+];
+
+/** The transfer of the loader that the machine no longer answered, as the last that was seen of it. */
+function brokenTransferOf(evidence: BootEvidence) {
+  const { boot } = evidence;
+  const { tftpFailed } = boot.seen;
+  const gaveUp = isLastWord(boot, tftpFailed) && tftpFailed.retransmissions > 0;
+  return stopsAt(evidence, "loader-start") && gaveUp ? tftpFailed : null;
+}

@@ -1,0 +1,159 @@
+import { noAddress, unbeatableServer } from "../../boot/causes.ts";
+import type { Rule } from "../../lib/finding.ts";
+import type { Ip4 } from "../../lib/ip4.ts";
+import {
+  type BootEvidence,
+  firmwareOf,
+  hostOf,
+  stepOf,
+  stopsAt,
+  textOf,
+  tookAddress,
+} from "./evidence.ts";
+
+/*
+ * Why firmware does not come to its loader: the first row that holds is the cause, so what is proved comes
+ * before what is inferred.
+ */
+
+/** PXE firmware takes its pick of offers within a second where one of them suits it. */
+const lateMs = 1000;
+
+export const offerRules: readonly Rule<BootEvidence>[] = [
+  {
+    ...unbeatableServer,
+    when: (evidence) => {
+      const server = stopsAt(evidence, "offer") ? unbeatableOf(evidence) : null;
+      return server === null ? null : { server, proxies: "eim-pxe" };
+    },
+  },
+  {
+    code: "broken-boot-menu",
+    cause:
+      "{server} offers this machine a boot menu in option 43 that lacks {missing}, which its own discovery control (43.6) needs",
+    remedy: "remove option 43 from {server}, or complete it",
+    who: "site",
+    when: (evidence) => {
+      const { competing } = evidence.boot.seen;
+      const broken = competing.find(({ pxe, lacks }) => pxe && lacks.length > 0);
+      return stopsAt(evidence, "offer") && broken !== undefined
+        ? { server: broken.server, missing: broken.lacks.join(", ") }
+        : null;
+    },
+  },
+  {
+    code: "competing-proxy",
+    cause:
+      "another proxy, {server}, answers this machine with option 60 PXEClient and no boot file: firmware then asks port 4011 of {server}",
+    remedy:
+      "stop the PXE service on {server}, or let UDP 4011 through to it if it is the one wanted",
+    who: "site",
+    when: (evidence) => {
+      const { competing } = evidence.boot.seen;
+      const proxy = competing.find(
+        ({ offered, pxe, bootFile, discovery }) =>
+          offered === null && pxe && !bootFile && !discovery,
+      );
+      return stopsAt(evidence, "offer") && proxy !== undefined ? { server: proxy.server } : null;
+    },
+  },
+  {
+    code: "tftp-answers-blocked",
+    cause:
+      "the machine asks for {file} by TFTP, and our answers do not reach it: a firewall lets UDP 69 through but not the ports that we answer from",
+    remedy:
+      "set tftp.singlePort: true, or tftp.dataPorts to a range and let that range through between the machines and this server",
+    who: "network",
+    when: (evidence) => {
+      const { tftpFailed } = evidence.boot.seen;
+      return stopsAt(evidence, "offer") && tftpFailed !== null && tftpFailed.retransmissions > 0
+        ? { file: tftpFailed.file }
+        : null;
+    },
+  },
+  {
+    code: "offer-late",
+    cause:
+      "our offer left {seconds} s after the machine asked, when it had taken an address without a boot file from another server",
+    remedy: "look for what keeps this host busy, or set the site's DHCP server to answer later",
+    who: "site",
+    when: (evidence) => {
+      const { boot } = evidence;
+      const asked = stepOf(boot, "discover")?.firstAtMs;
+      const told = stepOf(boot, "offer")?.firstAtMs;
+      if (asked === undefined || told === undefined || told - asked <= lateMs) return null;
+      return stopsAt(evidence, "offer") && tookOthersAddress(evidence)
+        ? { seconds: ((told - asked) / 1000).toFixed(1) }
+        : null;
+    },
+  },
+  {
+    ...noAddress,
+    when: (evidence) => {
+      const { seen } = evidence.boot;
+      const offered = seen.competing.some(({ offered: address }) => address !== null);
+      return stopsAt(evidence, "offer") &&
+        isProxied(evidence) &&
+        seen.addressAtMs === null &&
+        !offered &&
+        overhears(evidence)
+        ? { server: "eim-pxe" }
+        : null;
+    },
+  },
+  {
+    code: "tftp-blocked",
+    cause:
+      "the machine has an address and knows its loader, and no TFTP request arrived from it or from any other machine: UDP 69 is blocked on the way to this server",
+    remedy: "let UDP 69 to this server through the firewalls, and through the one of this host",
+    who: "network",
+    when: (evidence) => (ignoresTftp(evidence) && !evidence.site.othersUseTftp ? {} : null),
+  },
+  {
+    code: "offer-passed-over",
+    cause:
+      "the firmware has an address and did not ask for its loader, although other machines here do: it does not accept what it was offered",
+    remedy:
+      "look at what the site's DHCP server sends it (a missing router option, a URL where a file name is expected), and for newer firmware",
+    who: "site",
+    when: (evidence) => (ignoresTftp(evidence) && evidence.site.othersUseTftp ? {} : null),
+  },
+];
+
+/** Whether the offers of addresses that the machine had all send its firmware to their own server. */
+function unbeatableOf({ boot }: BootEvidence): Ip4 | null {
+  const { unbeatable, competing } = boot.seen;
+  if (unbeatable !== null) return unbeatable;
+  const firmware = firmwareOf(boot);
+  if (firmware !== "bios" && firmware !== "uefi") return null;
+  const addresses = competing.filter(({ offered }) => offered !== null);
+  const all = addresses.every(({ pxe, discovery }) => pxe && !discovery);
+  return all ? (addresses[0]?.server ?? null) : null;
+}
+
+/** Another server gives the addresses. */
+function isProxied({ boot }: BootEvidence): boolean {
+  return !boot.seen.offersAddress;
+}
+
+function tookOthersAddress(evidence: BootEvidence): boolean {
+  return isProxied(evidence) && tookAddress(evidence, "discover");
+}
+
+/** An address that another server offered to the machine would have been heard. */
+function overhears({ boot, site }: BootEvidence): boolean {
+  return site.hearsOffers && stepOf(boot, "discover")?.detail["broadcast"] === true;
+}
+
+/** It has an address and the name of a file, and did not ask our TFTP server for anything. */
+function ignoresTftp(evidence: BootEvidence): boolean {
+  const { tftpProbedAtMs, tftpRefused: refused, tftpFailed } = evidence.boot.seen;
+  return (
+    stopsAt(evidence, "offer") &&
+    hostOf(textOf(stepOf(evidence.boot, "offer"), "boots")) === null &&
+    tookAddress(evidence, "discover") &&
+    tftpProbedAtMs === null &&
+    refused === null &&
+    tftpFailed === null
+  );
+}
