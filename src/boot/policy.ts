@@ -23,7 +23,7 @@ export type Plan =
       readonly reason: string;
     }
   /** An ordinary DHCP client: no boot information, and in proxy mode no answer. */
-  | { readonly kind: "none"; readonly reason: string };
+  | { readonly kind: "none"; readonly why?: "unknown-class"; readonly reason: string };
 
 export interface BootPolicy {
   /** Loaders by option-93 number; they win over the table of architectures. */
@@ -47,8 +47,7 @@ export function planBoot(
   policy: BootPolicy,
   baseUrl: string,
 ): Plan {
-  if (client.transport === null) return { kind: "none", reason: "not a network boot client" };
-  if (client.faults.length > 0) return { kind: "none", reason: client.faults.join("; ") };
+  if (client.transport === null) return unrecognised(client);
   const denial = denialOf(node, policy);
   if (denial !== null) return { kind: "refused", why: "denied", reason: denial };
   if (runsIpxe(client, policy)) {
@@ -60,7 +59,7 @@ export function planBoot(
     return {
       kind: "refused",
       why: "no-loader",
-      reason: `no loader fits its architecture: option 93 says ${announced}, option 60 says "${client.vendorClass}"; name a loader for it under boot.loaders`,
+      reason: `no loader fits its architecture: option 93 says ${announced}, option 60 says "${client.vendorClass}"; name a loader for it under boot.loaders, or as its node's loader`,
     };
   }
   if (client.transport === "http") {
@@ -69,6 +68,15 @@ export function planBoot(
     return { kind: "loader", transport: "http", file: choice, url };
   }
   return { kind: "loader", transport: "tftp", file: choice };
+}
+
+/** Why an ordinary client has nothing to boot; also the sign that an operating system runs. */
+export const NOT_A_BOOT_CLIENT = "not a network boot client";
+
+function unrecognised({ unknownClass, vendorClass }: BootClient): Plan {
+  if (!unknownClass) return { kind: "none", reason: NOT_A_BOOT_CLIENT };
+  const reason = `${NOT_A_BOOT_CLIENT}: option 60 says "${vendorClass}", and boot.vendorClasses does not name it`;
+  return { kind: "none", why: "unknown-class", reason };
 }
 
 /** Why policy keeps a machine from booting, or null when it may. */

@@ -22,6 +22,15 @@ export const noLoaderFits = {
   who: "site",
 } as const satisfies Finding;
 
+export const unknownVendorClass = {
+  code: "unknown-vendor-class",
+  cause:
+    'it announces an architecture (option 93: {architectures}) and is not known as a network boot client: option 60 says "{vendorClass}"',
+  remedy:
+    "to have it served as a PXE client, name how its option 60 begins under boot.vendorClasses, and a loader for its option 93 under boot.loaders",
+  who: "site",
+} as const satisfies Finding;
+
 export const damagedRequest = {
   code: "damaged-request",
   cause: "its DHCP request is damaged: {fault}",
@@ -114,6 +123,7 @@ export const refusals = [
   machineDenied,
   machineIgnored,
   noLoaderFits,
+  unknownVendorClass,
   damagedRequest,
   unansweredMessage,
   noHardwareAddress,

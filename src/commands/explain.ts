@@ -80,7 +80,8 @@ async function answerTo(
   const asSmee = knowledge.smee !== null;
   let request: DhcpRequest;
   try {
-    request = readRequest(decodePacket(bytes, asSmee ? "strict" : "liberal"), source);
+    const packet = decodePacket(bytes, asSmee ? "strict" : "liberal");
+    request = readRequest(packet, source, settings.config.boot.vendorClasses);
   } catch (error) {
     if (error instanceof DecodeError) return ignore(`malformed: ${error.message}`);
     throw error;
@@ -91,8 +92,9 @@ async function answerTo(
   if (send === undefined) {
     const reasons = effects.flatMap((effect) => {
       if (effect.kind === "ignore") return [effect.reason];
-      if (effect.kind === "event" && "reason" in effect.event) return [effect.event.reason];
-      return [];
+      if (effect.kind !== "event" || !("reason" in effect.event)) return [];
+      const { event } = effect;
+      return "remedy" in event ? [event.reason, event.remedy] : [event.reason];
     });
     return ignore(reasons.join("; ") || "nothing to answer");
   }

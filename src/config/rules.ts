@@ -15,6 +15,7 @@ export function ruleFaults(config: Config): Fault[] {
     ...adminFaults(config),
     ...artifactFaults(config),
     ...bootFaults(config),
+    ...smeeFaults(config),
     ...notBuiltFaults(config),
   ];
 }
@@ -148,6 +149,13 @@ function artifactFaults(config: Config): Fault[] {
 function neededFile({ boot: { path, script }, artifacts: { origin } }: Config): string | null {
   if (path === "orchestrator") return origin === null ? null : ORCHESTRATOR_LOADER;
   return script === "mirror" ? "boot.ipxe" : null;
+}
+
+/** SMEE knows the classes that it knows. */
+function smeeFaults({ boot, dhcp }: Config): Fault[] {
+  if (dhcp.compatibility === "standard" || boot.vendorClasses.length === 0) return [];
+  const message = `has no effect with dhcp.compatibility ${dhcp.compatibility}: SMEE serves PXEClient and HTTPClient only`;
+  return [{ path: ["boot", "vendorClasses"], message }];
 }
 
 /** What the orchestrator's own loader does cannot be changed from here. */

@@ -60,6 +60,10 @@ const boot = z
       .meta({ examples: [{ 7: "snponly.efi" }] })
       .default({}),
     userClasses: z.array(z.string().min(1).max(255)).default(["iPXE", "Tinkerbell"]),
+    vendorClasses: z
+      .array(z.string().min(1).max(255))
+      .meta({ examples: [["U-Boot"]] })
+      .default([]),
     script: z.string().min(1).default("mirror"),
     loaderPatch: z
       .string()

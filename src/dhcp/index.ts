@@ -26,7 +26,7 @@
 
 export type { BootClient } from "../boot/client.ts";
 export type { FindNode, NodeEntry, NodeRoute } from "../boot/node.ts";
-export { type BootPolicy, type Plan, planBoot } from "../boot/policy.ts";
+export { type BootPolicy, NOT_A_BOOT_CLIENT, type Plan, planBoot } from "../boot/policy.ts";
 export { DecodeError, type DecodeLayer, InternalError } from "../lib/errors.ts";
 export {
   type MachineStyles,
@@ -98,7 +98,6 @@ export { type DhcpRequest, readRequest, type Source } from "./message/request.ts
 export {
   type BootPlan,
   startReply,
-  type VendorClass,
   withBootFile,
   withBootSource,
   withBroadcastFlag,
@@ -121,7 +120,6 @@ export type { Destination } from "./message/destination.ts";
 export type { AddressRange, FixedOption, FullSettings, Link } from "./link.ts";
 export { handleProxy } from "./handlers/proxy.ts";
 export { handleBootServer } from "./handlers/boot-server.ts";
-export { NOT_A_BOOT_CLIENT } from "./handlers/boot-events.ts";
 export { handleFull, type FullState } from "./handlers/full.ts";
 export type { FullLink } from "./link.ts";
 export {

@@ -14,7 +14,6 @@ const uefi: BootFacts = {
   vendorClass: fromText("PXEClient:Arch:00007:UNDI:003016"),
   userClass: null,
   architectures: u16(7),
-  networkInterface: Uint8Array.of(1, 3, 16),
   machineId: fromHex("0011223344556677 8899aabbccddeeff00"),
   ipxeOptions: null,
 };
@@ -76,8 +75,44 @@ describe("bootClient", () => {
     expect(bootClient({ ...uefi, userClass }).userClasses).toEqual(expected);
   });
 
-  it("reads an odd-length option 93 as no architecture", () => {
-    expect(bootClient({ ...uefi, architectures: fromHex("000700") }).architectures).toEqual([]);
+  it.each([
+    ["option 93", u16(11), "PXEClient:Arch:00007:UNDI:003016", [11]],
+    ["option 60 where 93 is missing", null, "PXEClient:Arch:00007:UNDI:003016", [7]],
+    ["option 60 where 93 is empty", new Uint8Array(), "PXEClient:Arch:00007:UNDI:003016", [7]],
+    ["option 60 where 93 has an odd length", fromHex("000b00"), "PXEClient:Arch:00007", [7]],
+    ["option 60 where 93 has one byte", fromHex("0b"), "HTTPClient:Arch:00016:UNDI:003001", [16]],
+    ["option 60 in fewer digits", null, "PXEClient:Arch:7", [7]],
+    ["what is whole in 93 where 60 says nothing", fromHex("000b00"), "PXEClient", [11]],
+    ["nothing", null, "PXEClient", []],
+    ["no number that is none", null, "PXEClient:Arch:0000x7", []],
+    ["no number that is too long", null, "PXEClient:Arch:123456", []],
+  ])("field fault 6: reads the architecture from %s", (_, option93, vendorClass, expected) => {
+    const client = bootClient({
+      ...uefi,
+      architectures: option93,
+      vendorClass: fromText(vendorClass),
+    });
+    expect(client.architectures).toEqual(expected);
+  });
+
+  it.each([
+    ["16 bytes", "00112233445566778899aabbccddeeff"],
+    ["type 255", "ff00112233445566778899aabbccddeeff"],
+    ["no byte", ""],
+    ["one byte", "00"],
+  ])("field fault 6: passes over an option 97 of %s", (_, hex) => {
+    const client = bootClient({ ...uefi, machineId: fromHex(hex) });
+    expect([client.uuid, client.transport]).toEqual([null, "pxe"]);
+  });
+
+  it.each([
+    ["PXEClient:Arch:00007", "pxe", "PXEClient"],
+    ["HTTPClient:Arch:00016", "http", "HTTPClient"],
+    ["U-Boot.armv8", "pxe", "U-Boot"],
+    ["iPXE PXEClient", null, null],
+  ])("field fault 13: knows %s by how it begins", (text, transport, bootClass) => {
+    const client = bootClient({ ...uefi, vendorClass: fromText(text) }, ["U-Boot"]);
+    expect(client).toMatchObject({ transport, bootClass, unknownClass: bootClass === null });
   });
 
   it.each(["b8:27:eb", "dc:a6:32", "e4:5f:01", "28:cd:c1", "d8:3a:dd", "2c:cf:67", "88:a2:9e"])(
@@ -147,9 +182,6 @@ describe("planBoot", () => {
   it.each([
     ["without option 60", { vendorClass: null }],
     ["of another vendor", { vendorClass: fromText("MSFT 5.0") }],
-    ["without option 93", { architectures: null }],
-    ["without option 94", { networkInterface: null }],
-    ["with an option 97 that is no UUID", { machineId: Uint8Array.of(0, 1, 2) }],
   ])("gives nothing to a client %s", (_, change) => {
     expect(plan(change).kind).toBe("none");
   });

@@ -188,6 +188,12 @@ describe("parseConfig", () => {
     expect(problemsOf("dhcp: {compatibility: smee-standalone}")).toEqual([]);
   });
 
+  it("field fault 13: refuses vendor classes that SMEE would not serve", () => {
+    const text = "dhcp: { compatibility: smee }\nboot: { vendorClasses: [U-Boot] }";
+    expect(problemsOf(text)[0]).toMatch(/vendorClasses.*SMEE serves PXEClient and HTTPClient only/);
+    expect(problemsOf("boot: { vendorClasses: [U-Boot] }")).toEqual([]);
+  });
+
   it("takes names and addresses of the admin port, from the environment too, and no port with them", () => {
     const text = "admin: {allowedHosts: [PXE.site.example, 10.96.0.7, 'fd00::1', eim-pxe]}";
     const names = ["pxe.site.example", "10.96.0.7", "fd00::1", "eim-pxe"];

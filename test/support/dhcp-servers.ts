@@ -71,6 +71,7 @@ export class DhcpServers {
         ports.push(socket.local.port);
         return onLoopbackOnly(socket);
       },
+      vendorClasses: [],
       plan: (client, node, link) => planBoot(client, node, policy, `http://${link.address}:8080`),
       findNode: () => null,
       reservedFor: () => null,

@@ -1,3 +1,4 @@
+import { architectureOf } from "../../src/boot/architecture.ts";
 import type { DhcpPacket } from "../../src/dhcp/wire/packet.ts";
 import type { DhcpRequest } from "../../src/dhcp/message/request.ts";
 import { concat, fromText, readU32, toHex, u32 } from "../../src/lib/bytes.ts";
@@ -179,7 +180,26 @@ const rules: readonly Rule[] = [
     // The stand-alone one's auto-proxy does not look at its records, so not at a refusal either.
     holds: ({ ours }, { mode, denied }) => ours === "no" && mode === "proxy" && denied,
   },
+  {
+    number: 12,
+    fields: [ANSWERS],
+    holds: ({ ours }, { mode, request }) => ours === "yes" && mode === "proxy" && isOdd(request),
+  },
+  {
+    number: 12,
+    fields: ["file", "option 43"],
+    holds: ({ field, smee, ours }, { request }) => {
+      const [code = -1] = request.client.architectures;
+      const right = field === "file" ? architectureOf(code)?.loader : "060108ff";
+      return isOdd(request) && (smee ?? "") === "" && ours === right;
+    },
+  },
 ];
+
+/** A PXE client that lacks option 94, for which SMEE has no boot information. */
+function isOdd({ client, packet }: DhcpRequest): boolean {
+  return client.transport === "pxe" && !packet.options.has(94);
+}
 
 /**
  * Where RFC 2131 has a server do what SMEE does not: answer DHCPINFORM; and not answer a BOOTREPLY, a

@@ -269,6 +269,7 @@ export class LinkListeners {
         return { ...socket, send };
       },
       openListener: options.openOfferListener,
+      vendorClasses: this.#config.boot.vendorClasses,
       plan: (client, node, link) => planBoot(client, node, policy, this.#baseUrl(link.address)),
       findNode: (machine) => inventory().find(machine),
       reservedFor: (address) => inventory().reservedFor(address),

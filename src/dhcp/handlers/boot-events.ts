@@ -1,5 +1,5 @@
 import { architectureName, architectureOf } from "../../boot/architecture.ts";
-import type { Plan } from "../../boot/policy.ts";
+import { NOT_A_BOOT_CLIENT, type Plan } from "../../boot/policy.ts";
 import type { OfferStyle } from "../../boot/offer-style.ts";
 import { printable } from "../../lib/bytes.ts";
 import { ANY_ADDRESS, type Ip4 } from "../../lib/ip4.ts";
@@ -13,6 +13,7 @@ import {
   noLoaderFits,
   type Refusal,
   unansweredMessage,
+  unknownVendorClass,
 } from "../../boot/refusals.ts";
 import { machineDenied } from "../../boot/causes.ts";
 import { filledIn, type Values } from "../../lib/finding.ts";
@@ -31,17 +32,16 @@ const questions: ReadonlySet<number> = new Set([
   MessageType.INFORM,
 ]);
 
-/** Why an ordinary client hears nothing in proxy mode; also the sign that an operating system runs. */
-export const NOT_A_BOOT_CLIENT = "not a network boot client";
-
 export function ignored(reason: string): readonly Effect[] {
   return [{ kind: "ignore", reason }];
 }
 
 /** What becomes of a request that `plan` gives nothing to boot, where no address is leased either. */
 export function nothingToBoot(request: DhcpRequest, plan: Plan, link: Link): readonly Effect[] {
-  if (request.client.transport === null) return ignored(NOT_A_BOOT_CLIENT);
-  return [...discoverEvents(request, plan, link), ...refusalEvents(request, plan, link)];
+  const refusals = refusalEvents(request, plan, link);
+  if (request.client.transport !== null)
+    return [...discoverEvents(request, plan, link), ...refusals];
+  return refusals.length > 0 ? refusals : ignored(NOT_A_BOOT_CLIENT);
 }
 
 /**
@@ -85,9 +85,17 @@ export function offerEvents(
   return [{ kind: "event", event }];
 }
 
-/** Why `plan` gives a network boot client nothing to boot; nothing when it does, and for other clients. */
+/**
+ * Why `plan` gives a network boot client nothing to boot, and what announces an architecture without being
+ * one that is known; nothing when it does, and for other clients.
+ */
 export function refusalEvents(request: DhcpRequest, plan: Plan, link: Link): readonly Effect[] {
-  const { client } = request;
+  const { client, messageType } = request;
+  if (plan.kind === "none" && plan.why === "unknown-class") {
+    if (messageType !== MessageType.DISCOVER) return [];
+    const event = refusal(macOf(request), link, unknownVendorClass, announced(request));
+    return [{ kind: "event", event }];
+  }
   if (client.transport === null || boots(plan)) return [];
   if (plan.kind === "none") return refused(request, link, damagedRequest, { fault: plan.reason });
   if (plan.why === "denied") return refused(request, link, machineDenied, { reason: plan.reason });

@@ -17,7 +17,7 @@ import {
   withVendorClass,
   withVendorOption43,
 } from "../message/reply.ts";
-import { namesAnotherServer, serverIdFor } from "../message/relay.ts";
+import { serverIdFor } from "../message/relay.ts";
 import type { DhcpRequest } from "../message/request.ts";
 import { routeFromBootServer } from "../message/destination.ts";
 import {
@@ -53,7 +53,7 @@ export function handleBootServer(
     return unanswered(request, link, "boot server");
   }
   if (plan.kind === "none") return nothingToBoot(request, plan, link);
-  if (namesAnotherServer(request, link)) return ignored("addressed to another server");
+  // A client may copy option 54 of the server that gave it its address: asked here, we are meant.
   const item = bootItemOf(request);
   if (item !== null && !isOurs(item)) return ignored("a boot item that is not ours");
   if (plan.kind === "refused") return nothingToBoot(request, plan, link);
@@ -80,7 +80,7 @@ export function bootServerReply(
     (to: DhcpPacket) => withClientAddress(to, request),
     (to: DhcpPacket) => withServerId(to, serverIdFor(request, link)),
     (to: DhcpPacket) => withServerName(to, link.address),
-    (to: DhcpPacket) => withVendorClass(to, "PXEClient"),
+    (to: DhcpPacket) => withVendorClass(to, request),
     (to: DhcpPacket) => withBootSource(to, request, plan, link),
     (to: DhcpPacket) =>
       item === null ? to : withVendorOption43(to, pxeVendorOptions({ bootItem: item })),

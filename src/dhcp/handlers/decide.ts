@@ -112,6 +112,7 @@ function nodeOf(request: DhcpRequest, knowledge: Knowledge): NodeEntry | null {
 
 /** `system-dhcp`: an ordinary client asks, so an operating system runs on the machine. */
 function systemEvents({ packet, client, messageType, mac }: DhcpRequest, link: Link): Effect[] {
+  if (client.unknownClass) return [];
   const asks = messageType === MessageType.DISCOVER || messageType === MessageType.REQUEST;
   if (packet.op !== BOOTREQUEST || client.transport !== null || !asks || mac === "") return [];
   const event = { event: "system-dhcp", mac, address: null, interface: link.interface } as const;

@@ -1,11 +1,10 @@
-import type { Plan } from "../../boot/policy.ts";
+import { NOT_A_BOOT_CLIENT, type Plan } from "../../boot/policy.ts";
 import type { OfferStyle } from "../../boot/offer-style.ts";
 import {
   addressEvents,
   discoverEvents,
   ignored,
   offerEvents,
-  NOT_A_BOOT_CLIENT,
   nothingToBoot,
   unanswered,
 } from "./boot-events.ts";

@@ -1,7 +1,7 @@
 import { RASPBERRY_PI } from "../../boot/architecture.ts";
 import type { NodeEntry } from "../../boot/node.ts";
 import { machineDenied } from "../../boot/causes.ts";
-import type { Plan } from "../../boot/policy.ts";
+import { NOT_A_BOOT_CLIENT, type Plan } from "../../boot/policy.ts";
 import {
   damagedRequest,
   incompleteEntry,
@@ -27,7 +27,6 @@ import {
   announced,
   discoverEvents,
   ignored,
-  NOT_A_BOOT_CLIENT,
   offerEvents,
   refusalEvents,
   unanswered,
@@ -78,7 +77,7 @@ export function handleSmee(
     if (node === null) return unserved(request, link, machineDenied, { reason: NO_ENTRY });
     if (!node.dhcp) return unserved(request, link, machineIgnored);
     if (isIncomplete(node, settings)) return unserved(request, link, incompleteEntry);
-    const valid = request.client.faults.length === 0;
+    const valid = clientFaults(request).length === 0;
     const boot = valid ? reservationBoot(request, node, link, settings) : null;
     const reply = smeeReservationReply(request, type, node, link, settings.flavour, boot);
     return answered(request, reply, link, node, boot);
@@ -125,7 +124,7 @@ function answered(
 
 /** What the timeline shows of an answer. */
 function planOf(request: DhcpRequest, node: NodeEntry | null, boot: SmeeBoot | null): Plan {
-  if (boot === null) return { kind: "none", reason: request.client.faults.join("; ") };
+  if (boot === null) return { kind: "none", reason: clientFaults(request).join("; ") };
   if (!boot.allowed) {
     return node?.netboot === "deny"
       ? { kind: "refused", why: "denied", reason: DENIED }
@@ -164,10 +163,9 @@ function proxyBoot(
   link: Link,
   settings: SmeeSettings,
 ): SmeeBoot | Unserved {
-  const { client, mac } = request;
-  if (client.faults.length > 0) {
-    return { why: damagedRequest, values: { fault: client.faults.join("; ") } };
-  }
+  const { mac } = request;
+  const faults = clientFaults(request);
+  if (faults.length > 0) return { why: damagedRequest, values: { fault: faults.join("; ") } };
   // The table decides whether there is an answer, before the machine's entry is looked at.
   const usual = loaderFor(request, settings, null);
   if (usual === null) return { why: noLoaderFits, values: announced(request) };
@@ -227,6 +225,22 @@ function loaderFor(
     smeeLayouts[flavour].loaders.get(architecture) ??
     null
   );
+}
+
+/** What SMEE demands of a network boot client. */
+function clientFaults({ client, packet }: DhcpRequest): readonly string[] {
+  const faults: string[] = [];
+  if (!/^(PXE|HTTP)Client/.test(client.vendorClass)) {
+    faults.push("option 60 does not begin with PXEClient or HTTPClient");
+  }
+  const { CLIENT_SYSTEM_ARCHITECTURE, CLIENT_NETWORK_INTERFACE } = OptionCode;
+  if (!packet.options.has(CLIENT_SYSTEM_ARCHITECTURE)) faults.push("option 93 is missing");
+  if (!packet.options.has(CLIENT_NETWORK_INTERFACE)) faults.push("option 94 is missing");
+  const id = packet.options.get(OptionCode.CLIENT_MACHINE_IDENTIFIER) ?? new Uint8Array();
+  if (id.length !== 0 && (id.length !== 17 || id[0] !== 0)) {
+    faults.push("option 97 is not a UUID");
+  }
+  return faults;
 }
 
 /** The first number of option 93 that SMEE's codec has a name for, whether or not a loader fits it. */

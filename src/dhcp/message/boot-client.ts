@@ -16,8 +16,6 @@ export interface BootFacts {
   readonly userClass: Uint8Array | null;
   /** Option 93, client system architecture. */
   readonly architectures: Uint8Array | null;
-  /** Option 94, client network interface identifier. */
-  readonly networkInterface: Uint8Array | null;
   /** Option 97, client machine identifier. */
   readonly machineId: Uint8Array | null;
   /** Option 175, iPXE encapsulated options. */
@@ -36,6 +34,9 @@ const raspberryPiPrefixes = [
   "88:a2:9e",
 ];
 
+const PXE = "PXEClient";
+const HTTP = "HTTPClient";
+
 /** Features of iPXE, as sub-options of 175. */
 const IPXE_HTTP = 19;
 const IPXE_HTTPS = 20;
@@ -44,32 +45,37 @@ function isRaspberryPi(mac: Mac): boolean {
   return raspberryPiPrefixes.some((prefix) => mac.startsWith(prefix));
 }
 
-/** Reads the facts of a machine from its request. Total: malformed values read as absent or as a fault. */
-export function bootClient(facts: BootFacts): BootClient {
+/**
+ * Reads the facts of a machine from its request. Total: whoever says PXEClient or HTTPClient wants to boot,
+ * and what is missing or damaged beside that reads as absent.
+ *
+ * @param vendorClasses beginnings of option 60 that are taken for a PXE client's besides `PXEClient`
+ */
+export function bootClient(facts: BootFacts, vendorClasses: readonly string[] = []): BootClient {
   const mac = macFromBytes(facts.hardwareAddress);
   const vendorClass = facts.vendorClass === null ? "" : toText(facts.vendorClass);
+  const bootClass =
+    [PXE, HTTP, ...vendorClasses].find((begin) => vendorClass.startsWith(begin)) ?? null;
+  const http = bootClass === HTTP;
   return {
     mac,
     uuid: readMachineUuid(facts.machineId),
-    transport: readTransport(vendorClass),
+    transport: bootClass === null ? null : http ? "http" : "pxe",
     vendorClass,
-    architectures: isRaspberryPi(mac) ? [RASPBERRY_PI] : readArchitectures(facts.architectures),
+    bootClass,
+    architectures: isRaspberryPi(mac)
+      ? [RASPBERRY_PI]
+      : readArchitectures(facts.architectures, vendorClass),
     userClasses: readUserClasses(facts.userClass ?? new Uint8Array()),
     ipxe: facts.ipxeOptions !== null && facts.ipxeOptions.length > 0,
     lacksHttp: readLacksHttp(facts.ipxeOptions),
-    faults: readFaults(facts, vendorClass),
+    unknownClass: facts.architectures !== null && bootClass === null,
   };
 }
 
 /** Whether a datagram that cannot be decoded is a network boot client's, by the words of option 60. */
 export function saysBootClient(datagram: Uint8Array): boolean {
   return /PXEClient|HTTPClient/.test(toText(datagram));
-}
-
-function readTransport(vendorClass: string): BootClient["transport"] {
-  if (vendorClass.startsWith("HTTPClient")) return "http";
-  if (vendorClass.startsWith("PXEClient")) return "pxe";
-  return null;
 }
 
 /**
@@ -85,25 +91,15 @@ function readLacksHttp(ipxeOptions: Uint8Array | null): boolean {
   return tells && !has(IPXE_HTTP) && !has(IPXE_HTTPS);
 }
 
-/** Option 93 is a list of 16-bit numbers (RFC 4578 2.1); an odd length is no list. */
-function readArchitectures(value: Uint8Array | null): readonly number[] {
-  if (value === null || value.length % 2 !== 0) return [];
+/**
+ * Option 93 is a list of 16-bit numbers (RFC 4578 2.1). Where it is missing, empty or of an odd length, the
+ * vendor class says the same (PXE 2.1, table 2-3): `PXEClient:Arch:00007:UNDI:003001`.
+ */
+function readArchitectures(option: Uint8Array | null, vendorClass: string): readonly number[] {
+  const value = option ?? new Uint8Array();
   const numbers: number[] = [];
-  for (let at = 0; at < value.length; at += 2) numbers.push(readU16(value, at));
-  return numbers;
-}
-
-/** What a network boot client must carry. Source: SMEE's test, which machines in the field pass. */
-function readFaults(facts: BootFacts, vendorClass: string): readonly string[] {
-  const faults: string[] = [];
-  if (readTransport(vendorClass) === null) {
-    faults.push("option 60 does not begin with PXEClient or HTTPClient");
-  }
-  if (facts.architectures === null) faults.push("option 93 is missing");
-  if (facts.networkInterface === null) faults.push("option 94 is missing");
-  const id = facts.machineId;
-  if (id !== null && id.length !== 0 && (id.length !== 17 || id[0] !== 0)) {
-    faults.push("option 97 is not a UUID");
-  }
-  return faults;
+  for (let at = 0; at + 1 < value.length; at += 2) numbers.push(readU16(value, at));
+  const named = /:Arch:(\d{1,5})(?=:|$)/.exec(vendorClass)?.[1];
+  const damaged = value.length === 0 || value.length % 2 !== 0;
+  return damaged && named !== undefined ? [Number(named)] : numbers;
 }

@@ -17,9 +17,6 @@ import { ipxeOptions, pxeVendorOptions } from "../wire/vendor-options.ts";
 /** A plan that boots something. */
 export type BootPlan = Extract<Plan, { kind: "loader" | "script" }>;
 
-/** What a server says of itself in option 60. */
-export type VendorClass = "PXEClient" | "HTTPClient";
-
 /**
  * An empty reply to `request`: the header's copied fields (RFC 2131 4.3.1, table 3), option 53, and
  * the two options that every reply gives back, 61 and 82. All addresses but `giaddr` are 0.0.0.0.
@@ -83,9 +80,12 @@ export function withBroadcastFlag(reply: DhcpPacket, request: DhcpRequest): Dhcp
   return direct ? reply : { ...reply, flags: reply.flags | BROADCAST_FLAG };
 }
 
-/** Option 60. EDK2 and iPXE take a proxy's offer only with it. */
-export function withVendorClass(reply: DhcpPacket, vendorClass: VendorClass): DhcpPacket {
-  return withOption(reply, OptionCode.VENDOR_CLASS_IDENTIFIER, fromText(vendorClass));
+/**
+ * Option 60: what the client's own begins with. EDK2 and iPXE take a proxy's offer only with `PXEClient`;
+ * a client of `boot.vendorClasses` gets its own class back, as dnsmasq does (dhcp-pxe-vendor).
+ */
+export function withVendorClass(reply: DhcpPacket, { client }: DhcpRequest): DhcpPacket {
+  return withOption(reply, OptionCode.VENDOR_CLASS_IDENTIFIER, fromText(client.bootClass ?? ""));
 }
 
 /** Option 97 as the client sent it (RFC 4578 2.3); a client that sent none gets none. */
@@ -163,11 +163,9 @@ export function withNetboot(
   const http = request.client.transport === "http";
   const typed = withDiscovery(booting, request, link, http ? "direct" : style);
   if (link.mode === "proxy") {
-    const classed = withVendorClass(typed, http ? "HTTPClient" : "PXEClient");
-    return withServerName(classed, link.address);
+    return withServerName(withVendorClass(typed, request), link.address);
   }
-  if (http) return withVendorClass(typed, "HTTPClient");
-  if (style !== "direct") return withVendorClass(typed, "PXEClient");
+  if (http || style !== "direct") return withVendorClass(typed, request);
   return plan.kind === "script" ? withNoProxyWait(typed) : typed;
 }
 

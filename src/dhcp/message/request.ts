@@ -40,18 +40,23 @@ export interface DhcpRequest {
  * Reads a decoded packet. Total: an option that is empty or has a wrong length reads as absent.
  *
  * @param source the datagram's source; `0.0.0.0` and port 68 for a client that has no address yet
+ * @param vendorClasses beginnings of option 60 that are taken for a PXE client's besides `PXEClient`
  */
-export function readRequest(packet: DhcpPacket, source: Source): DhcpRequest {
+export function readRequest(
+  packet: DhcpPacket,
+  source: Source,
+  vendorClasses: readonly string[] = [],
+): DhcpRequest {
   const raw = (code: number): Uint8Array | null => packet.options.get(code) ?? null;
-  const client = bootClient({
+  const facts = {
     hardwareAddress: packet.chaddr,
     vendorClass: raw(OptionCode.VENDOR_CLASS_IDENTIFIER),
     userClass: raw(OptionCode.USER_CLASS),
     architectures: raw(OptionCode.CLIENT_SYSTEM_ARCHITECTURE),
-    networkInterface: raw(OptionCode.CLIENT_NETWORK_INTERFACE),
     machineId: raw(OptionCode.CLIENT_MACHINE_IDENTIFIER),
     ipxeOptions: raw(OptionCode.IPXE_ENCAPSULATED),
-  });
+  };
+  const client = bootClient(facts, vendorClasses);
   const type = raw(OptionCode.MESSAGE_TYPE);
   const messageType = type?.length === 1 ? (type[0] ?? 0) : 0;
   const serverId = addressIn(raw(OptionCode.SERVER_IDENTIFIER));

@@ -30,6 +30,8 @@ export interface DhcpServerOptions extends Omit<Knowledge, "leases" | "offers" |
    * default: they are not overheard. Its failure is reported, and the link is served all the same.
    */
   readonly openListener?: ((link: Link) => Promise<UdpSocket>) | null;
+  /** Beginnings of option 60 that are taken for a PXE client's besides `PXEClient`. */
+  readonly vendorClasses: readonly string[];
   readonly leases: LeaseTable;
   readonly offerStyles: OfferStyleTable;
   /** Where leases are kept; null keeps them in memory only. The caller closes it after the server. */
@@ -215,7 +217,7 @@ class RunningServer {
     payload: Uint8Array,
     from: UdpEndpoint,
   ): void {
-    const { emit, clock, guard, smee } = this.#options;
+    const { emit, clock, guard, smee, vendorClasses } = this.#options;
     const floodGuard = link.mode === "full" && smee === null ? this.#floodGuardOf(link) : null;
     const sender = senderOf(payload);
     // What is no DHCP at all is left to the decoder.
@@ -223,7 +225,8 @@ class RunningServer {
       return;
     let request: DhcpRequest;
     try {
-      request = readRequest(decodePacket(payload, smee === null ? "liberal" : "strict"), from);
+      const packet = decodePacket(payload, smee === null ? "liberal" : "strict");
+      request = readRequest(packet, from, vendorClasses);
     } catch (error) {
       const reason =
         error instanceof DecodeError ? error.message : `our fault: ${messageOf(error)}`;

@@ -26,6 +26,7 @@ const server = await startDhcpServer({
   isInUse: null,
   guard: null,
   smee: null,
+  vendorClasses: [],
   offerStyles: new OfferStyleTable(),
   emit: () => {},
   clock: systemClock,

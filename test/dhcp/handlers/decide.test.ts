@@ -107,7 +107,7 @@ describe("decide", () => {
     const elsewhere = { ...fullLink, interface: "eth2", address: "192.168.88.1", subnet };
     const there = decided(message(firmware.operatingSystem), elsewhere, "server", knowledge);
     expect(there.find(({ kind }) => kind === "ignore")).toMatchObject({
-      reason: "no address is left",
+      reason: "no address of 192.168.88.0/24 is left to lease",
     });
     const inform = decided(message(firmware.operatingSystem, 8), elsewhere, "server", knowledge);
     expect(onlyReply(inform).options.get(12)).toEqual(new TextEncoder().encode("by-uuid"));

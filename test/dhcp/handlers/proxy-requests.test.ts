@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Plan } from "../../../src/boot/policy.ts";
-import { NOT_A_BOOT_CLIENT } from "../../../src/dhcp/handlers/boot-events.ts";
+import { NOT_A_BOOT_CLIENT } from "../../../src/boot/policy.ts";
 import { MessageType } from "../../../src/dhcp/wire/packet.ts";
 import { toHex } from "../../../src/lib/bytes.ts";
 import {
@@ -105,13 +105,6 @@ describe("the proxy leaves alone", () => {
     expect(eventNames(effects)).toEqual(["address-learned"]);
     expect(reasons(effects)).toEqual([NOT_A_BOOT_CLIENT]);
     expect(sent(effects)).toEqual([]);
-  });
-
-  it("a client that is only half a network boot client, and says what is missing", () => {
-    const { 94: _, ...rest } = firmware.uefi;
-    const effects = askProxy(message(rest));
-    expect(eventNames(effects)).toEqual(["discover", "dhcp-refused"]);
-    expect(JSON.stringify(effects)).toContain("option 94 is missing");
   });
 
   it.each([

@@ -90,13 +90,14 @@ function smeeSent({ reply }: SmeeVector): Sent | null {
 
 /** The numbers of the list that a vector shows, and the vectors that show just these. */
 const proxied = {
-  "": "V10 V11 V14 V17 V25 V26 V27 V31 V35",
+  "": "V10 V14 V17 V25 V26 V27 V31 V35",
   "2 3": "V01 V02 V03 V04",
   "2 3 6": "V16 V18 V21 V22 V30 V33",
   "1 2 3": "V05",
   "1 2 3 6": "V06 V24 V32",
   "4": "V08",
   "9": "V19",
+  "12": "V11",
 };
 const reserved = {
   "": "V21 V26",
@@ -104,8 +105,9 @@ const reserved = {
   "1 2 3 7": "V05 V32",
   "1 2 3 7 8": "V06",
   "2 3 7 8": "V24",
-  "7": "V08 V10 V11 V17 V25 V27 V30 V31 V35",
+  "7": "V08 V10 V17 V25 V27 V30 V31 V35",
   "7 9": "V14 V19",
+  "2 3 7 12": "V11",
 };
 
 function expectedOf({ flavour, mode, id }: SmeeVector): string {

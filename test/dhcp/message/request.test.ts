@@ -31,7 +31,7 @@ describe("reading a request", () => {
       clientId: Uint8Array.of(1, 8, 0, 39, 41, 78, 103),
       relayInformation: Uint8Array.of(1, 1, 7),
       source: fromNowhere,
-      client: { transport: "pxe", architectures: [7], faults: [] },
+      client: { transport: "pxe", architectures: [7] },
     });
   });
 

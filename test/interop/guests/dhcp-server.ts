@@ -51,6 +51,7 @@ const server = await startDhcpServer({
   findNode: () => null,
   reservedFor: () => null,
   smee: null,
+  vendorClasses: [],
   offerStyles: new OfferStyleTable(),
   leases,
   journal,
