@@ -77,11 +77,12 @@ export async function startOrchestrator(options: OrchestratorOptions): Promise<O
     return window.requests > requestsPerSecond;
   };
   let handler: Intercept | null = null;
+  // Of an orchestrator that has been up for a day: dates of this moment would make a mirror look twice.
+  const startedSeconds = Math.floor(Date.now() / 1000) - 86_400;
 
   const replace = (name: string, content: Content): void => {
-    const former = files.get(name)?.modifiedSeconds ?? 0;
-    const nowSeconds = Math.floor(Date.now() / 1000);
-    files.set(name, { content, modifiedSeconds: Math.max(nowSeconds, former + 1) });
+    const former = files.get(name)?.modifiedSeconds ?? startedSeconds;
+    files.set(name, { content, modifiedSeconds: former + 1 });
   };
   replace("keys/Full_server.crt", Buffer.from(certificate.cert));
   for (const [name, content] of options.files) replace(name, content);

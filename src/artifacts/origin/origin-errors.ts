@@ -29,6 +29,9 @@ export class TransientError extends SyncError {
   }
 }
 
+/** What came, and what it was to continue, is of no use; it is asked for once more from its beginning. */
+export class UnusablePartError extends TransientError {}
+
 /** The origin's certificate is not what the configured trust covers. */
 export class UntrustedError extends SyncError {}
 
@@ -205,6 +208,33 @@ function statusReason(status: number, location: string | null): string {
   return status >= 500
     ? "a fault of the orchestrator; see the log of its ingress and of service tinkerbell."
     : "not what a file server answers; check artifacts.origin.";
+}
+
+/** An answer that does not belong to the question; `how` says what came and what was asked. */
+export function unaskedAnswer(name: string, how: string, facts: OriginFacts): SyncError {
+  return new SyncError(
+    `${facts.url}/${name} was answered ${how}: the origin, or ${cacheOf(facts)}, does not keep to HTTP. ` +
+      aroundTheCache(facts),
+  );
+}
+
+/** More bytes than the answer's head said. */
+export function overlongPart(name: string, facts: OriginFacts): SyncError {
+  return new UnusablePartError(
+    `${facts.url}/${name} was answered with more bytes than its Content-Range says: the origin, or ` +
+      `${cacheOf(facts)}, does not keep to HTTP. It is fetched once more from its beginning.`,
+    { answered: true },
+  );
+}
+
+function cacheOf({ proxy }: OriginFacts): string {
+  return proxy === null ? "a cache in front of it" : `the proxy ${proxy}`;
+}
+
+function aroundTheCache({ proxy }: OriginFacts): string {
+  return proxy === null
+    ? "Ask the orchestrator's operator what stands in front of its file service."
+    : "Name the origin's host in NO_PROXY, or change artifacts.proxy, so that it is asked directly.";
 }
 
 /** A file that has to be there and is not. */

@@ -1,17 +1,21 @@
-import type { Beginning, KnownVersion, Validators } from "../file-version.ts";
 import { X509Certificate } from "node:crypto";
 import { type IncomingMessage, request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { printable } from "../../lib/bytes.ts";
 import { ConfigError, messageOf, SyncError } from "../../lib/errors.ts";
+import { readHttpDate } from "../../lib/http-date.ts";
+import type { Beginning, KnownVersion, SeenVersion } from "../file-version.ts";
+import { conditions, contradicts, type Part, partIn, rangeHeaders } from "./conditions.ts";
 import { batchesOf } from "./body-batches.ts";
 import { agentFor, lookAtCertificate, type Presented } from "./agent.ts";
 import {
   explainStatus,
   explainTransport,
   type OriginFacts,
+  overlongPart,
   stalled,
   TransientError,
+  unaskedAnswer,
 } from "./origin-errors.ts";
 import { type ProxySettings, proxyFor, shownProxy } from "./proxy.ts";
 import { readRetryAfter } from "./retry.ts";
@@ -31,13 +35,13 @@ export interface OriginOptions extends ProxySettings {
 export type OriginState =
   | { readonly kind: "unchanged" }
   | { readonly kind: "absent" }
-  | { readonly kind: "present"; readonly validators: Validators; readonly size: number | null };
+  | { readonly kind: "present"; readonly version: SeenVersion; readonly size: number | null };
 
 export type OriginAnswer =
   | Exclude<OriginState, { kind: "present" }>
   | {
       readonly kind: "body";
-      readonly validators: Validators;
+      readonly version: SeenVersion;
       /** Bytes of the whole file, when the origin says so beforehand. */
       readonly size: number | null;
       /** Where in the file the chunks begin: 0, or behind the beginning that was named. */
@@ -65,6 +69,8 @@ export interface Origin {
   ): Promise<OriginAnswer>;
   /** The same question without the file. */
   ask(name: string, known: KnownVersion | null, signal: AbortSignal): Promise<OriginState>;
+  /** An answer that does not belong to the question, as an error that says what to do. */
+  unaskedAnswer(name: string, how: string): SyncError;
   /** The certificate of the last connection that was trusted. */
   certificate(): Presented | null;
   /** The certificate that the origin presents now, whether it is trusted or not; null if none can be had. */
@@ -121,7 +127,12 @@ export function createOrigin(options: OriginOptions): Origin {
       const length = headers["content-length"] ?? "";
       return {
         kind: "present",
-        validators: { etag: headers.etag ?? null, lastModified: headers["last-modified"] ?? null },
+        version: {
+          etag: headers.etag ?? null,
+          lastModified: headers["last-modified"] ?? null,
+          // RFC 9110 6.6.1: where there is no date it is when it came.
+          seenAtMs: readHttpDate(headers.date ?? null) ?? Date.now(),
+        },
         size: /^\d{1,15}$/.test(length) ? Number(length) : null,
       };
     }
@@ -129,10 +140,8 @@ export function createOrigin(options: OriginOptions): Origin {
     if (statusCode === 304) return { kind: "unchanged" };
     if (statusCode === 404 || statusCode === 410) return { kind: "absent" };
     if (statusCode === 200 || statusCode === 206) {
-      throw new SyncError(
-        `${url}/${name} came compressed (${printable(encoding)}) although that was not asked for; a proxy ` +
-          "on the way changes what it passes on. Set artifacts.proxy or NO_PROXY so that it is not used.",
-      );
+      const how = `in compressed form (${printable(encoding)}) although that was not asked for`;
+      throw unaskedAnswer(name, how, facts);
     }
     const retryAfterMs = readRetryAfter(headers["retry-after"] ?? null, Date.now());
     const location = headers.location === undefined ? null : printable(headers.location);
@@ -142,37 +151,48 @@ export function createOrigin(options: OriginOptions): Origin {
   const get: Origin["get"] = async (name, known, signal, beginning = null) => {
     const range = rangeHeaders(beginning);
     const response = await request("GET", name, { ...conditions(known), ...range }, signal);
-    if (response.statusCode === 416 && beginning !== null) {
+    const { statusCode, headers } = response;
+    if (statusCode === 304 && known !== null && contradicts(headers, known)) {
       await drop(response, stallTimeoutMs);
-      return get(name, known, signal);
+      return get(name, null, signal, beginning);
+    }
+    const part = statusCode === 206 ? partIn(headers, beginning) : null;
+    if (statusCode === 416 || (statusCode === 206 && part === null)) {
+      // Not the rest of what is here: everything anew.
+      response.destroy();
+      if (beginning !== null) return get(name, known, signal);
+      throw unaskedAnswer(
+        name,
+        `with ${statusCode} (a part of it) although all of it was asked for`,
+        facts,
+      );
     }
     const state = await stateFrom(response, name);
     if (state.kind !== "present") return state;
-    const part =
-      response.statusCode === 206 ? rangeIn(response.headers["content-range"], beginning) : null;
-    if (response.statusCode === 206 && part === null) {
-      response.destroy();
-      throw new SyncError(
-        `${url}/${name} was answered with a part that was not asked for; a proxy on the way is at fault. ` +
-          "Set artifacts.proxy or NO_PROXY so that it is not used.",
-      );
-    }
     const offset = part?.first ?? 0;
     const size = part?.size ?? state.size;
-    const expected = { name, size, offset };
-    const chunks = wholeBody(response, expected, facts, stallTimeoutMs);
-    return { kind: "body", validators: state.validators, size, offset, chunks };
+    // A part may leave out what the beginning told already (RFC 9110 15.3.7).
+    const version = part === null || beginning === null ? state.version : beginning.version;
+    const chunks = wholeBody(response, { name, size, offset, part }, facts, stallTimeoutMs);
+    return { kind: "body", version, size, offset, chunks };
+  };
+
+  const ask: Origin["ask"] = async (name, known, signal) => {
+    const response = await request("HEAD", name, conditions(known), signal);
+    const { statusCode, headers } = response;
+    if (statusCode === 304 && known !== null && contradicts(headers, known)) {
+      return ask(name, null, signal);
+    }
+    const state = await stateFrom(response, name);
+    if (state.kind === "present") await drop(response, stallTimeoutMs);
+    return state;
   };
 
   return {
     url,
     get,
-    ask: async (name, known, signal) => {
-      const response = await request("HEAD", name, conditions(known), signal);
-      const state = await stateFrom(response, name);
-      if (state.kind === "present") await drop(response, stallTimeoutMs);
-      return state;
-    },
+    ask,
+    unaskedAnswer: (name, how) => unaskedAnswer(name, how, facts),
     certificate: presented,
     lookAtCertificate: () => lookAtCertificate(url, way),
     close: () => {
@@ -180,38 +200,6 @@ export function createOrigin(options: OriginOptions): Origin {
       return Promise.resolve();
     },
   };
-}
-
-/**
- * Another eim-pxe's tag is the SHA-256 itself, so it can be asked for where the origin's own validators
- * are not known. Beside a date it must not be: If-None-Match has If-Modified-Since passed over (RFC 9110
- * 13.1.3), and an origin without tags would send everything each time.
- */
-function conditions(known: KnownVersion | null): Record<string, string> {
-  const { etag = null, lastModified = null, sha256 = null } = known ?? {};
-  const tag = etag ?? (lastModified === null && sha256 !== null ? `"${sha256}"` : null);
-  return {
-    ...(tag === null ? {} : { "if-none-match": tag }),
-    ...(lastModified === null ? {} : { "if-modified-since": lastModified }),
-  };
-}
-
-/** RFC 9110 13.1.5: a weak entity tag cannot vouch for a part. */
-function rangeHeaders(beginning: Beginning | null): Record<string, string> {
-  if (beginning === null || beginning.bytes === 0) return {};
-  const { etag, lastModified } = beginning.validators;
-  const version = etag?.startsWith('"') === true ? etag : lastModified;
-  return version === null ? {} : { range: `bytes=${beginning.bytes}-`, "if-range": version };
-}
-
-/** The part that a 206 brings; null unless it is the rest that was asked for. */
-function rangeIn(
-  header: string | undefined,
-  beginning: Beginning | null,
-): { readonly first: number; readonly size: number } | null {
-  const [, first, last, size] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(header ?? "") ?? [];
-  if (beginning === null || Number(first) !== beginning.bytes) return null;
-  return Number(last) === Number(size) - 1 ? { first: Number(first), size: Number(size) } : null;
 }
 
 /** What is not wanted is short; reading it keeps the connection. Longer than a stall may last nobody waits for it. */
@@ -234,11 +222,16 @@ async function drop(response: IncomingMessage, timeoutMs: number): Promise<void>
 /** The body, which is listened to from the call on. */
 function wholeBody(
   response: IncomingMessage,
-  expected: { readonly name: string; readonly size: number | null; readonly offset: number },
+  expected: {
+    readonly name: string;
+    readonly size: number | null;
+    readonly offset: number;
+    readonly part: Part | null;
+  },
   facts: OriginFacts,
   stallTimeoutMs: number,
 ): AsyncIterable<readonly Uint8Array[]> {
-  const { name, size, offset } = expected;
+  const { name, size, offset, part } = expected;
   let received = offset;
   const onStall = () => stalled(name, facts, { received, size });
   const batches = batchesOf(response, stallTimeoutMs, onStall);
@@ -246,6 +239,7 @@ function wholeBody(
     try {
       for await (const batch of batches) {
         for (const chunk of batch) received += chunk.length;
+        if (part !== null && received > part.last + 1) throw overlongPart(name, facts);
         yield batch;
       }
     } catch (error) {

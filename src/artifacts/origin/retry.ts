@@ -1,3 +1,4 @@
+import { readHttpDate } from "../../lib/http-date.ts";
 import { TransientError } from "./origin-errors.ts";
 
 /** How often a request is made again before the run is given up, unless it gets further meanwhile. */
@@ -76,15 +77,11 @@ export function retryDelayMs(attempt: number, retryAfterMs: number | null, rando
   );
 }
 
-/** The one form of a date that is sent today (RFC 9110 5.6.7). `Date.parse` alone takes `-1` and `0.5` for years. */
-const imfFixdate =
-  /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d{2} (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4} \d{2}:\d{2}:\d{2} GMT$/;
-
 /** `Retry-After` (RFC 9110 10.2.3), seconds or a date, in milliseconds from now; null where there is none. */
 export function readRetryAfter(value: string | null, wallMs: number): number | null {
   if (value === null) return null;
   const text = value.trim();
   if (/^\d{1,9}$/.test(text)) return Number(text) * 1000;
-  const at = imfFixdate.test(text) ? Date.parse(text) : Number.NaN;
-  return Number.isNaN(at) ? null : Math.max(0, at - wallMs);
+  const at = readHttpDate(text);
+  return at === null ? null : Math.max(0, at - wallMs);
 }

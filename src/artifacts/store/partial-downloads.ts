@@ -4,7 +4,7 @@ import { replaceFile, syncPath } from "../../lib/atomic-file.ts";
 import { SyncError } from "../../lib/errors.ts";
 import { DiskFullError, onDisk, requireRoom, sha256OfFile, type StoredFile } from "./disk.ts";
 import { type IncomingRecord, keyOf, parseRecord } from "./partial-record.ts";
-import type { Beginning, Validators } from "../file-version.ts";
+import type { Beginning, SeenVersion } from "../file-version.ts";
 import { openSink } from "./hashing-writer.ts";
 
 /** How often it is looked whether the disk has room, for others write to it and not every origin says a size. */
@@ -12,9 +12,12 @@ const CHECK_BYTES = 8 * 1024 * 1024;
 
 const SYNC_BYTES = 32 * 1024 * 1024;
 
+/** A file that was fetched, with the version that it was announced as. */
+export interface FetchedFile extends StoredFile, SeenVersion {}
+
 /** What is being fetched, as the origin announced it. */
 export interface Announced {
-  readonly validators: Validators;
+  readonly version: SeenVersion;
   /** Bytes of the whole file; null when the origin does not say. */
   readonly size: number | null;
   /** Where the bytes begin that come now: 0, or behind what is here already. */
@@ -46,16 +49,17 @@ export class Incoming {
   }
 
   /** The whole file of that name, fetched from that origin and not yet in a generation. */
-  held(origin: string, name: string): StoredFile | null {
+  held(origin: string, name: string): FetchedFile | null {
     const key = keyOf(origin, name);
     const {
       sha256 = null,
       etag = null,
       lastModified = null,
+      seenAtMs = null,
       safeBytes: size = 0,
     } = this.#records.get(key) ?? {};
     const path = this.#dataPath(key);
-    return sha256 === null ? null : { name, size, sha256, etag, lastModified, path };
+    return sha256 === null ? null : { name, size, sha256, etag, lastModified, seenAtMs, path };
   }
 
   /** How much of a file is here, and of which version. */
@@ -64,8 +68,8 @@ export class Incoming {
     const found = this.#records.get(key);
     if (found === undefined || found.sha256 !== null) return null;
     const bytes = await this.#usableBytes(key, found);
-    const { etag, lastModified } = found;
-    return bytes === 0 ? null : { bytes, validators: { etag, lastModified } };
+    const { etag, lastModified, seenAtMs, size } = found;
+    return bytes === 0 ? null : { bytes, size, version: { etag, lastModified, seenAtMs } };
   }
 
   /**
@@ -80,11 +84,10 @@ export class Incoming {
     announced: Announced,
     chunks: AsyncIterable<readonly Uint8Array[]>,
     how: { readonly limitBytes: number; readonly onBytes: (total: number) => void },
-  ): Promise<StoredFile> {
+  ): Promise<FetchedFile> {
     const key = keyOf(origin, name);
-    const { offset, size, validators } = announced;
-    const { etag, lastModified } = validators;
-    const started = { origin, name, etag, lastModified, size, sha256: null, boot: this.#boot };
+    const { offset, size, version } = announced;
+    const started = { origin, name, ...version, size, sha256: null, boot: this.#boot };
     try {
       if (size !== null && size > how.limitBytes) throw tooLarge(name, size, how.limitBytes);
       await requireRoom(this.#folder, name, (size ?? offset) - offset);
@@ -93,7 +96,7 @@ export class Incoming {
       const fresh = await this.#append(key, name, announced, chunks, how);
       await onDisk(name, chmod(this.#dataPath(key), 0o444));
       await this.#note(key, { ...started, sha256: fresh.sha256, safeBytes: fresh.size });
-      return { name, ...validators, ...fresh, path: this.#dataPath(key) };
+      return { name, ...version, ...fresh, path: this.#dataPath(key) };
     } catch (error) {
       if (error instanceof DiskFullError || error instanceof TooLargeError) {
         // A part that fills the disk would keep leases from being written.
@@ -116,13 +119,20 @@ export class Incoming {
       if (this.#records.has(key)) continue;
       try {
         await link(path, this.#dataPath(key));
-        const version = { origin, name, etag, lastModified, size, sha256 };
+        // What is in a generation was made sure of.
+        const seenAtMs = Date.now();
+        const version = { origin, name, etag, lastModified, seenAtMs, size, sha256 };
         await this.#note(key, { ...version, safeBytes: size, boot: this.#boot });
       } catch {
         // It is fetched again.
         await this.#forget(key);
       }
     }
+  }
+
+  /** @throws DiskFullError when so many bytes do not fit onto the disk */
+  async requireRoom(name: string, bytes: number): Promise<void> {
+    await requireRoom(this.#folder, name, bytes);
   }
 
   /** For what turned out to be of no use. */

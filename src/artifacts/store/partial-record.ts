@@ -7,6 +7,8 @@ const record = z.strictObject({
   name: z.string(),
   etag: z.string().nullable(),
   lastModified: z.string().nullable(),
+  /** When the origin answered so, by its own clock; records of 0.1.0 have no such field. */
+  seenAtMs: z.number().nullable().default(null),
   /** Bytes of the whole file, where the origin said so. */
   size: z.int().nonnegative().nullable(),
   /** Of the whole file; null while it is not there. */

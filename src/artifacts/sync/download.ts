@@ -2,9 +2,10 @@ import type { Clock } from "../../lib/clock.ts";
 import { SyncError } from "../../lib/errors.ts";
 import type { Emit } from "../../events/types.ts";
 import { DiskFullError, openFile, type StoredFile } from "../store/disk.ts";
-import type { Incoming } from "../store/partial-downloads.ts";
+import type { FetchedFile, Incoming } from "../store/partial-downloads.ts";
 import type { Origin } from "../origin/origin.ts";
 import type { KnownVersion } from "../file-version.ts";
+import { UnusablePartError } from "../origin/origin-errors.ts";
 import type { Retries } from "../origin/retry.ts";
 import type { Throttle } from "../origin/throttle.ts";
 import { limitBytesOf, verifyArtifact } from "../verify/verify.ts";
@@ -31,7 +32,7 @@ export interface DownloadParts {
 export type Downloaded =
   | { readonly kind: "unchanged" }
   | { readonly kind: "absent" }
-  | { readonly kind: "fetched"; readonly file: StoredFile; readonly bytes: number };
+  | { readonly kind: "fetched"; readonly file: FetchedFile; readonly bytes: number };
 
 /**
  * Fetches a file unless the origin still has the version that is known. A download that breaks goes on
@@ -55,30 +56,26 @@ export async function download(
     const answer = await origin.get(name, known, signal, beginning);
     retries.reached();
     if (answer.kind === "unchanged" && known === null) {
-      throw new SyncError(
-        `${origin.url}/${name} was answered with 304 (not modified) though nothing was known of it; a proxy ` +
-          "on the way is at fault. Set artifacts.proxy or NO_PROXY so that it is not used.",
-      );
+      throw origin.unaskedAnswer(name, "with 304 (not modified) although nothing was known of it");
     }
     if (answer.kind !== "body") return answer;
     const { offset, size: total } = answer;
     let at = offset;
-    const file = await incoming.write(
-      origin.url,
-      name,
-      answer,
-      throttle.limit(answer.chunks, signal),
-      {
-        limitBytes: limitBytesOf(name),
-        onBytes: (size) => {
-          bytes += size - at;
-          at = size;
-          furthest = Math.max(furthest, size);
-          onProgress({ file: name, bytes: size, total });
-        },
-      },
-    );
-    return { kind: "fetched", file, bytes };
+    const chunks = throttle.limit(answer.chunks, signal);
+    const onBytes = (size: number): void => {
+      bytes += size - at;
+      at = size;
+      furthest = Math.max(furthest, size);
+      onProgress({ file: name, bytes: size, total });
+    };
+    try {
+      const how = { limitBytes: limitBytesOf(name), onBytes };
+      const file = await incoming.write(origin.url, name, answer, chunks, how);
+      return { kind: "fetched", file, bytes };
+    } catch (error) {
+      if (error instanceof UnusablePartError) await incoming.remove(origin.url, name);
+      throw error;
+    }
   };
   try {
     const result = await retries.run(name, signal, attempt, () => furthest);
@@ -88,11 +85,14 @@ export async function download(
     emit({ event: "sync-file", file: name, bytes, size: result.file.size, durationMs });
     return { ...result, bytes };
   } catch (error) {
-    if (error instanceof DiskFullError) {
-      emit({ event: "disk-full", file: name, missingBytes: error.missingBytes });
-    }
+    reportIfFull(error, name, emit);
     throw error;
   }
+}
+
+export function reportIfFull(error: unknown, file: string, emit: Emit): void {
+  if (!(error instanceof DiskFullError)) return;
+  emit({ event: "disk-full", file, missingBytes: error.missingBytes });
 }
 
 /**

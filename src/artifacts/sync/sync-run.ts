@@ -3,10 +3,14 @@ import { SyncError } from "../../lib/errors.ts";
 import type { Emit } from "../../events/types.ts";
 import { isThere, openerOf, type StoredFile } from "../store/disk.ts";
 import { download, type DownloadParts, type Progress, refuseUnfit } from "./download.ts";
+import { inParallel } from "./in-parallel.ts";
+import { type Missing, requireRoomFor } from "./missing-files.ts";
+import { HeldSet } from "./held-set.ts";
+import type { FetchedFile } from "../store/partial-downloads.ts";
 import type { GenerationStore } from "../store/generation-store.ts";
-import { manifestEntry, type ManifestFile, sameContent } from "../store/manifest.ts";
-import type { Origin, OriginState } from "../origin/origin.ts";
-import type { KnownVersion } from "../file-version.ts";
+import { manifestEntry, sameContent } from "../store/manifest.ts";
+import type { Origin } from "../origin/origin.ts";
+import { type KnownVersion, RECENT_MS } from "../file-version.ts";
 import { absentFile } from "../origin/origin-errors.ts";
 import { type Pause, Retries } from "../origin/retry.ts";
 import { Throttle } from "../origin/throttle.ts";
@@ -72,7 +76,7 @@ class SyncRun {
   readonly #download: DownloadParts;
   readonly #former: ReturnType<GenerationStore["current"]>;
   /** What the set consists of so far, whether fetched or kept from the former generation. */
-  readonly #held = new Map<string, StoredFile>();
+  readonly #held = new HeldSet();
   readonly #fetched = new Map<string, number>();
   /** Files of the former generation are missing from the disk: it must be replaced, come what may. */
   #formerIsBroken = false;
@@ -96,77 +100,121 @@ class SyncRun {
   async perform(): Promise<SyncOutcome> {
     const { files, optionalFiles, store } = this.#job;
     const names = [...new Set([...files, ...optionalFiles])];
-    await this.#each(names, (name) => this.#update(name));
-    const former = this.#former;
-    if (former !== null && !this.#formerIsBroken && this.#isFormer(former.manifest.files)) {
-      await store.incoming.clear();
-      return this.#outcome(former.id, false);
-    }
-    await this.#settle(names);
+    const missing: Missing[] = [];
+    await this.#each(names, async (name) => {
+      const found = await this.#look(name);
+      if (found !== null) missing.push(found);
+    });
+    await requireRoomFor(missing, this.#download);
+    await this.#each(missing, ({ name, known, file }) => this.#take(name, known, file));
+    // The same content as before is a whole set, whatever the origin is about to become.
+    if (!this.#isFormer()) await this.#settle(names);
     const outcome = await this.#finish();
     await store.incoming.clear();
     return outcome;
   }
 
-  /** Asks for a file by what an interrupted run, or else the former generation, has of it. */
-  async #update(name: string): Promise<void> {
-    const { origin, store } = this.#job;
+  /** Asks for a file by what an interrupted run, or else the former generation, has of it; null: nothing is to be fetched. */
+  async #look(name: string): Promise<Missing | null> {
+    const { origin, files } = this.#job;
+    const { signal } = this.#stop;
+    const { known, file } = await this.#present(name);
+    const { retries } = this.#download;
+    const state = await retries.run(name, signal, () => origin.ask(name, known, signal));
+    if (state.kind === "absent") {
+      if (files.includes(name)) throw absentFile(origin.url, name);
+      return null;
+    }
+    const isHere = state.kind === "unchanged" && file !== null;
+    if (isHere) this.#held.put(file);
+    return isHere
+      ? null
+      : { name, known, file, size: state.kind === "present" ? state.size : null };
+  }
+
+  /** What is here of a file, and what to ask the origin by. */
+  async #present(name: string): Promise<Pick<Missing, "known" | "file">> {
+    const { origin, store, clock } = this.#job;
     const held = store.incoming.held(origin.url, name);
-    if (held !== null && this.#isAsPinned(held)) {
+    if (held !== null && this.#isAsExpected(held)) {
       // The process may have ended before it was looked at.
       await refuseUnfit(this.#download, held);
-      return this.#take(name, held, held);
+      return { known: held, file: held };
     }
     const former = await this.#formerFile(name);
-    if (former === null) return this.#take(name, null, null);
+    if (former === null) return { known: null, file: null };
+    // What a generation was made of was made sure of.
+    const file = { ...former, seenAtMs: clock.wall() };
+    if (this.#former?.manifest.origin === origin.url) {
+      this.#held.saw(file);
+      return { known: former, file };
+    }
     // What another origin said of its files means nothing to this one.
-    const sameOrigin = this.#former?.manifest.origin === origin.url;
-    const known = sameOrigin ? former : { etag: null, lastModified: null, sha256: former.sha256 };
-    return this.#take(name, known, former);
+    const unnamed = { ...file, etag: null, lastModified: null };
+    return { known: unnamed, file: unnamed };
   }
 
   async #formerFile(name: string): Promise<StoredFile | null> {
     const former = this.#former?.file(name) ?? null;
-    if (former === null || !this.#isAsPinned(former)) return null;
+    if (former === null || !this.#isAsExpected(former)) return null;
     if (await isThere(former)) return former;
     this.#formerIsBroken = true;
     return null;
   }
 
-  #isAsPinned({ name, sha256 }: StoredFile): boolean {
+  #isAsExpected({ name, sha256 }: StoredFile): boolean {
     return (this.#job.sha256.get(name) ?? sha256) === sha256;
   }
 
-  /** Makes the file part of the set: `file` if the origin still has the version `known`, else what it has. */
-  async #take(name: string, known: KnownVersion | null, file: StoredFile | null): Promise<void> {
+  /**
+   * Makes the file part of the set: `file` if the origin still has the version `known`, else what it has.
+   *
+   * @returns whether other bytes are held of it than before
+   */
+  async #take(
+    name: string,
+    known: KnownVersion | null,
+    file: FetchedFile | null,
+  ): Promise<boolean> {
     const { origin, files } = this.#job;
     const result = await download(this.#download, name, known, this.#stop.signal);
     switch (result.kind) {
       case "unchanged":
-        if (file !== null) this.#held.set(name, file);
-        return;
+        return file !== null && this.#held.put(file);
       case "absent":
         if (files.includes(name)) throw absentFile(origin.url, name);
-        this.#held.delete(name);
-        return;
+        return this.#held.drop(name);
       case "fetched":
-        this.#held.set(name, result.file);
         this.#fetched.set(name, (this.#fetched.get(name) ?? 0) + result.bytes);
+        return this.#held.put(result.file);
     }
   }
 
-  /** Asks again for every file, and fetches what changed meanwhile, until nothing has. */
+  /**
+   * Asks again for every file, and fetches what changed meanwhile, until nothing has. What comes with the
+   * same bytes has not changed, whatever its validators say.
+   */
   async #settle(names: readonly string[]): Promise<void> {
-    const { origin } = this.#job;
+    const { origin, pause } = this.#job;
     const { signal } = this.#stop;
     for (let round = 1; round <= ROUNDS; round++) {
-      const changed: string[] = [];
+      const doubtful: string[] = [];
+      let mustWait = false;
       await this.#each(names, async (name) => {
-        const held = this.#held.get(name) ?? null;
+        // Not by what is held: a condition may be answered with more than the version says.
         const state = await this.#download.retries.run(name, signal, () =>
-          origin.ask(name, held, signal),
+          origin.ask(name, null, signal),
         );
-        if (!isSameVersion(held, state)) changed.push(name);
+        const comparison = this.#held.compare(name, state);
+        if (comparison !== "same") doubtful.push(name);
+        if (comparison === "unsure") mustWait = true;
+      });
+      if (doubtful.length === 0) return;
+      // Once its date is past, a file that is written at this very moment has another one.
+      if (mustWait) await pause(RECENT_MS, signal);
+      const changed: string[] = [];
+      await this.#each(doubtful, async (name) => {
+        if (await this.#take(name, null, null)) changed.push(name);
       });
       if (changed.length === 0) return;
       if (round === ROUNDS) {
@@ -175,27 +223,34 @@ class SyncRun {
             "orchestrator is being rebuilt. It is tried again later.",
         );
       }
-      await this.#each(changed, (name) => this.#take(name, null, null));
     }
   }
 
   async #finish(): Promise<SyncOutcome> {
     const { origin, store, clock } = this.#job;
-    const files = [...this.#held.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+    const files = this.#held.files();
+    const former = this.#former;
+    if (former !== null && this.#isFormer()) {
+      const { createdAt } = former.manifest;
+      const manifest = { version: 1, origin: origin.url, createdAt } as const;
+      if (this.#fetched.size > 0) {
+        await store.annotate(former.id, { ...manifest, files: files.map(manifestEntry) });
+      }
+      return this.#outcome(former.id, false);
+    }
     await verifySet(
       files.map(({ name }) => name),
       openerOf(files),
     );
-    const former = this.#former;
-    if (former !== null && !this.#formerIsBroken && sameContent(files, former.manifest.files)) {
-      const { createdAt } = former.manifest;
-      const manifest = { version: 1, origin: origin.url, createdAt } as const;
-      await store.annotate(former.id, { ...manifest, files: files.map(manifestEntry) });
-      return this.#outcome(former.id, false);
-    }
     const createdAt = new Date(clock.wall()).toISOString();
     const { id } = await store.publish(files, { origin: origin.url, createdAt });
     return this.#outcome(id, true);
+  }
+
+  /** Whether the set has the content of the former generation, file for file. */
+  #isFormer(): boolean {
+    const former = this.#former?.manifest.files ?? null;
+    return former !== null && !this.#formerIsBroken && sameContent(this.#held.files(), former);
   }
 
   #outcome(generation: string, changed: boolean): SyncOutcome {
@@ -203,46 +258,8 @@ class SyncRun {
     return { generation, changed, fetched };
   }
 
-  /** Whether the set is the former generation, file for file, without any having been fetched. */
-  #isFormer(files: readonly ManifestFile[]): boolean {
-    return (
-      files.length === this.#held.size &&
-      files.every(({ name }) => this.#held.get(name)?.path === this.#former?.file(name)?.path)
-    );
+  /** Works on all items, a few at a time; the first failure stops the run. */
+  #each<T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> {
+    return inParallel(items, PARALLEL_REQUESTS, this.#stop, work);
   }
-
-  /** Works on all items, a few at a time. The first failure stops the run, and is what is thrown. */
-  async #each(items: readonly string[], work: (item: string) => Promise<void>): Promise<void> {
-    const failures: unknown[] = [];
-    const queue = [...items];
-    const worker = async (): Promise<void> => {
-      for (let item = queue.shift(); item !== undefined; item = queue.shift()) {
-        this.#stop.signal.throwIfAborted();
-        await work(item);
-      }
-    };
-    const guarded = async (): Promise<void> => {
-      try {
-        await worker();
-      } catch (error) {
-        failures.push(error);
-        this.#stop.abort(error);
-      }
-    };
-    await Promise.all(Array.from({ length: PARALLEL_REQUESTS }, guarded));
-    if (failures.length > 0) throw failures[0];
-  }
-}
-
-/** Whether the origin still has what is held. Without validators its length has to do. */
-function isSameVersion(held: ManifestFile | null, state: OriginState): boolean {
-  if (state.kind === "absent") return held === null;
-  if (held === null) return false;
-  if (state.kind === "unchanged") return true;
-  const { etag, lastModified } = state.validators;
-  return (
-    etag === held.etag &&
-    lastModified === held.lastModified &&
-    (state.size === null || state.size === held.size)
-  );
 }

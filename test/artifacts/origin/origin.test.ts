@@ -22,7 +22,7 @@ describe("a request", () => {
     expect(answer).toMatchObject({
       kind: "body",
       size: bytes.length,
-      validators: {
+      version: {
         etag: expect.stringMatching(/^"[0-9a-f]+-c"$/),
         lastModified: expect.stringMatching(/ GMT$/),
       },
@@ -32,7 +32,7 @@ describe("a request", () => {
   it("brings no body for a version that is known", async () => {
     const from = site.origin();
     const state = await from.ask("boot.ipxe", null, signal);
-    const validators = state.kind === "present" ? state.validators : null;
+    const validators = state.kind === "present" ? state.version : null;
     expect(validators?.etag).toMatch(/^"/);
     const before = site.orchestrator.counters.bodyBytes;
     expect(await from.get("boot.ipxe", validators, signal)).toEqual({ kind: "unchanged" });
@@ -77,7 +77,7 @@ describe("a request", () => {
       response.writeHead(200, { "content-encoding": "gzip" }).end("x");
       return true;
     });
-    expect(await syncFailure(fetchWhole(site.origin()))).toMatch(/came compressed \(gzip\)/);
+    expect(await syncFailure(fetchWhole(site.origin()))).toMatch(/in compressed form \(gzip\)/);
     expect(encodings).toEqual(["identity"]);
   });
 

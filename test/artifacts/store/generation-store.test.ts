@@ -32,8 +32,8 @@ async function* chunksOf(text: string): AsyncGenerator<readonly Uint8Array[]> {
 }
 
 function bring(store: GenerationStore, name: string, text: string): Promise<StoredFile> {
-  const validators = { etag: `"${text.length}"`, lastModified: null };
-  const announced = { validators, size: text.length, offset: 0 };
+  const version = { etag: `"${text.length}"`, lastModified: null, seenAtMs: null };
+  const announced = { version, size: text.length, offset: 0 };
   const how = { limitBytes: 1000, onBytes: () => {} };
   return store.incoming.write(origin, name, announced, chunksOf(text), how);
 }

@@ -109,14 +109,12 @@ describe("a download that breaks", () => {
 
   it("is looked at, even if the process ended right behind its last byte", async () => {
     site.orchestrator.replace("vmlinuz-x86_64", Buffer.from("not a kernel at all"));
-    const validators = await site
-      .origin()
-      .ask("vmlinuz-x86_64", null, new AbortController().signal);
-    if (validators.kind !== "present") throw new InternalError(validators.kind);
+    const state = await site.origin().ask("vmlinuz-x86_64", null, new AbortController().signal);
+    if (state.kind !== "present") throw new InternalError(state.kind);
     await store.incoming.write(
       site.orchestrator.url(),
       "vmlinuz-x86_64",
-      { validators: validators.validators, size: validators.size, offset: 0 },
+      { version: state.version, size: state.size, offset: 0 },
       (async function* () {
         yield [Buffer.from("not a kernel at all")];
       })(),
@@ -226,8 +224,8 @@ describe("limits", () => {
   it("refuse a file that is too large for what it is, announced or not", async () => {
     site.orchestrator.replace("boot.ipxe", Buffer.alloc(2_000_000, "#"));
     expect(await syncFailure(site.mirror(store).sync())).toMatch(/has 2000000 bytes or more/);
-    site.orchestrator.intercept((name, _, response) => {
-      if (name !== "boot.ipxe") return false;
+    site.orchestrator.intercept((name, { method }, response) => {
+      if (name !== "boot.ipxe" || method !== "GET") return false;
       response.writeHead(200);
       const flood = (): boolean => response.write(Buffer.alloc(300_000), () => flood());
       flood();
