@@ -23,6 +23,7 @@ import type { ProxyEnvironment } from "./settings/environment.ts";
 import { ReadinessWatch } from "./content/readiness.ts";
 import { openLeaseJournal } from "./state/lease-journal.ts";
 import { OfferStyleKeeper } from "./state/offer-style-file.ts";
+import { startStallWatch } from "./stall-watch.ts";
 import { attachSubscribers } from "./subscribers.ts";
 
 /** What differs between a server on a site and the demo's on loopback. */
@@ -161,6 +162,8 @@ class Site {
     this.#opened.push(() => Promise.resolve(readiness.stop()));
 
     await this.#offerStyleKeeper.start();
+    const stopStallWatch = startStallWatch({ boots: this.#sessions, emit, clock });
+    this.#opened.push(() => Promise.resolve(stopStallWatch()));
 
     const admin = await openAdminPort({
       ...this.#options,

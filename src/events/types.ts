@@ -1,6 +1,7 @@
 import type { OfferStyle } from "../boot/offer-style.ts";
 import type { RefusalCode } from "../boot/refusals.ts";
 import type { Ip4 } from "../lib/ip4.ts";
+import type { Who } from "../lib/finding.ts";
 import type { Mac } from "../lib/mac.ts";
 
 /**
@@ -86,6 +87,15 @@ export interface EventFields {
   "micro-os": Machine & { evidence: "beacon" | "dhcp" };
 
   // What happens beside the stages.
+  "boot-stalled": Machine & {
+    /** The boot's id, as in `/api/v1/boots`. */
+    boot: string;
+    stage: string;
+    code: string;
+    cause: string;
+    remedy: string;
+    who: Who;
+  };
   autoexec: Machine & { file: string; protocol: "tftp" | "http" };
   beacon: Machine & { stage: string; message: string | null };
   "address-learned": Machine & { interface: string };

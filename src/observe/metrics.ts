@@ -37,6 +37,12 @@ export function createMetrics(ready: () => boolean, pools: () => readonly PoolFi
     buckets: [0.1, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300],
     registers: [registry],
   });
+  const stalled = new Counter({
+    name: "eim_pxe_boots_stalled_total",
+    help: "Boots that came to stand still, by cause, as in docs/diagnosis.md",
+    labelNames: ["diagnosis"] as const,
+    registers: [registry],
+  });
   const suppressed = new Counter({
     name: "eim_pxe_log_lines_suppressed_total",
     help: "Log lines left out because one event came too often",
@@ -112,6 +118,9 @@ export function createMetrics(ready: () => boolean, pools: () => readonly PoolFi
           break;
         case "tftp-probe":
           ended(event.file, "probe");
+          break;
+        case "boot-stalled":
+          stalled.inc({ diagnosis: event.code });
           break;
         case "autoexec":
           if (event.protocol === "tftp") ended(event.file, "complete");

@@ -48,6 +48,16 @@ export class BootStory {
     return this;
   }
 
+  /** Lets time pass. */
+  waitUntil(seconds: number, each: (seconds: number) => void): this {
+    for (; this.#seconds() < seconds; this.#nowMs += 1000) each(this.#seconds());
+    return this;
+  }
+
+  get nowMs(): number {
+    return this.#nowMs;
+  }
+
   boot(mac = storyMac): Boot | null {
     return this.sessions.latest({ mac, address: null });
   }

@@ -1,5 +1,5 @@
-import { type Finding, judge } from "../../src/lib/finding.ts";
-import { bootRules, diagnose } from "../../src/timeline/rules.ts";
+import { diagnose } from "../../src/timeline/rules.ts";
+import { complaintsOf } from "./complaints.ts";
 import { type Beat, BootStory, say, siteServer, startMs } from "./boot-story.ts";
 
 /** A boot from the loader on: script, kernel, initramfs, Micro-OS. */
@@ -160,18 +160,13 @@ export function allThatIsSaid(
   story = new BootStory(),
 ): readonly { readonly seconds: number; readonly code: string }[] {
   const said: { readonly seconds: number; readonly code: string }[] = [];
-  const note = (seconds: number, found: Finding | null) => {
-    if (found !== null) said.push({ seconds, code: found.code });
-  };
+  const note = (seconds: number, code: string) => said.push({ seconds, code });
   story.play(beats, (seconds) => {
     const evidence = story.evidence();
-    if (evidence !== null) note(seconds, diagnose(evidence, startMs + seconds * 1000));
+    const found = evidence === null ? null : diagnose(evidence, startMs + seconds * 1000);
+    if (found !== null) note(seconds, found.code);
   });
-  const evidence = story.evidence();
-  if (evidence?.boot.stage !== "micro-os")
-    return [{ seconds: Infinity, code: "it did not arrive" }];
-  // Whatever was seen on the way, no row holds for a boot that has arrived.
-  note(Infinity, judge(bootRules, evidence));
-  note(Infinity, story.diagnosis(24 * 3600));
+  if (story.boot()?.stage !== "micro-os") note(Infinity, "did not arrive");
+  for (const complaint of complaintsOf(story.sessions, story.nowMs)) note(Infinity, complaint);
   return said;
 }

@@ -65,6 +65,12 @@ export const bootEvents = {
     message: "the Micro-OS is up",
     meaning: "Proved by a beacon, or by the operating system's own DHCP request (`evidence`).",
   },
+  "boot-stalled": {
+    level: "warn",
+    message: "a boot stands still",
+    meaning:
+      "It made no progress for a minute (three after `initramfs-done`), was not served, or starts over and over. `cause` says why, `remedy` what to do and `who` who has to do it; `code` is in the [list of causes](diagnosis.md). Once for each stall: a boot that goes on and stands still again has another one.",
+  },
   autoexec: {
     level: "info",
     message: "iPXE fetched the script that lies beside its loader",

@@ -18,6 +18,46 @@ const biosBytes = 600_000;
 /** What every Ethernet carries: RFC 1350's 512 bytes are never too large. */
 const alwaysFits = 512;
 
+/** What shows only when a machine starts over and over, however short its boots are. */
+export const repetitionRules: readonly Rule<BootEvidence>[] = [
+  {
+    code: "user-class-unknown",
+    cause:
+      'the loader runs and says that it is "{userClass}" (DHCP option 77), which is not in boot.userClasses: it is given the loader again',
+    remedy: "add {userClass} to boot.userClasses",
+    who: "site",
+    when: (evidence) => {
+      const { boot, earlier } = evidence;
+      const userClass = textOf(stepOf(boot, "discover"), "userClass");
+      const before = earlier[0];
+      const fetched =
+        boot.attempt > 1 && before?.stage === "loader-done" && before.seen.autoexecAtMs === null;
+      return stopsAt(evidence, "discover", "offer", "loader-start", "loader-done") &&
+        userClass !== null &&
+        fetched
+        ? { userClass }
+        : null;
+    },
+  },
+  {
+    code: "loader-refused",
+    cause:
+      "the firmware fetched the loader {times} times in a row, did not start it and asked again: Secure Boot refuses it",
+    remedy:
+      "switch Secure Boot off in the firmware's set-up, or enrol the key that signed the loader; the screen says Access Denied or Security Violation",
+    who: "site",
+    when: (evidence) => {
+      const { inVain, cameBack } = loaderRunsOf(evidence);
+      return stopsAt(evidence, "discover", "offer", "loader-start", "loader-done") &&
+        firmwareOf(evidence.boot) !== "bios" &&
+        inVain >= 2 &&
+        cameBack
+        ? { times: inVain }
+        : null;
+    },
+  },
+];
+
 export const loaderRules: readonly Rule<BootEvidence>[] = [
   {
     code: "loader-too-large",
@@ -66,42 +106,7 @@ export const loaderRules: readonly Rule<BootEvidence>[] = [
       return { file, sent, bytes, reason };
     },
   },
-  {
-    code: "user-class-unknown",
-    cause:
-      'the loader runs and says that it is "{userClass}" (DHCP option 77), which is not in boot.userClasses: it is given the loader again',
-    remedy: "add {userClass} to boot.userClasses",
-    who: "site",
-    when: (evidence) => {
-      const { boot, earlier } = evidence;
-      const userClass = textOf(stepOf(boot, "discover"), "userClass");
-      const before = earlier[0];
-      const fetched =
-        boot.attempt > 1 && before?.stage === "loader-done" && before.seen.autoexecAtMs === null;
-      return stopsAt(evidence, "discover", "offer", "loader-start", "loader-done") &&
-        userClass !== null &&
-        fetched
-        ? { userClass }
-        : null;
-    },
-  },
-  {
-    code: "loader-refused",
-    cause:
-      "the firmware fetched the loader {times} times in a row, did not start it and asked again: Secure Boot refuses it",
-    remedy:
-      "switch Secure Boot off in the firmware's set-up, or enrol the key that signed the loader; the screen says Access Denied or Security Violation",
-    who: "site",
-    when: (evidence) => {
-      const { inVain, cameBack } = loaderRunsOf(evidence);
-      return stopsAt(evidence, "discover", "offer", "loader-start", "loader-done") &&
-        firmwareOf(evidence.boot) !== "bios" &&
-        inVain >= 2 &&
-        cameBack
-        ? { times: inVain }
-        : null;
-    },
-  },
+  ...repetitionRules,
   {
     code: "ipxe-link-blocked",
     cause:

@@ -12,6 +12,7 @@ import { openDgram } from "../../../src/net/dgram.ts";
 import type { NetworkInterface } from "../../../src/net/interfaces.ts";
 import type { UdpEndpoint } from "../../../src/net/udp.ts";
 import { createLog } from "../../../src/observe/log.ts";
+import { complaintsOf } from "../../support/complaints.ts";
 import { ServedSite } from "../../support/served-site.ts";
 import { TftpClient } from "../../support/tftp-client.ts";
 
@@ -132,9 +133,12 @@ const machine = (number: number): MachineIdentity => ({
 });
 
 /** Boots a machine by the servers at this address of ours. */
-function boot(one: MachineIdentity, at: Ip4): Promise<MachineBoot> {
-  const server = dhcp.get(at) ?? { address: at, port: 9 };
-  return bootMachine(one, { dhcp: server, tftpPort: tftpPorts.get(at) ?? 9, openUdp: openDgram });
+async function boot(one: MachineIdentity, at: Ip4): Promise<MachineBoot> {
+  const dhcpServer = dhcp.get(at) ?? { address: at, port: 9 };
+  const tftpPort = tftpPorts.get(at) ?? 9;
+  const booted = await bootMachine(one, { dhcp: dhcpServer, tftpPort, openUdp: openDgram });
+  expect(complaintsOf(services.sessions, systemClock.now())).toEqual([]);
+  return booted;
 }
 
 const httpAt = (sockets: readonly string[]): string =>

@@ -1,0 +1,57 @@
+import { type Finding, judge } from "../lib/finding.ts";
+import type { Boot } from "./boot.ts";
+import { type BootEvidence, diagnose, statusOf } from "./rules.ts";
+import { repetitionRules } from "./rules/loader-rules.ts";
+
+/** A boot that came to stand still, or a machine that repeats itself in vain, and why. */
+export interface Stall {
+  readonly boot: Boot;
+  readonly finding: Finding;
+}
+
+/** The boots of all machines as they are now, and what each is judged by. */
+export interface WatchedBoots {
+  current(): readonly Boot[];
+  evidence(boot: Boot, nowMs: number): BootEvidence;
+}
+
+/** Finds each stall once: a boot that goes on and stands still again is another one. */
+export class Stalls {
+  readonly #boots: WatchedBoots;
+  /** The stalls that last, by what tells one from another. */
+  #known: ReadonlySet<string> = new Set();
+
+  constructor(boots: WatchedBoots) {
+    this.#boots = boots;
+  }
+
+  /** Those that began since the last look. */
+  look(nowMs: number): readonly Stall[] {
+    const lasting = new Set<string>();
+    const found: Stall[] = [];
+    for (const boot of this.#boots.current()) {
+      const stands = statusOf(boot, nowMs) === "stalled";
+      if (stands && this.#known.has(boot.id)) {
+        lasting.add(boot.id);
+        continue;
+      }
+      const finding = stands ? this.#explain(boot, nowMs) : this.#repetition(boot, nowMs);
+      if (finding === null) continue;
+      const key = stands ? boot.id : `${boot.mac} ${boot.failingSinceMs} ${finding.code}`;
+      lasting.add(key);
+      if (!this.#known.has(key)) found.push({ boot, finding });
+    }
+    this.#known = lasting;
+    return found;
+  }
+
+  #explain(boot: Boot, nowMs: number): Finding | null {
+    return diagnose(this.#boots.evidence(boot, nowMs), nowMs);
+  }
+
+  /** A machine that starts over and over never stands still for long: its attempts together are a stall. */
+  #repetition(boot: Boot, nowMs: number): Finding | null {
+    if (boot.attempt < 3 || boot.stage === "micro-os") return null;
+    return judge(repetitionRules, this.#boots.evidence(boot, nowMs));
+  }
+}

@@ -1,0 +1,52 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { startStallWatch } from "../../src/daemon/stall-watch.ts";
+import type { PxeEvent } from "../../src/events/types.ts";
+import { createMetrics } from "../../src/observe/metrics.ts";
+import { BootStory, startMs, storyMac } from "../support/boot-story.ts";
+import { addressed } from "../support/failing-boots.ts";
+
+beforeEach(() => vi.useFakeTimers());
+afterEach(() => vi.useRealTimers());
+
+describe("the watch for boots that stand still", () => {
+  test("reports each once, with its cause, what to do and who, and counts it by its cause", async () => {
+    const { sessions } = new BootStory().play(addressed);
+    const events: PxeEvent[] = [];
+    const metrics = createMetrics(
+      () => true,
+      () => [],
+    );
+    const beganMs = Date.now();
+    const now = () => startMs + Date.now() - beganMs;
+    const stop = startStallWatch({
+      boots: sessions,
+      emit: (event) => {
+        events.push(event);
+        metrics.count(event);
+      },
+      clock: { now, wall: now },
+    });
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(events).toEqual([]);
+    await vi.advanceTimersByTimeAsync(600_000);
+    expect(events).toEqual([
+      {
+        event: "boot-stalled",
+        mac: storyMac,
+        address: null,
+        boot: expect.stringContaining(storyMac),
+        stage: "offer",
+        code: "tftp-blocked",
+        cause: expect.stringContaining("UDP 69"),
+        remedy: expect.stringContaining("let UDP 69"),
+        who: "network",
+      },
+    ]);
+    expect(await metrics.registry.metrics()).toContain(
+      'eim_pxe_boots_stalled_total{diagnosis="tftp-blocked"} 1',
+    );
+    const timers = vi.getTimerCount();
+    stop();
+    expect(vi.getTimerCount()).toBe(timers - 1);
+  });
+});

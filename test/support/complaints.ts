@@ -1,0 +1,46 @@
+import { judge } from "../../src/lib/finding.ts";
+import type { BootSessions } from "../../src/timeline/boots.ts";
+import { bootRules, diagnose } from "../../src/timeline/rules.ts";
+
+/*
+ * The proof that no rule of diagnosis speaks of a boot in which nothing is wrong: every test that has a
+ * machine boot to the end, simulated or by real firmware, asks one of these, and nothing may come.
+ */
+
+const dayMs = 24 * 3600_000;
+
+/** What rules say of boots that have arrived, now and for ever: `MAC code`. */
+export function complaintsOf(sessions: BootSessions, nowMs: number): readonly string[] {
+  return sessions
+    .list()
+    .filter(({ stage }) => stage === "micro-os")
+    .flatMap((boot) => {
+      const evidence = sessions.evidence(boot, nowMs);
+      // Whatever was seen on the way, no row holds any longer.
+      const found = diagnose(evidence, nowMs + dayMs) ?? judge(bootRules, evidence);
+      return found === null ? [] : [`${boot.mac} ${found.code}`];
+    });
+}
+
+interface ReportedBoot {
+  readonly mac: string | null;
+  readonly diagnosis: string | null;
+}
+
+interface ReportedEvent {
+  readonly event: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/** What a running server says of a machine that booted: in `/api/v1/boots` and in its log. */
+export function complaintsIn(
+  mac: string,
+  boots: readonly ReportedBoot[],
+  events: readonly ReportedEvent[],
+): readonly string[] {
+  const diagnoses = boots.filter((boot) => boot.mac === mac).map(({ diagnosis }) => diagnosis);
+  const stalls = events
+    .filter(({ event, fields }) => event === "boot-stalled" && fields["mac"] === mac)
+    .map(({ fields }) => `${String(fields["code"])}: ${String(fields["cause"])}`);
+  return [...diagnoses, ...stalls].filter((said) => said !== null);
+}
