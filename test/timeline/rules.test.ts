@@ -83,6 +83,12 @@ const cases: readonly Case[] = [
   ),
   one("9", "no-address", asked, /no server offers an address/),
   one("10", "broken-boot-menu", [...asked, [1, menuless]], /192\.168\.77\.2 .* lacks 43\.8/),
+  one(
+    "10",
+    "preferred-boot-server",
+    [...asked, [1, say.competing({ pxe: true, discovery: true })]],
+    /192\.168\.77\.2 sends options 60 PXEClient and 43/,
+  ),
   one("12a", "tftp-blocked", addressed, /UDP 69 is blocked/),
   one(
     "12b",
@@ -126,6 +132,16 @@ const cases: readonly Case[] = [
       [2, say.address()],
     ],
     /192\.168\.77\.1:8080 is blocked/,
+  ),
+  one(
+    "23",
+    "url-not-fetched",
+    [
+      [0, say.uefiHttp()],
+      [0, say.offer("http://192.168.77.1:8080/x/ipxe.efi")],
+      [1, say.competing()],
+    ],
+    /TCP to our HTTP port/,
   ),
   one("23", "ipxe-no-address", inIpxe, /did not take an address/),
   one(

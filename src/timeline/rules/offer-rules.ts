@@ -42,6 +42,24 @@ export const offerRules: readonly Rule<BootEvidence>[] = [
     },
   },
   {
+    code: "preferred-boot-server",
+    cause:
+      "the DHCP server {server} sends options 60 PXEClient and 43 with the machine's address: firmware boots by them and prefers them to every proxy",
+    remedy:
+      "remove options 60 and 43 from {server}, if its machines are to boot from here; no setting of a proxy helps",
+    who: "site",
+    when: (evidence) => {
+      const { boot } = evidence;
+      const firmware = firmwareOf(boot);
+      const preferred = boot.seen.competing.find(
+        ({ offered, pxe, discovery }) => offered !== null && pxe && discovery,
+      );
+      return stopsAt(evidence, "offer") && firmware !== "uefi-http" && preferred !== undefined
+        ? { server: preferred.server }
+        : null;
+    },
+  },
+  {
     code: "competing-proxy",
     cause:
       "another proxy, {server}, answers this machine with option 60 PXEClient and no boot file: firmware then asks port 4011 of {server}",

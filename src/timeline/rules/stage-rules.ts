@@ -1,5 +1,5 @@
 import type { Rule } from "../../lib/finding.ts";
-import { type BootEvidence, stopsAt } from "./evidence.ts";
+import { type BootEvidence, firmwareOf, stopsAt } from "./evidence.ts";
 import type { Stage } from "../stages.ts";
 
 /*
@@ -15,6 +15,16 @@ export const stageRules: readonly Rule<BootEvidence>[] = [
     remedy: "look for event dhcp-refused of this machine, which has the reason",
     who: "site",
     when: reached("discover"),
+  },
+  {
+    code: "url-not-fetched",
+    cause:
+      "the firmware was told the URL of its loader and did not ask for it: it got no address, a firewall drops TCP to our HTTP port, or it accepts no plain HTTP",
+    remedy:
+      "run eim-pxe probe --firmware uefi-http on this link, which names the cause; allow HTTP in the firmware's set-up",
+    who: "site",
+    when: (evidence) =>
+      stopsAt(evidence, "offer") && firmwareOf(evidence.boot) === "uefi-http" ? {} : null,
   },
   {
     code: "offer-not-taken",
