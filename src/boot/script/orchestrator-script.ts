@@ -1,5 +1,5 @@
 import { SyncError } from "../../lib/errors.ts";
-import { commandsOf, type ScriptCommand } from "./ipxe-syntax.ts";
+import { commandsOf, type ScriptCommand, type ScriptWord } from "./ipxe-syntax.ts";
 
 /** How often a machine runs the orchestrator's script, and asks for it, before it restarts. */
 const SCRIPT_ATTEMPTS = 3;
@@ -22,34 +22,69 @@ export interface KernelTiming {
   readonly unixSeconds: number;
 }
 
+/** The orchestrator's script, with the places where it is changed. */
+export interface OrchestratorScript {
+  readonly text: string;
+  readonly endOfLine: "\n" | "\r\n";
+  /** `set download-url …` */
+  readonly downloadLines: readonly ScriptCommand[];
+  /** `imgargs …` or `kernel …` */
+  readonly kernelLines: readonly ScriptCommand[];
+  /** The words `boot` and `shell`, as commands. */
+  readonly boots: readonly ScriptWord[];
+  readonly shells: readonly ScriptWord[];
+}
+
+/** @throws SyncError when the text is not an iPXE script */
+export function parseOrchestratorScript(text: string): OrchestratorScript {
+  requireScript(text);
+  const commands = commandsOf(text);
+  const named = (name: string) =>
+    commands.flatMap(({ words: [word] }) => (word?.text === name ? [word] : []));
+  return {
+    text,
+    endOfLine: text.includes("\r\n") ? "\r\n" : "\n",
+    downloadLines: commands.filter(
+      ({ words: [name, setting] }) =>
+        name?.text === "set" && setting?.text.replace(/:.*/, "") === "download-url",
+    ),
+    kernelLines: commands.filter(({ words }) => /^(imgargs|kernel)$/.test(words[0]?.text ?? "")),
+    boots: named("boot"),
+    shells: named("shell"),
+  };
+}
+
 /**
  * The orchestrator's `boot.ipxe` as machines of this site get it: the same script, fetching from
  * here, with a start time for the orchestrator's statistics, and with retry and restart in place of
  * the iPXE shell where it would stand still until somebody comes. Every other byte stays.
  *
- * @throws SyncError when the text is not an iPXE script of the known form.
+ * @throws SyncError when the script is not of the known form
  */
-export function rewriteOrchestratorScript(text: string, how: ScriptRewrite): string {
-  requireScript(text);
-  const commands = commandsOf(text);
+export function rewriteScript(script: OrchestratorScript, how: ScriptRewrite): string {
+  const { text, endOfLine } = script;
   const edits = [
-    downloadUrlEdit(commands, how.downloadUrl),
-    ...kernelArgEdits(commands, how.kernelArgs),
-    ...timingEdits(commands, how.timings ?? []),
-    ...bootEdits(text, commands, how.eventsUrl),
-    ...shellEdits(commands),
+    downloadUrlEdit(script, how.downloadUrl),
+    ...kernelArgEdits(script, how.kernelArgs),
+    ...timingEdits(script, how.timings ?? []),
+    ...bootEdits(script, how.eventsUrl),
+    ...shellEdits(script),
   ];
-  const endOfLine = text.includes("\r\n") ? "\r\n" : "\n";
   const [firstLine, body] = splitFirstLine(applyEdits(text, edits));
   return [
     firstLine,
     ...prologue,
-    body.replace(/[\r\n]+$/, ""),
+    withoutLastLineEnds(body),
     // Where the script ran off its end it keeps ending there.
     "exit 0",
     ...failureBlock(how.eventsUrl),
     "",
   ].join(endOfLine);
+}
+
+/** @throws SyncError when the text is not an iPXE script of the known form */
+export function rewriteOrchestratorScript(text: string, how: ScriptRewrite): string {
+  return rewriteScript(parseOrchestratorScript(text), how);
 }
 
 /**
@@ -145,10 +180,7 @@ interface Edit {
   readonly replacement: string;
 }
 
-function downloadUrlEdit(commands: readonly ScriptCommand[], downloadUrl: string): Edit {
-  const found = commands.filter(
-    ({ words }) => words[0]?.text === "set" && words[1]?.text.replace(/:.*/, "") === "download-url",
-  );
+function downloadUrlEdit({ downloadLines: found }: OrchestratorScript, downloadUrl: string): Edit {
   const [line, ...others] = found;
   const value = line?.words[2];
   if (value === undefined || line?.words.length !== 3 || others.length > 0) {
@@ -163,7 +195,7 @@ function downloadUrlEdit(commands: readonly ScriptCommand[], downloadUrl: string
 }
 
 function kernelArgEdits(
-  commands: readonly ScriptCommand[],
+  { kernelLines: found }: OrchestratorScript,
   kernelArgs: readonly string[],
 ): readonly Edit[] {
   if (kernelArgs.length === 0) return [];
@@ -176,7 +208,6 @@ function kernelArgEdits(
       );
     }
   }
-  const found = kernelLines(commands);
   const last = found[0]?.words.at(-1);
   if (found.length !== 1 || last === undefined) {
     throw new SyncError(
@@ -188,12 +219,12 @@ function kernelArgEdits(
   return [{ start: last.end, end: last.end, replacement: ` ${kernelArgs.join(" ")}` }];
 }
 
-/** Times as iPXE's own `${unixtime}` writes them. Never worth to fail for. */
+/** Times as iPXE's own `${unixtime}` writes them. No reason to fail. */
 function timingEdits(
-  commands: readonly ScriptCommand[],
+  { kernelLines }: OrchestratorScript,
   timings: readonly KernelTiming[],
 ): readonly Edit[] {
-  const [line, ...others] = kernelLines(commands);
+  const [line, ...others] = kernelLines;
   const last = line?.words.at(-1);
   if (last === undefined || others.length > 0 || timings.length === 0) return [];
   const words = timings.map(
@@ -205,44 +236,45 @@ function timingEdits(
 
 /** A report right before the kernel starts: from here on only the Micro-OS can tell. */
 function bootEdits(
-  text: string,
-  commands: readonly ScriptCommand[],
+  { text, boots, endOfLine }: OrchestratorScript,
   eventsUrl: string | null,
 ): readonly Edit[] {
-  const boots = commands.flatMap(({ words: [name] }) =>
-    name?.text === "boot" ? [name.start] : [],
-  );
-  const [at, ...others] = boots;
+  const [at, ...others] = boots.map(({ start }) => start);
   // In the middle of a line it would take the command out of its condition.
-  const isFirst = at !== undefined && /(^|\n)[ \t]*$/.test(text.slice(0, at));
+  const isFirst = at !== undefined && beginsLine(text, at);
   if (eventsUrl === null || !isFirst || others.length > 0) return [];
-  const endOfLine = text.includes("\r\n") ? "\r\n" : "\n";
   const report = beacon(eventsUrl, "booting")
     .map((line) => `${line}${endOfLine}`)
     .join("");
   return [{ start: at, end: at, replacement: report }];
 }
 
-function kernelLines(commands: readonly ScriptCommand[]): readonly ScriptCommand[] {
-  return commands.filter(({ words }) => /^(imgargs|kernel)$/.test(words[0]?.text ?? ""));
+/** Whether nothing but blanks is between the line's beginning and `at`. */
+function beginsLine(text: string, at: number): boolean {
+  let before = at - 1;
+  while (before >= 0 && (text[before] === " " || text[before] === "\t")) before -= 1;
+  return before < 0 || text[before] === "\n";
 }
 
-function shellEdits(commands: readonly ScriptCommand[]): readonly Edit[] {
-  return commands.flatMap(({ words: [name] }) =>
-    name?.text === "shell"
-      ? [{ start: name.start, end: name.end, replacement: "goto eim-failed" }]
-      : [],
-  );
+function shellEdits({ shells }: OrchestratorScript): readonly Edit[] {
+  return shells.map(({ start, end }) => ({ start, end, replacement: "goto eim-failed" }));
 }
 
+/** Edits at the same place are made in their order. */
 function applyEdits(text: string, edits: readonly Edit[]): string {
-  let edited = text;
-  for (const { start, end, replacement } of edits
-    .toReversed()
-    .toSorted((a, b) => b.start - a.start)) {
-    edited = edited.slice(0, start) + replacement + edited.slice(end);
+  const pieces: string[] = [];
+  let at = 0;
+  for (const { start, end, replacement } of edits.toSorted((a, b) => a.start - b.start)) {
+    pieces.push(text.slice(at, start), replacement);
+    at = end;
   }
-  return edited;
+  return [...pieces, text.slice(at)].join("");
+}
+
+function withoutLastLineEnds(text: string): string {
+  let end = text.length;
+  while (end > 0 && (text[end - 1] === "\n" || text[end - 1] === "\r")) end -= 1;
+  return text.slice(0, end);
 }
 
 /** @throws SyncError when the text is no iPXE script */

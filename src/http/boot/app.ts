@@ -3,6 +3,7 @@ import { messageOf } from "../../lib/errors.ts";
 import { type BootAppOptions, refuse, refuseUnknown } from "./context.ts";
 import { errorStatus } from "../error-status.ts";
 import { repeatsHost } from "../repeated-host.ts";
+import { OrchestratorScripts } from "./orchestrator-scripts.ts";
 import { artifactRoutes } from "./routes/artifacts.ts";
 import { beaconRoutes } from "./routes/beacons.ts";
 import { loaderRoutes } from "./routes/loaders.ts";
@@ -50,10 +51,11 @@ export function createBootApp(options: BootAppOptions): FastifyInstance {
   app.addContentTypeParser("*", { parseAs: "string" }, (_request, body, done) => {
     done(null, Object.fromEntries(new URLSearchParams(String(body))));
   });
-  scriptRoutes(app, options);
+  const context = { ...options, scripts: new OrchestratorScripts(options.files) };
+  scriptRoutes(app, context);
   artifactRoutes(app, options);
   loaderRoutes(app, options);
   beaconRoutes(app, options);
-  if (options.smee !== null) smeeRoutes(app, options, options.smee);
+  if (options.smee !== null) smeeRoutes(app, context, options.smee);
   return app;
 }

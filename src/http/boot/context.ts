@@ -10,6 +10,7 @@ import type { Mac } from "../../lib/mac.ts";
 import type { Emit, Machine } from "../../events/types.ts";
 import type { Files } from "../files/files.ts";
 import { clientAddress } from "./peer.ts";
+import type { OrchestratorScripts } from "./orchestrator-scripts.ts";
 import type { ServedGenerations, ServedLoaders } from "./content.ts";
 
 /** What a machine gets in which iPXE runs, unless its node entry names another script. */
@@ -43,6 +44,11 @@ export interface BootAppOptions {
   readonly maxConnections: number;
   readonly emit: Emit;
   readonly clock: Clock;
+}
+
+/** The same, with what the port itself keeps. */
+export interface BootAppContext extends BootAppOptions {
+  readonly scripts: OrchestratorScripts;
 }
 
 /** The machine behind a request: by the MAC that it names, else the one that its address is known to belong to. */

@@ -81,10 +81,12 @@ function sendPart(
     file.close();
     return reply.hijack();
   }
-  for (const [name, value] of Object.entries(reply.getHeaders())) {
-    if (value !== undefined) response.setHeader(name, value);
-  }
   reply.hijack();
+  const headers = Object.entries(reply.getHeaders());
+  response.writeHead(
+    response.statusCode,
+    headers.flatMap(([name, value]) => (value === undefined ? [] : [name, value])),
+  );
   startDownload({ response, file, part, turns, watch });
   return reply;
 }

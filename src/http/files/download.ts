@@ -30,7 +30,13 @@ interface DownloadOptions {
   readonly watch: DownloadWatch;
 }
 
-/** Sends a part of a file as a response's body. The next piece follows when the network took the one before. */
+// The kernel's send buffer must not run empty while the next piece waits for its turn: what is sent from it
+// when an acknowledgement comes costs less than what is sent at once.
+const piecesInMemory = 2;
+/** A client that does not read its download keeps no more than one buffer. */
+const piecesRead = 1;
+
+/** Sends a part of a file as a response's body, in pieces, as the network takes them. */
 export function startDownload(options: DownloadOptions): void {
   new Download(options).start();
 }
@@ -43,20 +49,22 @@ class Download implements Sender {
   readonly #watch: DownloadWatch;
   /** Where the next piece begins. */
   #at: number;
+  /** Lengths of the pieces that the network has not taken yet, in their order. */
+  readonly #pieces: number[] = [];
   /** Bytes that the network took. */
   #sent = 0;
+  #waitsForTurn = false;
   #isReading = false;
   #isOver = false;
   /** What is in a buffer of the pool, until the network took it. */
-  #piece: ReadBytes | null = null;
+  #buffer: ReadBytes | null = null;
   readonly #taken = (error?: Error | null): void => {
-    this.#piece?.release();
-    this.#piece = null;
     // With an error the connection ends, which is heard for itself.
     if (this.#isOver || (error !== null && error !== undefined)) return;
-    this.#sent = this.#at - this.#part.first;
+    this.#releaseBuffer();
+    this.#sent += this.#pieces.shift() ?? 0;
     this.#watch.progressed();
-    this.#turns.ask(this);
+    this.#askForTurn();
   };
 
   constructor({ response, file, part, turns, watch }: DownloadOptions) {
@@ -73,46 +81,63 @@ class Download implements Sender {
     this.#response.once("close", () => this.#end(false));
     this.#turns.join();
     this.#watch.started(this.#part);
-    this.#turns.ask(this);
+    this.#askForTurn();
   }
 
   send(share: number): number {
+    this.#waitsForTurn = false;
     if (this.#isOver) return 0;
     const length = Math.min(share, this.#part.last + 1 - this.#at);
     const bytes = this.#file.inMemory(this.#at, length);
-    if (bytes === null) void this.#read(length);
-    else this.#write(bytes);
+    if (bytes !== null) {
+      this.#write(bytes);
+      if (this.#pieces.length < piecesInMemory) this.#askForTurn();
+    } else if (this.#pieces.length < piecesRead) void this.#read(length);
     return bytes?.length ?? 0;
+  }
+
+  #askForTurn(): void {
+    if (this.#waitsForTurn || this.#isReading || this.#at > this.#part.last) return;
+    this.#waitsForTurn = true;
+    this.#turns.ask(this);
   }
 
   async #read(length: number): Promise<void> {
     this.#isReading = true;
-    const piece = await this.#file.read(this.#at, length).catch(() => null);
+    const read = await this.#file.read(this.#at, length).catch(() => null);
     this.#isReading = false;
     if (this.#isOver) {
-      piece?.release();
+      read?.release();
       this.#file.close();
-    } else if (piece === null || piece.bytes.length === 0) {
-      piece?.release();
+    } else if (read === null || read.bytes.length === 0) {
+      read?.release();
       // The file shrank or cannot be read: without this the client would wait for ever for the rest.
       this.#response.destroy();
     } else {
-      this.#piece = piece;
-      this.#write(piece.bytes);
+      this.#buffer = read;
+      this.#write(read.bytes);
     }
   }
 
   #write(bytes: Uint8Array): void {
     this.#at += bytes.length;
-    if (this.#at > this.#part.last) this.#response.end(bytes);
-    else this.#response.write(bytes, this.#taken);
+    if (this.#at > this.#part.last) {
+      this.#response.end(bytes);
+    } else {
+      this.#pieces.push(bytes.length);
+      this.#response.write(bytes, this.#taken);
+    }
+  }
+
+  #releaseBuffer(): void {
+    this.#buffer?.release();
+    this.#buffer = null;
   }
 
   #end(isWhole: boolean): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#piece?.release();
-    this.#piece = null;
+    this.#releaseBuffer();
     if (!this.#isReading) this.#file.close();
     this.#turns.leave();
     if (isWhole) this.#watch.done(this.#part);

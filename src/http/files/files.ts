@@ -14,8 +14,6 @@ export interface FilesOptions {
   readonly clock: Pick<Clock, "now">;
 }
 
-/** Scripts of so many generations are kept. */
-const maxTexts = 8;
 const maxDamaged = 1000;
 
 /**
@@ -29,8 +27,6 @@ export class Files {
   readonly #buffers = new ReadBuffers();
   /** By path: when a file was modified that had other bytes than its manifest says. */
   readonly #damaged = new BoundedMap<string, number>(maxDamaged);
-  /** By SHA-256. */
-  readonly #texts = new BoundedMap<string, Promise<string | null>>(maxTexts);
 
   readonly #etags = new WeakMap<object, string>();
 
@@ -63,18 +59,10 @@ export class Files {
     return new DiskFile(shared, this.#buffers, { held: () => null, isDamaged: () => false });
   }
 
-  /** A small text of a generation; null when there is another one, or none. */
-  async text(file: NamedFile): Promise<string | null> {
-    const before = this.#texts.get(file.sha256);
-    if (before !== undefined) return before;
-    const reading = readText(file);
-    this.#texts.set(file.sha256, reading);
-    const text = await reading.catch((error: unknown) => {
-      this.#texts.delete(file.sha256);
-      throw error;
-    });
-    if (text === null) this.#texts.delete(file.sha256);
-    return text;
+  /** A small text of a generation; null when there is another one. */
+  async text({ path, sha256 }: NamedFile): Promise<string | null> {
+    const bytes = await readFile(path);
+    return sha256Of(bytes) === sha256 ? bytes.toString("utf8") : null;
   }
 
   /** A text of the site's own, as it is now. */
@@ -84,7 +72,7 @@ export class Files {
 
   /** A strong entity tag, with its quotes, of the bytes that `owner` always has. */
   etagOf(owner: object, bytes: Uint8Array): string {
-    const etag = this.#etags.get(owner) ?? `"${createHash("sha256").update(bytes).digest("hex")}"`;
+    const etag = this.#etags.get(owner) ?? `"${sha256Of(bytes)}"`;
     this.#etags.set(owner, etag);
     return etag;
   }
@@ -188,8 +176,6 @@ class DiskFile implements OpenFile {
   }
 }
 
-async function readText({ path, sha256 }: NamedFile): Promise<string | null> {
-  const bytes = await readFile(path);
-  const isRight = createHash("sha256").update(bytes).digest("hex") === sha256;
-  return isRight ? bytes.toString("utf8") : null;
+function sha256Of(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
 }

@@ -4,8 +4,8 @@ export interface Sender {
   send(share: number): number;
 }
 
-/** What is sent in one turn of the event loop, about a millisecond's work: DHCP and TFTP come between. */
-const turnBytes = 4 * 1024 * 1024;
+/** What is sent in one turn of the event loop, a few milliseconds' work: DHCP and TFTP come between. */
+const turnBytes = 8 * 1024 * 1024;
 const leastShare = 256 * 1024;
 const largestShare = 2 * 1024 * 1024;
 

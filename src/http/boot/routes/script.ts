@@ -3,16 +3,17 @@ import { z } from "zod";
 import {
   autoexecScript,
   type KernelTiming,
-  rewriteOrchestratorScript,
+  rewriteScript,
   type ScriptRewrite,
 } from "../../../boot/script/orchestrator-script.ts";
 import { fillTemplate } from "../../../boot/script/template.ts";
 import { type Stage } from "../../../timeline/stages.ts";
 import { printable } from "../../../lib/bytes.ts";
-import { messageOf, SyncError } from "../../../lib/errors.ts";
+import { InternalError, messageOf } from "../../../lib/errors.ts";
 import { type Mac, parseMac } from "../../../lib/mac.ts";
 import type { Machine } from "../../../events/types.ts";
 import {
+  type BootAppContext,
   type BootAppOptions,
   machineOf,
   nodeOf,
@@ -39,7 +40,7 @@ const retryAfterSeconds = 10;
 const timedStages: ReadonlySet<Stage> = new Set(["discover", "loader-start", "loader-done"]);
 
 /** `/boot.ipxe`, `/<mac>/boot.ipxe` and `autoexec.ipxe` wherever iPXE looks for it. */
-export function scriptRoutes(app: FastifyInstance, options: BootAppOptions): void {
+export function scriptRoutes(app: FastifyInstance, options: BootAppContext): void {
   app.route({
     method: ["GET", "HEAD"],
     url: "/boot.ipxe",
@@ -72,7 +73,7 @@ function macOf(request: FastifyRequest): Mac | null {
 
 /** The boot script for the machine with that MAC, else for the one that the query or the address tells. */
 export async function sendBootScript(
-  options: BootAppOptions,
+  options: BootAppContext,
   request: FastifyRequest,
   reply: FastifyReply,
   pathMac: Mac | null,
@@ -110,7 +111,7 @@ interface ScriptNode {
 }
 
 async function scriptFor(
-  options: BootAppOptions,
+  options: BootAppContext,
   request: FastifyRequest,
   machine: Machine,
   node: ScriptNode | null,
@@ -149,7 +150,7 @@ async function scriptFor(
 }
 
 async function scriptText(
-  { script, files }: BootAppOptions,
+  { script, files, scripts }: BootAppContext,
   generation: ServedGeneration | null,
   how: ScriptRewrite & { readonly baseUrl: string },
 ): Promise<string> {
@@ -161,21 +162,9 @@ async function scriptText(
         ...how,
         generation: generation?.id ?? null,
       });
-    case "mirror": {
-      const file = generation?.file("boot.ipxe") ?? null;
-      if (file === null) {
-        const named = generation?.id ?? "";
-        throw new SyncError(`generation ${named} has no boot.ipxe; add it to artifacts.files`);
-      }
-      const text = await files.text(file);
-      if (text === null) {
-        const named = generation?.id ?? "";
-        throw new SyncError(
-          `boot.ipxe of generation ${named} was changed on disk; run: eim-pxe sync`,
-        );
-      }
-      return rewriteOrchestratorScript(text, how);
-    }
+    case "mirror":
+      if (generation === null) throw new InternalError("a script without a generation");
+      return rewriteScript(await scripts.of(generation), how);
   }
 }
 
@@ -191,7 +180,7 @@ function timingsOf({ sessions, clock }: BootAppOptions, machine: Machine): Kerne
 }
 
 function sendAutoexec(
-  options: BootAppOptions,
+  options: BootAppContext,
   request: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply {

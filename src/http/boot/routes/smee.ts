@@ -3,7 +3,7 @@ import { z } from "zod";
 import { type SmeeFlavour, smeeLayouts } from "../../../boot/smee-layout.ts";
 import { withoutTraceparent } from "../../../boot/trace-context.ts";
 import { type Mac, parseMac } from "../../../lib/mac.ts";
-import { type BootAppOptions, refuse, refuseUnknown } from "../context.ts";
+import { type BootAppContext, refuse, refuseUnknown } from "../context.ts";
 import { sendLoader } from "./loaders.ts";
 import { sendBootScript } from "./script.ts";
 
@@ -12,7 +12,7 @@ const rest = z.object({ "*": z.string() });
 /** SMEE's URLs beside ours: what its answers name, and what scripts and tools of such sites ask for. */
 export function smeeRoutes(
   app: FastifyInstance,
-  options: BootAppOptions,
+  options: BootAppContext,
   flavour: SmeeFlavour,
 ): void {
   const { binaryFolder, scriptFolder } = smeeLayouts[flavour];

@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { BootPort, orchestratorScript } from "../../../support/boot-port.ts";
@@ -140,6 +140,18 @@ describe("boot.ipxe", () => {
     expect(reply.status).toBe(500);
     expect(text).toContain("set download-url");
     expect(port.events).toMatchObject([{ event: "http-refused", status: 500 }]);
+  });
+
+  test("is read and parsed once, and is never one that was changed on disk", async () => {
+    const path = join(port.folder, "g1", "boot.ipxe");
+    const { text } = await get("/boot.ipxe");
+    rmSync(path);
+    expect((await get("/boot.ipxe")).text).toBe(text);
+    port.addGeneration("g2", { "boot.ipxe": `${orchestratorScript}# g2\n` });
+    port.write("g2/boot.ipxe", `${orchestratorScript}# g3\n`);
+    const changed = await get("/boot.ipxe");
+    expect(changed.reply.status).toBe(500);
+    expect(changed.text).toContain("was changed on disk; run: eim-pxe sync");
   });
 
   test("a generation without a script is a clear error", async () => {
