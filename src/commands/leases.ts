@@ -1,18 +1,18 @@
 import { readFile } from "node:fs/promises";
 import { endpoints } from "../api/endpoints.ts";
 import { importAtOnce, type LeaseImportReply, type LeasesReply } from "../api/leases.ts";
-import { type Journal, journalFile, openJournal } from "../dhcp/leases/journal.ts";
-import { replayJournal } from "../dhcp/leases/journal-format.ts";
+import { type Journal, journalFile, openJournal, readLeases } from "../dhcp/leases/journal.ts";
 import { type ImportedLease, LeaseAdmin } from "../dhcp/leases/lease-admin.ts";
 import { detectLeaseFormat, type LeaseFormat, readLeaseFile } from "../dhcp/leases/lease-import.ts";
 import { LeaseTable } from "../dhcp/leases/lease-table.ts";
-import { systemClock } from "../lib/clock.ts";
+import { SteadyClock, systemClock } from "../lib/clock.ts";
 import { ConfigError, messageOf } from "../lib/errors.ts";
 import { parseIp4 } from "../lib/ip4.ts";
 import { readInterfaces } from "../net/interfaces.ts";
 import { type AdminClient, findAdmin } from "./shared/admin-client.ts";
 import { loadSettings, type Settings } from "../daemon/settings/settings.ts";
 import { commandPatienceMs, lockFolder } from "../daemon/state/data-folder-lock.ts";
+import { readHostStart } from "../daemon/state/clock-watch.ts";
 import { configuredLinks } from "../daemon/links/link-plan.ts";
 import { ExitCode, type Program, type ReportOptions } from "./shared/context.ts";
 import { tableLines } from "./shared/table.ts";
@@ -120,8 +120,9 @@ function withoutState({
 async function listHere({ config }: Settings): Promise<LeasesReply> {
   const leases = new LeaseTable();
   const journal = await readFile(journalFile(config.dataDir)).catch(() => new Uint8Array());
-  for (const one of replayJournal(journal).leases) leases.restore(one);
-  const leaseAdmin = leaseAdminOf(config, leases, null);
+  const clock = await hostClock();
+  for (const one of readLeases(journal, clock).leases) leases.restore(one);
+  const leaseAdmin = leaseAdminOf({ config, leases, journal: null, clock });
   return { leases: leaseAdmin.list(), pools: leaseAdmin.pools() };
 }
 
@@ -136,9 +137,10 @@ async function inJournal<T>(
   const lock = await lockFolder({ dataDir, pid, purpose: "leases", patienceMs });
   try {
     const leases = new LeaseTable();
-    const { journal } = await openJournal({ dataDir, leases });
+    const clock = await hostClock();
+    const { journal } = await openJournal({ dataDir, leases, clock });
     try {
-      return await work(leaseAdminOf(config, leases, journal));
+      return await work(leaseAdminOf({ config, leases, journal, clock }));
     } finally {
       await journal.close();
     }
@@ -147,20 +149,22 @@ async function inJournal<T>(
   }
 }
 
-function leaseAdminOf(
-  config: Settings["config"],
-  leases: LeaseTable,
-  journal: Journal | null,
-): LeaseAdmin {
+async function hostClock(): Promise<SteadyClock> {
+  return new SteadyClock(systemClock, await readHostStart());
+}
+
+function leaseAdminOf({
+  config,
+  ...parts
+}: {
+  readonly config: Settings["config"];
+  readonly leases: LeaseTable;
+  readonly journal: Journal | null;
+  readonly clock: SteadyClock;
+}): LeaseAdmin {
   const served = configuredLinks(config, readInterfaces());
   const links = served.flatMap(({ dhcp }) => (dhcp === null ? [] : [dhcp]));
-  return new LeaseAdmin({
-    leases,
-    journal,
-    links: () => links,
-    emit: () => {},
-    clock: systemClock,
-  });
+  return new LeaseAdmin({ ...parts, links: () => links, emit: () => {} });
 }
 
 function inWords({ leases, pools }: LeasesReply): string {

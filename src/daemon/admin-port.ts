@@ -1,7 +1,6 @@
 import type { LoaderStore } from "../artifacts/loaders/loader-store.ts";
 import type { GenerationStore } from "../artifacts/store/generation-store.ts";
 import type { Mirror } from "../artifacts/sync/mirror.ts";
-import type { OfferStyleTable } from "../boot/offer-style.ts";
 import { type BootPolicy, denialOf } from "../boot/policy.ts";
 import { splitListen } from "../config/schema.ts";
 import type { LeaseAdmin } from "../dhcp/leases/lease-admin.ts";
@@ -32,7 +31,6 @@ export interface AdminPortParts {
   /** The nodes that are in force now. */
   readonly inventory: () => Inventory;
   readonly policy: BootPolicy;
-  readonly offerStyles: OfferStyleTable;
   readonly offerStyleKeeper: OfferStyleKeeper;
   /** Null where no link is in mode full. */
   readonly leases: LeaseAdmin | null;
@@ -49,7 +47,7 @@ export interface AdminPort {
 /** Opens the port that people see. Throws `BindError`; nothing stays open then. */
 export async function openAdminPort(parts: AdminPortParts): Promise<AdminPort> {
   const { settings, instance, clock, sessions, readiness, metrics, store, loaders } = parts;
-  const { mirror, inventory, policy, offerStyles, offerStyleKeeper, leases, events } = parts;
+  const { mirror, inventory, policy, offerStyleKeeper, leases, events } = parts;
   const endpoint = splitListen(settings.config.admin.listen);
   if (endpoint === null) throw new InternalError("admin.listen was not checked");
   const app = createAdminApp({
@@ -69,8 +67,8 @@ export async function openAdminPort(parts: AdminPortParts): Promise<AdminPort> {
       entries: () => inventory().entries,
       find: (machine) => inventory().find(machine),
       denialOf: (entry) => denialOf(entry, policy),
-      offerStyles: () => offerStyles.proven(),
-      offerStyleOf: (mac) => offerStyles.provenOf(mac),
+      offerStyles: () => offerStyleKeeper.proven(),
+      offerStyleOf: (mac) => offerStyleKeeper.provenOf(mac),
       forgetOfferStyle: (mac) => void offerStyleKeeper.forget(mac),
     },
     leases: {

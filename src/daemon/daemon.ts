@@ -5,6 +5,8 @@ import type { BootPolicy } from "../boot/policy.ts";
 import { BootSessions } from "../timeline/boots.ts";
 import { OfferStyleTable } from "../boot/offer-style.ts";
 import { type Config, ORCHESTRATOR_LOADER } from "../config/schema.ts";
+import { SteadyClock } from "../lib/clock.ts";
+import type { Journal } from "../dhcp/leases/journal.ts";
 import { LeaseAdmin } from "../dhcp/leases/lease-admin.ts";
 import { LeaseTable } from "../dhcp/leases/lease-table.ts";
 import type { Readiness } from "../http/admin/app.ts";
@@ -21,6 +23,7 @@ import type { WantedLink } from "./links/link-plan.ts";
 import { policyOf, servesMicroOs } from "./settings/boot-settings.ts";
 import type { ProxyEnvironment } from "./settings/environment.ts";
 import { ReadinessWatch } from "./content/readiness.ts";
+import { readHostStart, watchClock } from "./state/clock-watch.ts";
 import { openLeaseJournal } from "./state/lease-journal.ts";
 import { OfferStyleKeeper } from "./state/offer-style-file.ts";
 import { startStallWatch } from "./stall-watch.ts";
@@ -60,7 +63,7 @@ export interface Services {
  *   nothing stays open then
  */
 export async function startServices(options: ServiceOptions): Promise<Services> {
-  const site = new Site(options);
+  const site = new Site(options, new SteadyClock(options.clock, await readHostStart()));
   try {
     return await site.start();
   } catch (error) {
@@ -72,6 +75,8 @@ export async function startServices(options: ServiceOptions): Promise<Services> 
 class Site {
   readonly #options: ServiceOptions;
   readonly #config: Config;
+  /** For leases, and for what is compared with the moments of requests for them. */
+  readonly #steadyClock: SteadyClock;
   readonly #sessions = new BootSessions();
   readonly #leases = new LeaseTable();
   readonly #offerStyles = new OfferStyleTable();
@@ -86,9 +91,10 @@ class Site {
   #leaseAdmin: LeaseAdmin | null = null;
   #readiness: ReadinessWatch | null = null;
 
-  constructor(options: ServiceOptions) {
+  constructor(options: ServiceOptions, steadyClock: SteadyClock) {
     const { settings, log, clock } = options;
     this.#options = options;
+    this.#steadyClock = steadyClock;
     this.#config = settings.config;
     this.#inventory = settings.inventory;
     this.#policy = policyOf(settings.config);
@@ -103,7 +109,7 @@ class Site {
       table: this.#offerStyles,
       dataDir,
       emit,
-      clock,
+      clock: steadyClock,
     });
     attachSubscribers(this.#events, {
       sessions: this.#sessions,
@@ -139,14 +145,15 @@ class Site {
     });
     this.#opened.push(() => Promise.resolve(stopLoaders()));
     const inModeFull = this.#options.links.some(({ mode }) => mode === "full");
-    const journal = inModeFull
-      ? await openLeaseJournal(this.#config.dataDir, this.#leases, emit)
-      : null;
+    const journal = inModeFull ? await this.#openJournal() : null;
     const { services, keeper } = this.#serveLinks({ store, loaders, journal });
     if (journal !== null) {
       const links = () => services.dhcpLinks();
-      this.#leaseAdmin = new LeaseAdmin({ leases: this.#leases, journal, links, emit, clock });
+      const parts = { leases: this.#leases, journal, links, emit, clock: this.#steadyClock };
+      this.#leaseAdmin = new LeaseAdmin(parts);
     }
+    const stopWatching = watchClock({ clock: this.#steadyClock, journal, emit });
+    this.#opened.push(() => Promise.resolve(stopWatching()));
     const readiness = new ReadinessWatch({
       store,
       loaders,
@@ -175,7 +182,6 @@ class Site {
       mirror,
       inventory: () => this.#inventory,
       policy: this.#policy,
-      offerStyles: this.#offerStyles,
       offerStyleKeeper: this.#offerStyleKeeper,
       leases: this.#leaseAdmin,
       events: this.#events,
@@ -216,6 +222,11 @@ class Site {
     );
   }
 
+  #openJournal(): Promise<Journal> {
+    const { emit } = this.#events;
+    return openLeaseJournal(this.#config.dataDir, this.#leases, this.#steadyClock, emit);
+  }
+
   #serveLinks(parts: Pick<ListenerParts, "store" | "loaders" | "journal">): {
     readonly services: LinkListeners;
     readonly keeper: LinkSupervisor;
@@ -228,6 +239,7 @@ class Site {
       policy: this.#policy,
       inventory: () => this.#inventory,
       leases: this.#leases,
+      steadyClock: this.#steadyClock,
       offerStyles: this.#offerStyles,
       emit: this.#events.emit,
     });

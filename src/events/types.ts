@@ -46,6 +46,7 @@ export interface EventFields {
   "announce-failed": { reason: string };
   reloaded: { nodes: number };
   "reload-failed": { reason: string };
+  "clock-step": { seconds: number; found: "running" | "starting" };
   stopping: { signal: string };
   "subscriber-failed": { subscriber: string; reason: string };
 

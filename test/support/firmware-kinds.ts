@@ -1,3 +1,4 @@
+import { SteadyClock } from "../../src/lib/clock.ts";
 import { expect } from "vitest";
 import { planBoot } from "../../src/boot/policy.ts";
 import { type OfferStyle, OfferStyleTable } from "../../src/boot/offer-style.ts";
@@ -45,7 +46,7 @@ export class Site {
       table: this.table,
       dataDir,
       emit: (event) => this.events.push(event),
-      clock: { now: () => this.nowMs, wall: () => this.nowMs },
+      clock: new SteadyClock({ now: () => this.nowMs, wall: () => this.nowMs }),
     });
     this.#knowledge = {
       plan: (client, node) => planBoot(client, node, policy, baseUrl),

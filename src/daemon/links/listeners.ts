@@ -72,6 +72,8 @@ export interface ListenerParts {
   /** The nodes that are in force now. */
   readonly inventory: () => Inventory;
   readonly leases: LeaseTable;
+  /** By which leases and offer styles have their times. */
+  readonly steadyClock: Clock;
   readonly offerStyles: OfferStyleTable;
   /** Null where no link is in mode full. */
   readonly journal: Journal | null;
@@ -280,7 +282,7 @@ export class LinkListeners {
       isInUse: options.conflictProbe?.isInUse ?? null,
       guard: this.#watch,
       emit,
-      clock: options.clock,
+      clock: this.#parts.steadyClock,
       ports: options.dhcpPorts,
     });
   }

@@ -10,7 +10,7 @@ import {
   offerStyles,
   type OfferStyleTable,
 } from "../../boot/offer-style.ts";
-import type { Clock } from "../../lib/clock.ts";
+import type { SteadyClock } from "../../lib/clock.ts";
 import { errnoOf, messageOf } from "../../lib/errors.ts";
 import { type Mac, parseMac } from "../../lib/mac.ts";
 import type { Emit, PxeEvent } from "../../events/types.ts";
@@ -60,7 +60,7 @@ export interface OfferStyleKeeperParts {
   readonly table: OfferStyleTable;
   readonly dataDir: string;
   readonly emit: Emit;
-  readonly clock: Clock;
+  readonly clock: SteadyClock;
 }
 
 /** Learns from events which offer style a machine's firmware followed, and keeps it. */
@@ -143,6 +143,21 @@ export class OfferStyleKeeper {
     else this.#timer ??= setTimeout(() => this.#startWriting(), WRITE_AFTER_MS);
   }
 
+  /** What is learnt, with times by the system's clock. */
+  proven(): readonly ProvenStyle[] {
+    return this.#parts.table.proven().map((one) => this.#bySystemClock(one));
+  }
+
+  /** The same of one machine; null when nothing is. */
+  provenOf(mac: Mac): ProvenStyle | null {
+    const proven = this.#parts.table.provenOf(mac);
+    return proven === null ? null : this.#bySystemClock(proven);
+  }
+
+  #bySystemClock(proven: ProvenStyle): ProvenStyle {
+    return { ...proven, provenAtMs: proven.provenAtMs + this.#parts.clock.offsetMs };
+  }
+
   /** One write at a time; what changes meanwhile is in the next one. */
   #startWriting(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
@@ -152,10 +167,10 @@ export class OfferStyleKeeper {
 
   /** Never rejects. */
   async #write(): Promise<void> {
-    const { table, dataDir, emit } = this.#parts;
+    const { dataDir, emit } = this.#parts;
     while (this.#stale) {
       this.#stale = false;
-      const machines = table.proven().map(({ mac, style, provenAtMs }) => ({
+      const machines = this.proven().map(({ mac, style, provenAtMs }) => ({
         mac,
         way: style,
         since: new Date(provenAtMs).toISOString(),

@@ -1,16 +1,21 @@
 import { crc32 } from "node:zlib";
 import { printable } from "../../lib/bytes.ts";
+import type { HostMoment } from "../../lib/clock.ts";
 import { DecodeError } from "../../lib/errors.ts";
-import { parseIp4 } from "../../lib/ip4.ts";
+import { parseIp4, parseSubnet } from "../../lib/ip4.ts";
+import { correctTimes, type JournalEntry } from "./journal-times.ts";
 import type { Lease, LeaseState } from "./lease-table.ts";
 
 /*
- * What is in a journal of leases. Each line is one lease as it became, with a checksum over the text of the
- * lease: {"crc":"89abcdef","lease":{…}}. The last line about an address holds, and the last one about a
- * machine in a network.
+ * What is in a journal of leases: lines of JSON with a checksum over the text of what they are about.
+ *
+ * {"crc":"89abcdef","lease":{…}} is one lease as it became. The last line about an address holds, and the last
+ * one about a machine in a network.
+ * {"crc":"89abcdef","clock":{…}} says by which clock the lines after it have their times; one is written at each
+ * start and stop, and after the system's clock was set. Earlier versions did not.
  */
 
-const LINE = /^\{"crc":"([0-9a-f]{8})","lease":(\{.*\})\}$/;
+const LINE = /^\{"crc":"([0-9a-f]{8})","(lease|clock)":(\{.*\})\}$/;
 const NEWLINE = 0x0a;
 const states: readonly string[] = [
   "bound",
@@ -21,17 +26,23 @@ const states: readonly string[] = [
 
 /** What a journal holds. */
 export interface Replay {
-  /** In the order in which they were written. */
+  /** In the order in which they were written, with times by the clock at the end; see `correctTimes`. */
   readonly leases: readonly Lease[];
   /** Lines that are not what was written; they were left out. */
   readonly damaged: readonly DecodeError[];
   /** Where the last whole line ends. What follows was being written when the power went. */
   readonly wholeBytes: number;
+  /** By how much the system's clock was found to be set between the last line and `now`; 0: it was not. */
+  readonly stepMs: number;
 }
 
-/** The leases in the bytes of a journal. Total: damage is reported, not thrown. */
-export function replayJournal(bytes: Uint8Array): Replay {
-  const leases: Lease[] = [];
+/**
+ * The leases in the bytes of a journal. Total: damage is reported, not thrown.
+ *
+ * @param now the clock by which the leases are to have their times; null: the one of the last line
+ */
+export function replayJournal(bytes: Uint8Array, now: HostMoment | null = null): Replay {
+  const entries: JournalEntry[] = [];
   const damaged: DecodeError[] = [];
   const decoder = new TextDecoder();
   let at = 0;
@@ -39,27 +50,36 @@ export function replayJournal(bytes: Uint8Array): Replay {
     const end = bytes.indexOf(NEWLINE, at);
     if (end === -1) break;
     try {
-      leases.push(decodeLine(decoder.decode(bytes.subarray(at, end)), at));
+      entries.push(decodeLine(decoder.decode(bytes.subarray(at, end)), at));
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
       damaged.push(error);
     }
     at = end + 1;
   }
-  return { leases, damaged, wholeBytes: at };
+  return { ...correctTimes(entries, now), damaged, wholeBytes: at };
 }
 
-export function encodeLine(lease: LeaseRecord): string {
-  const text = JSON.stringify(lease);
-  return `{"crc":"${checksum(text)}","lease":${text}}\n`;
+/** @param writtenAtMs by the clock that the lease has its times by */
+export function encodeLease(lease: Lease, writtenAtMs: number): string {
+  return encodeLine("lease", { ...lease, writtenAtMs });
+}
+
+export function encodeMoment({ bootId, upMs, wallMs }: HostMoment): string {
+  return encodeLine("clock", { bootId, upMs, wallMs });
+}
+
+function encodeLine(what: "lease" | "clock", value: object): string {
+  const text = JSON.stringify(value);
+  return `{"crc":"${checksum(text)}","${what}":${text}}\n`;
 }
 
 function checksum(text: string): string {
   return crc32(text).toString(16).padStart(8, "0");
 }
 
-function decodeLine(line: string, offset: number): Lease {
-  const [, crc, text] = LINE.exec(line) ?? [];
+function decodeLine(line: string, offset: number): JournalEntry {
+  const [, crc, what, text] = LINE.exec(line) ?? [];
   if (crc === undefined || text === undefined) {
     throw new DecodeError("journal", offset, `"${printable(line, 40)}" is no record`);
   }
@@ -70,30 +90,47 @@ function decodeLine(line: string, offset: number): Lease {
   } catch {
     throw new DecodeError("journal", offset, "a record is not JSON");
   }
-  if (!isRecord(value)) throw new DecodeError("journal", offset, "a record is not a lease");
-  return { ...value, network: value.network ?? null };
+  const fields: Fields = typeof value === "object" && value !== null ? { ...value } : {};
+  const entry = what === "clock" ? clockIn(fields) : leaseIn(fields);
+  if (entry === null) throw new DecodeError("journal", offset, `a record is not a ${what}`);
+  return entry;
 }
 
-/** A lease as this version writes it, or a former one, which did not write the network. */
-type LeaseRecord = Omit<Lease, "network"> & { network?: string | null | undefined };
+type Fields = Partial<Record<string, unknown>>;
 
-function isRecord(value: unknown): value is LeaseRecord {
-  if (typeof value !== "object" || value === null) return false;
-  const fields: Partial<Record<string, unknown>> = { ...value };
-  return (
-    typeof fields["mac"] === "string" &&
-    typeof fields["address"] === "string" &&
-    parseIp4(fields["address"]) !== null &&
-    typeof fields["state"] === "string" &&
-    states.includes(fields["state"]) &&
-    Number.isFinite(fields["expiresAtMs"]) &&
-    Number.isFinite(fields["startedAtMs"]) &&
-    isTextOrNull(fields["hostname"]) &&
-    isTextOrNull(fields["clientId"]) &&
-    isTextOrNull(fields["network"] ?? null)
-  );
+function clockIn({ bootId, upMs, wallMs }: Fields): JournalEntry | null {
+  if (typeof upMs !== "number" || typeof wallMs !== "number") return null;
+  return { kind: "clock", clock: { bootId: textOrNull(bootId) ?? null, upMs, wallMs } };
 }
 
-function isTextOrNull(value: unknown): boolean {
-  return value === null || typeof value === "string";
+function leaseIn(fields: Fields): JournalEntry | null {
+  const { mac, address, state, expiresAtMs, startedAtMs, writtenAtMs } = fields;
+  const hostname = textOrNull(fields["hostname"]);
+  const clientId = textOrNull(fields["clientId"]);
+  if (typeof mac !== "string" || typeof address !== "string" || parseIp4(address) === null) {
+    return null;
+  }
+  if (!isState(state) || !isTime(expiresAtMs) || !isTime(startedAtMs)) return null;
+  if (hostname === undefined || clientId === undefined) return null;
+  // Earlier versions did not write it.
+  const network = textOrNull(fields["network"]) ?? null;
+  const known = network === null || parseSubnet(network) === null ? null : network;
+  const lease = { mac, address, network: known, state, expiresAtMs, startedAtMs };
+  return {
+    kind: "lease",
+    lease: { ...lease, hostname, clientId },
+    writtenAtMs: isTime(writtenAtMs) ? writtenAtMs : null,
+  };
+}
+
+function isState(value: unknown): value is LeaseState {
+  return typeof value === "string" && states.includes(value);
+}
+
+function isTime(value: unknown): value is number {
+  return typeof value === "number" && Number.isFinite(value);
+}
+
+function textOrNull(value: unknown): string | null | undefined {
+  return value === null || typeof value === "string" ? value : undefined;
 }

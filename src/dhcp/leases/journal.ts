@@ -1,9 +1,10 @@
 import { type FileHandle, mkdir, open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { replaceOpen, syncPath } from "../../lib/atomic-file.ts";
+import type { SteadyClock } from "../../lib/clock.ts";
 import { errnoOf, InternalError } from "../../lib/errors.ts";
-import { encodeLine, type Replay, replayJournal } from "./journal-format.ts";
-import { type Lease, type Leases, LeaseTable } from "./lease-table.ts";
+import { encodeLease, encodeMoment, type Replay, replayJournal } from "./journal-format.ts";
+import { later, type Lease, type Leases, LeaseTable } from "./lease-table.ts";
 
 /*
  * The leases on disk: `leases.journal` in the data folder. Lines (`journal-format.ts`) are only ever
@@ -27,6 +28,8 @@ export interface Journal {
   append(lease: Lease): Promise<void>;
   /** The leases as they are on disk, which is what a crash would leave. */
   readonly written: Leases;
+  /** Writes down what the system's clock shows, after it was set, so that times on disk keep their meaning. Never rejects. */
+  noteClock(): Promise<void>;
   /** Writes what is under way, then closes the file. */
   close(): Promise<void>;
 }
@@ -36,6 +39,8 @@ export interface JournalOptions {
   readonly dataDir: string;
   /** Filled from the journal. */
   readonly leases: LeaseTable;
+  /** By which all leases outside of the file have their times. */
+  readonly clock: SteadyClock;
   /** The size below which a journal is never compacted. Default: 1 MiB. */
   readonly compactAboveBytes?: number;
 }
@@ -49,14 +54,21 @@ export async function openJournal(
 ): Promise<{ journal: Journal; replay: Replay }> {
   await mkdir(options.dataDir, { recursive: true, mode: 0o750 });
   const path = journalFile(options.dataDir);
-  const replay = replayJournal(await readIfThere(path));
+  const replay = readLeases(await readIfThere(path), options.clock);
   for (const lease of replay.leases) options.leases.restore(lease);
   const file = await open(path, "a", 0o640);
   // A torn line must not become the beginning of the next one.
   await file.truncate(replay.wholeBytes);
   await syncPath(options.dataDir);
   const journal = new LeaseJournal(path, file, replay, options);
+  await journal.noteClock();
   return { journal, replay };
+}
+
+/** What is in the bytes of a journal, with times by the program's clock. */
+export function readLeases(bytes: Uint8Array, clock: SteadyClock): Replay {
+  const replay = replayJournal(bytes, clock.moment());
+  return { ...replay, leases: replay.leases.map((lease) => later(lease, -clock.offsetMs)) };
 }
 
 async function readIfThere(path: string): Promise<Uint8Array> {
@@ -84,6 +96,9 @@ class LeaseJournal implements Journal {
   #compactAt: number;
   /** After a failed sync it is unknown what is on disk: only a new file helps. */
   #doubtful = false;
+  /** The offset by which times in the file differ from ours, as it says itself; null: it does not say yet. */
+  #offsetMs: number | null = null;
+  #clockIsDue = false;
   #pending: Pending[] = [];
   #flushing: Promise<void> | null = null;
   #closed = false;
@@ -110,10 +125,19 @@ class LeaseJournal implements Journal {
     });
   }
 
+  noteClock(): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    this.#clockIsDue = true;
+    this.#flushing ??= this.#flush();
+    return this.#flushing;
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
+    // The next start of the host finds how far the leases had come.
+    const flushed = this.noteClock();
     this.#closed = true;
-    await this.#flushing;
+    await flushed;
     await this.#file.close();
   }
 
@@ -121,20 +145,31 @@ class LeaseJournal implements Journal {
   async #flush(): Promise<void> {
     // Requests that have arrived already share the first write.
     await new Promise((resolve) => setImmediate(resolve));
-    while (this.#pending.length > 0) {
+    while (this.#pending.length > 0 || this.#clockIsDue) {
       const batch = this.#pending.splice(0);
       try {
         if (this.#doubtful || this.#size > this.#compactAt) await this.#tryToCompact();
-        await this.#write(batch.map(({ lease }) => encodeLine(lease)).join(""));
+        const { offsetMs } = this.#options.clock;
+        const clockFirst = this.#clockIsDue || this.#offsetMs !== offsetMs;
+        this.#clockIsDue = false;
+        const head = clockFirst ? encodeMoment(this.#options.clock.moment()) : "";
+        await this.#write(head + this.#lines(batch, offsetMs));
+        this.#offsetMs = offsetMs;
         for (const { lease, resolve } of batch) {
           this.written.restore(lease);
           resolve();
         }
       } catch (error) {
+        this.#clockIsDue = false;
         for (const { reject } of batch) reject(error);
       }
     }
     this.#flushing = null;
+  }
+
+  #lines(records: readonly { readonly lease: Lease }[], offsetMs: number): string {
+    const writtenAtMs = this.#options.clock.wall() + offsetMs;
+    return records.map(({ lease }) => encodeLease(later(lease, offsetMs), writtenAtMs)).join("");
   }
 
   async #write(text: string): Promise<void> {
@@ -169,9 +204,13 @@ class LeaseJournal implements Journal {
 
   /** At every moment either the old file or the whole new one is there under the name. */
   async #compact(): Promise<void> {
-    const { file, result: size } = await replaceOpen(this.#path, (fresh) => this.#writeEach(fresh));
+    const { offsetMs } = this.#options.clock;
+    const { file, result: size } = await replaceOpen(this.#path, (fresh) =>
+      this.#writeEach(fresh, offsetMs),
+    );
     const old = this.#file;
     this.#file = file;
+    this.#offsetMs = offsetMs;
     this.#size = size;
     this.#compactAt = this.#threshold(size);
     // Until the folder is on disk, a power failure may bring back the old file.
@@ -182,12 +221,14 @@ class LeaseJournal implements Journal {
   }
 
   /** Each lease once, a part at a time: requests that need no disk are answered in between. */
-  async #writeEach(file: FileHandle): Promise<number> {
+  async #writeEach(file: FileHandle, offsetMs: number): Promise<number> {
     const leases = this.written.all();
-    let size = 0;
+    const head = encodeMoment(this.#options.clock.moment());
+    await file.appendFile(head);
+    let size = head.length;
     for (let at = 0; at < leases.length; at += LEASES_AT_ONCE) {
-      const part = leases.slice(at, at + LEASES_AT_ONCE);
-      const bytes = new TextEncoder().encode(part.map(encodeLine).join(""));
+      const part = leases.slice(at, at + LEASES_AT_ONCE).map((lease) => ({ lease }));
+      const bytes = new TextEncoder().encode(this.#lines(part, offsetMs));
       await file.appendFile(bytes);
       size += bytes.length;
     }

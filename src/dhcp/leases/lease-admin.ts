@@ -1,8 +1,8 @@
-import type { Clock } from "../../lib/clock.ts";
+import type { SteadyClock } from "../../lib/clock.ts";
 import { formatSubnet, type Ip4, ip4ToNumber, type Subnet, subnetContains } from "../../lib/ip4.ts";
 import type { Emit } from "../../events/types.ts";
 import type { Journal } from "./journal.ts";
-import { isActive, isQuarantine, type Lease, type LeaseTable } from "./lease-table.ts";
+import { isActive, isQuarantine, later, type Lease, type LeaseTable } from "./lease-table.ts";
 import type { AddressRange, Link } from "../link.ts";
 import { inRanges, poolSize } from "./pool.ts";
 
@@ -33,7 +33,8 @@ export interface LeaseAdminParts {
   /** Those that are served now. */
   readonly links: () => readonly Link[];
   readonly emit: Emit;
-  readonly clock: Clock;
+  /** By which the leases have their times; what comes and goes here has the system's. */
+  readonly clock: SteadyClock;
 }
 
 const OUTSIDE = "it is in no network of a link in mode full";
@@ -55,15 +56,18 @@ export class LeaseAdmin {
 
   /** Leases and quarantines in force, by address. */
   list(): readonly Lease[] {
+    return this.#inForce()
+      .toSorted((a, b) => ip4ToNumber(a.address) - ip4ToNumber(b.address))
+      .map((lease) => later(lease, this.#parts.clock.offsetMs));
+  }
+
+  #inForce(): readonly Lease[] {
     const { leases, clock } = this.#parts;
-    return leases
-      .all()
-      .filter((lease) => isActive(lease, clock.wall()))
-      .toSorted((a, b) => ip4ToNumber(a.address) - ip4ToNumber(b.address));
+    return leases.all().filter((lease) => isActive(lease, clock.wall()));
   }
 
   pools(): readonly PoolState[] {
-    const inForce = this.list();
+    const inForce = this.#inForce();
     return this.#networks().map(({ interface: name, subnet, pools }) => {
       const inside = inForce.filter(({ address }) => inRanges(pools, address));
       const leased = inside.filter(({ state }) => state === "bound").length;
@@ -95,7 +99,7 @@ export class LeaseAdmin {
     await this.#record([freed]);
     const name = this.#networkOf(address)?.interface ?? "";
     emit({ event: "lease-released", mac: lease.mac, address, interface: name });
-    return freed;
+    return later(freed, clock.offsetMs);
   }
 
   /** Imports leases of another server: those that have not expired, are in a network of ours and contradict no lease here. */
@@ -114,7 +118,8 @@ export class LeaseAdmin {
         continue;
       }
       bindings.add(binding);
-      accepted.push({ ...lease, state: "bound", network: formatSubnet(network.subnet) });
+      const taken = { ...lease, state: "bound", network: formatSubnet(network.subnet) } as const;
+      accepted.push(later(taken, -this.#parts.clock.offsetMs));
     }
     await this.#record(accepted);
     return { imported: accepted.length, skipped };
@@ -123,7 +128,7 @@ export class LeaseAdmin {
   #objection({ mac, address, expiresAtMs }: ImportedLease, network: Network | null): string | null {
     const { leases, clock } = this.#parts;
     const nowMs = clock.wall();
-    if (expiresAtMs <= nowMs) return "it has expired";
+    if (expiresAtMs - clock.offsetMs <= nowMs) return "it has expired";
     if (network === null) return OUTSIDE;
     const holder = leases.at(address);
     if (holder !== null && isActive(holder, nowMs) && holder.mac !== mac) {

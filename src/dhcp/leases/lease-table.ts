@@ -52,6 +52,13 @@ export function isActive(lease: Lease, nowMs: number): boolean {
   return lease.state !== "released" && lease.expiresAtMs > nowMs;
 }
 
+/** The same lease by a clock that shows so much more. */
+export function later(lease: Lease, byMs: number): Lease {
+  if (byMs === 0) return lease;
+  const { startedAtMs, expiresAtMs } = lease;
+  return { ...lease, startedAtMs: startedAtMs + byMs, expiresAtMs: expiresAtMs + byMs };
+}
+
 /** Whether two leases of a machine are in one network, so that the later one replaces the earlier one. */
 function inOneNetwork(a: Lease, b: Lease): boolean {
   if (a.network !== null && b.network !== null) return a.network === b.network;

@@ -64,6 +64,13 @@ export const processEvents = {
     message: "the nodes file could not be read again; the former entries stay in force",
     meaning: "Mend what `reason` names (file, line and column) and send SIGHUP again.",
   },
+  "clock-step": {
+    level: "warn",
+    message: "the system's clock was set",
+    meaning:
+      "By `seconds` (below 0: back), while the server was `running`, or before this start (`found` is `starting`), since the lease journal was written. Leases keep what is left of their time; the journal says from now on which clock its times are by. Once after power-on is usual on a host whose clock has no battery. When it comes again and again, two programs set the clock: leave it to one time service (`timedatectl`, `chronyc tracking`).",
+    show: { every: 60_000, by: ["found"], sum: "seconds" },
+  },
   stopping: {
     level: "info",
     message: "stopping",

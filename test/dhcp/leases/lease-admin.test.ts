@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { LeaseAdmin } from "../../../src/dhcp/leases/lease-admin.ts";
 import { type Lease, LeaseTable } from "../../../src/dhcp/leases/lease-table.ts";
 import type { Journal } from "../../../src/dhcp/leases/journal.ts";
+import { SteadyClock } from "../../../src/lib/clock.ts";
 import { SyncError } from "../../../src/lib/errors.ts";
 import type { PxeEvent } from "../../../src/events/types.ts";
 import { fullLink } from "../../support/dhcp.ts";
@@ -28,9 +29,10 @@ beforeEach(() => {
     written,
     append: (one) =>
       full ? Promise.reject(new SyncError("no space")) : Promise.resolve(written.restore(one)),
+    noteClock: () => Promise.resolve(),
     close: () => Promise.resolve(),
   };
-  const clock = { now: () => nowMs, wall: () => nowMs };
+  const clock = new SteadyClock({ now: () => nowMs, wall: () => nowMs });
   const emit = (event: PxeEvent) => void events.push(event);
   admin = new LeaseAdmin({ leases, journal, links: () => [fullLink], emit, clock });
 });

@@ -1,14 +1,16 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { encodeLine, replayJournal } from "../../../src/dhcp/leases/journal-format.ts";
+import { encodeLease, replayJournal } from "../../../src/dhcp/leases/journal-format.ts";
 import { LeaseAdmin } from "../../../src/dhcp/leases/lease-admin.ts";
 import { isActive, type Lease, LeaseTable } from "../../../src/dhcp/leases/lease-table.ts";
 import { OfferTable } from "../../../src/dhcp/leases/offer-table.ts";
 import type { FullLink } from "../../../src/dhcp/link.ts";
 import { MessageType } from "../../../src/dhcp/wire/packet.ts";
 import { readU32 } from "../../../src/lib/bytes.ts";
+import { SteadyClock } from "../../../src/lib/clock.ts";
 import { subnetContains } from "../../../src/lib/ip4.ts";
 import { fullLink } from "../../support/dhcp.ts";
+import { oldJournalLine } from "../../support/journal.ts";
 import { type Ask, FullSite, Machine, type Outcome } from "../../support/full-site.ts";
 
 /*
@@ -52,7 +54,7 @@ class Networks {
     this.site.link = place.link;
     const outcome = new Machine(this.site, mac).send(type, { ...place.through, ...ask });
     for (const effect of outcome.effects) {
-      if (effect.kind === "record") this.journal += encodeLine(effect.lease);
+      if (effect.kind === "record") this.journal += encodeLease(effect.lease, this.site.nowMs);
     }
     return outcome;
   }
@@ -85,7 +87,7 @@ class Networks {
   /** As an earlier version wrote it: without the networks. */
   get oldJournal(): string {
     const { leases } = replayJournal(new TextEncoder().encode(this.journal));
-    return leases.map((lease) => encodeLine({ ...lease, network: undefined })).join("");
+    return leases.map(oldJournalLine).join("");
   }
 
   running(): readonly Lease[] {
@@ -156,7 +158,7 @@ describe.each(pairs)("field fault 1: one machine in %s", (_, first, second) => {
 
 test("field fault 1: leases of one machine in two networks are imported both, and two in one are not", async () => {
   const leases = new LeaseTable();
-  const clock = { now: () => 0, wall: () => 0 };
+  const clock = new SteadyClock({ now: () => 0, wall: () => 0 });
   const parts = { leases, journal: null, links: () => [eth1, eth2], emit: () => {}, clock };
   const times = { startedAtMs: 0, expiresAtMs: 1000, hostname: null, clientId: null };
   const offered = ["192.168.77.100", "10.1.0.100", "192.168.88.100", "192.168.77.101"];

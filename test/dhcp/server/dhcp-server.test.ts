@@ -1,3 +1,4 @@
+import { SteadyClock, systemClock } from "../../../src/lib/clock.ts";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -22,7 +23,11 @@ afterEach(() => site.close());
 describe("a server in mode full", () => {
   test("leases an address, which is in the journal when the acknowledgement arrives", async () => {
     const leases = new LeaseTable();
-    const { journal } = await openJournal({ dataDir: site.folder, leases });
+    const { journal } = await openJournal({
+      dataDir: site.folder,
+      leases,
+      clock: new SteadyClock(systemClock),
+    });
     const { ports, events, event } = await site.start({ leases, journal });
     site.closeLast(journal);
     const [port = 0] = ports;
@@ -46,6 +51,7 @@ describe("a server in mode full", () => {
 
   test("does not acknowledge what could not be written, and says so", async () => {
     const full: Journal = {
+      noteClock: () => Promise.resolve(),
       append: () => Promise.reject(new SyncError("no space left on device")),
       written: new LeaseTable(),
       close: () => Promise.resolve(),
@@ -74,6 +80,7 @@ describe("a server in mode full", () => {
     let release = (): void => undefined;
     const disk = new Promise<void>((resolve) => (release = resolve));
     const slow: Journal = {
+      noteClock: () => Promise.resolve(),
       append: async (lease) => {
         await disk;
         written.push(lease);
@@ -241,6 +248,7 @@ describe("a server, whatever its mode", () => {
     let release = (): void => undefined;
     const disk = new Promise<void>((resolve) => (release = resolve));
     const slow: Journal = {
+      noteClock: () => Promise.resolve(),
       append: () => disk,
       written: new LeaseTable(),
       close: () => Promise.resolve(),

@@ -1,3 +1,4 @@
+import { readHostStart } from "../../../src/daemon/state/clock-watch.ts";
 /**
  * A DHCP server in mode full on real ports. Arguments: the data folder, `look` when addresses
  * are to be looked at before they are offered, and for each link
@@ -9,7 +10,7 @@ import { openJournal } from "../../../src/dhcp/leases/journal.ts";
 import { LeaseTable } from "../../../src/dhcp/leases/lease-table.ts";
 import type { Link } from "../../../src/dhcp/link.ts";
 import { startDhcpServer } from "../../../src/dhcp/server/dhcp-server.ts";
-import { systemClock } from "../../../src/lib/clock.ts";
+import { SteadyClock, systemClock } from "../../../src/lib/clock.ts";
 import { subnetOf } from "../../../src/lib/ip4.ts";
 import { openDeviceSocket } from "../../../src/net/device-socket.ts";
 import { ConflictProbe } from "../../../src/net/conflict-probe.ts";
@@ -41,8 +42,9 @@ const links = args
   });
 
 const tell = (line: object): void => console.log(JSON.stringify(line));
+const clock = new SteadyClock(systemClock, await readHostStart());
 const leases = new LeaseTable();
-const { journal } = await openJournal({ dataDir, leases });
+const { journal } = await openJournal({ dataDir, leases, clock });
 const server = await startDhcpServer({
   links,
   openSocket: ({ interface: device, address }, port) =>
@@ -60,6 +62,6 @@ const server = await startDhcpServer({
   emit: (event) => {
     if (event.event !== "system-dhcp" && event.event !== "dhcp-ignored") tell(event);
   },
-  clock: systemClock,
+  clock,
 });
 tell({ listening: server.sockets });

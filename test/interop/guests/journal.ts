@@ -1,3 +1,5 @@
+import { readHostStart } from "../../../src/daemon/state/clock-watch.ts";
+import { SteadyClock, systemClock } from "../../../src/lib/clock.ts";
 import { openJournal } from "../../../src/dhcp/leases/journal.ts";
 import { LeaseTable } from "../../../src/dhcp/leases/lease-table.ts";
 
@@ -7,8 +9,9 @@ import { LeaseTable } from "../../../src/dhcp/leases/lease-table.ts";
  */
 
 const [dataDir = "", first = ""] = process.argv.slice(2);
+const clock = new SteadyClock(systemClock, await readHostStart());
 const leases = new LeaseTable();
-const { journal } = await openJournal({ dataDir, leases, compactAboveBytes: 3000 });
+const { journal } = await openJournal({ dataDir, leases, clock, compactAboveBytes: 3000 });
 console.log(JSON.stringify({ opened: leases.all().length }));
 
 let next = Number(first);

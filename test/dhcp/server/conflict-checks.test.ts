@@ -1,0 +1,159 @@
+import { describe, expect, test } from "vitest";
+import { isQuarantine, LeaseTable } from "../../../src/dhcp/leases/lease-table.ts";
+import { ConflictChecks } from "../../../src/dhcp/server/conflict-checks.ts";
+import { fullLink, message, ourAddress, selecting } from "../../support/dhcp.ts";
+import { noNode } from "../../support/node-entry.ts";
+
+import { EffectSite, macA, macB, system } from "../../support/effect-site.ts";
+describe("before an address is offered", () => {
+  test("it is checked whether it is in use, once for each offer, and not for a machine's own lease", async () => {
+    const site = new EffectSite();
+    const address = (await site.ask(macA, message(system)))?.yiaddr ?? "";
+    await site.ask(macA, message(system));
+    expect(site.checked).toEqual([address]);
+    await site.ask(macA, selecting(system, ourAddress, address));
+    await site.ask(macA, message(system));
+    expect(site.checked).toEqual([address]);
+    site.nowMs += 4_000_000;
+    await site.ask(macA, message(system));
+    expect(site.checked).toEqual([address, address]);
+  });
+
+  test("an address in use goes into quarantine, which survives a restart, and another one is offered", async () => {
+    const site = new EffectSite();
+    let squatted = "";
+    site.isInUse = (_, address) => Promise.resolve((squatted ||= address) === address);
+    const offer = await site.ask(macA, message(system));
+    expect(offer?.yiaddr).toMatch(/^192\.168\.77\./);
+    expect(offer?.yiaddr).not.toBe(squatted);
+    expect(site.disk.written.at(squatted)?.state).toBe("in-use");
+    expect(site.names()).toEqual(["address-in-use"]);
+    expect(site.events[0]).toMatchObject({ mac: macA, address: squatted });
+    expect(site.replies).toHaveLength(1);
+  });
+
+  test("a reserved address in use is offered all the same, and reported", async () => {
+    const site = new EffectSite();
+    site.node = { ...noNode, mac: macA, address: "192.168.77.20" };
+    site.isInUse = () => Promise.resolve(true);
+    expect(await site.lease(macA)).toBe("192.168.77.20");
+    expect(site.names()).toEqual(["address-in-use", "lease-granted"]);
+    expect(site.quarantined()).toEqual([]);
+  });
+
+  test("a reserved address is offered although something answers for all, also where there is no pool", async () => {
+    const site = new EffectSite();
+    site.link = { ...fullLink, full: { ...fullLink.full, pools: [] } };
+    site.isInUse = () => Promise.resolve(true);
+    for (const mac of machines(30)) {
+      site.node = { ...noNode, mac, address: `192.168.77.${20 + Number(`0x${mac.slice(-2)}`)}` };
+      expect(await site.lease(mac)).toBe(site.node.address);
+    }
+    expect(site.names().filter((name) => name === "address-in-use")).toHaveLength(3);
+    expect(site.names().filter((name) => name === "conflict-check-unreliable")).toHaveLength(1);
+  });
+
+  test("the address that has been in quarantine longest is offered when no other is left", async () => {
+    const site = new EffectSite().withPool("192.168.77.100", "192.168.77.102");
+    let squatters: readonly string[] = ["192.168.77.100", "192.168.77.101"];
+    site.isInUse = (_, address) => Promise.resolve(squatters.includes(address));
+    for (const mac of machines(3)) await site.lease(mac);
+    const addresses = machines(3).map(
+      (mac) => site.leases.ofMachine(mac, fullLink.subnet)?.address,
+    );
+    expect(new Set(addresses)).toEqual(
+      new Set(["192.168.77.100", "192.168.77.101", "192.168.77.102"]),
+    );
+    expect(site.quarantined()).toEqual([]);
+    squatters = [];
+    expect(await site.lease("52:54:00:00:01:99")).toBe("");
+    expect(site.names()).toContain("pool-full");
+  });
+
+  test("the older of two quarantines goes first, and the machine that found the other keeps its offer", async () => {
+    const site = new EffectSite().withPool("192.168.77.100", "192.168.77.102");
+    for (const [n, at] of [
+      ["100", 5000],
+      ["102", 3000],
+    ] as const) {
+      const former = { mac: macB, address: `192.168.77.${n}`, startedAtMs: 0, hostname: null };
+      const expiresAtMs = site.nowMs + at;
+      const network = "192.168.77.0/24";
+      site.leases.restore({ ...former, network, clientId: null, state: "in-use", expiresAtMs });
+    }
+    const offered = (await site.ask(macB, message(system)))?.yiaddr;
+    expect(offered).toBe("192.168.77.101");
+    expect((await site.ask(macA, message(system)))?.yiaddr).toBe("192.168.77.102");
+    const taken = await site.ask(macA, selecting(system, ourAddress, "192.168.77.102"));
+    expect(taken?.yiaddr).toBe("192.168.77.102");
+    expect(site.offers.ofMachine(macB, fullLink.subnet, site.nowMs)?.address).toBe(offered);
+  });
+});
+
+/** So many hardware addresses. */
+const machines = (count: number): readonly string[] =>
+  Array.from({ length: count }, (_, n) => `52:54:00:00:01:${n.toString(16).padStart(2, "0")}`);
+
+describe("where something answers for every address", () => {
+  test("sixty of sixty machines get an address from a pool of a hundred, and nothing is quarantined", async () => {
+    const site = new EffectSite();
+    site.isInUse = () => Promise.resolve(true);
+    const leased = [];
+    for (const mac of machines(60)) leased.push(await site.lease(mac));
+    expect(leased.filter((address) => address.startsWith("192.168.77."))).toHaveLength(60);
+    expect(new Set(leased).size).toBe(60);
+    expect(site.quarantined()).toEqual([]);
+    expect(site.disk.written.all().filter(isQuarantine)).toEqual([]);
+    expect(new Set(site.checked).size).toBe(3);
+    expect(leased[0]).toBe(site.checked[0]);
+    expect(site.events).toContainEqual({
+      event: "conflict-check-unreliable",
+      interface: fullLink.interface,
+      network: "192.168.77.0/24",
+    });
+  });
+
+  test("the same when they all ask at once, and when only the first are checked", async () => {
+    for (const most of [Infinity, 20]) {
+      const site = new EffectSite();
+      site.isInUse = () => Promise.resolve(site.checked.length > most ? null : true);
+      const leased = await Promise.all(machines(60).map((mac) => site.lease(mac)));
+      expect(leased.filter((address) => address.startsWith("192.168.77."))).toHaveLength(60);
+      expect(new Set(leased).size).toBe(60);
+      expect(site.quarantined()).toEqual([]);
+      expect(site.names().filter((name) => name === "conflict-check-unreliable")).toHaveLength(1);
+    }
+  });
+
+  test("a machine keeps its former address", async () => {
+    const site = new EffectSite();
+    const address = await site.lease(macA);
+    site.nowMs += 4_000_000;
+    site.isInUse = () => Promise.resolve(true);
+    expect((await site.ask(macA, message(system)))?.yiaddr).toBe(address);
+    expect(site.leases.ofMachine(macA, fullLink.subnet)?.address).toBe(address);
+  });
+
+  test("they are checked again after ten minutes", async () => {
+    const site = new EffectSite();
+    site.isInUse = () => Promise.resolve(true);
+    await site.lease(macA);
+    site.nowMs += 599_000;
+    await site.lease(macB);
+    expect(site.checked).toHaveLength(3);
+    site.nowMs += 1000;
+    site.isInUse = () => Promise.resolve(false);
+    await site.lease("52:54:00:00:00:0c");
+    expect(site.checked).toHaveLength(4);
+  });
+
+  test("a network behind a relay agent is judged for itself", async () => {
+    const relayed = { subnet: { network: "10.9.0.0", prefixLength: 24 }, full: fullLink.full };
+    const conflicts = new ConflictChecks(new LeaseTable(), { now: () => 0, wall: () => 0 });
+    const link = { ...fullLink, relayed: [relayed] };
+    const believed = [1, 2, 3].map((n) => conflicts.foundInUse(link, `10.9.0.${n}`, null));
+    expect(believed).toEqual([true, true, false]);
+    expect(conflicts.areReliable(link, "10.9.0.9")).toBe(false);
+    expect(conflicts.areReliable(link, "192.168.77.9")).toBe(true);
+  });
+});
