@@ -55,6 +55,18 @@ describe.skipIf(skipped !== null)(`mode proxy${skipped === null ? "" : ` (${skip
         reason: expect.stringContaining(`remove option 60`),
       });
     });
+
+    it("says so once more when the boot stands still, with its cause and who has to act", async () => {
+      const stalled = await site().server.waitForEvent("boot-stalled", null, 120_000);
+      expect(stalled.fields).toMatchObject({
+        level: "warn",
+        mac: "52:54:00:77:00:01",
+        stage: "offer",
+        code: "unbeatable-server",
+        cause: expect.stringContaining(wire.siteAddress),
+        who: "site",
+      });
+    });
   });
 
   describe("through a relay in another subnet", () => {

@@ -86,7 +86,7 @@ export const dhcpEvents = {
     level: "warn",
     message: "a machine fetched its loader again and again, so it is told the script instead",
     meaning:
-      "What asks was handed `loader` twice and nothing was heard of it. Either it is an iPXE that does not say so: name its user class (option 77) in `boot.userClasses`. Or the firmware does not start the loader: Secure Boot, or another processor.",
+      "What asks was handed `loader` twice and nothing was heard of it. It is an iPXE that does not say so, or the firmware does not start the loader: see `user-class-unknown` and `loader-refused` in the [list of causes](diagnosis.md).",
   },
   "dhcp-malformed": {
     level: "debug",
@@ -149,7 +149,8 @@ export const dhcpEvents = {
   "pool-full": {
     level: "error",
     message: "no address is left to lease",
-    meaning: "Enlarge `pools`, shorten `leaseSeconds`, or remove machines that are gone.",
+    meaning:
+      "What to do is in the row `no-address-left` of the [list of causes](diagnosis.md); `dhcp-refused` names the machines.",
     show: { every: 60_000, by: ["interface"] },
   },
   "other-dhcp-server": {
