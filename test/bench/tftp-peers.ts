@@ -16,7 +16,8 @@ export interface RunningServer {
   readonly name: string;
   readonly pid: number;
   readonly endpoint: UdpEndpoint;
-  stop(): Promise<void>;
+  /** What it says of itself at its end; null: nothing. */
+  stop(): Promise<string | null>;
 }
 
 export interface ServerKind {
@@ -85,9 +86,14 @@ function guest(name: string, file: string, windows: boolean): ServerKind {
     async start(folder, core) {
       const program = ["--import", "tsx", `test/bench/guests/${file}`, folder];
       const child = pinned(core, process.execPath, program);
-      const lines = createInterface({ input: child.stdout ?? process.stdin });
-      const port = Number((await lines[Symbol.asyncIterator]().next()).value);
-      return running(name, child, { address: "127.0.0.1", port });
+      const input = child.stdout ?? process.stdin;
+      const lines = createInterface({ input })[Symbol.asyncIterator]();
+      const nextLine = async () => {
+        const { value, done } = await lines.next();
+        return done === true ? null : value;
+      };
+      const port = Number(await nextLine());
+      return running(name, child, { address: "127.0.0.1", port }, nextLine);
     },
   };
 }
@@ -127,7 +133,12 @@ function pinned(core: number | null, command: string, args: readonly string[]): 
   return spawn(first, rest, { stdio: ["ignore", "pipe", "inherit"] });
 }
 
-function running(name: string, child: ChildProcess, endpoint: UdpEndpoint): RunningServer {
+function running(
+  name: string,
+  child: ChildProcess,
+  endpoint: UdpEndpoint,
+  report: () => Promise<string | null> = () => Promise.resolve(null),
+): RunningServer {
   const ended = new Promise<void>((resolve) => {
     child.once("exit", () => resolve());
   });
@@ -137,7 +148,9 @@ function running(name: string, child: ChildProcess, endpoint: UdpEndpoint): Runn
     endpoint,
     async stop() {
       child.kill("SIGTERM");
+      const said = await report();
       await ended;
+      return said;
     },
   };
 }

@@ -127,9 +127,19 @@ async function delay(): Promise<string> {
   return table([["windowsize", "seconds for 1 MiB"], ...rows]);
 }
 
+/** How often what happened, over all of these. */
+function summed(all: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const [what, times] of all.flatMap((one) => Object.entries(one))) {
+    sums[what] = (sums[what] ?? 0) + times;
+  }
+  return sums;
+}
+
 async function crowd(kinds: readonly ServerKind[]): Promise<string> {
   const edk2 = "tsize=0,blksize=1468,windowsize=4";
   const rows: string[][] = [];
+  const causes: string[] = [];
   for (const [count, options] of [
     [200, "blksize=1468"],
     [200, edk2],
@@ -140,19 +150,26 @@ async function crowd(kinds: readonly ServerKind[]): Promise<string> {
       const { address, port } = server.endpoint;
       const program = ["-c", "1", process.execPath, "--import", "tsx"];
       const guest = ["test/bench/guests/tftp-clients.ts", address, String(port), "1m.efi"];
-      const results: { elapsedMs: number; failed: number; repeats: number }[] = [];
+      const results: { elapsedMs: number; failures: Record<string, number>; repeats: number }[] =
+        [];
       for (let round = 0; round < rounds; round++) {
         const load = [...program, ...guest, join(folder, "1m.efi"), String(count), options];
         results.push(JSON.parse((await run("taskset", load)).stdout));
       }
-      const failed = results.reduce((sum, result) => sum + result.failed, 0);
+      const failures = summed(results.map((result) => result.failures));
+      const failed = Object.values(failures).reduce((sum, times) => sum + times, 0);
+      const repeats = results.reduce((sum, result) => sum + result.repeats, 0);
       const seconds = median(results.map(({ elapsedMs }) => elapsedMs)) / 1000;
       const memory = `${peakMebibytes(server.pid)} MiB`;
-      rows.push([String(count), options, kind.name, seconds.toFixed(2), String(failed), memory]);
-      await server.stop();
+      const figures = [seconds.toFixed(2), String(failed), String(repeats), memory];
+      rows.push([String(count), options, kind.name, ...figures]);
+      if (failed > 0) causes.push(`${count} ${kind.name}, clients: ${JSON.stringify(failures)}`);
+      const said = await server.stop();
+      if (said !== null) causes.push(`${count} ${kind.name}, server: ${said}`);
     }
   }
-  return table([["clients", "asked for", "server", "seconds", "failed", "memory"], ...rows]);
+  const head = ["clients", "asked for", "server", "seconds", "failed", "repeats", "memory"];
+  return `${table([head, ...rows])}\n${causes.join("\n")}\n`;
 }
 
 const parts = new Set(process.argv.slice(2));

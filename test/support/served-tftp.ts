@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { afterEach, expect } from "vitest";
+import type { Clock } from "../../src/lib/clock.ts";
 import { openDgram } from "../../src/net/dgram.ts";
 import type { UdpEndpoint } from "../../src/net/udp.ts";
 import type { TftpPacket } from "../../src/tftp/wire/packet.ts";
@@ -20,6 +21,12 @@ export const files = {
 
 export type StartOptions = Partial<Parameters<typeof TestServer.start>[1]>;
 
+/**
+ * A clock that stands still: nothing is taken for lost and nobody given up, however slow the machine is. What
+ * depends on time is tested with `FakeUdp` and fake timers.
+ */
+export const stoppedClock: Clock = { now: () => 0, wall: () => 0 };
+
 /** Servers and clients on loopback; what is in `opened` is closed after each test. */
 export function servedTftp() {
   const opened: { close(): Promise<void> }[] = [];
@@ -29,8 +36,8 @@ export function servedTftp() {
   return {
     opened,
     serve: async (options: StartOptions = {}): Promise<TestServer> => {
-      const sockets = { openUdp: openDgram, openTransferUdp };
-      const server = await TestServer.start(files, { ...sockets, ...options });
+      const parts = { openUdp: openDgram, openTransferUdp, clock: stoppedClock };
+      const server = await TestServer.start(files, { ...parts, ...options });
       opened.push(server);
       return server;
     },

@@ -53,7 +53,8 @@ function download(socket: UdpSocket): Promise<End> {
     };
     const timer = setInterval(() => {
       const nowMs = performance.now();
-      if (nowMs - progressMs > giveUpMs) return end("no progress for 20 s");
+      const at = peer === null ? "the first answer" : `block ${block === 0 ? "1" : "n"}`;
+      if (nowMs - progressMs > giveUpMs) return end(`no progress for 20 s, waiting for ${at}`);
       if (nowMs - heardMs < repeatMs) return;
       repeats += 1;
       heardMs = nowMs;
@@ -95,13 +96,16 @@ for (let i = 0; i < Number(count); i++) {
 const startMs = performance.now();
 const ends = await Promise.all(sockets.map(download));
 const elapsedMs = performance.now() - startMs;
-const failures = ends.flatMap(({ failure }) => (failure === null ? [] : [failure]));
+const failures: Record<string, number> = {};
+for (const { failure } of ends) {
+  if (failure !== null) failures[failure] = (failures[failure] ?? 0) + 1;
+}
 const repeats = ends.reduce((sum, end) => sum + end.repeats, 0);
 const times = ends.map(({ ms }) => ms).toSorted((a, b) => a - b);
 const result = {
   elapsedMs,
-  failed: failures.length,
-  failures: [...new Set(failures)],
+  /** By cause. */
+  failures,
   repeats,
   firstMs: times[0],
   medianMs: times[Math.floor(times.length / 2)],

@@ -4,9 +4,13 @@ import { memoryBlob } from "../../../src/lib/blob.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { openDgram } from "../../../src/net/dgram.ts";
 import { openTransferUdp } from "../../support/transfer-socket.ts";
+import type { PxeEvent } from "../../../src/events/types.ts";
 import { startTftpServer } from "../../../src/tftp/server/tftp-server.ts";
 
-/* A TFTP server for the files of a folder, on loopback, in a process of its own. Prints its port; ends with SIGTERM. */
+/*
+ * A TFTP server for the files of a folder, on loopback, in a process of its own, with the limits that are the
+ * defaults. Prints its port; at SIGTERM one line of JSON, how often what happened, and ends.
+ */
 
 const [folder = "."] = process.argv.slice(2);
 const held = new Map<string, Promise<Uint8Array | null>>();
@@ -17,13 +21,22 @@ function content(name: string): Promise<Uint8Array | null> {
   return bytes;
 }
 
+const counts = new Map<string, number>();
+let retransmissions = 0;
+
+function count(event: PxeEvent): void {
+  const key = "reason" in event ? `${event.event}: ${event.reason}` : event.event;
+  counts.set(key, (counts.get(key) ?? 0) + 1);
+  if ("retransmissions" in event) retransmissions += event.retransmissions;
+}
+
 const server = await startTftpServer({
   addresses: ["127.0.0.1"],
   port: 0,
   limits: {
     maxBlockSize: 65464,
     maxWindowSize: 64,
-    maxTransfers: 2000,
+    maxTransfers: 1000,
     dataPorts: null,
     singlePort: false,
   },
@@ -31,9 +44,13 @@ const server = await startTftpServer({
     const bytes = await content(name);
     return bytes === null ? null : { name, kind: "loader", blob: memoryBlob(bytes) };
   },
-  emit: () => {},
+  emit: count,
   clock: systemClock,
   openUdp: openDgram,
   openTransferUdp,
 });
 process.stdout.write(`${server.endpoints[0]?.port ?? 0}\n`);
+process.on("SIGTERM", () => {
+  process.stdout.write(`${JSON.stringify({ ...Object.fromEntries(counts), retransmissions })}\n`);
+  process.exit();
+});

@@ -1,7 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { concat } from "../../../src/lib/bytes.ts";
 import { openDgram } from "../../../src/net/dgram.ts";
-import { files, freePort, servedTftp, told, whole } from "../../support/served-tftp.ts";
+import {
+  files,
+  freePort,
+  servedTftp,
+  stoppedClock,
+  told,
+  whole,
+} from "../../support/served-tftp.ts";
 import { ack } from "../../support/tftp.ts";
 import { TftpClient } from "../../support/tftp-client.ts";
 import { TestServer } from "../../support/tftp-server.ts";
@@ -14,10 +21,9 @@ describe.each([
   ["plain sockets", undefined],
 ])("strangers, with %s", (_, open) => {
   it("get ERROR 5 and disturb nothing", async () => {
-    const server = await TestServer.start(
-      files,
-      open === undefined ? { openUdp: openDgram } : { openUdp: openDgram, openTransferUdp: open },
-    );
+    const plain = { openUdp: openDgram, clock: stoppedClock };
+    const connected = open === undefined ? {} : { openTransferUdp: open };
+    const server = await TestServer.start(files, { ...plain, ...connected });
     opened.push(server);
     const [one, stranger] = [await client(), await client()];
     one.request(server.endpoint, "ipxe.efi", { blksize: 1468 });
