@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { bootStatuses } from "../timeline/rules.ts";
 import { stages } from "../timeline/stages.ts";
+import { next, pageLimit, wrongCursor } from "./pages.ts";
 import { macInUrl, moment } from "./values.ts";
 
 export const bootStatus = z.enum(bootStatuses);
@@ -35,5 +36,32 @@ export const boot = z.object({
 });
 export type BootReply = z.output<typeof boot>;
 
-export const bootsQuery = z.object({ mac: macInUrl.optional() });
-export const bootsReply = z.object({ boots: z.array(boot).readonly() });
+/** Where a page begins: behind this boot. */
+const cursor = z
+  .string(wrongCursor)
+  .regex(/^\d+(\.\d+)?,.{1,200}$/, wrongCursor)
+  .transform((text) => {
+    const comma = text.indexOf(",");
+    return { startedAtMs: Number(text.slice(0, comma)), id: text.slice(comma + 1) };
+  });
+export type BootCursor = z.output<typeof cursor>;
+
+export function bootCursor({ startedAtMs, id }: BootCursor): string {
+  return `${startedAtMs},${id}`;
+}
+
+export const bootsQuery = z.object({
+  mac: macInUrl.optional(),
+  status: bootStatus.optional(),
+  stage: stage.optional().describe("the furthest one that was reached"),
+  since: z.iso
+    .datetime({ offset: true, error: "must be a moment such as 2026-03-06T10:00:00Z" })
+    .transform((text) => Date.parse(text))
+    .optional()
+    .describe("began then or later"),
+  limit: pageLimit(100, 500),
+  cursor: cursor.optional(),
+});
+export type BootsQuery = z.output<typeof bootsQuery>;
+
+export const bootsReply = z.object({ boots: z.array(boot).readonly(), next });

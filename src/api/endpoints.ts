@@ -60,6 +60,7 @@ export const endpoints = {
     schema: {
       summary:
         "every machine that has an entry by mac, was seen booting, or of whose firmware something was learnt",
+      querystring: nodes.nodesQuery,
       response: { 200: nodes.nodesReply },
     },
   },
@@ -83,6 +84,7 @@ export const endpoints = {
     url: "/api/v1/leases",
     schema: {
       summary: "leases and quarantines of mode full, and how full the pools are",
+      querystring: leases.leasesQuery,
       response: { 200: leases.leasesReply },
     },
   },

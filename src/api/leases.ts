@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { parseIp4 } from "../lib/ip4.ts";
 import { parseMac } from "../lib/mac.ts";
+import { next, pageLimit } from "./pages.ts";
 import { ip4InUrl } from "./values.ts";
 
 const epochMs = z.int().min(0).describe("milliseconds since the Unix epoch");
@@ -36,9 +37,14 @@ export const pool = z.object({
 });
 export type PoolReply = z.output<typeof pool>;
 
+export const leasesQuery = z.object({
+  limit: pageLimit(1000),
+  cursor: ip4InUrl.optional().describe("behind this address"),
+});
 export const leasesReply = z.object({
-  leases: z.array(lease).readonly(),
+  leases: z.array(lease).readonly().describe("by address"),
   pools: z.array(pool).readonly(),
+  next,
 });
 
 export type LeasesReply = z.output<typeof leasesReply>;

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { offerStyles } from "../boot/offer-style.ts";
 import { stages } from "../timeline/stages.ts";
 import { bootStatus } from "./boots.ts";
+import { next, pageLimit } from "./pages.ts";
 import { macInUrl, moment } from "./values.ts";
 
 /** A machine: its entry in the nodes file, its last boot, and what was learnt of its firmware. */
@@ -32,7 +33,12 @@ export const node = z.object({
 export type NodeReply = z.output<typeof node>;
 
 export const nodePath = z.object({ mac: macInUrl });
-export const nodesReply = z.object({ nodes: z.array(node).readonly() });
+
+export const nodesQuery = z.object({
+  limit: pageLimit(1000),
+  cursor: macInUrl.optional().describe("behind this machine"),
+});
+export const nodesReply = z.object({ nodes: z.array(node).readonly(), next });
 
 /** Only what can be changed. */
 export const nodeChange = z.strictObject(

@@ -9,7 +9,7 @@ import { SteadyClock, systemClock } from "../lib/clock.ts";
 import { ConfigError, messageOf } from "../lib/errors.ts";
 import { parseIp4 } from "../lib/ip4.ts";
 import { readInterfaces } from "../net/interfaces.ts";
-import { type AdminClient, findAdmin } from "./shared/admin-client.ts";
+import { type AdminClient, askPages, findAdmin } from "./shared/admin-client.ts";
 import { loadSettings, type Settings } from "../daemon/settings/settings.ts";
 import { commandPatienceMs, lockFolder } from "../daemon/state/data-folder-lock.ts";
 import { readHostStart } from "../daemon/state/clock-watch.ts";
@@ -22,13 +22,15 @@ import { tableLines } from "./shared/table.ts";
  * does.
  */
 
+type Listing = Pick<LeasesReply, "leases" | "pools">;
+
 export type { LeaseFormat } from "../dhcp/leases/lease-import.ts";
 
 /** `eim-pxe leases list`: leases and quarantines in force, and how full the pools are. */
 export async function listLeases(program: Program, options: ReportOptions): Promise<number> {
   const settings = loadSettings(options.config, program.environment);
   const admin = await findAdmin(settings);
-  const found = admin === null ? await listHere(settings) : await admin.ask(endpoints.listLeases);
+  const found = admin === null ? await listHere(settings) : await listThere(admin);
   if (typeof found === "string") return refused(program, found);
   program.out.write(options.json ? `${JSON.stringify(found)}\n` : inWords(found));
   return ExitCode.ok;
@@ -117,7 +119,13 @@ function withoutState({
   return { mac, address, startedAtMs, expiresAtMs, hostname, clientId };
 }
 
-async function listHere({ config }: Settings): Promise<LeasesReply> {
+async function listThere(admin: AdminClient): Promise<Listing | string> {
+  const pages = await askPages(admin, endpoints.listLeases);
+  if (typeof pages === "string") return pages;
+  return { leases: pages.flatMap(({ leases }) => leases), pools: pages.at(-1)?.pools ?? [] };
+}
+
+async function listHere({ config }: Settings): Promise<Listing> {
   const leases = new LeaseTable();
   const journal = await readFile(journalFile(config.dataDir)).catch(() => new Uint8Array());
   const clock = await hostClock();
@@ -167,7 +175,7 @@ function leaseAdminOf({
   return new LeaseAdmin({ ...parts, links: () => links, emit: () => {} });
 }
 
-function inWords({ leases, pools }: LeasesReply): string {
+function inWords({ leases, pools }: Listing): string {
   const rows = leases.map((one) => [
     one.address,
     one.mac,

@@ -72,7 +72,7 @@ export async function openAdminPort(parts: AdminPortParts): Promise<AdminPort> {
       forgetOfferStyle: (mac) => void offerStyleKeeper.forget(mac),
     },
     leases: {
-      list: () => leases?.list() ?? [],
+      page: (after, limit) => leases?.page(after, limit) ?? [],
       pools: () => leases?.pools() ?? [],
       release: async (address) => leases?.release(address) ?? null,
       import: async (imported) =>

@@ -159,3 +159,11 @@ export function withStep(
     ),
   };
 }
+
+/** The order in which boots are listed. */
+export function newestFirst(
+  a: Pick<Boot, "startedAtMs" | "id">,
+  b: Pick<Boot, "startedAtMs" | "id">,
+): number {
+  return b.startedAtMs - a.startedAtMs || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
+}

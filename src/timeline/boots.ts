@@ -4,12 +4,14 @@ import type { Moment } from "../lib/clock.ts";
 import type { Ip4 } from "../lib/ip4.ts";
 import type { Mac } from "../lib/mac.ts";
 import { BoundedMap } from "../lib/bounded-map.ts";
+import { firstOf } from "../lib/first-of.ts";
 import { GenerationHolds } from "./generation-holds.ts";
 import {
   type Boot,
   discoverRetryMs,
   type MachineKey,
   newBoot,
+  newestFirst,
   type Sighting,
   silenceMs,
   startsNewBoot,
@@ -150,6 +152,11 @@ export class BootSessions {
     return this.#holds.inUse(nowMs);
   }
 
+  /** The newest of the boots that are wanted, newest first. */
+  newest(limit: number, isWanted: (boot: Boot) => boolean): readonly Boot[] {
+    return firstOf(this.#wanted(isWanted), limit, newestFirst);
+  }
+
   /** The boot that each machine is in, or went through last. */
   current(): readonly Boot[] {
     return [...this.#machines.values()].flatMap(([boot]) => boot ?? []);
@@ -158,6 +165,12 @@ export class BootSessions {
   /** All remembered boots, newest first. */
   list(): readonly Boot[] {
     return [...this.#machines.values()].flat().toSorted((a, b) => b.startedAtMs - a.startedAtMs);
+  }
+
+  *#wanted(isWanted: (boot: Boot) => boolean): Iterable<Boot> {
+    for (const boots of this.#machines.values()) {
+      for (const boot of boots) if (isWanted(boot)) yield boot;
+    }
   }
 
   /** A script begins with its generation; what follows only uses it, unless there was no script. */

@@ -94,16 +94,43 @@ describe("eim-pxe leases, while no server runs", () => {
 });
 
 describe("eim-pxe leases, while a server runs", () => {
-  async function serving(status: number, body: object): Promise<AnnouncedServer> {
+  async function serving(
+    status: number,
+    body: object | ((line: string) => object),
+  ): Promise<AnnouncedServer> {
     server = await AnnouncedServer.in(join(folder, "data"), { status, body });
     return server;
   }
   const asked = () => server?.asked.map(({ line }) => line);
 
   test("asks it for the list, and shows what it says", async () => {
-    await serving(200, { leases: [], pools: [] });
+    await serving(200, { leases: [], pools: [], next: null });
     expect(await list()).toBe("No address is leased.\n");
     expect(asked()).toEqual(["GET /api/v1/leases"]);
+  });
+
+  test("asks it for page after page", async () => {
+    const lease = {
+      mac,
+      network: null,
+      state: "bound",
+      expiresAtMs: 2,
+      startedAtMs: 1,
+      hostname: null,
+      clientId: null,
+    };
+    const pool = { interface: "eth1", network: "192.168.77.0/24", addresses: 100, leased: 3 };
+    const pools = [{ ...pool, quarantined: 0, free: 97 }];
+    await serving(200, (line: string) => {
+      // Each page has one lease, the first one without a cursor.
+      const at = Number(/cursor=192\.168\.77\.10(\d)$/.exec(line)?.[1] ?? 0) + 1;
+      const address = `192.168.77.10${at}`;
+      return { leases: [{ ...lease, address }], pools, next: at < 3 ? address : null };
+    });
+    expect(JSON.parse(await list(true))).toEqual({
+      leases: [1, 2, 3].map((at) => ({ ...lease, address: `192.168.77.10${at}` })),
+      pools,
+    });
   });
 
   test("has it free an address, and tells what it objects", async () => {
@@ -126,7 +153,7 @@ describe("eim-pxe leases, while a server runs", () => {
   });
 
   test("fails where it does not answer as it should", async () => {
-    (await serving(200, { leases: [], pools: [] })).answer = null;
+    (await serving(200, {})).answer = null;
     await expect(listLeases(new FakeProgram(), options())).rejects.toThrow(UnreachableError);
   });
 });

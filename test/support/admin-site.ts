@@ -96,7 +96,7 @@ export class AdminSite {
         forgetOfferStyle: (machine) => void this.offerStyles.forget(machine),
       },
       leases: {
-        list: () => [lease],
+        page: (after) => (after === null ? [lease] : []),
         pools: () => [],
         release: (address) => Promise.resolve(address === lease.address ? lease : null),
         import: (leases) => Promise.resolve({ imported: leases.length, skipped: [] }),

@@ -8,15 +8,21 @@ export interface AskedRequest {
   readonly body: string;
 }
 
+interface Answer {
+  readonly status: number;
+  /** The same for every request, or by its `line`. */
+  readonly body: object | ((line: string) => object);
+}
+
 /** Stands in for the server that runs in a data folder, as commands find it there. */
 export class AnnouncedServer {
   readonly #server: Server;
   /** What was asked of it, apart from whether it is alive. */
   readonly asked: AskedRequest[] = [];
   /** What it answers from now on; null: it hangs up. */
-  answer: { readonly status: number; readonly body: object } | null;
+  answer: Answer | null;
 
-  private constructor(answer: AnnouncedServer["answer"]) {
+  private constructor(answer: Answer | null) {
     this.answer = answer;
     this.#server = createServer((request, response) => {
       if (request.url === "/healthz") {
@@ -28,17 +34,19 @@ export class AnnouncedServer {
       request.on("end", () => {
         const { method, url, headers } = request;
         const body = Buffer.concat(parts).toString("utf8");
-        this.asked.push({ line: `${method} ${url}`, headers, body });
+        const line = `${method} ${url}`;
+        this.asked.push({ line, headers, body });
         if (this.answer === null) request.socket.destroy();
         else {
           response.writeHead(this.answer.status, { "content-type": "application/json" });
-          response.end(JSON.stringify(this.answer.body));
+          const { body: answered } = this.answer;
+          response.end(JSON.stringify(typeof answered === "function" ? answered(line) : answered));
         }
       });
     });
   }
 
-  static async in(dataDir: string, answer: AnnouncedServer["answer"]): Promise<AnnouncedServer> {
+  static async in(dataDir: string, answer: Answer | null): Promise<AnnouncedServer> {
     const announced = new AnnouncedServer(answer);
     const server = announced.#server;
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", () => resolve()));

@@ -3,8 +3,12 @@ import { type IncomingMessage, request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { printable } from "../../lib/bytes.ts";
 import { ConfigError, messageOf, SyncError } from "../../lib/errors.ts";
-import { readHttpDate } from "../../lib/http-date.ts";
-import type { Beginning, KnownVersion, SeenVersion } from "../file-version.ts";
+import {
+  type Beginning,
+  type KnownVersion,
+  readHttpDate,
+  type SeenVersion,
+} from "../file-version.ts";
 import { conditions, contradicts, type Part, partIn, rangeHeaders } from "./conditions.ts";
 import { batchesOf } from "./body-batches.ts";
 import { agentFor, lookAtCertificate, type Presented } from "./agent.ts";

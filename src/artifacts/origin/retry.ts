@@ -1,4 +1,4 @@
-import { readHttpDate } from "../../lib/http-date.ts";
+import { readHttpDate } from "../file-version.ts";
 import { TransientError } from "./origin-errors.ts";
 
 /** How often a request is made again before the run is given up, unless it gets further meanwhile. */

@@ -54,6 +54,23 @@ export async function findAdmin({ config, adminToken }: Access): Promise<AdminCl
   };
 }
 
+/** All pages of a list, one after the other, or a string: what the server says is wrong. */
+export async function askPages<T extends { readonly next: string | null }>(
+  admin: AdminClient,
+  endpoint: Endpoint<T>,
+): Promise<readonly T[] | string> {
+  const pages: T[] = [];
+  let cursor: string | null = null;
+  do {
+    const query: EndpointRequest["query"] = cursor === null ? {} : { cursor };
+    const page: T | string = await admin.ask(endpoint, { query });
+    if (typeof page === "string") return page;
+    pages.push(page);
+    cursor = page.next;
+  } while (cursor !== null);
+  return pages;
+}
+
 /**
  * The same where there has to be one.
  *

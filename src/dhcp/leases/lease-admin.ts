@@ -1,10 +1,11 @@
 import type { SteadyClock } from "../../lib/clock.ts";
 import { formatSubnet, type Ip4, ip4ToNumber, type Subnet, subnetContains } from "../../lib/ip4.ts";
+import { firstOf } from "../../lib/first-of.ts";
 import type { Emit } from "../../events/types.ts";
 import type { Journal } from "./journal.ts";
 import { isActive, isQuarantine, later, type Lease, type LeaseTable } from "./lease-table.ts";
 import type { AddressRange, Link } from "../link.ts";
-import { inRanges, poolSize } from "./pool.ts";
+import { countIn, poolSize } from "./pool.ts";
 
 /** How full the pools of one network are. */
 export interface PoolState {
@@ -56,31 +57,33 @@ export class LeaseAdmin {
 
   /** Leases and quarantines in force, by address. */
   list(): readonly Lease[] {
-    return this.#inForce()
-      .toSorted((a, b) => ip4ToNumber(a.address) - ip4ToNumber(b.address))
-      .map((lease) => later(lease, this.#parts.clock.offsetMs));
+    return this.page(null, Infinity);
   }
 
-  #inForce(): readonly Lease[] {
+  /** The same from the address after this one on (null: from the first), `limit` at most. */
+  page(after: Ip4 | null, limit: number): readonly Lease[] {
     const { leases, clock } = this.#parts;
-    return leases.all().filter((lease) => isActive(lease, clock.wall()));
+    const above = after === null ? -1 : ip4ToNumber(after);
+    const addresses = firstOf(this.#inForce(above), limit, (a, b) => a - b);
+    return addresses.flatMap((address) => {
+      const lease = leases.atNumber(address);
+      return lease === null ? [] : [later(lease, clock.offsetMs)];
+    });
   }
 
   pools(): readonly PoolState[] {
-    const inForce = this.#inForce();
+    const { leased, quarantined } = this.#inUse();
     return this.#networks().map(({ interface: name, subnet, pools }) => {
-      const inside = inForce.filter(({ address }) => inRanges(pools, address));
-      const leased = inside.filter(({ state }) => state === "bound").length;
       const addresses = poolSize(pools);
-      const quarantined = inside.length - leased;
-      const free = addresses - inside.length;
+      const ofLeases = countIn(leased, pools);
+      const ofQuarantines = countIn(quarantined, pools);
       return {
         interface: name,
         network: formatSubnet(subnet),
         addresses,
-        leased,
-        quarantined,
-        free,
+        leased: ofLeases,
+        quarantined: ofQuarantines,
+        free: addresses - ofLeases - ofQuarantines,
       };
     });
   }
@@ -97,7 +100,7 @@ export class LeaseAdmin {
     const state = isQuarantine(lease) ? lease.state : "released";
     const freed: Lease = { ...lease, state, expiresAtMs: nowMs };
     await this.#record([freed]);
-    const name = this.#networkOf(address)?.interface ?? "";
+    const name = networkOf(this.#networks(), address)?.interface ?? "";
     emit({ event: "lease-released", mac: lease.mac, address, interface: name });
     return later(freed, clock.offsetMs);
   }
@@ -107,8 +110,9 @@ export class LeaseAdmin {
     const accepted: Lease[] = [];
     const skipped: { address: Ip4; reason: string }[] = [];
     const bindings = new Set<string>();
+    const networks = this.#networks();
     for (const lease of offered) {
-      const network = this.#networkOf(lease.address);
+      const network = networkOf(networks, lease.address);
       const binding = `${lease.mac} ${network === null ? "" : formatSubnet(network.subnet)}`;
       const reason = bindings.has(binding)
         ? `${lease.mac} has another lease in the file`
@@ -123,6 +127,32 @@ export class LeaseAdmin {
     }
     await this.#record(accepted);
     return { imported: accepted.length, skipped };
+  }
+
+  /** The addresses of leases in force above this one, as numbers in no order. */
+  *#inForce(above: number): Iterable<number> {
+    const { leases, clock } = this.#parts;
+    const nowMs = clock.wall();
+    for (const [address, lease] of leases.byAddress()) {
+      if (address > above && isActive(lease, nowMs)) yield address;
+    }
+  }
+
+  /** The addresses in use, rising: then to count what is in a range is two searches, however many networks there are. */
+  #inUse(): { readonly leased: Uint32Array; readonly quarantined: Uint32Array } {
+    const { leases, clock } = this.#parts;
+    const nowMs = clock.wall();
+    const [leased, quarantined] = [new Uint32Array(leases.size), new Uint32Array(leases.size)];
+    const found = { leased: 0, quarantined: 0 };
+    for (const [address, lease] of leases.byAddress()) {
+      if (!isActive(lease, nowMs)) continue;
+      if (isQuarantine(lease)) quarantined[found.quarantined++] = address;
+      else leased[found.leased++] = address;
+    }
+    return {
+      leased: leased.subarray(0, found.leased).toSorted(),
+      quarantined: quarantined.subarray(0, found.quarantined).toSorted(),
+    };
   }
 
   #objection({ mac, address, expiresAtMs }: ImportedLease, network: Network | null): string | null {
@@ -150,10 +180,6 @@ export class LeaseAdmin {
     });
   }
 
-  #networkOf(address: Ip4): Network | null {
-    return this.#networks().find(({ subnet }) => subnetContains(subnet, address)) ?? null;
-  }
-
   /** @throws whatever the journal rejects with; then nothing has changed */
   async #record(changed: readonly Lease[]): Promise<void> {
     const { leases, journal, clock } = this.#parts;
@@ -166,4 +192,8 @@ export class LeaseAdmin {
       throw error;
     }
   }
+}
+
+function networkOf(networks: readonly Network[], address: Ip4): Network | null {
+  return networks.find(({ subnet }) => subnetContains(subnet, address)) ?? null;
 }

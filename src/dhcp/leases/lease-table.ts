@@ -134,6 +134,11 @@ export class LeaseTable implements Leases {
     return [...this.#byAddress.values()];
   }
 
+  /** The same with their addresses as numbers, without a copy. */
+  byAddress(): Iterable<readonly [address: number, lease: Lease]> {
+    return this.#byAddress;
+  }
+
   /**
    * Records a lease in place of what was recorded of its address, and of its machine in that network.
    *

@@ -65,6 +65,24 @@ export function inRanges(ranges: readonly AddressRange[], address: Ip4): boolean
   );
 }
 
+/** How many of these addresses, which rise, are in the ranges, which have none in common. */
+export function countIn(rising: Uint32Array, ranges: readonly AddressRange[]): number {
+  return ranges.reduce((sum, { first, last }) => {
+    const below = countBelow(rising, ip4ToNumber(first));
+    return sum + Math.max(0, countBelow(rising, ip4ToNumber(last) + 1) - below);
+  }, 0);
+}
+
+function countBelow(rising: Uint32Array, limit: number): number {
+  let [from, to] = [0, rising.length];
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    if ((rising[middle] ?? 0) < limit) from = middle + 1;
+    else to = middle;
+  }
+  return from;
+}
+
 /** What is left of the ranges without every address that is in one of `excluded`. */
 export function withoutRanges(
   ranges: readonly AddressRange[],

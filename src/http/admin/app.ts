@@ -13,7 +13,13 @@ import { healthRoutes } from "./routes/health.ts";
 import { leaseRoutes } from "./routes/leases.ts";
 import { nodeRoutes } from "./routes/nodes.ts";
 
-export type { AdminApp, AdminAppOptions, ListedGenerations, Readiness } from "./context.ts";
+export type {
+  AdminApp,
+  AdminAppOptions,
+  AdminLeases,
+  ListedGenerations,
+  Readiness,
+} from "./context.ts";
 
 /** What a supervisor asks; it has no token and learns nothing that needs one. */
 const openPaths: ReadonlySet<string | undefined> = new Set(["/healthz", "/readyz"]);

@@ -63,8 +63,8 @@ export interface ListedNodes {
 }
 
 export interface AdminLeases {
-  /** Leases in force. */
-  list(): readonly LeaseReply[];
+  /** Leases in force with addresses above this one (null: all), by address. */
+  page(after: Ip4 | null, limit: number): readonly LeaseReply[];
   /** How full the pools are. */
   pools(): readonly PoolReply[];
   /** Frees an address; resolves with what it was, or with null when it is free already. */

@@ -1,7 +1,13 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { AddressRange } from "../../../src/dhcp/link.ts";
-import { inRanges, pickAddress, poolSize, withoutRanges } from "../../../src/dhcp/leases/pool.ts";
+import {
+  countIn,
+  inRanges,
+  pickAddress,
+  poolSize,
+  withoutRanges,
+} from "../../../src/dhcp/leases/pool.ts";
 import { ip4FromNumber, ip4ToNumber } from "../../../src/lib/ip4.ts";
 
 const ranges: readonly AddressRange[] = [
@@ -57,6 +63,17 @@ test("an address is in the pool from the first to the last of a range", () => {
     true,
   );
   expect(["10.0.0.9", "10.0.0.15", "10.0.1.2"].some((a) => inRanges(ranges, a))).toBe(false);
+});
+
+test("as many addresses are counted in ranges as are in one of them", () => {
+  const some = fc.uniqueArray(fc.integer({ min: 0, max: 61 }));
+  fc.assert(
+    fc.property(anyRanges, some, (pools, last) => {
+      const addresses = last.map((byte) => ip4ToNumber(`10.0.0.${byte}`));
+      const inside = addresses.filter((address) => inRanges(pools, ip4FromNumber(address)));
+      expect(countIn(Uint32Array.from(addresses).toSorted(), pools)).toBe(inside.length);
+    }),
+  );
 });
 
 describe("pickAddress", () => {

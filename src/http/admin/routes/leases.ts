@@ -9,7 +9,12 @@ const IMPORT_BYTES = 2 * 1024 * 1024;
 export function leaseRoutes(app: AdminApp, { leases }: AdminAppOptions): void {
   app.route({
     ...endpoints.listLeases,
-    handler: () => ({ leases: leases.list(), pools: leases.pools() }),
+    handler: ({ query: { limit, cursor = null } }) => {
+      const found = leases.page(cursor, limit + 1);
+      const page = found.slice(0, limit);
+      const next = found.length > page.length ? (page.at(-1)?.address ?? null) : null;
+      return { leases: page, pools: leases.pools(), next };
+    },
   });
 
   app.route({

@@ -1,6 +1,7 @@
 import { endpoints } from "../../../api/endpoints.ts";
 import type { NodeReply } from "../../../api/nodes.ts";
 import { explainStall, statusOf } from "../../../timeline/rules.ts";
+import { firstOf } from "../../../lib/first-of.ts";
 import type { Mac } from "../../../lib/mac.ts";
 import { ApiError } from "../api-error.ts";
 import type { AdminApp, AdminAppOptions } from "../context.ts";
@@ -12,7 +13,14 @@ import type { AdminApp, AdminAppOptions } from "../context.ts";
 export function nodeRoutes(app: AdminApp, options: AdminAppOptions): void {
   app.route({
     ...endpoints.listNodes,
-    handler: () => ({ nodes: knownMachines(options).map((mac) => describeNode(options, mac)) }),
+    handler: ({ query: { limit, cursor = "" } }) => {
+      const found = firstOf(knownMachines(options, cursor), limit + 1, byText);
+      const page = found.slice(0, limit);
+      return {
+        nodes: page.map((mac) => describeNode(options, mac)),
+        next: found.length > page.length ? (page.at(-1) ?? null) : null,
+      };
+    },
   });
 
   app.route({
@@ -39,11 +47,17 @@ function requireKnown({ nodes, sessions }: AdminAppOptions, mac: Mac): Mac {
   throw new ApiError(404, "NOT_FOUND", `nothing is known of a machine ${mac}`);
 }
 
-function knownMachines({ nodes, sessions }: AdminAppOptions): readonly Mac[] {
-  const seen = sessions.list().flatMap(({ mac }) => (mac === null ? [] : [mac]));
-  const named = nodes.entries().flatMap(({ mac }) => (mac === null ? [] : [mac]));
-  const learnt = nodes.offerStyles().map(({ mac }) => mac);
-  return [...new Set([...named, ...seen, ...learnt])].toSorted();
+/** Each machine once that comes after this one. */
+function knownMachines({ nodes, sessions }: AdminAppOptions, after: string): Iterable<Mac> {
+  const found = new Set<Mac>();
+  for (const { mac } of nodes.entries()) if (mac !== null && mac > after) found.add(mac);
+  for (const { mac } of sessions.current()) if (mac !== null && mac > after) found.add(mac);
+  for (const { mac } of nodes.offerStyles()) if (mac > after) found.add(mac);
+  return found;
+}
+
+function byText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /** A machine as people and scripts see it. */

@@ -92,13 +92,11 @@ function macBySmbios(
 ): Mac | null {
   const uuid = readUuid(fields.uuid);
   const serial = readSerial(fields.serial);
-  const boots = uuid === null && serial === null ? [] : sessions.list();
-  const macs = new Set(
-    boots.flatMap((boot) => {
-      const same = uuid === null ? boot.serial === serial : boot.uuid === uuid;
-      return same && boot.mac !== null ? [boot.mac] : [];
-    }),
+  if (uuid === null && serial === null) return null;
+  const boots = sessions.newest(Infinity, (boot) =>
+    uuid === null ? boot.serial === serial : boot.uuid === uuid,
   );
+  const macs = new Set(boots.flatMap(({ mac }) => mac ?? []));
   // Boards of one make may share a serial number such as "Default string", and even a UUID.
   const [mac, ...others] = macs;
   return mac !== undefined && others.length === 0 ? mac : null;

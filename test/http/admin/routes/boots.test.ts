@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { bootsReply } from "../../../../src/api/boots.ts";
 import { AdminSite, at, startedAtMs } from "../../../support/admin-site.ts";
 
 const mac = "52:54:00:12:34:56";
@@ -43,6 +44,7 @@ describe("/api/v1/boots", () => {
           ],
         },
       ],
+      next: null,
     });
   });
 
@@ -63,10 +65,77 @@ describe("/api/v1/boots", () => {
     const one = await app.inject("/api/v1/boots?mac=52-54-00-12-34-56");
     expect(one.json()).toMatchObject({ boots: [{ mac }] });
     const none = await app.inject("/api/v1/boots?mac=52:54:00:00:00:02");
-    expect(none.json()).toEqual({ boots: [] });
+    expect(none.json()).toEqual({ boots: [], next: null });
   });
 
-  test.each(["?mac=nonsense", "?mac=a&mac=b"])("refuses %s", async (query) => {
+  const macOf = (n: number) => `52:54:00:00:00:${n.toString(16).padStart(2, "0")}`;
+
+  /** Of the boots of some machines, each a minute after the one before. */
+  async function idsOf(query: string): Promise<{ macs: readonly string[]; next: string | null }> {
+    const reply = await site.app().inject(`/api/v1/boots?${query}`);
+    const { boots, next } = bootsReply.parse(reply.json());
+    return { macs: boots.map(({ mac: one }) => one ?? ""), next };
+  }
+
+  test("can be of one status, stage, or time", async () => {
+    for (let n = 0; n < 4; n++) {
+      const nowMs = startedAtMs + n * 60_000;
+      site.sessions.record("discover", { mac: macOf(n), address: null }, {}, at(nowMs));
+    }
+    site.sessions.record("micro-os", { mac: macOf(0), address: null }, {}, at(startedAtMs + 1));
+    site.nowMs = startedAtMs + 4 * 60_000 - 1;
+    expect((await idsOf("status=up")).macs).toEqual([macOf(0)]);
+    expect((await idsOf("status=stalled")).macs).toEqual([macOf(2), macOf(1)]);
+    expect((await idsOf("stage=discover")).macs).toEqual([macOf(3), macOf(2), macOf(1)]);
+    expect((await idsOf("since=2026-03-06T10:02:00Z")).macs).toEqual([macOf(3), macOf(2)]);
+    expect((await idsOf("since=2026-03-06T12:02:00%2B02:00&status=booting")).macs).toEqual([
+      macOf(3),
+    ]);
+  });
+
+  test("come in pages, each once and newest first, also when there are more meanwhile", async () => {
+    const record = (n: number, atMs: number) =>
+      site.sessions.record("discover", { mac: macOf(n), address: null }, {}, at(atMs));
+    // Two that begin at the same moment are told apart.
+    for (let n = 0; n < 9; n++) record(n, startedAtMs + Math.floor(n / 2) * 1000);
+    const seen: string[] = [];
+    let cursor = "";
+    for (let page = 0; page < 5; page++) {
+      const { macs, next } = await idsOf(`limit=2${cursor}`);
+      seen.push(...macs);
+      expect(next === null).toBe(page === 4);
+      cursor = `&cursor=${encodeURIComponent(next ?? "")}`;
+      record(100 + page, startedAtMs + 60_000);
+    }
+    expect(seen).toHaveLength(9);
+    expect(seen.toSorted()).toEqual(Array.from({ length: 9 }, (_, n) => macOf(n)));
+    expect(seen[0]).toBe(macOf(8));
+  });
+
+  test("field fault 53: an answer has no more of 4,096 boots than a page, however many are wanted", async () => {
+    for (let n = 0; n < 4096; n++) {
+      const machine = {
+        mac: `02:00:00:00:${(n >> 8).toString(16).padStart(2, "0")}:${(n & 255).toString(16).padStart(2, "0")}`,
+        address: null,
+      };
+      site.sessions.record("discover", machine, {}, at(startedAtMs + n));
+    }
+    expect((await idsOf("limit=100000")).macs).toHaveLength(500);
+    expect((await idsOf("")).macs).toHaveLength(100);
+  });
+
+  test.each([
+    "?mac=nonsense",
+    "?mac=a&mac=b",
+    "?limit=0",
+    "?limit=-1",
+    "?limit=1.5",
+    "?limit=many",
+    "?cursor=nonsense",
+    "?status=asleep",
+    "?stage=nowhere",
+    "?since=yesterday",
+  ])("refuses %s", async (query) => {
     const reply = await site.app().inject(`/api/v1/boots${query}`);
     expect(reply.statusCode).toBe(400);
     expect(reply.json()).toMatchObject({ error: { code: "BAD_REQUEST" } });

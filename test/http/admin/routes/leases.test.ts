@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { leasesReply } from "../../../../src/api/leases.ts";
+import type { AdminLeases } from "../../../../src/http/admin/app.ts";
 import { AdminSite, lease } from "../../../support/admin-site.ts";
 
 const headers = { "content-type": "application/json" };
@@ -11,7 +13,33 @@ afterEach(() => site.close());
 describe("/api/v1/leases", () => {
   test("lists the leases", async () => {
     const reply = await site.app().inject("/api/v1/leases");
-    expect(reply.json()).toEqual({ leases: [lease], pools: [] });
+    expect(reply.json()).toEqual({ leases: [lease], pools: [], next: null });
+  });
+
+  test("come in pages, each of which says where the next one begins", async () => {
+    const all = [1, 2, 3, 4, 5].map((n) => ({ ...lease, address: `192.168.77.${n}` }));
+    const asked: (readonly [string | null, number])[] = [];
+    const leases: AdminLeases = {
+      page: (after, limit) => {
+        asked.push([after, limit]);
+        return all.filter(({ address }) => after === null || address > after).slice(0, limit);
+      },
+      pools: () => [],
+      release: () => Promise.resolve(null),
+      import: () => Promise.resolve({ imported: 0, skipped: [] }),
+    };
+    const page = async (query: string) => {
+      const reply = await site.app({ leases }).inject(`/api/v1/leases?${query}`);
+      const found = leasesReply.parse(reply.json());
+      return [found.leases.map(({ address }) => address.slice(-1)).join(""), found.next];
+    };
+    expect(await page("limit=2")).toEqual(["12", "192.168.77.2"]);
+    expect(await page("limit=2&cursor=192.168.77.2")).toEqual(["34", "192.168.77.4"]);
+    expect(await page("limit=2&cursor=192.168.77.4")).toEqual(["5", null]);
+    expect(await page("limit=5")).toEqual(["12345", null]);
+    await page("limit=60000");
+    expect(asked.at(-1)).toEqual([null, 1001]);
+    expect((await site.app().inject("/api/v1/leases?cursor=x")).statusCode).toBe(400);
   });
 
   test("frees an address", async () => {

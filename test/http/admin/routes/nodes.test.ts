@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { nodesReply } from "../../../../src/api/nodes.ts";
 import { AdminSite, at, startedAtMs } from "../../../support/admin-site.ts";
 import { nodeEntry } from "../../../support/node-entry.ts";
 
@@ -29,6 +30,25 @@ describe("/api/v1/nodes", () => {
         boot: { stage: "discover", status: "booting" },
       },
     ]);
+  });
+
+  test("come in pages by MAC, each machine once", async () => {
+    const macOf = (n: number) => `52:54:00:00:00:${n.toString(16).padStart(2, "0")}`;
+    for (const n of [3, 1, 5]) site.entries.push(nodeEntry({ mac: macOf(n) }));
+    for (const n of [4, 3, 2]) {
+      site.sessions.record("discover", { mac: macOf(n), address: null }, {}, at(startedAtMs));
+    }
+    const style = "menu" as const;
+    const proven = [1, 6].map((n) => ({ mac: macOf(n), style, provenAtMs: startedAtMs }));
+    site.offerStyles.restore(proven);
+    const page = async (query: string) => {
+      const reply = await site.app().inject(`/api/v1/nodes?${query}`);
+      const { nodes, next } = nodesReply.parse(reply.json());
+      return [nodes.map((one) => one.mac), next];
+    };
+    expect(await page("limit=4")).toEqual([[1, 2, 3, 4].map(macOf), macOf(4)]);
+    expect(await page(`limit=4&cursor=${macOf(4)}`)).toEqual([[5, 6].map(macOf), null]);
+    expect(await page("")).toEqual([[1, 2, 3, 4, 5, 6].map(macOf), null]);
   });
 
   test("has one machine by any form of its address, and no unknown one", async () => {
