@@ -101,6 +101,15 @@ export const tooBusy = {
   who: "site",
 } as const satisfies Finding;
 
+/** In the compatibilities with SMEE only, as the next one. */
+export const passedOverBySmee = {
+  code: "passed-over-by-smee",
+  cause: "such a machine is not served by SMEE: {fault}",
+  remedy:
+    "set dhcp.compatibility: standard, which serves machines that SMEE passes over; smee and smee-standalone answer exactly as SMEE does",
+  who: "site",
+} as const satisfies Finding;
+
 /** In `smee-standalone` only. */
 export const incompleteEntry = {
   code: "incomplete-entry",
@@ -133,6 +142,7 @@ export const refusals = [
   reservedAddressInUse,
   addressElsewhere,
   tooBusy,
+  passedOverBySmee,
   incompleteEntry,
   answerFailed,
 ] as const satisfies readonly Finding[];

@@ -36,6 +36,12 @@ export function ignored(reason: string): readonly Effect[] {
   return [{ kind: "ignore", reason }];
 }
 
+/** Whether its machine waits for something to boot; of an unknown class it does when it asks anew. */
+export function wantsToBoot({ client, messageType }: DhcpRequest): boolean {
+  const asks = client.unknownClass && messageType === MessageType.DISCOVER;
+  return client.transport !== null || asks;
+}
+
 /** What becomes of a request that `plan` gives nothing to boot, where no address is leased either. */
 export function nothingToBoot(request: DhcpRequest, plan: Plan, link: Link): readonly Effect[] {
   const refusals = refusalEvents(request, plan, link);
@@ -116,8 +122,7 @@ export function refused(
   values: Values = {},
 ): readonly Effect[] {
   const event = refusal(macOf(request), link, why, values);
-  if (request.client.transport === null) return ignored(event.reason);
-  return [{ kind: "event", event }];
+  return wantsToBoot(request) ? [{ kind: "event", event }] : ignored(event.reason);
 }
 
 /** `dhcp-refused` of a machine that wants to boot. */

@@ -3,7 +3,7 @@ import type { NodeEntry } from "../../boot/node.ts";
 import { machineDenied } from "../../boot/causes.ts";
 import { NOT_A_BOOT_CLIENT, type Plan } from "../../boot/policy.ts";
 import {
-  damagedRequest,
+  passedOverBySmee,
   incompleteEntry,
   machineIgnored,
   noLoaderFits,
@@ -29,8 +29,10 @@ import {
   ignored,
   offerEvents,
   refusalEvents,
+  refused,
   unanswered,
   unserved,
+  wantsToBoot,
 } from "./boot-events.ts";
 import type { Effect } from "./effects.ts";
 import type { Link } from "../link.ts";
@@ -85,7 +87,7 @@ export function handleSmee(
   if (request.packet.op !== BOOTREQUEST) return ignored("not a BOOTREQUEST");
   if (type === null) return unanswered(request, link, "proxy");
   const learnt = addressEvents(request, link);
-  if (request.client.transport === null) return [...learnt, ...ignored(NOT_A_BOOT_CLIENT)];
+  if (!wantsToBoot(request)) return [...learnt, ...ignored(NOT_A_BOOT_CLIENT)];
   const boot = proxyBoot(request, node, link, settings);
   if ("why" in boot) return [...learnt, ...unserved(request, link, boot.why, boot.values)];
   const reply = smeeProxyReply(request, type, link.address, boot);
@@ -116,10 +118,17 @@ function answered(
   const to = giaddr === ANY_ADDRESS ? routeToSource(request) : { address: giaddr, port: 67 };
   return [
     ...discoverEvents(request, plan, link),
-    ...(asks ? refusalEvents(request, plan, link) : []),
+    ...(asks ? whyNot(request, plan, link) : []),
     { kind: "send", packet: reply, to },
     ...offerEvents(request, plan, link, address, "direct"),
   ];
+}
+
+/** Why an answer has nothing to boot; nothing when it has, and for ordinary clients. */
+function whyNot(request: DhcpRequest, plan: Plan, link: Link): readonly Effect[] {
+  if (plan.kind !== "none") return refusalEvents(request, plan, link);
+  if (!wantsToBoot(request)) return [];
+  return refused(request, link, passedOverBySmee, { fault: plan.reason });
 }
 
 /** What the timeline shows of an answer. */
@@ -165,7 +174,7 @@ function proxyBoot(
 ): SmeeBoot | Unserved {
   const { mac } = request;
   const faults = clientFaults(request);
-  if (faults.length > 0) return { why: damagedRequest, values: { fault: faults.join("; ") } };
+  if (faults.length > 0) return { why: passedOverBySmee, values: { fault: faults.join("; ") } };
   // The table decides whether there is an answer, before the machine's entry is looked at.
   const usual = loaderFor(request, settings, null);
   if (usual === null) return { why: noLoaderFits, values: announced(request) };

@@ -232,7 +232,9 @@ class RunningServer {
         error instanceof DecodeError ? error.message : `our fault: ${messageOf(error)}`;
       emit({ event: "dhcp-malformed", interface: link.interface, from: from.address, reason });
       const mac = sender?.mac ?? null;
-      if (saysBootClient(payload)) emit(refusal(mac, link, damagedRequest, { fault: reason }));
+      if (saysBootClient(payload, vendorClasses)) {
+        emit(refusal(mac, link, damagedRequest, { fault: reason }));
+      }
       return;
     }
     const mac = request.mac === "" ? null : request.mac;
