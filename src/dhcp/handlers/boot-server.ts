@@ -18,6 +18,7 @@ import {
   withVendorOption43,
 } from "../message/reply.ts";
 import { serverIdFor } from "../message/relay.ts";
+import { withinLimit } from "../message/message-size.ts";
 import type { DhcpRequest } from "../message/request.ts";
 import { routeFromBootServer } from "../message/destination.ts";
 import {
@@ -85,7 +86,8 @@ export function bootServerReply(
     (to: DhcpPacket) =>
       item === null ? to : withVendorOption43(to, pxeVendorOptions({ bootItem: item })),
   ];
-  return steps.reduce((to, step) => step(to), startReply(request, MessageType.ACK));
+  const reply = steps.reduce((to, step) => step(to), startReply(request, MessageType.ACK));
+  return withinLimit(reply, request);
 }
 
 /** The boot item (43.71) that a client asks for; null when it names none or its option 43 is malformed. */

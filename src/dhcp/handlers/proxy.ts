@@ -20,6 +20,7 @@ import {
   withServerId,
 } from "../message/reply.ts";
 import { namesAnotherServer, serverIdFor } from "../message/relay.ts";
+import { withinLimit } from "../message/message-size.ts";
 import type { DhcpRequest } from "../message/request.ts";
 import { route } from "../message/destination.ts";
 
@@ -96,5 +97,5 @@ function proxyReply(
 ): DhcpPacket {
   const reply = withServerId(startReply(request, messageType), serverIdFor(request, link));
   const whole = withNetboot(reply, request, plan, link, style);
-  return withBroadcastFlag(whole, request);
+  return withinLimit(withBroadcastFlag(whole, request), request);
 }

@@ -22,7 +22,6 @@ const protocolOptions: readonly number[] = [
   OptionCode.MESSAGE_TYPE,
   OptionCode.SERVER_IDENTIFIER,
   OptionCode.RELAY_AGENT_INFORMATION,
-  OptionCode.CLIENT_IDENTIFIER,
   OptionCode.LEASE_TIME,
   OptionCode.RENEWAL_TIME,
   OptionCode.REBINDING_TIME,
@@ -58,6 +57,8 @@ export function withinLimit(reply: DhcpPacket, request: DhcpRequest): DhcpPacket
   const order = new Set([
     ...protocolOptions,
     ...(boots ? bootOptions : []),
+    // RFC 6842 3: a client takes a reply without it; it may have 255 bytes.
+    OptionCode.CLIENT_IDENTIFIER,
     ...request.parameterRequestList,
     ...[...reply.options.keys()].toSorted((a, b) => a - b),
   ]);
@@ -67,7 +68,12 @@ export function withinLimit(reply: DhcpPacket, request: DhcpRequest): DhcpPacket
     if (value === undefined) continue;
     const options = new Map(fitting.options).set(code, value);
     const longer = { ...fitting, options };
-    if (protocolOptions.includes(code) || encodedLength(longer) <= limit) fitting = longer;
+    if (mustStay(code, reply) || encodedLength(longer) <= limit) fitting = longer;
   }
   return fitting;
+}
+
+/** A boot file that the header's `file` has no room for is nowhere else: an offer without it is no use. */
+function mustStay(code: number, { file }: DhcpPacket): boolean {
+  return protocolOptions.includes(code) || (code === OptionCode.BOOTFILE_NAME && file === "");
 }

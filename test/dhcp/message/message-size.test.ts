@@ -3,7 +3,19 @@ import { OptionCode } from "../../../src/dhcp/wire/option-codes.ts";
 import { encodedLength, encodePacket } from "../../../src/dhcp/wire/packet.ts";
 import { relayInformation } from "../../../src/dhcp/wire/vendor-options.ts";
 import { fromText, u16 } from "../../../src/lib/bytes.ts";
-import { firmware, type Options, packetWith } from "../../support/dhcp.ts";
+import { handleBootServer } from "../../../src/dhcp/handlers/boot-server.ts";
+import {
+  askProxy,
+  firmware,
+  message,
+  onlyReply,
+  type Options,
+  ourAddress,
+  packetWith,
+  proxyLink,
+  requestWith,
+  selecting,
+} from "../../support/dhcp.ts";
 import { FullSite, Machine } from "../../support/full-site.ts";
 
 const mac = "52:54:00:00:00:0a";
@@ -12,6 +24,10 @@ const bulky = [224, 225, 226, 227, 228, 229].map((code) => ({
   code,
   value: new Uint8Array(100).fill(code),
 }));
+
+/** A client with much to be given back, that takes 576 bytes. */
+const large = { 57: u16(576), 61: new Uint8Array(255).fill(7) };
+const plan = { kind: "loader", transport: "tftp", file: "ipxe.efi" } as const;
 
 function offer(options: Options) {
   const reply = new Machine(new FullSite({ options: bulky }), mac, options).discover().reply;
@@ -54,6 +70,33 @@ describe("the size of a reply", () => {
     for (const code of [53, 54, 51, 58, 59, 1, 43, 66, 67, 97]) expect(names).toContain(code);
     expect(bytes).toBeLessThanOrEqual(548);
     expect(names).not.toContain(52);
+  });
+
+  test("lets the loader go before a long client identifier", () => {
+    const identifier = { 61: new Uint8Array(255).fill(7) };
+    const names = offer({ ...firmware.uefiHttp, ...identifier }).codes.map(([code]) => code);
+    for (const code of [53, 54, 43, 60, 66, 67, 97]) expect(names).toContain(code);
+    expect(names).not.toContain(61);
+    const { codes } = offer({ ...firmware.operatingSystem, ...identifier });
+    expect(codes.find(([code]) => code === 61)?.[1]).toEqual(identifier[61]);
+  });
+
+  test.each([
+    ["the proxy's offer", () => askProxy({ ...message(firmware.uefi), ...large })],
+    [
+      "the proxy's acknowledgement",
+      () => askProxy({ ...selecting(firmware.uefi, ourAddress, "192.168.77.50"), ...large }),
+    ],
+    [
+      "the boot server's",
+      () =>
+        handleBootServer(requestWith({ ...message(firmware.uefi, 3), ...large }), plan, proxyLink),
+    ],
+  ])("field fault 16: holds for %s, too", (_, ask) => {
+    const reply = onlyReply(ask());
+    expect(encodedLength(reply)).toBeLessThanOrEqual(548);
+    for (const code of [53, 54, 60, 66, 67, 97]) expect(reply.options.has(code)).toBe(true);
+    expect([reply.options.has(61), reply.file]).toEqual([false, "ipxe.efi"]);
   });
 
   test("counts what a relay's option 82 takes", () => {
