@@ -150,6 +150,7 @@ export interface EventFields {
   "journal-writable": { failed: number };
   "journal-damaged": { records: number; reason: string };
   "tftp-refused": Machine & { file: string; errorCode: number; reason: string };
+  "optional-file": Machine & { file: string; protocol: "tftp" | "http" };
   "tftp-rescued": Machine & { asked: string; file: string };
   "tftp-probe": Machine & { file: string };
   "tftp-failed": Machine & {

@@ -7,6 +7,12 @@ export const transferEvents = {
     message: "a TFTP request was refused",
     meaning: "The file does not exist or may not be read; `reason` says which.",
   },
+  "optional-file": {
+    level: "debug",
+    message: "a file that need not be there was asked for",
+    meaning:
+      "shim, GRUB, PXELINUX and iPXE look for more files than they need, such as `revocations.efi`, `mmx64.efi` or `grub.cfg-01-MAC`, and go on without.",
+  },
   "tftp-rescued": {
     level: "info",
     message: "a file was sent under another name than was asked for",

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { FindNode, NodeEntry } from "../../boot/node.ts";
+import { isOptionalFile } from "../../boot/optional-files.ts";
 import { type BootPolicy, denialOf } from "../../boot/policy.ts";
 import type { BootSessions } from "../../timeline/boots.ts";
 import type { SmeeFlavour } from "../../boot/smee-layout.ts";
@@ -102,13 +103,14 @@ export function refuse(
   reply: FastifyReply,
   refusal: Refusal,
 ): FastifyReply {
-  options.emit({
-    event: "http-refused",
-    ...machineOf(options, request, refusal.mac ?? null),
-    path: printable(request.url),
-    status: refusal.status,
-    reason: printable(refusal.reason, 256),
-  });
+  const machine = machineOf(options, request, refusal.mac ?? null);
+  const path = printable(request.url);
+  if (refusal.status === 404 && isOptionalFile(path)) {
+    options.emit({ event: "optional-file", ...machine, file: path, protocol: "http" });
+  } else {
+    const reason = printable(refusal.reason, 256);
+    options.emit({ event: "http-refused", ...machine, path, status: refusal.status, reason });
+  }
   return sendText(reply, refusal.status, `${refusal.text ?? refusal.reason}\n`);
 }
 

@@ -1,3 +1,4 @@
+import { isOptionalFile } from "../../boot/optional-files.ts";
 import { printable } from "../../lib/bytes.ts";
 import { DecodeError } from "../../lib/errors.ts";
 import { formatEndpoint } from "../../net/udp.ts";
@@ -129,6 +130,10 @@ export class Listener {
   }
 
   #report({ machine, asked: file }: Subject, errorCode: number, reason: string): void {
+    if (errorCode === ErrorCode.FILE_NOT_FOUND && isOptionalFile(file)) {
+      this.#options.emit({ event: "optional-file", ...machine, file, protocol: "tftp" });
+      return;
+    }
     this.#options.emit({ event: "tftp-refused", ...machine, file, errorCode, reason });
   }
 

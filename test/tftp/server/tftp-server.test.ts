@@ -173,6 +173,14 @@ describe("a request that is refused", () => {
     for (const name of server.asked) expect(name).toBe("nothing.efi");
   });
 
+  it("field fault 16: is no trouble where the file need not be there", async () => {
+    const server = await serve();
+    await (await client()).fetch(server.endpoint, "/revocations.efi");
+    expect(server.events).toMatchObject([
+      { event: "optional-file", address: "127.0.0.1", file: "/revocations.efi", protocol: "tftp" },
+    ]);
+  });
+
   it("is reported with a name that cannot disturb a log", async () => {
     const server = await serve();
     await (await client()).fetch(server.endpoint, "a\x1b[2J\nb\xff");

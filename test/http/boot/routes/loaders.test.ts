@@ -86,6 +86,14 @@ describe("a loader", () => {
     expect(port.events).toMatchObject([{ event: "http-refused", status: 404 }]);
   });
 
+  test.each([`/${mac}/revocations.efi`, `/${mac}/mmx64.efi`, "/grub.cfg-01-52-54-00-00-00-01"])(
+    "field fault 16: is no trouble where it need not be there: %s",
+    async (path) => {
+      expect((await fetch(port.url + path)).status).toBe(404);
+      expect(port.events).toMatchObject([{ event: "optional-file", file: path, protocol: "http" }]);
+    },
+  );
+
   test("is refused to a machine that may not boot, by MAC or by known address", async () => {
     port.nodes = (machine) => (machine.mac === mac ? nodeEntry({ netboot: "deny" }) : null);
     expect((await fetch(`${port.url}/${mac}/ipxe.efi`)).status).toBe(403);
