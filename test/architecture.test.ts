@@ -154,7 +154,7 @@ const mayTouchTheWorld: readonly string[] = [
   "http/listen.ts",
   "http/connections",
   "http/files",
-  "http/admin/every.ts",
+  "http/admin/timers.ts",
   "artifacts/origin",
   "artifacts/store",
   "artifacts/loaders",

@@ -5,3 +5,7 @@ import { eventCatalogue } from "../events/catalogue.ts";
 export const streamedEvent = z
   .object({ event: z.enum(Object.keys(eventCatalogue)) })
   .catchall(z.json());
+
+/** The `data` of the one message that a reader gets whose `Last-Event-ID` is not remembered. */
+export const resetEvent = z.object({ event: z.literal("reset"), reason: z.string() });
+export type ResetEvent = z.output<typeof resetEvent>;

@@ -1,26 +1,72 @@
 import type { FastifyReply } from "fastify";
+import type { PxeEvent } from "../../../events/types.ts";
 import { endpoints } from "../../../api/endpoints.ts";
+import type { ResetEvent } from "../../../api/events.ts";
 import { ApiError } from "../api-error.ts";
 import type { AdminApp, AdminAppOptions } from "../context.ts";
-import { every } from "../every.ts";
+import { EventMemory } from "../event-memory.ts";
+import { after, every } from "../timers.ts";
 
 type RawReply = FastifyReply["raw"];
 
 const maxStreams = 32;
-// A reader that is this far behind is cut off; it connects again and starts from now.
-const maxBacklogBytes = 1024 * 1024;
+/** Events that are remembered for readers whose connection broke. */
+const rememberedEvents = 2048;
+/** What happens within this time goes out together, however many events and streams there are. */
+const gatherMs = 20;
+/** No more than these are gathered. */
+const gatherEvents = 256;
+// A reader that is this far behind is cut off; it connects again and goes on where it stopped.
+const maxBacklogBytes = 4 * 1024 * 1024;
 // Proxies close a connection that is silent for a minute.
 const keepAliveMs = 15_000;
 
+const reset: ResetEvent = {
+  event: "reset",
+  reason: "what happened since is not all remembered: read the lists again",
+};
+
 /** `/api/v1/events`: every event as it happens, as server-sent events of one JSON object each. */
 export function eventRoutes(app: AdminApp, options: AdminAppOptions): void {
-  const open = new Set<RawReply>();
+  const memory = new EventMemory(options.instance, rememberedEvents);
+  const streams = new Set<RawReply>();
+  /** All streams have got the events up to this one. */
+  let sent = 0;
+  let stopGathering: (() => void) | null = null;
+
+  const write = (text: string): void => {
+    // Shared by all: who reads slowly costs no copy.
+    const bytes = Buffer.from(text);
+    for (const raw of streams) {
+      if (raw.destroyed || raw.writableEnded) continue;
+      if (raw.writableLength > maxBacklogBytes) raw.destroy();
+      else raw.write(bytes);
+    }
+  };
+  const flush = (): void => {
+    stopGathering?.();
+    stopGathering = null;
+    if (streams.size > 0 && sent < memory.sequence) write(memory.textAfter(sent));
+    sent = memory.sequence;
+  };
+  const hear = (event: PxeEvent): void => {
+    memory.add(event);
+    if (streams.size === 0) return;
+    if (memory.sequence - sent >= gatherEvents) flush();
+    else stopGathering ??= after(gatherMs, flush);
+  };
+
+  let stops: readonly (() => void)[] = [];
+  app.addHook("onReady", (done) => {
+    stops = [options.subscribe(hear), every(keepAliveMs, () => write(": still here\n\n"))];
+    done();
+  });
 
   app.route({
     ...endpoints.streamEvents,
     exposeHeadRoute: false,
     handler: (request, reply) => {
-      if (open.size >= maxStreams) {
+      if (streams.size >= maxStreams) {
         throw new ApiError(503, "TOO_MANY_STREAMS", `${maxStreams} streams are open already`);
       }
       reply.hijack();
@@ -30,20 +76,11 @@ export function eventRoutes(app: AdminApp, options: AdminAppOptions): void {
         "cache-control": "no-store",
         "x-accel-buffering": "no",
       });
-      raw.write(": every event from now on\n\n");
-      const write = (text: string): void => {
-        if (raw.destroyed || raw.writableEnded) return;
-        if (raw.writableLength > maxBacklogBytes) raw.destroy();
-        else raw.write(text);
-      };
-      const unsubscribe = options.subscribe((event) => write(`data: ${JSON.stringify(event)}\n\n`));
-      const stop = every(keepAliveMs, () => write(": still here\n\n"));
-      open.add(raw);
-      raw.once("close", () => {
-        open.delete(raw);
-        unsubscribe();
-        stop();
-      });
+      // The others are brought to where this one begins.
+      flush();
+      raw.write(beginningFor(request.headers["last-event-id"], memory));
+      streams.add(raw);
+      raw.once("close", () => streams.delete(raw));
       // A client that went away before the listener was there.
       if (request.raw.destroyed) raw.destroy();
     },
@@ -51,7 +88,18 @@ export function eventRoutes(app: AdminApp, options: AdminAppOptions): void {
 
   // Streams never end by themselves; closing the server must not wait for them.
   app.addHook("preClose", (done) => {
-    for (const raw of open) raw.end();
+    for (const stop of stops) stop();
+    flush();
+    for (const raw of streams) raw.end();
     done();
   });
+}
+
+/** What a new stream begins with; from then on its reader can be told where it is. */
+function beginningFor(lastId: unknown, memory: EventMemory): string {
+  const id = `id: ${memory.idOf(memory.sequence)}\n`;
+  if (typeof lastId !== "string") return `: every event from now on\n${id}\n`;
+  const sequence = memory.sequenceOf(lastId);
+  if (sequence === null) return `${id}event: reset\ndata: ${JSON.stringify(reset)}\n\n`;
+  return `: every event since ${lastId}\n\n${memory.textAfter(sequence)}`;
 }
