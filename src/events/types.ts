@@ -157,6 +157,8 @@ export interface EventFields {
     file: string;
     reason: string;
     bytesSent: number;
+    /** How long the client had acknowledged nothing. */
+    silentMs: number;
     bytes: number;
     durationMs: number;
     retransmissions: number;

@@ -69,7 +69,14 @@ describe("a TFTP transfer", () => {
     const done = { ...transfer, ...figures, event: "loader-done" } as const;
     bus.emit({ event: "tftp-probe", ...transfer });
     bus.emit({ ...done, protocol: "tftp" });
-    bus.emit({ event: "tftp-failed", ...transfer, reason: "gone", bytesSent: 5, ...figures });
+    bus.emit({
+      event: "tftp-failed",
+      ...transfer,
+      reason: "gone",
+      bytesSent: 5,
+      silentMs: 0,
+      ...figures,
+    });
     bus.emit({ event: "autoexec", mac, address, file: "autoexec.ipxe", protocol: "tftp" });
     bus.emit({ event: "autoexec", mac, address, file: "autoexec.ipxe", protocol: "http" });
     expect(await metric("eim_pxe_tftp_transfers_total{")).toEqual([

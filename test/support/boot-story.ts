@@ -174,15 +174,16 @@ export const say = {
     protocol: "tftp",
     ...terms,
   }),
-  tftpFailed: (bytesSent: number, retransmissions = 6, blksize = 1468): PxeEvent => ({
+  tftpFailed: (bytesSent: number, silentMs = 20_000, blksize = 1468): PxeEvent => ({
     event: "tftp-failed",
     ...located,
     file: "ipxe.efi",
     reason: "the client stopped answering",
     bytesSent,
     bytes: 1_000_000,
+    silentMs,
     durationMs: 30_000,
-    retransmissions,
+    retransmissions: 6,
     ...terms,
     blksize,
   }),

@@ -81,7 +81,7 @@ describe("what looks alike and is something else", () => {
     one("blocks of 512 bytes", "packets-lost", [
       ...addressed,
       [3, say.loaderStart()],
-      [40, say.tftpFailed(512, 6, 512)],
+      [40, say.tftpFailed(512, 20_000, 512)],
     ]),
     one("a transfer that the client broke off", "loader-unfinished", [
       ...addressed,

@@ -225,7 +225,7 @@ export class LinkListeners {
   }
 
   #startTftp(): Promise<TftpServer> {
-    const { loaders, emit, options } = this.#parts;
+    const { loaders, emit, options, sessions } = this.#parts;
     const { boot } = this.#config;
     const { port, dataPorts, maxBlockSize, maxWindowSize, singlePort } = this.#config.tftp;
     const maxTransfers = this.#shares.transfers;
@@ -245,6 +245,7 @@ export class LinkListeners {
         const name = this.#interfaces.get(asked);
         return name === undefined ? null : readMtu(name);
       },
+      moved: (machine) => sessions.progress(machine, options.clock.now()),
       emit,
       clock: options.clock,
       openUdp: openDgram,

@@ -1,7 +1,7 @@
 import type { Clock } from "../../lib/clock.ts";
 import type { Ip4 } from "../../lib/ip4.ts";
 import type { OpenConnectedUdp, OpenUdp } from "../../net/udp.ts";
-import type { Emit } from "../../events/types.ts";
+import type { Emit, Machine } from "../../events/types.ts";
 import type { PortRange } from "./data-ports.ts";
 import type { TftpFile } from "./transfer-driver.ts";
 import type { NegotiationLimits } from "../wire/option-negotiation.ts";
@@ -34,6 +34,8 @@ export interface TftpServerOptions {
    * unknown. Blocks are kept smaller: many boot ROMs cannot reassemble fragments.
    */
   readonly mtuAt?: (address: Ip4) => number | null;
+  /** More of a loader was sent to this machine; called once a second at most for each transfer. */
+  readonly moved?: (machine: Machine) => void;
   readonly emit: Emit;
   readonly clock: Clock;
   readonly openUdp: OpenUdp;

@@ -142,7 +142,7 @@ export class Session implements SlotHolder {
   /** Finds the file, opens the transfer's socket and sends the first packets; else the error to refuse with. */
   async #start(): Promise<ErrorPacket | null> {
     const { client, options, subject } = this.request;
-    const { clock, emit } = this.#host.options;
+    const { clock, emit, moved } = this.#host.options;
     const found = await this.#find();
     if (found === null) return errorPacket(ErrorCode.FILE_NOT_FOUND, "file not found");
     try {
@@ -166,6 +166,7 @@ export class Session implements SlotHolder {
       send: (packet) => channel.socket.send(frames.encode(packet), client),
       wakeAt: (atMs) => timer.set(atMs),
       answered: () => this.#host.answered(this),
+      moved: () => moved?.(subject.machine),
       ended: () => {
         this.#host.release(found.blob.close());
         this.#end();

@@ -35,9 +35,13 @@ export interface TransferDriverHost {
   wakeAt(atMs: number | null): void;
   /** The client is there: it acknowledged something, or ended the transfer by an ERROR. Called once. */
   answered(): void;
+  /** More of a loader was sent; called once a second at most. */
+  moved(): void;
   /** The transfer has ended in whatever way: free what belongs to it. Called once. */
   ended(): void;
 }
+
+const PROGRESS_EVERY_MS = 1000;
 
 /** Drives one `ReadTransfer`: gives it packets and time, performs its effects, and reports how it ended. */
 export class TransferDriver {
@@ -49,6 +53,7 @@ export class TransferDriver {
   #announced = false;
   #clientSeen = false;
   #over = false;
+  #moved = { atMs: 0, bytes: 0 };
 
   constructor(found: TftpFile, terms: Negotiated, subject: Subject, host: TransferDriverHost) {
     this.#found = found;
@@ -57,6 +62,7 @@ export class TransferDriver {
     this.#terms = { blksize, windowsize, timeoutSeconds };
     this.#subject = subject;
     this.#host = host;
+    this.#moved.atMs = subject.startedAt;
   }
 
   /** The client acknowledged something. */
@@ -80,10 +86,19 @@ export class TransferDriver {
       this.#host.answered();
     }
     this.#perform(effects);
+    this.#noteProgress();
   }
 
   wake(): void {
     this.#perform(this.#transfer.handleTimeout(this.#now()));
+  }
+
+  #noteProgress(): void {
+    const { bytesSent } = this.#transfer;
+    const now = this.#now();
+    if (now - this.#moved.atMs < PROGRESS_EVERY_MS || bytesSent === this.#moved.bytes) return;
+    this.#moved = { atMs: now, bytes: bytesSent };
+    if (this.#found.kind === "loader" && this.#announced && !this.#over) this.#host.moved();
   }
 
   /** Ends it from outside; the client gets no packet. */
@@ -92,7 +107,9 @@ export class TransferDriver {
     const { bytesSent, allSent } = this.#transfer;
     // Firmware that has the whole file may start it at once, and not answer when its last ACK was lost.
     const shown = allSent ? `${reason}; all was sent, the last acknowledgement is missing` : reason;
-    const how = { reason: shown, bytesSent, ...this.#figures(), ...this.#terms };
+    const lastHeard = Math.max(this.#subject.startedAt, this.heardAt);
+    const silentMs = Math.round(this.#now() - lastHeard);
+    const how = { reason: shown, bytesSent, silentMs, ...this.#figures(), ...this.#terms };
     this.#host.emit({ event: "tftp-failed", ...this.#about(), ...how });
     this.#end();
   }

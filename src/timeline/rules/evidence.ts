@@ -1,4 +1,5 @@
 import type { Boot, Step } from "../boot.ts";
+import type { Seen } from "../observations.ts";
 import type { SiteEvidence } from "../site-observations.ts";
 import { isBefore, type Stage } from "../stages.ts";
 
@@ -93,6 +94,11 @@ export function loaderRunsOf({ boot, earlier }: BootEvidence): LoaderRuns {
     );
   });
   return { inVain: inVain.length, cameBack };
+}
+
+/** The client did not end the transfer by an ERROR: nothing more of it came. */
+export function fellSilent({ silentMs }: Seen<"tftp-failed">): boolean {
+  return silentMs >= 1000;
 }
 
 /** The host of a URL; null where the text is a file's name. */

@@ -1,6 +1,7 @@
 import type { Rule } from "../../lib/finding.ts";
 import {
   type BootEvidence,
+  fellSilent,
   firmwareOf,
   isLastWord,
   loaderRunsOf,
@@ -131,6 +132,6 @@ export const loaderRules: readonly Rule<BootEvidence>[] = [
 function brokenTransferOf(evidence: BootEvidence) {
   const { boot } = evidence;
   const { tftpFailed } = boot.seen;
-  const gaveUp = isLastWord(boot, tftpFailed) && tftpFailed.retransmissions > 0;
+  const gaveUp = isLastWord(boot, tftpFailed) && fellSilent(tftpFailed);
   return stopsAt(evidence, "loader-start") && gaveUp ? tftpFailed : null;
 }

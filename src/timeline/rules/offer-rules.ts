@@ -3,6 +3,7 @@ import type { Rule } from "../../lib/finding.ts";
 import type { Ip4 } from "../../lib/ip4.ts";
 import {
   type BootEvidence,
+  fellSilent,
   firmwareOf,
   hostOf,
   stepOf,
@@ -84,7 +85,7 @@ export const offerRules: readonly Rule<BootEvidence>[] = [
     who: "network",
     when: (evidence) => {
       const { tftpFailed } = evidence.boot.seen;
-      return stopsAt(evidence, "offer") && tftpFailed !== null && tftpFailed.retransmissions > 0
+      return stopsAt(evidence, "offer") && tftpFailed !== null && fellSilent(tftpFailed)
         ? { file: tftpFailed.file }
         : null;
     },

@@ -51,6 +51,18 @@ describe("a transfer whose client is silent", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  it("is reported with how long the client had said nothing", async () => {
+    const { server, client, first } = await begin();
+    await vi.advanceTimersByTimeAsync(30);
+    client.send(ack(1), first.from);
+    await vi.advanceTimersByTimeAsync(60_000);
+    const [, failed] = server.events;
+    expect(failed).toMatchObject({ event: "tftp-failed", silentMs: expect.any(Number) });
+    const { silentMs = 0, durationMs = 0 } = JSON.parse(JSON.stringify(failed));
+    expect(silentMs).toBeGreaterThanOrEqual(20_000);
+    expect(durationMs - silentMs).toBe(30);
+  });
+
   it("repeats sooner once it knows how quick the client is", async () => {
     const { client, first } = await begin();
     client.send(ack(1), first.from);
@@ -236,5 +248,37 @@ describe("stopping", () => {
     // Only the client's is left.
     expect(udp.openPorts).toBe(1);
     expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe("a transfer that goes on", () => {
+  it("says so once a second, and not when the client repeats itself", async () => {
+    const udp = new FakeUdp();
+    const moved: (string | null)[] = [];
+    const server = await TestServer.start(
+      { "a.efi": file },
+      { openUdp: udp.open, moved: ({ address }) => moved.push(address) },
+    );
+    const client = await TftpClient.open(udp.open);
+    client.request(server.endpoint, "a.efi", {});
+    const { from } = await client.next();
+    for (let block = 1; block <= 6; block++) {
+      client.send(ack(block), from);
+      await client.next();
+      await vi.advanceTimersByTimeAsync(500);
+    }
+    const inThreeSeconds = moved.length;
+    expect(inThreeSeconds).toBeGreaterThanOrEqual(2);
+    expect(inThreeSeconds).toBeLessThanOrEqual(3);
+    const repeat = async (): Promise<number> => {
+      client.send(ack(3), from);
+      await vi.advanceTimersByTimeAsync(1500);
+      return moved.length;
+    };
+    // The first one may still tell of the last block.
+    const before = await repeat();
+    for (let i = 0; i < 4; i++) expect(await repeat()).toBe(before);
+    client.send({ opcode: "error", code: 0, message: "enough" }, from);
+    await server.event("tftp-failed");
   });
 });
