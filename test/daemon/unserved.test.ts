@@ -121,7 +121,9 @@ const normal =
 function wantsToBoot({ payload }: Input): boolean {
   const announces = decodedOrNull(() => decodePacket(payload))?.options.has(93) === true;
   const discovers = messageTypeOf(payload) === MessageType.DISCOVER;
-  return /PXEClient|HTTPClient/.test(toText(payload)) || (announces && discovers);
+  return (
+    /PXEClient|HTTPClient/.test(Buffer.from(payload).toString("latin1")) || (announces && discovers)
+  );
 }
 
 /** Whether the machine is given something to boot. */

@@ -75,7 +75,7 @@ export function bootClient(facts: BootFacts, vendorClasses: readonly string[] = 
 
 /** Whether a datagram that cannot be decoded is a network boot client's, by the words of option 60. */
 export function saysBootClient(datagram: Uint8Array, vendorClasses: readonly string[]): boolean {
-  const text = toText(datagram);
+  const text = new TextDecoder("latin1").decode(datagram);
   return [PXE, HTTP, ...vendorClasses].some((begin) => text.includes(begin));
 }
 
