@@ -37,7 +37,9 @@ export class Stalls {
       }
       const finding = stands ? this.#explain(boot, nowMs) : this.#repetition(boot, nowMs);
       if (finding === null) continue;
-      const key = stands ? boot.id : `${boot.mac} ${boot.failingSinceMs} ${finding.code}`;
+      const key = stands
+        ? boot.id
+        : `${boot.mac ?? boot.address} ${boot.failingSinceMs} ${finding.code}`;
       lasting.add(key);
       if (!this.#known.has(key)) found.push({ boot, finding });
     }
