@@ -68,7 +68,7 @@ export function createMetrics(ready: () => boolean, pools: () => readonly PoolFi
   });
   const certificateExpiry = new Gauge({
     name: "eim_pxe_origin_certificate_expiry_timestamp_seconds",
-    help: "When the certificate that an origin presents comes to its end",
+    help: "When the certificate that an origin presents expires",
     labelNames: ["origin"] as const,
     registers: [registry],
   });

@@ -48,7 +48,7 @@ export async function readOfferStyles(dataDir: string): Promise<readonly ProvenS
     throw error;
   }
   const { machines } = kept.parse(JSON.parse(text));
-  // One entry that a hand has spoilt is no reason to lose the others.
+  // One entry that was damaged by hand is no reason to lose the others.
   return machines.flatMap((one): ProvenStyle[] => {
     const { mac = null, way, since } = entry.safeParse(one).data ?? {};
     if (mac === null || way === undefined || since === undefined) return [];

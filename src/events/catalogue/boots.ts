@@ -1,6 +1,6 @@
 import type { Entries } from "./entry.ts";
 
-/** The stages of a boot, and what machines tell beside them. */
+/** The stages of a boot, and what machines report beside them. */
 export const bootEvents = {
   discover: {
     level: "info",

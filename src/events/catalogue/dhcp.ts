@@ -37,7 +37,7 @@ export const dhcpEvents = {
     level: "info",
     message: "the firmware asked again without progress, so it is answered in another way",
     meaning:
-      "Firmware passes over what it cannot use and asks again. `way` is what it is told now: `direct`, load the file of the offer; `boot-server`, ask port 4011; `menu`, choose from a menu with one item. If none helps, look at what else answers on this link: `eim-pxe probe`.",
+      "Firmware passes over what it cannot use and asks again. `way` is the offer style that it is answered in now: `direct`, load the file of the offer; `boot-server`, ask port 4011; `menu`, choose from a menu with one item. If none helps, look at what else answers on this link: `eim-pxe probe`.",
   },
   "competing-offer": {
     level: "debug",
@@ -63,12 +63,13 @@ export const dhcpEvents = {
     level: "info",
     message: "it is known now how to answer this machine",
     meaning:
-      "It fetched its loader after an answer of this `way`, which it gets from the first time on from now. `eim-pxe nodes forget MAC` makes it a newcomer.",
+      "It fetched its loader after an answer of this `way`, and gets that at once from now on. `eim-pxe nodes forget MAC` forgets it.",
   },
   "way-forgotten": {
     level: "info",
     message: "what was known of this machine's firmware is forgotten",
-    meaning: "By `eim-pxe nodes forget`. It is answered as a newcomer the next time.",
+    meaning:
+      "By `eim-pxe nodes forget`. The next time it is answered as a machine that nothing is known of.",
   },
   "ways-unread": {
     level: "warn",
@@ -84,7 +85,8 @@ export const dhcpEvents = {
   },
   "loader-loop": {
     level: "warn",
-    message: "a machine fetched its loader again and again, so it is told the script instead",
+    message:
+      "a machine fetched its loader again and again, so it is given the script's URL instead",
     meaning:
       "What asks was handed `loader` twice and nothing was heard of it. It is an iPXE that does not say so, or the firmware does not start the loader: see `user-class-unknown` and `loader-refused` in the [list of causes](diagnosis.md).",
   },
@@ -169,7 +171,7 @@ export const dhcpEvents = {
   "journal-writable": {
     level: "info",
     message: "leases are written to disk again",
-    meaning: "What `journal-unwritable` told of is over; `failed` records were refused meanwhile.",
+    meaning: "What `journal-unwritable` reported is over; `failed` records were refused meanwhile.",
   },
   "journal-damaged": {
     level: "error",

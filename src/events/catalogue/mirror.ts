@@ -74,6 +74,7 @@ export const mirrorEvents = {
     message: "a loader cannot be used",
     meaning:
       "`reason` says why: its URL in `artifacts.loaderUrls` cannot be fetched or brings other bytes than those that are pinned, or it does not fit the machines that get it.",
+    show: { every: 3_600_000, by: ["file", "reason"] },
   },
   "disk-full": {
     level: "error",
