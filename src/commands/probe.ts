@@ -1,7 +1,8 @@
 import { networkInterfaces } from "node:os";
 import type { Firmware } from "../pxe-client/wire/dhcp-requests.ts";
 import { probe as runProbe, type ProbeResult, type ProbeStep } from "../pxe-client/probe/probe.ts";
-import { syntheticMac, syntheticUuid } from "../pxe-client/wire/synthetic-identity.ts";
+import { syntheticUuid } from "../boot/synthetic-uuid.ts";
+import { syntheticMac } from "../pxe-client/wire/synthetic-identity.ts";
 import { serverLine, type ServerHeard } from "../pxe-client/probe/report.ts";
 import { CLIENT_PORT } from "../dhcp/message/destination.ts";
 import { inFourLines } from "../lib/finding.ts";

@@ -1,3 +1,4 @@
+import { isProbe } from "../boot/synthetic-uuid.ts";
 import { type Finding, judge } from "../lib/finding.ts";
 import type { Boot } from "./boot.ts";
 import { type BootEvidence, diagnose, statusOf } from "./rules.ts";
@@ -30,6 +31,7 @@ export class Stalls {
     const lasting = new Set<string>();
     const found: Stall[] = [];
     for (const boot of this.#boots.current()) {
+      if (isProbe(boot)) continue;
       const stands = statusOf(boot, nowMs) === "stalled";
       if (stands && this.#known.has(boot.id)) {
         lasting.add(boot.id);

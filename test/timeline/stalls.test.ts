@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { syntheticUuid } from "../../src/boot/synthetic-uuid.ts";
 import { Stalls } from "../../src/timeline/stalls.ts";
-import { type Beat, BootStory, say, startMs } from "../support/boot-story.ts";
+import { type Beat, BootStory, say, startMs, storyMac } from "../support/boot-story.ts";
 import { addressed, asked, loaded } from "../support/failing-boots.ts";
 import { healthyBoots } from "../support/healthy-boots.ts";
 
@@ -66,6 +67,15 @@ describe("a stall", () => {
       [58, say.address()],
     ];
     expect(foundIn(late, 110)).toEqual([]);
+  });
+
+  test("is none where eim-pxe probe plays a machine, which ends before the Micro-OS", () => {
+    const probed: readonly Beat[] = [
+      [0, say.discover({ uuid: syntheticUuid(storyMac) })],
+      [0, say.offer()],
+      [3, say.loaderStart()],
+    ];
+    expect(foundIn(probed, 600)).toEqual([]);
   });
 
   test("is at once where a machine is not served, however often it asks", () => {

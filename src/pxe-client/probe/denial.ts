@@ -7,7 +7,7 @@ import { type ClientPort, collectOffers } from "../wire/discovery.ts";
 import { BootFailure } from "../wire/failure.ts";
 import { readByHttp } from "../wire/http-read.ts";
 import type { Offer } from "../wire/offers.ts";
-import { syntheticUuid } from "../wire/synthetic-identity.ts";
+import { syntheticUuid } from "../../boot/synthetic-uuid.ts";
 
 /** What tells a denied machine from one that no boot server receives anything from. */
 export interface DenialEvidence {
