@@ -8,34 +8,34 @@ import { adoptDgram, openDgram } from "./dgram.ts";
 import { type Libc, loadLibc } from "./libc.ts";
 import type { UdpSocket } from "./udp.ts";
 
-/** Where an address is looked for: a network device, ours on it, and the network that it is in. */
-export interface Place {
+/** Where an address is probed: a network device, our address on it, and its network. */
+export interface ProbedLink {
   readonly interface: string;
   readonly address: Ip4;
   readonly subnet: Subnet;
 }
 
-/** On a LAN who is there answers within a few milliseconds. */
+/** On a LAN a host answers within a few milliseconds. */
 const WAIT_MS = 100;
-/** So many newcomers at once are looked after, and so many more each second; others wait for nothing. */
+/** Probes at once, and further ones each second; without a token an address is offered unprobed. */
 const RATE = { burst: 20, perSecond: 3 };
-/** Once there were too many, nobody is looked after until it has been calm for so long. */
-const CALM_MS = 1000;
-/** RFC 863: whoever listens there throws it away. */
+/** After a probe was refused, none is made until there were no requests for so long. */
+const QUIET_MS = 1000;
+/** RFC 863: a service there discards what it receives. */
 const DISCARD_PORT = 9;
 const ARP_TABLE = "/proc/net/arp";
 /** RFC 792: type 8, code 0; the kernel fills in checksum and identifier. */
 const ECHO_REQUEST = Uint8Array.of(8, 0, 0, 0, 0, 0, 0, 1);
 
-/** How a device is asked: by echo requests, whose answers count, or by datagrams that only make ARP work. */
-interface Asker {
+/** How a device is probed: by echo requests, whose replies count, or by datagrams that only cause an ARP request. */
+interface Prober {
   readonly socket: UdpSocket;
   readonly echo: boolean;
 }
 
 /**
- * Tells whether somebody sits at an address. It asks by ICMP echo where the process may, and in any case
- * lets the kernel ask by ARP, which nobody on the link can leave unanswered.
+ * Checks whether an address is in use: by ICMP echo where the process may send it, and in any case by the
+ * kernel's ARP, which every host on the link answers.
  */
 export class ConflictProbe {
   readonly #clock: Clock;
@@ -43,7 +43,7 @@ export class ConflictProbe {
   readonly #arpTable: () => Promise<string>;
   readonly #bucket: TokenBucket;
   #busyUntilMs = -Infinity;
-  readonly #askers = new Map<string, Promise<Asker>>();
+  readonly #probers = new Map<string, Promise<Prober>>();
   readonly #waiting = new Map<Ip4, () => void>();
 
   constructor(clock: Clock, load: () => Promise<Libc | null> = loadLibc, table = arpTable) {
@@ -54,44 +54,44 @@ export class ConflictProbe {
   }
 
   /**
-   * Whether somebody else than the machine `mac` answers at `address`. Null when too many ask, and when
-   * nobody could be asked. Beyond the place's own network only an echo counts: there a router answers ARP
-   * in everybody's place (RFC 1027).
+   * Whether a host other than the machine `mac` answers at `address`. Null when there are too many requests, or
+   * when it could not be probed. Beyond the link's own network only an echo reply counts: there a router answers
+   * ARP for all (RFC 1027).
    */
-  readonly isInUse = async (place: Place, address: Ip4, mac: Mac): Promise<boolean | null> => {
+  readonly isInUse = async (link: ProbedLink, address: Ip4, mac: Mac): Promise<boolean | null> => {
     if (this.#isBusy()) return null;
-    const device = place.interface;
-    const near = subnetContains(place.subnet, address);
+    const device = link.interface;
+    const near = subnetContains(link.subnet, address);
     const before = near ? arpEntry(await this.#arpTable(), device, address) : null;
-    let asker: Asker;
+    let prober: Prober;
     try {
-      asker = await this.#askerOn(place);
+      prober = await this.#proberOn(link);
     } catch (error) {
-      // Its address is gone, or no descriptor is left: then nobody looks.
+      // Its address is gone, or no descriptor is left: then it is not probed.
       if (error instanceof BindError) return null;
       throw error;
     }
-    if (!near) return asker.echo ? this.#ask(asker, address) : null;
-    const answered = await this.#ask(asker, address);
+    if (!near) return prober.echo ? this.#ask(prober, address) : null;
+    const answered = await this.#ask(prober, address);
     const after = arpEntry(await this.#arpTable(), device, address);
     if (after === mac) return false;
-    // An entry from before may be of somebody who has gone; a new one was answered just now.
+    // An entry from before may be of a host that has gone; a new one was answered just now.
     return answered || (before === null && after !== null);
   };
 
   #isBusy(): boolean {
     const now = this.#clock.now();
     const busy = now < this.#busyUntilMs || !this.#bucket.take(now);
-    if (busy) this.#busyUntilMs = now + CALM_MS;
+    if (busy) this.#busyUntilMs = now + QUIET_MS;
     return busy;
   }
 
   async close(): Promise<void> {
-    const opened = await Promise.allSettled(this.#askers.values());
+    const opened = await Promise.allSettled(this.#probers.values());
     for (const one of opened) if (one.status === "fulfilled") await one.value.socket.close();
   }
 
-  async #ask({ socket, echo }: Asker, address: Ip4): Promise<boolean> {
+  async #ask({ socket, echo }: Prober, address: Ip4): Promise<boolean> {
     let answered = false;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, WAIT_MS);
@@ -109,24 +109,24 @@ export class ConflictProbe {
     return answered;
   }
 
-  #askerOn(place: Place): Promise<Asker> {
-    const key = `${place.interface} ${place.address}`;
-    const had = this.#askers.get(key);
+  #proberOn(link: ProbedLink): Promise<Prober> {
+    const key = `${link.interface} ${link.address}`;
+    const had = this.#probers.get(key);
     if (had !== undefined) return had;
-    const opening = this.#open(place).catch((error: unknown) => {
-      this.#askers.delete(key);
+    const opening = this.#open(link).catch((error: unknown) => {
+      this.#probers.delete(key);
       throw error;
     });
-    this.#askers.set(key, opening);
+    this.#probers.set(key, opening);
     return opening;
   }
 
-  async #open({ interface: device, address }: Place): Promise<Asker> {
+  async #open({ interface: device, address }: ProbedLink): Promise<Prober> {
     const descriptor = (await this.#load())?.pingSocket(device) ?? null;
     const local = { address, port: 0 };
     const echo = descriptor !== null;
     const socket = echo ? await adoptDgram(descriptor, local, device) : await openDgram(local);
-    // Nobody there is told as an error (host unreachable): that is as good as silence.
+    // Host unreachable is reported as an error: the same as no reply.
     socket.onError(() => {});
     if (echo) socket.onMessage((_, from) => this.#waiting.get(from.address)?.());
     return { socket, echo };
@@ -137,7 +137,7 @@ async function arpTable(): Promise<string> {
   return readFile(ARP_TABLE, "utf8").catch(() => "");
 }
 
-/** Who answered ARP for an address on a device, in the form of `/proc/net/arp`; null when nobody did. */
+/** The hardware address that answered ARP for an address on a device, from `/proc/net/arp`; null for none. */
 export function arpEntry(table: string, device: string, address: Ip4): Mac | null {
   for (const line of table.split("\n").slice(1)) {
     const [ip, , flags, mac = "", , name] = line.trim().split(/\s+/);

@@ -7,29 +7,29 @@ import type { PassedSocket } from "./systemd-sockets.ts";
 import { formatEndpoint, type UdpEndpoint, type UdpSocket } from "./udp.ts";
 
 export interface DeviceSocketOptions {
-  /** The network device to hear and speak on, e.g. `eth1`. */
+  /** The network device to receive and send on, e.g. `eth1`. */
   readonly device: string;
   /** Our address on it: what leaves has it as source, whatever other addresses the device has. */
   readonly address: Ip4;
   readonly port: number;
   /** What systemd passed. */
   readonly passed: readonly PassedSocket[];
-  /** No other device is served: then a socket that cannot tell devices apart may do. */
+  /** No other device is served: then a socket that does not distinguish devices is enough. */
   readonly onlyDevice: boolean;
-  /** Others may have the port at the same time, where they allow it as well; default: nobody. */
+  /** Other programs may use the port at the same time, if they allow it as well; by default none may. */
   readonly share?: boolean;
 }
 
 export interface DeviceSocket extends UdpSocket {
   /**
-   * How the device is told apart: a socket passed by systemd, a socket that we bound to the device,
-   * or not at all (`shared`: it hears the broadcasts of other devices too).
+   * How the device is distinguished: by a socket passed by systemd, by a socket that we bound to the device,
+   * or not at all (`shared`: it receives the broadcasts of other devices too).
    */
   readonly means: "systemd" | "device" | "shared";
 }
 
 /**
- * A socket that hears broadcasts and unicasts on one network device and answers from `address`.
+ * A socket that receives broadcasts and unicasts on one network device and answers from `address`.
  *
  * Node has neither SO_BINDTODEVICE nor IP_PKTINFO, so it takes, in this order: a socket passed by
  * systemd; sockets bound to the device through libc; and last, for a single device, plain ones.
@@ -55,12 +55,12 @@ export async function openDeviceSocket(
 }
 
 /**
- * A socket that hears the limited broadcasts to a port of one device and nothing else, and leaves the port
+ * A socket that receives the limited broadcasts to a port of one device and nothing else, and leaves the port
  * to a DHCP client of this host, which binds an address of its own (NetworkManager, systemd-networkd) or
  * shares the port (dhclient, udhcpc). It is not for sending.
  *
  * @throws {BindError} when it cannot be had: without koffi, or beside a program that shares the port
- *   with nobody
+ *   with no other
  */
 export async function openListener(
   { device, port }: Pick<DeviceSocketOptions, "device" | "port">,
@@ -87,8 +87,8 @@ function indistinct(device: string, local: UdpEndpoint): BindError {
 
 /**
  * Unless the port is to be shared, the first is bound without SO_REUSEADDR, so that a server that is
- * there already is noticed; then the two share the port, and afterwards nobody else may, whatever flags
- * they come with.
+ * there already is noticed; then the two share the port, and afterwards no other socket may, whatever its
+ * flags are.
  */
 async function openBoundPair(
   libc: Libc,
@@ -143,7 +143,7 @@ async function openPlainPair(local: UdpEndpoint, share: boolean): Promise<UdpSoc
   }
 }
 
-/** Hears on both, since unicast goes to the socket that is bound to the address; sends from `own`. */
+/** Receives on both, since unicast goes to the socket that is bound to the address; sends from `own`. */
 function pair(any: UdpSocket, own: UdpSocket): UdpSocket {
   return {
     local: own.local,

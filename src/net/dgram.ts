@@ -21,7 +21,7 @@ export const openDgram: OpenUdp = async (local) => {
 };
 
 /**
- * The same for broadcasts: on `0.0.0.0` it hears them, on an address it sends them out of that
+ * The same for broadcasts: on `0.0.0.0` it receives them, on an address it sends them out of that
  * address's link. Others that ask for it may share the port, since the two are opened as a pair.
  */
 export const openDgramShared: OpenUdp = async (local) => {
@@ -33,7 +33,7 @@ export const openDgramShared: OpenUdp = async (local) => {
 
 /**
  * A socket that talks to one peer only, and learns when that peer is gone. It may share its port, so
- * that another one can hear everybody else.
+ * that another one can receive from everybody else.
  */
 export const openDgramConnected: OpenConnectedUdp = async (local, remote) => {
   const socket = newSocket(true);
@@ -119,7 +119,7 @@ function adapt(socket: Socket, peer: UdpEndpoint | null): UdpSocket {
   const sent = (error: Error | null): void => {
     if (error !== null && closing === null) fail(error);
   };
-  /** What the peer sent is being handled. */
+  /** A datagram of the peer is being handled. */
   let hearing = false;
 
   return {
@@ -132,7 +132,7 @@ function adapt(socket: Socket, peer: UdpEndpoint | null): UdpSocket {
           throw new InternalError(`a socket to ${formatEndpoint(peer)} cannot send elsewhere`);
         }
         // Node calls back by way of its queue of ticks, which takes longer than all of our own work. A peer
-        // that has just been heard is there, and what else may be wrong is so with a later send, too.
+        // that has just sent something is there, and any other error occurs with a later send, too.
         if (hearing) socket.send(payload);
         else socket.send(payload, sent);
       } catch (error) {

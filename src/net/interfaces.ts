@@ -14,7 +14,7 @@ export interface InterfaceAddress {
 /** What is known of a network interface of this host. */
 export interface NetworkInterface {
   readonly name: string;
-  /** The kernel's number for it: a device that was removed and made anew has another one. Null where unknown. */
+  /** The kernel's number for it: a device that was removed and created again has another one. Null where unknown. */
   readonly index: number | null;
   /** IPv4 only, in the kernel's order; empty while the interface is down or has no carrier. */
   readonly addresses: readonly InterfaceAddress[];
@@ -63,7 +63,7 @@ export function readInterfaces(): NetworkInterface[] {
 }
 
 /**
- * Those of these names that this host has: for a look that is taken again and again, as a host of
+ * Those of these names that this host has: for what is read every few seconds, as a host of
  * containers has interfaces by the hundred.
  */
 export function readInterfacesNamed(names: readonly string[]): NetworkInterface[] {
@@ -102,7 +102,7 @@ export function readFacts(
   return facts;
 }
 
-/** The largest IP packet that an interface sends at once, in bytes, as it is now; null when nobody knows. */
+/** The MTU of an interface in bytes as it is now; null when unknown. */
 export function readMtu(name: string, folder = CLASS_NET): number | null {
   const text = orElse("", () => readFileSync(`${folder}/${name}/mtu`, "utf8")).trim();
   return /^[0-9]+$/.test(text) ? Number(text) : null;

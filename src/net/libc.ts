@@ -7,19 +7,19 @@ import type { UdpEndpoint } from "./udp.ts";
 /** The few things that we need from the C library that Node does not offer. */
 export interface Libc {
   /**
-   * A UDP socket that hears and speaks on one network device only and may send broadcasts. With
+   * A UDP socket that receives and sends on one network device only and may send broadcasts. With
    * `share` it takes a port that is in use by others who allow that, too. The descriptor is the
    * caller's to close. Throws `BindError`.
    */
   bindToDevice(device: string, local: UdpEndpoint, share: boolean): number;
   /**
-   * A socket that sends ICMP echo requests and hears their answers on one network device, without any
+   * A socket that sends ICMP echo requests and receives their answers on one network device, without any
    * privilege; null where `net.ipv4.ping_group_range` does not let this process have one.
    */
   pingSocket(device: string): number | null;
   /** Lets later sockets share this one's port, or not. */
   setShared(descriptor: number, share: boolean): void;
-  /** Gives up a descriptor that nobody took over. */
+  /** Closes a descriptor that nothing else took over. */
   close(descriptor: number): void;
 }
 

@@ -8,7 +8,7 @@ export interface PassedDescriptor {
   readonly name: string;
 }
 
-/** Whoever has a passed socket for the time being. */
+/** The present user of a passed socket. */
 interface Borrower {
   readonly hear: ((payload: Uint8Array, from: UdpEndpoint) => void)[];
   readonly fail: ((error: Error) => void)[];
@@ -17,7 +17,7 @@ interface Borrower {
 /**
  * A UDP socket that systemd passed. For DHCP its name is the network device that it is bound to. It has
  * one user after the other and stays open in between: systemd holds the port in any case, so that it
- * could not be bound again. What comes while nobody has it is lost.
+ * could not be bound again. What is received while nothing uses it is lost.
  */
 export class PassedSocket {
   readonly name: string;
@@ -42,8 +42,8 @@ export class PassedSocket {
   }
 
   /**
-   * Whether it hears the device of this number. The kernel binds a socket to a device, not to its name:
-   * one that was made anew is another one.
+   * Whether it receives from the device of this number. The kernel binds a socket to a device, not to its name:
+   * one that was created again is another one.
    */
   hears(index: number | null): boolean {
     return this.#device === null || this.#device.index === index;
@@ -68,7 +68,7 @@ export class PassedSocket {
     };
   }
 
-  /** For good. */
+  /** Closes the socket itself. */
   close(): Promise<void> {
     return this.#socket.close();
   }

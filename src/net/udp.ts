@@ -9,7 +9,7 @@ export interface UdpEndpoint {
 
 /** A bound UDP socket, as the protocols see it. */
 export interface UdpSocket {
-  /** Where it is bound, with the port that was really taken. */
+  /** Where it is bound, with the port that the kernel chose. */
   readonly local: UdpEndpoint;
   /**
    * Sends one datagram, or loses it. Never throws and never waits; failures go to `onError`. After
@@ -31,9 +31,9 @@ export interface UdpSocket {
 export type OpenUdp = (local: UdpEndpoint) => Promise<UdpSocket>;
 
 /**
- * Opens a socket that talks to one peer only: the kernel drops what others send, and `onError` hears
+ * Opens a socket that talks to one peer only: the kernel drops what others send, and `onError` gets
  * `ECONNREFUSED` when the peer's port is closed (ICMP port unreachable), which no other socket on
- * Linux is told. It need not hear of a send that failed in a handler of `onMessage`, but of the next one.
+ * Linux gets. A send that fails in a handler of `onMessage` may be reported with the next one only.
  * `send` to anybody but the peer is an error. Throws `BindError`.
  */
 export type OpenConnectedUdp = (local: UdpEndpoint, remote: UdpEndpoint) => Promise<UdpSocket>;

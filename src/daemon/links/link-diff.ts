@@ -23,20 +23,20 @@ export type LinkChange =
 /**
  * What has to happen to a link so that it is served as the host's interfaces are now; null: nothing.
  *
- * @param standing how it is served, or null when it is not
+ * @param current how it is served, or null when it is not
  */
 export function linkChange(
   wanted: WantedLink,
-  standing: CurrentLink | null,
+  current: CurrentLink | null,
   interfaces: readonly NetworkInterface[],
 ): LinkChange | null {
   const there = interfaces.find(({ name }) => name === wanted.interface);
-  if (standing !== null && there !== undefined && isUnplugged(there, standing)) return null;
+  if (current !== null && there !== undefined && isUnplugged(there, current)) return null;
   const cannot = (reason: string): LinkChange => ({
-    kind: standing === null ? "wait" : "close",
+    kind: current === null ? "wait" : "close",
     reason,
   });
-  const judged = usability(interfaces, wanted.interface, addressFor(wanted, standing, there));
+  const judged = usability(interfaces, wanted.interface, addressFor(wanted, current, there));
   if (judged.kind === "unusable") return cannot(judged.reason);
   let link: ServedLink;
   try {
@@ -46,28 +46,28 @@ export function linkChange(
     return cannot(error.problems.join("; "));
   }
   const to: CurrentLink = { link, index: there?.index ?? null };
-  if (standing === null) return { kind: "open", to };
-  const reason = difference(standing, to);
+  if (current === null) return { kind: "open", to };
+  const reason = difference(current, to);
   return reason === null ? null : { kind: "move", to, reason };
 }
 
 /**
  * The cable is out, or the machine at its other end restarts: the address is still there, although Node
- * does not list it, and the sockets hear again as soon as there is a carrier.
+ * does not list it, and the sockets receive again as soon as there is a carrier.
  */
-function isUnplugged(there: NetworkInterface, standing: CurrentLink): boolean {
+function isUnplugged(there: NetworkInterface, current: CurrentLink): boolean {
   return (
-    there.up && !there.carrier && there.addresses.length === 0 && there.index === standing.index
+    there.up && !there.carrier && there.addresses.length === 0 && there.index === current.index
   );
 }
 
 /** An address that is served stays the one, although another may be the interface's first by now. */
 function addressFor(
   wanted: WantedLink,
-  standing: CurrentLink | null,
+  current: CurrentLink | null,
   there: NetworkInterface | undefined,
 ): Ip4 | null {
-  const own = standing?.link.address;
+  const own = current?.link.address;
   const isThere = there?.addresses.some(({ address }) => address === own) === true;
   return wanted.address ?? (own !== undefined && isThere ? own : null);
 }
@@ -77,7 +77,7 @@ function difference(from: CurrentLink, to: CurrentLink): string | null {
   const [former, present] = [from.link.dhcp, to.link.dhcp];
   // TFTP and HTTP are bound to the address alone.
   if (former === null || present === null) return null;
-  // A socket that was bound to the former device hears nothing of the new one.
+  // A socket that was bound to the former device receives nothing of the new one.
   if (from.index !== to.index) return "the device was removed and made anew";
   const subnet = formatSubnet(present.subnet);
   return formatSubnet(former.subnet) === subnet ? null : `its network is now ${subnet}`;

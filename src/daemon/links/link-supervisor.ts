@@ -45,7 +45,7 @@ interface Opening {
 }
 
 /**
- * Serves each link while its interface can be served: looks at the host's interfaces again and again,
+ * Serves each link while its interface can be served: reads the host's interfaces every few seconds,
  * and opens and closes what is that link's, and nothing else.
  */
 export class LinkSupervisor {
@@ -162,7 +162,7 @@ export class LinkSupervisor {
     }
   }
 
-  /** Null when the kernel does not tell, for lack of memory or descriptors: the next look may. */
+  /** Null when they cannot be read, for lack of memory or descriptors: the next look may succeed. */
   #interfacesNow(): readonly NetworkInterface[] | null {
     try {
       return this.#parts.interfaces();

@@ -43,7 +43,7 @@ export interface ListenerOptions {
   readonly interfaces: () => readonly NetworkInterface[];
   /** Opens the socket of a link's DHCP port. */
   readonly openDhcpSocket: (link: Link, port: number) => Promise<LinkSocket>;
-  /** Opens the socket by which a link's other servers are overheard; null: they are not. */
+  /** Opens the socket that receives the offers of a link's other servers; null: none does. */
   readonly openOfferListener: ((link: Link) => Promise<UdpSocket>) | null;
   /** Opens the socket of a link's client port, for the search for other servers; null: there is no search. */
   readonly openClientPort: ((link: Link) => Promise<UdpSocket>) | null;
@@ -117,7 +117,7 @@ export class LinkListeners {
       openClientPort === null ? null : new RogueServerWatch({ openClientPort, allowOthers, emit });
   }
 
-  /** As it was really taken on the first address; null when TFTP is switched off or nothing is served. */
+  /** Of the first address; null when TFTP is switched off or nothing is served. */
   get tftpPort(): number | null {
     return this.#tftp?.endpoints[0]?.port ?? null;
   }
@@ -238,7 +238,7 @@ export class LinkListeners {
       allows: (client) => this.#tftpClients.allows(client),
       find: (name, asked) => {
         const bootUrl = `${this.#baseUrl(asked)}/boot.ipxe`;
-        // The orchestrator's own loader looks for it, and must be told at once that there is none.
+        // The orchestrator's own loader asks for it, and has to get the answer at once that there is none.
         return findTftpFile(name, loaders, boot.path === "mirror" ? bootUrl : null, anyFolder);
       },
       mtuAt: (asked) => {
