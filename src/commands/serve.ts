@@ -1,4 +1,6 @@
 import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Config } from "../config/schema.ts";
 import { systemClock } from "../lib/clock.ts";
 import { CLIENT_PORT } from "../dhcp/message/destination.ts";
 import { BindError, ConfigError, messageOf } from "../lib/errors.ts";
@@ -7,7 +9,8 @@ import { readInterfaces, readInterfacesNamed } from "../net/interfaces.ts";
 import { ConflictProbe } from "../net/conflict-probe.ts";
 import { adoptPassed, passedDescriptors } from "../net/systemd-sockets.ts";
 import { createLog } from "../observe/log.ts";
-import { loadInventory, loadSettings, type Settings } from "../daemon/settings/settings.ts";
+import { reloadInventory, Repeatable } from "../daemon/settings/reload.ts";
+import { loadSettings, type Settings } from "../daemon/settings/settings.ts";
 import { wantedLinks } from "../daemon/links/link-plan.ts";
 import { type FolderLock, lockFolder } from "../daemon/state/data-folder-lock.ts";
 import { ExitCode, type Program } from "./shared/context.ts";
@@ -26,6 +29,9 @@ const lookEveryMs = 2000;
 // What a service manager gives a service to start is usually more.
 const lockPatienceMs = 60_000;
 
+/** Problems of a nodes file in one line of the log. */
+const mostProblems = 10;
+
 /** `eim-pxe serve`: runs until SIGTERM or SIGINT; SIGHUP reads the nodes file again. */
 export async function serve(program: Program, file: string | null): Promise<number> {
   // Signals that come while the server starts count when it has.
@@ -35,12 +41,11 @@ export async function serve(program: Program, file: string | null): Promise<numb
   const { config } = settings;
   const taken = takeFolder(program, config.dataDir);
   const started = taken.then(() => start(program, settings, instance));
-  const stopReloading = program.onSignal("SIGHUP", () => {
-    started.then(
-      (services) => reload(services, () => loadInventory(config)),
-      () => {},
-    );
+  const reloads = new Repeatable(async () => {
+    const services = await started.catch(() => null);
+    if (services !== null) await reload(services, config);
   });
+  const stopReloading = program.onSignal("SIGHUP", () => void reloads.run());
   const services = await started.catch(async (error: unknown) => {
     const lock = await taken.catch(() => null);
     await lock?.release();
@@ -57,10 +62,18 @@ export async function serve(program: Program, file: string | null): Promise<numb
   const signal = await stopSignal;
   services.events.emit({ event: "stopping", signal });
   stopReloading();
-  await services.close(graceMs);
+  await Promise.all([services.close(graceMs), within(graceMs, reloads.idle())]);
   await withdrawRunning(config.dataDir, running);
   await (await taken).release();
   return ExitCode.ok;
+}
+
+/** Resolves when the work is done, or when the time is over. */
+async function within(ms: number, work: Promise<void>): Promise<void> {
+  const done = new AbortController();
+  const isOver = sleep(ms, undefined, { signal: done.signal }).catch(() => {});
+  await Promise.race([work, isOver]);
+  done.abort();
 }
 
 function nextSteps(adminUrl: string): string {
@@ -143,12 +156,19 @@ async function start(program: Program, settings: Settings, instance: string): Pr
   };
 }
 
-function reload(services: Services, load: () => ReturnType<typeof loadInventory>): void {
+async function reload(services: Services, config: Config): Promise<void> {
   try {
-    services.useInventory(load());
+    services.useInventory(await reloadInventory(config));
   } catch (error) {
     // Whatever is wrong with a file, it must not end a server that runs.
-    const reason = error instanceof ConfigError ? error.problems.join("; ") : messageOf(error);
+    const reason = error instanceof ConfigError ? problemsIn(error) : messageOf(error);
     services.events.emit({ event: "reload-failed", reason });
   }
+}
+
+/** In one line of the log, however many there are; `check` lists all. */
+function problemsIn({ problems }: ConfigError): string {
+  const more = problems.length - mostProblems;
+  const shown = problems.slice(0, mostProblems).join("; ");
+  return more > 0 ? `${shown}; and ${more} more, which eim-pxe check lists` : shown;
 }

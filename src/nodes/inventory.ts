@@ -16,8 +16,14 @@ export interface Inventory {
 }
 
 export function createInventory(entries: readonly NodeEntry[]): Inventory {
-  const index = (key: (entry: NodeEntry) => string | null) =>
-    new Map(entries.flatMap((entry) => (key(entry) === null ? [] : [[key(entry), entry]])));
+  const index = (key: (entry: NodeEntry) => string | null) => {
+    const found = new Map<string, NodeEntry>();
+    for (const entry of entries) {
+      const value = key(entry);
+      if (value !== null) found.set(value, entry);
+    }
+    return found;
+  };
   const byMac = index((entry) => entry.mac);
   const byUuid = index((entry) => entry.uuid);
   const bySerial = index((entry) => entry.serial);

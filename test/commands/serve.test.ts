@@ -78,7 +78,7 @@ describe("eim-pxe serve", () => {
     await server.event("ready");
     expect((await fetch(readyz)).status).toBe(200);
     const events = server.log().map(({ event }) => event);
-    expect(events.slice(0, 2)).toEqual(["listening", "not-ready"]);
+    expect(events.slice(0, 3)).toEqual(["http-limits", "listening", "not-ready"]);
     expect(events.indexOf("ready")).toBeGreaterThan(events.indexOf("sync-file"));
     server.kill("SIGTERM");
     expect(await server.finished()).toMatchObject({ code: 0, err: "" });
@@ -92,7 +92,7 @@ describe("eim-pxe serve", () => {
     const server = serve(config);
     await server.event("sync-failed");
     const events = server.log().map(({ event }) => event);
-    expect(events).toEqual(["listening", "ready", "sync-failed"]);
+    expect(events).toEqual(["http-limits", "listening", "ready", "sync-failed"]);
     const empty = serve(site.configuration("", "empty.yaml"), { EIM_PXE_DATA_DIR: site.path("b") });
     await empty.event("sync-failed");
     const script = await fetch(`${await urlOf(empty, "http")}/boot.ipxe`);

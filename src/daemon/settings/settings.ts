@@ -6,8 +6,9 @@ import { loadConfig, readText } from "../../config/load.ts";
 import type { Config } from "../../config/schema.ts";
 import { fromText } from "../../lib/bytes.ts";
 import { ConfigError, messageOf, SyncError } from "../../lib/errors.ts";
-import { createInventory, type Inventory, parseNodes } from "../../nodes/inventory.ts";
+import { createInventory, type Inventory } from "../../nodes/inventory.ts";
 import type { Environment } from "./environment.ts";
+import { readNodes } from "./nodes-file.ts";
 
 /** Where the configuration is looked for when no `--config` says otherwise. */
 const defaultConfigFile = "/etc/eim-pxe/eim-pxe.yaml";
@@ -64,7 +65,7 @@ function readNamedFiles(config: Config): Omit<Settings, "config"> {
 /** @throws ConfigError when the nodes file cannot be read or is not right */
 export function loadInventory(config: Config): Inventory {
   const { file } = config.nodes;
-  return createInventory(file === null ? [] : parseNodes(readText(file, "nodes"), file));
+  return createInventory(file === null ? [] : readNodes(file));
 }
 
 function readCa(file: string | null): string | null {
