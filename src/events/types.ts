@@ -141,6 +141,7 @@ export interface EventFields {
   "lease-granted": Machine & { interface: string; leaseSeconds: number };
   "lease-released": Machine & { interface: string };
   "lease-declined": Machine & { interface: string };
+  "reservation-held": Machine & { interface: string; reserved: Ip4; holder: Mac };
   "address-in-use": Machine & { interface: string };
   "conflict-check-unreliable": { interface: string; network: string };
   "lease-refused": Machine & { interface: string; reason: string };

@@ -8,6 +8,8 @@ import {
 } from "../../boot/refusals.ts";
 import { filledIn } from "../../lib/finding.ts";
 import { formatSubnet, type Ip4 } from "../../lib/ip4.ts";
+import type { AllocationContext } from "../leases/allocator.ts";
+import { isActive } from "../leases/lease-table.ts";
 import type { FullLink } from "../link.ts";
 import type { DhcpRequest } from "../message/request.ts";
 import { refused, unserved } from "./boot-events.ts";
@@ -47,6 +49,26 @@ export function nothingToOffer(
   return reserved === null
     ? refused(request, link, noAddressForMachine, { network })
     : refused(request, link, reservedAddressInUse, { address: reserved });
+}
+
+/**
+ * `reservation-held`, when another hardware address has the one that the machine's entry reserves: the other
+ * card of a machine whose entry names a UUID, or a machine whose lease is older than the reservation.
+ *
+ * @param address what the machine is offered; null: nothing is left
+ */
+export function reservationHeld(
+  { mac, link, leases, offers, nowMs }: AllocationContext,
+  reserved: Ip4 | null,
+  address: Ip4 | null,
+): readonly Effect[] {
+  if (reserved === null || reserved === address) return [];
+  const lease = leases.at(reserved);
+  const bound = lease !== null && lease.state === "bound" && isActive(lease, nowMs);
+  const holder = bound ? lease.mac : (offers.at(reserved, nowMs)?.mac ?? mac);
+  if (holder === mac) return [];
+  const fields = { mac, address, interface: link.interface, reserved, holder };
+  return [{ kind: "event", event: { event: "reservation-held", ...fields } }];
 }
 
 export function requestsNoAddress(request: DhcpRequest, link: FullLink): readonly Effect[] {

@@ -28,6 +28,7 @@ import {
   informsElsewhere,
   nothingToOffer,
   requestsNoAddress,
+  reservationHeld,
 } from "./full-refusals.ts";
 import { acknowledgeReply, type Answer, informReply, offerReply, nakReply } from "./full-reply.ts";
 import { leaseOf } from "./lease-from-request.ts";
@@ -118,14 +119,15 @@ function discover(context: Context): readonly Effect[] {
   const free = addressToOffer(context, request.requestedAddress);
   const quarantined = free === null ? oldestQuarantine(context) : null;
   const address = free ?? quarantined?.address ?? null;
-  if (address === null)
-    return [...seen, ...nothingToOffer(request, link, reservedAddress(context))];
+  const reserved = reservedAddress(context);
+  const told = [...seen, ...reservationHeld(context, reserved, address)];
+  if (address === null) return [...told, ...nothingToOffer(request, link, reserved)];
   const reply = offerReply(context, address, leaseSecondsFor(context));
   const held = context.leases.at(address);
   // A machine that starts again keeps its lease until it takes up the offer.
   const keeps = held !== null && held.state === "bound" && isActive(held, context.nowMs);
   return [
-    ...seen,
+    ...told,
     ...(quarantined === null ? [] : [endOf(quarantined, context.nowMs)]),
     ...(keeps ? [] : hold(context, address, quarantined === null)),
     send(request, reply),

@@ -137,6 +137,14 @@ export const dhcpEvents = {
     meaning:
       "Somebody answers at it who has no lease. An address of a pool is kept out of use for a while, and the machine is offered another one; a reserved address is offered all the same. Look for a static address inside the pool, or for who uses the reserved one.",
   },
+  "reservation-held": {
+    level: "warn",
+    message:
+      "a machine does not get its reserved address, which another network card or machine has",
+    meaning:
+      "`holder` has a lease of `reserved`, or an offer. Where both are cards of one machine, whose entry names a uuid, only the first that asks gets the address: give each card an entry by its mac, or switch network boot off on the other one. Else the lease is older than the reservation: `eim-pxe leases release` ends it. `address` is what the machine is offered meanwhile.",
+    show: { every: 3_600_000, by: ["mac", "reserved"] },
+  },
   "conflict-check-unreliable": {
     level: "warn",
     message: "somebody answers for every address of a network",

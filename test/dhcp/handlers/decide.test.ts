@@ -6,6 +6,7 @@ import { OfferStyleTable } from "../../../src/boot/offer-style.ts";
 import { LeaseTable } from "../../../src/dhcp/leases/lease-table.ts";
 import type { Link } from "../../../src/dhcp/link.ts";
 import { OfferTable } from "../../../src/dhcp/leases/offer-table.ts";
+import { macToBytes } from "../../../src/lib/mac.ts";
 import type { Options } from "../../support/dhcp.ts";
 import {
   baseUrl,
@@ -27,7 +28,9 @@ import { noNode } from "../../support/node-entry.ts";
 const uuid = "33221100-5544-7766-8899-aabbccddeeff";
 const nowMs = 1_800_000_000_000;
 
-function knowing(...nodes: readonly NodeEntry[]): Knowledge & { leases: LeaseTable } {
+function knowing(
+  ...nodes: readonly NodeEntry[]
+): Knowledge & { leases: LeaseTable; offers: OfferTable } {
   return {
     plan: (client, node) => planBoot(client, node, policy, baseUrl),
     findNode: (machine) =>
@@ -89,6 +92,37 @@ describe("decide", () => {
     for (const options of [firmware.uefi, firmware.uefiHttp, firmware.ipxe]) {
       expect(eventNames(decided(message(options), link, "server"))).not.toContain("system-dhcp");
     }
+  });
+
+  test.each([
+    ["offered", false],
+    ["leased", true],
+  ])("field fault 16: tells which card of a machine has its address, once %s", (_, leased) => {
+    const reserved = "192.168.77.20";
+    const knowledge = knowing({ ...noNode, uuid, address: reserved });
+    const run = (options: Options, card: string, pools = fullLink.full.pools) => {
+      const link = { ...fullLink, full: { ...fullLink.full, pools } };
+      const request = requestWith(options, { chaddr: macToBytes(card) });
+      const effects = decide(request, link, "server", knowledge, nowMs);
+      for (const effect of effects) {
+        if (effect.kind === "offer") knowledge.offers.put(effect.offer, nowMs);
+        if (effect.kind === "record") knowledge.leases.put(effect.lease, nowMs);
+      }
+      return effects;
+    };
+    const [first, second] = ["52:54:00:00:00:01", "52:54:00:00:00:02"] as const;
+    const discover = message(firmware.uefi);
+    expect(eventNames(run(discover, first))).not.toContain("reservation-held");
+    if (leased) run(selecting(firmware.uefi, ourAddress, reserved), first);
+    const other = run(discover, second);
+    const address = onlyReply(other).yiaddr;
+    expect(address).not.toBe(reserved);
+    const fields = { mac: second, interface: "eth1", reserved, holder: first };
+    const event = { event: "reservation-held", ...fields };
+    expect(other).toContainEqual({ kind: "event", event: { ...event, address } });
+    // Without a pool there is nothing else for it.
+    const alone = eventNames(run(discover, second, []));
+    expect(alone).toEqual(expect.arrayContaining(["reservation-held", "dhcp-refused"]));
   });
 
   test("an operating system is the node by whose UUID its firmware was recognised", () => {
