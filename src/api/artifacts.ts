@@ -62,6 +62,6 @@ export const pinReply = z.object({
 });
 
 export const adoptRequest = z.strictObject({
-  import: z.string().max(64).describe("the name under which the set was put into the data folder"),
+  import: z.string().max(64).describe("the name of the import in the data folder"),
 });
 export const adoptReply = z.object({ generation: z.string() });

@@ -58,8 +58,7 @@ export const endpoints = {
     method: "GET",
     url: "/api/v1/nodes",
     schema: {
-      summary:
-        "every machine that has an entry by mac, was seen booting, or of whose firmware something was learnt",
+      summary: "every machine that has an entry by mac, booted lately, or has a known offer style",
       querystring: nodes.nodesQuery,
       response: { 200: nodes.nodesReply },
     },
@@ -92,7 +91,7 @@ export const endpoints = {
     method: "POST",
     url: "/api/v1/leases",
     schema: {
-      summary: "takes over leases of another server",
+      summary: "imports leases of another server",
       body: leases.leaseImport,
       response: { 200: leases.leaseImportReply },
     },
@@ -137,7 +136,7 @@ export const endpoints = {
     method: "POST",
     url: "/api/v1/artifacts/adopt",
     schema: {
-      summary: "makes a generation of a set that was put into the data folder",
+      summary: "makes a generation of an import in the data folder",
       body: artifacts.adoptRequest,
       response: { 200: artifacts.adoptReply },
     },

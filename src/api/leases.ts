@@ -53,7 +53,7 @@ export const leasePath = z.object({ address: ip4InUrl });
 
 const textOrNull = z.string().max(510).nullable();
 
-/** A lease of another server, to be taken over. */
+/** A lease of another server, to be imported. */
 const importedLease = z.strictObject({
   mac: z.string().refine((text) => parseMac(text) === text, "must be like 08:00:27:29:4e:67"),
   address: z.string().refine((text) => parseIp4(text) !== null, "must be an IPv4 address"),

@@ -5,7 +5,7 @@ import { bootStatus } from "./boots.ts";
 import { next, pageLimit } from "./pages.ts";
 import { macInUrl, moment } from "./values.ts";
 
-/** A machine: its entry in the nodes file, its last boot, and what was learnt of its firmware. */
+/** A machine: its entry in the nodes file, its last boot, and the offer style that its firmware accepted. */
 export const node = z.object({
   mac: z.string(),
   name: z.string().nullable(),

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/* Lists come in pages: none takes the server long, and whoever wants all follows `next`. */
+/* Lists come in pages, so that no request takes the server long; `next` leads from one to the next. */
 
 const wrongLimit = "must be a whole number from 1 up";
 

@@ -12,7 +12,7 @@ import type { Settings } from "../daemon/settings/settings.ts";
 import { lockForCommand } from "../daemon/state/data-folder-lock.ts";
 import type { Program } from "./shared/context.ts";
 
-/** What can be done with the generations, by whoever works in the data folder: the running server, or this command. */
+/** What can be done with the generations: by the server that runs on the data folder, or by this command itself. */
 export interface ArtifactAccess {
   /** Generations newest first, and the loaders. */
   list(): Promise<ArtifactsReply>;

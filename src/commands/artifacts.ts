@@ -11,7 +11,7 @@ import { loadSettings, type Settings } from "../daemon/settings/settings.ts";
 import { ExitCode, type Program, type ReportOptions } from "./shared/context.ts";
 import { megabytes } from "./shared/progress.ts";
 
-/* `eim-pxe artifacts …`: the sets of files that are here. */
+/* `eim-pxe artifacts …`: the generations in the data folder. */
 
 export function listArtifacts(program: Program, options: ReportOptions): Promise<number> {
   return withArtifacts(program, options, async (artifacts) => {
@@ -30,8 +30,8 @@ export function verifyArtifacts(program: Program, options: ReportOptions): Promi
     if (problems.length > 0) {
       const lines = problems.map(([id, reason]) => `${id}: ${reason}`);
       throw new SyncError(
-        `${lines.join("\n")}\nIt is not served any more; the next synchronisation fetches what is missing. ` +
-          "If it happens again, look at the disk.",
+        `${lines.join("\n")}\nThey are no longer served; the next synchronisation fetches them again. ` +
+          "If this happens again, check the disk.",
       );
     }
     if (!options.json) program.out.write(`${generations.length} generations are whole.\n`);
@@ -130,7 +130,10 @@ const nothingYet = "There is no generation yet; run: eim-pxe sync";
 
 function report(program: Program, { json }: ReportOptions, listing: ArtifactsReply): void {
   const { current, pinned } = listing;
-  const how = pinned === null ? "the newest is served" : "pinned; to go on: artifacts pin latest";
+  const how =
+    pinned === null
+      ? "the newest is served"
+      : "pinned; to serve the newest again: eim-pxe artifacts pin latest";
   const text = current === null ? nothingYet : `Generation ${current} (${how}).`;
   program.out.write(`${json ? JSON.stringify(listing) : text}\n`);
 }

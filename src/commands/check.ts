@@ -27,8 +27,8 @@ function warningsOf(config: Config): readonly string[] {
   }
   if (config.interfaces.length > 0 && config.interfaces.every(({ dhcp }) => dhcp.mode === "off")) {
     warnings.push(
-      "dhcp.mode is off on every interface: no machine is told what to boot unless the site's own DHCP " +
-        "server does it. Set dhcp.mode: proxy to have it done here",
+      "dhcp.mode is off on every interface: machines get no boot information unless the site's own DHCP " +
+        "server sends it. Set dhcp.mode: proxy to have it sent from here",
     );
   }
   if (config.nodes.unknown === "deny" && config.nodes.file === null) {

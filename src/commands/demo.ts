@@ -30,7 +30,7 @@ const firmwares: readonly Firmware[] = ["uefi", "bios", "uefi-http", "ipxe"];
 /** `eim-pxe demo`: a whole site on loopback with simulated machines, and their timelines as they happen. */
 export async function demo(program: Program, options: DemoOptions): Promise<number> {
   const print = (line: string) => program.out.write(`${line}\n`);
-  // What happens is told by the timelines; the log is for what goes wrong.
+  // The timelines show what happens; the log is for what goes wrong.
   const log = createLog({ level: "error", pretty: true, out: program.err });
   // From here on there is a folder to be removed.
   const interrupted = firstSignal(program, ["SIGINT", "SIGTERM"]).then(() => null);

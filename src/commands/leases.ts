@@ -36,7 +36,7 @@ export async function listLeases(program: Program, options: ReportOptions): Prom
   return ExitCode.ok;
 }
 
-/** `eim-pxe leases release ADDRESS`: frees an address, whoever has it. */
+/** `eim-pxe leases release ADDRESS`: frees an address, whichever machine has it. */
 export async function releaseLease(
   program: Program,
   text: string,
@@ -51,7 +51,7 @@ export async function releaseLease(
   const freed =
     admin === null
       ? ((await inJournal(program, settings, (leaseAdmin) => leaseAdmin.release(address))) ??
-        `nobody has ${address}`)
+        `${address} is not leased`)
       : await admin.ask(endpoints.releaseLease, { params: { address } });
   if (typeof freed === "string") return refused(program, freed);
   const words = `${address} of ${freed.mac} is free. The machine learns of it when it renews.`;
@@ -59,7 +59,7 @@ export async function releaseLease(
   return ExitCode.ok;
 }
 
-/** `eim-pxe leases import FILE`: takes over the leases of ISC dhcpd, dnsmasq or Kea. */
+/** `eim-pxe leases import FILE`: imports the leases of ISC dhcpd, dnsmasq or Kea. */
 export async function importLeases(
   program: Program,
   file: string,
@@ -84,10 +84,10 @@ export async function importLeases(
   }
   const left = [
     ...problems.map((problem) => `${file}: ${problem}`),
-    ...skipped.map(({ address, reason }) => `${address} was left out: ${reason}`),
+    ...skipped.map(({ address, reason }) => `${address} was not imported: ${reason}`),
   ];
   for (const line of left) program.err.write(`${line}\n`);
-  program.out.write(`${imported} leases were taken over from ${file} (${format}).\n`);
+  program.out.write(`${imported} leases were imported from ${file} (${format}).\n`);
   return ExitCode.ok;
 }
 
@@ -107,7 +107,7 @@ async function importThere(
   return { imported, skipped };
 }
 
-/** What is taken over is leased, so the request does not say so. */
+/** What is imported is leased, so the request does not say so. */
 function withoutState({
   mac,
   address,

@@ -34,7 +34,7 @@ export async function showNode(
   );
 }
 
-/** `eim-pxe nodes forget MAC`: what was learnt of its firmware; it is answered as a newcomer. */
+/** `eim-pxe nodes forget MAC`: forgets which offer style its firmware accepted. */
 export async function forgetNode(
   program: Program,
   text: string,
@@ -101,7 +101,10 @@ function sheet(one: NodeReply): string {
     ["address", one.address],
     ["entry", one.hasEntry ? "yes" : "no entry matches it"],
     ["netboot", one.denied === null ? "allowed" : `denied: ${one.denied}`],
-    ["answered", one.way === null ? "as a newcomer" : `${one.way}, since ${one.waySince ?? ""}`],
+    [
+      "answered",
+      one.way === null ? "as an unknown client" : `${one.way}, since ${one.waySince ?? ""}`,
+    ],
     [
       "last boot",
       boot === null ? "never seen" : `${boot.stage} (${boot.status}), ${boot.startedAt}`,

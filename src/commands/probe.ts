@@ -16,7 +16,7 @@ import { ExitCode, type Program } from "./shared/context.ts";
 export interface ProbeOptions {
   readonly interface: string;
   readonly firmware: Firmware;
-  /** The machine to play; null for one that nobody knows. */
+  /** The machine to play; null for an unknown one. */
   readonly mac: string | null;
   readonly json: boolean;
 }

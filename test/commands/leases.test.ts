@@ -57,7 +57,7 @@ describe("eim-pxe leases, while no server runs", () => {
     const file = join(folder, "dnsmasq.leases");
     expect(
       await bring(`0 ${mac} 192.168.77.100 node-1 *\n0 ${mac.replace("67", "68")} 10.1.1.1 * *`),
-    ).toBe(`1 leases were taken over from ${file} (dnsmasq).\n`);
+    ).toBe(`1 leases were imported from ${file} (dnsmasq).\n`);
     const [head, row, pool] = (await list()).split("\n");
     expect(head).toMatch(/^ADDRESS +MAC +STATE +UNTIL \(UTC\) +HOST NAME$/);
     expect(row).toMatch(
@@ -79,14 +79,14 @@ describe("eim-pxe leases, while no server runs", () => {
     await lock.release();
     const program = new FakeProgram();
     expect(await releaseLease(program, "192.168.77.100", options())).toBe(1);
-    expect(String(program.err.read())).toContain("nobody has");
+    expect(String(program.err.read())).toContain("is not leased");
     await (await lockFolder({ dataDir, pid: 4711, purpose: "serve", patienceMs: 0 })).release();
   });
 
-  test("says when nobody has the address, or it is none", async () => {
+  test("says when the address is not leased, or is none", async () => {
     const program = new FakeProgram();
     expect(await releaseLease(program, "192.168.77.100", options())).toBe(1);
-    expect(String(program.err.read())).toBe("nobody has 192.168.77.100\n");
+    expect(String(program.err.read())).toBe("192.168.77.100 is not leased\n");
     await expect(releaseLease(program, "hello", options())).rejects.toThrow(ConfigError);
     const absent = importLeases(program, join(folder, "absent"), { ...options(), format: "isc" });
     await expect(absent).rejects.toThrow(/absent: cannot be read/);
@@ -134,10 +134,10 @@ describe("eim-pxe leases, while a server runs", () => {
   });
 
   test("has it free an address, and tells what it objects", async () => {
-    await serving(404, { error: { code: "NOT_FOUND", message: "nobody has 192.168.77.100" } });
+    await serving(404, { error: { code: "NOT_FOUND", message: "192.168.77.100 is not leased" } });
     const program = new FakeProgram();
     expect(await releaseLease(program, "192.168.77.100", options())).toBe(1);
-    expect(String(program.err.read())).toContain("nobody has 192.168.77.100");
+    expect(String(program.err.read())).toContain("192.168.77.100 is not leased");
     expect(asked()).toEqual(["DELETE /api/v1/leases/192.168.77.100"]);
   });
 
@@ -148,7 +148,7 @@ describe("eim-pxe leases, while a server runs", () => {
       const end = [high, low].map((byte) => byte.toString(16).padStart(2, "0")).join(":");
       return `0 02:00:00:00:${end} 10.1.${high}.${low} * *`;
     });
-    expect(await bring(lines.join("\n"))).toContain("2 leases were taken over");
+    expect(await bring(lines.join("\n"))).toContain("2 leases were imported");
     expect(asked()).toEqual(["POST /api/v1/leases", "POST /api/v1/leases"]);
   });
 

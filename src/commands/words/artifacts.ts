@@ -4,7 +4,9 @@ import { addReport, type CommandSite, reportOptions, type ReportFlags } from "./
 
 /** `artifacts`, which lists, and its subcommands. */
 export function artifactsCommands(cli: Command, { program, finish }: CommandSite): void {
-  const artifacts = cli.command("artifacts").description("the sets of files that are here");
+  const artifacts = cli
+    .command("artifacts")
+    .description("the mirrored generations of the Micro-OS");
   const add = (
     name: string,
     description: string,
@@ -23,18 +25,22 @@ export function artifactsCommands(cli: Command, { program, finish }: CommandSite
       finish(await run(commands, options, command.args[0] ?? ""));
     });
   };
-  add("list", "all generations, which one is served, and what they hold", (to, options) =>
-    to.listArtifacts(program, options),
+  add(
+    "list",
+    "all generations with their files, which one is served, and the loaders",
+    (to, options) => to.listArtifacts(program, options),
   );
-  add("verify", "read every byte again and compare", (to, options) =>
+  add("verify", "read every file again and compare its SHA-256", (to, options) =>
     to.verifyArtifacts(program, options),
   );
-  add("rollback", "serve the generation before this one, until it is unpinned", (to, options) =>
-    to.rollBackArtifacts(program, options),
+  add(
+    "rollback",
+    "pin the generation before the current one, so that it is served",
+    (to, options) => to.rollBackArtifacts(program, options),
   );
   add(
     "pin",
-    "serve this generation whatever comes",
+    "serve this generation until another one is pinned",
     (to, options, id) => to.pinArtifacts(program, id, options),
     ["<generation>", "its id, or: latest"],
   );
@@ -46,7 +52,7 @@ export function artifactsCommands(cli: Command, { program, finish }: CommandSite
   );
   add(
     "import",
-    "make a generation of a folder or tar file, for sites without a line",
+    "make a generation of a folder or tar file, for sites without a connection to the orchestrator",
     (to, options, path) => to.importArtifacts(program, path, options),
     ["<path>", "a folder, or a file that ends in .tar"],
   );

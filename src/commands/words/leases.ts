@@ -11,13 +11,13 @@ export function leasesCommands(cli: Command, { program, finish }: CommandSite): 
     const { listLeases } = await import("../leases.ts");
     finish(await listLeases(program, reportOptions(options)));
   });
-  addReport(leases, "release", "free an address, whoever has it, or end its quarantine")
+  addReport(leases, "release", "free an address, whichever machine has it, or end its quarantine")
     .argument("<address>", "the address")
     .action(async (address: string, options: ReportFlags) => {
       const { releaseLease } = await import("../leases.ts");
       finish(await releaseLease(program, address, reportOptions(options)));
     });
-  addReport(leases, "import", "take over the leases of another DHCP server")
+  addReport(leases, "import", "import the leases of another DHCP server")
     .argument("<file>", "its lease file: dhcpd.leases, dnsmasq.leases or kea-leases4.csv")
     .addOption(
       new Option("--format <format>", "what wrote it (default: by its content)").choices([

@@ -20,7 +20,7 @@ export function machineCommands(cli: Command, { program, finish }: CommandSite):
         .choices(["bios", "uefi", "uefi-http", "ipxe"])
         .default("uefi"),
     )
-    .option("--mac <mac>", "the machine to play (default: one that nobody knows)")
+    .option("--mac <mac>", "the machine to play (default: an unknown one)")
     .option("--json", "print the result as JSON")
     .action(async (options: ProbeFlags) => {
       const { probe } = await import("../probe.ts");

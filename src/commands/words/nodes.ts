@@ -19,7 +19,7 @@ export function nodesCommands(cli: Command, { program, finish }: CommandSite): v
   addReport(
     nodes,
     "forget",
-    "answer a machine as a newcomer, for example after an update of its firmware",
+    "forget how a machine's firmware is answered, for example after an update of it",
   )
     .argument("<mac>", "its hardware address")
     .action(async (mac: string, options: ReportFlags) => {

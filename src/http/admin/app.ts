@@ -21,7 +21,7 @@ export type {
   Readiness,
 } from "./context.ts";
 
-/** What a supervisor asks; it has no token and learns nothing that needs one. */
+/** Health checks: open without a token. */
 const openPaths: ReadonlySet<string | undefined> = new Set(["/healthz", "/readyz"]);
 
 /** The port that people and their programs see. It listens when `listen` of `http/listen.ts` is called. */
@@ -29,7 +29,7 @@ export function createAdminApp(options: AdminAppOptions): AdminApp {
   const app = fastify({
     logger: false,
     bodyLimit: 64 * 1024,
-    // No limit on silence: a synchronisation may take minutes until it answers.
+    // No limit on how long an answer takes: a synchronisation may take minutes.
     return503OnClosing: false,
     frameworkErrors: (error, _request, reply) => void sendError(reply, error),
   }).withTypeProvider<ZodTypeProvider>();

@@ -36,27 +36,27 @@ export interface ListedGenerations {
   list(): readonly ListedGeneration[] | Promise<readonly ListedGeneration[]>;
 }
 
-/** What people do with the generations. All throw `SyncError`. */
+/** What administrators do with the generations. All throw `SyncError`. */
 export interface ManagedArtifacts {
-  /** The generation that is served whatever comes; null: the newest. */
+  /** The generation that the operator pinned; null: the newest is served. */
   pinned(): string | null;
   pin(generation: string | null): Promise<void>;
-  /** Reads everything again; what is wrong with what is damaged, by id. */
+  /** Reads every file again; resolves with what is wrong with each damaged generation, by id. */
   verify(): Promise<ReadonlyMap<string, string>>;
   /** The loaders that machines can be given, and what each one is. */
   loaders(): Promise<readonly LoaderReply[]>;
-  /** Makes a generation of what was put into the data folder under that name; returns its id. */
+  /** Makes a generation of the import of that name in the data folder; resolves with its id. */
   adopt(name: string): Promise<string>;
 }
 
-/** The machines, as far as they are not seen booting. */
+/** What is known of machines besides their boots. */
 export interface ListedNodes {
-  /** What the administrator says of machines. */
+  /** The entries of the nodes file. */
   entries(): readonly NodeEntry[];
   readonly find: FindNode;
   /** Why a machine with this entry (null: none) may not boot; null when it may. */
   denialOf(entry: NodeEntry | null): string | null;
-  /** What was learnt of machines' firmware. */
+  /** For each machine the offer style that its firmware accepted. */
   offerStyles(): readonly ProvenStyle[];
   offerStyleOf(mac: Mac): ProvenStyle | null;
   forgetOfferStyle(mac: Mac): void;
@@ -69,13 +69,13 @@ export interface AdminLeases {
   pools(): readonly PoolReply[];
   /** Frees an address; resolves with what it was, or with null when it is free already. */
   release(address: Ip4): Promise<LeaseReply | null>;
-  /** Takes over those that contradict nothing; resolves with what became of them. */
+  /** Imports those that contradict no lease here; resolves with how many, and why the others were skipped. */
   import(leases: readonly ImportedLease[]): Promise<LeaseImportReply>;
 }
 
 /** What the admin port works with. */
 export interface AdminAppOptions extends OwnHosts {
-  /** Tells this run of the program from every other. */
+  /** Differs between any two runs of the program. */
   readonly instance: string;
   readonly sessions: BootSessions;
   readonly clock: Clock;
@@ -85,13 +85,13 @@ export interface AdminAppOptions extends OwnHosts {
   readonly metrics: { readonly contentType: string; metrics(): Promise<string> };
   readonly generations: ListedGenerations;
   readonly artifacts: ManagedArtifacts;
-  /** Runs one synchronisation and says what came of it. Throws `SyncError`. */
+  /** Runs one synchronisation; resolves with its result. Throws `SyncError`. */
   sync(): Promise<SyncReply>;
   readonly nodes: ListedNodes;
   readonly leases: AdminLeases;
-  /** Hears every event from now on, until the returned function is called. */
+  /** Calls `listener` with every event from now on, until the returned function is called. */
   subscribe(listener: (event: PxeEvent) => void): () => void;
-  /** What callers must present as bearer token; null: anybody may ask (on loopback only). */
+  /** The bearer token that requests need; null: none (on loopback only). */
   readonly token: string | null;
 }
 

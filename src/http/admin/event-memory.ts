@@ -3,7 +3,7 @@ import type { PxeEvent } from "../../events/types.ts";
 interface Remembered {
   readonly sequence: number;
   readonly event: PxeEvent;
-  /** As the stream sends it; null until somebody reads it. */
+  /** As the stream sends it; null until the first stream sends it. */
   text: string | null;
 }
 

@@ -42,7 +42,7 @@ export function artifactRoutes(app: AdminApp, options: AdminAppOptions): void {
     },
   });
 
-  // What to adopt was put into the data folder by somebody who may write there.
+  // Whoever put the import into the data folder may write there.
   app.route({
     ...endpoints.adoptArtifacts,
     handler: async ({ body }) => ({

@@ -95,7 +95,7 @@ export function eventRoutes(app: AdminApp, options: AdminAppOptions): void {
   });
 }
 
-/** What a new stream begins with; from then on its reader can be told where it is. */
+/** What a new stream begins with: an identifier to resume from, and what its reader missed. */
 function beginningFor(lastId: unknown, memory: EventMemory): string {
   const id = `id: ${memory.idOf(memory.sequence)}\n`;
   if (typeof lastId !== "string") return `: every event from now on\n${id}\n`;

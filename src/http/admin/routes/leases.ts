@@ -21,7 +21,7 @@ export function leaseRoutes(app: AdminApp, { leases }: AdminAppOptions): void {
     ...endpoints.releaseLease,
     handler: async ({ params: { address } }) => {
       const released = await leases.release(address);
-      if (released === null) throw new ApiError(404, "NOT_FOUND", `nobody has ${address}`);
+      if (released === null) throw new ApiError(404, "NOT_FOUND", `${address} is not leased`);
       return released;
     },
   });

@@ -7,8 +7,7 @@ import { ApiError } from "../api-error.ts";
 import type { AdminApp, AdminAppOptions } from "../context.ts";
 
 /**
- * `/api/v1/nodes`: every machine that has an entry, was seen lately, or of whose firmware something was
- * learnt; `/api/v1/nodes/{mac}`: one of them.
+ * `/api/v1/nodes`: every machine that has an entry, booted lately, or has a known offer style; `/api/v1/nodes/{mac}`: one of them.
  */
 export function nodeRoutes(app: AdminApp, options: AdminAppOptions): void {
   app.route({
@@ -66,7 +65,7 @@ function describeNode({ nodes, sessions, clock }: AdminAppOptions, mac: Mac): No
   const boot = sessions.latest({ mac, address: null });
   const { uuid = null, serial = null } = boot ?? {};
   const entry = nodes.find({ mac, uuid, serial });
-  const learnt = nodes.offerStyleOf(mac);
+  const proven = nodes.offerStyleOf(mac);
   return {
     mac,
     name: entry?.name ?? null,
@@ -75,8 +74,8 @@ function describeNode({ nodes, sessions, clock }: AdminAppOptions, mac: Mac): No
     address: boot?.address ?? entry?.address ?? null,
     hasEntry: entry !== null,
     denied: nodes.denialOf(entry),
-    way: learnt === null ? null : learnt.style,
-    waySince: learnt === null ? null : new Date(learnt.provenAtMs).toISOString(),
+    way: proven === null ? null : proven.style,
+    waySince: proven === null ? null : new Date(proven.provenAtMs).toISOString(),
     boot:
       boot === null
         ? null
