@@ -185,6 +185,7 @@ describe("docs/ports.md", () => {
   const { registry } = createMetrics(
     () => false,
     () => [],
+    () => ({ busy: 0, idle: 0 }),
   );
   const ours = registry.getMetricsAsArray().filter(({ name }) => name.startsWith("eim_pxe_"));
   const documented = [...text.matchAll(/^\| `(eim_pxe_\w+)/gm)].map((match) => match[1] ?? "");

@@ -14,6 +14,7 @@ import type { Inventory } from "../nodes/inventory.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { BootSessions } from "../timeline/boots.ts";
 import { managedArtifacts } from "./content/mirror.ts";
+import { HttpConnections } from "./links/http-connections.ts";
 import type { Settings } from "./settings/settings.ts";
 import type { OfferStyleKeeper } from "./state/offer-style-file.ts";
 
@@ -43,6 +44,9 @@ export interface AdminPort {
   readonly socket: string;
   close(graceMs: number): Promise<void>;
 }
+
+/** People, their programs, and a supervisor; a browser opens six for the dashboard. */
+const maxConnections = 256;
 
 /** Opens the port that people see. Throws `BindError`; nothing stays open then. */
 export async function openAdminPort(parts: AdminPortParts): Promise<AdminPort> {
@@ -86,7 +90,9 @@ export async function openAdminPort(parts: AdminPortParts): Promise<AdminPort> {
     isOwnAddress: (address) => address === endpoint.host || isOwnAddress(address),
     token: settings.adminToken,
   });
-  const open = await listen(app, endpoint);
+  const { emit } = events;
+  const limits = new HttpConnections({ port: "admin", connections: maxConnections, emit, clock });
+  const open = await listen(app, endpoint, limits.listenOptions);
   const at = `${open.host}:${open.port}`;
   return { url: `http://${at}`, socket: `admin ${at}`, close: (graceMs) => open.close(graceMs) };
 }

@@ -90,6 +90,8 @@ class Site {
   /** Null while the journal is not open, and where no link is in mode full. */
   #leaseAdmin: LeaseAdmin | null = null;
   #readiness: ReadinessWatch | null = null;
+  /** Null before the start. */
+  #listeners: LinkListeners | null = null;
 
   constructor(options: ServiceOptions, steadyClock: SteadyClock) {
     const { settings, log, clock } = options;
@@ -101,6 +103,7 @@ class Site {
     this.#metrics = createMetrics(
       () => this.#readinessNow().ready,
       () => this.#leaseAdmin?.pools() ?? [],
+      () => this.#listeners?.http.counts() ?? { busy: 0, idle: 0 },
     );
     this.#events = new EventBus(clock);
     const { emit } = this.#events;
@@ -147,6 +150,7 @@ class Site {
     const inModeFull = this.#options.links.some(({ mode }) => mode === "full");
     const journal = inModeFull ? await this.#openJournal() : null;
     const { services, keeper } = this.#serveLinks({ store, loaders, journal });
+    this.#listeners = services;
     if (journal !== null) {
       const links = () => services.dhcpLinks();
       const parts = { leases: this.#leases, journal, links, emit, clock: this.#steadyClock };
@@ -164,6 +168,7 @@ class Site {
       servesMicroOs: servesMicroOs(this.#config),
       onlyLoader: this.#config.boot.path === "orchestrator" ? ORCHESTRATOR_LOADER : null,
       loaderDirs,
+      usedUpConnections: () => services.http.usedUp(),
     });
     this.#readiness = readiness;
     this.#opened.push(() => Promise.resolve(readiness.stop()));

@@ -31,7 +31,7 @@ export interface TftpTerms {
 export interface EventFields {
   // The process.
   listening: { sockets: readonly string[] };
-  "http-limits": { memoryBytes: number };
+  "http-limits": { memoryBytes: number; connections: number; connectionsPerClient: number };
   "few-descriptors": { descriptors: number; tftpTransfers: number; httpConnections: number };
   ready: { generation: string | null };
   "not-ready": { reasons: readonly string[] };
@@ -166,6 +166,13 @@ export interface EventFields {
   } & TftpTerms;
   "tftp-malformed": { from: string; reason: string };
   "http-refused": Machine & { path: string; status: number; reason: string };
+  "http-connections-refused": {
+    port: "boot" | "admin";
+    /** Whose share is used up; null: all places are taken. */
+    client: string | null;
+    refused: number;
+    reason: string;
+  };
   "download-aborted": Machine & { file: string; bytesSent: number; bytes: number };
 
   // The mirror.

@@ -2,7 +2,10 @@ import { createServer, type Server } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { bindError } from "../lib/bind-error.ts";
 import { errnoOf } from "../lib/errors.ts";
-import { Connection, type RequestTimeouts } from "./connections/connection.ts";
+import type { Admission, Shortage } from "./connections/admission.ts";
+import { Connection, type ConnectionTimeouts } from "./connections/connection.ts";
+import { SendQueues } from "./connections/send-queues.ts";
+import { TurnedAway } from "./connections/turned-away.ts";
 
 /** How the HTTP ports are opened and closed. */
 
@@ -22,20 +25,46 @@ export interface HttpPort extends HttpEndpoint {
   close(graceMs: number): Promise<void>;
 }
 
-/** Long enough for firmware that writes a header in pieces. */
-const timeouts: RequestTimeouts = { headerMs: 15_000, bodyMs: 15_000 };
+/** Long enough for firmware that writes a header in pieces, and for the longest pause of a machine that still boots. */
+const timeouts: ConnectionTimeouts = { headerMs: 15_000, bodyMs: 15_000, idleMs: 60_000 };
 
 /** Connections that wait to be accepted: a site's machines are switched on at the same moment. The kernel's limit holds too. */
 const backlog = 4096;
 
+export interface ListenOptions {
+  /** Who may have a connection; shared by the ports that share the limit. */
+  readonly admission: Admission;
+  /** A client was refused a connection. */
+  readonly refused: (address: string, shortage: Shortage) => void;
+}
+
 /** Opens the port and serves `app` on it until that is closed. Throws `BindError`, and has closed `app` then. */
-export async function listen(app: FastifyInstance, at: HttpEndpoint): Promise<HttpPort> {
+export async function listen(
+  app: FastifyInstance,
+  at: HttpEndpoint,
+  { admission, refused }: ListenOptions,
+): Promise<HttpPort> {
   const open = new Set<Connection>();
+  const sendQueues = new SendQueues();
+  const turnedAway = new TurnedAway();
+  const busy = (connection: Connection) => admission.busy(connection);
+  const idle = (connection: Connection) => admission.idleNow(connection);
   // Node's HTTP server does not listen by itself: it is given connections that hold requests back.
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-    const connection = new Connection(socket, timeouts);
+    const address = socket.remoteAddress ?? "";
+    const shortage = admission.shortageFor(address);
+    if (shortage !== null) {
+      turnedAway.add(socket);
+      refused(address, shortage);
+      return;
+    }
+    const connection = new Connection(socket, { timeouts, sendQueues, busy, idle });
     open.add(connection);
-    connection.once("close", () => open.delete(connection));
+    admission.add(connection);
+    connection.once("close", () => {
+      open.delete(connection);
+      admission.remove(connection);
+    });
     app.server.emit("connection", connection);
   });
   app.server.prependListener("request", (request, response) => {
@@ -44,6 +73,7 @@ export async function listen(app: FastifyInstance, at: HttpEndpoint): Promise<Ht
   app.addHook("onClose", async () => {
     const closed = new Promise((resolve) => server.close(resolve));
     for (const connection of open) connection.finishUp();
+    turnedAway.close();
     await closed;
   });
   try {

@@ -19,8 +19,19 @@ export interface PoolFilling {
   readonly free: number;
 }
 
-/** Prometheus metrics in a registry of their own; `ready` and `pools` are asked at each scrape. */
-export function createMetrics(ready: () => boolean, pools: () => readonly PoolFilling[]): Metrics {
+/** Connections to the boot port. */
+export interface ConnectionCounts {
+  /** A request is under way. */
+  readonly busy: number;
+  readonly idle: number;
+}
+
+/** Prometheus metrics in a registry of their own; what is handed in is asked at each scrape. */
+export function createMetrics(
+  ready: () => boolean,
+  pools: () => readonly PoolFilling[],
+  connections: () => ConnectionCounts,
+): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const events = new Counter({
@@ -55,6 +66,12 @@ export function createMetrics(ready: () => boolean, pools: () => readonly PoolFi
     labelNames: ["protocol"] as const,
     registers: [registry],
   });
+  const refusedConnections = new Counter({
+    name: "eim_pxe_http_connections_refused_total",
+    help: "HTTP connections that were refused because too many were open",
+    labelNames: ["port"] as const,
+    registers: [registry],
+  });
   const transfers = new Counter({
     name: "eim_pxe_tftp_transfers_total",
     help: "TFTP transfers by file and end: complete, failed, or probe (only the size was asked for)",
@@ -79,6 +96,19 @@ export function createMetrics(ready: () => boolean, pools: () => readonly PoolFi
       registers: [],
       collect() {
         this.set(ready() ? 1 : 0);
+      },
+    }),
+  );
+  registry.registerMetric(
+    new Gauge({
+      name: "eim_pxe_http_connections",
+      help: "Connections to the boot port: busy with a request, or idle",
+      labelNames: ["state"] as const,
+      registers: [],
+      collect() {
+        const { busy, idle } = connections();
+        this.set({ state: "busy" }, busy);
+        this.set({ state: "idle" }, idle);
       },
     }),
   );
@@ -124,6 +154,9 @@ export function createMetrics(ready: () => boolean, pools: () => readonly PoolFi
           break;
         case "autoexec":
           if (event.protocol === "tftp") ended(event.file, "complete");
+          break;
+        case "http-connections-refused":
+          refusedConnections.inc({ port: event.port }, event.refused);
           break;
         case "initramfs-done":
           sent.inc({ protocol: "http" }, event.bytes);

@@ -63,6 +63,7 @@ function linesOf(each: (n: number) => PxeEvent): number {
     metrics: createMetrics(
       () => true,
       () => [],
+      () => ({ busy: 0, idle: 0 }),
     ),
     log: createLog({ level: "debug", pretty: false, out }),
     readiness: () => {},

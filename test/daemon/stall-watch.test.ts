@@ -15,6 +15,7 @@ describe("the watch for boots that stand still", () => {
     const metrics = createMetrics(
       () => true,
       () => [],
+      () => ({ busy: 0, idle: 0 }),
     );
     const beganMs = Date.now();
     const now = () => startMs + Date.now() - beganMs;

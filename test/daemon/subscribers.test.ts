@@ -26,6 +26,7 @@ beforeEach(() => {
   metrics = createMetrics(
     () => true,
     () => [],
+    () => ({ busy: 0, idle: 0 }),
   );
   out = new PassThrough({ highWaterMark: 1_000_000 });
   const log = createLog({ level: "info", pretty: false, out });

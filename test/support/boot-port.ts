@@ -9,8 +9,9 @@ import { BootSessions } from "../../src/timeline/boots.ts";
 import { isStage } from "../../src/timeline/stages.ts";
 import { type BootAppOptions, createBootApp } from "../../src/http/boot/app.ts";
 import type { ServedFile, ServedGeneration } from "../../src/http/boot/content.ts";
+import { Admission, type AdmissionLimits } from "../../src/http/connections/admission.ts";
 import { Files } from "../../src/http/files/files.ts";
-import { type HttpPort, listen } from "../../src/http/listen.ts";
+import { type HttpPort, listen, type ListenOptions } from "../../src/http/listen.ts";
 import { memoryBlob } from "../../src/lib/blob.ts";
 import type { Moment } from "../../src/lib/clock.ts";
 import type { EventName, PxeEvent } from "../../src/events/types.ts";
@@ -39,6 +40,9 @@ export class BootPort {
   readonly sessions = new BootSessions();
   readonly events: PxeEvent[] = [];
   readonly files = new Files({ memoryBytes: 64 * 1024 * 1024, clock: { now: () => this.nowMs } });
+  /** Who may have a connection, and who was refused one. */
+  readonly refused: [address: string, shortage: string][] = [];
+  readonly connections: ListenOptions;
   readonly generations = new Map<string, ServedGeneration>();
   readonly app: FastifyInstance;
   currentGeneration: string | null = null;
@@ -49,7 +53,14 @@ export class BootPort {
   readonly #waiting: { readonly name: EventName; readonly resolve: (event: PxeEvent) => void }[] =
     [];
 
-  constructor(given: Partial<BootAppOptions> = {}) {
+  constructor(
+    given: Partial<BootAppOptions> = {},
+    limits: AdmissionLimits = { connections: 1024, perClient: 1024 },
+  ) {
+    this.connections = {
+      admission: new Admission(limits),
+      refused: (...refusal) => this.refused.push(refusal),
+    };
     this.app = createBootApp({
       generations: {
         current: () => this.generations.get(this.currentGeneration ?? "") ?? null,
@@ -66,7 +77,6 @@ export class BootPort {
       },
       sessions: this.sessions,
       findNode: (machine) => this.nodes(machine),
-      maxConnections: 1024,
       policy: { loaders: new Map(), userClasses: [], unknownNodes: "allow" },
       script: { kind: "mirror" },
       kernelArgs: [],
@@ -80,7 +90,7 @@ export class BootPort {
   }
 
   async open(): Promise<void> {
-    this.#port = await listen(this.app, { host: "127.0.0.1", port: 0 });
+    this.#port = await listen(this.app, { host: "127.0.0.1", port: 0 }, this.connections);
     this.url = `http://127.0.0.1:${this.#port.port}`;
   }
 
@@ -112,9 +122,9 @@ export class BootPort {
     return { nowMs: this.nowMs, wallMs: this.nowMs };
   }
 
-  /** A TCP connection to the port, for what `fetch` cannot do. */
-  connect(): Socket {
-    return connect(this.#port?.port ?? 0, "127.0.0.1");
+  /** A TCP connection to the port from an address of loopback, for what `fetch` cannot do. */
+  connect(from = "127.0.0.1"): Socket {
+    return connect({ port: this.#port?.port ?? 0, host: "127.0.0.1", localAddress: from });
   }
 
   named(name: EventName): PxeEvent[] {

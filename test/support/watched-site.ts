@@ -23,6 +23,7 @@ import { FakeUdp } from "./fake-udp.ts";
 const metrics = createMetrics(
   () => true,
   () => [],
+  () => ({ busy: 0, idle: 0 }),
 );
 
 const line = z.object({ level: z.string(), event: z.string(), reason: z.string().optional() });

@@ -1,6 +1,6 @@
 import type { Rule } from "../../lib/finding.ts";
 
-/** What a boot needs of the mirror and the loaders, and what of it is there. */
+/** What a boot needs of the mirror, the loaders and the boot port, and what of it is there. */
 export interface Provisions {
   /** Machines fetch the Micro-OS from here, and there is none. */
   readonly lacksMicroOs: boolean;
@@ -10,6 +10,8 @@ export interface Provisions {
   /** The only loader that machines get; null: those of the table. */
   readonly onlyLoader: string | null;
   readonly loaderDirs: readonly string[];
+  /** How many HTTP connections there are, where that is too few now; else null. */
+  readonly usedUpConnections: number | null;
 }
 
 /** Why no machine could boot now, as far as it is about what machines are given. */
@@ -55,5 +57,14 @@ export const readinessRules: readonly Rule<Provisions>[] = [
     who: "site",
     when: ({ lacksLoader, onlyLoader, loaderDirs }) =>
       lacksLoader && onlyLoader === null ? { folders: loaderDirs.join(", ") } : null,
+  },
+  {
+    code: "no-connections",
+    cause: "all {connections} HTTP connections are in use, and more machines want one",
+    remedy:
+      "if so many boot at once, raise the limit of file descriptors (LimitNOFILE in the systemd unit); else look at event http-connections-refused",
+    who: "site",
+    when: ({ usedUpConnections }) =>
+      usedUpConnections === null ? null : { connections: usedUpConnections },
   },
 ];

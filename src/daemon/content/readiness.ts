@@ -21,6 +21,8 @@ export interface ReadinessParts {
   /** The only loader that machines get; null: those of the table. */
   readonly onlyLoader: string | null;
   readonly loaderDirs: readonly string[];
+  /** How many HTTP connections there are, where that is too few now; else null. */
+  readonly usedUpConnections: () => number | null;
 }
 
 // Loaders come and go with packages of the distribution.
@@ -34,6 +36,7 @@ const turns: ReadonlySet<EventName> = new Set([
   "loader-fetched",
   "link-up",
   "link-down",
+  "http-connections-refused",
 ]);
 const loadersOfTheTable: ReadonlySet<string | null> = new Set(
   architectures.map(({ loader }) => loader),
@@ -77,6 +80,7 @@ export class ReadinessWatch {
       origin,
       onlyLoader,
       loaderDirs,
+      usedUpConnections: this.#parts.usedUpConnections(),
     });
     const reasons = [...(anyServed ? [] : problems), ...found.map(inOneSentence)];
     return { ready: reasons.length === 0, reasons, unserved: anyServed ? problems : [] };

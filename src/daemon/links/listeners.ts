@@ -8,9 +8,6 @@ import type { Journal } from "../../dhcp/leases/journal.ts";
 import type { LeaseTable } from "../../dhcp/leases/lease-table.ts";
 import type { Link } from "../../dhcp/link.ts";
 import { type DhcpServer, startDhcpServer } from "../../dhcp/server/dhcp-server.ts";
-import { createBootApp } from "../../http/boot/app.ts";
-import type { Files } from "../../http/files/files.ts";
-import { listen } from "../../http/listen.ts";
 import type { Emit } from "../../events/types.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Ip4 } from "../../lib/ip4.ts";
@@ -23,12 +20,13 @@ import { eventLoopPoll } from "../../net/busy-poll.ts";
 import { formatEndpoint, type UdpSocket } from "../../net/udp.ts";
 import type { Inventory } from "../../nodes/inventory.ts";
 import { startTftpServer, type TftpServer } from "../../tftp/server/tftp-server.ts";
-import { openHttpFiles } from "../content/http-files.ts";
 import { findTftpFile } from "../content/mirror.ts";
 import type { Settings } from "../settings/settings.ts";
+import { BootPort } from "./boot-port.ts";
+import type { HttpConnections } from "./http-connections.ts";
 import type { Opened } from "./link-supervisor.ts";
 import type { ServedLink } from "./link-plan.ts";
-import { scriptOf, smeeOf } from "../settings/boot-settings.ts";
+import { smeeOf } from "../settings/boot-settings.ts";
 import { TftpClients } from "./tftp-clients.ts";
 import {
   type DescriptorShares,
@@ -81,17 +79,18 @@ export interface ListenerParts {
 }
 
 /**
- * HTTP connections at one address. Sites boot some two hundred machines at once, each with one connection or two;
- * the rest is room for firmware that leaves them open. If none of them reads its download, that costs 300 MB.
+ * HTTP connections at all addresses. Two thousand machines that boot at once have one or two each; an idle one costs
+ * some 30 KB, one that does not read its download at most 64 KiB or a share of 64 MiB besides.
  */
-const maxConnections = 1024;
+const maxConnections = 4096;
+/** With fewer a site of a few hundred machines gets into difficulties. */
+const enoughConnections = 1024;
 
 /** What machines talk to: HTTP and TFTP at each address of ours, DHCP on each link. */
 export class LinkListeners {
   readonly #parts: ListenerParts;
   readonly #config;
-  #httpPort: number;
-  readonly #files: Files;
+  readonly #bootPort: BootPort;
   #tftp: TftpServer | null = null;
   /** One for all links, also for those that open at the same time. */
   #dhcp: Promise<DhcpServer> | null = null;
@@ -106,13 +105,18 @@ export class LinkListeners {
   constructor(parts: ListenerParts) {
     this.#parts = parts;
     this.#config = parts.options.settings.config;
-    this.#httpPort = this.#config.http.port;
     const { openClientPort, availableMemory, interfaces, clock } = parts.options;
     this.#tftpClients = new TftpClients(this.#config, interfaces, clock);
     this.#shares = this.#shareDescriptors();
     const { allowOtherServers: allowOthers } = this.#config.dhcp;
+    this.#bootPort = new BootPort({
+      ...parts,
+      config: this.#config,
+      maxConnections: this.#shares.connections,
+      availableMemory,
+      clock,
+    });
     const { emit } = parts;
-    this.#files = openHttpFiles({ config: this.#config, availableMemory, emit, clock });
     this.#watch =
       openClientPort === null ? null : new RogueServerWatch({ openClientPort, allowOthers, emit });
   }
@@ -122,9 +126,14 @@ export class LinkListeners {
     return this.#tftp?.endpoints[0]?.port ?? null;
   }
 
+  /** Connections to the boot port, at all addresses. */
+  get http(): Pick<HttpConnections, "counts" | "usedUp"> {
+    return this.#bootPort.connections;
+  }
+
   /** HTTP comes first: what TFTP and DHCP hand out names its port. Throws `BindError`. */
   async openAddress(address: Ip4): Promise<Opened> {
-    const http = await this.#openBootPort(address);
+    const http = await this.#bootPort.open(address);
     try {
       const tftp = await this.#openTftp(address);
       return {
@@ -165,37 +174,7 @@ export class LinkListeners {
     const dhcp = await this.#dhcp;
     await Promise.all([this.#tftp?.close(graceMs), this.#watch?.close(), dhcp?.close()]);
     await this.#parts.options.conflictProbe?.close();
-    this.#files.close();
-  }
-
-  #baseUrl(address: Ip4): string {
-    return `http://${address}:${this.#httpPort}`;
-  }
-
-  async #openBootPort(address: Ip4): Promise<Opened> {
-    const { store, loaders, sessions, policy, inventory, emit, options } = this.#parts;
-    const { compatibility } = this.#config.dhcp;
-    const app = createBootApp({
-      generations: store,
-      loaders,
-      files: this.#files,
-      sessions,
-      findNode: (machine) => inventory().find(machine),
-      policy,
-      kernelArgs: this.#config.boot.kernelArgs,
-      script: scriptOf(this.#config),
-      autoexec: this.#config.boot.path === "mirror",
-      baseUrls: new Map(),
-      smee: compatibility === "standard" ? null : compatibility,
-      maxConnections: this.#shares.connections,
-      emit,
-      clock: options.clock,
-    });
-    const bound = await listen(app, { host: address, port: this.#httpPort });
-    // Where any free port will do, the first one is it for all addresses.
-    this.#httpPort = bound.port;
-    const close = (graceMs: number) => bound.close(graceMs);
-    return { sockets: [`http ${bound.host}:${bound.port}`], close };
+    this.#bootPort.close();
   }
 
   async #openTftp(address: Ip4): Promise<Opened> {
@@ -217,7 +196,7 @@ export class LinkListeners {
     const links = Math.max(1, this.#config.interfaces.length);
     const shares = shareDescriptors(descriptors, { ...wanted, links, singlePort });
     const { transfers, connections } = shares;
-    if (transfers < wanted.transfers || connections < wanted.connections) {
+    if (transfers < wanted.transfers || connections < enoughConnections) {
       const allowed = { tftpTransfers: transfers, httpConnections: connections };
       emit({ event: "few-descriptors", descriptors, ...allowed });
     }
@@ -237,7 +216,7 @@ export class LinkListeners {
       limits: { ...limits, dataPorts: portRange(dataPorts) },
       allows: (client) => this.#tftpClients.allows(client),
       find: (name, asked) => {
-        const bootUrl = `${this.#baseUrl(asked)}/boot.ipxe`;
+        const bootUrl = `${this.#bootPort.baseUrl(asked)}/boot.ipxe`;
         // The orchestrator's own loader asks for it, and has to get the answer at once that there is none.
         return findTftpFile(name, loaders, boot.path === "mirror" ? bootUrl : null, anyFolder);
       },
@@ -273,12 +252,13 @@ export class LinkListeners {
       },
       openListener: options.openOfferListener,
       vendorClasses: this.#config.boot.vendorClasses,
-      plan: (client, node, link) => planBoot(client, node, policy, this.#baseUrl(link.address)),
+      plan: (client, node, link) =>
+        planBoot(client, node, policy, this.#bootPort.baseUrl(link.address)),
       findNode: (machine) => inventory().find(machine),
       reservedFor: (address) => inventory().reservedFor(address),
       leases,
       offerStyles,
-      smee: smeeOf(this.#config, { tftpPort, httpPort: this.#httpPort, trace: options.trace }),
+      smee: smeeOf(this.#config, { tftpPort, httpPort: this.#bootPort.port, trace: options.trace }),
       journal,
       isInUse: options.conflictProbe?.isInUse ?? null,
       guard: this.#watch,

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 export interface DescriptorShares {
   /** TFTP transfers at the same time. */
   readonly transfers: number;
-  /** HTTP connections at the same time, at each address. */
+  /** HTTP connections at the same time, at all addresses. */
   readonly connections: number;
 }
 
@@ -34,8 +34,10 @@ export function shareDescriptors(
   const most = Math.max(MIN_TRANSFERS, Math.floor(rest / 2 / TRANSFER_DESCRIPTORS));
   const transfers = singlePort ? wanted.transfers : Math.min(wanted.transfers, most);
   const forHttp = rest - (singlePort ? 0 : transfers * TRANSFER_DESCRIPTORS);
-  const each = Math.max(MIN_CONNECTIONS, Math.floor(forHttp / Math.max(1, links)));
-  return { transfers, connections: Math.min(wanted.connections, each) };
+  return {
+    transfers,
+    connections: Math.min(wanted.connections, Math.max(MIN_CONNECTIONS, forHttp)),
+  };
 }
 
 /** How many descriptors this process may have; Infinity where the system does not tell (no `/proc`). */

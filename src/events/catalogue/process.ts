@@ -11,7 +11,7 @@ export const processEvents = {
     level: "info",
     message: "what HTTP may take of this host",
     meaning:
-      "At the start: files of the Micro-OS are kept in memory up to `memoryBytes` while machines fetch them, and larger ones are read from disk for each machine (`http.memoryBytes`; `auto` is half of what was free).",
+      "At the start: files of the Micro-OS are kept in memory up to `memoryBytes` while machines fetch them, and larger ones are read from disk for each machine (`http.memoryBytes`; `auto` is half of what was free). The boot port has `connections` for all clients at all addresses together, which follows from the file descriptors that this process may have, and `connectionsPerClient` for each client address.",
   },
   "few-descriptors": {
     level: "warn",

@@ -22,9 +22,8 @@ export function createBootApp(options: BootAppOptions): FastifyInstance {
     bodyLimit: 4096,
     // File names have up to 255 bytes. Scripts join URLs by hand, so `//` is one slash.
     routerOptions: { maxParamLength: 255, ignoreDuplicateSlashes: true },
-    // A silent connection: the longest pause of a machine that still boots is well below.
-    connectionTimeout: 120_000,
-    keepAliveTimeout: 60_000,
+    // Scripts and firmware send a few hundred bytes.
+    http: { maxHeaderSize: 8192 },
     return503OnClosing: false,
     frameworkErrors: (error, request, reply) => {
       // 414: longer than the name of any file.
@@ -33,7 +32,6 @@ export function createBootApp(options: BootAppOptions): FastifyInstance {
       refuse(options, request, reply, { status, reason });
     },
   });
-  app.server.maxConnections = options.maxConnections;
   app.addHook("onRequest", (request, reply, done) => {
     if (repeatsHost(request.raw.rawHeaders)) {
       refuse(options, request, reply, { status: 400, reason: "the request has two Host lines" });

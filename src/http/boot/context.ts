@@ -41,8 +41,6 @@ export interface BootAppOptions {
   readonly baseUrls: ReadonlyMap<Ip4, string>;
   /** Serve SMEE's URLs too; null: only our own. */
   readonly smee: SmeeFlavour | null;
-  /** Connections at the same time. */
-  readonly maxConnections: number;
   readonly emit: Emit;
   readonly clock: Clock;
 }

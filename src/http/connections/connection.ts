@@ -1,12 +1,24 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
+import type { Place } from "./admission.ts";
+import type { SendQueues } from "./send-queues.ts";
 
-export interface RequestTimeouts {
+export interface ConnectionTimeouts {
   /** From a request's first bytes to the end of its header. */
   readonly headerMs: number;
   /** From the end of the header to the last byte of the body. */
   readonly bodyMs: number;
+  /** Of silence, where no request is under way. A response that does not get on has up to twice as long. */
+  readonly idleMs: number;
+}
+
+export interface ConnectionOptions {
+  readonly timeouts: ConnectionTimeouts;
+  readonly sendQueues: SendQueues;
+  /** A request began, or the last one was answered. */
+  readonly busy: (connection: Connection) => void;
+  readonly idle: (connection: Connection) => void;
 }
 
 interface Exchange {
@@ -23,28 +35,36 @@ type Done = (error?: Error | null) => void;
  * request is under way on a connection; what it opens is open once, and its response hears when the
  * connection ends. At most one read of the socket (64 KiB) waits.
  */
-export class Connection extends Duplex {
+export class Connection extends Duplex implements Place {
+  /** Of the client. */
+  readonly address: string;
   readonly #socket: Socket;
-  readonly #timeouts: RequestTimeouts;
+  readonly #options: ConnectionOptions;
   /** Received, and not yet given to the parser. */
   #waiting: Buffer | null = null;
   /** The client sends no more: not heard, heard, and told to the parser. */
   #end: "no" | "heard" | "told" = "no";
   #underWay: Exchange | null = null;
   #closing = false;
+  /** What the kernel had still to send when that was looked at last. */
+  #sendQueue: number | null = null;
   /** Runs while a header or a body has begun to arrive and has not ended. */
   #deadline: NodeJS.Timeout | null = null;
   readonly #answered = (): void => {
     this.#underWay = null;
+    this.#sendQueue = null;
     this.#setDeadline(null);
+    this.#options.idle(this);
     if (this.#closing) this.destroySoon();
     else this.#advance();
   };
 
-  constructor(socket: Socket, timeouts: RequestTimeouts) {
+  constructor(socket: Socket, options: ConnectionOptions) {
     super({ allowHalfOpen: true });
+    this.address = socket.remoteAddress ?? "";
     this.#socket = socket;
-    this.#timeouts = timeouts;
+    this.#options = options;
+    socket.setTimeout(options.timeouts.idleMs);
     socket.on("data", (bytes: Buffer) => {
       this.#waiting = this.#waiting === null ? bytes : Buffer.concat([this.#waiting, bytes]);
       this.#advance();
@@ -53,7 +73,7 @@ export class Connection extends Duplex {
       this.#end = "heard";
       this.#advance();
     });
-    socket.on("timeout", () => this.emit("timeout"));
+    socket.on("timeout", () => void this.#hearSilence());
     socket.on("error", (error) => this.destroy(error));
     socket.on("close", () => this.destroy());
   }
@@ -61,6 +81,7 @@ export class Connection extends Duplex {
   /** To be called when the parser has found a request on this connection. */
   begin(request: IncomingMessage, response: ServerResponse): void {
     this.#underWay = { request, response };
+    this.#options.busy(this);
     this.#setDeadline(null);
     response.once("close", this.#answered);
   }
@@ -109,9 +130,8 @@ export class Connection extends Duplex {
     done(error);
   }
 
-  /** Silence in milliseconds after which `timeout` is emitted; 0: never. */
-  setTimeout(ms: number): this {
-    this.#socket.setTimeout(ms);
+  /** Node's HTTP server has times of its own, which cut a slow transfer; here they are of no effect. */
+  setTimeout(): this {
     return this;
   }
 
@@ -156,14 +176,38 @@ export class Connection extends Duplex {
     return !this.#closing && (this.#underWay === null || !this.#underWay.request.complete);
   }
 
+  /** Neither side sent anything for a while. */
+  async #hearSilence(): Promise<void> {
+    const exchange = this.#underWay;
+    this.#socket.setTimeout(this.#options.timeouts.idleMs);
+    // The client waits for us.
+    if (exchange !== null && this.writableLength === 0) return;
+    const before = this.#sendQueue;
+    const now = await this.#readSendQueue();
+    if (this.destroyed || this.#underWay !== exchange) return;
+    this.#sendQueue = now ?? 0;
+    // A slow client took some; one that stopped, or of which we know nothing, did not.
+    const isMoving = now !== null && now !== before;
+    const isOver = exchange === null ? !isMoving || now === 0 : !isMoving && before !== null;
+    if (isOver) this.destroy();
+  }
+
+  #readSendQueue(): Promise<number | null> {
+    const { remoteAddress = "", remotePort = 0, localAddress = "", localPort = 0 } = this.#socket;
+    return this.#options.sendQueues.of(
+      { address: localAddress, port: localPort },
+      { address: remoteAddress, port: remotePort },
+    );
+  }
+
   /** The parser was given `piece`: what it waits for now has its time. */
   #watch(piece: Buffer): void {
     if (this.destroyed) return;
     if (this.#underWay !== null) {
-      this.#setDeadline(this.#underWay.request.complete ? null : this.#timeouts.bodyMs);
+      this.#setDeadline(this.#underWay.request.complete ? null : this.#options.timeouts.bodyMs);
     } else if (piece.length > 2 || this.#deadline !== null) {
       // Some clients end a body with a line break too many; that is no request's beginning.
-      this.#setDeadline(this.#timeouts.headerMs);
+      this.#setDeadline(this.#options.timeouts.headerMs);
     }
   }
 

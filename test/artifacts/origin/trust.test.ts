@@ -170,6 +170,7 @@ describe("the end of the certificate", () => {
     const metrics = createMetrics(
       () => true,
       () => [],
+      () => ({ busy: 0, idle: 0 }),
     );
     for (const event of site.events.all) metrics.count(event);
     expect(await metrics.registry.metrics()).toContain(

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import type { FastifyInstance } from "fastify";
 import { BootSessions } from "../../../src/timeline/boots.ts";
 import { createBootApp } from "../../../src/http/boot/app.ts";
+import { anyNumber } from "../../support/connections.ts";
 import { Files } from "../../../src/http/files/files.ts";
 import { listen } from "../../../src/http/listen.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
@@ -53,6 +54,7 @@ it("gives each of 200 machines a kernel and initramfs of one release while the m
     metrics: createMetrics(
       () => true,
       () => [],
+      () => ({ busy: 0, idle: 0 }),
     ),
     clock: systemClock,
   });
@@ -66,7 +68,6 @@ it("gives each of 200 machines a kernel and initramfs of one release while the m
     files: new Files({ memoryBytes: 20_000, clock: systemClock }),
     sessions,
     findNode: () => null,
-    maxConnections: 1024,
     policy: { loaders: new Map(), userClasses: [], unknownNodes: "allow" },
     script: { kind: "mirror" },
     kernelArgs: [],
@@ -76,7 +77,7 @@ it("gives each of 200 machines a kernel and initramfs of one release while the m
     emit: bus.emit,
     clock: systemClock,
   });
-  const { port } = await listen(app, { host: "127.0.0.1", port: 0 });
+  const { port } = await listen(app, { host: "127.0.0.1", port: 0 }, anyNumber());
   const url = `http://127.0.0.1:${port}`;
   const known = new Map(
     releases.map((seed): [string, string] => [

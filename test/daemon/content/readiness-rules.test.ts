@@ -7,6 +7,7 @@ const whole: Provisions = {
   lacksLoader: false,
   origin: "https://o.example",
   onlyLoader: null,
+  usedUpConnections: null,
   loaderDirs: ["/usr/lib/ipxe", "/boot"],
 };
 
@@ -30,6 +31,7 @@ describe("why no machine could boot", () => {
       /signed_ipxe\.efi is not here yet/,
     ],
     ["no-loader", { lacksLoader: true }, /was found in \/usr\/lib\/ipxe, \/boot/],
+    ["no-connections", { usedUpConnections: 68 }, /all 68 HTTP connections are in use/],
   ])("%s", (code, lacks, cause) => {
     expect(judgeAll(readinessRules, { ...whole, ...lacks })).toEqual([
       expect.objectContaining({ code, cause: expect.stringMatching(cause), who: "site" }),

@@ -39,6 +39,7 @@ describe("ReadinessWatch", () => {
       origin: "https://o.example",
       servesMicroOs: true,
       onlyLoader: null,
+      usedUpConnections: () => null,
       loaderDirs: ["/usr/lib/ipxe"],
     });
   });

@@ -8,6 +8,7 @@ import { errorReply } from "../../../src/api/errors.ts";
 import { listen } from "../../../src/http/listen.ts";
 import { objectionTo } from "../../../src/http/admin/request-guard.ts";
 import { AdminSite } from "../../support/admin-site.ts";
+import { anyNumber } from "../../support/connections.ts";
 
 let site: AdminSite;
 beforeEach(() => {
@@ -95,7 +96,7 @@ describe("field fault 48: the Host of a request", () => {
   });
 
   test("may be absent in HTTP/1.0, as load balancers ask", async () => {
-    const { port } = await listen(site.app(), { host: "127.0.0.1", port: 0 });
+    const { port } = await listen(site.app(), { host: "127.0.0.1", port: 0 }, anyNumber());
     const socket = connect(port, "127.0.0.1");
     await once(socket, "connect");
     socket.end("GET /readyz HTTP/1.0\r\n\r\n");

@@ -1,126 +1,32 @@
 import { once } from "node:events";
 import { createServer as createHttpServer } from "node:http";
 import { connect, createServer, type Socket } from "node:net";
-import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { Connection } from "../../../src/http/connections/connection.ts";
-import { BootPort } from "../../support/boot-port.ts";
-import { openFilesBelow } from "../../support/open-files.ts";
+import { SendQueues } from "../../../src/http/connections/send-queues.ts";
+import { received } from "../../support/connections.ts";
 
-const name = "initramfs-x86_64";
-const large = 16 * 1024 * 1024;
-let port: BootPort;
-
-beforeEach(async () => {
-  port = new BootPort();
-  port.addGeneration("g1", {
-    "vmlinuz-x86_64": "kernel",
-    "initramfs-x86_64": new Uint8Array(large),
-    "signed_ipxe.efi": "MZ",
-  });
-  port.write("loaders/ipxe.efi", new Uint8Array(large));
-  await port.open();
-});
-afterEach(() => port.close());
-
-function pipelined(path: string, method = "GET", bytes = 64 * 1024): string {
-  const request = `${method} ${path} HTTP/1.1\r\nHost: x\r\n\r\n`;
-  return request.repeat(Math.floor(bytes / request.length));
-}
-
-/** Everything that comes until the other side ends. */
-async function received(socket: Socket): Promise<string> {
-  let text = "";
-  for await (const chunk of socket) text += String(chunk);
-  return text;
-}
-
-/** As many connections, with nothing read, once the port has begun to answer on each. */
-async function unread(count: number, text: string): Promise<Socket[]> {
-  const before = port.events.length;
-  const sockets = Array.from({ length: count }, () => port.connect().on("error", () => {}));
-  for (const socket of sockets) socket.pause().write(text);
-  await vi.waitFor(() => expect(port.events.length - before).toBeGreaterThanOrEqual(count), 10_000);
-  return sockets;
-}
-
-describe("field fault 40: pipelined requests", () => {
-  test.each([
-    ["an artifact", `/artifacts/${name}`, "initramfs-start"],
-    ["a loader", "/loaders/ipxe.efi", "loader-start"],
-    ["a machine's loader", "/52-54-00-12-34-56/ipxe.efi", "loader-start"],
-  ] as const)("for %s are taken one at a time", async (_what, path, event) => {
-    const sockets = await unread(10, pipelined(path));
-    expect((await fetch(`${port.url}/artifacts/vmlinuz-x86_64`)).status).toBe(200);
-    expect(port.named(event)).toHaveLength(10);
-    expect(openFilesBelow(port.folder)).toBeLessThanOrEqual(10);
-    for (const socket of sockets) socket.resetAndDestroy();
-    await vi.waitFor(() => expect(port.named("download-aborted")).toHaveLength(10), 10_000);
-    await vi.waitFor(() => expect(openFilesBelow(port.folder)).toBe(0), 10_000);
-    // What waited behind the download that was broken off is never begun.
-    expect(port.named(event)).toHaveLength(10);
-  });
-
-  test("leave nothing open when two hundred downloads are broken off in the middle", async () => {
-    const sockets = await unread(200, `GET /artifacts/${name} HTTP/1.1\r\nHost: x\r\n\r\n`);
-    for (const socket of sockets) socket.destroy();
-    await vi.waitFor(() => expect(port.named("download-aborted")).toHaveLength(200), 10_000);
-    await vi.waitFor(() => expect(openFilesBelow(port.folder)).toBe(0), 10_000);
-  });
-
-  test.each(["/boot.ipxe", "/nothing", "/events?stage=x", "/autoexec.ipxe"])(
-    "for %s are all answered to a client that reads",
-    async (path) => {
-      const socket = port.connect();
-      const text = pipelined(path, "GET", 4096);
-      socket.end(text);
-      const answers = await received(socket);
-      expect(answers.match(/^HTTP\/1\.1 /gm)).toHaveLength(text.match(/^GET/gm)?.length ?? 0);
-    },
-  );
-
-  const report = "stage=x&message=a\nb\n";
-  const whole = `content-length: ${report.length}\r\n\r\n${report}`;
-  const chunked = `transfer-encoding: chunked\r\n\r\n5\r\nstage\r\n2\r\n=x\r\n0\r\n\r\n`;
-
-  test.each([
-    ["a body of known length", whole, 1],
-    ["a body of known length", whole, 7],
-    ["a body of known length", whole, 9999],
-    ["a body in chunks", chunked, 1],
-    ["a body in chunks", chunked, 7],
-    ["a body in chunks", chunked, 9999],
-  ])("are answered in their order, the last one with %s", async (_what, body, pieceBytes) => {
-    const text = [
-      "GET /artifacts/vmlinuz-x86_64 HTTP/1.1\r\nHost: x\r\n\r\n",
-      "HEAD /artifacts/vmlinuz-x86_64 HTTP/1.1\r\nHost: x\r\n\r\n",
-      `GET /artifacts/${name} HTTP/1.1\r\nHost: x\r\nRange: bytes=5-9\r\n\r\n`,
-      "GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n",
-      `POST /events HTTP/1.1\r\nHost: x\r\n${body}`,
-      // The answer to a report ends the connection.
-      "GET /boot.ipxe HTTP/1.1\r\nHost: x\r\n\r\n",
-    ].join("");
-    const socket = port.connect();
-    const all = received(socket);
-    for (let at = 0; at < text.length; at += pieceBytes) {
-      socket.write(text.slice(at, at + pieceBytes));
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    const statuses = (await all).match(/HTTP\/1\.1 (\d+)/g);
-    expect(statuses).toEqual([200, 200, 206, 404, 204].map((one) => `HTTP/1.1 ${one}`));
-  });
-});
+const get = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+const idleMs = 200;
 
 describe("a connection", () => {
   const served: Connection[] = [];
-  let answer = (): string => "answer";
+  let answer: () => string | Promise<string> = () => "answer";
+  let sendQueues: () => Promise<string> = () => Promise.resolve("");
   const http = createHttpServer((request, response) => {
-    request.resume().once("end", () => response.end(answer()));
+    request.resume().once("end", async () => response.end(await answer()));
   });
   http.prependListener("request", (request, response) => {
     if (request.socket instanceof Connection) request.socket.begin(request, response);
   });
   const tcp = createServer({ allowHalfOpen: true }, (socket) => {
-    const connection = new Connection(socket, { headerMs: 200, bodyMs: 200 });
+    const connection = new Connection(socket, {
+      timeouts: { headerMs: 200, bodyMs: 200, idleMs },
+      sendQueues: new SendQueues(() => sendQueues(), 0),
+      busy: () => {},
+      idle: () => {},
+    });
     served.push(connection);
     http.emit("connection", connection);
   });
@@ -128,14 +34,19 @@ describe("a connection", () => {
   async function open(): Promise<Socket> {
     if (!tcp.listening) await once(tcp.listen(0, "127.0.0.1"), "listening");
     const address = tcp.address();
-    return connect(typeof address === "object" ? (address?.port ?? 0) : 0, "127.0.0.1");
+    const port = typeof address === "object" ? (address?.port ?? 0) : 0;
+    return connect(port, "127.0.0.1").on("error", () => {});
   }
 
+  beforeEach(() => {
+    answer = () => "answer";
+    sendQueues = () => Promise.resolve("");
+  });
   afterAll(() => tcp.close());
 
   test("whose client sends no more after its request is answered all the same", async () => {
     const socket = await open();
-    socket.end("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    socket.end(get);
     expect(await received(socket)).toMatch(/answer$/);
   });
 
@@ -154,19 +65,49 @@ describe("a connection", () => {
     expect(await received(socket)).toMatch(/^HTTP\/1\.1 408 /);
   });
 
-  test("is not closed for time that an answer takes", async () => {
-    answer = () => "x".repeat(1000);
+  test.each(["", get])("on which nothing happens is closed, after %j", async (text) => {
     const socket = await open();
-    socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-    await once(socket, "data");
-    await new Promise((resolve) => setTimeout(resolve, 400));
-    socket.end("\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n");
-    expect(await received(socket)).toMatch(/^HTTP\/1\.1 200 /);
+    socket.write(text);
+    expect(await received(socket)).toMatch(text === "" ? /^$/ : /answer$/);
+  });
+
+  test("is not closed for the time that an answer takes", async () => {
+    answer = async () => {
+      await sleep(idleMs * 3);
+      return "late";
+    };
+    const socket = await open();
+    socket.write(get);
+    expect(await received(socket)).toMatch(/late$/);
+  });
+
+  test("whose client takes nothing more of an answer is closed", async () => {
+    answer = () => "x".repeat(64 * 1024 * 1024);
+    const socket = await open();
+    socket.pause().write(get);
+    await expect.poll(() => served.at(-1)?.destroyed, { timeout: 10_000 }).toBe(true);
+    socket.destroy();
+  });
+
+  test("whose client takes an answer slowly is not closed", async () => {
+    answer = () => "x".repeat(64 * 1024 * 1024);
+    let looks = 0;
+    const socket = await open();
+    sendQueues = () => {
+      looks += 1;
+      const port = (number = 0) => `0100007F:${number.toString(16).padStart(4, "0").toUpperCase()}`;
+      const ends = `${port(served.at(-1)?.localPort)} ${port(socket.localPort)}`;
+      return Promise.resolve(`   7: ${ends} 01 0000${2000 - looks}:00000000 01:00000000 0\n`);
+    };
+    socket.pause().write(get);
+    await expect.poll(() => looks, { timeout: 15_000 }).toBeGreaterThan(3);
+    expect(served.at(-1)?.destroyed).toBe(false);
+    socket.destroy();
   });
 
   test("that is to be closed is, at once when idle, else after its answer", async () => {
     const socket = await open();
-    socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    socket.write(get);
     await once(socket, "data");
     for (const connection of served) connection.finishUp();
     await once(socket, "close");
@@ -175,19 +116,26 @@ describe("a connection", () => {
 
   test("takes what is no HTTP for what it is", async () => {
     const socket = await open();
-    socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n\0\r\n\r\n");
+    socket.write(`${get}\0\r\n\r\n`);
     expect(await received(socket)).toMatch(/^HTTP\/1\.1 200 [\s\S]*HTTP\/1\.1 400 /);
   });
 });
 
-describe("field fault 30: two Host lines", () => {
-  const text = "GET /boot.ipxe HTTP/1.1\r\nHost: x\r\nhOST: x\r\nConnection: close\r\n\r\n";
-
-  test("are answered with 400", async () => {
-    const socket = port.connect();
-    socket.write(text);
-    expect(await received(socket)).toMatch(/^HTTP\/1\.1 400 /);
-    expect(port.named("http-refused")).toMatchObject([{ status: 400 }]);
-    expect(port.named("script")).toEqual([]);
+test("the kernel's send queue of a connection is what it says", async () => {
+  const server = createServer((socket) => {
+    socket.on("error", () => {}).write(Buffer.alloc(64 * 1024 * 1024));
   });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const address = server.address();
+  const port = typeof address === "object" ? (address?.port ?? 0) : 0;
+  const client = connect(port, "127.0.0.1").pause();
+  await once(client, "connect");
+  const ends = [
+    { address: "127.0.0.1", port },
+    { address: "127.0.0.1", port: client.localPort ?? 0 },
+  ] as const;
+  await expect.poll(() => new SendQueues().of(...ends)).toBeGreaterThan(1000);
+  expect(await new SendQueues().of(ends[1], { ...ends[0], port: 1 })).toBeNull();
+  client.destroy();
+  server.close();
 });

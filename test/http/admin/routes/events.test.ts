@@ -5,6 +5,7 @@ import { listen } from "../../../../src/http/listen.ts";
 import { InternalError } from "../../../../src/lib/errors.ts";
 import type { PxeEvent } from "../../../../src/events/types.ts";
 import { AdminSite } from "../../../support/admin-site.ts";
+import { anyNumber } from "../../../support/connections.ts";
 
 const event: PxeEvent = { event: "stopping", signal: "SIGTERM" };
 const numbered = (nodes: number): PxeEvent => ({ event: "reloaded", nodes });
@@ -71,7 +72,7 @@ class EventReader {
 }
 
 async function opened(app: AdminApp): Promise<string> {
-  const { port } = await listen(app, { host: "127.0.0.1", port: 0 });
+  const { port } = await listen(app, { host: "127.0.0.1", port: 0 }, anyNumber());
   return `http://127.0.0.1:${port}/api/v1/events`;
 }
 
