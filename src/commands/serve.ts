@@ -8,6 +8,7 @@ import { openDeviceSocket, openListener } from "../net/device-socket.ts";
 import { readInterfaces, readInterfacesNamed } from "../net/interfaces.ts";
 import { ConflictProbe } from "../net/conflict-probe.ts";
 import { adoptPassed, passedDescriptors } from "../net/systemd-sockets.ts";
+import { type ServiceManager, serviceManager } from "../net/service-manager.ts";
 import { createLog } from "../observe/log.ts";
 import { reloadInventory, Repeatable } from "../daemon/settings/reload.ts";
 import { loadSettings, type Settings } from "../daemon/settings/settings.ts";
@@ -36,6 +37,7 @@ const mostProblems = 10;
 export async function serve(program: Program, file: string | null): Promise<number> {
   // Signals that come while the server starts count when it has.
   const stopSignal = firstSignal(program, ["SIGTERM", "SIGINT"]);
+  const managing = serviceManager(program.environment, program.pid);
   const instance = randomUUID();
   const settings = loadSettings(file, program.environment);
   const { config } = settings;
@@ -43,7 +45,7 @@ export async function serve(program: Program, file: string | null): Promise<numb
   const started = taken.then(() => start(program, settings, instance));
   const reloads = new Repeatable(async () => {
     const services = await started.catch(() => null);
-    if (services !== null) await reload(services, config);
+    if (services !== null) await reload(services, await managing, config);
   });
   const stopReloading = program.onSignal("SIGHUP", () => void reloads.run());
   const services = await started.catch(async (error: unknown) => {
@@ -58,9 +60,13 @@ export async function serve(program: Program, file: string | null): Promise<numb
     // A full disk is no reason not to boot machines.
     services.events.emit({ event: "announce-failed", reason: messageOf(error) });
   }
+  const manager = await managing;
+  manager.ready();
   if (program.outIsTerminal) program.out.write(nextSteps(services.adminUrl));
   const signal = await stopSignal;
   services.events.emit({ event: "stopping", signal });
+  manager.stopping();
+  manager.close();
   stopReloading();
   await Promise.all([services.close(graceMs), within(graceMs, reloads.idle())]);
   await withdrawRunning(config.dataDir, running);
@@ -156,7 +162,8 @@ async function start(program: Program, settings: Settings, instance: string): Pr
   };
 }
 
-async function reload(services: Services, config: Config): Promise<void> {
+async function reload(services: Services, manager: ServiceManager, config: Config): Promise<void> {
+  manager.reloading();
   try {
     services.useInventory(await reloadInventory(config));
   } catch (error) {
@@ -164,6 +171,7 @@ async function reload(services: Services, config: Config): Promise<void> {
     const reason = error instanceof ConfigError ? problemsIn(error) : messageOf(error);
     services.events.emit({ event: "reload-failed", reason });
   }
+  manager.ready();
 }
 
 /** In one line of the log, however many there are; `check` lists all. */

@@ -19,11 +19,17 @@ export interface Libc {
   pingSocket(device: string): number | null;
   /** Lets later sockets share this one's port, or not. */
   setShared(descriptor: number, share: boolean): void;
+  /**
+   * Sends a datagram to a Unix socket, which Node cannot. A path that begins with `@` is in the abstract
+   * namespace. Returns whether it could be sent.
+   */
+  sendToUnixSocket(path: string, payload: Uint8Array): boolean;
   /** Closes a descriptor that nothing else took over. */
   close(descriptor: number): void;
 }
 
 // <sys/socket.h> on Linux, for every architecture that Node runs on.
+const AF_UNIX = 1;
 const AF_INET = 2;
 const SOCK_DGRAM = 2;
 const SOCK_CLOEXEC = 0x80000;
@@ -44,6 +50,9 @@ export async function loadLibc(): Promise<Libc | null> {
         "int setsockopt(int fd, int level, int name, const void *value, unsigned int length)",
       ),
       bind: library.func("int bind(int fd, const void *address, unsigned int length)"),
+      sendto: library.func(
+        "long sendto(int fd, const void *data, size_t length, int flags, const void *to, unsigned int size)",
+      ),
       close: library.func("int close(int fd)"),
     };
     const setFlag = (descriptor: number, flag: number, on: boolean): unknown =>
@@ -85,6 +94,14 @@ export async function loadLibc(): Promise<Libc | null> {
         call.close(descriptor);
         return null;
       },
+      sendToUnixSocket(path, payload) {
+        const descriptor = Number(call.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+        if (descriptor < 0) return false;
+        const to = sockaddrUnix(path);
+        const sent = call.sendto(descriptor, payload, payload.length, 0, to, to.length);
+        call.close(descriptor);
+        return Number(sent) === payload.length;
+      },
       setShared: (descriptor, share) => void setFlag(descriptor, SO_REUSEADDR, share),
       close: (descriptor) => void call.close(descriptor),
     };
@@ -100,5 +117,14 @@ function sockaddr(local: UdpEndpoint): Uint8Array {
   view.setUint16(0, AF_INET, endianness() === "LE");
   view.setUint16(2, local.port);
   bytes.set(ip4ToBytes(local.address), 4);
+  return bytes;
+}
+
+/** `struct sockaddr_un`, unix(7): the family and the path; an abstract one begins with a NUL. */
+function sockaddrUnix(path: string): Uint8Array {
+  const name = new TextEncoder().encode(path.startsWith("@") ? `\0${path.slice(1)}` : `${path}\0`);
+  const bytes = new Uint8Array(2 + name.length);
+  new DataView(bytes.buffer).setUint16(0, AF_UNIX, endianness() === "LE");
+  bytes.set(name, 2);
   return bytes;
 }
