@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import { tooFewDescriptors } from "./lib/descriptors.ts";
 import { tooOldNode } from "./lib/node-version.ts";
 import type { Program } from "./commands/shared/context.ts";
 
@@ -14,6 +13,8 @@ else {
 async function main(): Promise<void> {
   // Who read the output is gone, or the disk with the log file is full: no reason to end a server.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+  // Before all others: once there are no more descriptors, it could not be loaded either.
+  const { tooFewDescriptors } = await import("./lib/descriptors.ts");
   try {
     const { runCommandLine } = await import("./commands/run.ts");
     process.exitCode = await runCommandLine(program(), process.argv);
