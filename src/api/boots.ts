@@ -54,8 +54,11 @@ export const bootsQuery = z.object({
   mac: macInUrl.optional(),
   status: bootStatus.optional(),
   stage: stage.optional().describe("the furthest one that was reached"),
-  since: z.iso
-    .datetime({ offset: true, error: "must be a moment such as 2026-03-06T10:00:00Z" })
+  since: z
+    .string("must be given once")
+    // In a query a plus that is not encoded is a blank.
+    .overwrite((text) => text.replace(" ", "+"))
+    .pipe(z.iso.datetime({ offset: true, error: "must be a moment such as 2026-03-06T10:00:00Z" }))
     .transform((text) => Date.parse(text))
     .optional()
     .describe("began then or later"),

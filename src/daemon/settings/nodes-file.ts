@@ -18,7 +18,7 @@ export interface NodesJob {
   readonly reader: string;
 }
 
-/** What it answers: entries, some at a time, and `done`; or what is wrong with the file, one problem a line; or what failed. */
+/** What it answers: some entries, and after any message the next ones, at last `done`; or what is wrong with the file, one problem a line; or what failed. */
 export type NodesMessage =
   | { readonly entries: readonly NodeEntry[] }
   | { readonly problems: readonly string[] }

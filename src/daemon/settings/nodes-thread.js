@@ -2,11 +2,12 @@
  * The thread that reads a nodes file while the server runs. JavaScript, with its types in comments, for a
  * thread of Node 20 cannot load TypeScript when the program runs from its sources.
  */
+import { once } from "node:events";
 import { parentPort, workerData } from "node:worker_threads";
 
 /** @import { NodesJob, NodesMessage } from "./nodes-file.ts" */
 
-/** What arrives at once is taken over at once: little enough that nobody waits for it. */
+/** The server takes these over in one turn of its event loop, and asks for more in the next. */
 const ENTRIES_AT_ONCE = 200;
 
 /** @param {NodesMessage} message */
@@ -29,6 +30,7 @@ try {
   const entries = readNodes(file);
   for (let at = 0; at < entries.length; at += ENTRIES_AT_ONCE) {
     send({ entries: entries.slice(at, at + ENTRIES_AT_ONCE) });
+    if (parentPort !== null) await once(parentPort, "message");
   }
   send("done");
 } catch (error) {

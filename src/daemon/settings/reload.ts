@@ -26,8 +26,10 @@ function readInThread(file: string): Promise<readonly NodeEntry[]> {
   return new Promise((resolve, reject) => {
     worker.on("message", (message: NodesMessage) => {
       if (message === "done") resolve(read);
-      else if ("entries" in message) read.push(...message.entries);
-      else if ("problems" in message) reject(new ConfigError(message.problems));
+      else if ("entries" in message) {
+        read.push(...message.entries);
+        worker.postMessage("more", []);
+      } else if ("problems" in message) reject(new ConfigError(message.problems));
       else reject(new InternalError(`the nodes file was not read: ${message.failed}`));
     });
     worker.once("error", reject);

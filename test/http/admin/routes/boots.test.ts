@@ -88,9 +88,10 @@ describe("/api/v1/boots", () => {
     expect((await idsOf("status=stalled")).macs).toEqual([macOf(2), macOf(1)]);
     expect((await idsOf("stage=discover")).macs).toEqual([macOf(3), macOf(2), macOf(1)]);
     expect((await idsOf("since=2026-03-06T10:02:00Z")).macs).toEqual([macOf(3), macOf(2)]);
-    expect((await idsOf("since=2026-03-06T12:02:00%2B02:00&status=booting")).macs).toEqual([
-      macOf(3),
-    ]);
+    for (const plus of ["%2B", "+"]) {
+      const query = `since=2026-03-06T12:02:00${plus}02:00&status=booting`;
+      expect((await idsOf(query)).macs).toEqual([macOf(3)]);
+    }
   });
 
   test("come in pages, each once and newest first, also when there are more meanwhile", async () => {
