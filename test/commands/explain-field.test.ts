@@ -1,4 +1,7 @@
-import { describe, expect, it } from "vitest";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
 import { MessageType } from "../../src/dhcp/wire/packet.ts";
 import { ip4ToBytes } from "../../src/lib/ip4.ts";
 import { explained, fieldBytes, fieldVariant, withTail } from "../support/field.ts";
@@ -163,5 +166,50 @@ describe("field fault 16: option 53", () => {
   ] as const)("comes first in the reply to %s (%s, port %i)", async (name, config, port) => {
     const { bytes } = await explained(name, config, { port });
     expect([bytes[240], bytes[241]]).toEqual([53, 1]);
+  });
+});
+
+describe("field fault 2: in mode proxy", () => {
+  it("an address that a client has no more steers nothing either", async () => {
+    for (const type of [MessageType.DISCOVER, MessageType.REQUEST]) {
+      const options = {
+        53: [type],
+        54: type === MessageType.REQUEST ? ours : null,
+        50: address("192.168.88.150"),
+      };
+      const changes = { giaddr: "0.0.0.0", ciaddr: "192.168.88.150", flags: 0 };
+      const bytes = fieldVariant("c08a-relay-ipxe-noflag", changes, options);
+      const { packet, destination } = await explained(bytes, "proxy");
+      expect(destination).toBe("255.255.255.255:68");
+      expect(flagsOf(packet?.flags)).toBe(BROADCAST);
+    }
+  });
+});
+
+describe("what field faults change is for standard only: SMEE's answers stay", () => {
+  const folder = mkdtempSync(join(tmpdir(), "eim-pxe-field-smee-"));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const configured = (flavour: string) => {
+    const file = join(folder, `${flavour}.yaml`);
+    writeFileSync(
+      file,
+      `dhcp: { compatibility: ${flavour} }\ninterfaces: [{ name: br0, address: 192.168.88.1, dhcp: { mode: proxy, subnet: 192.168.88.0/24 } }]\n`,
+    );
+    return file;
+  };
+
+  it.each(["smee", "smee-standalone"])("in %s", async (flavour) => {
+    const config = configured(flavour);
+    const reasonOf = async (input: string | Uint8Array) => (await explained(input, config)).reason;
+    expect(await reasonOf("c06b-no-end")).toMatch(/malformed: .*End/);
+    expect(await reasonOf(withTail(fieldBytes("c12d-no-94"), [60, 9]))).toMatch(/malformed/);
+    expect(await reasonOf("c12d-no-94")).toMatch(/option 94 is missing/);
+    expect(await reasonOf("c12a-97-wrong-length")).toMatch(/option 97 is not a UUID/);
+    expect(await reasonOf("c12c-97-twice")).toMatch(/option 97 is not a UUID/);
+    expect(await reasonOf("c12f-53-twice")).toMatch(/message type 0/);
+    expect(await reasonOf("c04b-uboot-arm64-ownclass")).toMatch(/option 60 does not begin/);
+    const relayed = await explained("c08a-relay-ipxe-noflag", config);
+    expect(flagsOf(relayed.packet?.flags)).toBe(0);
+    expect([relayed.bytes[240], relayed.bytes[245]]).toEqual([43, 53]);
   });
 });
