@@ -1,5 +1,14 @@
 import { defineConfig } from "vitest/config";
 
+/** Tests that run the compiled program as a process: minutes in all. `npm run check` leaves them to `test/all.sh`. */
+const slow = [
+  "test/artifacts/sync/kill.test.ts",
+  "test/commands/cli.test.ts",
+  "test/commands/few-descriptors.test.ts",
+  "test/commands/serve.test.ts",
+  "test/daemon/content/mirror.test.ts",
+];
+
 export default defineConfig({
   test: {
     projects: [
@@ -7,8 +16,17 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/qemu/**", "test/interop/**", "test/bench/**"],
+          exclude: ["test/qemu/**", "test/interop/**", "test/bench/**", ...slow],
           testTimeout: 20_000,
+          // Every module is loaded once for each worker, not once for each file: a third of the time.
+          isolate: false,
+        },
+      },
+      {
+        test: {
+          name: "slow",
+          include: slow,
+          testTimeout: 60_000,
         },
       },
       {

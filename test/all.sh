@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Every check of the project in one go: installs what the tests need (as root on Debian), then format,
-# lint, types, unit tests, interoperation with other programs, and boots of real firmware in QEMU.
+# lint, types, unit tests, tests of the running program, interoperation with other programs, and boots of real
+# firmware in QEMU.
 # As a plain user, tests that need root or an absent tool are skipped and counted as such.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -33,7 +34,7 @@ npm run --silent types
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
 failed=0
-for project in unit interop qemu; do
+for project in unit slow interop qemu; do
   npx vitest run --project "$project" --reporter=default --reporter=json --outputFile.json="$results/$project.json" || failed=1
 done
 node test/summary.mjs "$results" || failed=1
