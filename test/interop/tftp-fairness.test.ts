@@ -19,7 +19,7 @@ const MIB = 1024 * 1024;
 const SLOW_CLIENTS = 200;
 const BLOCKS = 20;
 const PAUSE_MS = 50;
-const GREEDY_MS = 30_000;
+const GREEDY_MS = 60_000;
 
 const files = { "large.efi": fileOfSize(8 * MIB), "slow.efi": fileOfSize((BLOCKS - 1) * 512 + 1) };
 
@@ -90,12 +90,14 @@ describe.skipIf(skip).each([
       });
       const greedy = fetchGreedily(server, folder, stop);
       const [{ beside, meanwhile }] = await Promise.all([slowOnes, greedy]);
+      // Once more: the machine may have become busier meanwhile.
+      const after = await fetchSlowlyByMany(server);
 
       expect(alone.fewestBlocks).toBe(BLOCKS);
       expect(beside.fewestBlocks).toBe(BLOCKS);
       // And it was really there all the while.
       expect(meanwhile).toBeGreaterThan(0);
-      expect(beside.seconds).toBeLessThan(3 * alone.seconds);
+      expect(beside.seconds).toBeLessThan(3 * Math.max(alone.seconds, after.seconds));
     } finally {
       await server.close();
       await rm(folder, { recursive: true });
