@@ -101,14 +101,17 @@ export class Listener {
     }
     if (check.kind === "refuse") return this.#refuse(client, subject, check.error);
 
-    const former = this.#sessions.get(formatEndpoint(client));
-    if (former?.hasCopy(datagram) === true) return;
     const { name } = check;
-    this.#serve({ client, subject, name, options: request.options, datagram }, former);
+    const read = { client, subject, name, options: request.options, datagram };
+    if (!this.#sessions.has(formatEndpoint(client))) this.#serve(read);
+    // The former transfer's ACK may be waiting in its socket, which is read before that.
+    else setImmediate(() => this.#serve(read));
   }
 
-  #serve(request: ReadRequest, former: Session | undefined): void {
-    const { client, subject } = request;
+  #serve(request: ReadRequest): void {
+    const { client, subject, datagram } = request;
+    const former = this.#sessions.get(formatEndpoint(client));
+    if (this.#stopped || former?.hasCopy(datagram) === true) return;
     const { slots, starts } = this.#host;
     const session = new Session(request, this.#sessionHost);
     former?.replaceWith(session);
