@@ -9,6 +9,9 @@ const slow = [
   "test/daemon/content/mirror.test.ts",
 ];
 
+/** Tests that replace a module of Node (`vi.mock`): they need modules of their own. */
+const mocked = ["test/artifacts/loaders/loader-store.test.ts"];
+
 export default defineConfig({
   test: {
     projects: [
@@ -16,10 +19,16 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/qemu/**", "test/interop/**", "test/bench/**", ...slow],
+          exclude: ["test/qemu/**", "test/interop/**", "test/bench/**", ...slow, ...mocked],
           testTimeout: 20_000,
           // Every module is loaded once for each worker, not once for each file: a third of the time.
           isolate: false,
+        },
+      },
+      {
+        test: {
+          name: "mocked",
+          include: mocked,
         },
       },
       {

@@ -34,7 +34,7 @@ npm run --silent types
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
 failed=0
-for project in unit slow interop qemu; do
+for project in unit mocked slow interop qemu; do
   npx vitest run --project "$project" --reporter=default --reporter=json --outputFile.json="$results/$project.json" || failed=1
 done
 node test/summary.mjs "$results" || failed=1

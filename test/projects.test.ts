@@ -18,6 +18,14 @@ describe("the project slow", () => {
     expect(running.filter((name) => !listed.includes(name))).toEqual([]);
   });
 
+  it("and the project mocked have what needs modules of its own", () => {
+    const mocking = readdirSync("test", { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".test.ts"))
+      .map((name) => join("test", name))
+      .filter((name) => /^vi\.mock\(/m.test(readFileSync(name, "utf8")));
+    expect(mocking.filter((name) => !listed.includes(name))).toEqual([]);
+  });
+
   it("names files that are there", () => {
     expect(listed.filter((name) => !existsSync(name))).toEqual([]);
   });
