@@ -4,6 +4,8 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { architectures } from "../src/boot/architecture.ts";
 import { configSchema } from "../src/config/schema.ts";
+import { statusRules, transportRules } from "../src/artifacts/origin/origin-rules.ts";
+import { trustRules } from "../src/artifacts/origin/trust-rules.ts";
 import { bindRules } from "../src/lib/bind-error.ts";
 import { type Finding, whoInWords } from "../src/lib/finding.ts";
 import { readinessRules } from "../src/daemon/content/readiness-rules.ts";
@@ -87,6 +89,8 @@ describe("docs/diagnosis.md", () => {
     ],
     "`/readyz`": readinessRules,
     "opening a port": bindRules,
+    "a synchronisation": [...transportRules, ...statusRules],
+    "a synchronisation, at the origin's certificate": trustRules,
   };
   const all = Object.values(tables).flat();
   const codes = [...new Set(all.map(({ code }) => code))];

@@ -1,4 +1,7 @@
+import { idleEntries } from "../artifacts/origin/no-proxy.ts";
 import type { Config } from "../config/schema.ts";
+import { waysOut } from "../daemon/content/mirror.ts";
+import { type Environment, proxyEnvironment } from "../daemon/settings/environment.ts";
 import { configurationFile, loadSettings } from "../daemon/settings/settings.ts";
 import { ExitCode, type Program } from "./shared/context.ts";
 
@@ -6,14 +9,36 @@ import { ExitCode, type Program } from "./shared/context.ts";
 export function check(program: Program, file: string | null): number {
   const { config, inventory } = loadSettings(file, program.environment);
   const read = configurationFile(file);
+  const proxies = waysOut(config, proxyEnvironment(program.environment));
   const links = config.interfaces.map((link) => `${link.name} (${link.dhcp.mode})`).join(", ");
   program.out.write(
     `${read === null ? "There is no configuration file; the built-in defaults hold" : `${read} is right`}. ` +
       `Interfaces: ${links || "the only network card (proxy)"}; node entries: ${inventory.entries.length}; ` +
       `orchestrator: ${config.artifacts.origin?.join(", ") ?? "none"}.\n`,
   );
-  for (const warning of warningsOf(config)) program.err.write(`warning: ${warning}\n`);
+  for (const { url, proxy } of proxies) {
+    if (proxy !== null) program.out.write(`${url} is fetched through the proxy ${proxy}.\n`);
+  }
+  const warnings = [...warningsOf(config), ...proxyWarnings(config, program.environment)];
+  for (const warning of warnings) program.err.write(`warning: ${warning}\n`);
   return ExitCode.ok;
+}
+
+/** What of the environment's proxies does not do what it looks like. */
+function proxyWarnings({ artifacts }: Config, environment: Environment): readonly string[] {
+  if (artifacts.proxy !== null) return [];
+  const { httpProxy, noProxy } = proxyEnvironment(environment);
+  const warnings = idleEntries(noProxy ?? "").map(
+    ({ entry, instead }) =>
+      `NO_PROXY: "${entry}" spares nothing, as with curl. Write ${instead} in its place`,
+  );
+  const isPlain = (artifacts.origin ?? []).some((url) => url.startsWith("http:"));
+  if (isPlain && httpProxy === null && (environment["HTTP_PROXY"] ?? "") !== "") {
+    warnings.push(
+      "HTTP_PROXY is not used in capitals, as with curl: name the proxy in http_proxy or in artifacts.proxy",
+    );
+  }
+  return warnings;
 }
 
 /** What is no fault and keeps machines from booting all the same. */

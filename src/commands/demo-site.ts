@@ -14,6 +14,7 @@ import { createInventory } from "../nodes/inventory.ts";
 import type { Logger } from "../observe/log.ts";
 import { wantedLinks, withAssumed } from "../daemon/links/link-plan.ts";
 import { type ServiceOptions, type Services, startServices } from "../daemon/daemon.ts";
+import { noProxies } from "../artifacts/origin/proxy.ts";
 
 /** The server's; what its machines lease is near it. Loopback takes every address that begins with 127. */
 const serverAddress: Ip4 = "127.77.0.1";
@@ -77,7 +78,7 @@ export async function startDemoSite(
       },
       openOfferListener: null,
       dhcpPorts: { server: 0, bootServer: 0 },
-      proxyEnvironment: { httpProxy: null, httpsProxy: null, noProxy: null },
+      proxyEnvironment: noProxies,
       trace: null,
       log,
       clock: systemClock,

@@ -16,8 +16,9 @@ import { megabytes, ProgressLine } from "./shared/progress.ts";
 /** `eim-pxe sync`: one synchronisation, by the server that runs on the same data folder if there is one. */
 export async function sync(program: Program, { config, json }: ReportOptions): Promise<number> {
   const settings = loadSettings(config, program.environment);
+  const shown = new Set<string>();
   try {
-    const result = (await askServer(settings)) ?? (await syncHere(program, settings, json));
+    const result = (await askServer(settings)) ?? (await syncHere(program, settings, json, shown));
     const text = result.changed
       ? `The mirror now serves generation ${result.generation}.`
       : `The mirror is up to date: generation ${result.generation}.`;
@@ -27,7 +28,8 @@ export async function sync(program: Program, { config, json }: ReportOptions): P
     // Whatever was in the way: nothing was synchronised, and what there was stays.
     if (!(error instanceof SyncError || error instanceof UnreachableError)) throw error;
     if (json) program.out.write(`${JSON.stringify({ error: error.message })}\n`);
-    else program.err.write(`${error.message}\n`);
+    // What several origins answered was shown as it came.
+    else if (!shown.has(error.message)) program.err.write(`${error.message}\n`);
     return ExitCode.syncFailed;
   }
 }
@@ -41,10 +43,15 @@ async function askServer(settings: Settings): Promise<SyncReply | null> {
   return answer;
 }
 
-async function syncHere(program: Program, settings: Settings, quiet: boolean): Promise<SyncReply> {
+async function syncHere(
+  program: Program,
+  settings: Settings,
+  quiet: boolean,
+  shown: Set<string>,
+): Promise<SyncReply> {
   const lock = await lockForCommand(program, settings.config.dataDir, "sync");
   try {
-    return await syncLocked(program, settings, quiet);
+    return await syncLocked(program, settings, quiet, shown);
   } finally {
     await lock.release();
   }
@@ -54,6 +61,7 @@ async function syncLocked(
   program: Program,
   settings: Settings,
   quiet: boolean,
+  shown: Set<string>,
 ): Promise<SyncReply> {
   const terminal = program.errIsTerminal && !quiet;
   const line = new ProgressLine(program.err, () => systemClock.now());
@@ -64,6 +72,10 @@ async function syncLocked(
       program.err.write(
         `${event.file}: ${megabytes(event.bytes)} in ${(event.durationMs / 1000).toFixed(1)} s\n`,
       );
+    } else if (event.event === "origin-untrusted") {
+      line.clear();
+      shown.add(event.reason);
+      program.err.write(`${event.reason}\n`);
     } else if (event.event !== "sync-failed") {
       // The failure itself is what the command ends with.
       const { level, message } = eventCatalogue[event.event];

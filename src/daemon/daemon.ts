@@ -21,7 +21,7 @@ import { LinkSupervisor } from "./links/link-supervisor.ts";
 import { type ListenerOptions, type ListenerParts, LinkListeners } from "./links/listeners.ts";
 import type { WantedLink } from "./links/link-plan.ts";
 import { policyOf, servesMicroOs } from "./settings/boot-settings.ts";
-import type { ProxyEnvironment } from "./settings/environment.ts";
+import type { ProxyEnvironment } from "../artifacts/origin/proxy.ts";
 import { ReadinessWatch } from "./content/readiness.ts";
 import { readHostStart, watchClock } from "./state/clock-watch.ts";
 import { openLeaseJournal } from "./state/lease-journal.ts";

@@ -21,6 +21,7 @@ import { type Content, type Orchestrator, startOrchestrator } from "../../src/de
 import { systemClock } from "../../src/lib/clock.ts";
 import { InternalError, SyncError } from "../../src/lib/errors.ts";
 import type { EventName, PxeEvent } from "../../src/events/types.ts";
+import { noProxies } from "../../src/artifacts/origin/proxy.ts";
 
 export const mirrored = ["boot.ipxe", "vmlinuz-x86_64", "initramfs-x86_64"];
 
@@ -115,7 +116,7 @@ export class MirrorSite {
       url: this.orchestrator.url(),
       ca: { pem: this.certificate.cert, file: "Full_server.crt" },
       proxy: null,
-      environment: { httpProxy: null, httpsProxy: null, noProxy: null },
+      environment: noProxies,
       stallTimeoutMs: 5_000,
       ...changes,
     };

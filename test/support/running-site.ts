@@ -14,6 +14,7 @@ import { openDgram } from "../../src/net/dgram.ts";
 import type { UdpEndpoint, UdpSocket } from "../../src/net/udp.ts";
 import { createLog } from "../../src/observe/log.ts";
 import type { ServedSite } from "./served-site.ts";
+import { noProxies } from "../../src/artifacts/origin/proxy.ts";
 
 export interface SiteSettings {
   readonly mode: "proxy" | "full";
@@ -94,7 +95,7 @@ export class RunningSite {
       availableMemory: () => 512 * 1024 * 1024,
       conflictProbe: null,
       dhcpPorts: { server: 0, bootServer: 0 },
-      proxyEnvironment: { httpProxy: null, httpsProxy: null, noProxy: null },
+      proxyEnvironment: noProxies,
       trace: settings.trace,
       log: createLog({ level: "error", pretty: false, out: new PassThrough().resume() }),
       clock: systemClock,

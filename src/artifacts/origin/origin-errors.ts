@@ -1,13 +1,23 @@
+import { printable } from "../../lib/bytes.ts";
 import { errnoOf, messageOf, SyncError } from "../../lib/errors.ts";
+import { inOneSentence, judge, whoInWords } from "../../lib/finding.ts";
 import { ConnectError } from "./agent.ts";
+import { CertificateError, type Presented } from "./certificates.ts";
+import { statusRules, transportRules } from "./origin-rules.ts";
+import type { Proxy } from "./proxy.ts";
+import { lacksCa, trustRules } from "./trust-rules.ts";
 
 /** What an error text says about the origin and the way to it. */
 export interface OriginFacts {
   readonly url: string;
+  /** The key of the configuration that names it. */
+  readonly key: string;
   /** The configured CA in words; null when the origin is trusted by Node's roots. */
   readonly ca: string | null;
-  /** The proxy that requests may go through, without its credentials. */
-  readonly proxy: string | null;
+  /** How a person has another CA believed. */
+  readonly accept: string;
+  /** The proxy that requests go through. */
+  readonly proxy: Proxy | null;
 }
 
 /** What may well go away by itself. `SyncError` proper is what somebody has to do something about. */
@@ -32,22 +42,40 @@ export class TransientError extends SyncError {
 /** What came, and what it was to continue, is of no use; it is asked for once more from its beginning. */
 export class UnusablePartError extends TransientError {}
 
+/** A transfer that would take days. That it got a little further is no reason to go on. */
+export class TooSlowError extends TransientError {}
+
+/** The origin sends the client to another URL. */
+export class MovedError extends SyncError {
+  readonly target: URL;
+
+  constructor(message: string, target: URL) {
+    super(message);
+    this.name = "MovedError";
+    this.target = target;
+  }
+}
+
 /** The origin's certificate is not what the configured trust covers. */
-export class UntrustedError extends SyncError {}
+export class UntrustedError extends SyncError {
+  /** The same in one line. */
+  readonly headline: string;
+  readonly presented: Presented | null;
 
-/** Node's names for "this certificate does not lead to a CA that we trust" (OpenSSL X509_V_ERR_…). */
-const untrusted: ReadonlySet<string> = new Set([
-  "CERT_SIGNATURE_FAILURE",
-  "CERT_UNTRUSTED",
-  "DEPTH_ZERO_SELF_SIGNED_CERT",
-  "INVALID_CA",
-  "SELF_SIGNED_CERT_IN_CHAIN",
-  "UNABLE_TO_GET_ISSUER_CERT",
-  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
-  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
-]);
+  constructor(
+    message: string,
+    headline: string,
+    presented: Presented | null,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.name = "UntrustedError";
+    this.headline = headline;
+    this.presented = presented;
+  }
+}
 
-/** Troubles of a line. Whether the origin was reached before tells whether it is worth to wait. */
+/** Troubles of a line. Whether the origin was reached before tells whether it is worth waiting. */
 const passing: ReadonlySet<string> = new Set([
   "EAI_AGAIN",
   "ECONNREFUSED",
@@ -67,114 +95,131 @@ export function explainTransport(
   transfer?: { readonly received: number; readonly size: number | null },
 ): SyncError {
   if (error instanceof SyncError) return error;
+  if (error instanceof CertificateError) return explainTrust(error, facts);
   const at =
     transfer === undefined
       ? ""
       : ` after ${transfer.received} of ${transfer.size ?? "an unknown number of"} bytes`;
-  const text = `${facts.url}/${name} could not be fetched${at}: ${reasonOf(error, facts)}`;
-  const code = errnoOf(error) ?? "";
+  const text = `${placeOf(name, facts)} could not be fetched${at}: `;
   const cause = { cause: error };
-  if (untrusted.has(code)) return new UntrustedError(text, cause);
-  return passing.has(code)
-    ? new TransientError(text, { answered: false }, cause)
-    : new SyncError(text, cause);
-}
-
-function reasonOf(error: unknown, facts: OriginFacts): string {
-  const { hostname, host } = new URL(facts.url);
+  if (error instanceof Error && error.name === "AbortError") {
+    return new SyncError(`${text}it was stopped.`, cause);
+  }
   const code = errnoOf(error) ?? "";
-  const message = messageOf(error);
-  if (error instanceof ConnectError && error.code === "PROXY_REFUSED") {
-    return proxyReason(error.status, facts);
-  }
-  if (error instanceof Error && error.name === "AbortError") return "it was stopped.";
-  if (untrusted.has(code)) return untrustedReason(code, facts);
-  switch (code) {
-    case "CERT_HAS_EXPIRED":
-      return (
-        `the certificate that ${host} presents has expired (or this machine's clock is wrong: compare it ` +
-        "with `date -u`). The orchestrator renews it 90 days ahead; restart its DKAM if it has not."
-      );
-    case "CERT_NOT_YET_VALID":
-      return `the certificate that ${host} presents is not valid yet: set this machine's clock (\`date -u\`).`;
-    case "ERR_TLS_CERT_ALTNAME_INVALID":
-      return (
-        `the certificate that ${host} presents is for another name (${message}). Use the name in the ` +
-        "certificate in artifacts.origin; where the orchestrator has a single address, its boot files are " +
-        "served with the right certificate at port 9443."
-      );
-    case "ENOTFOUND":
-    case "EAI_AGAIN":
-      return `the name ${hostname} cannot be resolved: check artifacts.origin and this machine's DNS.${viaProxy(facts)}`;
-    case "ECONNREFUSED":
-      return `nothing listens at ${host} (connection refused): check the host and port of artifacts.origin.${viaProxy(facts)}`;
-    case "EHOSTUNREACH":
-    case "ENETUNREACH":
-      return `there is no route to ${host}: check this machine's default route and uplink.${viaProxy(facts)}`;
-    case "ETIMEDOUT":
-      return (
-        `${host} does not answer (connection timed out): a firewall may drop it; where the way out leads ` +
-        `through a proxy, set artifacts.proxy.${viaProxy(facts)}`
-      );
-    case "ECONNRESET":
-    case "EPIPE":
-      return `the connection was closed before the end (${message}). It is tried again.${viaProxy(facts)}`;
-    default:
-      break;
-  }
-  if (code === "EPROTO" || code.startsWith("ERR_SSL_")) {
-    return (
-      `the TLS handshake with ${host} failed (${message}): the port may not speak TLS, or not TLS 1.2 or ` +
-      "1.3, or a firewall takes the connection apart."
-    );
-  }
-  return `${message}${code === "" ? "" : ` (${code})`}.${viaProxy(facts)}`;
+  const { hostname, host } = new URL(facts.url);
+  const refusal = error instanceof ConnectError ? error.refusal : null;
+  const finding = judge(transportRules, {
+    code,
+    host,
+    hostname,
+    refusal,
+    message: messageOf(error),
+    proxy: facts.proxy?.shown ?? null,
+    hasCredentials: facts.proxy?.authorization !== null,
+  });
+  const reason =
+    finding === null
+      ? `${messageOf(error)}${code === "" ? "" : ` (${code})`}.`
+      : `${inOneSentence(finding)}.`;
+  const mayPass = passing.has(code) || finding?.code === "proxy-cannot-reach-origin";
+  return mayPass
+    ? new TransientError(text + reason, { answered: false }, cause)
+    : new SyncError(text + reason, cause);
 }
 
-function untrustedReason(code: string, { url, ca }: OriginFacts): string {
-  const { host, hostname } = new URL(url);
-  const trust =
-    ca === null
-      ? "no CA is configured (artifacts.ca.file), and none of the public CAs has signed it"
-      : `the configured CA does not cover it (${ca})`;
+/** A certificate that is not believed, in four lines: what is presented, what is trusted, why, what to do. */
+function explainTrust(error: CertificateError, facts: OriginFacts): SyncError {
+  const { code, presented } = error;
+  const { host, hostname } = new URL(facts.url);
   // The provisioning host is a name of its own below the orchestrator's domain.
   const domain = hostname.startsWith("tinkerbell-") ? hostname.replace(/^[^.]*\./, "") : "<domain>";
-  return (
-    `the certificate that ${host} presents is not trusted (${code}): ${trust}. Fetch the orchestrator's ` +
-    `present CA from https://${domain}/boots/ca.crt, or ${url}/keys/Full_server.crt and compare its ` +
-    "SHA-256 with the orchestrator's operator, and name the file in artifacts.ca.file. It changes when " +
-    "the orchestrator renews its certificate, about once a year."
-  );
+  const finding = judge(trustRules, {
+    code,
+    host,
+    presented,
+    accept: facts.accept,
+    trusted:
+      facts.ca === null
+        ? "no CA is configured (artifacts.ca.file), and none of the public CAs has signed it"
+        : "the configured CA does not cover it",
+    source: `https://${domain}/boots/ca.crt or ${facts.url}/keys/Full_server.crt`,
+    now: new Date().toISOString(),
+  });
+  const { cause = "", remedy = "", who = "site" } = finding ?? {};
+  const text = [
+    `presented: ${presented === null ? "nothing" : inShort(presented)}`,
+    `trusted:   ${facts.ca ?? "the public CAs that Node brings"}`,
+    `why:       it is not trusted (${code}): ${cause}`,
+    `do this:   (${whoInWords[who]}) ${remedy}`,
+  ].join("\n");
+  const headline = `${facts.url}: its certificate is not trusted (${code})`;
+  return lacksCa(code)
+    ? new UntrustedError(text, headline, presented, { cause: error })
+    : new SyncError(text, { cause: error });
 }
 
-function proxyReason(status: number | null, { proxy }: OriginFacts): string {
-  const named = `the proxy ${proxy ?? ""}`.trimEnd();
-  return status === 407
-    ? `${named} wants a user name and password (407): write them into the URL, http://USER:PASSWORD@HOST:PORT.`
-    : `${named} refused the connection to the origin (${status}): ask who runs it to allow the origin's host and port.`;
-}
-
-function viaProxy({ proxy }: OriginFacts): string {
-  return proxy === null
-    ? ""
-    : ` Requests go through the proxy ${proxy}; it may be the one at fault.`;
+function inShort({ subject, issuer, expiresAtMs, fingerprint }: Presented): string {
+  const signer = issuer === subject ? "itself" : issuer;
+  const until = Number.isNaN(expiresAtMs) ? "?" : new Date(expiresAtMs).toISOString().slice(0, 10);
+  return `${subject}, signed by ${signer}, until ${until}, SHA-256 ${fingerprint}`;
 }
 
 /** A status that is neither the file nor a known "no", as an error that says what to do. */
 export function explainStatus(
-  status: number,
-  location: string | null,
+  answer: {
+    readonly status: number;
+    readonly location: string | null;
+    /** The schemes of Proxy-Authenticate, in lower case. */
+    readonly schemes: readonly string[];
+    readonly retryAfterMs: number | null;
+  },
   name: string,
   facts: OriginFacts,
-  retryAfterMs: number | null,
 ): SyncError {
-  const text = `${facts.url}/${name} was answered with ${status}: ${statusReason(status, location)}`;
+  const { status, location, schemes, retryAfterMs } = answer;
+  const { key, proxy } = facts;
+  if (status === 407 && proxy !== null) {
+    const refusal = { status, schemes };
+    return explainTransport(new ConnectError("PROXY_REFUSED", "", refusal), name, facts);
+  }
+  const shown = location === null ? null : printable(location.replace(/\?.*/s, ""), 200);
+  const odd = { status, location: shown, key, proxy: proxy?.shown ?? null };
+  const finding = judge(statusRules, odd);
+  const reason = finding === null ? "" : `: ${inOneSentence(finding)}`;
+  const text = `${placeOf(name, facts)} was answered with ${status}${reason}.`;
   if (status === 429 || status === 503) {
     return new TransientError(text, { answered: true, retryAfterMs });
   }
-  return status === 408 || status === 502 || status === 504
-    ? new TransientError(text, { answered: false, retryAfterMs })
+  if (status === 408 || status === 502 || status === 504) {
+    return new TransientError(text, { answered: false, retryAfterMs });
+  }
+  const target = location === null ? null : targetOf(location, `${facts.url}/${name}`);
+  return status >= 300 && status < 400 && target !== null
+    ? new MovedError(text, target)
     : new SyncError(text);
+}
+
+/** It brings bytes, and so few that nobody can wait for the end. */
+export function tooSlow(
+  name: string,
+  facts: OriginFacts,
+  transfer: { readonly received: number; readonly size: number | null },
+): SyncError {
+  return new TooSlowError(
+    `${placeOf(name, facts)} could not be fetched after ${transfer.received} of ` +
+      `${transfer.size ?? "an unknown number of"} bytes: it comes with less than 1 kB a second. To do (network ` +
+      `team): look at the line to ${new URL(facts.url).host}, and at what else is on it.`,
+    { answered: true },
+  );
+}
+
+function targetOf(location: string, from: string): URL | null {
+  return URL.canParse(location, from) ? new URL(location, from) : null;
+}
+
+/** A URL as texts may show it: what is behind its question mark may be a signature that opens a door. */
+function placeOf(name: string, { url }: Pick<OriginFacts, "url">): string {
+  return printable(`${url}/${name.replace(/\?.*/s, "")}`, 500);
 }
 
 /** Nothing came for a while: before the answer, or within it after so many bytes. */
@@ -188,32 +233,18 @@ export function stalled(
       ? `: ${new URL(facts.url).host} took the request and gave no answer in time`
       : ` after ${transfer.received} of ${transfer.size ?? "an unknown number of"} bytes: the transfer ` +
         "stalled, no byte came for a while";
-  return new TransientError(`${facts.url}/${name} could not be fetched${at}. It is tried again.`, {
-    answered: false,
-  });
-}
-
-function statusReason(status: number, location: string | null): string {
-  if (status >= 300 && status < 400) {
-    return `a redirect to ${location ?? "nowhere"}; set artifacts.origin to where the files really are.`;
-  }
-  if (status === 401 || status === 403) {
-    return "access is denied, although the orchestrator gives these files to anybody; a proxy or firewall may stand between.";
-  }
-  if (status === 407) return "a proxy wants a user name and password; write them into its URL.";
-  if (status === 429) return "too many requests from this site's address; it is tried again later.";
-  if (status >= 502 && status <= 504) {
-    return "the orchestrator's file service is not up; while it is rebuilt (5 to 15 minutes after a restart) this is to be expected. It is tried again.";
-  }
-  return status >= 500
-    ? "a fault of the orchestrator; see the log of its ingress and of service tinkerbell."
-    : "not what a file server answers; check artifacts.origin.";
+  return new TransientError(
+    `${placeOf(name, facts)} could not be fetched${at}. It is tried again.`,
+    {
+      answered: false,
+    },
+  );
 }
 
 /** An answer that does not belong to the question; `how` says what came and what was asked. */
 export function unaskedAnswer(name: string, how: string, facts: OriginFacts): SyncError {
   return new SyncError(
-    `${facts.url}/${name} was answered ${how}: the origin, or ${cacheOf(facts)}, does not keep to HTTP. ` +
+    `${placeOf(name, facts)} was answered ${how}: the origin, or ${cacheOf(facts)}, does not keep to HTTP. ` +
       aroundTheCache(facts),
   );
 }
@@ -221,14 +252,14 @@ export function unaskedAnswer(name: string, how: string, facts: OriginFacts): Sy
 /** More bytes than the answer's head said. */
 export function overlongPart(name: string, facts: OriginFacts): SyncError {
   return new UnusablePartError(
-    `${facts.url}/${name} was answered with more bytes than its Content-Range says: the origin, or ` +
+    `${placeOf(name, facts)} was answered with more bytes than its Content-Range says: the origin, or ` +
       `${cacheOf(facts)}, does not keep to HTTP. It is fetched once more from its beginning.`,
     { answered: true },
   );
 }
 
 function cacheOf({ proxy }: OriginFacts): string {
-  return proxy === null ? "a cache in front of it" : `the proxy ${proxy}`;
+  return proxy === null ? "a cache in front of it" : `the proxy ${proxy.shown}`;
 }
 
 function aroundTheCache({ proxy }: OriginFacts): string {

@@ -1,6 +1,5 @@
 import { X509Certificate } from "node:crypto";
-import { type IncomingMessage, request as httpRequest } from "node:http";
-import { request as httpsRequest } from "node:https";
+import type { IncomingMessage } from "node:http";
 import { printable } from "../../lib/bytes.ts";
 import { ConfigError, messageOf, SyncError } from "../../lib/errors.ts";
 import {
@@ -10,18 +9,20 @@ import {
   type SeenVersion,
 } from "../file-version.ts";
 import { conditions, contradicts, type Part, partIn, rangeHeaders } from "./conditions.ts";
-import { batchesOf } from "./body-batches.ts";
-import { agentFor, lookAtCertificate, type Presented } from "./agent.ts";
+import { batchesOf, type Patience } from "./body-batches.ts";
+import { schemesIn, wayOut } from "./agent.ts";
+import type { Presented } from "./certificates.ts";
 import {
   explainStatus,
   explainTransport,
   type OriginFacts,
   overlongPart,
   stalled,
+  tooSlow,
   TransientError,
   unaskedAnswer,
 } from "./origin-errors.ts";
-import { type ProxySettings, proxyFor, shownProxy } from "./proxy.ts";
+import { type ProxySettings, proxyFor } from "./proxy.ts";
 import { readRetryAfter } from "./retry.ts";
 import { certificatesIn } from "../verify/verify.ts";
 
@@ -30,9 +31,17 @@ export interface OriginOptions extends ProxySettings {
   readonly url: string;
   /** The only trust for the origin's certificate, as PEM text; null: the roots that Node brings. */
   readonly ca: { readonly pem: string; readonly file: string } | null;
+  /** Whether it is asked although its certificate is not trusted: what comes is believed for what it is alone. */
+  readonly acceptsAny?: boolean;
+  /** The key of the configuration that names the URL, for messages. */
+  readonly key?: string;
+  /** How a person has another CA believed, for messages. */
+  readonly accept?: string;
   readonly connectTimeoutMs?: number;
   /** A transfer that brings no byte for so long is given up. */
   readonly stallTimeoutMs?: number;
+  /** One that brings fewer bytes in such a time is given up, too. */
+  readonly leastRate?: Patience["least"];
 }
 
 /** What the origin has of a file. */
@@ -75,26 +84,25 @@ export interface Origin {
   ask(name: string, known: KnownVersion | null, signal: AbortSignal): Promise<OriginState>;
   /** An answer that does not belong to the question, as an error that says what to do. */
   unaskedAnswer(name: string, how: string): SyncError;
-  /** The certificate of the last connection that was trusted. */
+  /** The certificate of the last connection; only where `acceptsAny` may it be one that is not trusted. */
   certificate(): Presented | null;
-  /** The certificate that the origin presents now, whether it is trusted or not; null if none can be had. */
-  lookAtCertificate(): Promise<Presented | null>;
   close(): Promise<void>;
 }
+
+/** A kilobyte a second: less than a modem's tenth. */
+const LEAST_RATE = { bytes: 60_000, inMs: 60_000 };
+
+const defaultAccept = "name its file in artifacts.ca.file and start the program again";
 
 /** @throws ConfigError when the CA or the proxy cannot be used */
 export function createOrigin(options: OriginOptions): Origin {
   const url = options.url.replace(/\/+$/, "");
-  const { stallTimeoutMs = 30_000, connectTimeoutMs = 10_000 } = options;
+  const { stallTimeoutMs = 30_000, connectTimeoutMs = 10_000, leastRate = LEAST_RATE } = options;
+  const patience = { stallMs: stallTimeoutMs, least: leastRate };
   const proxy = proxyFor(url, options);
-  const facts: OriginFacts = {
-    url,
-    ca: describeCa(options.ca),
-    proxy: proxy === null ? null : shownProxy(proxy),
-  };
-  const way = { proxy, ca: options.ca?.pem ?? null, connectTimeoutMs };
-  const { agent, presented } = agentFor(url, way);
-  const send = url.startsWith("https:") ? httpsRequest : httpRequest;
+  const { key = "artifacts.origin", accept = defaultAccept, acceptsAny = false } = options;
+  const facts: OriginFacts = { url, key, accept, ca: describeCa(options.ca), proxy };
+  const way = wayOut(url, { proxy, ca: options.ca?.pem ?? null, acceptsAny, connectTimeoutMs });
 
   const request = (
     method: "GET" | "HEAD",
@@ -103,24 +111,29 @@ export function createOrigin(options: OriginOptions): Origin {
     signal: AbortSignal,
   ): Promise<IncomingMessage> =>
     new Promise((resolve, reject) => {
-      const asked = send(`${url}/${name}`, {
+      const asked = way.request(`${url}/${name}`, {
         method,
-        agent,
         signal,
         headers: { "accept-encoding": "identity", "user-agent": "eim-pxe", ...headers },
       });
-      let answered = false;
       // Connecting has a timeout of its own.
-      asked.setTimeout(stallTimeoutMs, () => {
-        if (!answered) asked.destroy(stalled(name, facts, null));
+      let timer: ReturnType<typeof setTimeout> | null = null;
+      const answered = (): void => {
+        if (timer !== null) clearTimeout(timer);
+      };
+      asked.once("socket", () => {
+        timer = setTimeout(() => asked.destroy(stalled(name, facts, null)), stallTimeoutMs);
       });
       asked.once("response", (response) => {
-        answered = true;
+        answered();
         // When the run is stopped, a body that nobody has begun to read fails, too.
         response.on("error", () => {});
         resolve(response);
       });
-      asked.on("error", (error) => reject(explainTransport(error, name, facts)));
+      asked.on("error", (error) => {
+        answered();
+        reject(explainTransport(error, name, facts));
+      });
       asked.end();
     });
 
@@ -148,8 +161,9 @@ export function createOrigin(options: OriginOptions): Origin {
       throw unaskedAnswer(name, how, facts);
     }
     const retryAfterMs = readRetryAfter(headers["retry-after"] ?? null, Date.now());
-    const location = headers.location === undefined ? null : printable(headers.location);
-    throw explainStatus(statusCode, location, name, facts, retryAfterMs);
+    const location = headers.location ?? null;
+    const schemes = schemesIn(headers["proxy-authenticate"]);
+    throw explainStatus({ status: statusCode, location, schemes, retryAfterMs }, name, facts);
   };
 
   const get: Origin["get"] = async (name, known, signal, beginning = null) => {
@@ -177,7 +191,7 @@ export function createOrigin(options: OriginOptions): Origin {
     const size = part?.size ?? state.size;
     // A part may leave out what the beginning told already (RFC 9110 15.3.7).
     const version = part === null || beginning === null ? state.version : beginning.version;
-    const chunks = wholeBody(response, { name, size, offset, part }, facts, stallTimeoutMs);
+    const chunks = wholeBody(response, { name, size, offset, part }, facts, patience);
     return { kind: "body", version, size, offset, chunks };
   };
 
@@ -197,10 +211,9 @@ export function createOrigin(options: OriginOptions): Origin {
     get,
     ask,
     unaskedAnswer: (name, how) => unaskedAnswer(name, how, facts),
-    certificate: presented,
-    lookAtCertificate: () => lookAtCertificate(url, way),
+    certificate: way.presented,
     close: () => {
-      agent.destroy();
+      way.close();
       return Promise.resolve();
     },
   };
@@ -233,12 +246,17 @@ function wholeBody(
     readonly part: Part | null;
   },
   facts: OriginFacts,
-  stallTimeoutMs: number,
+  patience: Omit<Patience, "error">,
 ): AsyncIterable<readonly Uint8Array[]> {
   const { name, size, offset, part } = expected;
   let received = offset;
-  const onStall = () => stalled(name, facts, { received, size });
-  const batches = batchesOf(response, stallTimeoutMs, onStall);
+  const batches = batchesOf(response, {
+    ...patience,
+    error: (why) => {
+      const transfer = { received, size };
+      return why === "stalled" ? stalled(name, facts, transfer) : tooSlow(name, facts, transfer);
+    },
+  });
   return (async function* () {
     try {
       for await (const batch of batches) {

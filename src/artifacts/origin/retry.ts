@@ -1,5 +1,5 @@
 import { readHttpDate } from "../file-version.ts";
-import { TransientError } from "./origin-errors.ts";
+import { TooSlowError, TransientError } from "./origin-errors.ts";
 
 /** How often a request is made again before the run is given up, unless it gets further meanwhile. */
 const ATTEMPTS = 5;
@@ -54,7 +54,7 @@ export class Retries {
         return result;
       } catch (error) {
         if (!(error instanceof TransientError) || signal.aborted) throw error;
-        if (progress() > before) attempt = 1;
+        if (progress() > before && !(error instanceof TooSlowError)) attempt = 1;
         before = progress();
         if (attempt >= ATTEMPTS || !(error.answered || this.#reached)) throw error;
         const delayMs = retryDelayMs(attempt, error.retryAfterMs, this.#parts.random());

@@ -1,17 +1,16 @@
 import { createHash, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { request as httpRequest } from "node:http";
-import { request as httpsRequest } from "node:https";
 import { join } from "node:path";
 import { z } from "zod";
 import { replaceFile } from "../../lib/atomic-file.ts";
 import { fromText } from "../../lib/bytes.ts";
 import { SyncError } from "../../lib/errors.ts";
 import type { Emit } from "../../events/types.ts";
-import { openTls, type Way } from "./agent.ts";
 import { onDisk } from "../store/disk.ts";
-import { explainStatus, explainTransport } from "./origin-errors.ts";
-import { type ProxySettings, proxyFor, shownProxy } from "./proxy.ts";
+import { wholeOf } from "./body-batches.ts";
+import { createOrigin } from "./origin.ts";
+import type { ProxySettings } from "./proxy.ts";
+import { partsOf } from "./url-parts.ts";
 import { certificatesIn } from "../verify/verify.ts";
 
 /** A CA as an origin needs it: PEM text, and where it is from, for messages. */
@@ -63,13 +62,13 @@ type Remembered = z.output<typeof remembered>;
 const LIMIT_BYTES = 256 * 1024;
 
 /**
- * A CA that is fetched. With a pin, exactly what it names is believed, whoever hands it over. Without
- * one, the first CA that comes is believed and remembered, and another one only if its URL is on a host
+ * A CA that is fetched. With an expected SHA-256, exactly what has it is believed, whoever hands it
+ * over. Without one, the first CA that comes is believed and remembered, and another one only if its URL is on a host
  * that the public roots vouch for: the orchestrator's `/tink-stack/keys/Full_server.crt` comes under the
  * very certificate that it is the CA of, and proves nothing.
  */
 export function createFetchedTrust(options: FetchedTrustOptions): Trust {
-  const { url, sha256: pin, directory, emit } = options;
+  const { url, sha256: expected, directory, emit } = options;
   const file = join(directory, "ca.json");
   const described = (known: Remembered): Authority => ({ pem: known.pem, file: url });
   let current: Remembered | null = null;
@@ -83,9 +82,9 @@ export function createFetchedTrust(options: FetchedTrustOptions): Trust {
   const recall = async (): Promise<Remembered | null> => {
     const found = parseRemembered(await readFile(file, "utf8").catch(() => ""));
     if (found?.url !== url) return null;
-    if (pin === null) return found;
-    // A pin that was set since then is above what was believed before: of several only the pinned one is.
-    const pem = pinned(found.pem, pin);
+    if (expected === null) return found;
+    // A SHA-256 that was set since then is above what was believed before: of several only the one that has it is.
+    const pem = expectedIn(found.pem, expected);
     const [fingerprint] = pem === null ? [] : fingerprintsIn(pem);
     return pem === null || fingerprint === undefined ? null : { url, fingerprint, pem };
   };
@@ -95,15 +94,18 @@ export function createFetchedTrust(options: FetchedTrustOptions): Trust {
       current ??= await recall();
       if (current === null) {
         const found = await fetchCa(options);
-        await accept(found, pin === null ? (found.vouched ? "public" : "first-use") : "pinned");
+        await accept(
+          found,
+          expected === null ? (found.vouched ? "public" : "first-use") : "pinned",
+        );
       }
       return current === null ? null : described(current);
     },
     renew: async () => {
       const found = await fetchCa(options);
       if (found.fingerprint === current?.fingerprint) return false;
-      if (pin === null && !found.vouched) return false;
-      await accept(found, pin === null ? "public" : "pinned");
+      if (expected === null && !found.vouched) return false;
+      await accept(found, expected === null ? "public" : "pinned");
       return true;
     },
     remedy:
@@ -121,22 +123,12 @@ interface Fetched {
 }
 
 async function fetchCa(options: FetchedTrustOptions): Promise<Fetched> {
-  const { url, sha256: pin, timeoutMs = 15_000 } = options;
-  const proxy = proxyFor(url, options);
-  const { folder, name } = partsOf(url);
-  const facts = { url: folder, ca: null, proxy: proxy === null ? null : shownProxy(proxy) };
-  const way = { proxy, ca: null, connectTimeoutMs: timeoutMs };
-  let answer: { readonly body: Uint8Array; readonly vouched: boolean };
-  try {
-    answer = await download(url, way, timeoutMs);
-  } catch (error) {
-    throw explainTransport(error, name, facts);
-  }
-  const text = new TextDecoder().decode(answer.body);
-  const pem = pin === null ? text : pinned(text, pin);
+  const { url, sha256: expected } = options;
+  const { text, vouched } = await download(options);
+  const pem = expected === null ? text : expectedIn(text, expected);
   if (pem === null) {
     throw new SyncError(
-      `the CA at ${url} is not the one that artifacts.ca.sha256 pins (${pin}): its fingerprints are ` +
+      `the CA at ${url} is not the one that artifacts.ca.sha256 expects (${expected}): its fingerprints are ` +
         `${fingerprintsIn(text).join(", ") || "none, for it holds no certificate"}. Compare them with the ` +
         "orchestrator's operator; if the CA was changed on purpose, set the new value.",
     );
@@ -148,68 +140,54 @@ async function fetchCa(options: FetchedTrustOptions): Promise<Fetched> {
         "https://CLUSTER-DOMAIN/boots/ca.crt or its /tink-stack/keys/Full_server.crt.",
     );
   }
-  return { pem, fingerprint, vouched: answer.vouched };
+  return { pem, fingerprint, vouched };
 }
 
 /**
  * Fetches without asking who the other side is, and tells whether the public roots know. What comes is
  * believed only for what the caller finds in it.
  */
-async function download(
-  url: string,
-  way: Way,
-  timeoutMs: number,
-): Promise<{ body: Uint8Array; vouched: boolean }> {
-  const secure = url.startsWith("https:");
-  const socket = secure ? await openTls(url, way, false) : null;
-  const options = {
-    timeout: timeoutMs,
-    // However slowly it comes: a synchronisation waits for it.
-    signal: AbortSignal.timeout(4 * timeoutMs),
-    headers: { "user-agent": "eim-pxe", connection: "close" },
-  };
-  return new Promise((resolve, reject) => {
-    const asked =
-      socket === null
-        ? httpRequest(url, options)
-        : // Without an agent, for an agent would open a connection of its own.
-          httpsRequest(url, { ...options, createConnection: () => socket });
-    asked.once("timeout", () => asked.destroy(new SyncError(`${url} does not answer.`)));
-    asked.on("error", reject);
-    asked.once("response", (response) => {
-      const { statusCode = 0 } = response;
-      if (statusCode !== 200) {
-        response.destroy();
-        const { folder, name } = partsOf(url);
-        const facts = { url: folder, ca: null, proxy: null };
-        reject(explainStatus(statusCode, response.headers.location ?? null, name, facts, null));
-        return;
-      }
-      const chunks: Uint8Array[] = [];
-      let bytes = 0;
-      response.on("data", (chunk: Uint8Array) => {
-        bytes += chunk.length;
-        if (bytes > LIMIT_BYTES) response.destroy(new SyncError(`${url} is too large for a CA.`));
-        else chunks.push(chunk);
-      });
-      response.on("error", reject);
-      response.once("end", () =>
-        resolve({ body: Buffer.concat(chunks), vouched: socket?.authorized === true }),
-      );
-    });
-    asked.end();
+async function download({
+  url,
+  proxy,
+  environment,
+  timeoutMs = 15_000,
+}: FetchedTrustOptions): Promise<{ readonly text: string; readonly vouched: boolean }> {
+  const { folder, name } = partsOf(url);
+  const origin = createOrigin({
+    url: folder,
+    key: "artifacts.ca.url",
+    ca: null,
+    acceptsAny: true,
+    proxy,
+    environment,
+    connectTimeoutMs: timeoutMs,
+    stallTimeoutMs: timeoutMs,
   });
-}
-
-function partsOf(url: string): { readonly folder: string; readonly name: string } {
-  const at = url.lastIndexOf("/");
-  return { folder: url.slice(0, at), name: url.slice(at + 1) };
+  try {
+    // However slowly it comes: a synchronisation waits for it.
+    const answer = await origin.get(name, null, AbortSignal.timeout(4 * timeoutMs));
+    if (answer.kind !== "body") {
+      throw new SyncError(
+        `${url} was answered with 404: there is no such file. Correct artifacts.ca.url: the CA is the ` +
+          "orchestrator's https://CLUSTER-DOMAIN/boots/ca.crt or its /tink-stack/keys/Full_server.crt.",
+      );
+    }
+    const bytes = await wholeOf(answer.chunks, LIMIT_BYTES);
+    if (bytes === null) throw new SyncError(`${url} is too large for a CA.`);
+    return {
+      text: new TextDecoder().decode(bytes),
+      vouched: origin.certificate()?.isTrusted === true,
+    };
+  } finally {
+    await origin.close();
+  }
 }
 
 /** The text, or the one certificate in it, that has this SHA-256; null when nothing has. */
-function pinned(text: string, pin: string): string | null {
-  if (createHash("sha256").update(fromText(text)).digest("hex") === pin) return text;
-  return pemsIn(text).find((pem) => plain(fingerprintOf(pem) ?? "") === pin) ?? null;
+function expectedIn(text: string, sha256: string): string | null {
+  if (createHash("sha256").update(fromText(text)).digest("hex") === sha256) return text;
+  return pemsIn(text).find((pem) => plain(fingerprintOf(pem) ?? "") === sha256) ?? null;
 }
 
 function fingerprintsIn(text: string): string[] {

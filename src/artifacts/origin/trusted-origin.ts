@@ -23,7 +23,7 @@ export function createSource(options: Omit<OriginOptions, "ca">, trust: Trust): 
       const pem = ca?.pem ?? null;
       if (open !== null && open.pem === pem) return open.origin;
       await open?.origin.close();
-      open = { origin: createOrigin({ ...options, ca }), pem };
+      open = { origin: createOrigin({ ...options, ca, accept: trust.remedy }), pem };
       return open.origin;
     },
     renewTrust: () => trust.renew(),

@@ -7,7 +7,7 @@ import type { Origin } from "../origin/origin.ts";
 import type { KnownVersion } from "../file-version.ts";
 import { UnusablePartError } from "../origin/origin-errors.ts";
 import type { Retries } from "../origin/retry.ts";
-import type { Throttle } from "../origin/throttle.ts";
+import type { Throttle } from "./throttle.ts";
 import { limitBytesOf, verifyArtifact } from "../verify/verify.ts";
 
 /** How far the download of a file is; `total` is null when the origin does not say. */

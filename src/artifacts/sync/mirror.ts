@@ -110,7 +110,9 @@ export function createMirror(options: MirrorOptions): Mirror {
     } catch (error) {
       if (!(error instanceof UntrustedError)) throw error;
       if (await source.renewTrust()) return attempt();
-      await reportUntrusted(source, error, emit);
+      const { url, remedy } = source;
+      const presented = error.presented?.fingerprint ?? null;
+      emit({ event: "origin-untrusted", origin: url, presented, reason: error.message, remedy });
       throw error;
     }
   };
@@ -131,12 +133,14 @@ export function createMirror(options: MirrorOptions): Mirror {
         const wait = failure instanceof TransientError ? (failure.retryAfterMs ?? 0) : 0;
         const longest = Math.max(options.intervalMs, LONGEST_RETRY_AFTER_MS);
         notBeforeMs = clock.now() + Math.min(wait, longest);
+        // The whole of it was event `origin-untrusted`.
+        const reason = failure instanceof UntrustedError ? failure.headline : failure.message;
         if (source !== sources.at(-1)) {
-          emit({ event: "origin-failed", origin: source.url, reason: failure.message });
+          emit({ event: "origin-failed", origin: source.url, reason });
           continue;
         }
         const serving = store.current()?.id ?? null;
-        emit({ event: "sync-failed", origin: source.url, reason: failure.message, serving });
+        emit({ event: "sync-failed", origin: source.url, reason, serving });
         throw failure;
       }
     }
@@ -218,14 +222,6 @@ function linked(signal: AbortSignal): AbortController {
   if (signal.aborted) stop();
   signal.addEventListener("abort", stop, { signal: own.signal });
   return own;
-}
-
-/** Says what to compare and how to accept it. */
-async function reportUntrusted(source: Source, error: SyncError, emit: Emit): Promise<void> {
-  const origin = await source.origin().catch(() => null);
-  const presented = (await origin?.lookAtCertificate())?.fingerprint ?? null;
-  const { url, remedy } = source;
-  emit({ event: "origin-untrusted", origin: url, presented, reason: error.message, remedy });
 }
 
 /** Nobody waits for the synchronisation any more. Nothing is wrong, so no event tells of it. */

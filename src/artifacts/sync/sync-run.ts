@@ -13,7 +13,7 @@ import type { Origin } from "../origin/origin.ts";
 import { type KnownVersion, RECENT_MS } from "../file-version.ts";
 import { absentFile } from "../origin/origin-errors.ts";
 import { type Pause, Retries } from "../origin/retry.ts";
-import { Throttle } from "../origin/throttle.ts";
+import { Throttle } from "./throttle.ts";
 import { verifySet } from "../verify/verify.ts";
 
 /** The origin allows some 70 connections from one address; machines may use it at the same time. */

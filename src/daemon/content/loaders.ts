@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { misfit } from "../../artifacts/loaders/loader-facts.ts";
 import { createLoaderStore, type LoaderStore } from "../../artifacts/loaders/loader-store.ts";
-import { keepPinnedLoaders } from "../../artifacts/loaders/pinned-loaders.ts";
+import { keepFetchedLoaders } from "../../artifacts/loaders/fetched-loaders.ts";
 import type { GenerationStore } from "../../artifacts/store/generation-store.ts";
 import { architectureName, architectureOf, architectures } from "../../boot/architecture.ts";
 import type { Config } from "../../config/schema.ts";
@@ -9,7 +9,7 @@ import { ConfigError } from "../../lib/errors.ts";
 import type { Emit } from "../../events/types.ts";
 import { artifactFolder } from "./mirror.ts";
 import type { Settings } from "../settings/settings.ts";
-import type { ProxyEnvironment } from "../settings/environment.ts";
+import type { ProxyEnvironment } from "../../artifacts/origin/proxy.ts";
 
 export interface LoaderParts {
   readonly settings: Settings;
@@ -24,7 +24,7 @@ export interface LoaderParts {
 const usualCodes = [0, 7, 11];
 
 /**
- * The loaders of a configuration: what is pinned by URL, then the folders, then the mirror.
+ * The loaders of a configuration: what is fetched by URL, then the folders, then the mirror.
  *
  * One that is for other machines than those that get it is reported by `loader-unusable`.
  *
@@ -41,12 +41,12 @@ export async function openLoaders(
   const mistakes = problems.filter(({ isMistake }) => isMistake);
   if (mistakes.length > 0) throw new ConfigError(mistakes.map(({ reason }) => reason));
   for (const { file, reason } of problems) emit({ event: "loader-unusable", file, reason });
-  const folder = pinnedFolder(config);
+  const folder = fetchedFolder(config);
   const wanted = { loaders: loaderUrls, folder, emit, retryMs: intervalSeconds * 1000 };
   const stop =
     Object.keys(loaderUrls).length === 0
       ? () => {}
-      : await keepPinnedLoaders({ ...wanted, proxy, environment });
+      : await keepFetchedLoaders({ ...wanted, proxy, environment });
   return { loaders, stop };
 }
 
@@ -58,14 +58,14 @@ export function loadersOf(
   const { loaderPatch } = config.boot;
   const folder = join(artifactFolder(config), "loaders", "patched");
   return createLoaderStore({
-    directories: [pinnedFolder(config), ...config.artifacts.loaderDirs],
+    directories: [fetchedFolder(config), ...config.artifacts.loaderDirs],
     store,
     alsoAllowed: isHandedOut,
     patch: loaderPatch === null ? null : { script: loaderPatch, folder },
   });
 }
 
-function pinnedFolder(config: Config): string {
+function fetchedFolder(config: Config): string {
   return join(artifactFolder(config), "loaders", "pinned");
 }
 

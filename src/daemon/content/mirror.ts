@@ -2,7 +2,11 @@ import { join } from "node:path";
 import type { LoaderStore } from "../../artifacts/loaders/loader-store.ts";
 import { adopt } from "../../artifacts/store/bundle.ts";
 import { createMirror, type Mirror } from "../../artifacts/sync/mirror.ts";
-import type { ProxySettings } from "../../artifacts/origin/proxy.ts";
+import {
+  type ProxyEnvironment,
+  proxyFor,
+  type ProxySettings,
+} from "../../artifacts/origin/proxy.ts";
 import { createSource } from "../../artifacts/origin/trusted-origin.ts";
 import type { GenerationStore } from "../../artifacts/store/generation-store.ts";
 import { createFetchedTrust, fixedTrust, type Trust } from "../../artifacts/origin/trust.ts";
@@ -16,7 +20,6 @@ import type { Clock } from "../../lib/clock.ts";
 import type { Emit } from "../../events/types.ts";
 import type { TftpFile } from "../../tftp/server/tftp-server.ts";
 import type { Settings } from "../settings/settings.ts";
-import type { ProxyEnvironment } from "../settings/environment.ts";
 
 /** What of the artifacts the commands share. */
 
@@ -42,6 +45,21 @@ export function mirrorFor(
     intervalMs: intervalSeconds * 1000,
     ...report,
   });
+}
+
+/**
+ * The URLs that a configuration has fetched, each with the proxy on the way, without its credentials.
+ *
+ * @throws ConfigError when a proxy that would be asked cannot be used
+ */
+export function waysOut(
+  { artifacts }: Config,
+  environment: ProxyEnvironment,
+): readonly { readonly url: string; readonly proxy: string | null }[] {
+  const { origin, ca, loaderUrls, proxy } = artifacts;
+  const loaders = Object.values(loaderUrls).map(({ url }) => url);
+  const urls = [...(origin ?? []), ...(ca.url === null ? [] : [ca.url]), ...loaders];
+  return urls.map((url) => ({ url, proxy: proxyFor(url, { proxy, environment })?.shown ?? null }));
 }
 
 function trustOf({ config, ca }: Settings, way: ProxySettings, emit: Emit): Trust {

@@ -1,22 +1,18 @@
+import type { ProxyEnvironment } from "../../artifacts/origin/proxy.ts";
 import { parseTraceparent, type TraceContext } from "../../boot/trace-context.ts";
 
 /** The environment variables of this process. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What HTTP_PROXY, HTTPS_PROXY and NO_PROXY say. */
-export interface ProxyEnvironment {
-  readonly httpProxy: string | null;
-  readonly httpsProxy: string | null;
-  readonly noProxy: string | null;
-}
-
-/** Lower case wins over upper case, as in curl. */
+/** What counts of the environment's proxies, as in curl: lower case before capitals, and `http_proxy` in lower case only. */
 export function proxyEnvironment(environment: Environment): ProxyEnvironment {
-  const read = (name: string) => environment[name] ?? environment[name.toUpperCase()] ?? null;
+  const read = (...names: readonly string[]) =>
+    names.map((name) => environment[name] ?? "").find((value) => value !== "") ?? null;
   return {
     httpProxy: read("http_proxy"),
-    httpsProxy: read("https_proxy"),
-    noProxy: read("no_proxy"),
+    httpsProxy: read("https_proxy", "HTTPS_PROXY"),
+    allProxy: read("all_proxy", "ALL_PROXY"),
+    noProxy: read("no_proxy", "NO_PROXY"),
   };
 }
 

@@ -1,6 +1,4 @@
-import { createHash } from "node:crypto";
 import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
-import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -12,11 +10,9 @@ import {
   SMEE_MARKER,
 } from "../../../src/artifacts/loaders/loader-facts.ts";
 import { createLoaderStore } from "../../../src/artifacts/loaders/loader-store.ts";
-import { keepPinnedLoaders } from "../../../src/artifacts/loaders/pinned-loaders.ts";
 import { makeMicroOs } from "../../../src/demo/micro-os.ts";
 import { memoryBlob } from "../../../src/lib/blob.ts";
 import { concat, fromText } from "../../../src/lib/bytes.ts";
-import { EventLog } from "../../support/orchestrator.ts";
 import { reasonToSkip } from "../../support/tools.ts";
 
 const { kernel: efi } = makeMicroOs({ kernelBytes: 20_000, initramfsBytes: 0 });
@@ -131,44 +127,5 @@ describe("SMEE's place for a script", () => {
     expect(found?.path).toBeNull();
     const bytes = Buffer.from((await found?.blob.read(0, loader.length)) ?? []);
     expect(bytes.includes("echo hello")).toBe(true);
-  });
-});
-
-describe("a loader from a URL", () => {
-  it("is fetched once if it is the pinned one, and not taken otherwise", async () => {
-    let asked = 0;
-    const server = createServer((_, response) => {
-      asked += 1;
-      response.end(efi);
-    });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    const bound = server.address();
-    const port = typeof bound === "object" ? bound?.port : 0;
-    const events = new EventLog();
-    const pin = (sha256: string) => ({ url: `http://127.0.0.1:${port}/x/ipxe.efi`, sha256 });
-    const keep = async (loaders: Record<string, ReturnType<typeof pin>>) =>
-      keepPinnedLoaders({
-        loaders,
-        folder,
-        emit: events.emit,
-        retryMs: 3_600_000,
-        proxy: null,
-        environment: { httpProxy: null, httpsProxy: null, noProxy: null },
-      });
-    const right = createHash("sha256").update(efi).digest("hex");
-    const stops = [await keep({ "ipxe.efi": pin(right), "bad.efi": pin("0".repeat(64)) })];
-    await events.count("loader-fetched", 1);
-    await events.count("loader-unusable", 1);
-    expect(events.named("loader-unusable")[0]?.reason).toMatch(/its SHA-256 is .* pins 0000/);
-    expect(await readFile(join(folder, "ipxe.efi"))).toEqual(Buffer.from(efi));
-    await expect(readFile(join(folder, "bad.efi"))).rejects.toThrow("ENOENT");
-    expect(asked).toBe(2);
-    stops.push(await keep({ "ipxe.efi": pin(right) }));
-    expect(asked).toBe(2);
-    // What is no longer named goes.
-    stops.push(await keep({}));
-    await expect(readFile(join(folder, "ipxe.efi"))).rejects.toThrow("ENOENT");
-    for (const stop of stops) stop();
-    await new Promise((resolve) => server.close(resolve));
   });
 });

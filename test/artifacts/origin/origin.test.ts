@@ -82,7 +82,7 @@ describe("a request", () => {
   });
 
   it.each([
-    [302, /a redirect to https:\/\/elsewhere\/; set artifacts.origin/],
+    [302, /a redirect to https:\/\/elsewhere\/\. To do \(site\): set artifacts.origin/],
     [403, /access is denied/],
     [429, /too many requests/],
     [502, /is rebuilt/],

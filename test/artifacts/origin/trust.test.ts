@@ -14,10 +14,11 @@ import type { PxeEvent } from "../../../src/events/types.ts";
 import { createMetrics } from "../../../src/observe/metrics.ts";
 import { shownEvents } from "../../support/shown-events.ts";
 import { held, MirrorSite, release, sums, syncFailure } from "../../support/orchestrator.ts";
+import { noProxies } from "../../../src/artifacts/origin/proxy.ts";
 
 const direct = {
   proxy: null,
-  environment: { httpProxy: null, httpsProxy: null, noProxy: null },
+  environment: noProxies,
 };
 const fingerprint = ({ cert }: Certificate) => new X509Certificate(cert).fingerprint256;
 const digits = (certificate: Certificate) =>
@@ -89,7 +90,7 @@ describe("a CA that is fetched", () => {
     await mirrorTrusting({ sha256: digits(site.certificate) }).sync();
     expect(site.events.named("ca-trusted")[0]?.how).toBe("pinned");
     const message = await syncFailure(mirrorTrusting({ sha256: "0".repeat(64) }).sync());
-    expect(message).toMatch(/is not the one that artifacts\.ca\.sha256 pins \(0000/);
+    expect(message).toMatch(/is not the one that artifacts\.ca\.sha256 expects \(0000/);
     expect(message).toContain(fingerprint(site.certificate));
   });
 

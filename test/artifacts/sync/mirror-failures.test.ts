@@ -100,7 +100,9 @@ describe("a synchronisation that fails", () => {
     const other = await makeCertificate(["tinkerbell-haproxy.example.com"], Date.now());
     const originOptions = { ca: { pem: other.cert, file: "old.crt" } };
     const message = await syncFailure(site.mirror(store, { originOptions }).sync());
-    expect(message).toMatch(/is not trusted .*old\.crt: .*SHA-256 [0-9A-F:]{95}/);
+    expect(message).toMatch(
+      /^trusted: .*old\.crt: .*SHA-256 [0-9A-F:]{95}$\n^why: .*is not trusted/m,
+    );
     expect(site.orchestrator.counters.bodyBytes).toBe(0);
   });
 });

@@ -21,12 +21,13 @@ import {
   type Turn,
   WaywardOrigin,
 } from "../../support/wayward-origin.ts";
+import { noProxies } from "../../../src/artifacts/origin/proxy.ts";
 
 const names = ["a.bin", "b.bin"];
 const direct = {
   ca: null,
   proxy: null,
-  environment: { httpProxy: null, httpsProxy: null, noProxy: null },
+  environment: noProxies,
 };
 let port: Awaited<ReturnType<typeof openWaywardPort>>;
 beforeAll(async () => {

@@ -4,6 +4,7 @@ import { loadSettings } from "../../../src/daemon/settings/settings.ts";
 import { openLoaders } from "../../../src/daemon/content/loaders.ts";
 import { EventLog } from "../../support/orchestrator.ts";
 import { ServedSite } from "../../support/served-site.ts";
+import { noProxies } from "../../../src/artifacts/origin/proxy.ts";
 
 let site: ServedSite;
 let events: EventLog;
@@ -21,7 +22,7 @@ async function open(boot: string, current: Generation | null = null): Promise<vo
     settings: loadSettings(site.configuration(boot), {}),
     store: { current: () => current },
     isHandedOut: (name) => name === "mirrored.efi",
-    environment: { httpProxy: null, httpsProxy: null, noProxy: null },
+    environment: noProxies,
     emit: events.emit,
   });
   stop();

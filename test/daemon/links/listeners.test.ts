@@ -15,6 +15,7 @@ import { createLog } from "../../../src/observe/log.ts";
 import { complaintsOf } from "../../support/complaints.ts";
 import { ServedSite } from "../../support/served-site.ts";
 import { TftpClient } from "../../support/tftp-client.ts";
+import { noProxies } from "../../../src/artifacts/origin/proxy.ts";
 
 /*
  * The whole program with real sockets on loopback, which has every address that begins with 127; the
@@ -92,7 +93,7 @@ async function start(more = ""): Promise<void> {
     conflictProbe: null,
     dhcpPorts: { server: 67, bootServer: 4011 },
     trace: null,
-    proxyEnvironment: { httpProxy: null, httpsProxy: null, noProxy: null },
+    proxyEnvironment: noProxies,
     log: createLog({ level: "info", pretty: false, out: out.resume() }),
     clock: systemClock,
     instance: "test",

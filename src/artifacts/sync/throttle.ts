@@ -1,5 +1,5 @@
 import type { Clock } from "../../lib/clock.ts";
-import type { Pause } from "./retry.ts";
+import type { Pause } from "../origin/retry.ts";
 
 /** Keeps what all downloads of a run bring together below a rate. */
 export class Throttle {
