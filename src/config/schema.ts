@@ -112,6 +112,7 @@ const http = z
   .strictObject({
     port: port.default(8080),
     memoryBytes: z.union([z.literal("auto"), z.int().min(0)]).default("auto"),
+    maxBytesPerSecond: z.int().min(1024).nullable().default(null),
   })
   .prefault({});
 

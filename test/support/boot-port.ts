@@ -39,7 +39,11 @@ export class BootPort {
   readonly folder = mkdtempSync(join(tmpdir(), "eim-pxe-http-"));
   readonly sessions = new BootSessions();
   readonly events: PxeEvent[] = [];
-  readonly files = new Files({ memoryBytes: 64 * 1024 * 1024, clock: { now: () => this.nowMs } });
+  readonly files = new Files({
+    memoryBytes: 64 * 1024 * 1024,
+    maxBytesPerSecond: null,
+    clock: { now: () => this.nowMs },
+  });
   /** Who may have a connection, and who was refused one. */
   readonly refused: [address: string, shortage: string][] = [];
   readonly connections: ListenOptions;

@@ -87,6 +87,7 @@ function sendPart(
     response.statusCode,
     headers.flatMap(([name, value]) => (value === undefined ? [] : [name, value])),
   );
-  startDownload({ response, file, part, turns, watch });
+  const client = reply.request.socket.remoteAddress ?? "";
+  startDownload({ response, file, part, turns, client, watch });
   return reply;
 }

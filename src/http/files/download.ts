@@ -27,6 +27,8 @@ interface DownloadOptions {
   readonly file: OpenFile;
   readonly part: Part;
   readonly turns: Turns;
+  /** Its address. */
+  readonly client: string;
   readonly watch: DownloadWatch;
 }
 
@@ -42,6 +44,7 @@ export function startDownload(options: DownloadOptions): void {
 }
 
 class Download implements Sender {
+  readonly client: string;
   readonly #response: ServerResponse;
   readonly #file: OpenFile;
   readonly #part: Part;
@@ -67,7 +70,8 @@ class Download implements Sender {
     this.#askForTurn();
   };
 
-  constructor({ response, file, part, turns, watch }: DownloadOptions) {
+  constructor({ response, file, part, turns, client, watch }: DownloadOptions) {
+    this.client = client;
     this.#response = response;
     this.#file = file;
     this.#part = part;
@@ -121,6 +125,7 @@ class Download implements Sender {
 
   #write(bytes: Uint8Array): void {
     this.#at += bytes.length;
+    this.#turns.sent(bytes.length);
     if (this.#at > this.#part.last) {
       this.#response.end(bytes);
     } else {

@@ -11,6 +11,8 @@ import { Turns } from "./turns.ts";
 export interface FilesOptions {
   /** What files of generations may take of the memory, in bytes. */
   readonly memoryBytes: number;
+  /** What all downloads together may take of the line; null: all. */
+  readonly maxBytesPerSecond: number | null;
   readonly clock: Pick<Clock, "now">;
 }
 
@@ -21,7 +23,7 @@ const maxDamaged = 1000;
  * once where the memory suffices; downloads take turns.
  */
 export class Files {
-  readonly turns = new Turns();
+  readonly turns: Turns;
   readonly #memory: FileMemory;
   readonly #handles = new SharedHandles();
   readonly #buffers = new ReadBuffers();
@@ -30,7 +32,8 @@ export class Files {
 
   readonly #etags = new WeakMap<object, string>();
 
-  constructor({ memoryBytes, clock }: FilesOptions) {
+  constructor({ memoryBytes, maxBytesPerSecond, clock }: FilesOptions) {
+    this.turns = new Turns({ maxBytesPerSecond, clock });
     this.#memory = new FileMemory(memoryBytes, clock);
   }
 

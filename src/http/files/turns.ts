@@ -1,7 +1,18 @@
-/** Something that has bytes to send and a client that takes some. */
+import type { Clock } from "../../lib/clock.ts";
+import { Allowance } from "./allowance.ts";
+
+/** Something that has bytes to send to a client that takes some. */
 export interface Sender {
-  /** Sends at most about `share` bytes; returns how many. */
+  /** Those of one client share its turns. */
+  readonly client: string;
+  /** Sends at most about `share` bytes; returns how many it sends at once. */
   send(share: number): number;
+}
+
+export interface TurnsOptions {
+  /** Of all senders together; null: no limit. */
+  readonly maxBytesPerSecond: number | null;
+  readonly clock: Pick<Clock, "now">;
 }
 
 /** What is sent in one turn of the event loop, a few milliseconds' work: DHCP and TFTP come between. */
@@ -10,29 +21,34 @@ const leastShare = 256 * 1024;
 const largestShare = 2 * 1024 * 1024;
 
 /**
- * Downloads take turns, each with the same share: one with a fast client does not make others wait, and
- * all together do not keep the event loop.
+ * Clients take turns, each with the same share: neither a fast one nor one with many downloads makes others
+ * wait, and all together do not keep the event loop.
  */
 export class Turns {
-  #waiting: Sender[] = [];
-  #scheduled = false;
+  readonly #allowance: Allowance | null;
+  /** Who waits for a turn, by client, in the order of the turns. */
+  readonly #waiting = new Map<string, Sender[]>();
+  #waitingSenders = 0;
+  #isScheduled = false;
   /** Downloads under way, also those whose client takes nothing now. */
   #senders = 0;
   readonly #run = (): void => {
-    this.#scheduled = false;
-    const fair = Math.floor(turnBytes / this.#senders);
-    const share = Math.max(leastShare, Math.min(largestShare, fair));
-    const turns = this.#waiting;
+    this.#isScheduled = false;
+    const share = this.#share();
     let left = turnBytes;
-    let count = 0;
-    while (left > 0 && count < turns.length) {
-      left -= turns[count]?.send(share) ?? 0;
-      count += 1;
+    // No more than waited: who asks again and again must not keep the event loop.
+    let turns = this.#waitingSenders;
+    while (left > 0 && turns > 0 && this.#allowance?.isUsedUp() !== true) {
+      const bytes = this.#next()?.send(share) ?? 0;
+      left -= bytes;
+      turns -= 1;
     }
-    // Whoever has its turn after this one waits at the end of the row.
-    this.#waiting = count === turns.length ? [] : turns.slice(count);
-    if (this.#waiting.length > 0) this.#schedule();
+    if (this.#waitingSenders > 0) this.#schedule();
   };
+
+  constructor({ maxBytesPerSecond, clock }: TurnsOptions) {
+    this.#allowance = maxBytesPerSecond === null ? null : new Allowance(maxBytesPerSecond, clock);
+  }
 
   join(): void {
     this.#senders += 1;
@@ -44,13 +60,40 @@ export class Turns {
 
   /** Asks for one turn. */
   ask(sender: Sender): void {
-    this.#waiting.push(sender);
+    const senders = this.#waiting.get(sender.client);
+    if (senders === undefined) this.#waiting.set(sender.client, [sender]);
+    else senders.push(sender);
+    this.#waitingSenders += 1;
     this.#schedule();
   }
 
+  /** Notes what was sent. */
+  sent(bytes: number): void {
+    this.#allowance?.use(bytes);
+  }
+
+  #share(): number {
+    const fair = Math.floor(turnBytes / Math.max(1, this.#senders));
+    const share = Math.max(leastShare, Math.min(largestShare, fair));
+    return Math.min(share, this.#allowance?.share ?? share);
+  }
+
+  #next(): Sender | null {
+    const first = this.#waiting.entries().next();
+    if (first.done === true) return null;
+    const [client, senders] = first.value;
+    const sender = senders.shift() ?? null;
+    this.#waiting.delete(client);
+    if (senders.length > 0) this.#waiting.set(client, senders);
+    this.#waitingSenders -= 1;
+    return sender;
+  }
+
   #schedule(): void {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    setImmediate(this.#run);
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    const pauseMs = this.#allowance?.pauseMs() ?? 0;
+    if (pauseMs > 0) setTimeout(this.#run, pauseMs);
+    else setImmediate(this.#run);
   }
 }

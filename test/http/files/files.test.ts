@@ -13,7 +13,7 @@ let port: BootPort;
 let nowMs = 0;
 
 function files(memoryBytes: number): Files {
-  const made = new Files({ memoryBytes, clock: { now: () => nowMs } });
+  const made = new Files({ memoryBytes, maxBytesPerSecond: null, clock: { now: () => nowMs } });
   opened.push(made);
   return made;
 }
