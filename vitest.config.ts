@@ -2,6 +2,7 @@ import { defineConfig } from "vitest/config";
 
 /** Tests that run the compiled program as a process: minutes in all. `npm run check` leaves them to `test/all.sh`. */
 const slow = [
+  "test/commands/abused-http.test.ts",
   "test/artifacts/sync/kill.test.ts",
   "test/commands/cli.test.ts",
   "test/commands/few-descriptors.test.ts",
