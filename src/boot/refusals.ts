@@ -74,7 +74,8 @@ export const networkNotServed = {
 export const noAddressLeft = {
   code: "no-address-left",
   cause: "no address of {network} is left to lease",
-  remedy: "enlarge pools, shorten leaseSeconds, or remove machines that are gone",
+  remedy:
+    "enlarge pools, shorten leaseSeconds, or free addresses of machines that are gone or in quarantine (eim-pxe leases; eim-pxe leases release ADDRESS)",
   who: "site",
 } as const satisfies Finding;
 

@@ -145,7 +145,15 @@ export interface EventFields {
   "address-in-use": Machine & { interface: string };
   "conflict-check-unreliable": { interface: string; network: string };
   "lease-refused": Machine & { interface: string; reason: string };
-  "pool-full": Machine & { interface: string };
+  "pool-full": Machine & {
+    interface: string;
+    network: string;
+    addresses: number;
+    leased: number;
+    quarantined: number;
+    kept: number;
+  };
+  "decline-doubted": Machine & { interface: string; reason: string };
   "other-dhcp-server": { interface: string; server: Ip4; offered: Ip4 | null };
   "journal-unwritable": { reason: string };
   "journal-writable": { failed: number };

@@ -15,6 +15,12 @@ export interface ProbedLink {
   readonly subnet: Subnet;
 }
 
+/**
+ * Who answers at an address: no host, the machine that it was asked for, another one, or one of which it cannot
+ * be told whether it is that machine; null: it could not be checked.
+ */
+export type AddressUse = "nobody" | "machine" | "other" | "somebody" | null;
+
 /** On a LAN a host answers within a few milliseconds. */
 const WAIT_MS = 100;
 /** Probes at once, and further ones each second; without a token an address is offered unprobed. */
@@ -54,11 +60,11 @@ export class ConflictProbe {
   }
 
   /**
-   * Whether a host other than the machine `mac` answers at `address`. Null when there are too many requests, or
-   * when it could not be probed. Beyond the link's own network only an echo reply counts: there a router answers
-   * ARP for all (RFC 1027).
+   * Who answers at `address`, as seen by the machine `mac`. Null when there are too many checks, and where none
+   * is possible. Beyond the link's own network only an echo counts, which does not tell who sent it: there a
+   * router answers ARP for all (RFC 1027).
    */
-  readonly isInUse = async (link: ProbedLink, address: Ip4, mac: Mac): Promise<boolean | null> => {
+  readonly usedBy = async (link: ProbedLink, address: Ip4, mac: Mac): Promise<AddressUse> => {
     if (this.#isBusy()) return null;
     const device = link.interface;
     const near = subnetContains(link.subnet, address);
@@ -71,12 +77,15 @@ export class ConflictProbe {
       if (error instanceof BindError) return null;
       throw error;
     }
-    if (!near) return prober.echo ? this.#ask(prober, address) : null;
+    if (!near) {
+      if (!prober.echo) return null;
+      return (await this.#ask(prober, address)) ? "somebody" : "nobody";
+    }
     const answered = await this.#ask(prober, address);
     const after = arpEntry(await this.#arpTable(), device, address);
-    if (after === mac) return false;
+    if (after === mac) return "machine";
     // An entry from before may be of a host that has gone; a new one was answered just now.
-    return answered || (before === null && after !== null);
+    return answered || (before === null && after !== null) ? "other" : "nobody";
   };
 
   #isBusy(): boolean {

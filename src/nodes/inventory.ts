@@ -11,6 +11,8 @@ export interface Inventory {
   readonly find: FindNode;
   /** The entry that sets an address aside for its machine. */
   readonly reservedFor: (address: Ip4) => NodeEntry | null;
+  /** How many entries reserve no address for their machine. */
+  readonly withoutAddress: number;
   /** Whether some entry names this file as its loader. */
   readonly namesLoader: (name: string) => boolean;
 }
@@ -37,6 +39,7 @@ export function createInventory(entries: readonly NodeEntry[]): Inventory {
       (serial === null ? undefined : bySerial.get(serial)) ??
       null,
     reservedFor: (address) => byAddress.get(address) ?? null,
+    withoutAddress: entries.filter(({ address, dhcp }) => address === null && dhcp).length,
     namesLoader: (name) => loaders.has(name),
   };
 }

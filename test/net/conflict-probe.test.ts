@@ -30,9 +30,9 @@ describe("an address", () => {
 
   test("counts as free where nobody can be asked", async () => {
     const conflictProbe = new ConflictProbe(systemClock, () => Promise.resolve(null));
-    expect(await conflictProbe.isInUse(place, "127.0.7.9", mac)).toBe(false);
+    expect(await conflictProbe.usedBy(place, "127.0.7.9", mac)).toBe("nobody");
     const nowhere = { ...place, address: "192.0.2.1" };
-    expect(await conflictProbe.isInUse(nowhere, "127.0.7.9", mac)).toBeNull();
+    expect(await conflictProbe.usedBy(nowhere, "127.0.7.9", mac)).toBeNull();
     await conflictProbe.close();
   });
 
@@ -46,9 +46,9 @@ describe("an address", () => {
       );
     };
     const conflictProbe = new ConflictProbe(systemClock, () => Promise.resolve(null), answering);
-    expect(await conflictProbe.isInUse(place, "127.0.7.9", mac)).toBe(true);
+    expect(await conflictProbe.usedBy(place, "127.0.7.9", mac)).toBe("other");
     expect(tables).toBe(2);
-    expect(await conflictProbe.isInUse(place, "127.9.7.9", mac)).toBeNull();
+    expect(await conflictProbe.usedBy(place, "127.9.7.9", mac)).toBeNull();
     expect(tables).toBe(2);
     await conflictProbe.close();
   });
@@ -61,7 +61,7 @@ describe("an address", () => {
       return Promise.resolve(null);
     });
     const look = (n: number) =>
-      conflictProbe.isInUse({ ...place, interface: `lo${n}` }, "127.0.7.9", "52:54:00:00:00:01");
+      conflictProbe.usedBy({ ...place, interface: `lo${n}` }, "127.0.7.9", "52:54:00:00:00:01");
     await Promise.all(Array.from({ length: 40 }, (_, n) => look(n)));
     expect(opened).toBe(20);
     // A newcomer each half second is no calm, whatever has been saved up meanwhile.

@@ -78,7 +78,7 @@ export class DhcpServers {
       offerStyles: new OfferStyleTable(),
       smee: null,
       journal: null,
-      isInUse: null,
+      usedBy: null,
       guard: null,
       emit: (event) => {
         events.push(event);

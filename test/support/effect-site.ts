@@ -10,7 +10,8 @@ import {
 import { handleFull } from "../../src/dhcp/handlers/full.ts";
 import { OfferTable } from "../../src/dhcp/leases/offer-table.ts";
 import { type DhcpPacket, MessageType } from "../../src/dhcp/wire/packet.ts";
-import { type IsInUse, EffectRunner } from "../../src/dhcp/server/effect-runner.ts";
+import type { UsedBy } from "../../src/dhcp/server/conflict-checks.ts";
+import { EffectRunner } from "../../src/dhcp/server/effect-runner.ts";
 import { readRequest } from "../../src/dhcp/message/request.ts";
 import { ANY_ADDRESS } from "../../src/lib/ip4.ts";
 import { SyncError } from "../../src/lib/errors.ts";
@@ -56,7 +57,7 @@ export class EffectSite {
   readonly checked: string[] = [];
   link = fullLink;
   node: NodeEntry | null = null;
-  isInUse: IsInUse = () => Promise.resolve(false);
+  usedBy: UsedBy = () => Promise.resolve("nobody");
   readonly #time: { nowMs: number };
   readonly #runner: EffectRunner;
 
@@ -72,9 +73,9 @@ export class EffectSite {
       offers: this.offers,
       offerStyles: new OfferStyleTable(),
       journal: journal ?? this.disk,
-      isInUse: (link, address, mac) => {
+      usedBy: (link, address, mac) => {
         this.checked.push(address);
-        return this.isInUse(link, address, mac);
+        return this.usedBy(link, address, mac);
       },
       emit: (event) => void this.events.push(event),
       clock: { now: () => this.nowMs, wall: () => this.nowMs },
@@ -94,7 +95,9 @@ export class EffectSite {
     const request = readRequest(packet, { address: ciaddr, port: 68 });
     const node = this.node?.mac === mac ? this.node : null;
     const reservedFor = (address: string) => (this.node?.address === address ? this.node : null);
-    const state = { leases: this.leases, offers: this.offers, reservedFor };
+    const entriesWithoutAddress = () => (this.node !== null && this.node.address === null ? 1 : 0);
+    const { leases, offers } = this;
+    const state = { leases, offers, reservedFor, entriesWithoutAddress };
     const plan = planFor(request);
     const before = this.replies.length;
     const send = (reply: DhcpPacket) => void this.replies.push(reply);
@@ -110,6 +113,11 @@ export class EffectSite {
     const address = offer?.yiaddr ?? "";
     await this.ask(mac, selecting(system, ourAddress, address));
     return address;
+  }
+
+  decline(mac: string, address: string): Promise<DhcpPacket | null> {
+    const options = selecting(system, ourAddress, address);
+    return this.ask(mac, { ...options, ...message({}, MessageType.DECLINE) });
   }
 
   /** The same link with other pools. */

@@ -2,6 +2,7 @@ import type { NodeEntry } from "../../src/boot/node.ts";
 import { OfferStyleTable } from "../../src/boot/offer-style.ts";
 import { planBoot } from "../../src/boot/policy.ts";
 import type { FullLink } from "../../src/dhcp/link.ts";
+import type { PxeEvent } from "../../src/events/types.ts";
 import type { Effect } from "../../src/dhcp/handlers/effects.ts";
 import { handleFull } from "../../src/dhcp/handlers/full.ts";
 import { type Lease, LeaseTable } from "../../src/dhcp/leases/lease-table.ts";
@@ -39,6 +40,11 @@ export interface Outcome {
   readonly held: Offer | null;
 }
 
+interface Sent {
+  readonly packet: DhcpPacket;
+  readonly to: Source;
+}
+
 /** A link in mode full with its leases, whose clock stands still until it is moved. */
 export class FullSite {
   leases: LeaseTable;
@@ -46,6 +52,8 @@ export class FullSite {
   readonly nodes: NodeEntry[] = [];
   link: FullLink;
   nowMs = 1_800_000_000_000;
+  readonly #events: PxeEvent[] = [];
+  #running: { leases: LeaseTable; offers: OfferTable; runner: EffectRunner } | null = null;
 
   constructor(settings: Partial<FullSettings> = {}, limit = 65_536) {
     this.link = { ...fullLink, full: { ...fullLink.full, ...settings } };
@@ -62,16 +70,45 @@ export class FullSite {
     this.nowMs += seconds * 1000;
   }
 
-  #runner(): EffectRunner {
+  /** The same one as long as leases and offers are. */
+  #runnerNow(): EffectRunner {
     const { leases, offers } = this;
+    const former = this.#running;
+    if (former?.leases === leases && former.offers === offers) return former.runner;
     const clock = { now: () => this.nowMs, wall: () => this.nowMs };
-    const rest = {
-      offerStyles: new OfferStyleTable(),
-      journal: null,
-      isInUse: null,
-      emit: () => {},
+    const rest = { offerStyles: new OfferStyleTable(), journal: null, usedBy: null };
+    const emit = (event: PxeEvent): void => void this.#events.push(event);
+    const runner = new EffectRunner({ leases, offers, clock, ...rest, emit });
+    this.#running = { leases, offers, runner };
+    return runner;
+  }
+
+  /** By what was done of the effects. */
+  #outcome(
+    effects: readonly Effect[],
+    sent: readonly Sent[],
+    events: readonly PxeEvent[],
+  ): Outcome {
+    const [reply] = sent;
+    const code = reply?.packet.options.get(OptionCode.MESSAGE_TYPE)?.[0];
+    const type = Object.entries(MessageType).find(([, value]) => value === code)?.[0];
+    const ignored = events.find(({ event }) => event === "dhcp-ignored");
+    const recorded = effects.flatMap((effect) => {
+      if (effect.kind !== "record" && effect.kind !== "decline") return [];
+      const now = this.leases.at(effect.lease.address);
+      return (now === effect.lease) === (effect.kind === "record") && now !== null ? [now] : [];
+    });
+    const offers = effects.flatMap((effect) => (effect.kind === "offer" ? [effect.offer] : []));
+    return {
+      effects,
+      reply: reply?.packet ?? null,
+      sentTo: reply?.to ?? null,
+      type: type ?? null,
+      ignored: ignored?.event === "dhcp-ignored" ? ignored.reason : null,
+      events: events.map(({ event }) => event).filter((name) => name !== "dhcp-ignored"),
+      recorded: recorded[0] ?? null,
+      held: offers.find((one) => this.offers.at(one.address, this.nowMs) === one) ?? null,
     };
-    return new EffectRunner({ leases, offers, clock, ...rest });
   }
 
   handle(request: DhcpRequest): Outcome {
@@ -84,27 +121,11 @@ export class FullSite {
     };
     const effects = handleFull(request, plan, this.link, node, state, this.nowMs);
     // Without a journal and conflict checks all effects are performed before `run` returns.
-    void this.#runner().run(effects, { link: this.link, mac: request.mac, send: () => {} }, false);
-    return outcome(effects);
+    const sent: Sent[] = [];
+    const send = (packet: DhcpPacket, to: Source) => void sent.push({ packet, to });
+    void this.#runnerNow().run(effects, { link: this.link, mac: request.mac, send }, false);
+    return this.#outcome(effects, sent, this.#events.splice(0));
   }
-}
-
-function outcome(effects: readonly Effect[]): Outcome {
-  const send = effects.find((effect) => effect.kind === "send");
-  const ignore = effects.find((effect) => effect.kind === "ignore");
-  const record = effects.find((effect) => effect.kind === "record");
-  const code = send?.packet.options.get(OptionCode.MESSAGE_TYPE)?.[0];
-  const type = Object.entries(MessageType).find(([, value]) => value === code)?.[0];
-  return {
-    effects,
-    reply: send?.packet ?? null,
-    sentTo: send?.to ?? null,
-    type: type ?? null,
-    ignored: ignore?.reason ?? null,
-    events: effects.flatMap((effect) => (effect.kind === "event" ? [effect.event.event] : [])),
-    recorded: record?.lease ?? null,
-    held: effects.find((effect) => effect.kind === "offer")?.offer ?? null,
-  };
 }
 
 export interface Ask {

@@ -94,7 +94,7 @@ export async function whatIsSeen(
       trace: trace === null ? null : parseTraceparent(trace),
     }),
     journal: null,
-    isInUse: null,
+    usedBy: null,
     guard: null,
     vendorClasses: config.boot.vendorClasses,
     emit: bus.emit,

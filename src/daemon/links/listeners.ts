@@ -46,7 +46,7 @@ export interface ListenerOptions {
   /** Opens the socket of a link's client port, for the search for other servers; null: there is no search. */
   readonly openClientPort: ((link: Link) => Promise<UdpSocket>) | null;
   /** Checks whether an address is in use, and is closed with the rest; null: there is no check. */
-  readonly conflictProbe: Pick<ConflictProbe, "isInUse" | "close"> | null;
+  readonly conflictProbe: Pick<ConflictProbe, "usedBy" | "close"> | null;
   /** What SMEE's reservations are traced by, in its compatibilities. */
   readonly trace: TraceContext | null;
   readonly dhcpPorts: { readonly server: number; readonly bootServer: number };
@@ -256,11 +256,12 @@ export class LinkListeners {
         planBoot(client, node, policy, this.#bootPort.baseUrl(link.address)),
       findNode: (machine) => inventory().find(machine),
       reservedFor: (address) => inventory().reservedFor(address),
+      entriesWithoutAddress: () => inventory().withoutAddress,
       leases,
       offerStyles,
       smee: smeeOf(this.#config, { tftpPort, httpPort: this.#bootPort.port, trace: options.trace }),
       journal,
-      isInUse: options.conflictProbe?.isInUse ?? null,
+      usedBy: options.conflictProbe?.usedBy ?? null,
       guard: this.#watch,
       emit,
       clock: this.#parts.steadyClock,

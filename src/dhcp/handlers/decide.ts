@@ -27,6 +27,8 @@ export interface Knowledge {
   readonly findNode: FindNode;
   /** The entry that sets an address aside for its machine. */
   readonly reservedFor: (address: Ip4) => NodeEntry | null;
+  /** How many machines have an entry that reserves no address for them; default: none. */
+  readonly entriesWithoutAddress?: () => number;
   readonly leases: Leases;
   /** What each machine's firmware is content with. */
   readonly offerStyles: OfferStyles;

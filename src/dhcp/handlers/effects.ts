@@ -23,6 +23,24 @@ export type Effect =
       /** What becomes of the address then, and the request is decided anew; null: it is offered all the same. */
       readonly quarantine: Lease | null;
       readonly event: PxeEvent;
+      /** What to do in place of all that follows when it cannot be checked; null: what follows. */
+      readonly unchecked: readonly Effect[] | null;
+    }
+  | {
+      /** A machine says that another host uses its address: this is checked before it is believed. */
+      readonly kind: "decline";
+      /** The machine's lease as it is now. */
+      readonly lease: Lease;
+      /** What becomes of the address when another host is found there. */
+      readonly taken: Lease;
+      /** What becomes of it when that cannot be checked. */
+      readonly unchecked: Lease;
+      /** What becomes of it when no host answers there. */
+      readonly doubtful: Lease;
+      /** An entry reserves the address for the machine. */
+      readonly reserved: boolean;
+      /** The machine has an entry. */
+      readonly known: boolean;
     }
   | { readonly kind: "record"; readonly lease: Lease }
   | { readonly kind: "remember"; readonly machine: MachineStyles }

@@ -8,7 +8,7 @@ import {
 } from "../../boot/refusals.ts";
 import { filledIn } from "../../lib/finding.ts";
 import { formatSubnet, type Ip4 } from "../../lib/ip4.ts";
-import type { AllocationContext } from "../leases/allocator.ts";
+import type { AllocationContext, PoolUse } from "../leases/allocator.ts";
 import { isActive } from "../leases/lease-table.ts";
 import type { FullLink } from "../link.ts";
 import type { DhcpRequest } from "../message/request.ts";
@@ -32,17 +32,21 @@ export function fromElsewhere(request: DhcpRequest, link: FullLink): readonly Ef
   ];
 }
 
-/** @param reserved the address that is set aside for the machine; null: none is */
+/**
+ * @param pools what the addresses of the pools are used for
+ * @param reserved the address that is set aside for the machine; null: none is
+ */
 export function nothingToOffer(
   request: DhcpRequest,
   link: FullLink,
+  pools: PoolUse,
   reserved: Ip4 | null,
 ): readonly Effect[] {
   const network = formatSubnet(link.subnet);
   if (link.full.pools.length > 0) {
     const machine = { mac: request.mac, address: null, interface: link.interface };
     return [
-      { kind: "event", event: { event: "pool-full", ...machine } },
+      { kind: "event", event: { event: "pool-full", ...machine, network, ...pools } },
       ...refused(request, link, noAddressLeft, { network }),
     ];
   }

@@ -10,6 +10,7 @@ import {
   mayHave,
   oldestQuarantine,
   ownAddress,
+  poolUse,
   reservedAddress,
 } from "../leases/allocator.ts";
 import type { FullLink } from "../link.ts";
@@ -31,6 +32,7 @@ import {
   reservationHeld,
 } from "./full-refusals.ts";
 import { acknowledgeReply, type Answer, informReply, offerReply, nakReply } from "./full-reply.ts";
+import { decline, QUARANTINE_MS, release } from "./give-back.ts";
 import { leaseOf } from "./lease-from-request.ts";
 import { leaseSecondsFor } from "./lease-time.ts";
 import { isActive, type Lease, type Leases, type LeaseState } from "../leases/lease-table.ts";
@@ -42,10 +44,6 @@ import { route } from "../message/destination.ts";
 
 /** For how long an offered address waits for its DHCPREQUEST: EDK2 takes up to 12 s to decide. */
 const OFFER_MS = 15_000;
-/** For how long an address that its machine found in use is not handed out. */
-const QUARANTINE_MS = 3_600_000;
-/** The same for a reserved address: its machine has no other. */
-const RESERVED_QUARANTINE_MS = 600_000;
 
 /** What mode full knows besides the request. */
 export interface FullState {
@@ -53,6 +51,8 @@ export interface FullState {
   readonly offers: Offers;
   /** The entry that reserves an address; null when none does. */
   readonly reservedFor: (address: Ip4) => NodeEntry | null;
+  /** How many machines have an entry that reserves no address for them; default: none. */
+  readonly entriesWithoutAddress?: () => number;
 }
 
 /** A request with everything that decides about it. */
@@ -87,6 +87,7 @@ export function handleFull(
     leases,
     offers,
     reservedFor,
+    entriesWithoutAddress: state.entriesWithoutAddress?.() ?? 0,
     request,
     plan,
     link: network,
@@ -121,22 +122,31 @@ function discover(context: Context): readonly Effect[] {
   const address = free ?? quarantined?.address ?? null;
   const reserved = reservedAddress(context);
   const told = [...seen, ...reservationHeld(context, reserved, address)];
-  if (address === null) return [...told, ...nothingToOffer(request, link, reserved)];
+  if (address === null)
+    return [...told, ...nothingToOffer(request, link, poolUse(context), reserved)];
   const reply = offerReply(context, address, leaseSecondsFor(context));
   const held = context.leases.at(address);
   // A machine that starts again keeps its lease until it takes up the offer.
   const keeps = held !== null && held.state === "bound" && isActive(held, context.nowMs);
   return [
     ...told,
-    ...(quarantined === null ? [] : [endOf(quarantined, context.nowMs)]),
+    ...(quarantined === null ? [] : endQuarantine(context, quarantined)),
     ...(keeps ? [] : hold(context, address, quarantined === null)),
     send(request, reply),
     ...offerEvents(request, plan, link, address, context.style),
   ];
 }
 
-function endOf(quarantine: Lease, nowMs: number): Effect {
-  return { kind: "record", lease: { ...quarantine, expiresAtMs: nowMs } };
+/** One that its machine declined only when a check finds it free by now; one that we found in use at once. */
+function endQuarantine(context: Context, quarantine: Lease): readonly Effect[] {
+  const { mac, nowMs, request, link } = context;
+  const ended: Effect = { kind: "record", lease: { ...quarantine, expiresAtMs: nowMs } };
+  if (quarantine.state !== "declined") return [ended];
+  const { address } = quarantine;
+  const event = { event: "address-in-use", ...machine(context, address) } as const;
+  const inUse = leaseOf(context, address, "in-use", QUARANTINE_MS);
+  const unchecked = nothingToOffer(request, link, poolUse(context), reservedAddress(context));
+  return [{ kind: "check", address, mac, quarantine: inUse, event, unchecked }, ended];
 }
 
 /** RFC 2131 4.3.1: before an address is offered anew, it is checked whether it is in use. */
@@ -152,7 +162,7 @@ function hold(context: Context, address: Ip4, mayCheck: boolean): readonly Effec
   const quarantine = reserved ? null : leaseOf(context, address, "in-use", QUARANTINE_MS);
   return [
     { kind: "offer", offer },
-    { kind: "check", address, mac, quarantine, event },
+    { kind: "check", address, mac, quarantine, event, unchecked: null },
   ];
 }
 
@@ -233,35 +243,6 @@ function refuse(context: Context, address: Ip4, reason: string): readonly Effect
     send(context.request, nakReply(context.request, context.link, reason)),
     { kind: "event", event },
   ];
-}
-
-/** RFC 2131 4.3.3: the machine found its address in use. Only the machine that has it may decline it. */
-function decline(context: Context): readonly Effect[] {
-  const { requestedAddress } = context.request;
-  const lease = leaseFor(context, requestedAddress);
-  if (lease === null) return ignored("it declines an address that it does not have");
-  const event = { event: "lease-declined", ...machine(context, lease.address) } as const;
-  const reserved = context.reservedFor(lease.address) !== null;
-  const forMs = reserved ? RESERVED_QUARANTINE_MS : QUARANTINE_MS;
-  return [record(context, lease.address, "declined", forMs), { kind: "event", event }];
-}
-
-/** RFC 2131 4.3.4: given back, but kept on record, so that the machine gets its address again. */
-function release(context: Context): readonly Effect[] {
-  const lease = leaseFor(context, context.request.packet.ciaddr);
-  if (lease === null) return ignored("it releases an address that it does not have");
-  const event = { event: "lease-released", ...machine(context, lease.address) } as const;
-  return [record(context, lease.address, "released", 0), { kind: "event", event }];
-}
-
-/** The machine's present lease in this network, if it is of that address and the request is for us. */
-function leaseFor(
-  { request, link, leases, mac, nowMs }: Context,
-  address: Ip4 | null,
-): Lease | null {
-  if (namesAnotherServer(request, link)) return null;
-  const lease = leases.ofMachine(mac, link.subnet);
-  return lease !== null && lease.address === address && isActive(lease, nowMs) ? lease : null;
 }
 
 /** RFC 2131 4.3.5: it has an address and wants the rest. */

@@ -1,10 +1,19 @@
 import type { NodeEntry } from "../../boot/node.ts";
-import { broadcastOf, type Ip4, ip4FromNumber, subnetContains } from "../../lib/ip4.ts";
+import {
+  broadcastOf,
+  type Ip4,
+  ip4FromNumber,
+  ip4ToNumber,
+  subnetContains,
+} from "../../lib/ip4.ts";
 import type { Mac } from "../../lib/mac.ts";
 import { isActive, isQuarantine, type Lease, type Leases } from "./lease-table.ts";
 import type { FullLink } from "../link.ts";
 import type { Offer, Offers } from "./offer-table.ts";
-import { inRanges, pickAddress } from "./pool.ts";
+import { inRanges, isAmongLast, pickAddress, poolSize } from "./pool.ts";
+
+/** One of so many addresses of the pools may be kept for machines with an entry. */
+const KEPT_PART = 10;
 
 /** What decides which address a machine may have. */
 export interface AllocationContext {
@@ -17,6 +26,8 @@ export interface AllocationContext {
   readonly offers: Offers;
   /** The entry that reserves an address; null when none does. */
   readonly reservedFor: (address: Ip4) => NodeEntry | null;
+  /** How many machines have an entry that reserves no address for them. */
+  readonly entriesWithoutAddress: number;
   /** Addresses of the relay agent that the request came through. */
   readonly relayAgent: readonly Ip4[];
   /** Milliseconds since the Unix epoch. */
@@ -71,14 +82,14 @@ export function addressToOffer(context: AllocationContext, wish: Ip4 | null): Ip
 }
 
 /**
- * When no address is left: the one that we found in use longest ago, which may be free by now. What a machine
- * declined stays out of use.
+ * When no address is left: the one that went into quarantine longest ago, or is to leave it first; the host that
+ * was found there may be gone, or was never there.
  */
 export function oldestQuarantine(context: AllocationContext): Lease | null {
   const { mac, link, leases, nowMs, reservedFor } = context;
   const endsAt = (number: number): number | null => {
     const lease = leases.atNumber(number);
-    const quarantined = lease !== null && lease.state === "in-use" && isActive(lease, nowMs);
+    const quarantined = lease !== null && isQuarantine(lease) && isActive(lease, nowMs);
     return quarantined ? lease.expiresAtMs : null;
   };
   const mayGive = (number: number): boolean => {
@@ -99,7 +110,50 @@ function isAllotted(context: AllocationContext, address: Ip4): boolean {
   const { link, node, relayAgent, reservedFor } = context;
   if (!isHostAddress(link, address) || relayAgent.includes(address)) return false;
   const owner = reservedFor(address);
-  return owner === null ? inRanges(link.full.pools, address) : owner === node;
+  if (owner !== null) return owner === node;
+  return inRanges(link.full.pools, address) && (node !== null || !isKept(context, address));
+}
+
+/**
+ * How many addresses at the end of the pools are kept for machines with an entry: whoever sends DHCPDISCOVERs of
+ * ever new hardware addresses can use up all others.
+ */
+function keptAddresses({ link, entriesWithoutAddress }: AllocationContext): number {
+  return Math.min(Math.floor(poolSize(link.full.pools) / KEPT_PART), entriesWithoutAddress);
+}
+
+/** Whether an address is kept for machines with an entry; one that the machine has already is not. */
+function isKept(context: AllocationContext, address: Ip4): boolean {
+  const kept = keptAddresses(context);
+  if (kept === 0 || !isAmongLast(context.link.full.pools, kept, address)) return false;
+  const lease = context.leases.at(address);
+  return lease === null || isQuarantine(lease) || lease.mac !== context.mac;
+}
+
+/** What the addresses of the pools of a network are used for. */
+export interface PoolUse {
+  readonly addresses: number;
+  readonly leased: number;
+  readonly quarantined: number;
+  /** Of those that are left: for machines with an entry only. */
+  readonly kept: number;
+}
+
+export function poolUse(context: AllocationContext): PoolUse {
+  const { link, leases, nowMs, node } = context;
+  let [leased, quarantined] = [0, 0];
+  for (const { first, last } of link.full.pools) {
+    for (let number = ip4ToNumber(first); number <= ip4ToNumber(last); number++) {
+      const lease = leases.atNumber(number);
+      if (lease === null || !isActive(lease, nowMs)) continue;
+      if (isQuarantine(lease)) quarantined += 1;
+      else leased += 1;
+    }
+  }
+  const addresses = poolSize(link.full.pools);
+  const left = addresses - leased - quarantined;
+  const kept = node === null ? Math.min(left, keptAddresses(context)) : 0;
+  return { addresses, leased, quarantined, kept };
 }
 
 /** An address of the link's network that no other use is known for. */

@@ -83,6 +83,19 @@ function countBelow(rising: Uint32Array, limit: number): number {
   return from;
 }
 
+/** Whether an address is one of the last `count` addresses of the ranges. */
+export function isAmongLast(ranges: readonly AddressRange[], count: number, address: Ip4): boolean {
+  const number = ip4ToNumber(address);
+  let left = count;
+  for (const range of ranges.toReversed()) {
+    const last = ip4ToNumber(range.last);
+    if (number <= last && number > last - Math.min(left, sizeOf(range))) return true;
+    left -= sizeOf(range);
+    if (left <= 0) return false;
+  }
+  return false;
+}
+
 /** What is left of the ranges without every address that is in one of `excluded`. */
 export function withoutRanges(
   ranges: readonly AddressRange[],

@@ -1,7 +1,18 @@
 import type { Clock } from "../../lib/clock.ts";
 import { formatSubnet, type Ip4, subnetContains } from "../../lib/ip4.ts";
-import { isActive, type Lease, type LeaseTable } from "../leases/lease-table.ts";
+import { isActive, isQuarantine, type Lease, type LeaseTable } from "../leases/lease-table.ts";
 import type { Link } from "../link.ts";
+import type { Emit } from "../../events/types.ts";
+import type { Mac } from "../../lib/mac.ts";
+
+/**
+ * Who answers at an address: no host, the machine that it was asked for, another one, or one of which it cannot
+ * be told whether it is that machine; null: it could not be checked.
+ */
+export type AddressUse = "nobody" | "machine" | "other" | "somebody" | null;
+
+/** Asks who uses an address, as seen by the machine. */
+export type UsedBy = (link: Link, address: Ip4, mac: Mac) => Promise<AddressUse>;
 
 /** So many addresses in use, one after the other and none free between them, are not static addresses. */
 const UNBELIEVABLE = 3;
@@ -21,31 +32,45 @@ interface Network {
   distrustedUntilMs: number;
 }
 
+export interface ConflictCheckParts {
+  readonly leases: LeaseTable;
+  /** Null: addresses are not checked. */
+  readonly usedBy: UsedBy | null;
+  readonly emit: Emit;
+  readonly clock: Clock;
+}
+
 /**
- * Whether the results of conflict checks can be relied on. Something may answer for every address: a router or a
+ * Checks who uses an address, and whether the results can be relied on. Something may answer for every address: a router or a
  * private VLAN with proxy ARP, or a hostile neighbour. So a conflict is unconfirmed until another address of the
  * same network was found free; until then its quarantine is in memory only and can be taken back.
  */
 export class ConflictChecks {
-  readonly #leases: LeaseTable;
-  readonly #clock: Clock;
+  readonly #parts: ConflictCheckParts;
   readonly #networks = new Map<string, Network>();
 
-  constructor(leases: LeaseTable, clock: Clock) {
-    this.#leases = leases;
-    this.#clock = clock;
+  constructor(parts: ConflictCheckParts) {
+    this.#parts = parts;
   }
 
   /** Whether a check of an address of this network tells anything. */
   areReliable(link: Link, address: Ip4): boolean {
-    return this.#clock.now() >= this.#of(link, address).distrustedUntilMs;
+    const { usedBy, clock } = this.#parts;
+    return usedBy !== null && clock.now() >= this.#of(link, address).distrustedUntilMs;
+  }
+
+  /** Who uses an address. When it resolves, another check may have shown that they are not reliable here. */
+  usedBy(link: Link, address: Ip4, mac: Mac): Promise<AddressUse> {
+    return this.#parts.usedBy?.(link, address, mac) ?? Promise.resolve(null);
   }
 
   /** An address was found free: this confirms the quarantines of those found in use before it, which are to be written. */
   foundFree(link: Link, address: Ip4): readonly Lease[] {
     const { unconfirmed } = this.#of(link, address);
     const confirmed = [...unconfirmed.values()].flatMap(({ quarantine }) =>
-      quarantine !== null && this.#leases.at(quarantine.address) === quarantine ? [quarantine] : [],
+      quarantine !== null && this.#parts.leases.at(quarantine.address) === quarantine
+        ? [quarantine]
+        : [],
     );
     unconfirmed.clear();
     return confirmed;
@@ -53,29 +78,33 @@ export class ConflictChecks {
 
   /**
    * An address was found in use: `quarantine` begins, in memory. Returns whether that is believable; when it
-   * is not, this quarantine and those before it are withdrawn and the network is not checked for a while.
+   * is not, that is reported, this quarantine and those before it are withdrawn, and the network is not checked
+   * for a while.
    */
   foundInUse(link: Link, address: Ip4, quarantine: Lease | null): boolean {
     const network = this.#of(link, address);
-    const former = this.#leases.at(address);
+    const former = this.#parts.leases.at(address);
     network.unconfirmed.set(address, { quarantine, former });
     if (network.unconfirmed.size >= UNBELIEVABLE) {
       this.#withdraw(network);
+      const name = networkName(link, address);
+      const { interface: device } = link;
+      this.#parts.emit({ event: "conflict-check-unreliable", interface: device, network: name });
       return false;
     }
     if (quarantine === null) return true;
-    const nowMs = this.#clock.wall();
+    const nowMs = this.#parts.clock.wall();
     // During the check another machine may have got it.
-    const others = former !== null && former.mac !== quarantine.mac && isActive(former, nowMs);
-    if (!others) this.#leases.put(quarantine, nowMs);
+    const leased = former !== null && !isQuarantine(former) && isActive(former, nowMs);
+    if (!leased || former.mac === quarantine.mac) this.#parts.leases.restore(quarantine);
     return true;
   }
 
   #withdraw(network: Network): void {
-    network.distrustedUntilMs = this.#clock.now() + DISTRUST_MS;
+    network.distrustedUntilMs = this.#parts.clock.now() + DISTRUST_MS;
     for (const { quarantine, former } of network.unconfirmed.values()) {
       if (quarantine === null) continue;
-      this.#leases.revert(quarantine, { at: () => former, allOfMachine: () => [] });
+      this.#parts.leases.revert(quarantine, { at: () => former, allOfMachine: () => [] });
     }
     network.unconfirmed.clear();
   }

@@ -15,7 +15,8 @@ import type { Link } from "../link.ts";
 import { OfferTable } from "../leases/offer-table.ts";
 import { OverheardOffers } from "./overheard-offers.ts";
 import { decodePacket, type DhcpPacket, encodePacket } from "../wire/packet.ts";
-import { EffectRunner, type IsInUse, type RequestInHand } from "./effect-runner.ts";
+import type { UsedBy } from "./conflict-checks.ts";
+import { EffectRunner, type RequestInHand } from "./effect-runner.ts";
 import { saysBootClient } from "../message/boot-client.ts";
 import { type DhcpRequest, readRequest } from "../message/request.ts";
 import { unbeatableServer } from "../../boot/causes.ts";
@@ -36,8 +37,8 @@ export interface DhcpServerOptions extends Omit<Knowledge, "leases" | "offers" |
   readonly offerStyles: OfferStyleTable;
   /** Where leases are kept; null keeps them in memory only. The caller closes it after the server. */
   readonly journal: Journal | null;
-  /** Whether an address that is about to be offered is in use; null: it is not checked. */
-  readonly isInUse: IsInUse | null;
+  /** Checks who uses an address; null: addresses are not checked. */
+  readonly usedBy: UsedBy | null;
   /** Has a say in which links are served; null: all are. */
   readonly guard: LinkGuard | null;
   readonly emit: Emit;
@@ -101,6 +102,8 @@ interface Listener {
   readonly port: number;
 }
 
+const none = (): number => 0;
+
 class RunningServer {
   readonly #options: DhcpServerOptions;
   readonly #knowledge: Knowledge;
@@ -114,10 +117,12 @@ class RunningServer {
   constructor(options: DhcpServerOptions) {
     this.#options = options;
     const offers = new OfferTable();
-    const { plan, findNode, reservedFor, leases, offerStyles, smee } = options;
+    const { plan, findNode, reservedFor, entriesWithoutAddress, leases } = options;
+    const { offerStyles, smee } = options;
     const addressOfferedAtMs = (request: DhcpRequest, link: Link) =>
       this.#overheard.get(link)?.addressOfferedAtMs(request) ?? null;
-    const known = { plan, findNode, reservedFor, leases, offerStyles, smee };
+    const nodes = { findNode, reservedFor, entriesWithoutAddress: entriesWithoutAddress ?? none };
+    const known = { plan, ...nodes, leases, offerStyles, smee };
     this.#knowledge = { ...known, offers, addressOfferedAtMs };
     this.#runner = new EffectRunner({ ...options, offers });
   }

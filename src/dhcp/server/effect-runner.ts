@@ -1,7 +1,6 @@
 import type { OfferStyleTable } from "../../boot/offer-style.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { messageOf } from "../../lib/errors.ts";
-import type { Ip4 } from "../../lib/ip4.ts";
 import type { Mac } from "../../lib/mac.ts";
 import type { Emit } from "../../events/types.ts";
 import type { Effect } from "../handlers/effects.ts";
@@ -11,11 +10,9 @@ import { isQuarantine, type Lease, type LeaseTable } from "../leases/lease-table
 import type { Link } from "../link.ts";
 import type { OfferTable } from "../leases/offer-table.ts";
 import type { DhcpPacket } from "../wire/packet.ts";
-import { networkName, ConflictChecks } from "./conflict-checks.ts";
+import { type AddressUse, ConflictChecks, type UsedBy } from "./conflict-checks.ts";
+import { DeclineChecks } from "./decline-checks.ts";
 import { safeSeconds, shortened } from "./unwritten-lease.ts";
-
-/** Whether another host than the machine uses the address now; null when it could not be checked. */
-export type IsInUse = (link: Link, address: Ip4, mac: Mac) => Promise<boolean | null>;
 
 export interface EffectRunnerParts {
   readonly leases: LeaseTable;
@@ -24,7 +21,7 @@ export interface EffectRunnerParts {
   /** Null keeps the leases in memory only. */
   readonly journal: Journal | null;
   /** Null: addresses are offered without a conflict check. */
-  readonly isInUse: IsInUse | null;
+  readonly usedBy: UsedBy | null;
   readonly emit: Emit;
   readonly clock: Clock;
 }
@@ -45,10 +42,12 @@ export class EffectRunner {
   /** How many records could not be written since one last could. */
   #unwritten = 0;
   readonly #conflicts: ConflictChecks;
+  readonly #declines: DeclineChecks;
 
   constructor(parts: EffectRunnerParts) {
     this.#parts = parts;
-    this.#conflicts = new ConflictChecks(parts.leases, parts.clock);
+    this.#conflicts = new ConflictChecks(parts);
+    this.#declines = new DeclineChecks(parts.leases, this.#conflicts, parts.clock);
   }
 
   /**
@@ -79,7 +78,7 @@ export class EffectRunner {
     request: RequestInHand,
     mayCheck: boolean,
   ): Promise<"done" | "decide-again"> {
-    const { leases, offers, offerStyles, journal, isInUse, clock, emit } = this.#parts;
+    const { leases, offers, offerStyles, journal, clock, emit } = this.#parts;
     const { link, mac } = request;
     // What an acknowledgement may promise at most; null: what was decided.
     let atMostSeconds: number | null = null;
@@ -95,23 +94,25 @@ export class EffectRunner {
           break;
         case "check": {
           const { address } = effect;
-          if (!mayCheck || isInUse === null || !this.#conflicts.areReliable(link, address)) break;
-          const inUse = await isInUse(link, address, effect.mac);
-          // Meanwhile another request may have shown that checks are not reliable here.
-          if (inUse === null || !this.#conflicts.areReliable(link, address)) break;
-          if (!inUse) {
+          const may = mayCheck && this.#conflicts.areReliable(link, address);
+          const use = may ? await this.#conflicts.usedBy(link, address, effect.mac) : null;
+          if (use === null || !this.#conflicts.areReliable(link, address)) {
+            if (effect.unchecked === null) break;
+            return this.run(effect.unchecked, request, false);
+          }
+          if (use === "nobody" || use === "machine") {
             confirmed = this.#conflicts.foundFree(link, address);
             break;
           }
           emit(effect.event);
-          if (!this.#conflicts.foundInUse(link, address, effect.quarantine)) {
-            const network = networkName(link, address);
-            emit({ event: "conflict-check-unreliable", interface: link.interface, network });
-          }
+          this.#conflicts.foundInUse(link, address, effect.quarantine);
           if (effect.quarantine === null) break;
           offers.withdraw(effect.mac, address);
           return "decide-again";
         }
+        case "decline":
+          await this.#decline(effect, link);
+          break;
         case "record":
           leases.put(effect.lease, clock.wall());
           // A quarantine belongs to no machine, so it ends no offer of the machine that found it.
@@ -137,6 +138,37 @@ export class EffectRunner {
     }
     if (journal !== null) for (const lease of confirmed) await this.#write(lease, journal);
     return "done";
+  }
+
+  async #decline(effect: Extract<Effect, { kind: "decline" }>, link: Link): Promise<void> {
+    const { leases, journal, clock, emit } = this.#parts;
+    const { mac, address } = effect.lease;
+    const machine = { mac, address, interface: link.interface };
+    const allowed = this.#declines.allows(effect);
+    let use: AddressUse = null;
+    if (allowed && this.#conflicts.areReliable(link, address)) {
+      const found = await this.#conflicts.usedBy(link, address, mac);
+      if (this.#conflicts.areReliable(link, address)) use = found;
+    }
+    const verdict = allowed
+      ? this.#declines.judge(effect, link, use)
+      : this.#declines.tooMany(effect);
+    switch (verdict.kind) {
+      case "doubted":
+        emit({ event: "decline-doubted", ...machine, reason: verdict.reason });
+        break;
+      case "too-many": {
+        const reason = "too many addresses are declined";
+        emit({ event: "dhcp-flood", interface: link.interface, dropped: 1, reason });
+        break;
+      }
+      default:
+        emit({ event: "lease-declined", ...machine });
+    }
+    const ended = "lease" in verdict ? verdict.lease : null;
+    if (ended !== null) leases.put(ended, clock.wall());
+    const changed = ended === null ? verdict.confirmed : [ended, ...verdict.confirmed];
+    if (journal !== null) for (const lease of changed) await this.#write(lease, journal);
   }
 
   /**

@@ -127,9 +127,17 @@ export const dhcpEvents = {
   },
   "lease-declined": {
     level: "warn",
-    message: "an address is in use by someone else",
+    message: "a machine found its address in use by another host",
     meaning:
-      "A machine declined it; it is kept out of use for a while. Look for a static address inside the pool.",
+      "It declined the address (DHCPDECLINE), which is kept out of use for an hour where another host was found there or that could not be checked, else for ten minutes (always ten for a reserved address). Look for a static address inside the pool; `eim-pxe leases` lists what is in quarantine.",
+    show: { every: 60_000, by: ["mac"] },
+  },
+  "decline-doubted": {
+    level: "warn",
+    message: "a machine declined its address and was not believed",
+    meaning:
+      "It keeps the address; `reason` says what was found. Anybody on the link can send a DHCPDECLINE in a machine's name. If it comes again and again for one machine, look for a host that uses its address now and then, or for whoever sends such packets.",
+    show: { every: 60_000, by: ["interface"] },
   },
   "address-in-use": {
     level: "warn",
@@ -160,7 +168,7 @@ export const dhcpEvents = {
     level: "error",
     message: "no address is left to lease",
     meaning:
-      "What to do is in the row `no-address-left` of the [list of causes](diagnosis.md); `dhcp-refused` names the machines.",
+      "Of the `addresses` in the pools of `network`, `leased` are leased and `quarantined` are kept out of use, since another host was found to use them or a machine declined them; `kept` are left for machines with an entry in the nodes file. What to do is in the row `no-address-left` of the [list of causes](diagnosis.md); `dhcp-refused` names the machines. Many in quarantine: look for static addresses inside the pool. Many leased to machines that nobody knows: look for whoever asks with ever new hardware addresses.",
     show: { every: 60_000, by: ["interface"] },
   },
   "other-dhcp-server": {

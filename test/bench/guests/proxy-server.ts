@@ -23,7 +23,7 @@ const server = await startDhcpServer({
   reservedFor: () => null,
   leases: new LeaseTable(),
   journal: null,
-  isInUse: null,
+  usedBy: null,
   guard: null,
   smee: null,
   vendorClasses: [],

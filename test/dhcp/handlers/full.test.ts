@@ -37,12 +37,18 @@ describe("DHCPDECLINE (RFC 2131 4.3.3)", () => {
     expect(machine.lease()).toBe(address);
   });
 
-  test("of a reserved address is over after ten minutes, since the machine has no other", () => {
+  test("field fault 44: of a reserved address is believed the second time, for ten minutes, where it cannot be checked", () => {
     const site = new FullSite({ pools: [] });
     site.addNode({ mac: macA, address: "192.168.77.20" });
     const machine = new Machine(site, macA);
     machine.lease();
-    machine.decline("192.168.77.20");
+    // Also a copy of it that came by another relay agent.
+    for (let n = 0; n < 2; n++) {
+      expect(machine.decline("192.168.77.20").events).toEqual(["decline-doubted"]);
+    }
+    site.passSeconds(20);
+    expect(machine.lease()).toBe("192.168.77.20");
+    expect(machine.decline("192.168.77.20").events).toEqual(["lease-declined"]);
     expect(machine.discover().ignored).toContain("in use");
     site.passSeconds(600);
     expect(machine.lease()).toBe("192.168.77.20");

@@ -53,9 +53,8 @@ class Networks {
   ask(place: Place, mac: string, type: number, ask: Ask = {}): Outcome {
     this.site.link = place.link;
     const outcome = new Machine(this.site, mac).send(type, { ...place.through, ...ask });
-    for (const effect of outcome.effects) {
-      if (effect.kind === "record") this.journal += encodeLease(effect.lease, this.site.nowMs);
-    }
+    const { recorded } = outcome;
+    if (recorded !== null) this.journal += encodeLease(recorded, this.site.nowMs);
     return outcome;
   }
 

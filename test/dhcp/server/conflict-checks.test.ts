@@ -5,6 +5,8 @@ import { fullLink, message, ourAddress, selecting } from "../../support/dhcp.ts"
 import { noNode } from "../../support/node-entry.ts";
 
 import { EffectSite, macA, macB, system } from "../../support/effect-site.ts";
+const other = (uses: boolean) => Promise.resolve(uses ? ("other" as const) : ("nobody" as const));
+
 describe("before an address is offered", () => {
   test("it is checked whether it is in use, once for each offer, and not for a machine's own lease", async () => {
     const site = new EffectSite();
@@ -22,7 +24,7 @@ describe("before an address is offered", () => {
   test("an address in use goes into quarantine, which survives a restart, and another one is offered", async () => {
     const site = new EffectSite();
     let squatted = "";
-    site.isInUse = (_, address) => Promise.resolve((squatted ||= address) === address);
+    site.usedBy = (_, address) => other((squatted ||= address) === address);
     const offer = await site.ask(macA, message(system));
     expect(offer?.yiaddr).toMatch(/^192\.168\.77\./);
     expect(offer?.yiaddr).not.toBe(squatted);
@@ -35,7 +37,7 @@ describe("before an address is offered", () => {
   test("a reserved address in use is offered all the same, and reported", async () => {
     const site = new EffectSite();
     site.node = { ...noNode, mac: macA, address: "192.168.77.20" };
-    site.isInUse = () => Promise.resolve(true);
+    site.usedBy = () => other(true);
     expect(await site.lease(macA)).toBe("192.168.77.20");
     expect(site.names()).toEqual(["address-in-use", "lease-granted"]);
     expect(site.quarantined()).toEqual([]);
@@ -44,7 +46,7 @@ describe("before an address is offered", () => {
   test("a reserved address is offered although something answers for all, also where there is no pool", async () => {
     const site = new EffectSite();
     site.link = { ...fullLink, full: { ...fullLink.full, pools: [] } };
-    site.isInUse = () => Promise.resolve(true);
+    site.usedBy = () => other(true);
     for (const mac of machines(30)) {
       site.node = { ...noNode, mac, address: `192.168.77.${20 + Number(`0x${mac.slice(-2)}`)}` };
       expect(await site.lease(mac)).toBe(site.node.address);
@@ -56,7 +58,7 @@ describe("before an address is offered", () => {
   test("the address that has been in quarantine longest is offered when no other is left", async () => {
     const site = new EffectSite().withPool("192.168.77.100", "192.168.77.102");
     let squatters: readonly string[] = ["192.168.77.100", "192.168.77.101"];
-    site.isInUse = (_, address) => Promise.resolve(squatters.includes(address));
+    site.usedBy = (_, address) => other(squatters.includes(address));
     for (const mac of machines(3)) await site.lease(mac);
     const addresses = machines(3).map(
       (mac) => site.leases.ofMachine(mac, fullLink.subnet)?.address,
@@ -97,7 +99,7 @@ const machines = (count: number): readonly string[] =>
 describe("where something answers for every address", () => {
   test("sixty of sixty machines get an address from a pool of a hundred, and nothing is quarantined", async () => {
     const site = new EffectSite();
-    site.isInUse = () => Promise.resolve(true);
+    site.usedBy = () => other(true);
     const leased = [];
     for (const mac of machines(60)) leased.push(await site.lease(mac));
     expect(leased.filter((address) => address.startsWith("192.168.77."))).toHaveLength(60);
@@ -116,7 +118,7 @@ describe("where something answers for every address", () => {
   test("the same when they all ask at once, and when only the first are checked", async () => {
     for (const most of [Infinity, 20]) {
       const site = new EffectSite();
-      site.isInUse = () => Promise.resolve(site.checked.length > most ? null : true);
+      site.usedBy = () => Promise.resolve(site.checked.length > most ? null : "other");
       const leased = await Promise.all(machines(60).map((mac) => site.lease(mac)));
       expect(leased.filter((address) => address.startsWith("192.168.77."))).toHaveLength(60);
       expect(new Set(leased).size).toBe(60);
@@ -129,27 +131,32 @@ describe("where something answers for every address", () => {
     const site = new EffectSite();
     const address = await site.lease(macA);
     site.nowMs += 4_000_000;
-    site.isInUse = () => Promise.resolve(true);
+    site.usedBy = () => other(true);
     expect((await site.ask(macA, message(system)))?.yiaddr).toBe(address);
     expect(site.leases.ofMachine(macA, fullLink.subnet)?.address).toBe(address);
   });
 
   test("they are checked again after ten minutes", async () => {
     const site = new EffectSite();
-    site.isInUse = () => Promise.resolve(true);
+    site.usedBy = () => other(true);
     await site.lease(macA);
     site.nowMs += 599_000;
     await site.lease(macB);
     expect(site.checked).toHaveLength(3);
     site.nowMs += 1000;
-    site.isInUse = () => Promise.resolve(false);
+    site.usedBy = () => other(false);
     await site.lease("52:54:00:00:00:0c");
     expect(site.checked).toHaveLength(4);
   });
 
   test("a network behind a relay agent is judged for itself", async () => {
     const relayed = { subnet: { network: "10.9.0.0", prefixLength: 24 }, full: fullLink.full };
-    const conflicts = new ConflictChecks(new LeaseTable(), { now: () => 0, wall: () => 0 });
+    const conflicts = new ConflictChecks({
+      leases: new LeaseTable(),
+      usedBy: () => other(true),
+      emit: () => {},
+      clock: { now: () => 0, wall: () => 0 },
+    });
     const link = { ...fullLink, relayed: [relayed] };
     const believed = [1, 2, 3].map((n) => conflicts.foundInUse(link, `10.9.0.${n}`, null));
     expect(believed).toEqual([true, true, false]);

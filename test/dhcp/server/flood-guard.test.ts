@@ -23,7 +23,17 @@ const uuid = "33221100-5544-7766-8899-aabbccddeeff";
 const giaddr = "10.1.0.254";
 const full = {
   kind: "event",
-  event: { event: "pool-full", mac: null, address: null, interface: "eth1" },
+  event: {
+    event: "pool-full",
+    mac: null,
+    address: null,
+    interface: "eth1",
+    network: "192.168.77.0/24",
+    addresses: 100,
+    leased: 100,
+    quarantined: 0,
+    kept: 0,
+  },
 } as const;
 
 function guard(): FloodGuard {

@@ -57,7 +57,7 @@ const server = await startDhcpServer({
   offerStyles: new OfferStyleTable(),
   leases,
   journal,
-  isInUse: looks ? new ConflictProbe(systemClock).isInUse : null,
+  usedBy: looks ? new ConflictProbe(systemClock).usedBy : null,
   guard: null,
   emit: (event) => {
     if (event.event !== "system-dhcp" && event.event !== "dhcp-ignored") tell(event);

@@ -1,0 +1,188 @@
+import { describe, expect, test } from "vitest";
+import { MessageType } from "../../../src/dhcp/wire/packet.ts";
+import { message, ourAddress, selecting } from "../../support/dhcp.ts";
+import { EffectSite, macA, macB, system } from "../../support/effect-site.ts";
+import { noNode } from "../../support/node-entry.ts";
+
+const attacker = (n: number) =>
+  `02:00:00:00:${(n >> 8).toString(16).padStart(2, "0")}:${(n & 255).toString(16).padStart(2, "0")}`;
+
+/** A site with a reserved address, leased by its machine. */
+async function reservedSite() {
+  const site = new EffectSite();
+  site.node = { ...noNode, mac: macA, address: "192.168.77.20" };
+  expect(await site.lease(macA)).toBe("192.168.77.20");
+  return site;
+}
+
+describe("field fault 44: a DHCPDECLINE in a machine's name", () => {
+  test.each([
+    ["answers itself", "machine"],
+    ["does not answer, nor any other", "nobody"],
+  ] as const)("changes nothing for a reserved address at which the machine %s", async (_, use) => {
+    const site = await reservedSite();
+    site.usedBy = () => Promise.resolve(use);
+    for (let n = 0; n < 10; n++) await site.decline(macA, "192.168.77.20");
+    expect(site.quarantined()).toEqual([]);
+    expect(site.disk.written.at("192.168.77.20")?.state).toBe("bound");
+    expect((await site.renew(macA, "192.168.77.20"))?.yiaddr).toBe("192.168.77.20");
+    expect(await site.lease(macA)).toBe("192.168.77.20");
+    expect(site.names()).toContain("decline-doubted");
+  });
+
+  test("changes nothing for an address of the pool at which the machine answers", async () => {
+    const site = new EffectSite();
+    const address = await site.lease(macA);
+    site.usedBy = () => Promise.resolve("machine");
+    await site.decline(macA, address);
+    expect((await site.renew(macA, address))?.yiaddr).toBe(address);
+    expect(site.names().slice(1)).toEqual(["decline-doubted", "lease-granted"]);
+  });
+
+  test("is believed where another host answers: for ten minutes of a reserved address, else for an hour", async () => {
+    const site = await reservedSite();
+    const pooled = await site.lease(macB);
+    site.usedBy = () => Promise.resolve("other");
+    await site.decline(macA, "192.168.77.20");
+    await site.decline(macB, pooled);
+    expect(site.quarantined()).toEqual(["192.168.77.20", pooled]);
+    site.usedBy = () => Promise.resolve("nobody");
+    expect(await site.lease(macA)).toMatch(/^192\.168\.77\.1/);
+    site.nowMs += 600_000;
+    expect(site.quarantined()).toEqual([pooled]);
+    expect(await site.lease(macA)).toBe("192.168.77.20");
+  });
+
+  test("at which nobody answers ends a lease of the pool, and costs the pool ten minutes", async () => {
+    const site = new EffectSite();
+    const address = await site.lease(macA);
+    await site.decline(macA, address);
+    expect(site.quarantined()).toEqual([address]);
+    expect(await site.lease(macA)).not.toBe(address);
+    site.nowMs += 600_000;
+    expect(site.quarantined()).toEqual([]);
+  });
+
+  test("is moot when the machine gets the address anew while it is checked", async () => {
+    const site = new EffectSite();
+    const address = await site.lease(macA);
+    site.usedBy = async () => {
+      await site.renew(macA, address);
+      return "other";
+    };
+    await site.decline(macA, address);
+    expect(site.leases.at(address)?.state).toBe("bound");
+  });
+});
+
+describe("field fault 16: DHCPDECLINEs of one machine", () => {
+  test("put three addresses out of use, and no more", async () => {
+    const site = new EffectSite();
+    const declined = new Set<string>();
+    for (let n = 0; n < 30; n++) {
+      const address = await site.lease(macA);
+      declined.add(address);
+      await site.decline(macA, address);
+      site.nowMs += 1000;
+    }
+    expect(declined.size).toBe(30);
+    expect(site.quarantined()).toHaveLength(3);
+    const flood = site.events.filter(({ event }) => event === "dhcp-flood");
+    expect(flood).toHaveLength(27);
+  });
+
+  test("do not drain the pool where something answers for every address", async () => {
+    const site = new EffectSite().withPool("192.168.77.100", "192.168.77.109");
+    for (let n = 0; n < 8; n++) {
+      const address = await site.lease(attacker(n));
+      site.usedBy = () => Promise.resolve("other");
+      await site.decline(attacker(n), address);
+    }
+    expect(site.quarantined().length).toBeLessThanOrEqual(5);
+    expect(site.names()).toContain("conflict-check-unreliable");
+    expect(await site.lease(macA)).toMatch(/^192\.168\.77\.10/);
+  });
+});
+
+describe("field fault 43: addresses taken and declined by ever new machines", () => {
+  /** As many leases as the pool has room for, each declined at once. */
+  async function attack(site: EffectSite, count = 98, from = 0): Promise<void> {
+    for (let n = from; n < from + count; n++) {
+      const address = await site.lease(attacker(n));
+      if (address !== "") await site.decline(attacker(n), address);
+      site.nowMs += 120;
+    }
+  }
+
+  test("cost no machine its address: one with an entry, one with a former lease, and a new one get one", async () => {
+    const site = new EffectSite();
+    const former = await site.lease(macB);
+    await site.ask(macB, message(system, MessageType.RELEASE), former);
+    await attack(site);
+    await attack(site, 98, 1000);
+    site.node = { ...noNode, mac: macA };
+    for (const mac of [macA, macB, "52:54:00:00:00:0c"]) {
+      expect(await site.lease(mac)).toMatch(/^192\.168\.77\.1/);
+    }
+    expect(site.quarantined().length).toBeLessThan(30);
+  });
+
+  test("and none after a restart: what is in quarantine is checked, and taken when no other address is left", async () => {
+    const first = new EffectSite().withPool("192.168.77.100", "192.168.77.105");
+    await attack(first, 6);
+    expect(first.quarantined()).toHaveLength(6);
+    const site = new EffectSite().withPool("192.168.77.100", "192.168.77.105");
+    for (const one of first.disk.written.all()) site.leases.restore(one);
+    site.nowMs = first.nowMs;
+    const inUse = "192.168.77.103";
+    site.usedBy = (_, address) => Promise.resolve(address === inUse ? "other" : "nobody");
+    const leased = [];
+    for (let n = 0; n < 5; n++) leased.push(await site.lease(`52:54:00:00:01:0${n}`));
+    expect(new Set(leased).size).toBe(5);
+    expect(leased).not.toContain(inUse);
+  });
+
+  test.each(["nobody", "somebody"] as const)(
+    "put at most half of the pool out of use where it cannot be checked (%s)",
+    async (use) => {
+      const site = new EffectSite().withPool("192.168.77.100", "192.168.77.109");
+      // Also a network behind a relay agent, where an echo does not tell who sent it.
+      site.usedBy = () => Promise.resolve(use === "nobody" ? null : use);
+      for (let n = 0; n < 40; n++) {
+        const offer = await site.ask(attacker(n), message(system));
+        if (offer === null) continue;
+        await site.ask(attacker(n), selecting(system, ourAddress, offer.yiaddr));
+        await site.decline(attacker(n), offer.yiaddr);
+      }
+      const declined = site.leases.all().filter(({ state }) => state === "declined");
+      expect(declined.length).toBeGreaterThan(0);
+      expect(site.quarantined().length).toBeLessThanOrEqual(5);
+      site.usedBy = () => Promise.resolve(null);
+      expect(await site.lease(macA)).toMatch(/^192\.168\.77\.10/);
+      for (let n = 40; n < 50; n++) await site.lease(attacker(n));
+      const full = site.events.filter(({ event }) => event === "pool-full").at(-1);
+      const [leased, quarantined] = [10 - site.quarantined().length, site.quarantined().length];
+      expect(full).toMatchObject({ addresses: 10, leased, quarantined, kept: 0 });
+    },
+  );
+
+  test("leases of ever new machines leave a tenth of the pool for machines with an entry", async () => {
+    const site = new EffectSite().withPool("192.168.77.100", "192.168.77.119");
+    site.node = { ...noNode, mac: macA };
+    const leased = [];
+    for (let n = 0; n < 40; n++) leased.push(await site.lease(attacker(n)));
+    expect(leased.filter((address) => address !== "")).toHaveLength(19);
+    const full = { addresses: 20, leased: 19, quarantined: 0, kept: 1 };
+    expect(site.events.find(({ event }) => event === "pool-full")).toMatchObject(full);
+    expect(await site.lease(macA)).toBe("192.168.77.119");
+  });
+
+  test("a machine keeps an address that is kept for others from now on", async () => {
+    const site = new EffectSite().withPool("192.168.77.100", "192.168.77.109");
+    const leased = [];
+    for (let n = 0; n < 10; n++) leased.push(await site.lease(attacker(n)));
+    const last = leased.indexOf("192.168.77.109");
+    site.node = { ...noNode, mac: macA };
+    expect((await site.renew(attacker(last), "192.168.77.109"))?.yiaddr).toBe("192.168.77.109");
+  });
+});
