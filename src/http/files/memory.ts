@@ -34,6 +34,8 @@ interface Entry {
 const keepMs = 15 * 60_000;
 const sweepMs = 60_000;
 const readBytes = 1024 * 1024;
+/** Node 20 has no larger buffers than 4 GiB; a file that large is wanted by few. */
+const maxFileBytes = 2 * 1024 ** 3;
 
 /**
  * Files that were read whole, each once: sending them costs neither reads nor copies. Bounded by the
@@ -71,7 +73,8 @@ export class FileMemory {
    * @throws the file system's error
    */
   async load(file: NamedFile, open: SharedHandle): Promise<boolean | null> {
-    if (this.#entries.has(file.sha256) || !this.#makeRoom(file.size)) return null;
+    if (file.size > maxFileBytes || this.#entries.has(file.sha256)) return null;
+    if (!this.#makeRoom(file.size)) return null;
     const usedAtMs = this.#clock.now();
     const modifiedMs = open.stats.mtimeMs;
     const entry: Entry = { size: file.size, modifiedMs, bytes: null, users: 1, usedAtMs };
