@@ -44,8 +44,12 @@ function wordsOf(line: string, lineStart: number): ScriptWord[] {
   return Array.from(line.matchAll(/\S+/g), (match) => {
     const start = lineStart + match.index;
     // A joint at the edge of a word is not part of it, one in its middle is (`a\` newline `b` is `ab`).
-    const leading = match[0].match(/^\0*/)?.[0].length ?? 0;
-    const trimmed = match[0].replace(/^\0+|\0+$/g, "");
+    const [word] = match;
+    let leading = 0;
+    while (word[leading] === JOINT) leading += 1;
+    let end = word.length;
+    while (end > leading && word[end - 1] === JOINT) end -= 1;
+    const trimmed = word.slice(leading, end);
     return {
       text: trimmed.replaceAll(JOINT, ""),
       start: start + leading,
