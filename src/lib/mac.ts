@@ -10,6 +10,12 @@ export function macFromBytes(bytes: Uint8Array): Mac {
   return mac;
 }
 
+/** Whether these bytes can be the address of one network card: neither zero, nor broadcast, nor multicast. */
+export function isCardAddress(bytes: Uint8Array, isEthernet: boolean): boolean {
+  const isGroup = isEthernet && ((bytes[0] ?? 0) & 1) === 1;
+  return !isGroup && bytes.some((byte) => byte !== 0) && bytes.some((byte) => byte !== 0xff);
+}
+
 export function macToBytes(mac: Mac): Uint8Array {
   return Uint8Array.from(mac.split(":"), (part) => Number.parseInt(part, 16));
 }

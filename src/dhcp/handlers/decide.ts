@@ -4,6 +4,7 @@ import { machineIgnored } from "../../boot/refusals.ts";
 import type { Plan } from "../../boot/policy.ts";
 import type { OfferStyles } from "../../boot/offer-style.ts";
 import type { Ip4 } from "../../lib/ip4.ts";
+import { isCardAddress } from "../../lib/mac.ts";
 import { ignored, unserved } from "./boot-events.ts";
 import { adapt, rememberBootServer } from "./offer-style.ts";
 import { handleBootServer } from "./boot-server.ts";
@@ -16,6 +17,9 @@ import { BOOTREQUEST, MessageType } from "../wire/packet.ts";
 import { handleProxy } from "./proxy.ts";
 import type { DhcpRequest } from "../message/request.ts";
 import { handleSmee, type SmeeSettings } from "./smee.ts";
+
+/** `htype` of Ethernet (IANA, ARP parameters). */
+const ETHERNET = 1;
 
 /** The port that a request came to: 67, or 4011 where the boot server listens. */
 export type Role = "server" | "boot-server";
@@ -61,6 +65,10 @@ export function decide(
     if (role === "boot-server") return ignored("SMEE does not answer on port 4011");
     const effects = handleSmee(request, node, link, knowledge.smee);
     return [...effects, ...systemEvents(request, link)];
+  }
+  const { chaddr, htype } = request.packet;
+  if (chaddr.length > 0 && !isCardAddress(chaddr, htype === ETHERNET)) {
+    return ignored("its hardware address is zero, broadcast or multicast");
   }
   if (node?.dhcp === false) return unserved(request, link, machineIgnored);
   const { client } = request;

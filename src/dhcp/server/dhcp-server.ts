@@ -230,6 +230,9 @@ class RunningServer {
       return;
     let request: DhcpRequest;
     try {
+      if (smee === null && (payload[2] ?? 0) > 16) {
+        throw new DecodeError("dhcp", 2, "a hardware address of more than 16 bytes");
+      }
       const packet = decodePacket(payload, smee === null ? "liberal" : "strict");
       request = readRequest(packet, from, vendorClasses);
     } catch (error) {

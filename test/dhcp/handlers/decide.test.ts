@@ -125,6 +125,17 @@ describe("decide", () => {
     expect(alone).toEqual(expect.arrayContaining(["reservation-held", "dhcp-refused"]));
   });
 
+  test.each(["00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff", "01:00:5e:00:00:01", "33:33:00:00:00:01"])(
+    "field fault 52: a hardware address that no network card has, %s, is not answered",
+    (mac) => {
+      for (const link of [proxyLink, fullLink]) {
+        const request = requestWith(message(firmware.uefi), { chaddr: macToBytes(mac) });
+        const effects = decide(request, link, "server", knowing(), nowMs);
+        expect(effects.map(({ kind }) => kind)).toEqual(["ignore"]);
+      }
+    },
+  );
+
   test("an operating system is the node by whose UUID its firmware was recognised", () => {
     const knowledge = knowing({ ...noNode, uuid, name: "by-uuid", address: "192.168.77.20" });
     const offer = decided(message(firmware.uefi), fullLink, "server", knowledge);
