@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, realpath, stat } from "node:fs/promises";
 import { dirname, join, sep } from "node:path";
 import { replaceFile } from "../../lib/atomic-file.ts";
 import { isBareName } from "../../lib/bare-name.ts";
+import { errnoOf } from "../../lib/errors.ts";
 import { type BlobSource, memoryBlob } from "../../lib/blob.ts";
 import type { Generation } from "../store/generation.ts";
 import { openFile, PUBLIC_MODE } from "../store/disk.ts";
@@ -51,6 +52,12 @@ export interface IdentifiedLoader extends ListedLoader {
   readonly facts: LoaderFacts;
 }
 
+/** What has a loader's name in a folder and is not served. */
+export interface PassedOver {
+  readonly path: string;
+  readonly why: string;
+}
+
 export interface LoaderStore {
   /** The loader of that bare file name, read again when the file has changed. Null when there is none. */
   find(name: string): Promise<Loader | null>;
@@ -58,6 +65,8 @@ export interface LoaderStore {
   list(): Promise<ListedLoader[]>;
   /** The same, with what each one is. */
   identify(): Promise<IdentifiedLoader[]>;
+  /** What the folders have by such names and cannot be found, with the reason. */
+  passedOver(): Promise<PassedOver[]>;
 }
 
 interface Held {
@@ -162,6 +171,17 @@ export function createLoaderStore(options: LoaderStoreOptions): LoaderStore {
       return identified;
     },
     list,
+    passedOver: async () => {
+      const found: PassedOver[] = [];
+      for (const directory of directories) {
+        for (const name of await readdir(directory).catch(() => [])) {
+          if (!isBareName(name) || !(loaderNames.test(name) || alsoAllowed(name))) continue;
+          const why = await whyNotWithin(directory, name);
+          if (why !== null) found.push({ path: join(directory, name), why });
+        }
+      }
+      return found;
+    },
   };
 }
 
@@ -189,6 +209,24 @@ async function factsOnDisk(path: string): Promise<LoaderFacts | null> {
 async function forgetRemoved(held: Map<string, Held>): Promise<void> {
   for (const path of held.keys()) {
     if ((await stat(path).catch(() => null)) === null) held.delete(path);
+  }
+}
+
+/** Why `fileWithin` does not take it; null where it does. */
+async function whyNotWithin(directory: string, name: string): Promise<string | null> {
+  try {
+    const folder = await realpath(directory);
+    const path = await realpath(join(folder, name));
+    if (!path.startsWith(folder === sep ? sep : folder + sep)) {
+      return `it is a symbolic link to ${path}, out of its folder`;
+    }
+    const found = await stat(path);
+    if (!found.isFile()) return "it is no regular file";
+    if (found.size === 0) return "it is empty";
+    return found.size > LOADER_LIMIT_BYTES ? "it is too large for a loader" : null;
+  } catch (error) {
+    const code = errnoOf(error) ?? "";
+    return code === "ENOENT" ? "it is a symbolic link to nothing" : `it cannot be read (${code})`;
   }
 }
 

@@ -5,6 +5,8 @@ export interface Provisions {
   /** Machines fetch the Micro-OS from here, and there is none. */
   readonly lacksMicroOs: boolean;
   readonly lacksLoader: boolean;
+  /** A file with a loader's name that is not served; null: there is none. */
+  readonly passedOver: { readonly path: string; readonly why: string } | null;
   /** Where the mirror fetches from; null: nowhere. */
   readonly origin: string | null;
   /** The only loader that machines get; null: those of the table. */
@@ -49,6 +51,15 @@ export const readinessRules: readonly Rule<Provisions>[] = [
     who: "site",
     when: ({ lacksLoader, onlyLoader, origin }) =>
       lacksLoader && onlyLoader !== null && origin !== null ? { loader: onlyLoader, origin } : null,
+  },
+  {
+    code: "loader-passed-over",
+    cause: "{path} is there and is not served: {why}",
+    remedy:
+      "put the file itself into the folder, or name the folder that it is in under artifacts.loaderDirs",
+    who: "site",
+    when: ({ lacksLoader, passedOver }) =>
+      lacksLoader && passedOver !== null ? { ...passedOver } : null,
   },
   {
     code: "no-loader",

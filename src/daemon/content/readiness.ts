@@ -1,4 +1,4 @@
-import type { LoaderStore } from "../../artifacts/loaders/loader-store.ts";
+import type { LoaderStore, PassedOver } from "../../artifacts/loaders/loader-store.ts";
 import type { GenerationStore } from "../../artifacts/store/generation-store.ts";
 import { architectures } from "../../boot/architecture.ts";
 import type { Readiness } from "../../http/admin/app.ts";
@@ -49,6 +49,7 @@ const loadersOfTheTable: ReadonlySet<string | null> = new Set(
 export class ReadinessWatch {
   readonly #parts: ReadinessParts;
   #hasLoader = false;
+  #passedOver: PassedOver | null = null;
   #reported: string | null = null;
   #timer: NodeJS.Timeout | null = null;
 
@@ -77,6 +78,7 @@ export class ReadinessWatch {
     const found = judgeAll(readinessRules, {
       lacksMicroOs: servesMicroOs && store.current() === null,
       lacksLoader: !this.#hasLoader,
+      passedOver: this.#passedOver,
       origin,
       onlyLoader,
       loaderDirs,
@@ -89,6 +91,7 @@ export class ReadinessWatch {
   async #look(): Promise<void> {
     const { store, loaders, isHandedOut, emit, onlyLoader } = this.#parts;
     const usual = onlyLoader === null ? loadersOfTheTable : new Set([onlyLoader]);
+    this.#passedOver = (await loaders.passedOver())[0] ?? null;
     this.#hasLoader = (await loaders.list()).some(
       ({ name }) => usual.has(name) || isHandedOut(name),
     );

@@ -193,3 +193,26 @@ describe("the list of loaders", () => {
     ]);
   });
 });
+
+describe("field fault 30: what is passed over", () => {
+  it("is named with the reason", async () => {
+    await write("elsewhere/ipxe.efi", "x");
+    await write("a/good.efi", "x");
+    await write("a/empty.efi", "");
+    await write("a/notes.txt", "");
+    await mkdir(join(folder, "a", "folder.efi"));
+    await symlink("../elsewhere/ipxe.efi", join(folder, "a", "ipxe.efi"));
+    await symlink("good.efi", join(folder, "a", "inside.efi"));
+    await symlink("nothing", join(folder, "a", "lost.efi"));
+    const found = await loaders(["a", "none"]).passedOver();
+    const reasons = found.map(({ path, why }) => `${path.slice(folder.length)}: ${why}`).toSorted();
+    expect(reasons).toEqual([
+      "/a/empty.efi: it is empty",
+      "/a/folder.efi: it is no regular file",
+      expect.stringMatching(
+        /^\/a\/ipxe\.efi: it is a symbolic link to .*\/elsewhere\/ipxe\.efi, out of its folder$/,
+      ),
+      "/a/lost.efi: it is a symbolic link to nothing",
+    ]);
+  });
+});

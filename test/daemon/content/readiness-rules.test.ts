@@ -5,6 +5,7 @@ import { judgeAll } from "../../../src/lib/finding.ts";
 const whole: Provisions = {
   lacksMicroOs: false,
   lacksLoader: false,
+  passedOver: null,
   origin: "https://o.example",
   onlyLoader: null,
   usedUpConnections: null,
@@ -36,6 +37,16 @@ describe("why no machine could boot", () => {
     expect(judgeAll(readinessRules, { ...whole, ...lacks })).toEqual([
       expect.objectContaining({ code, cause: expect.stringMatching(cause), who: "site" }),
     ]);
+  });
+
+  it("field fault 30: says which loader is there and not served, and why", () => {
+    const passedOver = { path: "/boot/ipxe.efi", why: "it is a symbolic link to /x, out of it" };
+    const found = judgeAll(readinessRules, { ...whole, lacksLoader: true, passedOver });
+    expect(found[0]).toMatchObject({
+      code: "loader-passed-over",
+      cause: `/boot/ipxe.efi is there and is not served: ${passedOver.why}`,
+    });
+    expect(judgeAll(readinessRules, { ...whole, passedOver })).toEqual([]);
   });
 
   it("names everything that is missing", () => {

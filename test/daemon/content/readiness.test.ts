@@ -27,6 +27,7 @@ describe("ReadinessWatch", () => {
     const loaders: LoaderStore = {
       find: () => Promise.resolve(null),
       identify: () => Promise.resolve([]),
+      passedOver: () => Promise.resolve([]),
       list: () =>
         Promise.resolve(names.map((name): ListedLoader => ({ name, path: `/${name}`, size: 1 }))),
     };

@@ -14,6 +14,7 @@ function loaders(...names: readonly string[]): LoaderStore {
       ),
     list: () => Promise.resolve([]),
     identify: () => Promise.resolve([]),
+    passedOver: () => Promise.resolve([]),
   };
 }
 
