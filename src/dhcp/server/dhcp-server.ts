@@ -223,10 +223,10 @@ class RunningServer {
     from: UdpEndpoint,
   ): void {
     const { emit, clock, guard, smee, vendorClasses } = this.#options;
-    const floodGuard = link.mode === "full" && smee === null ? this.#floodGuardOf(link) : null;
+    const floodGuard = this.#floodGuardOf(link);
     const sender = senderOf(payload);
     // What is no DHCP at all is left to the decoder.
-    if (sender !== null && (guard?.plays(sender.mac) || floodGuard?.refuses(sender, payload)))
+    if (sender !== null && (guard?.plays(sender.mac) || floodGuard.refuses(sender, payload)))
       return;
     let request: DhcpRequest;
     try {
@@ -259,7 +259,7 @@ class RunningServer {
       .answer(inHand, () => {
         if (isOverloaded) return unserved(request, link, tooBusy);
         const effects = decide(request, link, role, this.#knowledge, clock.wall());
-        floodGuard?.note(request, effects);
+        floodGuard.note(request, effects);
         return effects;
       })
       .finally(() => this.#underWay.delete(work));

@@ -9,7 +9,7 @@ import type { Effect } from "../handlers/effects.ts";
 import type { Link } from "../link.ts";
 import type { DhcpRequest } from "../message/request.ts";
 
-/** Decides before the decoder on a link in mode full which requests are dropped unread, and reports them. */
+/** Decides before the decoder on a link, in every mode, which requests are dropped unread, and reports them. */
 export class FloodGuard {
   readonly #link: Link;
   readonly #knowledge: Knowledge;
@@ -22,7 +22,7 @@ export class FloodGuard {
     this.#knowledge = knowledge;
     this.#emit = emit;
     this.#clock = clock;
-    this.#limits = new RateLimits(clock.now());
+    this.#limits = new RateLimits(clock.now(), link.mode === "full" && knowledge.smee === null);
   }
 
   /** Whether a request of this sender is dropped unread. */
@@ -50,7 +50,9 @@ export class FloodGuard {
   }
 
   #isKnown(mac: Mac, datagram: Uint8Array): boolean {
-    const { offers, findNode } = this.#knowledge;
+    const { offers, offerStyles, findNode } = this.#knowledge;
+    // A machine that booted from here before.
+    if (offerStyles.of(mac).proven !== null) return true;
     if (this.#hasLease(mac) || offers.isWaiting(mac, this.#clock.wall())) return true;
     if (findNode({ mac, uuid: null, serial: null }) !== null) return true;
     const uuid = readMachineUuid(machineIdOf(datagram));

@@ -14,9 +14,19 @@ import { END, PAD } from "../wire/packet.ts";
  * Requests of unknown clients that are answered at once, and how many more each second. One that ends in a
  * lease gives its token back, so only those count whose offers are not taken up: no site has so many.
  */
-const UNKNOWN_CLIENTS = { burst: 4096, perSecond: 256 };
-/** Requests of one of them, so that it cannot use up what is for all. */
-const ONE_UNKNOWN_CLIENT = { burst: 20, perSecond: 2 };
+const WITH_LEASES = {
+  all: { burst: 4096, perSecond: 256 },
+  /** Requests of one of them, so that it cannot use up what is for all. */
+  one: { burst: 20, perSecond: 2 },
+};
+/**
+ * The same where no addresses are handed out (mode proxy): an answer costs little there, and every device of a site
+ * asks, whether or not it wants to boot.
+ */
+const WITHOUT_LEASES = {
+  all: { burst: 8192, perSecond: 1024 },
+  one: { burst: 1000, perSecond: 200 },
+};
 /** Requests of one machine; firmware and operating systems together send a few in a minute. */
 const ONE_MACHINE = { burst: 1000, perSecond: 200 };
 /**
@@ -43,12 +53,15 @@ export class RateLimits {
   readonly #unknownClients: TokenBucket;
   readonly #beyond: TokenBucket;
   readonly #known = new TokenBuckets<Mac>(ONE_MACHINE, MOST_MACHINES);
-  readonly #unknown = new TokenBuckets<Mac>(ONE_UNKNOWN_CLIENT, MOST_MACHINES);
+  readonly #unknown: TokenBuckets<Mac>;
   /** By `giaddr`: until when the pool there counts as full. */
   readonly #fullUntilMs = new BoundedMap<Ip4, number>(MOST_RELAYS);
 
-  constructor(nowMs: number) {
-    this.#unknownClients = new TokenBucket(UNKNOWN_CLIENTS, nowMs);
+  /** @param leases whether addresses are handed out */
+  constructor(nowMs: number, leases = true) {
+    const { all, one } = leases ? WITH_LEASES : WITHOUT_LEASES;
+    this.#unknownClients = new TokenBucket(all, nowMs);
+    this.#unknown = new TokenBuckets(one, MOST_MACHINES);
     this.#beyond = new TokenBucket(BEYOND, nowMs);
   }
 

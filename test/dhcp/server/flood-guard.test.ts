@@ -1,3 +1,5 @@
+import type { Link } from "../../../src/dhcp/link.ts";
+import type { Emit, PxeEvent } from "../../../src/events/types.ts";
 import { describe, expect, test } from "vitest";
 import { planBoot } from "../../../src/boot/policy.ts";
 import { OfferStyleTable } from "../../../src/boot/offer-style.ts";
@@ -14,6 +16,7 @@ import {
   fullLink,
   message,
   packetWith,
+  proxyLink,
   policy,
   requestWith,
 } from "../../support/dhcp.ts";
@@ -36,7 +39,7 @@ const full = {
   },
 } as const;
 
-function guard(): FloodGuard {
+function guard(link: Link = fullLink, emit: Emit = () => {}): FloodGuard {
   const entry = nodeEntry({ uuid, address: "192.168.77.9" });
   const knowledge: Knowledge = {
     plan: (client, node) => planBoot(client, node, policy, baseUrl),
@@ -47,13 +50,26 @@ function guard(): FloodGuard {
     offerStyles: new OfferStyleTable(),
     smee: null,
   };
-  return new FloodGuard(fullLink, knowledge, () => {}, { now: () => 5000, wall: () => 5000 });
+  return new FloodGuard(link, knowledge, emit, { now: () => 5000, wall: () => 5000 });
 }
 
 function refuses(at: FloodGuard, packet: DhcpPacket): boolean {
   const mac = [...packet.chaddr].map((byte) => byte.toString(16).padStart(2, "0")).join(":");
   return at.refuses({ mac, giaddr: packet.giaddr }, encodePacket(packet));
 }
+
+test("field fault 52: in mode proxy a flood of unknown clients is dropped, and a machine with an entry is heard", () => {
+  const events: PxeEvent[] = [];
+  const one = guard(proxyLink, (event) => events.push(event));
+  let heard = 0;
+  for (let n = 0; n < 20_000; n++) {
+    const chaddr = Uint8Array.of(2, 0, 0, n >> 16, (n >> 8) & 255, n & 255);
+    if (!refuses(one, packetWith(message(firmware.operatingSystem), { chaddr }))) heard += 1;
+  }
+  expect(heard).toBe(8192);
+  expect(events).toHaveLength(20_000 - 8192);
+  expect(refuses(one, packetWith(message(firmware.uefi)))).toBe(false);
+});
 
 describe("when the pool is full", () => {
   const asks = message(firmware.operatingSystem);

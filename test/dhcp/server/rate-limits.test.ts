@@ -24,6 +24,16 @@ describe("RateLimits", () => {
     expect(admitted(limits, 100_000, 100_000)).toBe(4096);
   });
 
+  test("field fault 52: where no addresses are handed out lets more through, and not everything", () => {
+    const limits = new RateLimits(0, false);
+    expect(admitted(limits, 100_000, 0)).toBe(8192);
+    expect(admitted(limits, 100_000, 1000)).toBe(1024);
+    expect(limits.refuses(at("entry"), true, 1000)).toBeNull();
+    const one = new RateLimits(0, false);
+    const asked = Array.from({ length: 3000 }, () => one.refuses(at("one"), false, 0));
+    expect(asked.filter((refusal) => refusal === null)).toHaveLength(1000);
+  });
+
   test("answers known machines whatever unknown clients do", () => {
     const limits = new RateLimits(0);
     admitted(limits, 100_000, 0);
