@@ -40,6 +40,9 @@ export class Disk implements Journal {
     this.written.restore(lease);
     return Promise.resolve();
   }
+  isWritable(): Promise<boolean> {
+    return Promise.resolve(!this.full);
+  }
   noteClock(): Promise<void> {
     return Promise.resolve();
   }

@@ -1,4 +1,4 @@
-import { type FileHandle, mkdir, open, readFile } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readFile, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { replaceOpen, syncPath } from "../../lib/atomic-file.ts";
 import type { SteadyClock } from "../../lib/clock.ts";
@@ -18,6 +18,7 @@ export function journalFile(dataDir: string): string {
 }
 
 const LEASES_AT_ONCE = 500;
+const CHECK_EVERY_MS = 1000;
 
 export interface Journal {
   /**
@@ -30,6 +31,11 @@ export interface Journal {
   readonly written: Leases;
   /** Writes down what the system's clock shows, after it was set, so that times on disk keep their meaning. Never rejects. */
   noteClock(): Promise<void>;
+  /**
+   * Whether a lease could be written now. Where the last write failed or no room is left it is tried, at most once
+   * a second; else it is looked for room as often.
+   */
+  isWritable(): Promise<boolean>;
   /** Writes what is under way, then closes the file. */
   close(): Promise<void>;
 }
@@ -80,6 +86,15 @@ async function readIfThere(path: string): Promise<Uint8Array> {
   }
 }
 
+/** Whether the file system says that it has room; a quota or a fault shows only when something is written. */
+async function hasRoom(folder: string): Promise<boolean> {
+  try {
+    return (await statfs(folder)).bavail > 0;
+  } catch {
+    return false;
+  }
+}
+
 interface Pending {
   readonly lease: Lease;
   readonly resolve: () => void;
@@ -99,6 +114,9 @@ class LeaseJournal implements Journal {
   /** The offset by which times in the file differ from ours, as it says itself; null: it does not say yet. */
   #offsetMs: number | null = null;
   #clockIsDue = false;
+  /** As far as is known: by the last write. */
+  #writable = true;
+  #checkedAtMs = -Infinity;
   #pending: Pending[] = [];
   #flushing: Promise<void> | null = null;
   #closed = false;
@@ -123,6 +141,14 @@ class LeaseJournal implements Journal {
       this.#pending.push({ lease, resolve, reject });
       this.#flushing ??= this.#flush();
     });
+  }
+
+  async isWritable(): Promise<boolean> {
+    const nowMs = this.#options.clock.now();
+    if (nowMs - this.#checkedAtMs < CHECK_EVERY_MS) return this.#writable;
+    this.#checkedAtMs = nowMs;
+    if (!this.#writable || !(await hasRoom(this.#options.dataDir))) await this.noteClock();
+    return this.#writable;
   }
 
   noteClock(): Promise<void> {
@@ -155,12 +181,14 @@ class LeaseJournal implements Journal {
         const head = clockFirst ? encodeMoment(this.#options.clock.moment()) : "";
         await this.#write(head + this.#lines(batch, offsetMs));
         this.#offsetMs = offsetMs;
+        this.#writable = true;
         for (const { lease, resolve } of batch) {
           this.written.restore(lease);
           resolve();
         }
       } catch (error) {
         this.#clockIsDue = false;
+        this.#writable = false;
         for (const { reject } of batch) reject(error);
       }
     }

@@ -8,7 +8,7 @@ import type { Destination } from "../message/destination.ts";
 import type { Journal } from "../leases/journal.ts";
 import { isQuarantine, type Lease, type LeaseTable } from "../leases/lease-table.ts";
 import type { Link } from "../link.ts";
-import type { OfferTable } from "../leases/offer-table.ts";
+import type { Offer, OfferTable } from "../leases/offer-table.ts";
 import type { DhcpPacket } from "../wire/packet.ts";
 import { type AddressUse, ConflictChecks, type UsedBy } from "./conflict-checks.ts";
 import { DeclineChecks } from "./decline-checks.ts";
@@ -35,6 +35,8 @@ export interface RequestInHand {
 
 /** After so many addresses in use, one is offered without a check: the machine declines it if need be. */
 const MOST_CHECKS = 3;
+
+const UNWRITABLE = "no lease can be written to dataDir, so no address is offered";
 
 /** Performs what the handlers decide. */
 export class EffectRunner {
@@ -83,11 +85,14 @@ export class EffectRunner {
     // What an acknowledgement may promise at most; null: what was decided.
     let atMostSeconds: number | null = null;
     let confirmed: readonly Lease[] = [];
+    // What the reply offers anew: it needs a lease that can be written.
+    let offered: Offer | null = null;
     for (const decided of effects) {
       const effect = atMostSeconds === null ? decided : shortened(decided, atMostSeconds);
       switch (effect.kind) {
         case "offer":
           offers.put(effect.offer, clock.wall());
+          offered = effect.offer;
           break;
         case "withdraw":
           offers.withdraw(effect.mac, effect.address);
@@ -125,6 +130,13 @@ export class EffectRunner {
           offerStyles.put(effect.machine);
           break;
         case "send":
+          if (offered !== null && journal !== null && !(await journal.isWritable())) {
+            offers.withdraw(offered.mac, offered.address);
+            this.#noteUnwritten(UNWRITABLE);
+            const fields = { mac, address: null, interface: link.interface };
+            emit({ event: "dhcp-failed", ...fields, reason: UNWRITABLE });
+            return "done";
+          }
           request.send(effect.packet, effect.to);
           break;
         case "event":
@@ -171,6 +183,11 @@ export class EffectRunner {
     if (journal !== null) for (const lease of changed) await this.#write(lease, journal);
   }
 
+  #noteUnwritten(reason: string): void {
+    if (this.#unwritten === 0) this.#parts.emit({ event: "journal-unwritable", reason });
+    this.#unwritten += 1;
+  }
+
   /**
    * RFC 2131 3.1: the lease is in permanent storage before its DHCPACK leaves. Resolves with null, or with
    * the seconds that are safe all the same when it cannot be written; rejects when none are.
@@ -180,8 +197,7 @@ export class EffectRunner {
     try {
       await journal.append(lease);
     } catch (error) {
-      if (this.#unwritten === 0) emit({ event: "journal-unwritable", reason: messageOf(error) });
-      this.#unwritten += 1;
+      this.#noteUnwritten(messageOf(error));
       // A quarantine that is in memory only is better than none.
       if (!isQuarantine(lease)) leases.revert(lease, journal.written);
       const seconds = safeSeconds(lease, journal.written.at(lease.address), clock.wall());

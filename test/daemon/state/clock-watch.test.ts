@@ -21,6 +21,7 @@ test("field fault 17: a clock that is set is reported once, and written into the
     written: new LeaseTable(),
     append: () => Promise.resolve(),
     noteClock: async () => void noted++,
+    isWritable: () => Promise.resolve(true),
     close: () => Promise.resolve(),
   };
   const stop = watchClock({ clock, journal, emit: (event) => events.push(event) });

@@ -41,6 +41,7 @@ beforeEach(() => {
     append: (one) =>
       full ? Promise.reject(new SyncError("no space")) : Promise.resolve(written.restore(one)),
     noteClock: () => Promise.resolve(),
+    isWritable: () => Promise.resolve(true),
     close: () => Promise.resolve(),
   };
   const clock = new SteadyClock({ now: () => nowMs, wall: () => nowMs });

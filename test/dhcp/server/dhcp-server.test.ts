@@ -52,6 +52,7 @@ describe("a server in mode full", () => {
   test("does not acknowledge what could not be written, and says so", async () => {
     const full: Journal = {
       noteClock: () => Promise.resolve(),
+      isWritable: () => Promise.resolve(true),
       append: () => Promise.reject(new SyncError("no space left on device")),
       written: new LeaseTable(),
       close: () => Promise.resolve(),
@@ -81,6 +82,7 @@ describe("a server in mode full", () => {
     const disk = new Promise<void>((resolve) => (release = resolve));
     const slow: Journal = {
       noteClock: () => Promise.resolve(),
+      isWritable: () => Promise.resolve(true),
       append: async (lease) => {
         await disk;
         written.push(lease);
@@ -249,6 +251,7 @@ describe("a server, whatever its mode", () => {
     const disk = new Promise<void>((resolve) => (release = resolve));
     const slow: Journal = {
       noteClock: () => Promise.resolve(),
+      isWritable: () => Promise.resolve(true),
       append: () => disk,
       written: new LeaseTable(),
       close: () => Promise.resolve(),

@@ -34,12 +34,30 @@ describe("when nothing can be written", () => {
 
   test("nothing is leased anew, and nothing stays in memory of the attempt", async () => {
     const site = new EffectSite();
-    site.disk.full = true;
     const offer = await site.ask(macA, message(system));
+    site.disk.full = true;
     const taken = await site.ask(macA, selecting(system, ourAddress, offer?.yiaddr ?? ""));
     expect(taken).toBeNull();
     expect(site.leases.all()).toEqual([]);
     expect(site.names()).toEqual(["journal-unwritable", "dhcp-failed"]);
+  });
+
+  test("field fault 52: nothing is offered that could not be acknowledged, until there is room again", async () => {
+    const site = new EffectSite();
+    site.disk.full = true;
+    for (let n = 0; n < 3; n++) expect(await site.ask(macA, message(system))).toBeNull();
+    expect(site.offers.size).toBe(0);
+    expect(site.names().slice(0, 2)).toEqual(["journal-unwritable", "dhcp-failed"]);
+    site.disk.full = false;
+    expect(await site.lease(macA)).toMatch(/^192\.168\.77\.1/);
+    expect(site.names().slice(-2)).toEqual(["journal-writable", "lease-granted"]);
+  });
+
+  test("a machine with a running lease is offered its address all the same", async () => {
+    const site = new EffectSite();
+    const address = await site.lease(macA);
+    site.disk.full = true;
+    expect((await site.ask(macA, message(system)))?.yiaddr).toBe(address);
   });
 
   test("what another machine had on disk is not lost by an attempt to hand it on", async () => {
@@ -98,6 +116,29 @@ describe.skipIf(missing !== null)(`a real disk${missing === null ? "" : ` (${mis
   afterEach(() => {
     execFileSync("umount", [folder]);
     rmSync(folder, { recursive: true });
+  });
+
+  test("field fault 52: that is full is noticed before anything is offered, and that it has room again", async () => {
+    const time = { nowMs: 1_800_000_000_000 };
+    const clock = new SteadyClock({ now: () => time.nowMs, wall: () => time.nowMs });
+    const leases = new LeaseTable();
+    const { journal } = await openJournal({ dataDir: folder, leases, clock });
+    const site = new EffectSite(leases, journal, time);
+    const filler = join(folder, "filler");
+    expect(() => writeFileSync(filler, Buffer.alloc(64 * 1024))).toThrow("ENOSPC");
+    // What is left of the last block takes some lines about the clock.
+    let offers = 0;
+    for (let n = 0; n < 60; n++) {
+      time.nowMs += 1000;
+      if ((await site.ask(macA, message(system))) !== null) offers += 1;
+    }
+    expect(offers).toBeLessThan(50);
+    expect(site.names()).toContain("journal-unwritable");
+    expect(await site.ask(macA, message(system))).toBeNull();
+    rmSync(filler);
+    time.nowMs += 1000;
+    expect(await site.lease(macA)).toMatch(/^192\.168\.77\.1/);
+    await journal.close();
   });
 
   test("that fills up costs no machine its address, and a restart promises none more", async () => {
