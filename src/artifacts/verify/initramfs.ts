@@ -2,7 +2,8 @@ import { createGunzip } from "node:zlib";
 import type { BlobSource } from "../../lib/blob.ts";
 import { startsWith, toText } from "../../lib/bytes.ts";
 import { messageOf } from "../../lib/errors.ts";
-import { xzProblem } from "./xz.ts";
+import { type MemberEnd, type MemberForm, memberForms } from "./compressed-members.ts";
+import { xzEnd } from "./xz.ts";
 
 const CHUNK_BYTES = 256 * 1024;
 const CPIO_HEADER_BYTES = 110;
@@ -12,34 +13,54 @@ const CPIO_NAME_LIMIT = 4096;
 
 const GZIP_MAGIC = Uint8Array.of(0x1f, 0x8b, 0x08);
 const XZ_MAGIC = Uint8Array.of(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00);
-const ZSTD_MAGIC = Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd);
 
 /**
- * What is wrong with an initramfs, or null. It may be xz (all its headers, the index and the footer
- * are checked), gzip (inflated whole, so that its CRC-32 and length are checked), zstd (only its magic
- * is checked), or a plain cpio archive in the newc form, which may precede one of the others.
+ * What is wrong with an initramfs, or null. As for the kernel it is a sequence of cpio archives (newc form) and
+ * compressed members, with zeros between them. Of xz all headers, the index and the footer are checked; gzip is
+ * inflated whole, so that its CRC-32 and length are checked; of zstd, lz4, lzo and bzip2 the lengths that they
+ * carry; of lzma only its beginning, for it carries none.
  */
 export async function initramfsProblem(blob: BlobSource): Promise<string | null> {
   let at = 0;
+  let former: string | null = null;
   while (at < blob.size) {
-    const magic = await blob.read(at, 8);
-    if (startsWith(magic, XZ_MAGIC)) return xzProblem(blob, at);
-    if (startsWith(magic, GZIP_MAGIC)) return gzipProblem(blob, at);
-    if (startsWith(magic, ZSTD_MAGIC)) return null;
-    if (!/^07070[12]/.test(toText(magic))) {
-      return at === 0
-        ? "it is none of xz, gzip, zstd and cpio (newc)"
-        : `its first cpio archive ends at byte ${at}, and what follows is no archive`;
+    const first = await blob.read(at, 16);
+    const form = forms.find(({ begins }) => begins(first));
+    if (form === undefined) {
+      return former === null
+        ? "it is none of xz, gzip, zstd and cpio (newc), and of lz4, lzo, bzip2 and lzma neither"
+        : `its ${former} ends at byte ${at}, and what follows is no archive: something follows that does not belong there`;
     }
-    const end = await cpioEnd(blob, at);
+    const end = await form.end(blob, at);
     if (typeof end === "string") return end;
+    former = form.name;
     at = await skipZeros(blob, end);
   }
-  return at === 0 ? "it is empty" : null;
+  return former === null ? "it is empty" : null;
 }
 
-/** What is wrong with a gzip file from byte `start` to its end (zero padding is allowed), or null. */
-export async function gzipProblem(blob: BlobSource, start = 0): Promise<string | null> {
+const forms: readonly MemberForm[] = [
+  {
+    name: "cpio archive",
+    begins: (first) => /^07070[12]/.test(toText(first)),
+    end: cpioEnd,
+  },
+  { name: "gzip stream", begins: (first) => startsWith(first, GZIP_MAGIC), end: gzipEnd },
+  { name: "xz stream", begins: (first) => startsWith(first, XZ_MAGIC), end: xzEnd },
+  ...memberForms,
+];
+
+/** What is wrong with a gzip file (zero padding at its end is allowed), or null. */
+export async function gzipProblem(blob: BlobSource): Promise<string | null> {
+  const end = await gzipEnd(blob, 0);
+  if (typeof end === "string") return end;
+  return (await skipZeros(blob, end)) < blob.size
+    ? `its gzip stream ends at byte ${end}, and something follows`
+    : null;
+}
+
+/** All streams that stand one behind the other. */
+async function gzipEnd(blob: BlobSource, start: number): Promise<MemberEnd> {
   const gunzip = createGunzip({ chunkSize: CHUNK_BYTES });
   const inflated = new Promise<string | null>((resolve) => {
     gunzip.once("end", () => resolve(null));
@@ -57,16 +78,11 @@ export async function gzipProblem(blob: BlobSource, start = 0): Promise<string |
     await Promise.race([taken, inflated]);
   }
   gunzip.end();
-  const problem = await inflated;
-  if (problem !== null) return problem;
-  const end = start + gunzip.bytesWritten;
-  return (await skipZeros(blob, end)) < blob.size
-    ? `its gzip stream ends at byte ${end}, and something follows`
-    : null;
+  return (await inflated) ?? start + gunzip.bytesWritten;
 }
 
 /** The offset behind the trailer of the cpio archive at `start`, or what is wrong with it. */
-async function cpioEnd(blob: BlobSource, start: number): Promise<number | string> {
+async function cpioEnd(blob: BlobSource, start: number): Promise<MemberEnd> {
   const reader = bufferedReader(blob);
   let at = start;
   while (true) {

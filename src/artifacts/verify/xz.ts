@@ -1,20 +1,36 @@
 import { crc32 } from "node:zlib";
 import type { BlobSource } from "../../lib/blob.ts";
+import type { MemberEnd } from "./compressed-members.ts";
 
 // The .xz File Format, version 1.2.1 (https://tukaani.org/xz/xz-file-format.txt).
 const HEADER_BYTES = 12;
 const FOOTER_BYTES = 12;
+const SEARCH_BYTES = 1024 * 1024;
 /** An index has some bytes for each block; `xz` makes one block, `xz -T` one for each few MiB. */
 const INDEX_LIMIT_BYTES = 4 * 1024 * 1024;
 
 /**
- * What is wrong with the xz streams from byte `start` to the end of the blob, or null. The compressed
- * data are not inflated: from the end backwards, each stream's footer, index (with CRC-32) and header
- * are checked, and that the blocks of the index fill the room between header and index to the byte.
- * A file cut short, grown, or stuck together from two does not pass.
+ * Where the xz streams at byte `start` end, or what is wrong with them. The compressed data are not inflated:
+ * from the end backwards, each stream's footer, index (with CRC-32) and header are checked, and that the blocks
+ * of the index fill the room between header and index to the byte. A file cut short, grown, or stuck
+ * together from two does not pass. Where that fails from the end of the blob, another member may follow: then
+ * the first footer is looked for whose stream begins at `start`.
  */
-export async function xzProblem(blob: BlobSource, start: number): Promise<string | null> {
-  let end = blob.size;
+export async function xzEnd(blob: BlobSource, start: number): Promise<MemberEnd> {
+  const problem = await xzProblem(blob, start, blob.size);
+  if (problem === null) return blob.size;
+  for (let at = start; at < blob.size; at += SEARCH_BYTES) {
+    const chunk = Buffer.from(await blob.read(at, SEARCH_BYTES + 1));
+    for (let mark = chunk.indexOf("YZ"); mark !== -1; mark = chunk.indexOf("YZ", mark + 1)) {
+      const end = at + mark + 2;
+      if ((await xzProblem(blob, start, end)) === null) return end;
+    }
+  }
+  return problem;
+}
+
+async function xzProblem(blob: BlobSource, start: number, last: number): Promise<string | null> {
+  let end = last;
   while (true) {
     const stream = await streamEndingAt(blob, start, end);
     if (typeof stream === "string") return stream;

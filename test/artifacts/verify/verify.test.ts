@@ -180,7 +180,7 @@ describe("an initramfs that is a plain cpio archive", () => {
       concat([plain, new Uint8Array(512)]),
       concat([plain, new Uint8Array(512), initramfs]),
       concat([plain, plain, fixture("xz/one-block.xz")]),
-      concat([plain, Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 1, 2, 3)]),
+      concat([plain, fixture("initramfs/whole.zst")]),
     ]) {
       await expect(verify("initrd.img", bytes)).resolves.toBeUndefined();
     }

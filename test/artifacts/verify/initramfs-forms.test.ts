@@ -1,0 +1,67 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { initramfsProblem } from "../../../src/artifacts/verify/initramfs.ts";
+import { memoryBlob } from "../../../src/lib/blob.ts";
+import { concat, fromText } from "../../../src/lib/bytes.ts";
+
+const fixture = (name: string) =>
+  new Uint8Array(readFileSync(new URL(`../../fixtures/initramfs/${name}`, import.meta.url)));
+const problem = (...parts: readonly Uint8Array[]) => initramfsProblem(memoryBlob(concat(parts)));
+
+const u32 = (value: number) => [24, 16, 8, 0].map((bits) => (value >>> bits) & 0xff);
+/** What `lzop` writes: magic, versions, method, level, flags, mode, times, no name, checksum; blocks that are stored. */
+const lzo = Uint8Array.from([
+  ...[0x89, 0x4c, 0x5a, 0x4f, 0, 0x0d, 0x0a, 0x1a, 0x0a],
+  ...[0x10, 0x40, 0x20, 0xa0, 0x09, 0x40, 1, 5, ...u32(1), ...u32(0), ...u32(0), ...u32(0), 0],
+  ...u32(0xdeadbeef),
+  ...[...u32(4), ...u32(4), ...u32(0x12345678), 1, 2, 3, 4],
+  ...u32(0),
+]);
+
+const walked = ["whole.zst", "no-checksum.zst", "whole.lz4", "whole.bz2", "whole.xz"] as const;
+
+describe("field fault 28: forms of an initramfs", () => {
+  it.each([...walked, "whole.lzma"])(
+    "%s is taken, alone, padded and behind another one",
+    async (name) => {
+      const bytes = fixture(name);
+      expect(await problem(bytes)).toBeNull();
+      expect(await problem(bytes, new Uint8Array(512))).toBeNull();
+      expect(await problem(fixture("whole.xz"), new Uint8Array(4), bytes)).toBeNull();
+    },
+  );
+
+  it.each(walked)("%s is refused wherever it was cut", async (name) => {
+    const bytes = fixture(name);
+    const cuts = [16, 40, 1000, 20_000, bytes.length - 20, bytes.length - 2];
+    for (const length of cuts) {
+      expect(await problem(bytes.subarray(0, length)), `${name} cut at ${length}`).not.toBeNull();
+    }
+  });
+
+  it.each(walked)("%s is refused when something follows that is no archive", async (name) => {
+    expect(await problem(fixture(name), fromText("<html>a page</html>"))).toMatch(/follows/);
+  });
+
+  it("any sequence is taken, as the kernel does", async () => {
+    const members = [...walked.map(fixture), lzo];
+    for (const first of members) {
+      for (const second of members) {
+        expect(await problem(first, new Uint8Array(8), second)).toBeNull();
+      }
+    }
+  });
+
+  it("lzo is taken whole and refused when it was cut", async () => {
+    expect(await problem(lzo)).toBeNull();
+    for (let length = 12; length < lzo.length; length++) {
+      expect(await problem(lzo.subarray(0, length))).toMatch(/lzo data end before/);
+    }
+  });
+
+  it("a stretch that is missing from the middle of zstd is found by its lengths", async () => {
+    const bytes = fixture("whole.zst");
+    const missing = concat([bytes.subarray(0, 10_000), bytes.subarray(12_000)]);
+    expect(await problem(missing)).not.toBeNull();
+  });
+});
