@@ -149,8 +149,9 @@ function pair(any: UdpSocket, own: UdpSocket): UdpSocket {
     local: own.local,
     send: (payload, to) => own.send(payload, to),
     onMessage(handler) {
-      any.onMessage(handler);
-      own.onMessage(handler);
+      // The kernel gives a datagram to the socket that is bound to its destination, before the other one.
+      any.onMessage((payload, from) => handler(payload, from, "broadcast"));
+      own.onMessage((payload, from) => handler(payload, from, "unicast"));
     },
     onError(handler) {
       any.onError(handler);

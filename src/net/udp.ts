@@ -7,6 +7,9 @@ export interface UdpEndpoint {
   readonly port: number;
 }
 
+/** To whom a datagram was sent: to this host, or to everybody on its link; undefined where that is not known. */
+export type Arrival = "unicast" | "broadcast" | undefined;
+
 /** A bound UDP socket, as the protocols see it. */
 export interface UdpSocket {
   /** Where it is bound, with the port that the kernel chose. */
@@ -20,7 +23,7 @@ export interface UdpSocket {
    * Adds a handler for each datagram that arrives. The payload is the handler's to keep. What
    * arrives before there is a handler is lost, so register in the same turn in which the socket was had.
    */
-  onMessage(handler: (payload: Uint8Array, from: UdpEndpoint) => void): void;
+  onMessage(handler: (payload: Uint8Array, from: UdpEndpoint, arrival?: Arrival) => void): void;
   /** Adds a handler for what went wrong later: a failed send, or (connected sockets) a peer that is gone. */
   onError(handler: (error: Error) => void): void;
   /** Frees the port; resolves when it is free. May be called more than once. */

@@ -17,7 +17,7 @@ import {
   withVendorClass,
   withVendorOption43,
 } from "../message/reply.ts";
-import { serverIdFor } from "../message/relay.ts";
+import { namesAnotherServer, serverIdFor } from "../message/relay.ts";
 import { withinLimit } from "../message/message-size.ts";
 import type { DhcpRequest } from "../message/request.ts";
 import { routeFromBootServer } from "../message/destination.ts";
@@ -54,7 +54,11 @@ export function handleBootServer(
     return unanswered(request, link, "boot server");
   }
   if (plan.kind === "none") return nothingToBoot(request, plan, link);
-  // A client may copy option 54 of the server that gave it its address: asked here, we are meant.
+  // A client may copy option 54 of the server that gave it its address: asked at our address, we are
+  // meant. What it asks of everybody who listens is for the one that it names.
+  if (request.source.isBroadcast === true && namesAnotherServer(request, link)) {
+    return ignored("addressed to another server");
+  }
   const item = bootItemOf(request);
   if (item !== null && !isOurs(item)) return ignored("a boot item that is not ours");
   if (plan.kind === "refused") return nothingToBoot(request, plan, link);

@@ -10,6 +10,8 @@ import { readRelayAgent, type RelayAgent } from "./relay.ts";
 export interface Source {
   readonly address: Ip4;
   readonly port: number;
+  /** Whether it was sent to everybody on the link; where that is not known, it is taken to be meant for us. */
+  readonly isBroadcast?: boolean;
 }
 
 /** A client's packet with what a server looks at read out of it, once. */

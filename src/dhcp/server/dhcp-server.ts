@@ -3,7 +3,7 @@ import type { OfferStyleTable } from "../../boot/offer-style.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { DecodeError, decodedOrNull, messageOf } from "../../lib/errors.ts";
 import { type Mac, macFromBytes } from "../../lib/mac.ts";
-import { formatEndpoint, type UdpEndpoint, type UdpSocket } from "../../net/udp.ts";
+import { formatEndpoint, type UdpSocket } from "../../net/udp.ts";
 import type { Emit } from "../../events/types.ts";
 import { senderOf } from "./rate-limits.ts";
 import { refusal, unserved } from "../handlers/boot-events.ts";
@@ -18,7 +18,7 @@ import { decodePacket, type DhcpPacket, encodePacket } from "../wire/packet.ts";
 import type { UsedBy } from "./conflict-checks.ts";
 import { EffectRunner, type RequestInHand } from "./effect-runner.ts";
 import { saysBootClient } from "../message/boot-client.ts";
-import { type DhcpRequest, readRequest } from "../message/request.ts";
+import { type DhcpRequest, readRequest, type Source } from "../message/request.ts";
 import { unbeatableServer } from "../../boot/causes.ts";
 import { filledIn, inOneSentence } from "../../lib/finding.ts";
 
@@ -193,7 +193,13 @@ class RunningServer {
 
   #hear({ link, role }: Listener, socket: UdpSocket): void {
     this.#sockets.add(socket);
-    socket.onMessage((payload, from) => this.#receive(link, role, socket, payload, from));
+    socket.onMessage((payload, { address, port }, arrival) =>
+      this.#receive(link, role, socket, payload, {
+        address,
+        port,
+        isBroadcast: arrival === "broadcast",
+      }),
+    );
     socket.onError((error) => {
       const fields = { mac: null, address: null, interface: link.interface };
       this.#options.emit({ event: "dhcp-send-failed", ...fields, reason: messageOf(error) });
@@ -215,13 +221,7 @@ class RunningServer {
     await Promise.allSettled(this.#underWay);
   }
 
-  #receive(
-    link: Link,
-    role: Role,
-    socket: UdpSocket,
-    payload: Uint8Array,
-    from: UdpEndpoint,
-  ): void {
+  #receive(link: Link, role: Role, socket: UdpSocket, payload: Uint8Array, from: Source): void {
     const { emit, clock, guard, smee, vendorClasses } = this.#options;
     const floodGuard = this.#floodGuardOf(link);
     const sender = senderOf(payload);

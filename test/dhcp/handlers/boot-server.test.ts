@@ -119,6 +119,15 @@ describe("the boot server", () => {
     expect([ack.file, ack.options.get(54)]).toEqual(["ipxe.efi", ip4ToBytes(ourAddress)]);
   });
 
+  it("leaves what is asked of everybody to the server that it names", () => {
+    const other = { ...firmware.uefi, 54: Uint8Array.of(192, 168, 77, 9) };
+    const source = { address: "192.168.77.50", port: 4011, isBroadcast: true };
+    expect(ask(other, { source })).toEqual([
+      { kind: "ignore", reason: "addressed to another server" },
+    ]);
+    expect(onlyReply(ask(firmware.uefi, { source })).file).toBe("ipxe.efi");
+  });
+
   it("broadcasts to a client whose address it does not see", () => {
     const source = { address: "0.0.0.0", port: 68 };
     expect(sent(ask(firmware.bios, { source }))[0]?.to.address).toBe("255.255.255.255");
