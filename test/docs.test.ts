@@ -149,7 +149,7 @@ other firmware whose option 60 begins neither with \`PXEClient\` nor with \`HTTP
 name in \`artifacts.loaderDirs\`, then in the mirror. A machine for which there is none gets an address in
 mode full and no answer in proxy mode, and the event \`dhcp-refused\` says so.
 
-\`artifacts.loaderUrls\` has loaders fetched from a URL, each pinned by its SHA-256; they come before the folders.
+\`artifacts.loaderUrls\` has loaders fetched from a URL, each with the SHA-256 that is expected of it; they come before the folders.
 \`eim-pxe artifacts list\` shows every loader that is found: EFI or BIOS, machine, whether it is signed, the version
 of iPXE (loaders for BIOS are compressed and do not tell), and whether it brings a script of its own. At the start a
 loader for 0, 7 or 11, or for any number in \`boot.loaders\`, that is for other machines is refused (exit 2).

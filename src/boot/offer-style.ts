@@ -37,7 +37,7 @@ export interface Attempt {
   readonly offered: readonly OfferStyle[];
   /** Whether it asked our boot server after that, and whether it named the menu's item there. */
   readonly askedBootServer: "no" | "plainly" | "for-item";
-  /** The loader that it was told of. */
+  /** The loader that it was offered. */
   readonly loader: string;
   /** How often in a row it fetched that whole and was not heard as iPXE afterwards. */
   readonly silentLoads: number;
@@ -65,7 +65,7 @@ export interface StyleAnswer {
 export interface Question {
   /** Milliseconds since the Unix epoch. */
   readonly nowMs: number;
-  /** The loader that the machine is to be told of. */
+  /** The loader that the machine is to be offered. */
   readonly loader: string;
   /** False for a client that knows one style only: there is nothing to try or to prove. */
   readonly choosing: boolean;

@@ -126,7 +126,7 @@ function artifactFaults(config: Config): Fault[] {
       faults.push({
         path: ["artifacts", "sha256"],
         key: name,
-        message: `pins ${name}, which is not in artifacts.files`,
+        message: `expects a SHA-256 of ${name}, which is not in artifacts.files`,
       });
     }
   }
@@ -140,7 +140,10 @@ function artifactFaults(config: Config): Fault[] {
     unused("url", "has no effect beside artifacts.ca.file; remove one of them");
   }
   if (ca.sha256 !== null && ca.url === null) {
-    unused("sha256", "has no effect: it pins what artifacts.ca.url fetches, which is not set");
+    unused(
+      "sha256",
+      "has no effect: it is the fingerprint of what artifacts.ca.url fetches, which is not set",
+    );
   }
   return faults;
 }

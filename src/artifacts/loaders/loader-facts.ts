@@ -1,7 +1,7 @@
 import type { BlobSource } from "../../lib/blob.ts";
 import { layoutOf, nameOfMachine } from "../verify/pe-image.ts";
 
-/** What can be told of a boot loader from its bytes. */
+/** What the bytes of a boot loader say about it. */
 export interface LoaderFacts {
   /** `efi`: an EFI executable · `bios`: anything else, as x86 BIOS loads it. */
   readonly format: "efi" | "bios";

@@ -64,7 +64,7 @@ export async function stageImport(
 /**
  * Makes a generation of what `stageImport` brought, after looking at every file.
  *
- * @throws SyncError when a file is not what its name, the manifest or a pin says
+ * @throws SyncError when a file is not what its name, the manifest or the configuration says
  */
 export async function adopt(
   store: GenerationStore,
@@ -105,13 +105,13 @@ async function looked(
   folder: string,
   name: string,
   manifest: Manifest | null,
-  pins: Readonly<Record<string, string>>,
+  expectations: Readonly<Record<string, string>>,
 ): Promise<StoredFile> {
   const path = join(folder, name);
   const sha256 = await sha256OfFile(path).catch(() => null);
   if (sha256 === null) throw new SyncError(`the import has no ${name}`);
   const listed = manifest?.files.find((file) => file.name === name) ?? null;
-  const expected = pins[name]?.toLowerCase() ?? listed?.sha256 ?? sha256;
+  const expected = expectations[name]?.toLowerCase() ?? listed?.sha256 ?? sha256;
   if (sha256 !== expected) {
     throw new SyncError(
       `${name} of the import was refused: its SHA-256 is ${sha256}, and ${expected} is expected. It was ` +

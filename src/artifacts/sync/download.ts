@@ -105,11 +105,11 @@ export async function refuseUnfit(
   file: StoredFile,
 ): Promise<void> {
   try {
-    const pin = sha256.get(file.name);
-    if (pin !== undefined && pin !== file.sha256) {
+    const expected = sha256.get(file.name);
+    if (expected !== undefined && expected !== file.sha256) {
       throw new SyncError(
         `${file.name} from the orchestrator was refused: its SHA-256 is ${file.sha256}, and artifacts.sha256 ` +
-          `pins ${pin}. If the orchestrator was updated on purpose, set the new value.`,
+          `expects ${expected}. If the orchestrator was updated on purpose, set the new value.`,
       );
     }
     const blob = await openFile(file.path);

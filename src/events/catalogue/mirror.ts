@@ -67,13 +67,13 @@ export const mirrorEvents = {
   "loader-fetched": {
     level: "info",
     message: "a loader was fetched",
-    meaning: "From its URL in `artifacts.loaderUrls`; it has the SHA-256 that is pinned there.",
+    meaning: "From its URL in `artifacts.loaderUrls`; it has the SHA-256 that is expected there.",
   },
   "loader-unusable": {
     level: "error",
     message: "a loader cannot be used",
     meaning:
-      "`reason` says why: its URL in `artifacts.loaderUrls` cannot be fetched or brings other bytes than those that are pinned, or it does not fit the machines that get it.",
+      "`reason` says why: its URL in `artifacts.loaderUrls` cannot be fetched or brings other bytes than those that are expected, or it does not fit the machines that get it.",
     show: { every: 3_600_000, by: ["file", "reason"] },
   },
   "disk-full": {

@@ -93,7 +93,7 @@ export class Admission {
     return first.done === true ? null : first.value;
   }
 
-  /** Null where nobody has so many that one more for the newcomer were fair. */
+  /** Null where nobody has so many that giving one to another client would be fair. */
   #newestOfLargest(own: number): Place | null {
     let largest: ReadonlySet<Place> = new Set();
     for (const places of this.#clients.values()) if (places.size > largest.size) largest = places;

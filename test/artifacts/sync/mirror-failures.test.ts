@@ -119,11 +119,13 @@ describe("pinned files", () => {
 
   it("are refused when they are others, even those that are served already", async () => {
     const mirror = site.mirror(store, { sha256: { [kernel]: "0".repeat(64) } });
-    expect(await syncFailure(mirror.sync())).toMatch(/its SHA-256 is [0-9a-f]{64}, .* pins 0000/);
+    expect(await syncFailure(mirror.sync())).toMatch(
+      /its SHA-256 is [0-9a-f]{64}, .* expects 0000/,
+    );
     expect(store.current()).toBeNull();
     await site.mirror(store).sync();
     const former = store.current();
-    expect(await syncFailure(mirror.sync())).toMatch(/pins 0000/);
+    expect(await syncFailure(mirror.sync())).toMatch(/expects 0000/);
     expect(store.current()).toBe(former);
   });
 });
