@@ -48,10 +48,10 @@ export {
   encodePacket,
   MAX_FILE_BYTES,
   MAX_SNAME_BYTES,
-  MessageType,
   type OptionOrder,
   type Reading,
 } from "./wire/packet.ts";
+export { MessageType } from "./wire/message-type.ts";
 
 export { type DescribedPacket, describePacket } from "./wire/packet-json.ts";
 export { OptionCode } from "./wire/option-codes.ts";

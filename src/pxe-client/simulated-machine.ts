@@ -1,5 +1,6 @@
 import { OptionCode } from "../dhcp/wire/option-codes.ts";
-import { type DhcpPacket, MessageType } from "../dhcp/wire/packet.ts";
+import { type DhcpPacket } from "../dhcp/wire/packet.ts";
+import { MessageType } from "../dhcp/wire/message-type.ts";
 import { printable, toText } from "../lib/bytes.ts";
 import { ANY_ADDRESS, type Ip4, ip4FromBytes } from "../lib/ip4.ts";
 import type { OpenUdp, UdpEndpoint, UdpSocket } from "../net/udp.ts";

@@ -6,7 +6,8 @@ import { readChain, readDownloads } from "../../src/pxe-client/probe/ipxe-interp
 import { readByTftp } from "../../src/pxe-client/wire/tftp-read.ts";
 import { makeMicroOs } from "../../src/demo/micro-os.ts";
 import { OptionCode } from "../../src/dhcp/wire/option-codes.ts";
-import { type DhcpPacket, MessageType } from "../../src/dhcp/wire/packet.ts";
+import { type DhcpPacket } from "../../src/dhcp/wire/packet.ts";
+import { MessageType } from "../../src/dhcp/wire/message-type.ts";
 import { concat, fromText, toText, u16 } from "../../src/lib/bytes.ts";
 import { macToBytes } from "../../src/lib/mac.ts";
 import { openDgram } from "../../src/net/dgram.ts";

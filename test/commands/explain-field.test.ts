@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { MessageType } from "../../src/dhcp/wire/packet.ts";
+import { MessageType } from "../../src/dhcp/wire/message-type.ts";
 import { ip4ToBytes } from "../../src/lib/ip4.ts";
 import { explained, fieldBytes, fieldVariant, withTail } from "../support/field.ts";
 

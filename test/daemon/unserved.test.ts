@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { decodePacket, MessageType } from "../../src/dhcp/wire/packet.ts";
+import { decodePacket } from "../../src/dhcp/wire/packet.ts";
+import { MessageType } from "../../src/dhcp/wire/message-type.ts";
 import { fromHex, toText } from "../../src/lib/bytes.ts";
 import { decodedOrNull } from "../../src/lib/errors.ts";
 import { macFromBytes } from "../../src/lib/mac.ts";

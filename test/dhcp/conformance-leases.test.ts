@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { MessageType } from "../../src/dhcp/wire/packet.ts";
+import { MessageType } from "../../src/dhcp/wire/message-type.ts";
 import { toText, u16 } from "../../src/lib/bytes.ts";
 import { fullLink, ourAddress } from "../support/dhcp.ts";
 import { FullSite } from "../support/full-site.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { OptionCode } from "../../src/dhcp/wire/option-codes.ts";
-import { MessageType } from "../../src/dhcp/wire/packet.ts";
+import { MessageType } from "../../src/dhcp/wire/message-type.ts";
 import { u32 } from "../../src/lib/bytes.ts";
 import { fullLink, ourAddress } from "../support/dhcp.ts";
 import { FullSite, type Outcome } from "../support/full-site.ts";

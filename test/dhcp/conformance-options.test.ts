@@ -1,11 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { OptionCode } from "../../src/dhcp/wire/option-codes.ts";
-import {
-  decodePacket,
-  encodedLength,
-  encodePacket,
-  MessageType,
-} from "../../src/dhcp/wire/packet.ts";
+import { decodePacket, encodedLength, encodePacket } from "../../src/dhcp/wire/packet.ts";
+import { MessageType } from "../../src/dhcp/wire/message-type.ts";
 import { relayInformation } from "../../src/dhcp/wire/vendor-options.ts";
 import { concat, fromText, toText, u16 } from "../../src/lib/bytes.ts";
 import { ip4ToBytes } from "../../src/lib/ip4.ts";

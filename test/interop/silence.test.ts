@@ -2,12 +2,8 @@ import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { OptionCode } from "../../src/dhcp/wire/option-codes.ts";
-import {
-  BOOTREPLY,
-  type DhcpPacket,
-  decodePacket,
-  MessageType,
-} from "../../src/dhcp/wire/packet.ts";
+import { BOOTREPLY, type DhcpPacket, decodePacket } from "../../src/dhcp/wire/packet.ts";
+import { MessageType } from "../../src/dhcp/wire/message-type.ts";
 import { Program } from "../support/command.ts";
 import { createNetns, type Guest, type Netns, netnsMissing, nextEvent } from "../support/netns.ts";
 import { readPcap } from "../support/pcap.ts";

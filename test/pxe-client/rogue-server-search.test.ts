@@ -1,11 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { RogueServerSearch } from "../../src/pxe-client/rogue-server-search.ts";
-import {
-  decodePacket,
-  type DhcpPacket,
-  encodePacket,
-  MessageType,
-} from "../../src/dhcp/wire/packet.ts";
+import { decodePacket, type DhcpPacket, encodePacket } from "../../src/dhcp/wire/packet.ts";
+import { MessageType } from "../../src/dhcp/wire/message-type.ts";
 import { OptionCode } from "../../src/dhcp/wire/option-codes.ts";
 import { ip4ToBytes } from "../../src/lib/ip4.ts";
 import type { UdpEndpoint, UdpSocket } from "../../src/net/udp.ts";

@@ -9,7 +9,8 @@ import {
 } from "../../src/dhcp/leases/lease-table.ts";
 import { handleFull } from "../../src/dhcp/handlers/full.ts";
 import { OfferTable } from "../../src/dhcp/leases/offer-table.ts";
-import { type DhcpPacket, MessageType } from "../../src/dhcp/wire/packet.ts";
+import { type DhcpPacket } from "../../src/dhcp/wire/packet.ts";
+import { MessageType } from "../../src/dhcp/wire/message-type.ts";
 import type { UsedBy } from "../../src/dhcp/server/conflict-checks.ts";
 import { EffectRunner } from "../../src/dhcp/server/effect-runner.ts";
 import { readRequest } from "../../src/dhcp/message/request.ts";

@@ -8,12 +8,8 @@ import { OfferTable } from "../../src/dhcp/leases/offer-table.ts";
 import { LeaseTable } from "../../src/dhcp/leases/lease-table.ts";
 import type { Link } from "../../src/dhcp/link.ts";
 import { OptionCode } from "../../src/dhcp/wire/option-codes.ts";
-import {
-  decodePacket,
-  type DhcpPacket,
-  encodePacket,
-  MessageType,
-} from "../../src/dhcp/wire/packet.ts";
+import { decodePacket, type DhcpPacket, encodePacket } from "../../src/dhcp/wire/packet.ts";
+import { MessageType } from "../../src/dhcp/wire/message-type.ts";
 import { readRequest } from "../../src/dhcp/message/request.ts";
 import { pxeVendorOptions, readPxeVendorOptions } from "../../src/dhcp/wire/vendor-options.ts";
 import { toText } from "../../src/lib/bytes.ts";

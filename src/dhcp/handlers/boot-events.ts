@@ -7,7 +7,8 @@ import type { Mac } from "../../lib/mac.ts";
 import type { PxeEvent } from "../../events/types.ts";
 import type { Effect } from "./effects.ts";
 import type { Link } from "../link.ts";
-import { BROADCAST_FLAG, MessageType } from "../wire/packet.ts";
+import { BROADCAST_FLAG } from "../wire/packet.ts";
+import { MessageType } from "../wire/message-type.ts";
 import {
   damagedRequest,
   noLoaderFits,

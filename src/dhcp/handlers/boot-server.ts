@@ -5,7 +5,8 @@ import { addressEvents, ignored, nothingToBoot, offerEvents, unanswered } from "
 import type { Effect } from "./effects.ts";
 import type { Link } from "../link.ts";
 import { OptionCode } from "../wire/option-codes.ts";
-import { BOOTREQUEST, type DhcpPacket, MessageType } from "../wire/packet.ts";
+import { BOOTREQUEST, type DhcpPacket } from "../wire/packet.ts";
+import { MessageType } from "../wire/message-type.ts";
 import {
   type BootPlan,
   MENU_ITEM,

@@ -15,7 +15,8 @@ import {
 } from "./network-options.ts";
 import { withinLimit } from "../message/message-size.ts";
 import { OptionCode } from "../wire/option-codes.ts";
-import { type DhcpPacket, MAX_FILE_BYTES, MessageType } from "../wire/packet.ts";
+import { type DhcpPacket, MAX_FILE_BYTES } from "../wire/packet.ts";
+import { MessageType } from "../wire/message-type.ts";
 import {
   startReply,
   withBroadcastFlag,

@@ -14,7 +14,8 @@ import type { PxeEvent } from "../../events/types.ts";
 import { bootItemOf } from "./boot-server.ts";
 import type { Effect } from "./effects.ts";
 import type { Link } from "../link.ts";
-import { BOOTREQUEST, MessageType } from "../wire/packet.ts";
+import { BOOTREQUEST } from "../wire/packet.ts";
+import { MessageType } from "../wire/message-type.ts";
 import { bootFileOf, MENU_ITEM } from "../message/reply.ts";
 import type { DhcpRequest } from "../message/request.ts";
 

@@ -11,7 +11,8 @@ import {
 import { bootItemOf, bootServerReply, isOurs } from "./boot-server.ts";
 import type { Effect } from "./effects.ts";
 import type { Link } from "../link.ts";
-import { BOOTREQUEST, type DhcpPacket, MessageType } from "../wire/packet.ts";
+import { BOOTREQUEST, type DhcpPacket } from "../wire/packet.ts";
+import { MessageType } from "../wire/message-type.ts";
 import {
   type BootPlan,
   startReply,

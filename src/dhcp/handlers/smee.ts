@@ -37,7 +37,8 @@ import {
 import type { Effect } from "./effects.ts";
 import type { Link } from "../link.ts";
 import { OptionCode } from "../wire/option-codes.ts";
-import { BOOTREQUEST, type DhcpPacket, MessageType } from "../wire/packet.ts";
+import { BOOTREQUEST, type DhcpPacket } from "../wire/packet.ts";
+import { MessageType } from "../wire/message-type.ts";
 import type { DhcpRequest } from "../message/request.ts";
 import { routeToSource } from "../message/destination.ts";
 import { type SmeeBoot, smeeProxyReply, smeeReservationReply } from "./smee-reply.ts";

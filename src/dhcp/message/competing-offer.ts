@@ -2,7 +2,8 @@ import { toText } from "../../lib/bytes.ts";
 import { decodedOrNull } from "../../lib/errors.ts";
 import { ANY_ADDRESS, type Ip4, ip4FromBytes } from "../../lib/ip4.ts";
 import { OptionCode } from "../wire/option-codes.ts";
-import { BOOTREPLY, type DhcpPacket, MessageType } from "../wire/packet.ts";
+import { BOOTREPLY, type DhcpPacket } from "../wire/packet.ts";
+import { MessageType } from "../wire/message-type.ts";
 import { readSubOptions } from "../wire/vendor-options.ts";
 
 /** What matters of another server's offer for whether firmware finds ours. */

@@ -1,7 +1,8 @@
 import { ANY_ADDRESS, type Ip4, LIMITED_BROADCAST } from "../../lib/ip4.ts";
 
 import { OptionCode } from "../wire/option-codes.ts";
-import { type DhcpPacket, MessageType } from "../wire/packet.ts";
+import { type DhcpPacket } from "../wire/packet.ts";
+import { MessageType } from "../wire/message-type.ts";
 import type { DhcpRequest } from "./request.ts";
 
 /** Where a reply goes, and from which of our ports (67 or 4011) it leaves. */

@@ -3,7 +3,8 @@ import { bootClient } from "./boot-client.ts";
 import { ANY_ADDRESS, type Ip4, ip4FromBytes } from "../../lib/ip4.ts";
 import type { Mac } from "../../lib/mac.ts";
 import { OptionCode } from "../wire/option-codes.ts";
-import { type DhcpPacket, MessageType } from "../wire/packet.ts";
+import { type DhcpPacket } from "../wire/packet.ts";
+import { MessageType } from "../wire/message-type.ts";
 import { readRelayAgent, type RelayAgent } from "./relay.ts";
 
 /** Where a datagram came from: an IPv4 address and a UDP port. */

@@ -5,7 +5,7 @@ import { DecodeError, InternalError } from "../../lib/errors.ts";
 import { formatSubnet, type Ip4, ip4FromBytes, ip4ToBytes, subnetOf } from "../../lib/ip4.ts";
 import { type ClasslessRoute, encodeRoutes } from "./classless-routes.ts";
 import { macFromBytes } from "../../lib/mac.ts";
-import { MessageType } from "./packet.ts";
+import { MessageType } from "./message-type.ts";
 
 /** Option 61: a hardware type (or 0, or 255 of RFC 4361) and what identifies the client. */
 export interface ClientIdentifier {

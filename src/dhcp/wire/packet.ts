@@ -11,18 +11,6 @@ export const BOOTREPLY = 2;
 /** RFC 2131 2: the highest of the 16 flag bits asks for a broadcast reply; the others are zero. */
 export const BROADCAST_FLAG = 0x8000;
 
-/** The values of option 53 (RFC 2132 9.6). */
-export const MessageType = {
-  DISCOVER: 1,
-  OFFER: 2,
-  REQUEST: 3,
-  DECLINE: 4,
-  ACK: 5,
-  NAK: 6,
-  RELEASE: 7,
-  INFORM: 8,
-} as const;
-
 /** The longest `sname` and `file` in bytes: a NUL follows them in the header's 64 and 128 bytes. */
 export const MAX_SNAME_BYTES = 63;
 export const MAX_FILE_BYTES = 127;

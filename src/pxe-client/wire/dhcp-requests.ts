@@ -1,4 +1,5 @@
-import { type DhcpPacket, MessageType } from "../../dhcp/wire/packet.ts";
+import { type DhcpPacket } from "../../dhcp/wire/packet.ts";
+import { MessageType } from "../../dhcp/wire/message-type.ts";
 import { OptionCode } from "../../dhcp/wire/option-codes.ts";
 import { pxeVendorOptions } from "../../dhcp/wire/vendor-options.ts";
 import { concat, fromHex, fromText, u16 } from "../../lib/bytes.ts";

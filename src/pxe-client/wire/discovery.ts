@@ -1,4 +1,5 @@
-import { type DhcpPacket, encodePacket, MessageType } from "../../dhcp/wire/packet.ts";
+import { type DhcpPacket, encodePacket } from "../../dhcp/wire/packet.ts";
+import { MessageType } from "../../dhcp/wire/message-type.ts";
 import { OptionCode } from "../../dhcp/wire/option-codes.ts";
 import type { Ip4 } from "../../lib/ip4.ts";
 import type { UdpSocket } from "../../net/udp.ts";

@@ -1,5 +1,6 @@
 import { OptionCode } from "../../dhcp/wire/option-codes.ts";
-import { type DhcpPacket, MessageType } from "../../dhcp/wire/packet.ts";
+import { type DhcpPacket } from "../../dhcp/wire/packet.ts";
+import { MessageType } from "../../dhcp/wire/message-type.ts";
 import { hasDiscoveryOptions } from "../../dhcp/message/pxe-hijack.ts";
 import {
   type PxeVendorOptions,

@@ -1,12 +1,8 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { RogueServerWatch } from "../../../src/daemon/links/rogue-server-watch.ts";
 import { OptionCode } from "../../../src/dhcp/wire/option-codes.ts";
-import {
-  type DhcpPacket,
-  decodePacket,
-  encodePacket,
-  MessageType,
-} from "../../../src/dhcp/wire/packet.ts";
+import { type DhcpPacket, decodePacket, encodePacket } from "../../../src/dhcp/wire/packet.ts";
+import { MessageType } from "../../../src/dhcp/wire/message-type.ts";
 import type { Link } from "../../../src/dhcp/link.ts";
 import { BindError, OtherServerError } from "../../../src/lib/errors.ts";
 import { type Ip4, ip4ToBytes, subnetOf } from "../../../src/lib/ip4.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { MessageType } from "../../../src/dhcp/wire/packet.ts";
+import { MessageType } from "../../../src/dhcp/wire/message-type.ts";
 import { ip4ToNumber } from "../../../src/lib/ip4.ts";
 import { fullLink, ourAddress } from "../../support/dhcp.ts";
 import { FullSite, Machine } from "../../support/full-site.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { OptionCode } from "../../../src/dhcp/wire/option-codes.ts";
-import { MessageType } from "../../../src/dhcp/wire/packet.ts";
+import { MessageType } from "../../../src/dhcp/wire/message-type.ts";
 import { relayInformation } from "../../../src/dhcp/wire/vendor-options.ts";
 import { toText } from "../../../src/lib/bytes.ts";
 import { fullLink, ourAddress } from "../../support/dhcp.ts";

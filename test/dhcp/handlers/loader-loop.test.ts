@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { OptionCode } from "../../../src/dhcp/wire/option-codes.ts";
-import { MessageType } from "../../../src/dhcp/wire/packet.ts";
+import { MessageType } from "../../../src/dhcp/wire/message-type.ts";
 import { fromText } from "../../../src/lib/bytes.ts";
 import { ip4ToBytes } from "../../../src/lib/ip4.ts";
 import {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Plan } from "../../../src/boot/policy.ts";
 import { NOT_A_BOOT_CLIENT } from "../../../src/boot/policy.ts";
-import { MessageType } from "../../../src/dhcp/wire/packet.ts";
+import { MessageType } from "../../../src/dhcp/wire/message-type.ts";
 import { toHex } from "../../../src/lib/bytes.ts";
 import {
   askProxy,

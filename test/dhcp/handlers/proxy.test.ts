@@ -1,11 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Plan } from "../../../src/boot/policy.ts";
-import {
-  decodePacket,
-  type DhcpPacket,
-  encodePacket,
-  MessageType,
-} from "../../../src/dhcp/wire/packet.ts";
+import { decodePacket, type DhcpPacket, encodePacket } from "../../../src/dhcp/wire/packet.ts";
+import { MessageType } from "../../../src/dhcp/wire/message-type.ts";
 import type { Source } from "../../../src/dhcp/message/request.ts";
 import { readPxeVendorOptions } from "../../../src/dhcp/wire/vendor-options.ts";
 import { toHex, toText } from "../../../src/lib/bytes.ts";

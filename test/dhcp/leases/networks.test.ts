@@ -5,7 +5,7 @@ import { LeaseAdmin } from "../../../src/dhcp/leases/lease-admin.ts";
 import { isActive, type Lease, LeaseTable } from "../../../src/dhcp/leases/lease-table.ts";
 import { OfferTable } from "../../../src/dhcp/leases/offer-table.ts";
 import type { FullLink } from "../../../src/dhcp/link.ts";
-import { MessageType } from "../../../src/dhcp/wire/packet.ts";
+import { MessageType } from "../../../src/dhcp/wire/message-type.ts";
 import { readU32 } from "../../../src/lib/bytes.ts";
 import { SteadyClock } from "../../../src/lib/clock.ts";
 import { subnetContains } from "../../../src/lib/ip4.ts";

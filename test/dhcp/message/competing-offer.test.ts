@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { readCompetingOffer } from "../../../src/dhcp/message/competing-offer.ts";
-import { type DhcpPacket, MessageType } from "../../../src/dhcp/wire/packet.ts";
+import { type DhcpPacket } from "../../../src/dhcp/wire/packet.ts";
+import { MessageType } from "../../../src/dhcp/wire/message-type.ts";
 import { pxeVendorOptions, type PxeVendorOptions } from "../../../src/dhcp/wire/vendor-options.ts";
 import { fromText } from "../../../src/lib/bytes.ts";
 import { ip4ToBytes } from "../../../src/lib/ip4.ts";

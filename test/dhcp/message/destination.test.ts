@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type DhcpPacket, MessageType } from "../../../src/dhcp/wire/packet.ts";
+import { type DhcpPacket } from "../../../src/dhcp/wire/packet.ts";
+import { MessageType } from "../../../src/dhcp/wire/message-type.ts";
 import { startReply } from "../../../src/dhcp/message/reply.ts";
 import type { Source } from "../../../src/dhcp/message/request.ts";
 import { route, routeFromBootServer } from "../../../src/dhcp/message/destination.ts";

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { handleBootServer } from "../../../src/dhcp/handlers/boot-server.ts";
 import type { FullSettings } from "../../../src/dhcp/link.ts";
 import { OptionCode } from "../../../src/dhcp/wire/option-codes.ts";
-import { MessageType } from "../../../src/dhcp/wire/packet.ts";
+import { MessageType } from "../../../src/dhcp/wire/message-type.ts";
 import { relayInformation } from "../../../src/dhcp/wire/vendor-options.ts";
 import { concat } from "../../../src/lib/bytes.ts";
 import { ip4FromBytes, ip4ToBytes } from "../../../src/lib/ip4.ts";

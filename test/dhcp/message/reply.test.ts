@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Plan } from "../../../src/boot/policy.ts";
-import { type DhcpPacket, MessageType } from "../../../src/dhcp/wire/packet.ts";
+import { type DhcpPacket } from "../../../src/dhcp/wire/packet.ts";
+import { MessageType } from "../../../src/dhcp/wire/message-type.ts";
 import {
   startReply,
   withBootFile,

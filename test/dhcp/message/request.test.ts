@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { decodePacket, MessageType } from "../../../src/dhcp/wire/packet.ts";
+import { decodePacket } from "../../../src/dhcp/wire/packet.ts";
+import { MessageType } from "../../../src/dhcp/wire/message-type.ts";
 import { readRequest } from "../../../src/dhcp/message/request.ts";
 import { DecodeError } from "../../../src/lib/errors.ts";
 import {

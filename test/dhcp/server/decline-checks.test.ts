@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { MessageType } from "../../../src/dhcp/wire/packet.ts";
+import { MessageType } from "../../../src/dhcp/wire/message-type.ts";
 import { message, ourAddress, selecting } from "../../support/dhcp.ts";
 import { EffectSite, macA, macB, system } from "../../support/effect-site.ts";
 import { noNode } from "../../support/node-entry.ts";

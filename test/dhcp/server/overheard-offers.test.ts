@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { OverheardOffers } from "../../../src/dhcp/server/overheard-offers.ts";
-import { decodePacket, type DhcpPacket, MessageType } from "../../../src/dhcp/wire/packet.ts";
+import { decodePacket, type DhcpPacket } from "../../../src/dhcp/wire/packet.ts";
+import { MessageType } from "../../../src/dhcp/wire/message-type.ts";
 import { readRequest } from "../../../src/dhcp/message/request.ts";
 import { unbeatableServer } from "../../../src/boot/causes.ts";
 import { filledIn } from "../../../src/lib/finding.ts";
