@@ -12,6 +12,8 @@ const optional: readonly RegExp[] = [
   /^grub\.cfg-[0-9a-f][0-9a-f:-]*$/,
   /^(command|fs|crypto|terminal|video|partmap|parttool)\.lst$/,
   /^autoexec\.ipxe$/,
+  // What a browser asks for that is pointed at the boot port.
+  /^favicon\.ico$/,
 ];
 /** In the folder `pxelinux.cfg`: a UUID, `01-` and the hardware address, an IPv4 address in hex and its beginnings. */
 const pxelinux =

@@ -9,7 +9,7 @@ import { type ArtifactAccess, openArtifacts } from "./artifacts-access.ts";
 import { artifactFolder } from "../daemon/content/mirror.ts";
 import { loadSettings, type Settings } from "../daemon/settings/settings.ts";
 import { ExitCode, type Program, type ReportOptions } from "./shared/context.ts";
-import { megabytes } from "./shared/progress.ts";
+import { sizeInWords } from "./shared/progress.ts";
 
 /* `eim-pxe artifacts …`: the generations in the data folder. */
 
@@ -34,7 +34,12 @@ export function verifyArtifacts(program: Program, options: ReportOptions): Promi
           "If this happens again, check the disk.",
       );
     }
-    if (!options.json) program.out.write(`${generations.length} generations are whole.\n`);
+    if (options.json) return;
+    const found =
+      generations.length === 0
+        ? "There is no generation to verify yet; run: eim-pxe sync"
+        : `Whole: ${generations.map(({ id }) => id).join(", ")}.`;
+    program.out.write(`${found}\n`);
   });
 }
 
@@ -141,7 +146,7 @@ function report(program: Program, { json }: ReportOptions, listing: ArtifactsRep
 function asText(listing: ArtifactsReply): string {
   const loaders = listing.loaders.map(
     ({ name, path, size, facts }) =>
-      `  ${megabytes(size).padStart(10)}  ${name}  ${describe(facts)}  ${path}\n`,
+      `  ${sizeInWords(size).padStart(10)}  ${name}  ${describe(facts)}  ${path}\n`,
   );
   return `${generationsAsText(listing)}Loaders:${loaders.length === 0 ? " none" : ""}\n${loaders.join("")}`;
 }
@@ -166,7 +171,7 @@ function generationsAsText({ current, pinned, generations }: ArtifactsReply): st
       const marks = [id === current ? "served" : "", id === pinned ? "pinned" : ""];
       const head = [id, ...marks.filter((mark) => mark !== "")].join("  ");
       const lines = files.map(
-        ({ name, size, sha256 }) => `  ${megabytes(size).padStart(10)}  ${sha256}  ${name}`,
+        ({ name, size, sha256 }) => `  ${sizeInWords(size).padStart(10)}  ${sha256}  ${name}`,
       );
       return [`${head}  ${createdAt}  ${origin}`, ...lines, ""].join("\n");
     })

@@ -13,7 +13,7 @@ import { createLog } from "../observe/log.ts";
 import { type DemoSite, startDemoSite } from "./demo-site.ts";
 import { ExitCode, type Program } from "./shared/context.ts";
 import { LiveLines, machineLines } from "./shared/machine-lines.ts";
-import { megabytes } from "./shared/progress.ts";
+import { sizeInWords } from "./shared/progress.ts";
 import { firstSignal } from "./shared/signals.ts";
 import { tableLines } from "./shared/table.ts";
 
@@ -143,14 +143,14 @@ function remark(event: PxeEvent): string {
     case "ipxe-offer":
       return `${event.address ?? "no address"}, boot ${event.boots}`;
     case "loader-start":
-      return `${event.file} by ${event.protocol.toUpperCase()}, ${megabytes(event.bytes)}`;
+      return `${event.file} by ${event.protocol.toUpperCase()}, ${sizeInWords(event.bytes)}`;
     case "loader-done":
       return `${event.durationMs.toFixed(0)} ms`;
     case "script":
       return `generation ${event.generation ?? "none"}`;
     case "kernel":
     case "initramfs-start":
-      return `${event.file}, ${megabytes(event.bytes)}`;
+      return `${event.file}, ${sizeInWords(event.bytes)}`;
     case "initramfs-done":
       return `${event.durationMs.toFixed(0)} ms`;
     case "micro-os":

@@ -63,7 +63,11 @@ async function withNode(
   const settings = loadSettings(config, program.environment);
   const admin = await requireAdmin(settings);
   const found = await ask(admin, mac);
-  if (typeof found === "string") return refused(program, found);
+  if (typeof found === "string") {
+    refused(program, found);
+    // The machine that was named is not known: a wrong argument.
+    return ExitCode.badConfiguration;
+  }
   if (json) print(program, found);
   else program.out.write(inWords(found));
   return ExitCode.ok;

@@ -11,17 +11,23 @@ import { loadSettings, type Settings } from "../daemon/settings/settings.ts";
 import { lockForCommand } from "../daemon/state/data-folder-lock.ts";
 import { ExitCode, type Program, type ReportOptions } from "./shared/context.ts";
 import { proxyEnvironment } from "../daemon/settings/environment.ts";
-import { megabytes, ProgressLine } from "./shared/progress.ts";
+import { sizeInWords, ProgressLine } from "./shared/progress.ts";
 
 /** `eim-pxe sync`: one synchronisation, by the server that runs on the same data folder if there is one. */
 export async function sync(program: Program, { config, json }: ReportOptions): Promise<number> {
   const settings = loadSettings(config, program.environment);
   const shown = new Set<string>();
   try {
-    const result = (await askServer(settings)) ?? (await syncHere(program, settings, json, shown));
+    const served = await askServer(settings);
+    const result = served ?? (await syncHere(program, settings, json, shown));
+    const { generation } = result;
+    const whatChanged =
+      served === null
+        ? `Generation ${generation} is here; the server serves it when it is started (eim-pxe serve).`
+        : `The server now serves generation ${generation}.`;
     const text = result.changed
-      ? `The mirror now serves generation ${result.generation}.`
-      : `The mirror is up to date: generation ${result.generation}.`;
+      ? whatChanged
+      : `The mirror is up to date: generation ${generation}.`;
     program.out.write(`${json ? JSON.stringify(result) : text}\n`);
     return ExitCode.ok;
   } catch (error) {
@@ -70,7 +76,7 @@ async function syncLocked(
     if (event.event === "sync-file") {
       line.clear();
       program.err.write(
-        `${event.file}: ${megabytes(event.bytes)} in ${(event.durationMs / 1000).toFixed(1)} s\n`,
+        `${event.file}: ${sizeInWords(event.bytes)} in ${(event.durationMs / 1000).toFixed(1)} s\n`,
       );
     } else if (event.event === "origin-untrusted") {
       line.clear();

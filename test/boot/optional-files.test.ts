@@ -20,6 +20,7 @@ describe("field fault 16: a file that need not be there", () => {
     "pxelinux.cfg/C0A84",
     "autoexec.ipxe",
     "AUTOEXEC.IPXE",
+    "/favicon.ico",
   ])("is %s", (path) => {
     expect(isOptionalFile(path)).toBe(true);
   });

@@ -51,17 +51,18 @@ function isUnderWay({ bytes, total }: Progress): boolean {
 function describe({ startMs, startBytes, atMs, now }: Seen): string {
   const { file, bytes, total } = now;
   const bytesPerSecond = atMs > startMs ? ((bytes - startBytes) * 1000) / (atMs - startMs) : 0;
-  const rate = bytesPerSecond > 0 ? `, ${megabytes(bytesPerSecond)}/s` : "";
-  if (total === null) return `${file} ${megabytes(bytes)}${rate}`;
+  const rate = bytesPerSecond > 0 ? `, ${sizeInWords(bytesPerSecond)}/s` : "";
+  if (total === null) return `${file} ${sizeInWords(bytes)}${rate}`;
   const percent = total === 0 ? 100 : Math.floor((100 * bytes) / total);
   const left = remainingSeconds(now, bytesPerSecond);
   const remaining = left === null ? "" : `, ${duration(left)} left`;
-  return `${file} ${megabytes(bytes)} of ${megabytes(total)} (${percent} %)${rate}${remaining}`;
+  return `${file} ${sizeInWords(bytes)} of ${sizeInWords(total)} (${percent} %)${rate}${remaining}`;
 }
 
-/** `12.3 MB` */
-export function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
+/** `12.3 MB`, `4.2 kB`, `310 B` */
+export function sizeInWords(bytes: number): string {
+  if (bytes >= 1e5) return `${(bytes / 1e6).toFixed(1)} MB`;
+  return bytes >= 1000 ? `${(bytes / 1000).toFixed(1)} kB` : `${Math.round(bytes)} B`;
 }
 
 /** `45 s`, `12 min` */

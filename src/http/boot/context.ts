@@ -103,7 +103,8 @@ export function refuse(
 ): FastifyReply {
   const machine = machineOf(options, request, refusal.mac ?? null);
   const path = printable(request.url);
-  if (refusal.status === 404 && isOptionalFile(path)) {
+  // A person with a browser looks for a start page.
+  if (refusal.status === 404 && (path === "/" || isOptionalFile(path))) {
     options.emit({ event: "optional-file", ...machine, file: path, protocol: "http" });
   } else {
     const reason = printable(refusal.reason, 256);
@@ -117,5 +118,9 @@ export function refuseUnknown(
   request: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply {
-  return refuse(options, request, reply, { status: 404, reason: "not found" });
+  const text =
+    request.url === "/"
+      ? "not found: this is the port that machines boot from; people ask the admin port (admin.listen)"
+      : "not found";
+  return refuse(options, request, reply, { status: 404, reason: "not found", text });
 }

@@ -22,7 +22,7 @@ describe("the progress of downloads", () => {
       "initramfs 120.0 MB of 200.0 MB (60 %), 2.0 MB/s, 40 s left",
     );
     expect(at(20_000, "unknown", 1, null)).toMatch(/ {3}unknown 1\.0 MB$/);
-    expect(at(1_000_000, "initramfs", 140)).toMatch(/, 0\.0 MB\/s, 25 min left/);
+    expect(at(1_000_000, "initramfs", 140)).toMatch(/, 40\.0 kB\/s, 25 min left/);
     line.clear();
     expect(String(out.read())).toBe("\r\u001b[K");
   });

@@ -11,8 +11,6 @@ afterEach(() => port.close());
 
 describe("the boot port", () => {
   test.each([
-    ["GET", "/"],
-    ["GET", "/favicon.ico"],
     ["GET", "/api/v1/boots"],
     ["GET", "/metrics"],
     ["POST", "/boot.ipxe"],
@@ -26,6 +24,16 @@ describe("the boot port", () => {
     expect(reply.headers["content-type"]).toMatch(/^text\/plain/);
     expect(port.events).toMatchObject([{ event: "http-refused", path: url, status: 404 }]);
   });
+
+  test.each(["/", "/favicon.ico"])(
+    "field fault 69: a browser's look at %s is no warning",
+    async (url) => {
+      const reply = await port.app.inject({ method: "GET", url });
+      expect(reply.statusCode).toBe(404);
+      expect(port.events).toMatchObject([{ event: "optional-file", file: url }]);
+      if (url === "/") expect(reply.body).toContain("people ask the admin port");
+    },
+  );
 
   test("reports a hostile path only escaped and cut", async () => {
     await port.app.inject({ method: "GET", url: `/%1b\\${"x".repeat(500)}` });
@@ -42,8 +50,8 @@ describe("the boot port", () => {
   });
 
   test("knows an IPv4 machine behind a dual-stack socket", async () => {
-    await port.app.inject({ method: "GET", url: "/", remoteAddress: "::ffff:192.168.77.5" });
-    await port.app.inject({ method: "GET", url: "/", remoteAddress: "fe80::1" });
+    await port.app.inject({ method: "GET", url: "/x", remoteAddress: "::ffff:192.168.77.5" });
+    await port.app.inject({ method: "GET", url: "/x", remoteAddress: "fe80::1" });
     expect(port.events).toMatchObject([{ address: "192.168.77.5" }, { address: null }]);
   });
 

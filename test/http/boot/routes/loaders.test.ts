@@ -76,7 +76,8 @@ describe("a loader", () => {
     `/${mac}/nothing.efi`,
     "/loaders/nothing.efi",
     "/loaders/..%2fsecret",
-    "/loaders/%2e%2e",
+    // A client of HTTP resolves a bare `..` itself.
+    "/loaders/%2e%2e%2f",
     `/${mac}/..%2fsecret`,
     "/not-a-mac/ipxe.efi",
   ])("is not there at %s", async (path) => {
