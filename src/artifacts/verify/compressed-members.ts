@@ -127,7 +127,7 @@ async function lzoEnd(blob: BlobSource, start: number): Promise<MemberEnd> {
 }
 
 function bitsSet(value: number): number {
-  return [...value.toString(2)].filter((bit) => bit === "1").length;
+  return value.toString(2).replaceAll("0", "").length;
 }
 
 const CHUNK_BYTES = 1024 * 1024;

@@ -2,20 +2,22 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { initramfsProblem } from "../../../src/artifacts/verify/initramfs.ts";
 import { memoryBlob } from "../../../src/lib/blob.ts";
-import { concat, fromText } from "../../../src/lib/bytes.ts";
+import { concat, fromText, u32 } from "../../../src/lib/bytes.ts";
 
 const fixture = (name: string) =>
   new Uint8Array(readFileSync(new URL(`../../fixtures/initramfs/${name}`, import.meta.url)));
 const problem = (...parts: readonly Uint8Array[]) => initramfsProblem(memoryBlob(concat(parts)));
 
-const u32 = (value: number) => [24, 16, 8, 0].map((bits) => (value >>> bits) & 0xff);
 /** What `lzop` writes: magic, versions, method, level, flags, mode, times, no name, checksum; blocks that are stored. */
-const lzo = Uint8Array.from([
-  ...[0x89, 0x4c, 0x5a, 0x4f, 0, 0x0d, 0x0a, 0x1a, 0x0a],
-  ...[0x10, 0x40, 0x20, 0xa0, 0x09, 0x40, 1, 5, ...u32(1), ...u32(0), ...u32(0), ...u32(0), 0],
-  ...u32(0xdeadbeef),
-  ...[...u32(4), ...u32(4), ...u32(0x12345678), 1, 2, 3, 4],
-  ...u32(0),
+const lzo = concat([
+  Uint8Array.of(0x89, 0x4c, 0x5a, 0x4f, 0, 0x0d, 0x0a, 0x1a, 0x0a),
+  Uint8Array.of(0x10, 0x40, 0x20, 0xa0, 0x09, 0x40, 1, 5),
+  ...[1, 0, 0, 0].map(u32),
+  Uint8Array.of(0),
+  u32(0xdeadbeef),
+  ...[4, 4, 0x12345678].map(u32),
+  Uint8Array.of(1, 2, 3, 4),
+  u32(0),
 ]);
 
 const walked = ["whole.zst", "no-checksum.zst", "whole.lz4", "whole.bz2", "whole.xz"] as const;
