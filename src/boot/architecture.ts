@@ -89,10 +89,11 @@ const secondStages: ReadonlyMap<string, number> = new Map([
   ["grubaa64.efi", 11],
 ]);
 
-/** The loader to send when this name, the second stage of a shim, does not exist; null for other names. */
-export function secondStageOf(name: string): string | null {
+/** The files that a machine may be sent, by whatever protocol, that asks for a loader by this name: the first that exists. */
+export function loaderNames(name: string): readonly string[] {
   const code = secondStages.get(name);
-  return code === undefined ? null : (architectureOf(code)?.loader ?? null);
+  const inItsPlace = code === undefined ? null : (architectureOf(code)?.loader ?? null);
+  return inItsPlace === null ? [name] : [name, inItsPlace];
 }
 
 /** The name of an option-93 number for people: `x86-64 UEFI`, or `type 99` when it is not assigned. */

@@ -10,7 +10,7 @@ import {
 import { createSource } from "../../artifacts/origin/trusted-origin.ts";
 import type { GenerationStore } from "../../artifacts/store/generation-store.ts";
 import { createFetchedTrust, fixedTrust, type Trust } from "../../artifacts/origin/trust.ts";
-import { secondStageOf } from "../../boot/architecture.ts";
+import { loaderNames } from "../../boot/architecture.ts";
 import { autoexecScript } from "../../boot/script/orchestrator-script.ts";
 import { type Config, mirroredFiles } from "../../config/schema.ts";
 import type { ManagedArtifacts } from "../../http/admin/context.ts";
@@ -119,8 +119,9 @@ export async function findTftpFile(
     if (bootUrl === null) return null;
     return { name, kind: "script", blob: memoryBlob(fromText(autoexecScript({ bootUrl }))) };
   }
-  const inItsPlace = secondStageOf(name);
-  const loader =
-    (await loaders.find(name)) ?? (inItsPlace === null ? null : await loaders.find(inItsPlace));
-  return loader === null ? null : { name: loader.name, kind: "loader", blob: loader.blob };
+  for (const candidate of loaderNames(name)) {
+    const loader = await loaders.find(candidate);
+    if (loader !== null) return { name: loader.name, kind: "loader", blob: loader.blob };
+  }
+  return null;
 }

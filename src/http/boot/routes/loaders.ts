@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
+import { loaderNames } from "../../../boot/architecture.ts";
 import { type Mac, parseMac } from "../../../lib/mac.ts";
 import type { Machine } from "../../../events/types.ts";
 import {
@@ -64,7 +65,7 @@ export async function sendLoader(
   }
   const { file, etag } = opened;
   const { turns } = options.files;
-  const watch = watchLoader(options, machine, { name, bytes: file.size });
+  const watch = watchLoader(options, machine, { name: opened.name, bytes: file.size });
   return sendFile(request, reply, { file, etag, contentType: contentTypeOf(name), turns, watch });
 }
 
@@ -77,23 +78,33 @@ function loaderDenial(options: BootAppOptions, machine: Machine): string | null 
 }
 
 interface OpenLoader {
+  /** Of the file that is sent: another one than was asked for where a shim asks for its second stage. */
+  readonly name: string;
   readonly file: OpenFile;
   readonly etag: string;
 }
 
-async function openLoader(options: BootAppOptions, name: string): Promise<OpenLoader | null> {
-  const loader = isBareName(name) ? await options.loaders.find(name) : null;
+async function openLoader(options: BootAppOptions, asked: string): Promise<OpenLoader | null> {
+  for (const name of isBareName(asked) ? loaderNames(asked) : []) {
+    const opened = await openNamed(options, name);
+    if (opened !== null) return opened;
+  }
+  return null;
+}
+
+async function openNamed(options: BootAppOptions, name: string): Promise<OpenLoader | null> {
+  const loader = await options.loaders.find(name);
   if (loader === null) return null;
   const { blob, path, modifiedMs } = loader;
   if (modifiedMs !== undefined || path === null) {
     const bytes = await blob.read(0, blob.size);
     await blob.close();
     const file = new HeldBytes({ bytes, modifiedMs: modifiedMs ?? 0, release: () => {} });
-    return { file, etag: options.files.etagOf(blob, bytes) };
+    return { name, file, etag: options.files.etagOf(blob, bytes) };
   }
   await blob.close();
   const file = await options.files.openPath(path);
-  return file === null ? null : { file, etag: etagByDate(file) };
+  return file === null ? null : { name, file, etag: etagByDate(file) };
 }
 
 /** A large loader belongs to no manifest: its tag is made of time and length, as web servers do. */

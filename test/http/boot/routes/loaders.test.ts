@@ -38,6 +38,21 @@ describe("a loader", () => {
     expect(port.named("loader-start")).toMatchObject([{ mac: null, file: "undionly.kpxe" }]);
   });
 
+  test.each([`/${mac}/grubx64.efi`, `/${mac}//grubx64.efi`, "//loaders/grubx64.efi"])(
+    "field fault 10: is the second stage of a shim that came by HTTP boot: %s",
+    async (path) => {
+      const reply = await port.app.inject({ method: "GET", url: path });
+      expect([reply.statusCode, reply.body]).toEqual([200, "MZ loader"]);
+      expect(port.named("loader-start")).toMatchObject([{ file: "ipxe.efi", protocol: "http" }]);
+    },
+  );
+
+  test("field fault 10: a second stage of its own goes before the loader in its place", async () => {
+    port.write("loaders/grubx64.efi", "MZ grub");
+    const reply = await fetch(`${port.url}/${mac}/grubx64.efi`);
+    expect(await reply.text()).toBe("MZ grub");
+  });
+
   test("answers HEAD, as firmware asks for the size first, and reports nothing", async () => {
     const reply = await fetch(`${port.url}/${mac}/ipxe.efi`, { method: "HEAD" });
     expect(reply.status).toBe(200);
