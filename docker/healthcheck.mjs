@@ -1,6 +1,19 @@
 // The image's health check: healthy when a machine could boot now. Prints what /readyz says, for
-// `docker inspect`. It does not read the configuration file, so another admin port is set by environment.
+// `docker inspect`. The server leaves the address of its admin port in the data folder.
+import { readFile } from "node:fs/promises";
+
+const folder = process.env["EIM_PXE_DATA_DIR"] ?? "/var/lib/eim-pxe";
 const listen = process.env["EIM_PXE_ADMIN__LISTEN"] ?? "127.0.0.1:8081";
-const response = await fetch(`http://${listen}/readyz`);
+
+async function adminUrl() {
+  try {
+    return JSON.parse(await readFile(`${folder}/running.json`, "utf8")).admin;
+  } catch {
+    // Not started yet, or the data folder is another one: where it is by default, or by environment.
+    return `http://${listen}`;
+  }
+}
+
+const response = await fetch(`${await adminUrl()}/readyz`);
 process.stdout.write(await response.text());
 process.exit(response.ok ? 0 : 1);

@@ -233,6 +233,14 @@ describe("eim-pxe serve", () => {
     expect(await server.event("reloaded")).toMatchObject({ nodes: 1 });
   });
 
+  it("field fault 69: says at SIGHUP that there is no nodes file to read again", async () => {
+    const server = serve(site.configuration());
+    await server.event("listening");
+    server.kill("SIGHUP");
+    const { reason } = await server.event("reload-failed");
+    expect(reason).toMatch(/^nodes\.file is not set/);
+  });
+
   it("serves although it cannot write where it is to be found, and says so", async () => {
     mkdirSync(site.path("data/running.json"), { recursive: true });
     const server = serve(site.configuration());
