@@ -130,7 +130,7 @@ describe("eim-pxe serve", () => {
     expect([forgotten.code, forgotten.out]).toEqual([0, expect.stringContaining("unknown client")]);
     await server.event("way-forgotten");
     const gone = await nodes("show", kept.mac);
-    expect([gone.code, gone.err]).toEqual([1, expect.stringContaining("nothing is known of")]);
+    expect([gone.code, gone.err]).toEqual([2, expect.stringContaining("nothing is known of")]);
     expect((await nodes("forget", "nobody")).code).toBe(2);
     server.kill("SIGTERM");
     await server.finished();
