@@ -6,6 +6,8 @@ import type { MemberEnd } from "./compressed-members.ts";
 const HEADER_BYTES = 12;
 const FOOTER_BYTES = 12;
 const SEARCH_BYTES = 1024 * 1024;
+/** How many footers the search for the first stream's end looks at. By chance there is none but the right one. */
+const MOST_FOOTERS = 16;
 /** An index has some bytes for each block; `xz` makes one block, `xz -T` one for each few MiB. */
 const INDEX_LIMIT_BYTES = 4 * 1024 * 1024;
 
@@ -19,9 +21,15 @@ const INDEX_LIMIT_BYTES = 4 * 1024 * 1024;
 export async function xzEnd(blob: BlobSource, start: number): Promise<MemberEnd> {
   const problem = await xzProblem(blob, start, blob.size);
   if (problem === null) return blob.size;
+  let [marks, footers] = [0, 0];
   for (let at = start; at < blob.size; at += SEARCH_BYTES) {
-    const chunk = Buffer.from(await blob.read(at, SEARCH_BYTES + 1));
-    for (let mark = chunk.indexOf("YZ"); mark !== -1; mark = chunk.indexOf("YZ", mark + 1)) {
+    const chunk = Buffer.from(await blob.read(at, SEARCH_BYTES + FOOTER_BYTES));
+    for (let mark = chunk.indexOf("YZ", 10); mark !== -1; mark = chunk.indexOf("YZ", mark + 1)) {
+      marks += 1;
+      // Data are not made of marks and footers; a file that is would be searched without an end.
+      if (footers > MOST_FOOTERS || marks > 1000 + blob.size / 1024) return problem;
+      if (crc32(chunk.subarray(mark - 6, mark)) !== chunk.readUInt32LE(mark - 10)) continue;
+      footers += 1;
       const end = at + mark + 2;
       if ((await xzProblem(blob, start, end)) === null) return end;
     }

@@ -54,6 +54,24 @@ describe("field fault 28: forms of an initramfs", () => {
     }
   });
 
+  it("xz that is nothing but footers is refused after a few of them", async () => {
+    const bytes = fixture("whole.xz");
+    const footer = bytes.subarray(bytes.length - 12);
+    const reads: number[] = [];
+    const whole = memoryBlob(
+      concat([bytes.subarray(0, 12), ...Array.from({ length: 5000 }, () => footer), fromText("x")]),
+    );
+    const counted = {
+      ...whole,
+      read: (offset: number, length: number) => {
+        reads.push(length);
+        return whole.read(offset, length);
+      },
+    };
+    expect(await initramfsProblem(counted)).toMatch(/xz/);
+    expect(reads.length).toBeLessThan(200);
+  });
+
   it("lzo is taken whole and refused when it was cut", async () => {
     expect(await problem(lzo)).toBeNull();
     for (let length = 12; length < lzo.length; length++) {
