@@ -50,6 +50,17 @@ export default defineConfig({
         test: {
           name: "qemu",
           include: ["test/qemu/**/*.test.ts"],
+          exclude: ["test/qemu/firmware/**"],
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        // Further boots of real firmware, which take longer than all of `test/all.sh` may: `npm run test:firmware`.
+        test: {
+          name: "firmware",
+          include: ["test/qemu/firmware/**/*.test.ts"],
           testTimeout: 300_000,
           hookTimeout: 300_000,
           fileParallelism: false,
