@@ -84,6 +84,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "http/boot": [
     "boot",
     "events",
+    "http/connections",
     "http/error-status.ts",
     "http/files",
     "http/repeated-host.ts",

@@ -32,6 +32,13 @@ export const boot = z.object({
   durationMs: z.int(),
   generation: z.string().nullable().describe("of the Micro-OS that it was last given a file of"),
   diagnosis: z.string().nullable().describe("why it goes no further; null while it does"),
+  waiting: z
+    .object({
+      ahead: z.int().describe("machines before it in the line"),
+      since: moment,
+    })
+    .nullable()
+    .describe("it waits in line for a download, because of `http.queue`; null while it does not"),
   steps: z.array(step).readonly(),
 });
 export type BootReply = z.output<typeof boot>;

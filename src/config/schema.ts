@@ -113,6 +113,7 @@ const http = z
     port: port.default(8080),
     memoryBytes: z.union([z.literal("auto"), z.int().min(0)]).default("auto"),
     maxBytesPerSecond: z.int().min(1024).nullable().default(null),
+    queue: z.int().min(1).nullable().default(null),
   })
   .prefault({});
 

@@ -181,6 +181,9 @@ export interface EventFields {
     refused: number;
     reason: string;
   };
+  /** So many machines are before it in the line of `http.queue`. */
+  "download-waiting": Machine & { file: string; ahead: number };
+  "download-admitted": Machine & { file: string; waitedMs: number };
   "download-aborted": Machine & { file: string; bytesSent: number; bytes: number };
 
   // The mirror.

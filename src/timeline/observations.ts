@@ -30,6 +30,8 @@ export interface Observations {
   readonly httpRefused: Seen<"http-refused"> | null;
   /** Downloads that the machine broke off, the latest few. */
   readonly aborted: readonly Seen<"download-aborted">[];
+  /** It waits in line for a download, behind so many machines. */
+  readonly waiting: { readonly ahead: number; readonly sinceMs: number } | null;
   /** When the kernel's last byte left. */
   readonly kernelDoneAtMs: number | null;
   /** When its script reported that the kernel is started next. */
@@ -50,6 +52,7 @@ export const nothingObserved: Observations = {
   autoexecAtMs: null,
   httpRefused: null,
   aborted: [],
+  waiting: null,
   kernelDoneAtMs: null,
   bootingAtMs: null,
   failed: null,
@@ -89,8 +92,18 @@ export function observed(before: Observations, event: PxeEvent, atMs: number): O
       return { ...before, autoexecAtMs: atMs };
     case "http-refused":
       return { ...before, httpRefused: { ...event, atMs } };
-    case "download-aborted":
-      return { ...before, aborted: [...before.aborted, { ...event, atMs }].slice(-maxAborted) };
+    case "download-aborted": {
+      const aborted = [...before.aborted, { ...event, atMs }].slice(-maxAborted);
+      return { ...before, aborted, waiting: null };
+    }
+    case "download-waiting": {
+      const sinceMs = before.waiting?.sinceMs ?? atMs;
+      return { ...before, waiting: { ahead: event.ahead, sinceMs } };
+    }
+    case "download-admitted":
+    case "kernel":
+    case "initramfs-start":
+      return before.waiting === null ? before : { ...before, waiting: null };
     case "kernel-done":
       return { ...before, kernelDoneAtMs: atMs };
     case "beacon":

@@ -39,11 +39,7 @@ export class BootPort {
   readonly folder = mkdtempSync(join(tmpdir(), "eim-pxe-http-"));
   readonly sessions = new BootSessions();
   readonly events: PxeEvent[] = [];
-  readonly files = new Files({
-    memoryBytes: 64 * 1024 * 1024,
-    maxBytesPerSecond: null,
-    clock: { now: () => this.nowMs },
-  });
+  readonly files: Files;
   /** Who may have a connection, and who was refused one. */
   readonly refused: [address: string, shortage: string][] = [];
   readonly connections: ListenOptions;
@@ -60,7 +56,14 @@ export class BootPort {
   constructor(
     given: Partial<BootAppOptions> = {},
     limits: AdmissionLimits = { connections: 1024, perClient: 1024 },
+    queue: number | null = null,
   ) {
+    this.files = new Files({
+      memoryBytes: 64 * 1024 * 1024,
+      maxBytesPerSecond: null,
+      queue,
+      clock: { now: () => this.nowMs },
+    });
     this.connections = {
       admission: new Admission(limits),
       refused: (...refusal) => this.refused.push(refusal),

@@ -18,10 +18,10 @@ interface Parts {
 
 /** The files that all HTTP ports send, and how much memory they may take: `http.memoryBytes`. */
 export function openHttpFiles({ config, availableMemory, admission, emit, clock }: Parts): Files {
-  const { memoryBytes: configured, maxBytesPerSecond } = config.http;
+  const { memoryBytes: configured, maxBytesPerSecond, queue } = config.http;
   const isAuto = configured === "auto";
   const memoryBytes = isAuto ? Math.floor(availableMemory() * autoShare) : configured;
   const { connections, perClient } = admission;
   emit({ event: "http-limits", memoryBytes, connections, connectionsPerClient: perClient });
-  return new Files({ memoryBytes, maxBytesPerSecond, clock });
+  return new Files({ memoryBytes, maxBytesPerSecond, queue, clock });
 }

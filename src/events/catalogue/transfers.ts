@@ -48,6 +48,18 @@ export const transferEvents = {
       "`refused` clients were told to come again in five seconds (503), which iPXE does by itself. `client` used up the share of one client and others are not hindered: look what that machine does. Without a client all connections of the port are in use, and `/readyz` of the boot port says so: raise the limit of file descriptors (`http-limits` says how many connections it allows) if so many machines boot at once, else look in the network for what opens connections.",
     show: { every: 60_000, by: ["port", "client"], sum: "refused" },
   },
+  "download-waiting": {
+    level: "info",
+    message: "a machine waits in line for its download",
+    meaning:
+      "As many machines as `http.queue` allows download now, and `ahead` more are before this one; it goes on by itself. The boot in the API has it as `waiting`. Nothing is to be done; where the line to the machines is not busy meanwhile, a larger `http.queue` is quicker for all.",
+    show: { every: 60_000, by: ["mac", "address"], until: "download-admitted" },
+  },
+  "download-admitted": {
+    level: "info",
+    message: "a machine's turn came, its download begins",
+    meaning: "It had to wait `waitedMs` because of `http.queue`.",
+  },
   "download-aborted": {
     level: "warn",
     message: "a download ended before its end",

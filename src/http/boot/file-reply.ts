@@ -1,7 +1,10 @@
+import type { ServerResponse } from "node:http";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { type Selection, selectBytes } from "./conditional.ts";
+import { CLIENT_ENDED } from "../connections/connection.ts";
 import { type DownloadWatch, type Part, startDownload } from "../files/download.ts";
 import type { OpenFile } from "../files/open-file.ts";
+import type { DownloadQueue, Place } from "../files/queue.ts";
 import type { Turns } from "../files/turns.ts";
 
 export interface FileAnswer {
@@ -11,6 +14,19 @@ export interface FileAnswer {
   readonly contentType: string;
   readonly turns: Turns;
   readonly watch: DownloadWatch;
+  /** Null: it need not wait. */
+  readonly queued: QueuedDownload | null;
+}
+
+/** A download that may have to wait until other machines have theirs. */
+export interface QueuedDownload {
+  readonly queue: DownloadQueue;
+  /** With its last byte the machine has all that it needs. */
+  readonly isLastFile: boolean;
+  /** So many machines are before it; said every few seconds. */
+  readonly waits: (ahead: number) => void;
+  /** Its turn came. */
+  readonly admitted: (waitedMs: number) => void;
 }
 
 /** Answers a GET or HEAD with a file, or the part of it that the request's headers ask for. */
@@ -70,11 +86,8 @@ function sendNothing(reply: FastifyReply, selection: Selection, size: number): F
   return reply.code(416).header("content-range", `bytes */${size}`).send();
 }
 
-function sendPart(
-  reply: FastifyReply,
-  part: Part,
-  { file, turns, watch }: FileAnswer,
-): FastifyReply {
+function sendPart(reply: FastifyReply, part: Part, answer: FileAnswer): FastifyReply {
+  const { file, turns, watch, queued } = answer;
   const response = reply.raw;
   // The connection may have ended while the file was opened; its `close` is not emitted again.
   if (response.destroyed) {
@@ -82,12 +95,80 @@ function sendPart(
     return reply.hijack();
   }
   reply.hijack();
-  const headers = Object.entries(reply.getHeaders());
-  response.writeHead(
-    response.statusCode,
-    headers.flatMap(([name, value]) => (value === undefined ? [] : [name, value])),
-  );
   const client = reply.request.socket.remoteAddress ?? "";
-  startDownload({ response, file, part, turns, client, watch });
+  const begin = (watched: DownloadWatch): void => {
+    const headers = Object.entries(reply.getHeaders());
+    response.writeHead(
+      response.statusCode,
+      headers.flatMap(([name, value]) => (value === undefined ? [] : [name, value])),
+    );
+    startDownload({ response, file, part, turns, client, watch: watched });
+  };
+  if (queued === null) begin(watch);
+  else waitInLine(response, { ...answer, queued, part, client, begin });
   return reply;
+}
+
+interface WaitingDownload extends FileAnswer {
+  readonly queued: QueuedDownload;
+  readonly part: Part;
+  readonly client: string;
+  /** Sends header and body. */
+  readonly begin: (watched: DownloadWatch) => void;
+}
+
+/**
+ * The request is held while the machine waits: iPXE sets no time for an answer. After a while it gets a 503
+ * with Retry-After, upon which iPXE asks again; a machine that is gone does not, and leaves the line.
+ */
+function waitInLine(response: ServerResponse, download: WaitingDownload): void {
+  const { file, part, watch, queued, client, begin } = download;
+  const { queue, isLastFile, waits, admitted } = queued;
+  const { socket } = response;
+  const gone = (): void => {
+    stopListening();
+    leave();
+    file.close();
+    watch.aborted(part, 0);
+    response.destroy();
+  };
+  const stopListening = (): void => {
+    response.off("close", gone);
+    socket?.off(CLIENT_ENDED, gone);
+  };
+  response.once("close", gone);
+  socket?.once(CLIENT_ENDED, gone);
+  const leave = queue.enter(client, {
+    waits,
+    admitted: (place, waitedMs) => {
+      stopListening();
+      if (waitedMs > 0) admitted(waitedMs);
+      begin(withPlace(watch, place, isLastFile ? file.size - 1 : null));
+    },
+    asksAgain: (seconds) => {
+      stopListening();
+      file.close();
+      response.writeHead(503, { "retry-after": `${seconds}`, "content-length": 0 }).end();
+    },
+    left: () => watch.aborted(part, 0),
+  });
+}
+
+/** `last`: the byte with which the machine has all that it needs. */
+function withPlace(watch: DownloadWatch, place: Place, last: number | null): DownloadWatch {
+  return {
+    started: (part) => watch.started(part),
+    progressed: () => {
+      place.moved();
+      watch.progressed();
+    },
+    done: (part) => {
+      place.end(part.last === last);
+      watch.done(part);
+    },
+    aborted: (part, bytesSent) => {
+      place.end(false);
+      watch.aborted(part, bytesSent);
+    },
+  };
 }

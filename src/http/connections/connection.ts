@@ -4,6 +4,12 @@ import { Duplex } from "node:stream";
 import type { Place } from "./admission.ts";
 import type { SendQueues } from "./send-queues.ts";
 
+/**
+ * A connection emits this when its client sends no more. Most clients are gone then; a few only closed their
+ * half and still want their answer.
+ */
+export const CLIENT_ENDED = "client-ended";
+
 export interface ConnectionTimeouts {
   /** From a request's first bytes to the end of its header. */
   readonly headerMs: number;
@@ -71,6 +77,7 @@ export class Connection extends Duplex implements Place {
     });
     socket.on("end", () => {
       this.#end = "heard";
+      this.emit(CLIENT_ENDED);
       this.#advance();
     });
     socket.on("timeout", () => void this.#hearSilence());

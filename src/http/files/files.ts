@@ -4,6 +4,7 @@ import { BoundedMap } from "../../lib/bounded-map.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { FileMemory, type HeldFile, type NamedFile } from "./memory.ts";
 import type { OpenFile, ReadBytes } from "./open-file.ts";
+import { DownloadQueue } from "./queue.ts";
 import { ReadBuffers } from "./read-buffers.ts";
 import { type SharedHandle, SharedHandles } from "./shared-handles.ts";
 import { Turns } from "./turns.ts";
@@ -13,6 +14,8 @@ export interface FilesOptions {
   readonly memoryBytes: number;
   /** What all downloads together may take of the line; null: all. */
   readonly maxBytesPerSecond: number | null;
+  /** Machines that download large files at the same time; null: all. */
+  readonly queue: number | null;
   readonly clock: Pick<Clock, "now">;
 }
 
@@ -24,6 +27,8 @@ const maxDamaged = 1000;
  */
 export class Files {
   readonly turns: Turns;
+  /** Null: nobody has to wait. */
+  readonly queue: DownloadQueue | null;
   readonly #memory: FileMemory;
   readonly #handles = new SharedHandles();
   readonly #buffers = new ReadBuffers();
@@ -32,8 +37,9 @@ export class Files {
 
   readonly #etags = new WeakMap<object, string>();
 
-  constructor({ memoryBytes, maxBytesPerSecond, clock }: FilesOptions) {
+  constructor({ memoryBytes, maxBytesPerSecond, queue, clock }: FilesOptions) {
     this.turns = new Turns({ maxBytesPerSecond, clock });
+    this.queue = queue === null ? null : new DownloadQueue({ places: queue, clock });
     this.#memory = new FileMemory(memoryBytes, clock);
   }
 
@@ -80,8 +86,9 @@ export class Files {
     return etag;
   }
 
-  /** Forgets what is in memory. */
+  /** Forgets what is in memory, and who waits. */
   close(): void {
+    this.queue?.close();
     this.#memory.close();
   }
 

@@ -65,7 +65,12 @@ it("gives each of 200 machines a kernel and initramfs of one release while the m
   app = createBootApp({
     generations: store,
     loaders: { find: () => Promise.resolve(null) },
-    files: new Files({ memoryBytes: 20_000, maxBytesPerSecond: null, clock: systemClock }),
+    files: new Files({
+      memoryBytes: 20_000,
+      maxBytesPerSecond: null,
+      queue: null,
+      clock: systemClock,
+    }),
     sessions,
     findNode: () => null,
     policy: { loaders: new Map(), userClasses: [], unknownNodes: "allow" },

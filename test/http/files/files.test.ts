@@ -13,7 +13,12 @@ let port: BootPort;
 let nowMs = 0;
 
 function files(memoryBytes: number): Files {
-  const made = new Files({ memoryBytes, maxBytesPerSecond: null, clock: { now: () => nowMs } });
+  const made = new Files({
+    memoryBytes,
+    maxBytesPerSecond: null,
+    queue: null,
+    clock: { now: () => nowMs },
+  });
   opened.push(made);
   return made;
 }

@@ -35,6 +35,7 @@ function isWanted(boot: Boot, query: BootsQuery, nowMs: number): boolean {
 /** A boot as people and scripts see it: times in ISO 8601, durations in milliseconds. */
 function describeBoot(evidence: BootEvidence, nowMs: number): BootReply {
   const { boot } = evidence;
+  const { waiting } = boot.seen;
   const wall = (atMs: number) =>
     new Date(boot.startedWallMs + atMs - boot.startedAtMs).toISOString();
   return {
@@ -50,6 +51,7 @@ function describeBoot(evidence: BootEvidence, nowMs: number): BootReply {
     durationMs: Math.round(boot.updatedAtMs - boot.startedAtMs),
     generation: boot.generation,
     diagnosis: explainStall(evidence, nowMs),
+    waiting: waiting === null ? null : { ahead: waiting.ahead, since: wall(waiting.sinceMs) },
     steps: boot.steps.map(({ stage, firstAtMs, count, detail }) => ({
       stage,
       at: wall(firstAtMs),

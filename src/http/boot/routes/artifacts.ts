@@ -4,7 +4,7 @@ import type { Ip4 } from "../../../lib/ip4.ts";
 import type { Machine } from "../../../events/types.ts";
 import { type BootAppOptions, machineOf, refuse, refuseUnknown } from "../context.ts";
 import type { DownloadWatch } from "../../files/download.ts";
-import { sendFile } from "../file-reply.ts";
+import { type QueuedDownload, sendFile } from "../file-reply.ts";
 import { isBareName } from "../../../lib/bare-name.ts";
 import { contentTypeOf } from "../media-type.ts";
 import { progressOf } from "../progress.ts";
@@ -44,14 +44,41 @@ async function sendArtifact(
     const reason = `${name} of generation ${generation} was changed or removed on disk; run: eim-pxe sync`;
     return refuse(options, request, reply, { status: 500, reason });
   }
-  const watch =
-    request.headers["user-agent"] === "eim-pxe"
-      ? unwatched
-      : watchArtifact(options, machine, { name, bytes: file.size, generation });
+  const isMirror = request.headers["user-agent"] === "eim-pxe";
+  const watch = isMirror
+    ? unwatched
+    : watchArtifact(options, machine, { name, bytes: file.size, generation });
+  const queued =
+    isMirror || file.size < queuedFromBytes ? null : queuedArtifact(options, machine, name);
   const { turns } = options.files;
   const { sha256 } = file;
   const contentType = contentTypeOf(name);
-  return sendFile(request, reply, { file: opened, etag: `"${sha256}"`, contentType, turns, watch });
+  const etag = `"${sha256}"`;
+  return sendFile(request, reply, { file: opened, etag, contentType, turns, watch, queued });
+}
+
+/** What is smaller takes no longer than waiting would. */
+const queuedFromBytes = 1024 * 1024;
+
+/** Null where nobody waits for anybody. */
+function queuedArtifact(
+  { files: { queue }, sessions, emit, clock }: BootAppOptions,
+  machine: Machine,
+  file: string,
+): QueuedDownload | null {
+  if (queue === null) return null;
+  return {
+    queue,
+    isLastFile: stageOf(file) === "initramfs-start",
+    waits: (ahead) => {
+      // It stands in line, it does not stand still; and the generation that it boots from stays.
+      sessions.progress(machine, clock.now());
+      emit({ event: "download-waiting", ...machine, file, ahead });
+    },
+    admitted: (waitedMs) => {
+      emit({ event: "download-admitted", ...machine, file, waitedMs: Math.round(waitedMs) });
+    },
+  };
 }
 
 /** From the generation that the address boots from while that is kept, else from the current one. */
@@ -84,10 +111,11 @@ function watchArtifact(
 ): DownloadWatch {
   const { emit, clock } = options;
   const { name: file, bytes, generation } = artifact;
-  const startedAtMs = clock.now();
   const stage = stageOf(file);
+  let startedAtMs = clock.now();
   return {
     started: ({ first }) => {
+      startedAtMs = clock.now();
       // A range further on is the same download going on.
       if (stage !== null && first === 0) {
         emit({ event: stage, ...machine, file, bytes, generation });

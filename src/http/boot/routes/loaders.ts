@@ -66,7 +66,8 @@ export async function sendLoader(
   const { file, etag } = opened;
   const { turns } = options.files;
   const watch = watchLoader(options, machine, { name: opened.name, bytes: file.size });
-  return sendFile(request, reply, { file, etag, contentType: contentTypeOf(name), turns, watch });
+  const contentType = contentTypeOf(name);
+  return sendFile(request, reply, { file, etag, contentType, turns, watch, queued: null });
 }
 
 /** Policy holds for every way to a loader, as far as the machine is known. */

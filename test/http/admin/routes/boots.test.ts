@@ -42,6 +42,7 @@ describe("/api/v1/boots", () => {
             },
             { stage: "offer", at: "2026-03-06T10:00:00.020Z", afterMs: 20, count: 1, detail: {} },
           ],
+          waiting: null,
         },
       ],
       next: null,
@@ -54,6 +55,29 @@ describe("/api/v1/boots", () => {
     const reply = await site.app().inject("/api/v1/boots");
     expect(reply.json()).toMatchObject({
       boots: [{ status: "stalled", diagnosis: expect.stringContaining("TFTP") }],
+    });
+  });
+
+  test("says that a machine waits in line for its download", async () => {
+    const machine = { mac, address: "192.168.77.100" };
+    site.sessions.record("script", machine, {}, at(startedAtMs));
+    const file = "vmlinuz-x86_64";
+    const waits = (ahead: number) => {
+      site.sessions.observe({ event: "download-waiting", ...machine, file, ahead }, site.nowMs);
+    };
+    site.nowMs += 2000;
+    waits(3);
+    site.nowMs += 5000;
+    waits(2);
+    const waiting = { ahead: 2, since: "2026-03-06T10:00:02.000Z" };
+    const app = site.app();
+    expect((await app.inject("/api/v1/boots")).json()).toMatchObject({ boots: [{ waiting }] });
+    site.sessions.observe(
+      { event: "download-admitted", ...machine, file, waitedMs: 6000 },
+      site.nowMs,
+    );
+    expect((await app.inject("/api/v1/boots")).json()).toMatchObject({
+      boots: [{ waiting: null }],
     });
   });
 
