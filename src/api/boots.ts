@@ -1,37 +1,68 @@
 import { z } from "zod";
-import { bootStatuses } from "../timeline/rules.ts";
+import { certainties } from "../timeline/certainty.ts";
+import { bootStatuses, firmwareKinds } from "../timeline/rules.ts";
 import { stages } from "../timeline/stages.ts";
 import { next, pageLimit, wrongCursor } from "./pages.ts";
 import { macInUrl, moment } from "./values.ts";
 
 export const bootStatus = z.enum(bootStatuses);
 const stage = z.enum(stages);
+const certainty = z
+  .enum(certainties)
+  .describe("proved by what the machine did, reported by the machine, or inferred from beside it");
 
 const step = z.object({
   stage,
-  at: moment,
+  at: moment.describe("when it was first seen"),
+  lastAt: moment,
   afterMs: z.int().describe("milliseconds from the start of the boot"),
-  count: z.int().describe("how often it was seen; `at` is the first time"),
+  count: z.int().describe("how often it was seen"),
+  certainty,
   detail: z
     .record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]))
     .readonly()
-    .describe("the fields of the event, as it was last seen"),
+    .describe(
+      "the fields of the event, as it was last seen; of a download also `bytesPerSecond`, and of one that runs `bytesSent` and `percent`",
+    ),
 });
+
+const diagnosis = z.object({
+  code: z.string().describe("as in docs/diagnosis.md"),
+  cause: z.string(),
+  remedy: z.string(),
+  who: z.enum(["site", "network", "orchestrator", "us"]).describe("who has to act"),
+  onScreen: z
+    .array(z.string())
+    .readonly()
+    .describe("what the machine's screen shows if that is the cause"),
+  certainty,
+  evidence: z
+    .array(z.string())
+    .readonly()
+    .describe("what was seen of the boot, with seconds since its start"),
+});
+export type DiagnosisReply = z.output<typeof diagnosis>;
 
 /** One boot of one machine as a timeline. */
 export const boot = z.object({
   id: z.string(),
   mac: z.string().nullable(),
-  address: z.string().nullable(),
   uuid: z.string().nullable(),
   serial: z.string().nullable(),
+  name: z.string().nullable().describe("from the machine's node entry"),
+  vendor: z.string().nullable().describe("as the machine says itself"),
+  model: z.string().nullable(),
+  address: z.string().nullable(),
+  interface: z.string().nullable().describe("of this server, on which the machine was heard"),
+  firmware: z.enum(firmwareKinds).nullable(),
+  architecture: z.string().nullable(),
   status: bootStatus,
   stage: stage.describe("the furthest one that was reached"),
   startedAt: moment,
   updatedAt: moment,
   durationMs: z.int(),
   generation: z.string().nullable().describe("of the Micro-OS that it was last given a file of"),
-  diagnosis: z.string().nullable().describe("why it goes no further; null while it does"),
+  diagnosis: diagnosis.nullable().describe("why it goes no further; null while it does"),
   waiting: z
     .object({
       ahead: z.int().describe("machines before it in the line"),
@@ -43,19 +74,21 @@ export const boot = z.object({
 });
 export type BootReply = z.output<typeof boot>;
 
-/** Where a page begins: behind this boot. */
+/** The same with what was reported of it. */
+export const bootDetail = boot.extend({
+  events: z
+    .array(z.looseObject({ at: moment, event: z.string() }))
+    .readonly()
+    .describe("what was reported of it, with the event's fields: the first and the last 60 events"),
+});
+
+export const bootPath = z.object({ id: z.string().max(256) });
+
+/** Where a page begins: behind the boot with this number. */
 const cursor = z
   .string(wrongCursor)
-  .regex(/^\d+(\.\d+)?,.{1,200}$/, wrongCursor)
-  .transform((text) => {
-    const comma = text.indexOf(",");
-    return { startedAtMs: Number(text.slice(0, comma)), id: text.slice(comma + 1) };
-  });
-export type BootCursor = z.output<typeof cursor>;
-
-export function bootCursor({ startedAtMs, id }: BootCursor): string {
-  return `${startedAtMs},${id}`;
-}
+  .regex(/^\d{1,15}$/, wrongCursor)
+  .transform(Number);
 
 export const bootsQuery = z.object({
   mac: macInUrl.optional(),

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import * as artifacts from "./artifacts.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { bootsQuery, bootsReply } from "./boots.ts";
+import { bootDetail, bootPath, bootsQuery, bootsReply } from "./boots.ts";
 import { codePath, codeQuery, codeReply } from "./codes.ts";
 import { aliveReply, notReadyReply, readyReply } from "./health.ts";
 import * as leases from "./leases.ts";
@@ -34,6 +34,15 @@ export const endpoints = {
       summary: "boots as timelines, newest first",
       querystring: bootsQuery,
       response: { 200: bootsReply },
+    },
+  },
+  showBoot: {
+    method: "GET",
+    url: "/api/v1/boots/:id",
+    schema: {
+      summary: "one boot with all that was reported of it",
+      params: bootPath,
+      response: { 200: bootDetail },
     },
   },
   showCode: {

@@ -17,7 +17,8 @@ export function startStallWatch({ boots, emit, clock }: StallWatchParts): () => 
   const timer = setInterval(() => {
     for (const { boot, finding } of stalls.look(clock.now())) {
       const { id, mac, address, stage } = boot;
-      emit({ event: "boot-stalled", mac, address, boot: id, stage, ...finding });
+      const { code, cause, remedy, who } = finding;
+      emit({ event: "boot-stalled", mac, address, boot: id, stage, code, cause, remedy, who });
     }
   }, lookEveryMs);
   return () => clearInterval(timer);

@@ -97,6 +97,11 @@ export interface EventFields {
     remedy: string;
     who: Who;
   };
+  "local-boot": Machine & {
+    /** The way in which its firmware was sent on, such as `exit`. */
+    way: string;
+    reason: string;
+  };
   autoexec: Machine & { file: string; protocol: "tftp" | "http" };
   beacon: Machine & { stage: string; message: string | null };
   "address-learned": Machine & { interface: string };

@@ -1,3 +1,4 @@
+import { type Certainty, moreCertain } from "./certainty.ts";
 import type { Finding } from "../lib/finding.ts";
 import type { Moment } from "../lib/clock.ts";
 import type { Ip4 } from "../lib/ip4.ts";
@@ -12,6 +13,8 @@ export interface Sighting {
   readonly uuid?: string | null;
   readonly serial?: string | null;
   readonly generation?: string | null;
+  /** Default: proved. */
+  readonly certainty?: Certainty;
 }
 
 /** A machine by what is known of it. */
@@ -25,6 +28,7 @@ export interface Step {
   readonly firstAtMs: number;
   readonly lastAtMs: number;
   readonly count: number;
+  readonly certainty: Certainty;
   readonly detail: StepDetail;
 }
 
@@ -33,12 +37,17 @@ export interface Step {
  * changes when the host's clock is set; only the start is also known in wall-clock time.
  */
 export interface Boot {
-  /** Unique within this process: the machine and the start. */
+  /** Unique: the machine and the start. */
   readonly id: string;
+  /** Larger than that of every boot that began before, also over a restart. */
+  readonly number: number;
   readonly mac: Mac | null;
   readonly address: Ip4 | null;
   readonly uuid: string | null;
   readonly serial: string | null;
+  /** Who made the machine, and which one it is, as it says itself. */
+  readonly vendor: string | null;
+  readonly model: string | null;
   /** The generation of the Micro-OS that it was last given something of. */
   readonly generation: string | null;
   /** Milliseconds since the Unix epoch, by the clock at that moment. */
@@ -49,6 +58,10 @@ export interface Boot {
   readonly stage: Stage;
   /** Why it was not served when it last asked; null when it was. */
   readonly refusal: Finding | null;
+  /** It was sent on to its own disk, as it is to be. */
+  readonly isLocal: boolean;
+  /** The download that runs, or the last one: how many bytes had left, and when. */
+  readonly download: { readonly bytes: number; readonly atMs: number } | null;
   readonly steps: readonly Step[];
   /** What was seen beside the stages. */
   readonly seen: Observations;
@@ -103,7 +116,7 @@ export function startsNewBoot(current: Boot, stage: Stage, nowMs: number): boole
 
 /** A boot without steps. `former` is the machine's boot before, if any. */
 export function newBoot(
-  key: string,
+  { key, number }: { readonly key: string; readonly number: number },
   stage: Stage,
   { nowMs, wallMs }: Moment,
   former: Boot | null,
@@ -112,16 +125,21 @@ export function newBoot(
     former !== null && former.stage !== "micro-os" && nowMs - former.updatedAtMs <= silenceMs;
   return {
     id: `${key.replace("address ", "")}@${new Date(wallMs).toISOString()}`,
+    number,
     mac: null,
     address: null,
     uuid: null,
     serial: null,
+    vendor: former?.vendor ?? null,
+    model: former?.model ?? null,
     generation: null,
     startedWallMs: wallMs,
     startedAtMs: nowMs,
     updatedAtMs: nowMs,
     stage,
     refusal: null,
+    isLocal: false,
+    download: null,
     steps: [],
     seen: nothingObserved,
     attempt: again ? former.attempt + 1 : 1,
@@ -143,6 +161,7 @@ export function withStep(
     firstAtMs: before?.firstAtMs ?? nowMs,
     lastAtMs: nowMs,
     count: (before?.count ?? 0) + 1,
+    certainty: moreCertain(before?.certainty, seen.certainty ?? "proved"),
     detail,
   };
   return {
@@ -152,18 +171,11 @@ export function withStep(
     serial: seen.serial ?? boot.serial,
     generation: seen.generation ?? boot.generation,
     updatedAtMs: nowMs,
+    isLocal: boot.isLocal && (stage === "discover" || stage === "ipxe-discover"),
     refusal: stage === "discover" || stage === "ipxe-discover" ? boot.refusal : null,
     stage: rank(stage) > rank(boot.stage) ? stage : boot.stage,
     steps: [...boot.steps.filter((other) => other.stage !== stage), step].toSorted(
       (a, b) => a.firstAtMs - b.firstAtMs || rank(a.stage) - rank(b.stage),
     ),
   };
-}
-
-/** The order in which boots are listed. */
-export function newestFirst(
-  a: Pick<Boot, "startedAtMs" | "id">,
-  b: Pick<Boot, "startedAtMs" | "id">,
-): number {
-  return b.startedAtMs - a.startedAtMs || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
 }

@@ -4,14 +4,13 @@ import type { Moment } from "../lib/clock.ts";
 import type { Ip4 } from "../lib/ip4.ts";
 import type { Mac } from "../lib/mac.ts";
 import { BoundedMap } from "../lib/bounded-map.ts";
-import { firstOf } from "../lib/first-of.ts";
+import { BootHistory, type HistoryLimits, type HistoryListener } from "./boot-history.ts";
 import { GenerationHolds } from "./generation-holds.ts";
 import {
   type Boot,
   discoverRetryMs,
   type MachineKey,
   newBoot,
-  newestFirst,
   type Sighting,
   silenceMs,
   startsNewBoot,
@@ -23,26 +22,31 @@ import { type BootEvidence, interfaceOf } from "./rules/evidence.ts";
 import { SiteObservations } from "./site-observations.ts";
 import type { Stage } from "./stages.ts";
 
-export interface SessionLimits {
-  /** Machines that are remembered; the one seen longest ago is forgotten first. */
-  readonly maxMachines: number;
-  readonly maxBootsPerMachine: number;
+export interface SessionLimits extends HistoryLimits {
+  /** Addresses whose machine, and whose generation, is remembered. */
+  readonly addresses: number;
 }
+
+const usualLimits: SessionLimits = { keepBoots: 10_000, bootsPerMachine: 50, addresses: 4096 };
 
 /** The boots of all machines that were seen lately. Bounded in memory whatever the network sends. */
 export class BootSessions {
-  readonly #limits: SessionLimits;
-  /** Boots by machine (its MAC, or its address while no MAC is known), newest first; least recently seen machine first. */
-  readonly #machines: BoundedMap<string, Boot[]>;
+  /** By machine: its MAC, or its address while no MAC is known. */
+  readonly #history: BootHistory;
   readonly #macByAddress: BoundedMap<Ip4, Mac>;
   readonly #holds: GenerationHolds;
   readonly #site = new SiteObservations();
 
-  constructor(limits: SessionLimits = { maxMachines: 4096, maxBootsPerMachine: 5 }) {
-    this.#limits = limits;
-    this.#machines = new BoundedMap(limits.maxMachines);
-    this.#macByAddress = new BoundedMap(limits.maxMachines);
-    this.#holds = new GenerationHolds(limits.maxMachines, silenceMs);
+  constructor(given: Partial<SessionLimits> = {}) {
+    const limits = { ...usualLimits, ...given };
+    this.#history = new BootHistory(limits);
+    this.#macByAddress = new BoundedMap(limits.addresses);
+    this.#holds = new GenerationHolds(limits.addresses, silenceMs);
+  }
+
+  /** Tells what is new, to keep it over a restart. */
+  follow(listener: HistoryListener): void {
+    this.#history.listener = listener;
   }
 
   /** Records that a machine reached a stage, in its current boot or a new one, and returns that boot. */
@@ -54,14 +58,13 @@ export class BootSessions {
       this.#hold(seen.address, stage, seen.generation ?? null, nowMs);
     }
     const key = this.#keyOf(seen);
-    const boots = this.#machines.get(key) ?? [];
-    const current = boots[0];
+    const current = this.#history.latest(key);
     const boot =
-      current === undefined || startsNewBoot(current, stage, nowMs)
-        ? newBoot(key, stage, at, current ?? null)
+      current === null || startsNewBoot(current, stage, nowMs)
+        ? newBoot({ key, number: this.#history.nextNumber() }, stage, at, current)
         : current;
     const updated = withStep({ ...boot, mac: mac ?? boot.mac }, stage, seen, detail, nowMs);
-    this.#store(key, [updated, ...(boot === current ? boots.slice(1) : boots)]);
+    this.#history.put(key, updated);
     return updated;
   }
 
@@ -69,13 +72,9 @@ export class BootSessions {
   learnAddress(mac: Mac, address: Ip4): void {
     if (this.#macByAddress.get(address) === mac) return;
     this.#macByAddress.set(address, mac);
-    const nameless = this.#machines.get(`address ${address}`);
-    if (nameless !== undefined && !this.#machines.has(mac)) {
-      this.#machines.delete(`address ${address}`);
-      this.#store(
-        mac,
-        nameless.map((boot) => ({ ...boot, mac })),
-      );
+    const nameless = `address ${address}`;
+    if (this.#history.latest(nameless) !== null && this.#history.latest(mac) === null) {
+      this.#history.rename(nameless, mac, (boot) => ({ ...boot, mac }));
     }
   }
 
@@ -86,34 +85,35 @@ export class BootSessions {
 
   /** The boot that a machine is in, or went through last. */
   latest(machine: MachineKey): Boot | null {
-    return this.#machines.get(this.#keyOf(machine))?.[0] ?? null;
+    return this.#history.latest(this.#keyOf(machine));
   }
 
-  /** A download to the machine moves on: its boot does not stand still. */
-  progress(machine: MachineKey, nowMs: number): void {
+  /** A download to the machine moves on, `bytes` of it have left: its boot does not stand still. */
+  progress(machine: MachineKey, nowMs: number, bytes: number | null = null): void {
     if (machine.address !== null) this.#holds.refresh(machine.address, nowMs);
     const key = this.#keyOf(machine);
-    const [boot, ...earlier] = this.#machines.get(key) ?? [];
-    if (boot === undefined || boot.stage === "micro-os") return;
-    this.#store(key, [{ ...boot, updatedAtMs: nowMs }, ...earlier]);
+    const boot = this.#history.latest(key);
+    if (boot === null || boot.stage === "micro-os") return;
+    const download = bytes === null ? boot.download : { bytes, atMs: nowMs };
+    this.#history.put(key, { ...boot, updatedAtMs: nowMs, download });
   }
 
   /** Notes what an event says beside the stages; what no boot is known for tells of the site at most. */
-  observe(event: PxeEvent, nowMs: number): void {
+  observe(event: PxeEvent, { nowMs, wallMs }: Moment): void {
     const key = "mac" in event ? this.#keyOf(event) : null;
     this.#site.note(event, key, nowMs);
-    const [boot, ...earlier] = (key === null ? undefined : this.#machines.get(key)) ?? [];
-    if (key === null || boot === undefined) return;
+    const boot = key === null ? null : this.#history.latest(key);
+    if (key === null || boot === null) return;
     const seen = observed(boot.seen, event, nowMs);
-    if (seen !== boot.seen) this.#store(key, [{ ...boot, seen }, ...earlier]);
+    if (seen !== boot.seen) this.#history.put(key, { ...boot, seen });
+    const at = new Date(wallMs).toISOString();
+    this.#history.addEvent(boot.number, JSON.stringify({ at, ...event }));
   }
 
   /** What the rules judge a boot by. */
   evidence(boot: Boot, nowMs: number): BootEvidence {
     const key = this.#keyOf(boot);
-    const boots = this.#machines.get(key) ?? [];
-    const at = boots.findIndex(({ id }) => id === boot.id);
-    const earlier = at === -1 ? [] : boots.slice(at + 1);
+    const earlier = this.#history.of(key).filter(({ number }) => number < boot.number);
     return { boot, earlier, site: this.#site.evidence(key, interfaceOf(boot), nowMs) };
   }
 
@@ -129,9 +129,26 @@ export class BootSessions {
       at.nowMs - latest.updatedAtMs > discoverRetryMs;
     if (isOver) this.record("discover", seen, detail, at);
     const key = this.#keyOf(seen);
-    const [boot, ...earlier] = this.#machines.get(key) ?? [];
-    if (boot === undefined) return;
-    this.#store(key, [{ ...boot, refusal, updatedAtMs: at.nowMs }, ...earlier]);
+    const boot = this.#history.latest(key);
+    if (boot !== null) this.#history.put(key, { ...boot, refusal, updatedAtMs: at.nowMs });
+  }
+
+  /** Notes that a machine that asked was sent on to its own disk. */
+  sendOn(seen: Sighting, detail: StepDetail, at: Moment): void {
+    const latest = this.latest(seen);
+    const isOver = latest === null || at.nowMs - latest.updatedAtMs > discoverRetryMs;
+    const boot = isOver ? this.record("discover", seen, detail, at) : latest;
+    const updated = { ...boot, isLocal: true, refusal: null, updatedAtMs: at.nowMs };
+    this.#history.put(this.#keyOf(seen), updated);
+  }
+
+  /** Notes what the machine says of itself. */
+  describe(machine: MachineKey, { vendor, model }: Pick<Boot, "vendor" | "model">): void {
+    const key = this.#keyOf(machine);
+    const boot = this.#history.latest(key);
+    if (boot === null || (vendor === null && model === null)) return;
+    const told = { vendor: vendor ?? boot.vendor, model: model ?? boot.model };
+    this.#history.put(key, { ...boot, ...told });
   }
 
   /** Whether an operating system heard from this machine must be the Micro-OS that it was just handed. */
@@ -152,25 +169,38 @@ export class BootSessions {
     return this.#holds.inUse(nowMs);
   }
 
-  /** The newest of the boots that are wanted, newest first. */
-  newest(limit: number, isWanted: (boot: Boot) => boolean): readonly Boot[] {
-    return firstOf(this.#wanted(isWanted), limit, newestFirst);
+  /** The newest `limit` of the boots that are wanted, newest first; of those that began before that number. */
+  newest(limit: number, isWanted: (boot: Boot) => boolean, before = Infinity): readonly Boot[] {
+    const found: Boot[] = [];
+    for (const boot of this.#history.newestFirst(before)) {
+      if (found.length >= limit) break;
+      if (isWanted(boot)) found.push(boot);
+    }
+    return found;
+  }
+
+  /** The machine's boots, newest first. */
+  bootsOf(mac: Mac): readonly Boot[] {
+    return this.#history.of(mac);
+  }
+
+  byId(id: string): Boot | null {
+    return this.#history.byId(id);
+  }
+
+  /** What was reported of a boot, each as JSON with the moment `at` and the event's name and fields. */
+  eventsOf({ number }: Boot): readonly string[] {
+    return this.#history.eventsOf(number);
   }
 
   /** The boot that each machine is in, or went through last. */
   current(): readonly Boot[] {
-    return [...this.#machines.values()].flatMap(([boot]) => boot ?? []);
+    return [...this.#history.current()];
   }
 
   /** All remembered boots, newest first. */
   list(): readonly Boot[] {
-    return [...this.#machines.values()].flat().toSorted((a, b) => b.startedAtMs - a.startedAtMs);
-  }
-
-  *#wanted(isWanted: (boot: Boot) => boolean): Iterable<Boot> {
-    for (const boots of this.#machines.values()) {
-      for (const boot of boots) if (isWanted(boot)) yield boot;
-    }
+    return [...this.#history.newestFirst()];
   }
 
   /** A script begins with its generation; what follows only uses it, unless there was no script. */
@@ -182,10 +212,5 @@ export class BootSessions {
 
   #keyOf({ mac, address }: MachineKey): string {
     return mac ?? this.machineAt(address) ?? `address ${address ?? "unknown"}`;
-  }
-
-  #store(key: string, boots: readonly Boot[]): void {
-    const latest = boots.slice(0, this.#limits.maxBootsPerMachine);
-    this.#machines.set(key, latest);
   }
 }

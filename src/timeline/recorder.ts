@@ -1,6 +1,7 @@
 import { refusals } from "../boot/refusals.ts";
 import { type Clock, momentOf } from "../lib/clock.ts";
 import type { Emit, Machine, PxeEvent } from "../events/types.ts";
+import type { Certainty } from "./certainty.ts";
 import type { StepDetail } from "./boot.ts";
 import type { BootSessions } from "./boots.ts";
 import { isStage, type Stage } from "./stages.ts";
@@ -50,6 +51,9 @@ export class TimelineRecorder {
         sessions.refuse(sightingOf(event), refusal, detailOf(event), momentOf(clock));
         break;
       }
+      case "local-boot":
+        sessions.sendOn(sightingOf(event), detailOf(event), momentOf(clock));
+        break;
       case "system-dhcp":
         if (sessions.awaitsMicroOs(event, clock.now())) {
           const { mac, address } = event;
@@ -59,7 +63,7 @@ export class TimelineRecorder {
       default:
         break;
     }
-    sessions.observe(event, clock.now());
+    sessions.observe(event, momentOf(clock));
   };
 
   #record(stage: Stage, event: PxeEvent & Machine): void {
@@ -78,7 +82,14 @@ function sightingOf(event: PxeEvent & Machine) {
     uuid: "uuid" in event ? event.uuid : null,
     serial: "serial" in event ? event.serial : null,
     generation: "generation" in event ? event.generation : null,
+    certainty: certaintyOf(event),
   };
+}
+
+/** The Micro-OS is heard by its own DHCP request, or it reports itself; all else the machine does with us. */
+function certaintyOf(event: PxeEvent): Certainty {
+  if (event.event !== "micro-os") return "proved";
+  return event.evidence === "dhcp" ? "inferred" : "reported";
 }
 
 /** What a timeline shows of a stage: the event's own fields, without those that the boot has anyway. */

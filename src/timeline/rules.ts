@@ -1,5 +1,6 @@
-import { type Finding, inOneSentence, judge, type Rule } from "../lib/finding.ts";
+import { inOneSentence } from "../lib/finding.ts";
 import type { BootEvidence } from "./rules/evidence.ts";
+import { type BootRule, type Diagnosis, diagnosisOf, judgeBoot } from "./rules/diagnosis.ts";
 import { loaderRules } from "./rules/loader-rules.ts";
 import { offerRules } from "./rules/offer-rules.ts";
 import { refusalRules } from "./rules/refusal-rules.ts";
@@ -7,11 +8,18 @@ import { scriptRules } from "./rules/script-rules.ts";
 import { stageRules } from "./rules/stage-rules.ts";
 import { statusOf } from "./rules/status.ts";
 
-export type { BootEvidence } from "./rules/evidence.ts";
+export type { Diagnosis } from "./rules/diagnosis.ts";
+export {
+  architectureNameOf,
+  type BootEvidence,
+  firmwareKindOf,
+  firmwareKinds,
+  interfaceOf,
+} from "./rules/evidence.ts";
 export { type BootStatus, bootStatuses, statusOf } from "./rules/status.ts";
 
 /** In this order; where nothing else is known, the stage that was reached says what is likely. */
-export const bootRules: readonly Rule<BootEvidence>[] = [
+export const bootRules: readonly BootRule[] = [
   ...refusalRules,
   ...loaderRules,
   ...offerRules,
@@ -19,11 +27,20 @@ export const bootRules: readonly Rule<BootEvidence>[] = [
   ...stageRules,
 ];
 
+/** How certain it is that a machine was not answered, and what its firmware makes of that. */
+const unanswered = {
+  certainty: "proved",
+  onScreen: { bios: ["PXE-E51", "PXE-E53"], uefi: ["PXE-E16"] },
+} as const;
+
 /** Why a boot stands still, and what to do about it; null while there is nothing to explain. */
-export function diagnose(evidence: BootEvidence, nowMs: number): Finding | null {
+export function diagnose(evidence: BootEvidence, nowMs: number): Diagnosis | null {
   const status = statusOf(evidence.boot, nowMs);
   if (status !== "stalled" && status !== "denied") return null;
-  return evidence.boot.refusal ?? judge(bootRules, evidence);
+  const { refusal } = evidence.boot;
+  return refusal === null
+    ? judgeBoot(bootRules, evidence)
+    : diagnosisOf(refusal, unanswered, evidence);
 }
 
 /** The same in one sentence. */

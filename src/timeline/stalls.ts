@@ -1,13 +1,13 @@
 import { isProbe } from "../boot/synthetic-uuid.ts";
-import { type Finding, judge } from "../lib/finding.ts";
 import type { Boot } from "./boot.ts";
-import { type BootEvidence, diagnose, statusOf } from "./rules.ts";
+import { type BootEvidence, type Diagnosis, diagnose, statusOf } from "./rules.ts";
+import { judgeBoot } from "./rules/diagnosis.ts";
 import { repetitionRules } from "./rules/loader-rules.ts";
 
 /** A boot that came to stand still, or a machine that repeats itself in vain, and why. */
 export interface Stall {
   readonly boot: Boot;
-  readonly finding: Finding;
+  readonly finding: Diagnosis;
 }
 
 /** The boots of all machines as they are now, and what each is judged by. */
@@ -49,13 +49,13 @@ export class Stalls {
     return found;
   }
 
-  #explain(boot: Boot, nowMs: number): Finding | null {
+  #explain(boot: Boot, nowMs: number): Diagnosis | null {
     return diagnose(this.#boots.evidence(boot, nowMs), nowMs);
   }
 
   /** A machine that starts over and over never stands still for long: its attempts together are a stall. */
-  #repetition(boot: Boot, nowMs: number): Finding | null {
+  #repetition(boot: Boot, nowMs: number): Diagnosis | null {
     if (boot.attempt < 3 || boot.stage === "micro-os") return null;
-    return judge(repetitionRules, this.#boots.evidence(boot, nowMs));
+    return judgeBoot(repetitionRules, this.#boots.evidence(boot, nowMs));
   }
 }

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { z } from "zod";
 import { type Endpoint, type EndpointRequest, urlOf } from "../../src/api/endpoint.ts";
 import { artifactsReply } from "../../src/api/artifacts.ts";
+import { bootsReply } from "../../src/api/boots.ts";
 import { endpoints } from "../../src/api/endpoints.ts";
 import { errorReply } from "../../src/api/errors.ts";
 import { streamedEvent } from "../../src/api/events.ts";
@@ -42,7 +43,7 @@ beforeAll(async () => {
     }),
     { chaddr: macToBytes(mac) },
   );
-  await site.ask("server", [], discover);
+  await site.ask("server", [discover], discover);
 }, 60_000);
 afterAll(async () => {
   await site.close();
@@ -66,6 +67,7 @@ const asked: readonly (readonly [Endpoint, (() => Promise<EndpointRequest>) | En
     [endpoints.readyz, {}],
     [endpoints.metrics, {}],
     [endpoints.listBoots, {}],
+    [endpoints.showBoot, async () => ({ params: { id: await firstBoot() } })],
     [endpoints.showCode, { params: { code: "PXE-E23" } }],
     [endpoints.listNodes, {}],
     [endpoints.showNode, { params: { mac } }],
@@ -79,6 +81,11 @@ const asked: readonly (readonly [Endpoint, (() => Promise<EndpointRequest>) | En
     [endpoints.pinArtifacts, { body: { generation: null } }],
     [endpoints.adoptArtifacts, async () => ({ body: { import: await staged() } })],
   ];
+
+async function firstBoot(): Promise<string> {
+  const { boots } = bootsReply.parse(await (await ask(endpoints.listBoots)).json());
+  return boots[0]?.id ?? "none";
+}
 
 /** The current generation, put into the data folder as an import is. */
 async function staged(): Promise<string> {

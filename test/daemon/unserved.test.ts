@@ -166,7 +166,7 @@ function missingOf(input: Input, { lines, boots: timeline, nodes }: Seen): reado
     diagnosis?.includes(refusal.reason ?? "no reason") === true;
   const entry = nodes.find(({ mac }) => mac === boot?.mac);
   return [
-    ...(has(boot?.diagnosis) ? [] : ["no reason in /api/v1/boots"]),
+    ...(has(boot?.diagnosis?.cause) ? [] : ["no reason in /api/v1/boots"]),
     ...(boot?.status === "denied" || boot?.status === "stalled" ? [] : ["no status"]),
     ...(boot?.mac === null || has(entry?.boot?.diagnosis) ? [] : ["no reason in /api/v1/nodes"]),
   ];

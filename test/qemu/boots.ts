@@ -14,7 +14,7 @@ const bootsPage = z.object({
   boots: z.array(
     z.object({
       mac: z.string().nullable(),
-      diagnosis: z.string().nullable(),
+      diagnosis: z.object({ code: z.string(), cause: z.string() }).nullable(),
       steps: z.array(z.object({ stage: z.string() })),
     }),
   ),

@@ -24,7 +24,7 @@ export function complaintsOf(sessions: BootSessions, nowMs: number): readonly st
 
 interface ReportedBoot {
   readonly mac: string | null;
-  readonly diagnosis: string | null;
+  readonly diagnosis: { readonly code: string; readonly cause: string } | null;
 }
 
 interface ReportedEvent {
@@ -38,7 +38,9 @@ export function complaintsIn(
   boots: readonly ReportedBoot[],
   events: readonly ReportedEvent[],
 ): readonly string[] {
-  const diagnoses = boots.filter((boot) => boot.mac === mac).map(({ diagnosis }) => diagnosis);
+  const diagnoses = boots
+    .filter((boot) => boot.mac === mac)
+    .map(({ diagnosis }) => (diagnosis === null ? null : `${diagnosis.code}: ${diagnosis.cause}`));
   const stalls = events
     .filter(({ event, fields }) => event === "boot-stalled" && fields["mac"] === mac)
     .map(({ fields }) => `${String(fields["code"])}: ${String(fields["cause"])}`);

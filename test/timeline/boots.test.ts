@@ -98,7 +98,7 @@ describe("BootSessions", () => {
   });
 
   it("stays bounded whatever the network sends", () => {
-    const sessions = new BootSessions({ maxMachines: 10, maxBootsPerMachine: 2 });
+    const sessions = new BootSessions({ keepBoots: 10, bootsPerMachine: 2, addresses: 10 });
     for (let i = 0; i < 1000; i++) {
       const one = `02:00:00:00:${(i >> 8).toString(16).padStart(2, "0")}:${(i & 255).toString(16).padStart(2, "0")}`;
       sessions.record(
@@ -218,7 +218,7 @@ describe("the generation of a boot", () => {
   });
 
   it("takes no more memory than there may be machines", () => {
-    const few = new BootSessions({ maxMachines: 10, maxBootsPerMachine: 1 });
+    const few = new BootSessions({ keepBoots: 10, addresses: 10 });
     for (let host = 0; host < 100; host++) {
       const seen = { mac: null, address: `10.0.0.${host}`, generation: `g${host}` };
       few.record("script", seen, {}, at(start));

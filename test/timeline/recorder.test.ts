@@ -60,6 +60,9 @@ describe("a machine that asks to boot and is not served", () => {
       cause: "because of no-loader-fits",
       remedy: "change that",
       who: "site",
+      onScreen: ["PXE-E16"],
+      certainty: "proved",
+      evidence: ["0.0 s: discover"],
     });
   });
 
@@ -111,12 +114,22 @@ describe("a machine that asks to boot and is not served", () => {
     expect(sessions.list().map(({ stage }) => stage)).toEqual(["discover", "offer"]);
   });
 
-  it("is remembered with no more others than any machine", () => {
+  it("pushes out no boot of a machine that came further, however many such requests there are", () => {
+    sessions = new BootSessions({ keepBoots: 100 });
+    const recorder = new TimelineRecorder({
+      sessions,
+      clock: { now: () => nowMs, wall: () => nowMs },
+      emit: () => {},
+      stageReached: () => {},
+    });
+    const booted = "02:00:00:01:00:01";
+    sessions.record("script", { mac: booted, address: null }, {}, { nowMs, wallMs: nowMs });
     for (let n = 0; n < 6000; n++) {
       const tail = [n >> 8, n & 255].map((byte) => byte.toString(16).padStart(2, "0"));
-      bus.emit(refused("damaged-request", `02:00:00:00:${tail.join(":")}`));
+      recorder.hear(refused("damaged-request", `02:00:00:00:${tail.join(":")}`));
     }
-    expect(sessions.list()).toHaveLength(4096);
+    expect(sessions.list()).toHaveLength(100);
+    expect(sessions.latest({ mac: booted, address: null })?.stage).toBe("script");
   });
 });
 

@@ -224,7 +224,7 @@ export class LinkListeners {
         const name = this.#interfaces.get(asked);
         return name === undefined ? null : readMtu(name);
       },
-      moved: (machine) => sessions.progress(machine, options.clock.now()),
+      moved: (machine, bytes) => sessions.progress(machine, options.clock.now(), bytes),
       emit,
       clock: options.clock,
       openUdp: openDgram,

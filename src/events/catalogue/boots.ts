@@ -71,6 +71,12 @@ export const bootEvents = {
     meaning:
       "It made no progress for a minute (three after `initramfs-done`), was not served, or starts over and over. `cause` says why, `remedy` what to do and `who` who has to do it; `code` is in the [list of causes](diagnosis.md). Once for each stall: a boot that goes on and stands still again has another one.",
   },
+  "local-boot": {
+    level: "info",
+    message: "a machine was sent on to its own disk",
+    meaning:
+      "It asked and is not to boot from the network (`reason`); `way` is how its firmware was sent on. Its boot has the status `local`.",
+  },
   autoexec: {
     level: "info",
     message: "iPXE fetched the script that lies beside its loader",

@@ -158,9 +158,9 @@ function waitInLine(response: ServerResponse, download: WaitingDownload): void {
 function withPlace(watch: DownloadWatch, place: Place, last: number | null): DownloadWatch {
   return {
     started: (part) => watch.started(part),
-    progressed: () => {
+    progressed: (bytesSent) => {
       place.moved();
-      watch.progressed();
+      watch.progressed(bytesSent);
     },
     done: (part) => {
       place.end(part.last === last);

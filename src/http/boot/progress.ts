@@ -7,12 +7,12 @@ const everyMs = 1000;
 export function progressOf(
   { sessions, clock }: Pick<BootAppOptions, "sessions" | "clock">,
   machine: Machine,
-): () => void {
+): (bytesSent: number) => void {
   let notedAtMs = clock.now();
-  return () => {
+  return (bytesSent) => {
     const nowMs = clock.now();
     if (nowMs - notedAtMs < everyMs) return;
     notedAtMs = nowMs;
-    sessions.progress(machine, nowMs);
+    sessions.progress(machine, nowMs, bytesSent);
   };
 }

@@ -12,8 +12,8 @@ export interface Part {
 export interface DownloadWatch {
   /** Before the first byte leaves. */
   started(part: Part): void;
-  /** The client took some more of it. */
-  progressed(): void;
+  /** So many bytes of the file have left, counted from its beginning. */
+  progressed(bytesSent: number): void;
   /** The last byte of the part was handed to the network. */
   done(part: Part): void;
   /** The connection ended before that; `bytesSent` were handed to the network. */
@@ -66,7 +66,7 @@ class Download implements Sender {
     if (this.#isOver || (error !== null && error !== undefined)) return;
     this.#releaseBuffer();
     this.#sent += this.#pieces.shift() ?? 0;
-    this.#watch.progressed();
+    this.#watch.progressed(this.#part.first + this.#sent);
     this.#askForTurn();
   };
 

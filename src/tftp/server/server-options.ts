@@ -35,7 +35,7 @@ export interface TftpServerOptions {
    */
   readonly mtuAt?: (address: Ip4) => number | null;
   /** More of a loader was sent to this machine; called once a second at most for each transfer. */
-  readonly moved?: (machine: Machine) => void;
+  readonly moved?: (machine: Machine, bytesSent: number) => void;
   readonly emit: Emit;
   readonly clock: Clock;
   readonly openUdp: OpenUdp;

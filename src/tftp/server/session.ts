@@ -166,7 +166,7 @@ export class Session implements SlotHolder {
       send: (packet) => channel.socket.send(frames.encode(packet), client),
       wakeAt: (atMs) => timer.set(atMs),
       answered: () => this.#host.answered(this),
-      moved: () => moved?.(subject.machine),
+      moved: (bytesSent) => moved?.(subject.machine, bytesSent),
       ended: () => {
         this.#host.release(found.blob.close());
         this.#end();

@@ -36,7 +36,7 @@ export interface TransferDriverHost {
   /** The client is there: it acknowledged something, or ended the transfer by an ERROR. Called once. */
   answered(): void;
   /** More of a loader was sent; called once a second at most. */
-  moved(): void;
+  moved(bytesSent: number): void;
   /** The transfer has ended in whatever way: free what belongs to it. Called once. */
   ended(): void;
 }
@@ -98,7 +98,8 @@ export class TransferDriver {
     const now = this.#now();
     if (now - this.#moved.atMs < PROGRESS_EVERY_MS || bytesSent === this.#moved.bytes) return;
     this.#moved = { atMs: now, bytes: bytesSent };
-    if (this.#found.kind === "loader" && this.#announced && !this.#over) this.#host.moved();
+    if (this.#found.kind === "loader" && this.#announced && !this.#over)
+      this.#host.moved(bytesSent);
   }
 
   /** Ends it from outside; the client gets no packet. */

@@ -11,7 +11,8 @@ export interface BootEvidence {
   readonly site: SiteEvidence;
 }
 
-export type FirmwareKind = "bios" | "uefi" | "uefi-http" | "other";
+export const firmwareKinds = ["bios", "uefi", "uefi-http", "ipxe", "other"] as const;
+export type FirmwareKind = (typeof firmwareKinds)[number];
 
 /** What kind of firmware asked, by the architecture that it announced. */
 export function firmwareOf(boot: Boot): FirmwareKind {
@@ -19,6 +20,20 @@ export function firmwareOf(boot: Boot): FirmwareKind {
   if (architecture.includes("BIOS")) return "bios";
   if (!architecture.includes("UEFI")) return "other";
   return architecture.includes("HTTP") ? "uefi-http" : "uefi";
+}
+
+/** The same, with iPXE where that is what the machine starts with; null where it did not ask by DHCP. */
+export function firmwareKindOf(boot: Boot): FirmwareKind | null {
+  if (stepOf(boot, "discover") !== null) return firmwareOf(boot);
+  return stepOf(boot, "ipxe-discover") === null ? null : "ipxe";
+}
+
+/** The architecture that it announced, such as `x86-64 UEFI`. */
+export function architectureNameOf(boot: Boot): string | null {
+  return (
+    textOf(stepOf(boot, "discover"), "architecture") ??
+    textOf(stepOf(boot, "ipxe-discover"), "architecture")
+  );
 }
 
 /** The interface on which the machine was heard; null where only its downloads are known. */

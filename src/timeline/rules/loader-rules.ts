@@ -1,4 +1,4 @@
-import type { Rule } from "../../lib/finding.ts";
+import type { BootRule } from "./diagnosis.ts";
 import {
   type BootEvidence,
   fellSilent,
@@ -20,13 +20,15 @@ const biosBytes = 600_000;
 const alwaysFits = 512;
 
 /** What shows only when a machine starts over and over, however short its boots are. */
-export const repetitionRules: readonly Rule<BootEvidence>[] = [
+export const repetitionRules: readonly BootRule[] = [
   {
     code: "user-class-unknown",
     cause:
       'the loader runs and says that it is "{userClass}" (DHCP option 77), which is not in boot.userClasses: it is given the loader again',
     remedy: "add {userClass} to boot.userClasses",
     who: "site",
+    certainty: "proved",
+    onScreen: { later: ["iPXE initialising devices, again and again"] },
     when: (evidence) => {
       const { boot, earlier } = evidence;
       const userClass = textOf(stepOf(boot, "discover"), "userClass");
@@ -47,6 +49,8 @@ export const repetitionRules: readonly Rule<BootEvidence>[] = [
     remedy:
       "switch Secure Boot off in the firmware's set-up, or enrol the key that signed the loader; the screen says Access Denied or Security Violation",
     who: "site",
+    certainty: "inferred",
+    onScreen: { uefi: ["Access Denied", "Security Violation"] },
     when: (evidence) => {
       const { inVain, cameBack } = loaderRunsOf(evidence);
       return stopsAt(evidence, "discover", "offer", "loader-start", "loader-done") &&
@@ -59,7 +63,7 @@ export const repetitionRules: readonly Rule<BootEvidence>[] = [
   },
 ];
 
-export const loaderRules: readonly Rule<BootEvidence>[] = [
+export const loaderRules: readonly BootRule[] = [
   {
     code: "loader-too-large",
     cause:
@@ -67,6 +71,8 @@ export const loaderRules: readonly Rule<BootEvidence>[] = [
     remedy:
       "give BIOS machines undionly.kpxe: remove the entry for 0 in boot.loaders, or the node's loader",
     who: "site",
+    certainty: "inferred",
+    onScreen: { bios: ["PXE-E79"] },
     when: (evidence) => {
       const { boot } = evidence;
       const step = stepOf(boot, "loader-start");
@@ -86,6 +92,8 @@ export const loaderRules: readonly Rule<BootEvidence>[] = [
       "the machine acknowledges no TFTP block of {blksize} bytes of {file}: packets of that size are lost on the way (a VLAN, a tunnel or a VPN with a smaller MTU)",
     remedy: "correct the MTU on the way, or set tftp.maxBlockSize: 512",
     who: "network",
+    certainty: "inferred",
+    onScreen: { bios: ["PXE-E32"], uefi: ["PXE-E18"] },
     when: (evidence) => {
       const failed = brokenTransferOf(evidence);
       if (failed === null || failed.blksize <= alwaysFits) return null;
@@ -100,6 +108,8 @@ export const loaderRules: readonly Rule<BootEvidence>[] = [
     remedy:
       "look at the cable, the switch port and its error counters; a lower tftp.maxWindowSize helps on a bad link",
     who: "network",
+    certainty: "proved",
+    onScreen: { bios: ["PXE-E35", "PXE-E3F"], uefi: ["PXE-E18"] },
     when: (evidence) => {
       const failed = brokenTransferOf(evidence);
       if (failed === null) return null;
@@ -114,6 +124,8 @@ export const loaderRules: readonly Rule<BootEvidence>[] = [
       "iPXE runs (it fetched autoexec.ipxe) and no DHCP request of it arrived: the switch port blocks for some time after iPXE has reset the link (spanning tree, LACP), or the cable is in another network card",
     remedy: "set the switch port to forward at once (PortFast, edge port)",
     who: "network",
+    certainty: "inferred",
+    onScreen: { later: ["040ee1"] },
     when: (evidence) =>
       stopsAt(evidence, "loader-done") && evidence.boot.seen.autoexecAtMs !== null ? {} : null,
   },
@@ -124,6 +136,8 @@ export const loaderRules: readonly Rule<BootEvidence>[] = [
     remedy:
       "try snponly.efi as this machine's loader; where its screen says Access Denied or Security Violation, switch Secure Boot off",
     who: "site",
+    certainty: "inferred",
+    onScreen: { later: ["iPXE initialising devices"] },
     when: (evidence) => (stopsAt(evidence, "loader-done") ? {} : null),
   },
 ];

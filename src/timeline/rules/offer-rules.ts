@@ -1,5 +1,5 @@
+import type { BootRule } from "./diagnosis.ts";
 import { noAddress, unbeatableServer } from "../../boot/causes.ts";
-import type { Rule } from "../../lib/finding.ts";
 import type { Ip4 } from "../../lib/ip4.ts";
 import {
   type BootEvidence,
@@ -20,9 +20,11 @@ import {
 /** PXE firmware takes its pick of offers within a second where one of them suits it. */
 const lateMs = 1000;
 
-export const offerRules: readonly Rule<BootEvidence>[] = [
+export const offerRules: readonly BootRule[] = [
   {
     ...unbeatableServer,
+    certainty: "proved",
+    onScreen: { bios: ["PXE-E55"], uefi: ["PXE-E16"] },
     when: (evidence) => {
       const server = stopsAt(evidence, "offer") ? unbeatableOf(evidence) : null;
       return server === null ? null : { server, proxies: "eim-pxe" };
@@ -34,6 +36,8 @@ export const offerRules: readonly Rule<BootEvidence>[] = [
       "{server} offers this machine a boot menu in option 43 that lacks {missing}, which its own discovery control (43.6) needs",
     remedy: "remove option 43 from {server}, or complete it",
     who: "site",
+    certainty: "proved",
+    onScreen: { bios: ["PXE-E77", "PXE-E74"], uefi: ["PXE-E16"] },
     when: (evidence) => {
       const { competing } = evidence.boot.seen;
       const broken = competing.find(({ pxe, lacks }) => pxe && lacks.length > 0);
@@ -49,6 +53,8 @@ export const offerRules: readonly Rule<BootEvidence>[] = [
     remedy:
       "remove options 60 and 43 from {server}, if its machines are to boot from here; no setting of a proxy helps",
     who: "site",
+    certainty: "proved",
+    onScreen: { bios: ["PXE-E55"], uefi: ["PXE-E16"] },
     when: (evidence) => {
       const { boot } = evidence;
       const firmware = firmwareOf(boot);
@@ -67,6 +73,8 @@ export const offerRules: readonly Rule<BootEvidence>[] = [
     remedy:
       "stop the PXE service on {server}, or let UDP 4011 through to it if it is the one wanted",
     who: "site",
+    certainty: "inferred",
+    onScreen: { bios: ["PXE-E55"], uefi: ["PXE-E16"] },
     when: (evidence) => {
       const { competing } = evidence.boot.seen;
       const proxy = competing.find(
@@ -83,6 +91,8 @@ export const offerRules: readonly Rule<BootEvidence>[] = [
     remedy:
       "set tftp.singlePort: true, or tftp.dataPorts to a range and let that range through between the machines and this server",
     who: "network",
+    certainty: "inferred",
+    onScreen: { bios: ["PXE-E32"], uefi: ["PXE-E18"] },
     when: (evidence) => {
       const { tftpFailed } = evidence.boot.seen;
       return stopsAt(evidence, "offer") && tftpFailed !== null && fellSilent(tftpFailed)
@@ -96,6 +106,8 @@ export const offerRules: readonly Rule<BootEvidence>[] = [
       "our offer left {seconds} s after the machine asked, when it had taken an address without a boot file from another server",
     remedy: "look for what keeps this host busy, or set the site's DHCP server to answer later",
     who: "site",
+    certainty: "inferred",
+    onScreen: { bios: ["PXE-E53"], uefi: ["PXE-E53"] },
     when: (evidence) => {
       const { boot } = evidence;
       const asked = stepOf(boot, "discover")?.firstAtMs;
@@ -108,6 +120,8 @@ export const offerRules: readonly Rule<BootEvidence>[] = [
   },
   {
     ...noAddress,
+    certainty: "inferred",
+    onScreen: { bios: ["PXE-E52"], uefi: ["PXE-E16"] },
     when: (evidence) => {
       const { seen } = evidence.boot;
       const offered = seen.competing.some(({ offered: address }) => address !== null);
@@ -126,6 +140,8 @@ export const offerRules: readonly Rule<BootEvidence>[] = [
       "the machine has an address and knows its loader, and no TFTP request arrived from it or from any other machine: UDP 69 is blocked on the way to this server",
     remedy: "let UDP 69 to this server through the firewalls, and through the one of this host",
     who: "network",
+    certainty: "inferred",
+    onScreen: { bios: ["PXE-E32"], uefi: ["PXE-E18"] },
     when: (evidence) => (ignoresTftp(evidence) && !evidence.site.othersUseTftp ? {} : null),
   },
   {
@@ -135,6 +151,8 @@ export const offerRules: readonly Rule<BootEvidence>[] = [
     remedy:
       "look at what the site's DHCP server sends it (a missing router option, a URL where a file name is expected), and for newer firmware",
     who: "site",
+    certainty: "inferred",
+    onScreen: { bios: ["PXE-E53"], uefi: ["PXE-E99", "PXE-E18"] },
     when: (evidence) => (ignoresTftp(evidence) && evidence.site.othersUseTftp ? {} : null),
   },
 ];

@@ -1,18 +1,20 @@
+import type { BootRule } from "./diagnosis.ts";
 import { fileMissing, machineDenied, mirrorEmpty, tftpRefused } from "../../boot/causes.ts";
 import { answerFailed } from "../../boot/refusals.ts";
-import type { Rule } from "../../lib/finding.ts";
 import type { Boot } from "../boot.ts";
 import type { Seen } from "../observations.ts";
 import { isBefore } from "../stages.ts";
-import { type BootEvidence, isLastWord } from "./evidence.ts";
+import { isLastWord } from "./evidence.ts";
 
 /*
  * What this server itself refused a machine, where the machine did nothing since: there is no doubt about it.
  */
 
-export const refusalRules: readonly Rule<BootEvidence>[] = [
+export const refusalRules: readonly BootRule[] = [
   {
     ...machineDenied,
+    certainty: "proved",
+    onScreen: { later: ["410c61"] },
     when: ({ boot }) => {
       const refused = refusedRequestOf(boot);
       return refused?.status === 403
@@ -22,6 +24,8 @@ export const refusalRules: readonly Rule<BootEvidence>[] = [
   },
   {
     ...answerFailed,
+    certainty: "proved",
+    onScreen: { bios: ["PXE-E51"], uefi: ["PXE-E16"] },
     when: ({ boot }) => {
       const { dhcpFailed } = boot.seen;
       return isBefore(boot.stage, "loader-start") && isLastWord(boot, dhcpFailed)
@@ -31,6 +35,8 @@ export const refusalRules: readonly Rule<BootEvidence>[] = [
   },
   {
     ...fileMissing,
+    certainty: "proved",
+    onScreen: { bios: ["PXE-E36", "PXE-E3B"], uefi: ["PXE-E23"] },
     when: ({ boot }) => {
       const refused = refusedFileOf(boot);
       return refused?.errorCode === 1 ? { file: refused.file, server: "eim-pxe" } : null;
@@ -38,6 +44,8 @@ export const refusalRules: readonly Rule<BootEvidence>[] = [
   },
   {
     ...tftpRefused,
+    certainty: "proved",
+    onScreen: { bios: ["PXE-E36"], uefi: ["PXE-E23"] },
     when: ({ boot }) => {
       const refused = refusedFileOf(boot);
       if (refused === null) return null;
@@ -47,6 +55,8 @@ export const refusalRules: readonly Rule<BootEvidence>[] = [
   },
   {
     ...mirrorEmpty,
+    certainty: "proved",
+    onScreen: { later: ["1d0c65"] },
     when: ({ boot }) => {
       const refused = refusedRequestOf(boot);
       return refused?.status === 503 ? { url: refused.path, reason: refused.reason } : null;
@@ -58,6 +68,8 @@ export const refusalRules: readonly Rule<BootEvidence>[] = [
     remedy:
       "run eim-pxe sync where the file belongs to the Micro-OS; else correct the URL in the script or in the node's scriptUrl",
     who: "site",
+    certainty: "proved",
+    onScreen: { later: ["2d0c61"] },
     when: ({ boot }) => {
       const refused = refusedRequestOf(boot);
       return refused?.status === 404 ? { path: refused.path } : null;
@@ -68,6 +80,8 @@ export const refusalRules: readonly Rule<BootEvidence>[] = [
     cause: "the machine asked for {path} and was refused with status {status}: {reason}",
     remedy: "do what the reason says; event http-refused in the log has it too",
     who: "site",
+    certainty: "proved",
+    onScreen: { later: ["1d0c64"] },
     when: ({ boot }) => {
       const refused = refusedRequestOf(boot);
       if (refused === null) return null;

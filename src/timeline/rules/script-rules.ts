@@ -1,5 +1,5 @@
+import type { BootRule } from "./diagnosis.ts";
 import { httpBlocked } from "../../boot/causes.ts";
-import type { Rule } from "../../lib/finding.ts";
 import {
   type BootEvidence,
   hostOf,
@@ -17,9 +17,11 @@ import {
 /** How far apart two downloads may have ended that broke off for want of the same memory. */
 const samePlaceBytes = 4 * 1024 * 1024;
 
-export const scriptRules: readonly Rule<BootEvidence>[] = [
+export const scriptRules: readonly BootRule[] = [
   {
     ...httpBlocked,
+    certainty: "inferred",
+    onScreen: { later: ["4c0a60", "0f0a60", "280a60"] },
     when: (evidence) => {
       const { boot } = evidence;
       const told = boot.stage === "offer" || boot.stage === "ipxe-offer" ? boot.stage : null;
@@ -37,6 +39,8 @@ export const scriptRules: readonly Rule<BootEvidence>[] = [
     remedy:
       "check that the site's DHCP server has free addresses and answers iPXE too, and that the switch port forwards at once (PortFast)",
     who: "site",
+    certainty: "inferred",
+    onScreen: { later: ["040ee1"] },
     when: (evidence) =>
       stopsAt(evidence, "ipxe-offer") && !tookAddress(evidence, "ipxe-discover") ? {} : null,
   },
@@ -47,6 +51,8 @@ export const scriptRules: readonly Rule<BootEvidence>[] = [
     remedy:
       "switch Secure Boot off in the firmware's set-up or enrol the orchestrator's key; compare the kernel's architecture with the machine's",
     who: "site",
+    certainty: "reported",
+    onScreen: { later: ["7f0481", "7f0482"] },
     when: ({ boot }) => {
       const { bootingAtMs, failed } = boot.seen;
       return bootingAtMs !== null && isLastWord(boot, failed) && failed.atMs > bootingAtMs
@@ -61,6 +67,8 @@ export const scriptRules: readonly Rule<BootEvidence>[] = [
     remedy:
       "run eim-pxe artifacts verify, and compare the kernel's architecture with the machine's",
     who: "site",
+    certainty: "inferred",
+    onScreen: { later: ["2e0080", "7f0481"] },
     when: (evidence) =>
       stopsAt(evidence, "kernel") && evidence.boot.seen.kernelDoneAtMs !== null ? {} : null,
   },
@@ -70,6 +78,8 @@ export const scriptRules: readonly Rule<BootEvidence>[] = [
       "the machine broke off the download of {file} {times} times at about the same place: its memory does not hold the file ({megabytes} MB)",
     remedy: "give the machine more memory; the Micro-OS unpacked takes several times that size",
     who: "site",
+    certainty: "inferred",
+    onScreen: { later: ["Out of memory (31....)"] },
     when: (evidence) => {
       const again = repeatedAbortOf(evidence);
       return stopsAt(evidence, "initramfs-start") && again !== null
@@ -83,6 +93,8 @@ export const scriptRules: readonly Rule<BootEvidence>[] = [
       "kernel and initramfs were fetched, and the script did not come to start the kernel, as it does on other machines here: iPXE refused one of the files",
     remedy: "look at the machine's screen for iPXE's message, and run eim-pxe artifacts verify",
     who: "site",
+    certainty: "inferred",
+    onScreen: { later: ["2e0080", "7f0481"] },
     when: (evidence) =>
       stopsAt(evidence, "initramfs-done") &&
       evidence.boot.seen.bootingAtMs === null &&
@@ -97,6 +109,8 @@ export const scriptRules: readonly Rule<BootEvidence>[] = [
     remedy:
       "look at the machine's screen (Initramfs unpacking failed, unable to mount root); give the machine more memory",
     who: "site",
+    certainty: "inferred",
+    onScreen: { later: ["Initramfs unpacking failed", "VFS: Unable to mount root fs"] },
     when: (evidence) => {
       const { boot } = evidence;
       const bytes = Number(stepOf(boot, "initramfs-start")?.detail["bytes"] ?? 0);
@@ -111,6 +125,8 @@ export const scriptRules: readonly Rule<BootEvidence>[] = [
     remedy:
       "look at the machine's screen for iPXE's message, and for events of this machine in the log",
     who: "site",
+    certainty: "reported",
+    onScreen: {},
     when: ({ boot }) => (isLastWord(boot, boot.seen.failed) ? {} : null),
   },
 ];

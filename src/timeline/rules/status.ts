@@ -1,7 +1,7 @@
 import { isDenial } from "../../boot/refusals.ts";
 import type { Boot } from "../boot.ts";
 
-export const bootStatuses = ["booting", "up", "stalled", "denied"] as const;
+export const bootStatuses = ["booting", "up", "stalled", "denied", "local"] as const;
 export type BootStatus = (typeof bootStatuses)[number];
 
 // The longest pause between two stages that is still normal: iPXE of 2019 waits 16 s for IPv6
@@ -11,11 +11,12 @@ const patienceMs = 60_000;
 const startPatienceMs = 180_000;
 
 /**
- * Whether a boot goes on, arrived, may not go on, or has stood still for longer than is normal; one that was
+ * Whether a boot goes on, arrived, may not go on, went on from the machine's own disk, or has stood still for longer than is normal; one that was
  * not served stands still at once. `nowMs` is monotonic.
  */
 export function statusOf(boot: Boot, nowMs: number): BootStatus {
   if (boot.stage === "micro-os") return "up";
+  if (boot.isLocal) return "local";
   if (boot.refusal !== null) return isDenial(boot.refusal.code) ? "denied" : "stalled";
   const patience = boot.stage === "initramfs-done" ? startPatienceMs : patienceMs;
   return nowMs - boot.updatedAtMs > patience ? "stalled" : "booting";

@@ -1,63 +1,63 @@
-import { bootCursor, type BootReply, type BootsQuery } from "../../../api/boots.ts";
+import { z } from "zod";
+import type { BootsQuery } from "../../../api/boots.ts";
 import { endpoints } from "../../../api/endpoints.ts";
-import { type BootEvidence, explainStall, statusOf } from "../../../timeline/rules.ts";
-import { type Boot, newestFirst } from "../../../timeline/boot.ts";
+import { printable } from "../../../lib/bytes.ts";
+import type { Boot } from "../../../timeline/boot.ts";
+import { statusOf } from "../../../timeline/rules.ts";
+import { ApiError } from "../api-error.ts";
+import { describeBoot } from "../boot-reply.ts";
 import type { AdminApp, AdminAppOptions } from "../context.ts";
 
-/** `/api/v1/boots`: the timelines, newest first, in pages. */
-export function bootRoutes(app: AdminApp, { sessions, clock }: AdminAppOptions): void {
+/** An event as it is kept with its boot. */
+const keptEvent = z.looseObject({ at: z.string(), event: z.string() });
+
+/** `/api/v1/boots`: the timelines, newest first, in pages; `/api/v1/boots/{id}`: one of them with its events. */
+export function bootRoutes(app: AdminApp, options: AdminAppOptions): void {
+  const { sessions, clock } = options;
   app.route({
     ...endpoints.listBoots,
     handler: ({ query }) => {
       const nowMs = clock.now();
-      const found = sessions.newest(query.limit + 1, (boot) => isWanted(boot, query, nowMs));
+      const found = wantedBoots(options, query, nowMs);
       const boots = found.slice(0, query.limit);
       const last = boots.at(-1);
       return {
-        boots: boots.map((boot) => describeBoot(sessions.evidence(boot, nowMs), nowMs)),
-        next: found.length > boots.length && last !== undefined ? bootCursor(last) : null,
+        boots: boots.map((boot) => describeBoot(options, boot, nowMs)),
+        next: found.length > boots.length && last !== undefined ? `${last.number}` : null,
       };
+    },
+  });
+
+  app.route({
+    ...endpoints.showBoot,
+    handler: ({ params }) => {
+      const boot = sessions.byId(params.id);
+      if (boot === null) {
+        throw new ApiError(404, "NOT_FOUND", `no boot is kept as ${printable(params.id)}`);
+      }
+      const events = sessions.eventsOf(boot).map((text) => keptEvent.parse(JSON.parse(text)));
+      return { ...describeBoot(options, boot, clock.now()), events };
     },
   });
 }
 
+/** One more than the page has, where there are more. */
+function wantedBoots(
+  { sessions }: AdminAppOptions,
+  query: BootsQuery,
+  nowMs: number,
+): readonly Boot[] {
+  const { mac, limit, cursor = Infinity } = query;
+  const isNext = (boot: Boot) => isWanted(boot, query, nowMs);
+  if (mac === undefined) return sessions.newest(limit + 1, isNext, cursor);
+  return sessions.bootsOf(mac).filter((boot) => boot.number < cursor && isNext(boot));
+}
+
 function isWanted(boot: Boot, query: BootsQuery, nowMs: number): boolean {
-  const { mac, status, stage, since, cursor } = query;
+  const { status, stage, since } = query;
   return (
-    (cursor === undefined || newestFirst(cursor, boot) < 0) &&
-    (mac === undefined || boot.mac === mac) &&
     (stage === undefined || boot.stage === stage) &&
     (since === undefined || boot.startedWallMs >= since) &&
     (status === undefined || statusOf(boot, nowMs) === status)
   );
-}
-
-/** A boot as people and scripts see it: times in ISO 8601, durations in milliseconds. */
-function describeBoot(evidence: BootEvidence, nowMs: number): BootReply {
-  const { boot } = evidence;
-  const { waiting } = boot.seen;
-  const wall = (atMs: number) =>
-    new Date(boot.startedWallMs + atMs - boot.startedAtMs).toISOString();
-  return {
-    id: boot.id,
-    mac: boot.mac,
-    address: boot.address,
-    uuid: boot.uuid,
-    serial: boot.serial,
-    status: statusOf(boot, nowMs),
-    stage: boot.stage,
-    startedAt: wall(boot.startedAtMs),
-    updatedAt: wall(boot.updatedAtMs),
-    durationMs: Math.round(boot.updatedAtMs - boot.startedAtMs),
-    generation: boot.generation,
-    diagnosis: explainStall(evidence, nowMs),
-    waiting: waiting === null ? null : { ahead: waiting.ahead, since: wall(waiting.sinceMs) },
-    steps: boot.steps.map(({ stage, firstAtMs, count, detail }) => ({
-      stage,
-      at: wall(firstAtMs),
-      afterMs: Math.round(firstAtMs - boot.startedAtMs),
-      count,
-      detail,
-    })),
-  };
 }

@@ -13,18 +13,25 @@ describe("/api/v1/boots", () => {
   test("is the timeline of each boot", async () => {
     const { sessions } = site;
     const machine = { mac, address: "192.168.77.100" };
-    sessions.record("discover", { ...machine, uuid: "u" }, { interface: "eth1" }, at(startedAtMs));
+    const asked = { interface: "eth1", architecture: "x86 BIOS" };
+    sessions.record("discover", { ...machine, uuid: "u" }, asked, at(startedAtMs));
     sessions.record("offer", machine, {}, at(startedAtMs + 20));
-    sessions.record("discover", machine, { interface: "eth1" }, at(startedAtMs + 4_000));
+    sessions.record("discover", machine, asked, at(startedAtMs + 4_000));
     const reply = await site.app().inject("/api/v1/boots");
     expect(reply.json()).toEqual({
       boots: [
         {
           id: `${mac}@2026-03-06T10:00:00.000Z`,
           mac,
-          address: "192.168.77.100",
           uuid: "u",
           serial: null,
+          name: null,
+          vendor: null,
+          model: null,
+          address: "192.168.77.100",
+          interface: "eth1",
+          firmware: "bios",
+          architecture: "x86 BIOS",
           status: "booting",
           stage: "offer",
           startedAt: "2026-03-06T10:00:00.000Z",
@@ -36,11 +43,21 @@ describe("/api/v1/boots", () => {
             {
               stage: "discover",
               at: "2026-03-06T10:00:00.000Z",
+              lastAt: "2026-03-06T10:00:04.000Z",
               afterMs: 0,
               count: 2,
-              detail: { interface: "eth1" },
+              certainty: "proved",
+              detail: asked,
             },
-            { stage: "offer", at: "2026-03-06T10:00:00.020Z", afterMs: 20, count: 1, detail: {} },
+            {
+              stage: "offer",
+              at: "2026-03-06T10:00:00.020Z",
+              lastAt: "2026-03-06T10:00:00.020Z",
+              afterMs: 20,
+              count: 1,
+              certainty: "proved",
+              detail: {},
+            },
           ],
           waiting: null,
         },
@@ -54,7 +71,20 @@ describe("/api/v1/boots", () => {
     site.nowMs += 120_000;
     const reply = await site.app().inject("/api/v1/boots");
     expect(reply.json()).toMatchObject({
-      boots: [{ status: "stalled", diagnosis: expect.stringContaining("TFTP") }],
+      boots: [
+        {
+          status: "stalled",
+          diagnosis: {
+            code: "offer-not-taken",
+            cause: expect.stringContaining("TFTP"),
+            remedy: expect.any(String),
+            who: "site",
+            onScreen: expect.arrayContaining(["PXE-E16"]),
+            certainty: "inferred",
+            evidence: ["0.0 s: offer"],
+          },
+        },
+      ],
     });
   });
 
@@ -63,7 +93,7 @@ describe("/api/v1/boots", () => {
     site.sessions.record("script", machine, {}, at(startedAtMs));
     const file = "vmlinuz-x86_64";
     const waits = (ahead: number) => {
-      site.sessions.observe({ event: "download-waiting", ...machine, file, ahead }, site.nowMs);
+      site.sessions.observe({ event: "download-waiting", ...machine, file, ahead }, at(site.nowMs));
     };
     site.nowMs += 2000;
     waits(3);
@@ -74,11 +104,47 @@ describe("/api/v1/boots", () => {
     expect((await app.inject("/api/v1/boots")).json()).toMatchObject({ boots: [{ waiting }] });
     site.sessions.observe(
       { event: "download-admitted", ...machine, file, waitedMs: 6000 },
-      site.nowMs,
+      at(site.nowMs),
     );
     expect((await app.inject("/api/v1/boots")).json()).toMatchObject({
       boots: [{ waiting: null }],
     });
+  });
+
+  test("has how far a running download is, and how fast one was", async () => {
+    const { sessions } = site;
+    const machine = { mac, address: "192.168.77.100" };
+    const detailOf = async () => {
+      const { boots } = bootsReply.parse((await site.app().inject("/api/v1/boots")).json());
+      return boots[0]?.steps.at(-1)?.detail;
+    };
+    const file = { file: "initramfs-x86_64", bytes: 400_000_000 };
+    sessions.record("initramfs-start", machine, file, at(startedAtMs));
+    expect(await detailOf()).toEqual(file);
+    sessions.progress(machine, startedAtMs + 4_000, 100_000_000);
+    const sent = { bytesSent: 100_000_000, percent: 25, bytesPerSecond: 25_000_000 };
+    expect(await detailOf()).toEqual({ ...file, ...sent });
+    const done = { ...file, durationMs: 10_000 };
+    sessions.record("initramfs-done", machine, done, at(startedAtMs + 10_000));
+    expect(await detailOf()).toEqual({ ...done, bytesPerSecond: 40_000_000 });
+  });
+
+  test("of one boot has all that was reported of it, and 404 says that there is none", async () => {
+    const { sessions } = site;
+    const boot = sessions.record("discover", { mac, address: null }, {}, at(startedAtMs));
+    const autoexec = {
+      event: "autoexec",
+      mac,
+      address: null,
+      file: "a",
+      protocol: "tftp",
+    } as const;
+    sessions.observe(autoexec, at(startedAtMs + 1_000));
+    const app = site.app();
+    const url = `/api/v1/boots/${encodeURIComponent(boot.id)}`;
+    const events = [{ at: "2026-03-06T10:00:01.000Z", ...autoexec }];
+    expect((await app.inject(url)).json()).toMatchObject({ id: boot.id, mac, events });
+    expect((await app.inject("/api/v1/boots/nobody")).statusCode).toBe(404);
   });
 
   test("can be of one machine only, in any spelling of its MAC", async () => {

@@ -1,0 +1,166 @@
+import type { Boot } from "./boot.ts";
+import type { Stage } from "./stages.ts";
+
+export interface HistoryLimits {
+  /** Boots that are kept in all. */
+  readonly keepBoots: number;
+  readonly bootsPerMachine: number;
+}
+
+/** Hears what is new, to keep it over a restart. */
+export interface HistoryListener {
+  changed(boot: Boot): void;
+  /** `text` is an event of the boot with that number as JSON. */
+  event(number: number, text: string): void;
+}
+
+/** What a single DHCP request brings about. */
+const asking: ReadonlySet<Stage> = new Set(["discover", "offer", "ipxe-discover", "ipxe-offer"]);
+
+/** Of one boot: the first and the last of these, so that one machine cannot fill the memory. */
+const firstEvents = 60;
+const lastEvents = 60;
+
+/**
+ * The boots that are kept, in the order in which they began. Where there are too many the oldest goes
+ * first; but machines that only asked have no more than a quarter of the room, so that whoever sends
+ * requests with made-up hardware addresses does not push out the boots of real machines.
+ */
+export class BootHistory {
+  readonly #limits: HistoryLimits;
+  /** By number, ascending. */
+  readonly #boots = new Map<number, Boot>();
+  /** Those that got no further than to ask, ascending. */
+  readonly #onlyAsked = new Set<number>();
+  /** Ascending; with gaps where a boot is no longer kept. */
+  #numbers: number[] = [];
+  /** The numbers of each machine's boots, the newest first. */
+  readonly #machines = new Map<string, readonly number[]>();
+  readonly #keys = new Map<number, string>();
+  readonly #events = new Map<number, string[]>();
+  #lastNumber = 0;
+  listener: HistoryListener | null = null;
+
+  constructor(limits: HistoryLimits) {
+    this.#limits = limits;
+  }
+
+  get size(): number {
+    return this.#boots.size;
+  }
+
+  nextNumber(): number {
+    return this.#lastNumber + 1;
+  }
+
+  /** The machine's boots, the newest first. */
+  of(key: string): readonly Boot[] {
+    return (this.#machines.get(key) ?? []).flatMap((number) => this.#boots.get(number) ?? []);
+  }
+
+  latest(key: string): Boot | null {
+    const [number] = this.#machines.get(key) ?? [];
+    return number === undefined ? null : (this.#boots.get(number) ?? null);
+  }
+
+  /** Puts a new boot, or the new state of one that is kept, under its machine's key. */
+  put(key: string, boot: Boot): void {
+    const { number } = boot;
+    const isNew = !this.#boots.has(number);
+    this.#boots.set(number, boot);
+    if (boot.steps.some(({ stage }) => !asking.has(stage))) this.#onlyAsked.delete(number);
+    else this.#onlyAsked.add(number);
+    if (isNew) this.#begin(key, number);
+    this.listener?.changed(boot);
+  }
+
+  /** What was kept under one key is kept under another. */
+  rename(from: string, to: string, change: (boot: Boot) => Boot): void {
+    const numbers = this.#machines.get(from) ?? [];
+    this.#machines.delete(from);
+    this.#machines.set(to, numbers);
+    for (const number of numbers) {
+      this.#keys.set(number, to);
+      const boot = this.#boots.get(number);
+      if (boot !== undefined) this.put(to, change(boot));
+    }
+  }
+
+  /** Adds what was reported of a boot, as JSON. */
+  addEvent(number: number, text: string): void {
+    const events = this.#events.get(number) ?? [];
+    if (!this.#boots.has(number)) return;
+    if (events.length >= firstEvents + lastEvents) events.splice(firstEvents, 1);
+    events.push(text);
+    this.#events.set(number, events);
+    this.listener?.event(number, text);
+  }
+
+  /** What was reported of a boot: the first and the last of it. */
+  eventsOf(number: number): readonly string[] {
+    return this.#events.get(number) ?? [];
+  }
+
+  byId(id: string): Boot | null {
+    // The newest are asked for most.
+    for (const boot of this.newestFirst()) if (boot.id === id) return boot;
+    return null;
+  }
+
+  /** From the newest to the oldest, of those that began before the one with this number. */
+  *newestFirst(before = Infinity): Iterable<Boot> {
+    for (let at = this.#indexOf(before) - 1; at >= 0; at -= 1) {
+      const boot = this.#boots.get(this.#numbers[at] ?? 0);
+      if (boot !== undefined) yield boot;
+    }
+  }
+
+  /** The latest boot of each machine. */
+  *current(): Iterable<Boot> {
+    for (const key of this.#machines.keys()) {
+      const boot = this.latest(key);
+      if (boot !== null) yield boot;
+    }
+  }
+
+  #begin(key: string, number: number): void {
+    this.#lastNumber = Math.max(this.#lastNumber, number);
+    this.#numbers.push(number);
+    this.#keys.set(number, key);
+    const numbers = [number, ...(this.#machines.get(key) ?? [])];
+    this.#machines.set(key, numbers);
+    const oldestOfMachine = numbers[this.#limits.bootsPerMachine];
+    if (oldestOfMachine !== undefined) this.#forget(oldestOfMachine);
+    while (this.#boots.size > this.#limits.keepBoots) this.#forgetOldest();
+    if (this.#numbers.length > 2 * this.#boots.size + 64) this.#numbers = [...this.#boots.keys()];
+  }
+
+  #forgetOldest(): void {
+    const tooManyAsked = this.#onlyAsked.size > this.#limits.keepBoots / 4;
+    const [oldest] = (tooManyAsked ? this.#onlyAsked : this.#boots).keys();
+    if (oldest !== undefined) this.#forget(oldest);
+  }
+
+  #forget(number: number): void {
+    const key = this.#keys.get(number) ?? "";
+    this.#boots.delete(number);
+    this.#onlyAsked.delete(number);
+    this.#events.delete(number);
+    this.#keys.delete(number);
+    const left = (this.#machines.get(key) ?? []).filter((other) => other !== number);
+    if (left.length === 0) this.#machines.delete(key);
+    else this.#machines.set(key, left);
+  }
+
+  /** Where this number stands, or would. */
+  #indexOf(number: number): number {
+    let low = 0;
+    let high = this.#numbers.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#numbers[middle] ?? Infinity) < number) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}

@@ -1,0 +1,58 @@
+import type { Boot } from "../boot.ts";
+import type { Observations } from "../observations.ts";
+
+/** No more than a person reads. */
+const most = 12;
+
+interface Fact {
+  readonly atMs: number;
+  readonly text: string;
+}
+
+/** What was seen of a boot, in the order in which it happened, each with how long after its start. */
+export function factsOf(boot: Boot): readonly string[] {
+  const steps = boot.steps.map(({ stage, lastAtMs, count }) => ({
+    atMs: lastAtMs,
+    text: count === 1 ? stage : `${stage} (${count} times)`,
+  }));
+  return [...steps, ...observationsOf(boot.seen)]
+    .toSorted((a, b) => a.atMs - b.atMs)
+    .slice(-most)
+    .map(({ atMs, text }) => `${((atMs - boot.startedAtMs) / 1000).toFixed(1)} s: ${text}`);
+}
+
+function observationsOf(seen: Observations): readonly Fact[] {
+  const { tftpRefused, tftpFailed, httpRefused, failed, dhcpFailed } = seen;
+  return [
+    ...seen.competing.map(({ atMs, server, offered, pxe, bootFile }) => ({
+      atMs,
+      text:
+        `the DHCP server ${server} offered ${offered ?? "no address"}` +
+        `${pxe ? ", option 60 PXEClient" : ""}${bootFile ? ", a boot file" : ""}`,
+    })),
+    ...at(seen.addressAtMs, "it took an address"),
+    ...at(seen.tftpProbedAtMs, "it asked for the loader's size"),
+    ...at(seen.autoexecAtMs, "iPXE fetched autoexec.ipxe"),
+    ...at(seen.kernelDoneAtMs, "the kernel's last byte left"),
+    ...at(seen.bootingAtMs, "the machine reported that it starts the kernel"),
+    ...at(dhcpFailed?.atMs, `its DHCP request was not answered: ${dhcpFailed?.reason}`),
+    ...at(tftpRefused?.atMs, `TFTP refused ${tftpRefused?.file}: ${tftpRefused?.reason}`),
+    ...at(
+      tftpFailed?.atMs,
+      `the TFTP transfer of ${tftpFailed?.file} broke off after ${tftpFailed?.bytesSent} bytes`,
+    ),
+    ...at(
+      httpRefused?.atMs,
+      `HTTP refused ${httpRefused?.path} with status ${httpRefused?.status}: ${httpRefused?.reason}`,
+    ),
+    ...at(failed?.atMs, "the machine reported that its script failed"),
+    ...seen.aborted.map(({ atMs, file, bytesSent }) => ({
+      atMs,
+      text: `the machine broke off the download of ${file} after ${bytesSent} bytes`,
+    })),
+  ];
+}
+
+function at(atMs: number | null | undefined, text: string): readonly Fact[] {
+  return atMs === null || atMs === undefined ? [] : [{ atMs, text }];
+}
