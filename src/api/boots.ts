@@ -2,6 +2,7 @@ import { z } from "zod";
 import { certainties } from "../timeline/certainty.ts";
 import { bootStatuses, firmwareKinds } from "../timeline/rules.ts";
 import { stages } from "../timeline/stages.ts";
+import { packet } from "./packets.ts";
 import { next, pageLimit, wrongCursor } from "./pages.ts";
 import { macInUrl, moment } from "./values.ts";
 
@@ -80,6 +81,10 @@ export const bootDetail = boot.extend({
     .array(z.looseObject({ at: moment, event: z.string() }))
     .readonly()
     .describe("what was reported of it, with the event's fields: the first and the last 60 events"),
+  packets: z
+    .array(packet)
+    .readonly()
+    .describe("its last DHCP and TFTP packets, decoded; none where `timeline.captures` is false"),
 });
 
 export const bootPath = z.object({ id: z.string().max(256) });

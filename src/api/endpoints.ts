@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { captureQuery, captureReply } from "./packets.ts";
 import * as artifacts from "./artifacts.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { bootDetail, bootPath, bootsQuery, bootsReply } from "./boots.ts";
@@ -43,6 +44,16 @@ export const endpoints = {
       summary: "one boot with all that was reported of it",
       params: bootPath,
       response: { 200: bootDetail },
+    },
+  },
+  downloadCapture: {
+    method: "GET",
+    url: "/api/v1/boots/:id/capture",
+    schema: {
+      summary: "the DHCP and TFTP packets of a boot as a capture file, without TFTP's data",
+      params: bootPath,
+      querystring: captureQuery,
+      response: { 200: captureReply },
     },
   },
   showCode: {

@@ -212,6 +212,7 @@ export const configSchema = z
         allowedHosts: z.array(hostName).default([]),
       })
       .prefault({}),
+    timeline: z.strictObject({ captures: z.boolean().default(true) }).prefault({}),
     artifacts,
     nodes: z
       .strictObject({

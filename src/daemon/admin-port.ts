@@ -13,6 +13,7 @@ import { isOwnAddress } from "../net/interfaces.ts";
 import type { Inventory } from "../nodes/inventory.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { BootSessions } from "../timeline/boots.ts";
+import type { SiteCaptures } from "./captures.ts";
 import { managedArtifacts } from "./content/mirror.ts";
 import { HttpConnections } from "./links/http-connections.ts";
 import type { Settings } from "./settings/settings.ts";
@@ -36,6 +37,8 @@ export interface AdminPortParts {
   /** Null where no link is in mode full. */
   readonly leases: LeaseAdmin | null;
   readonly events: EventBus;
+  /** Null where they are switched off. */
+  readonly captures: SiteCaptures | null;
 }
 
 export interface AdminPort {
@@ -51,7 +54,7 @@ const maxConnections = 256;
 /** Opens the port that people see. Throws `BindError`; nothing stays open then. */
 export async function openAdminPort(parts: AdminPortParts): Promise<AdminPort> {
   const { settings, instance, clock, sessions, readiness, metrics, store, loaders } = parts;
-  const { mirror, inventory, policy, offerStyleKeeper, leases, events } = parts;
+  const { captures, mirror, inventory, policy, offerStyleKeeper, leases, events } = parts;
   const endpoint = splitListen(settings.config.admin.listen);
   if (endpoint === null) throw new InternalError("admin.listen was not checked");
   const app = createAdminApp({
@@ -73,7 +76,10 @@ export async function openAdminPort(parts: AdminPortParts): Promise<AdminPort> {
       denialOf: (entry) => denialOf(entry, policy),
       offerStyles: () => offerStyleKeeper.proven(),
       offerStyleOf: (mac) => offerStyleKeeper.provenOf(mac),
-      forgetOfferStyle: (mac) => void offerStyleKeeper.forget(mac),
+      forgetOfferStyle: (mac) => {
+        offerStyleKeeper.forget(mac);
+        captures?.forget(mac);
+      },
     },
     leases: {
       page: (after, limit) => leases?.page(after, limit) ?? [],
@@ -84,6 +90,10 @@ export async function openAdminPort(parts: AdminPortParts): Promise<AdminPort> {
           imported: 0,
           skipped: [],
         },
+    },
+    captures: {
+      packetsOf: (boot) => captures?.packetsOf(boot) ?? null,
+      fileOf: (boot, isRedacted) => captures?.fileOf(boot, isRedacted) ?? null,
     },
     subscribe: (listener) => events.subscribe(listener),
     allowedHosts: settings.config.admin.allowedHosts,

@@ -14,6 +14,7 @@ import type { Inventory } from "../nodes/inventory.ts";
 import { EventBus } from "../events/bus.ts";
 import type { Logger } from "../observe/log.ts";
 import { createMetrics } from "../observe/metrics.ts";
+import { SiteCaptures } from "./captures.ts";
 import { openAdminPort } from "./admin-port.ts";
 import { artifactFolder, mirrorFor } from "./content/mirror.ts";
 import { openLoaders } from "./content/loaders.ts";
@@ -87,6 +88,8 @@ class Site {
   /** What was opened, each with how it is closed. */
   readonly #opened: ((graceMs: number) => Promise<void>)[] = [];
   #inventory: Inventory;
+  /** Null where they are switched off. */
+  readonly #captures: SiteCaptures | null;
   /** Null while the journal is not open, and where no link is in mode full. */
   #leaseAdmin: LeaseAdmin | null = null;
   #readiness: ReadinessWatch | null = null;
@@ -100,6 +103,15 @@ class Site {
     this.#config = settings.config;
     this.#inventory = settings.inventory;
     this.#policy = policyOf(settings.config);
+    this.#captures = this.#config.timeline.captures
+      ? new SiteCaptures({
+          sessions: this.#sessions,
+          inventory: () => this.#inventory,
+          leases: this.#leases,
+          ownAddresses: () => this.#listeners?.ownAddresses() ?? [],
+          clock,
+        })
+      : null;
     this.#metrics = createMetrics(
       () => this.#readinessNow().ready,
       () => this.#leaseAdmin?.pools() ?? [],
@@ -178,6 +190,7 @@ class Site {
     this.#opened.push(() => Promise.resolve(stopStallWatch()));
 
     const admin = await openAdminPort({
+      captures: this.#captures,
       ...this.#options,
       sessions: this.#sessions,
       readiness: () => this.#readinessNow(),
@@ -247,6 +260,7 @@ class Site {
       steadyClock: this.#steadyClock,
       offerStyles: this.#offerStyles,
       emit: this.#events.emit,
+      captures: this.#captures,
     });
     const keeper = new LinkSupervisor({
       links,

@@ -25,7 +25,7 @@ export class BindError extends Error {
   }
 }
 
-export type DecodeLayer = "dhcp" | "dhcp-option" | "tftp" | "journal";
+export type DecodeLayer = "capture" | "dhcp" | "dhcp-option" | "tftp" | "journal";
 
 /** Bytes from outside that are not what their place demands. Counted and dropped, never fatal. */
 export class DecodeError extends Error {

@@ -68,6 +68,7 @@ const asked: readonly (readonly [Endpoint, (() => Promise<EndpointRequest>) | En
     [endpoints.metrics, {}],
     [endpoints.listBoots, {}],
     [endpoints.showBoot, async () => ({ params: { id: await firstBoot() } })],
+    [endpoints.downloadCapture, async () => ({ params: { id: await firstBoot() } })],
     [endpoints.showCode, { params: { code: "PXE-E23" } }],
     [endpoints.listNodes, {}],
     [endpoints.showNode, { params: { mac } }],

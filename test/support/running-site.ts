@@ -22,6 +22,7 @@ export interface SiteSettings {
   readonly boot: object;
   readonly nodes: readonly object[];
   readonly trace: TraceContext | null;
+  readonly timeline?: object;
 }
 
 const address = "127.88.0.1";
@@ -73,6 +74,7 @@ export class RunningSite {
         loaderDirs: [files.path("loaders")],
       },
       nodes: { file: nodes },
+      timeline: settings.timeline ?? {},
     });
     const config = parseConfig(text, join(folder, "eim-pxe.yaml"));
     const ca = readFileSync(files.path("ca.pem"), "utf8");

@@ -21,6 +21,7 @@ import { formatEndpoint, type UdpSocket } from "../../net/udp.ts";
 import type { Inventory } from "../../nodes/inventory.ts";
 import { startTftpServer, type TftpServer } from "../../tftp/server/tftp-server.ts";
 import { findTftpFile } from "../content/mirror.ts";
+import type { SiteCaptures } from "../captures.ts";
 import type { Settings } from "../settings/settings.ts";
 import { BootPort } from "./boot-port.ts";
 import type { HttpConnections } from "./http-connections.ts";
@@ -76,6 +77,8 @@ export interface ListenerParts {
   /** Null where no link is in mode full. */
   readonly journal: Journal | null;
   readonly emit: Emit;
+  /** Null: packets are not recorded. */
+  readonly captures: SiteCaptures | null;
 }
 
 /**
@@ -148,6 +151,11 @@ export class LinkListeners {
     }
   }
 
+  /** Addresses that are or were served. */
+  ownAddresses(): readonly Ip4[] {
+    return [...this.#interfaces.keys()];
+  }
+
   /** The links on which DHCP is served now. */
   dhcpLinks(): readonly Link[] {
     return [...this.#dhcpLinks];
@@ -204,7 +212,9 @@ export class LinkListeners {
   }
 
   #startTftp(): Promise<TftpServer> {
-    const { loaders, emit, options, sessions } = this.#parts;
+    const { loaders, emit, options, sessions, captures } = this.#parts;
+    const openTransfer = transferSocketOpener(eventLoopPoll(options.preemptions));
+    const recorded = (socket: UdpSocket) => captures?.tftp(socket) ?? socket;
     const { boot } = this.#config;
     const { port, dataPorts, maxBlockSize, maxWindowSize, singlePort } = this.#config.tftp;
     const maxTransfers = this.#shares.transfers;
@@ -227,13 +237,14 @@ export class LinkListeners {
       moved: (machine, bytes) => sessions.progress(machine, options.clock.now(), bytes),
       emit,
       clock: options.clock,
-      openUdp: openDgram,
-      openTransferUdp: transferSocketOpener(eventLoopPoll(options.preemptions)),
+      openUdp: async (local) => recorded(await openDgram(local)),
+      openTransferUdp: async (local, peer) => recorded(await openTransfer(local, peer)),
     });
   }
 
   #startDhcp(): Promise<DhcpServer> {
-    const { options, policy, inventory, leases, offerStyles, journal, emit } = this.#parts;
+    const { options, policy, inventory, leases, offerStyles, journal, emit, captures } =
+      this.#parts;
     const tftpPort = this.tftpPort ?? this.#config.tftp.port;
     return startDhcpServer({
       links: [],
@@ -242,15 +253,17 @@ export class LinkListeners {
         if (socket.means === "shared") {
           emit({ event: "shared-socket", interface: link.interface });
         }
-        if (link.mode !== "proxy") return socket;
+        const local = { address: link.address, port: socket.local.port };
+        const recorded = captures?.dhcp(socket, local) ?? socket;
+        if (link.mode !== "proxy") return recorded;
         // It answers machines of networks that it does not know; they come for their loader next.
         const send: UdpSocket["send"] = (payload, to) => {
           this.#tftpClients.dhcpAnswered(to);
-          socket.send(payload, to);
+          recorded.send(payload, to);
         };
-        return { ...socket, send };
+        return { ...recorded, send };
       },
-      openListener: options.openOfferListener,
+      openListener: captures?.offers(options.openOfferListener) ?? options.openOfferListener,
       vendorClasses: this.#config.boot.vendorClasses,
       plan: (client, node, link) =>
         planBoot(client, node, policy, this.#bootPort.baseUrl(link.address)),

@@ -7,6 +7,7 @@ import type { AdminApp, AdminAppOptions } from "./context.ts";
 import { objectionTo } from "./request-guard.ts";
 import { artifactRoutes } from "./routes/artifacts.ts";
 import { bootRoutes } from "./routes/boots.ts";
+import { captureRoutes } from "./routes/captures.ts";
 import { codeRoutes } from "./routes/codes.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
@@ -70,6 +71,7 @@ export function createAdminApp(options: AdminAppOptions): AdminApp {
   app.setErrorHandler((error, _request, reply) => sendError(reply, error));
   healthRoutes(app, options);
   bootRoutes(app, options);
+  captureRoutes(app, options);
   codeRoutes(app);
   artifactRoutes(app, options);
   leaseRoutes(app, options);

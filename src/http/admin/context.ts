@@ -8,7 +8,9 @@ import type {
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { LoaderReply, ManifestReply, SyncReply } from "../../api/artifacts.ts";
 import type { ImportedLease, LeaseImportReply, LeaseReply, PoolReply } from "../../api/leases.ts";
+import type { PacketReply } from "../../api/packets.ts";
 import type { FindNode, NodeEntry } from "../../boot/node.ts";
+import type { Boot } from "../../timeline/boot.ts";
 import type { BootSessions } from "../../timeline/boots.ts";
 import type { ProvenStyle } from "../../boot/offer-style.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -62,6 +64,14 @@ export interface ListedNodes {
   forgetOfferStyle(mac: Mac): void;
 }
 
+/** The last packets of machines. */
+export interface RecordedCaptures {
+  /** Those of a boot, decoded; null: captures are switched off. */
+  packetsOf(boot: Boot): readonly PacketReply[] | null;
+  /** The same as a capture file; redacted: without what belongs to other machines. */
+  fileOf(boot: Boot, isRedacted: boolean): Uint8Array | null;
+}
+
 export interface AdminLeases {
   /** Leases in force with addresses above this one (null: all), by address. */
   page(after: Ip4 | null, limit: number): readonly LeaseReply[];
@@ -89,6 +99,7 @@ export interface AdminAppOptions extends OwnHosts {
   sync(): Promise<SyncReply>;
   readonly nodes: ListedNodes;
   readonly leases: AdminLeases;
+  readonly captures: RecordedCaptures;
   /** Calls `listener` with every event from now on, until the returned function is called. */
   subscribe(listener: (event: PxeEvent) => void): () => void;
   /** The bearer token that requests need; null: none (on loopback only). */

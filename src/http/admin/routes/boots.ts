@@ -36,7 +36,8 @@ export function bootRoutes(app: AdminApp, options: AdminAppOptions): void {
         throw new ApiError(404, "NOT_FOUND", `no boot is kept as ${printable(params.id)}`);
       }
       const events = sessions.eventsOf(boot).map((text) => keptEvent.parse(JSON.parse(text)));
-      return { ...describeBoot(options, boot, clock.now()), events };
+      const packets = options.captures.packetsOf(boot) ?? [];
+      return { ...describeBoot(options, boot, clock.now()), events, packets };
     },
   });
 }
