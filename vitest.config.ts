@@ -13,6 +13,13 @@ const slow = [
 /** Tests that replace a module of Node (`vi.mock`): they need modules of their own. */
 const mocked = ["test/artifacts/loaders/loader-store.test.ts"];
 
+// By default one core is left idle, which are half of two. Tests of the running program have the machine to
+// themselves: what they say of answer times would be about each other.
+const everyCore = "100%";
+
+/** Only for a test that hangs: a busy machine may need ten times what a quiet one does. */
+const hangMs = 60_000;
+
 export default defineConfig({
   test: {
     projects: [
@@ -21,20 +28,23 @@ export default defineConfig({
           name: "unit",
           include: ["test/**/*.test.ts"],
           exclude: ["test/qemu/**", "test/interop/**", "test/bench/**", ...slow, ...mocked],
-          testTimeout: 20_000,
+          testTimeout: hangMs,
           // Every module is loaded once for each worker, not once for each file: a third of the time.
           isolate: false,
+          maxWorkers: everyCore,
         },
       },
       {
         test: {
           name: "mocked",
           include: mocked,
+          maxWorkers: everyCore,
         },
       },
       {
         test: {
           name: "slow",
+          fileParallelism: false,
           include: slow,
           testTimeout: 60_000,
         },
@@ -42,6 +52,7 @@ export default defineConfig({
       {
         test: {
           name: "interop",
+          fileParallelism: false,
           include: ["test/interop/**/*.test.ts"],
           testTimeout: 120_000,
         },

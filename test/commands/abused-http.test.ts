@@ -5,7 +5,7 @@ import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openGenerationStore } from "../../src/artifacts/store/generation-store.ts";
 import { orchestratorBootScript } from "../../src/demo/micro-os.ts";
 import { systemClock } from "../../src/lib/clock.ts";
@@ -14,6 +14,7 @@ import { type Command, Program } from "../support/command.ts";
 import { randomBytes, randomNumbers } from "../support/random.ts";
 import { freePort } from "../support/served-tftp.ts";
 import { TftpClient } from "../support/tftp-client.ts";
+import { eventually } from "../support/eventually.ts";
 
 const mebibyte = 1024 * 1024;
 const loader = randomBytes(randomNumbers(7), 50_000);
@@ -124,9 +125,10 @@ describe("a server", () => {
   test("that has nothing to do wakes up a few times a second", async () => {
     await askAll();
     await sleep(1000);
-    const before = switches();
+    const [before, beganMs] = [switches(), performance.now()];
     await sleep(4000);
-    expect(switches() - before).toBeLessThan(40);
+    const seconds = (performance.now() - beganMs) / 1000;
+    expect((switches() - before) / seconds).toBeLessThan(10);
   });
 
   test("field fault 40: answers while pipelined requests and broken downloads come, and keeps nothing of them", async () => {
@@ -135,9 +137,9 @@ describe("a server", () => {
     );
     const before = { descriptors: descriptors(), mebibytes: residentMebibytes() };
     const held = send(40, request.repeat(Math.ceil((64 * 1024) / request.length)));
-    await vi.waitFor(() => {
+    await eventually(() => {
       expect(server.log().filter(({ event }) => event === "kernel").length).toBeGreaterThan(40);
-    }, 20_000);
+    });
     for (let round = 0; round < 5; round += 1) {
       const broken = send(40, request);
       await askAll();
@@ -148,10 +150,7 @@ describe("a server", () => {
     expect(kernels.length).toBeLessThanOrEqual(1 + 40 + 200);
     expect(descriptors()).toBeLessThanOrEqual(before.descriptors + 40 + 20);
     for (const socket of held) socket.destroy();
-    await vi.waitFor(
-      () => expect(descriptors()).toBeLessThanOrEqual(before.descriptors + 20),
-      20_000,
-    );
+    await eventually(() => expect(descriptors()).toBeLessThanOrEqual(before.descriptors + 20));
     expect(residentMebibytes()).toBeLessThan(before.mebibytes + 50);
   }, 120_000);
 });

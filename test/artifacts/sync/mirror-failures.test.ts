@@ -10,6 +10,7 @@ import {
   sums,
   syncFailure,
 } from "../../support/orchestrator.ts";
+import { eventually } from "../../support/eventually.ts";
 
 let site: MirrorSite;
 let store: GenerationStore;
@@ -194,7 +195,7 @@ describe("repeating", () => {
     const mirror = site.mirror(store, { intervalMs: 5, random: () => 0.5 });
     mirror.start();
     await site.events.count("sync-failed", 1);
-    await vi.waitFor(() => {
+    await eventually(() => {
       const longest = Math.max(...timers.mock.calls.map(([, ms]) => ms ?? 0));
       expect(longest).toBeGreaterThan(3_000_000);
       expect(longest).toBeLessThanOrEqual(3_600_000);

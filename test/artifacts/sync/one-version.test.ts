@@ -22,6 +22,7 @@ import {
   WaywardOrigin,
 } from "../../support/wayward-origin.ts";
 import { noProxies } from "../../../src/artifacts/origin/proxy.ts";
+import { cases } from "../../support/cases.ts";
 
 const names = ["a.bin", "b.bin"];
 const direct = {
@@ -293,7 +294,7 @@ describe("field faults 20, 21 and 22: an origin that does not keep to HTTP", () 
           expect(isWhole(await served(origin, 3), origin, all)).toBe(true);
         },
       ),
-      { numRuns: Number(process.env["FC_RUNS"] ?? 60) },
+      { numRuns: cases(60) },
     );
   }, 120_000);
 });

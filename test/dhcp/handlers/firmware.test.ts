@@ -26,6 +26,7 @@ import {
 import { type Datagram, readPcap, writePcap } from "../../support/pcap.ts";
 import { mutated, randomNumbers } from "../../support/random.ts";
 import { reasonToSkip } from "../../support/tools.ts";
+import { cases } from "../../support/cases.ts";
 
 /** The captured requests; the server that they choose has our address. */
 const firmwareDatagrams = firmwareRequests();
@@ -163,7 +164,7 @@ describe("what is left of real requests after damage", () => {
       { address: client, port: 4011 },
     ];
     let answered = 0;
-    for (let i = 0; i < 5000; i++) {
+    for (let i = 0; i < cases(5000); i++) {
       const { payload } = firmwareDatagrams[i % firmwareDatagrams.length] ?? { payload: none };
       const request = readable(
         mutated(payload, random),
@@ -177,7 +178,7 @@ describe("what is left of real requests after damage", () => {
         answered += 1;
       }
     }
-    expect(answered, `with seed ${seed}`).toBeGreaterThan(1000);
+    expect(answered, `with seed ${seed}`).toBeGreaterThan(100);
   });
 });
 

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { OfferTable } from "../../../src/dhcp/leases/offer-table.ts";
 import { firmware, ourAddress } from "../../support/dhcp.ts";
 import { FullSite, Machine, type Outcome } from "../../support/full-site.ts";
+import { cases } from "../../support/cases.ts";
 
 /*
  * Machines that do anything at any time, against the only thing that must never happen: that an
@@ -121,6 +122,6 @@ test("no address is acknowledged to a machine while another one may use it", () 
       const bound = site.leases.all().filter(({ state }) => state === "bound");
       expect(new Set(bound.map(({ mac }) => mac)).size).toBe(bound.length);
     }),
-    { numRuns: 2000 },
+    { numRuns: cases(2000) },
   );
 });

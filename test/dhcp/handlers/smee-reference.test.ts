@@ -26,6 +26,7 @@ import {
   vectorAddress,
   vectorTrace,
 } from "../../support/smee-vectors.ts";
+import { cases } from "../../support/cases.ts";
 
 const full: SmeeRecord = {
   address: "192.168.2.153",
@@ -311,7 +312,7 @@ describe("our answers in SMEE's compatibility", () => {
     const seed = Date.now() >>> 0;
     const random = randomNumbers(seed);
     let answered = 0;
-    for (let i = 0; i < 5000; i++) {
+    for (let i = 0; i < cases(5000); i++) {
       const bytes = make(random);
       const site = randomSite(random, bytes);
       const source = oneOf(random, sources);
@@ -321,6 +322,6 @@ describe("our answers in SMEE's compatibility", () => {
       const answer = ourAnswer(bytes, source, site);
       expect({ ...asked, answer }).toEqual({ ...asked, answer: expected });
     }
-    expect(answered, `with seed ${seed}`).toBeGreaterThan(200);
+    expect(answered, `with seed ${seed}`).toBeGreaterThan(20);
   });
 });

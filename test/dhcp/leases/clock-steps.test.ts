@@ -10,6 +10,7 @@ import { isActive, type Lease, LeaseTable } from "../../../src/dhcp/leases/lease
 import { SteadyClock } from "../../../src/lib/clock.ts";
 import { fullLink } from "../../support/dhcp.ts";
 import { oldJournalLine } from "../../support/journal.ts";
+import { cases } from "../../support/cases.ts";
 
 /*
  * Field fault 17: the system's clock is set while leases run: from 1970 to the present by NTP after power-on, or by
@@ -345,6 +346,6 @@ test("field fault 17: whatever is set and restarted, no address is given twice a
       await server.close();
       expect([wrongs, left]).toEqual([[], [0, 0]]);
     }),
-    { numRuns: 120 },
+    { numRuns: cases(120) },
   );
 });

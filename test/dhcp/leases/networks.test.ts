@@ -12,6 +12,7 @@ import { subnetContains } from "../../../src/lib/ip4.ts";
 import { fullLink } from "../../support/dhcp.ts";
 import { oldJournalLine } from "../../support/journal.ts";
 import { type Ask, FullSite, Machine, type Outcome } from "../../support/full-site.ts";
+import { cases } from "../../support/cases.ts";
 
 /*
  * Field fault 1: one hardware address shows up in several networks (VLAN interfaces of a host, macvlan, machines
@@ -300,7 +301,7 @@ test("field fault 1: no address is bound to two machines, and no running lease d
       }
       expect(promises.broken).toEqual([]);
     }),
-    { numRuns: 1500 },
+    { numRuns: cases(1500) },
   );
 });
 

@@ -1,8 +1,9 @@
 import type { Socket } from "node:net";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { Admission, type Place } from "../../../src/http/connections/admission.ts";
 import { BootPort } from "../../support/boot-port.ts";
 import { received } from "../../support/connections.ts";
+import { eventually } from "../../support/eventually.ts";
 
 interface TestPlace extends Place {
   readonly name: string;
@@ -82,7 +83,7 @@ describe("field fault 41: one client's many connections", () => {
     const more = Array.from({ length: count }, () => port.connect(from).on("error", () => {}));
     for (const socket of more) socket.pause().write(text);
     sockets.push(...more);
-    await vi.waitFor(() => expect(more.every(({ connecting }) => !connecting)).toBe(true));
+    await eventually(() => expect(more.every(({ connecting }) => !connecting)).toBe(true));
   }
 
   async function start(connections: number, perClient: number): Promise<void> {
@@ -116,7 +117,7 @@ describe("field fault 41: one client's many connections", () => {
   test("that read slowly leave room for others, and one too many is told to come again", async () => {
     await start(20, 8);
     await open(8, hog, slow);
-    await vi.waitFor(() => expect(port.named("initramfs-start")).toHaveLength(8), 10_000);
+    await eventually(() => expect(port.named("initramfs-start")).toHaveLength(8));
     const ninth = port.connect(hog);
     ninth.write(get("/autoexec.ipxe"));
     expect(await received(ninth)).toBe(
@@ -129,7 +130,7 @@ describe("field fault 41: one client's many connections", () => {
   test("from several addresses do not keep a machine from its first one", async () => {
     await start(20, 8);
     for (const from of [hog, "127.0.0.10", "127.0.0.11"]) await open(8, from, slow);
-    await vi.waitFor(() => expect(port.named("initramfs-start")).toHaveLength(20), 10_000);
+    await eventually(() => expect(port.named("initramfs-start")).toHaveLength(20));
     expect((await fetch(`${port.url}/autoexec.ipxe`)).status).toBe(200);
     expect(port.connections.admission.open).toBeLessThanOrEqual(20);
   });
@@ -139,7 +140,7 @@ describe("field fault 41: one client's many connections", () => {
     await open(200, hog, slow);
     expect(port.connections.admission.open).toBeLessThanOrEqual(20);
     for (const socket of sockets) socket.destroy();
-    await vi.waitFor(() => expect(port.connections.admission.open).toBe(0), 10_000);
+    await eventually(() => expect(port.connections.admission.open).toBe(0));
     expect((await fetch(`${port.url}/autoexec.ipxe`)).status).toBe(200);
   });
 });

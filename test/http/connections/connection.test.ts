@@ -1,19 +1,24 @@
 import { once } from "node:events";
 import { createServer as createHttpServer } from "node:http";
 import { connect, createServer, type Socket } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Connection } from "../../../src/http/connections/connection.ts";
 import { SendQueues } from "../../../src/http/connections/send-queues.ts";
 import { received } from "../../support/connections.ts";
 
 const get = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
-const idleMs = 200;
+/** Never over by themselves: the tests move the clock of headers and bodies, and say themselves that a socket was silent. */
+const timeouts = { headerMs: 15_000, bodyMs: 15_000, idleMs: 600_000 };
+const hang = { timeout: 15_000, interval: 2 };
 
 describe("a connection", () => {
-  const served: Connection[] = [];
+  /** Each as the server has it, the latest last. */
+  const served: { readonly connection: Connection; readonly socket: Socket }[] = [];
   let answer: () => string | Promise<string> = () => "answer";
-  let sendQueues: () => Promise<string> = () => Promise.resolve("");
+  let answered = 0;
+  /** How often the kernel's send queue was looked at. */
+  let looks = 0;
+  let sendQueues: () => string = () => "";
   const http = createHttpServer((request, response) => {
     request.resume().once("end", async () => response.end(await answer()));
   });
@@ -21,13 +26,18 @@ describe("a connection", () => {
     if (request.socket instanceof Connection) request.socket.begin(request, response);
   });
   const tcp = createServer({ allowHalfOpen: true }, (socket) => {
+    const read = () => {
+      looks += 1;
+      return Promise.resolve(sendQueues());
+    };
     const connection = new Connection(socket, {
-      timeouts: { headerMs: 200, bodyMs: 200, idleMs },
-      sendQueues: new SendQueues(() => sendQueues(), 0),
+      timeouts,
+      // Each look reads anew.
+      sendQueues: new SendQueues(read, -1),
       busy: () => {},
-      idle: () => {},
+      idle: () => (answered += 1),
     });
-    served.push(connection);
+    served.push({ connection, socket });
     http.emit("connection", connection);
   });
 
@@ -35,13 +45,47 @@ describe("a connection", () => {
     if (!tcp.listening) await once(tcp.listen(0, "127.0.0.1"), "listening");
     const address = tcp.address();
     const port = typeof address === "object" ? (address?.port ?? 0) : 0;
-    return connect(port, "127.0.0.1").on("error", () => {});
+    const before = served.length;
+    const socket = connect(port, "127.0.0.1").on("error", () => {});
+    await expect.poll(() => served.length, hang).toBe(before + 1);
+    return socket;
+  }
+
+  /** Writes it, and resolves when the server has received it. */
+  async function sent(socket: Socket, text: string): Promise<void> {
+    const before = latest().socket.bytesRead;
+    socket.write(text);
+    await expect.poll(() => latest().socket.bytesRead, hang).toBe(before + text.length);
+  }
+
+  function latest(): (typeof served)[number] {
+    const last = served.at(-1);
+    if (last === undefined) throw new Error("nothing was opened");
+    return last;
+  }
+
+  /** As if nothing had come and gone for `idleMs`; resolves when that was judged. */
+  async function silence(): Promise<void> {
+    latest().socket.emit("timeout");
+    for (let turn = 0; turn < 10; turn += 1) await new Promise(setImmediate);
+  }
+
+  /** An answer of which the client takes no more than fits into the buffers of the two systems. */
+  async function askForMuch(): Promise<Socket> {
+    answer = () => "x".repeat(32 * 1024 * 1024);
+    const socket = await open();
+    socket.pause().write(get);
+    await expect.poll(() => latest().connection.writableLength, hang).toBeGreaterThan(0);
+    return socket;
   }
 
   beforeEach(() => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     answer = () => "answer";
-    sendQueues = () => Promise.resolve("");
+    [answered, looks] = [0, 0];
+    sendQueues = () => "";
   });
+  afterEach(() => vi.useRealTimers());
   afterAll(() => tcp.close());
 
   test("whose client sends no more after its request is answered all the same", async () => {
@@ -53,55 +97,75 @@ describe("a connection", () => {
   test("is closed when a header does not end in time, however many bytes come", async () => {
     const socket = await open();
     const all = received(socket);
-    const trickle = setInterval(() => socket.write("x"), 20);
-    socket.write("GET / HTTP/1.1\r\nHost: x\r\nX: ");
+    await sent(socket, "GET / HTTP/1.1\r\nHost: x\r\nX: ");
+    for (let second = 1; second < 15; second += 1) {
+      vi.advanceTimersByTime(1000);
+      await sent(socket, "x");
+    }
+    expect(latest().connection.destroyed).toBe(false);
+    vi.advanceTimersByTime(1000);
     expect(await all).toMatch(/^HTTP\/1\.1 408 /);
-    clearInterval(trickle);
   });
 
   test("is closed when a body does not end in time", async () => {
     const socket = await open();
-    socket.write("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf");
-    expect(await received(socket)).toMatch(/^HTTP\/1\.1 408 /);
+    const all = received(socket);
+    await sent(socket, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf");
+    vi.advanceTimersByTime(14_999);
+    expect(latest().connection.destroyed).toBe(false);
+    vi.advanceTimersByTime(1);
+    expect(await all).toMatch(/^HTTP\/1\.1 408 /);
   });
 
-  test.each(["", get])("on which nothing happens is closed, after %j", async (text) => {
+  test("on which nothing happens is closed, before a request", async () => {
     const socket = await open();
-    socket.write(text);
-    expect(await received(socket)).toMatch(text === "" ? /^$/ : /answer$/);
+    const all = received(socket);
+    await silence();
+    expect(await all).toBe("");
+  });
+
+  test("on which nothing happens is closed, after a request", async () => {
+    const socket = await open();
+    socket.write(get);
+    await expect.poll(() => answered, hang).toBe(1);
+    await silence();
+    await once(socket.resume(), "close");
+    expect(latest().connection.destroyed).toBe(true);
   });
 
   test("is not closed for the time that an answer takes", async () => {
-    answer = async () => {
-      await sleep(idleMs * 3);
-      return "late";
-    };
+    let end: (text: string) => void = () => {};
+    answer = () => new Promise((resolve) => (end = resolve));
     const socket = await open();
-    socket.write(get);
-    expect(await received(socket)).toMatch(/late$/);
+    const all = received(socket);
+    await sent(socket, get);
+    for (let time = 0; time < 3; time += 1) await silence();
+    vi.advanceTimersByTime(600_000);
+    end("late");
+    await once(socket, "data");
+    socket.end();
+    expect(await all).toMatch(/late$/);
   });
 
   test("whose client takes nothing more of an answer is closed", async () => {
-    answer = () => "x".repeat(64 * 1024 * 1024);
-    const socket = await open();
-    socket.pause().write(get);
-    await expect.poll(() => served.at(-1)?.destroyed, { timeout: 10_000 }).toBe(true);
+    const socket = await askForMuch();
+    await silence();
+    expect(latest().connection.destroyed).toBe(false);
+    await silence();
+    expect(latest().connection.destroyed).toBe(true);
     socket.destroy();
   });
 
   test("whose client takes an answer slowly is not closed", async () => {
-    answer = () => "x".repeat(64 * 1024 * 1024);
-    let looks = 0;
-    const socket = await open();
+    const socket = await askForMuch();
     sendQueues = () => {
-      looks += 1;
       const port = (number = 0) => `0100007F:${number.toString(16).padStart(4, "0").toUpperCase()}`;
-      const ends = `${port(served.at(-1)?.localPort)} ${port(socket.localPort)}`;
-      return Promise.resolve(`   7: ${ends} 01 0000${2000 - looks}:00000000 01:00000000 0\n`);
+      const ends = `${port(latest().connection.localPort)} ${port(socket.localPort)}`;
+      return `   7: ${ends} 01 0000${2000 - looks}:00000000 01:00000000 0\n`;
     };
-    socket.pause().write(get);
-    await expect.poll(() => looks, { timeout: 15_000 }).toBeGreaterThan(3);
-    expect(served.at(-1)?.destroyed).toBe(false);
+    for (let time = 0; time < 5; time += 1) await silence();
+    expect(looks).toBe(5);
+    expect(latest().connection.destroyed).toBe(false);
     socket.destroy();
   });
 
@@ -109,9 +173,9 @@ describe("a connection", () => {
     const socket = await open();
     socket.write(get);
     await once(socket, "data");
-    for (const connection of served) connection.finishUp();
+    for (const { connection } of served) connection.finishUp();
     await once(socket, "close");
-    expect(served.every(({ destroyed }) => destroyed)).toBe(true);
+    expect(served.every(({ connection }) => connection.destroyed)).toBe(true);
   });
 
   test("takes what is no HTTP for what it is", async () => {
@@ -134,7 +198,7 @@ test("the kernel's send queue of a connection is what it says", async () => {
     { address: "127.0.0.1", port },
     { address: "127.0.0.1", port: client.localPort ?? 0 },
   ] as const;
-  await expect.poll(() => new SendQueues().of(...ends)).toBeGreaterThan(1000);
+  await expect.poll(() => new SendQueues().of(...ends), hang).toBeGreaterThan(1000);
   expect(await new SendQueues().of(ends[1], { ...ends[0], port: 1 })).toBeNull();
   client.destroy();
   server.close();

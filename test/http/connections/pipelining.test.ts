@@ -1,8 +1,9 @@
 import type { Socket } from "node:net";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { BootPort } from "../../support/boot-port.ts";
 import { received } from "../../support/connections.ts";
 import { openFilesBelow } from "../../support/open-files.ts";
+import { eventually } from "../../support/eventually.ts";
 
 const name = "initramfs-x86_64";
 const large = 16 * 1024 * 1024;
@@ -30,7 +31,7 @@ async function unread(count: number, text: string): Promise<Socket[]> {
   const before = port.events.length;
   const sockets = Array.from({ length: count }, () => port.connect().on("error", () => {}));
   for (const socket of sockets) socket.pause().write(text);
-  await vi.waitFor(() => expect(port.events.length - before).toBeGreaterThanOrEqual(count), 10_000);
+  await eventually(() => expect(port.events.length - before).toBeGreaterThanOrEqual(count));
   return sockets;
 }
 
@@ -45,8 +46,8 @@ describe("field fault 40: pipelined requests", () => {
     expect(port.named(event)).toHaveLength(10);
     expect(openFilesBelow(port.folder)).toBeLessThanOrEqual(10);
     for (const socket of sockets) socket.resetAndDestroy();
-    await vi.waitFor(() => expect(port.named("download-aborted")).toHaveLength(10), 10_000);
-    await vi.waitFor(() => expect(openFilesBelow(port.folder)).toBe(0), 10_000);
+    await eventually(() => expect(port.named("download-aborted")).toHaveLength(10));
+    await eventually(() => expect(openFilesBelow(port.folder)).toBe(0));
     // What waited behind the download that was broken off is never begun.
     expect(port.named(event)).toHaveLength(10);
   });
@@ -54,8 +55,8 @@ describe("field fault 40: pipelined requests", () => {
   test("leave nothing open when two hundred downloads are broken off in the middle", async () => {
     const sockets = await unread(200, `GET /artifacts/${name} HTTP/1.1\r\nHost: x\r\n\r\n`);
     for (const socket of sockets) socket.destroy();
-    await vi.waitFor(() => expect(port.named("download-aborted")).toHaveLength(200), 10_000);
-    await vi.waitFor(() => expect(openFilesBelow(port.folder)).toBe(0), 10_000);
+    await eventually(() => expect(port.named("download-aborted")).toHaveLength(200));
+    await eventually(() => expect(openFilesBelow(port.folder)).toBe(0));
   });
 
   test.each(["/boot.ipxe", "/nothing", "/events?stage=x", "/autoexec.ipxe"])(

@@ -7,6 +7,7 @@ import type { NamedFile } from "../../../src/http/files/memory.ts";
 import { InternalError } from "../../../src/lib/errors.ts";
 import { BootPort, sha256 } from "../../support/boot-port.ts";
 import { openFilesBelow } from "../../support/open-files.ts";
+import { eventually } from "../../support/eventually.ts";
 
 const mebibyte = 1024 * 1024;
 let port: BootPort;
@@ -67,7 +68,7 @@ async function whole(from: Files, file: NamedFile) {
 
 /** Waits until a file has come to be in memory. */
 async function inMemory(from: Files, file: NamedFile): Promise<void> {
-  await vi.waitFor(async () => expect((await whole(from, file))?.reads).toBe(0));
+  await eventually(async () => expect((await whole(from, file))?.reads).toBe(0));
 }
 
 describe("a file of a generation", () => {
@@ -88,7 +89,7 @@ describe("a file of a generation", () => {
     expect(new Set(more.map((one) => one?.sha256))).toEqual(new Set([file.sha256]));
     expect(more.every((one) => (one?.reads ?? 0) > 0)).toBe(true);
     for (const one of many) one?.close();
-    await vi.waitFor(() => expect(openFilesBelow(port.folder)).toBe(0));
+    await eventually(() => expect(openFilesBelow(port.folder)).toBe(0));
   });
 
   test("makes room for another when it was used longest ago, but not while it is sent", async () => {
@@ -134,7 +135,7 @@ describe("a file of a generation", () => {
     const file = stored("a", right);
     writeFileSync(file.path, content(mebibyte, 7));
     const first = await from.open(file);
-    await vi.waitFor(async () => expect(await whole(from, file)).toBeNull());
+    await eventually(async () => expect(await whole(from, file)).toBeNull());
     // A download that had begun ends before the wrong bytes are all sent.
     expect((await first?.read(0, 1000))?.bytes.length).toBe(0);
     first?.close();
@@ -169,7 +170,7 @@ describe("a file of a generation", () => {
     piece?.release();
     open?.close();
     next?.close();
-    await vi.waitFor(() => expect(openFilesBelow(port.folder)).toBe(0));
+    await eventually(() => expect(openFilesBelow(port.folder)).toBe(0));
   });
 });
 
@@ -218,7 +219,7 @@ describe.each([0, 64 * mebibyte])("downloads with %i bytes of memory", (memoryBy
       }),
     );
     expect(sums).toEqual(sums.map(() => 0));
-    await vi.waitFor(() => expect(openFilesBelow(served.folder)).toBe(0));
+    await eventually(() => expect(openFilesBelow(served.folder)).toBe(0));
   });
 
   test("that nobody reads keep no other waiting", async () => {
@@ -227,12 +228,12 @@ describe.each([0, 64 * mebibyte])("downloads with %i bytes of memory", (memoryBy
     for (const socket of stalled) {
       socket.pause().write("GET /artifacts/initramfs-x86_64 HTTP/1.1\r\nHost: x\r\n\r\n");
     }
-    await vi.waitFor(() => expect(served.named("initramfs-start")).toHaveLength(100), 10_000);
+    await eventually(() => expect(served.named("initramfs-start")).toHaveLength(100));
     const reply = await fetch(`${served.url}/artifacts/initramfs-x86_64`);
     expect(sha256(new Uint8Array(await reply.arrayBuffer()))).toBe(sha256(content(16 * mebibyte)));
     expect(openFilesBelow(served.folder)).toBeLessThanOrEqual(1);
     for (const socket of stalled) socket.destroy();
-    await vi.waitFor(() => expect(openFilesBelow(served.folder)).toBe(0), 10_000);
+    await eventually(() => expect(openFilesBelow(served.folder)).toBe(0));
   });
 
   test("end when the file shrinks under them", async () => {

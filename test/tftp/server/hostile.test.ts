@@ -14,13 +14,15 @@ import { mutated, type Random, randomBytes, randomNumbers } from "../../support/
 import { firmwareTftp } from "../../support/tftp.ts";
 import { TftpClient } from "../../support/tftp-client.ts";
 import { TestServer } from "../../support/tftp-server.ts";
+import { cases } from "../../support/cases.ts";
+import { eventually } from "../../support/eventually.ts";
 
 /*
  * Requests of somebody who wants what is not his, or the server to fall: 30,000 in all, to the server with the
  * loaders' folder that it has in production. Beside it lies a file that nobody may get.
  */
 
-const REQUESTS = 10_000;
+const REQUESTS = cases(10_000);
 const CLIENTS = 50;
 /** Usually two seconds; a machine that does much else needs more. */
 const timeout = 90_000;
@@ -166,8 +168,11 @@ function openFiles(): number {
   return readdirSync("/proc/self/fd").length;
 }
 
-/** Lets each of the clients send its share, one after the other. */
-async function byAll(turn: (client: TftpClient, random: Random) => Promise<void>): Promise<void> {
+/** Lets each of the clients send its share, one after the other; `rest` is for what comes afterwards. */
+async function byAll(
+  turn: (client: TftpClient, random: Random) => Promise<void>,
+  rest: (clients: readonly TftpClient[]) => Promise<void> = () => Promise.resolve(),
+): Promise<void> {
   const clients = await Promise.all(
     Array.from({ length: CLIENTS }, () => TftpClient.open(openDgram)),
   );
@@ -177,6 +182,7 @@ async function byAll(turn: (client: TftpClient, random: Random) => Promise<void>
       for (let sent = 0; sent < REQUESTS / CLIENTS; sent++) await turn(client, random);
     }),
   );
+  await rest(clients);
   await Promise.all(clients.map((client) => client.close()));
 }
 
@@ -190,7 +196,7 @@ function allowed(data: Uint8Array): boolean {
 
 describe("a hostile client", () => {
   it(
-    "is refused with the right code, 20,000 times, and nothing is kept of it",
+    "is refused with the right code each time, and nothing is kept of it",
     { timeout },
     async () => {
       const wrong: string[] = [];
@@ -223,7 +229,7 @@ describe("a hostile client", () => {
     },
   );
 
-  it("gets no byte that is not everybody's by 10,000 damaged requests", { timeout }, async () => {
+  it("gets no byte that is not everybody's by damaged requests", { timeout }, async () => {
     const real = firmwareTftp().map(({ payload }) => payload);
     const names = ["ipxe.efi", "../secret.efi", "/link.efi", "autoexec.ipxe", "linked/secret.efi"];
     const seeds = [
@@ -232,15 +238,7 @@ describe("a hostile client", () => {
     ];
     const answers = { data: 0, error: 0 };
     const bad: string[] = [];
-    let turns = 0;
-    await byAll(async (client, random) => {
-      client.sendBytes(mutated(seeds[random(seeds.length)] ?? loader, random), server.endpoint);
-      // Let the server read, or its socket would overflow and the test prove little.
-      if (++turns % 20 === 0) {
-        const fence = await TftpClient.open(openDgram);
-        await fence.fetch(server.endpoint, "absent.efi");
-        await fence.close();
-      }
+    const look = async (client: TftpClient): Promise<void> => {
       while (client.unread.length > 0) {
         const { packet, from } = await client.next();
         if (packet.opcode === "error") {
@@ -254,10 +252,26 @@ describe("a hostile client", () => {
         }
         client.send({ opcode: "error", code: 0, message: "enough" }, from);
       }
-    });
+    };
+    let turns = 0;
+    const send = async (client: TftpClient, random: Random): Promise<void> => {
+      client.sendBytes(mutated(seeds[random(seeds.length)] ?? loader, random), server.endpoint);
+      // Let the server read, or its socket would overflow and the test prove little.
+      if (++turns % 20 === 0) {
+        const fence = await TftpClient.open(openDgram);
+        await fence.fetch(server.endpoint, "absent.efi");
+        await fence.close();
+      }
+      await look(client);
+    };
+    await byAll(send, (clients) =>
+      eventually(async () => {
+        for (const client of clients) await look(client);
+        expect(answers.data).toBeGreaterThan(0);
+        expect(answers.error).toBeGreaterThan(REQUESTS / 10);
+      }),
+    );
     expect(bad).toEqual([]);
-    expect(answers.data).toBeGreaterThan(20);
-    expect(answers.error).toBeGreaterThan(1000);
     const one = await TftpClient.open(openDgram);
     const fetched = await one.fetch(server.endpoint, "ipxe.efi", { blksize: 1468 });
     expect(fetched instanceof Uint8Array && equalBytes(fetched, loader)).toBe(true);

@@ -11,6 +11,7 @@ import {
   whole,
 } from "../../support/served-tftp.ts";
 import { TestServer } from "../../support/tftp-server.ts";
+import { repeated } from "../../support/repeats.ts";
 
 const { client, opened, serve } = servedTftp();
 
@@ -208,7 +209,7 @@ describe("a request that is refused", () => {
     expect(told(await second.fetch(server.endpoint, "ipxe.efi"))).toBe(whole);
   });
 
-  it("takes a place from an address that has most of them", async () => {
+  it("takes a place from an address that has most of them", repeated, async () => {
     const server = await serve({ limits: { maxTransfers: 3 } });
     const crowd = await Promise.all(Array.from({ length: 3 }, () => client()));
     for (const one of crowd) await running(one, server);

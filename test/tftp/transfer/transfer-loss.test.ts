@@ -10,6 +10,7 @@ import {
   type Temper,
 } from "../../support/lossy-network.ts";
 import { randomBytes, randomNumbers } from "../../support/random.ts";
+import { cases } from "../../support/cases.ts";
 
 const bytes = randomBytes(randomNumbers(7), 600_000);
 const tempers: readonly Temper[] = ["patient", "repeating", "edk2", "lock-step"];
@@ -72,7 +73,7 @@ describe("over any network", () => {
         const most = blocksOf(scenario) * 4 + scenario.windowsize * 80 + scenario.fates.length * 8;
         expect(outcome.dataSent).toBeLessThan(most);
       }),
-      { numRuns: 3000 },
+      { numRuns: cases(3000) },
     );
     expect(verdicts).toContain("complete");
   });
@@ -86,7 +87,7 @@ describe("over any network", () => {
       fc.property(scenarios, late, (scenario, fates) => {
         expect(play({ ...scenario, fates }).verdict).toBe("complete");
       }),
-      { numRuns: 500 },
+      { numRuns: cases(500) },
     );
   });
 });

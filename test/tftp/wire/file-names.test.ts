@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { readRequestedName } from "../../../src/tftp/wire/file-names.ts";
+import { cases } from "../../support/cases.ts";
 
 const files = ["ipxe.efi", "undionly.kpxe", "snponly/x64.efi", "grub/grub.cfg"];
 
@@ -157,7 +158,7 @@ describe("a requested name", () => {
             expect(["", ".", ".."]).not.toContain(segment);
         }
       }),
-      { numRuns: 1500 },
+      { numRuns: cases(1500) },
     );
   });
 });
