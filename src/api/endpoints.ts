@@ -7,6 +7,8 @@ import { codePath, codeQuery, codeReply } from "./codes.ts";
 import { aliveReply, notReadyReply, readyReply } from "./health.ts";
 import * as leases from "./leases.ts";
 import * as nodes from "./nodes.ts";
+import { openApiReply } from "./open-api.ts";
+import { session, signIn } from "./session.ts";
 
 /** Everything that the admin port answers. */
 export const endpoints = {
@@ -26,7 +28,35 @@ export const endpoints = {
   metrics: {
     method: "GET",
     url: "/metrics",
-    schema: { summary: "metrics in Prometheus' text format", response: { 200: z.string() } },
+    schema: {
+      summary: "metrics in Prometheus' text format",
+      produces: ["text/plain"],
+      response: { 200: z.string() },
+    },
+  },
+  openApi: {
+    method: "GET",
+    url: "/openapi.json",
+    schema: { summary: "this description of the API", response: { 200: openApiReply } },
+  },
+  showSession: {
+    method: "GET",
+    url: "/api/v1/session",
+    schema: { summary: "what whoever asks may do", response: { 200: session } },
+  },
+  signIn: {
+    method: "POST",
+    url: "/api/v1/session",
+    schema: {
+      summary: "keeps a token in a cookie, for the dashboard",
+      body: signIn,
+      response: { 200: session },
+    },
+  },
+  signOut: {
+    method: "DELETE",
+    url: "/api/v1/session",
+    schema: { summary: "forgets the cookie", response: { 200: session } },
   },
   listBoots: {
     method: "GET",
@@ -71,6 +101,7 @@ export const endpoints = {
     url: "/api/v1/events",
     schema: {
       summary: "every event as it happens, as server-sent events",
+      produces: ["text/event-stream"],
       response: { 200: z.string() },
     },
   },

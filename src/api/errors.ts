@@ -4,6 +4,7 @@ import { z } from "zod";
 export const apiErrorCodes = [
   "BAD_REQUEST",
   "UNAUTHORIZED",
+  "READ_ONLY",
   "HOST_NOT_ALLOWED",
   "ORIGIN_NOT_ALLOWED",
   "NOT_JSON",

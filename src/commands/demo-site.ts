@@ -66,7 +66,13 @@ export async function startDemoSite(
     const interfaces = withAssumed(config, []);
     let dhcp: UdpEndpoint | null = null;
     const services = await startServices({
-      settings: { config, inventory: createInventory([]), ca: certificate.cert, adminToken: null },
+      settings: {
+        config,
+        inventory: createInventory([]),
+        ca: certificate.cert,
+        adminToken: null,
+        adminReadToken: null,
+      },
       links: wantedLinks(config, interfaces),
       interfaces: () => interfaces,
       lookEveryMs: 60_000,

@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
 import { CommanderError } from "commander";
+import { packageVersion } from "../daemon/settings/package.ts";
 import { tooFewDescriptors } from "../lib/descriptors.ts";
 import {
   BindError,
@@ -22,13 +22,6 @@ export async function runCommandLine(program: Program, argv: readonly string[]):
     return report(error, program.err);
   }
   return code;
-}
-
-/** The version in the package that this file was installed with. */
-function packageVersion(): string {
-  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
-  const found = /"version":\s*"([^"]+)"/.exec(text)?.[1];
-  return found ?? "unknown";
 }
 
 /** Writes an error as a person wants to read it; returns the exit code that goes with its kind. */

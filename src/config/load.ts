@@ -96,7 +96,11 @@ function withAbsolutePaths(config: Config, base: string): Config {
       ...config.boot,
       script: config.boot.script === "mirror" ? "mirror" : absolute(config.boot.script),
     },
-    admin: { ...config.admin, tokenFile: maybe(config.admin.tokenFile) },
+    admin: {
+      ...config.admin,
+      tokenFile: maybe(config.admin.tokenFile),
+      readTokenFile: maybe(config.admin.readTokenFile),
+    },
     artifacts: {
       ...config.artifacts,
       ca: { ...config.artifacts.ca, file: maybe(config.artifacts.ca.file) },

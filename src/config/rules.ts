@@ -102,9 +102,14 @@ function overlapping(one: string, other: string): boolean {
 
 function adminFaults(config: Config): Fault[] {
   const listen = splitListen(config.admin.listen);
-  if (listen === null || listen.host.startsWith("127.") || config.admin.tokenFile !== null) {
-    return [];
+  const { tokenFile, readTokenFile } = config.admin;
+  if (tokenFile !== null) return [];
+  if (readTokenFile !== null) {
+    const message =
+      "has no effect without admin.tokenFile: whoever reaches the port may change everything; set that, too";
+    return [{ path: ["admin", "readTokenFile"], message }];
   }
+  if (listen === null || listen.host.startsWith("127.")) return [];
   return [
     {
       path: ["admin", "listen"],

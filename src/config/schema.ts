@@ -209,6 +209,7 @@ export const configSchema = z
       .strictObject({
         listen: listenAddress.default("127.0.0.1:8081"),
         tokenFile: z.string().min(1).nullable().default(null),
+        readTokenFile: z.string().min(1).nullable().default(null),
         allowedHosts: z.array(hostName).default([]),
       })
       .prefault({}),

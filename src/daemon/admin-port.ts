@@ -16,6 +16,7 @@ import type { BootSessions } from "../timeline/boots.ts";
 import type { SiteCaptures } from "./captures.ts";
 import { managedArtifacts } from "./content/mirror.ts";
 import { HttpConnections } from "./links/http-connections.ts";
+import { packageVersion } from "./settings/package.ts";
 import type { Settings } from "./settings/settings.ts";
 import type { OfferStyleKeeper } from "./state/offer-style-file.ts";
 
@@ -58,6 +59,7 @@ export async function openAdminPort(parts: AdminPortParts): Promise<AdminPort> {
   const endpoint = splitListen(settings.config.admin.listen);
   if (endpoint === null) throw new InternalError("admin.listen was not checked");
   const app = createAdminApp({
+    version: packageVersion(),
     instance,
     sessions,
     clock,
@@ -99,6 +101,7 @@ export async function openAdminPort(parts: AdminPortParts): Promise<AdminPort> {
     allowedHosts: settings.config.admin.allowedHosts,
     isOwnAddress: (address) => address === endpoint.host || isOwnAddress(address),
     token: settings.adminToken,
+    readToken: settings.adminReadToken,
   });
   const { emit } = events;
   const limits = new HttpConnections({ port: "admin", connections: maxConnections, emit, clock });

@@ -208,6 +208,7 @@ describe("parseConfig", () => {
   it("refuses an admin port that the network can reach without a token", () => {
     expect(problemsOf('admin: {listen: "0.0.0.0:8081"}')[0]).toContain("admin.tokenFile");
     expect(problemsOf('admin: {listen: "0.0.0.0:8081", tokenFile: token}')).toEqual([]);
+    expect(problemsOf("admin: {readTokenFile: token}")[0]).toContain("without admin.tokenFile");
   });
 
   it.each([["nodes: {format: tinkerbell}", "nodes format"]])(

@@ -59,6 +59,7 @@ export class AdminSite {
 
   #options(): AdminAppOptions {
     return {
+      version: "1.2.3",
       instance: "this one",
       sessions: this.sessions,
       clock: { now: () => this.nowMs, wall: () => this.nowMs },
@@ -109,6 +110,7 @@ export class AdminSite {
       allowedHosts: [],
       isOwnAddress: (address) => address === "127.0.0.1",
       token: null,
+      readToken: null,
     };
   }
 }

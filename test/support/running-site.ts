@@ -82,7 +82,13 @@ export class RunningSite {
     const interfaces = withAssumed(config, []);
     const dhcp: UdpEndpoint[] = [];
     const services = await startServices({
-      settings: { config, inventory: loadInventory(config), ca, adminToken: null },
+      settings: {
+        config,
+        inventory: loadInventory(config),
+        ca,
+        adminToken: null,
+        adminReadToken: null,
+      },
       links: wantedLinks(config, interfaces),
       interfaces: () => interfaces,
       lookEveryMs: 60_000,

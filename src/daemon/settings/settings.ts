@@ -20,6 +20,8 @@ export interface Settings {
   /** The CA of `artifacts.ca.file` as PEM text. */
   readonly ca: string | null;
   readonly adminToken: string | null;
+  /** May only read. */
+  readonly adminReadToken: string | null;
 }
 
 /**
@@ -57,9 +59,16 @@ function readNamedFiles(config: Config): Omit<Settings, "config"> {
   const inventory = attempt(() => loadInventory(config));
   const ca = attempt(() => readCa(config.artifacts.ca.file));
   attempt(() => checkTemplate(config));
-  const adminToken = attempt(() => readToken(config.admin.tokenFile));
+  const { tokenFile, readTokenFile } = config.admin;
+  const adminToken = attempt(() => readToken(tokenFile));
+  const adminReadToken = attempt(() => readToken(readTokenFile));
+  if (adminReadToken !== null && adminReadToken === adminToken) {
+    problems.push(
+      `${readTokenFile}:1:1: holds the token of admin.tokenFile, which may change everything; make another one with: openssl rand -hex 32`,
+    );
+  }
   if (problems.length > 0 || inventory === null) throw new ConfigError(problems);
-  return { inventory, ca, adminToken };
+  return { inventory, ca, adminToken, adminReadToken };
 }
 
 /** @throws ConfigError when the nodes file cannot be read or is not right */

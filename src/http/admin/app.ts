@@ -1,10 +1,12 @@
-import { createHash, timingSafeEqual } from "node:crypto";
 import { fastify, type FastifyReply, type FastifyRequest } from "fastify";
 import { validatorCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
+import { endpoints } from "../../api/endpoints.ts";
 import { repeatsHost } from "../repeated-host.ts";
+import { accessOf } from "./access.ts";
 import { answerTo, ApiError } from "./api-error.ts";
 import type { AdminApp, AdminAppOptions } from "./context.ts";
-import { objectionTo } from "./request-guard.ts";
+import { describeApi } from "./open-api.ts";
+import { changes, objectionTo } from "./request-guard.ts";
 import { artifactRoutes } from "./routes/artifacts.ts";
 import { bootRoutes } from "./routes/boots.ts";
 import { captureRoutes } from "./routes/captures.ts";
@@ -13,6 +15,8 @@ import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { leaseRoutes } from "./routes/leases.ts";
 import { nodeRoutes } from "./routes/nodes.ts";
+import { openApiRoutes } from "./routes/open-api.ts";
+import { sessionRoutes } from "./routes/session.ts";
 
 export type {
   AdminApp,
@@ -22,8 +26,12 @@ export type {
   Readiness,
 } from "./context.ts";
 
-/** Health checks: open without a token. */
-const openPaths: ReadonlySet<string | undefined> = new Set(["/healthz", "/readyz"]);
+/** Open without a token: health checks, and how one signs in. */
+const openPaths: ReadonlySet<string | undefined> = new Set([
+  endpoints.healthz.url,
+  endpoints.readyz.url,
+  endpoints.showSession.url,
+]);
 
 /** The port that people and their programs see. It listens when `listen` of `http/listen.ts` is called. */
 export function createAdminApp(options: AdminAppOptions): AdminApp {
@@ -37,13 +45,8 @@ export function createAdminApp(options: AdminAppOptions): AdminApp {
   app.setValidatorCompiler(validatorCompiler);
   // That replies have their shapes is judged by the compiler and by a test: no work for each one.
   app.setSerializerCompiler(() => (reply) => JSON.stringify(reply));
-  app.addHook("onRequest", (request, _reply, done) => {
-    const isRepeated = repeatsHost(request.raw.rawHeaders);
-    done(
-      isRepeated
-        ? new ApiError(400, "BAD_REQUEST", "the request has two Host lines")
-        : (objectionTo(request, options) ?? undefined),
-    );
+  app.addHook("onRequest", (request, reply, done) => {
+    done(objection(request, reply, options) ?? undefined);
   });
   // Only JSON is taken, and what needs no body may come without one.
   app.removeAllContentTypeParsers();
@@ -52,24 +55,23 @@ export function createAdminApp(options: AdminAppOptions): AdminApp {
     if (body === "") done(null);
     else void parseJson(request, String(body), done);
   });
-  const { token } = options;
-  if (token !== null) {
-    app.addHook("onRequest", (request, reply, done) => {
-      if (openPaths.has(request.routeOptions.url) || presents(request, token)) {
-        done();
-        return;
-      }
-      reply.header("www-authenticate", 'Bearer realm="eim-pxe"');
-      done(
-        new ApiError(401, "UNAUTHORIZED", "present the token of admin.tokenFile as bearer token"),
-      );
-    });
-  }
   app.setNotFoundHandler(() => {
     throw new ApiError(404, "NOT_FOUND", "nothing is served at this path");
   });
   app.setErrorHandler((error, _request, reply) => sendError(reply, error));
+  describeApi(app, options.version);
+  // What describes the routes has to be there before them.
+  app.register((routes, _options, done) => {
+    addRoutes(routes.withTypeProvider<ZodTypeProvider>(), options);
+    done();
+  });
+  return app;
+}
+
+function addRoutes(app: AdminApp, options: AdminAppOptions): void {
   healthRoutes(app, options);
+  openApiRoutes(app);
+  sessionRoutes(app, options);
   bootRoutes(app, options);
   captureRoutes(app, options);
   codeRoutes(app);
@@ -77,20 +79,37 @@ export function createAdminApp(options: AdminAppOptions): AdminApp {
   leaseRoutes(app, options);
   nodeRoutes(app, options);
   eventRoutes(app, options);
-  return app;
+}
+
+/** Why a request is not answered; null when it may be. */
+function objection(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  options: AdminAppOptions,
+): ApiError | null {
+  if (repeatsHost(request.raw.rawHeaders)) {
+    return new ApiError(400, "BAD_REQUEST", "the request has two Host lines");
+  }
+  const foreign = objectionTo(request, options);
+  if (foreign !== null || openPaths.has(request.routeOptions.url)) return foreign;
+  const { access } = accessOf(request.headers, options);
+  if (access === "none") {
+    reply.header("www-authenticate", 'Bearer realm="eim-pxe"');
+    return new ApiError(
+      401,
+      "UNAUTHORIZED",
+      "present the token of admin.tokenFile as bearer token, or sign in with it on the dashboard",
+    );
+  }
+  if (access === "write" || !changes(request)) return null;
+  return new ApiError(
+    403,
+    "READ_ONLY",
+    "the token of admin.readTokenFile may only read: present that of admin.tokenFile to change something",
+  );
 }
 
 function sendError(reply: FastifyReply, thrown: unknown): FastifyReply {
   const { status, reply: body } = answerTo(thrown);
   return reply.code(status).send(body);
-}
-
-/** Compares in a time that tells nothing about the token. */
-function presents(request: FastifyRequest, token: string): boolean {
-  const presented = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? "")?.[1];
-  return presented !== undefined && timingSafeEqual(digest(presented), digest(token));
-}
-
-function digest(text: string): Uint8Array {
-  return createHash("sha256").update(text).digest();
 }

@@ -17,7 +17,7 @@ import type { Clock } from "../../lib/clock.ts";
 import type { Ip4 } from "../../lib/ip4.ts";
 import type { Mac } from "../../lib/mac.ts";
 import type { PxeEvent } from "../../events/types.ts";
-
+import type { Tokens } from "./access.ts";
 import type { OwnHosts } from "./request-guard.ts";
 
 export interface Readiness {
@@ -84,7 +84,9 @@ export interface AdminLeases {
 }
 
 /** What the admin port works with. */
-export interface AdminAppOptions extends OwnHosts {
+export interface AdminAppOptions extends OwnHosts, Tokens {
+  /** Of the program. */
+  readonly version: string;
   /** Differs between any two runs of the program. */
   readonly instance: string;
   readonly sessions: BootSessions;
@@ -102,8 +104,6 @@ export interface AdminAppOptions extends OwnHosts {
   readonly captures: RecordedCaptures;
   /** Calls `listener` with every event from now on, until the returned function is called. */
   subscribe(listener: (event: PxeEvent) => void): () => void;
-  /** The bearer token that requests need; null: none (on loopback only). */
-  readonly token: string | null;
 }
 
 /** The admin port's Fastify: a handler takes and returns what the endpoint's shapes in `api` say. */

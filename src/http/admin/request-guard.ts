@@ -90,6 +90,7 @@ function typeObjection(request: GuardedRequest): ApiError | null {
   );
 }
 
-function changes({ method }: GuardedRequest): boolean {
+/** Whether a request may change something. */
+export function changes({ method }: GuardedRequest): boolean {
   return !["GET", "HEAD", "OPTIONS"].includes(method);
 }

@@ -55,6 +55,94 @@ describe("the token", () => {
   });
 });
 
+describe("the token that may only read", () => {
+  const tokens = { token: "s3cret-of-the-site", readToken: "for-the-screen-on-the-wall" };
+  const headers = {
+    authorization: `Bearer ${tokens.readToken}`,
+    "content-type": "application/json",
+  };
+
+  test("reads, and changes nothing", async () => {
+    const app = site.app(tokens);
+    expect((await app.inject({ url: "/api/v1/boots", headers })).statusCode).toBe(200);
+    const changes = [
+      ["POST", "/api/v1/artifacts/sync"],
+      ["POST", "/api/v1/artifacts/pin"],
+      ["PATCH", "/api/v1/nodes/52:54:00:00:00:01"],
+      ["DELETE", "/api/v1/leases/192.168.77.100"],
+    ] as const;
+    for (const [method, url] of changes) {
+      const reply = await app.inject({ method, url, headers });
+      expect([url, reply.statusCode]).toEqual([url, 403]);
+      expect(reply.json()).toMatchObject({ error: { code: "READ_ONLY" } });
+    }
+  });
+});
+
+describe("the dashboard's sign-in", () => {
+  const tokens = { token: "s3cret-of-the-site", readToken: "for-the-screen-on-the-wall" };
+  const headers = { "content-type": "application/json" };
+  const url = "/api/v1/session";
+
+  test.each([
+    [tokens.token, "write", 200],
+    [tokens.readToken, "read", 403],
+  ] as const)("keeps %s in a cookie that may %s", async (token, access, status) => {
+    const app = site.app(tokens);
+    const signedIn = await app.inject({ method: "POST", url, headers, payload: { token } });
+    expect(signedIn.json()).toEqual({ access, signedIn: true, needsToken: true });
+    const cookie = String(signedIn.headers["set-cookie"]);
+    expect(cookie).toMatch(/; HttpOnly(;|$)/);
+    expect(cookie).toMatch(/; SameSite=Strict(;|$)/);
+    expect(cookie).not.toContain(token);
+    const kept = { ...headers, cookie: cookie.split(";")[0] ?? "" };
+    expect((await app.inject({ url, headers: kept })).json()).toMatchObject({ access });
+    expect((await app.inject({ url: "/api/v1/boots", headers: kept })).statusCode).toBe(200);
+    const sync = { method: "POST", url: "/api/v1/artifacts/sync", headers: kept } as const;
+    expect((await app.inject(sync)).statusCode).toBe(status);
+  });
+
+  test("refuses a wrong token, and gives no cookie", async () => {
+    const app = site.app(tokens);
+    const payload = { token: "another-word-of-that-length" };
+    const reply = await app.inject({ method: "POST", url, headers, payload });
+    expect([reply.statusCode, reply.headers["set-cookie"]]).toEqual([401, undefined]);
+    for (const cookie of ["eim-pxe-session=", `eim-pxe-session=${tokens.token}`, "=;;=%%"]) {
+      const guessed = await app.inject({ url: "/api/v1/boots", headers: { cookie } });
+      expect(guessed.statusCode).toBe(401);
+    }
+  });
+
+  test("ends with a cookie that has run out, and when the token is changed", async () => {
+    const payload = { token: tokens.token };
+    const given = await site.app(tokens).inject({ method: "POST", url, headers, payload });
+    const cookie = String(given.headers["set-cookie"]).split(";")[0] ?? "";
+    const other = site.app({ ...tokens, token: "the-next-token-of-the-site" });
+    expect((await other.inject({ url: "/api/v1/boots", headers: { cookie } })).statusCode).toBe(
+      401,
+    );
+    const ended = await other.inject({ method: "DELETE", url, headers });
+    expect(ended.headers["set-cookie"]).toContain("Max-Age=0");
+  });
+
+  test("is not needed where no token is", async () => {
+    const app = site.app();
+    expect((await app.inject(url)).json()).toEqual({
+      access: "write",
+      signedIn: false,
+      needsToken: false,
+    });
+  });
+
+  test("is refused to a page of another origin", async () => {
+    const app = site.app(tokens);
+    const foreign = { ...headers, origin: "https://elsewhere.example" };
+    const payload = { token: tokens.token };
+    const reply = await app.inject({ method: "POST", url, headers: foreign, payload });
+    expect(reply.json()).toMatchObject({ error: { code: "ORIGIN_NOT_ALLOWED" } });
+  });
+});
+
 describe("errors", () => {
   test("are JSON for a path that is not there and a URL that is none", async () => {
     const app = site.app();

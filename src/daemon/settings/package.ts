@@ -1,0 +1,12 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+/** The folder of the package that this file was installed with, or of the checkout. */
+export function packageFolder(): string {
+  return fileURLToPath(new URL("../../../", import.meta.url));
+}
+
+export function packageVersion(): string {
+  const text = readFileSync(`${packageFolder()}/package.json`, "utf8");
+  return /"version":\s*"([^"]+)"/.exec(text)?.[1] ?? "unknown";
+}
