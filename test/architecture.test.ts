@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { dirname, join, normalize, relative } from "node:path";
+import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { folderOf, importsAtRunTime, isWithin, moduleState, targetsOf } from "./support/rooms.ts";
 
 /*
  * The rules of docs/design/architecture.md, "Who may import whom" and "Who touches the world", as data.
@@ -21,12 +22,14 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "daemon",
     "demo",
     "dhcp",
+    "doctor",
     "events",
     "lib",
     "net",
     "nodes",
     "observe",
     "pxe-client",
+    "setup",
     "timeline",
   ],
   "commands/shared": ["api", "artifacts/sync", "boot", "daemon", "lib", "timeline"],
@@ -47,6 +50,24 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "tftp",
     "timeline",
   ],
+  doctor: [
+    "api",
+    "artifacts",
+    "boot",
+    "config",
+    "daemon/content",
+    "daemon/links/link-plan.ts",
+    "daemon/settings",
+    "daemon/state",
+    "dhcp/message",
+    "dhcp/wire",
+    "lib",
+    "net",
+    "pxe-client",
+    "setup",
+  ],
+  "doctor/firewall": [],
+  setup: ["config", "lib"],
   api: ["boot", "events", "lib", "timeline"],
   capture: ["dhcp/wire", "lib", "tftp/wire"],
   events: ["boot", "lib"],
@@ -152,6 +173,7 @@ const mayTouchTheWorld: readonly string[] = [
   "cli.ts",
   "commands",
   "daemon",
+  "doctor/evidence",
   "dhcp/server",
   "dhcp/leases/journal.ts",
   "tftp/server",
@@ -194,36 +216,12 @@ const sources = readdirSync("src", { recursive: true, encoding: "utf8" })
   .filter((name) => /\.[jt]s$/.test(name))
   .map((name) => ({ name, text: readFileSync(join("src", name), "utf8") }));
 
-function importsOf(text: string): string[] {
-  return [...text.matchAll(/(?:from|import|import\()\s*"([^"]+)"/g)].map((match) => match[1] ?? "");
-}
-
-/** The imports that are still there when the program runs. */
-function importsAtRunTime(text: string): string[] {
-  return importsOf(text.replaceAll(/^import type [^;]*;$/gm, ""));
-}
-
-function folderOf(name: string): string {
-  return name.includes("/") ? dirname(name) : name;
-}
-
 /** The nearest room above a file that has a rule of its own. */
 function roomOf(name: string): string | null {
   for (let room = folderOf(name); room !== "."; room = dirname(room)) {
     if (room in mayImport) return room;
   }
   return null;
-}
-
-function isWithin(name: string, room: string): boolean {
-  return name === room || name.startsWith(`${room}/`);
-}
-
-/** The files of ours that a file imports. */
-function targetsOf(name: string, text: string): string[] {
-  return importsOf(text)
-    .filter((target) => target.startsWith("."))
-    .map((target) => relative("src", normalize(join("src", dirname(name), target))));
 }
 
 /** What a file imports of ours that its room may not. */
@@ -257,23 +255,6 @@ function processRead(name: string, text: string): string[] {
 const stateExceptions: readonly Omit<Exception, "what">[] = [
   { file: "artifacts/store/hash-thread.js", why: "the program of a thread that hashes one file" },
 ];
-
-/** What can be made at top level and does not change by use. */
-const stateless = ["TextDecoder", "TextEncoder"];
-
-/** Mutable state at the top level of a file: a variable, a collection not typed as read-only, an object. */
-function moduleState(text: string): string[] {
-  const code = text.replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "").replaceAll(/`[^`]*`/g, "``");
-  const variables = code.match(/^(?:export )?(?:let|var) \w+/gm) ?? [];
-  const made = /^(?:export )?const (\w+)(?:: ([^=]+))? = (?:await )?(?:\[\]|\{\}|new (\w+))/gm;
-  const objects = [...code.matchAll(made)].filter(
-    ([, , type = "", kind = ""]) =>
-      !/^(?:Readonly|readonly )/.test(type) &&
-      !/^Uint8Array$/.test(kind) &&
-      !stateless.includes(kind),
-  );
-  return [...variables, ...objects.map(([found]) => found)];
-}
 
 describe("the rooms of src", () => {
   it("are all named in the rules, and every rule names rooms that exist", () => {

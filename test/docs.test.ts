@@ -9,6 +9,7 @@ import { trustRules } from "../src/artifacts/origin/trust-rules.ts";
 import { bindRules } from "../src/lib/bind-error.ts";
 import { type Finding, whoInWords } from "../src/lib/finding.ts";
 import { readinessRules } from "../src/daemon/content/readiness-rules.ts";
+import { checks } from "../src/doctor/doctor.ts";
 import { nodeSchema } from "../src/nodes/schema.ts";
 import { refusals } from "../src/boot/refusals.ts";
 import { eventCatalogue } from "../src/events/catalogue.ts";
@@ -88,6 +89,7 @@ describe("docs/diagnosis.md", () => {
       noRule,
     ],
     "`/readyz`": readinessRules,
+    "`doctor`": checks.flatMap(({ faults }) => faults),
     "opening a port": bindRules,
     "a synchronisation": [...transportRules, ...statusRules],
     "a synchronisation, at the origin's certificate": trustRules,

@@ -6,6 +6,7 @@ import { leasesCommands } from "./words/leases.ts";
 import { machineCommands } from "./words/machines.ts";
 import { nodesCommands } from "./words/nodes.ts";
 import { serverCommands } from "./words/server.ts";
+import { siteCommands } from "./words/site.ts";
 
 const moreHelp = `
 A first start: write /etc/eim-pxe/eim-pxe.yaml, then
@@ -13,7 +14,7 @@ A first start: write /etc/eim-pxe/eim-pxe.yaml, then
   eim-pxe probe --interface eth1       in a second terminal: would a machine boot?
 
 Exit codes: 0 done, 1 cannot bind or a fault, 2 bad configuration or arguments, 3 synchronisation failed,
-4 a machine did not boot, 5 no server to ask. Everything else: README.md and docs/ of the package.`;
+4 a machine would not or did not boot, 5 no server to ask. Everything else: README.md and docs/ of the package.`;
 
 /**
  * All commands with their options. Each one loads what it needs when it is run, and no more: `check` starts
@@ -34,6 +35,7 @@ export function commandLine(
     .configureOutput({ outputError: (text, write) => write(text) });
   const site = { program, finish };
   serverCommands(cli, site);
+  siteCommands(cli, site);
   artifactsCommands(cli, site);
   explainCommand(cli, site);
   machineCommands(cli, site);

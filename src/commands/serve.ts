@@ -11,7 +11,7 @@ import { adoptPassed, passedDescriptors } from "../net/systemd-sockets.ts";
 import { type ServiceManager, serviceManager } from "../net/service-manager.ts";
 import { createLog } from "../observe/log.ts";
 import { reloadInventory, Repeatable } from "../daemon/settings/reload.ts";
-import { loadSettings, type Settings } from "../daemon/settings/settings.ts";
+import { configurationFile, loadSettings, type Settings } from "../daemon/settings/settings.ts";
 import { wantedLinks } from "../daemon/links/link-plan.ts";
 import { type FolderLock, lockFolder } from "../daemon/state/data-folder-lock.ts";
 import { ExitCode, type Program } from "./shared/context.ts";
@@ -63,6 +63,7 @@ export async function serve(program: Program, file: string | null): Promise<numb
   const manager = await managing;
   manager.ready();
   if (program.outIsTerminal) program.out.write(nextSteps(services.adminUrl));
+  void reportFailedChecks(program, settings, file, services);
   const signal = await stopSignal;
   services.events.emit({ event: "stopping", signal });
   manager.stopping();
@@ -72,6 +73,40 @@ export async function serve(program: Program, file: string | null): Promise<numb
   await withdrawRunning(config.dataDir, running);
   await (await taken).release();
   return ExitCode.ok;
+}
+
+/** Runs the checks of `doctor` that take no time, beside the server that boots machines already. */
+async function reportFailedChecks(
+  { environment }: Program,
+  settings: Settings,
+  file: string | null,
+  { events }: Services,
+): Promise<void> {
+  try {
+    const { openSite, quickChecks, runChecks } = await import("../doctor/doctor.ts");
+    const interfaces = readInterfaces();
+    const parts = { settings, file: configurationFile(file), environment, interfaces };
+    const site = await openSite({ ...parts, only: null, now: () => systemClock.wall() });
+    for (const { id, status, found, remedy, code } of await runChecks(site, quickChecks)) {
+      if (status !== "fail") continue;
+      events.emit({
+        event: "check-failed",
+        check: id,
+        code: code ?? id,
+        reason: found,
+        remedy: remedy ?? "",
+      });
+    }
+  } catch (error) {
+    // The checks are for people; the server does not depend on them.
+    events.emit({
+      event: "check-failed",
+      check: "doctor",
+      code: "checks-not-run",
+      reason: `the checks could not be run: ${messageOf(error)}`,
+      remedy: "run eim-pxe doctor",
+    });
+  }
 }
 
 /** Resolves when the work is done, or when the time is over. */

@@ -44,6 +44,7 @@ export interface EventFields {
   "link-down": { interface: string; address: Ip4 | null; reason: string };
   "shared-socket": { interface: string };
   "announce-failed": { reason: string };
+  "check-failed": { check: string; code: string; reason: string; remedy: string };
   reloaded: { nodes: number };
   "reload-failed": { reason: string };
   "clock-step": { seconds: number; found: "running" | "starting" };

@@ -106,21 +106,16 @@ export const bindRules: readonly Rule<BindFailure>[] = [
 
 /** The error for a socket that could not be had. */
 export function bindError(wanted: WantedSocket, thrown: unknown): BindError {
-  const why = explain({ ...wanted, errno: errnoOf(thrown) ?? "", call: null });
-  return new BindError(`cannot bind ${place(wanted)}: ${why ?? messageOf(thrown)}`, {
-    cause: thrown,
-  });
+  const finding = judge(bindRules, { ...wanted, errno: errnoOf(thrown) ?? "", call: null });
+  const why = finding === null ? messageOf(thrown) : inOneSentence(finding);
+  return new BindError(`cannot bind ${place(wanted)}: ${why}`, { cause: thrown, finding });
 }
 
 /** The same for a call to libc that set `errno`; `call` names it. */
 export function bindCallError(wanted: WantedSocket, call: string, errno: string): BindError {
-  const why = explain({ ...wanted, errno, call });
-  return new BindError(`cannot bind ${place(wanted)}: ${why ?? `${call} gave ${errno}`}`);
-}
-
-function explain(failure: BindFailure): string | null {
-  const found = judge(bindRules, failure);
-  return found === null ? null : inOneSentence(found);
+  const finding = judge(bindRules, { ...wanted, errno, call });
+  const why = finding === null ? `${call} gave ${errno}` : inOneSentence(finding);
+  return new BindError(`cannot bind ${place(wanted)}: ${why}`, { finding });
 }
 
 function place({ transport, address, port, device }: WantedSocket): string {

@@ -1,3 +1,5 @@
+import type { Finding } from "./finding.ts";
+
 /**
  * The errors of eim-pxe. Each kind has a stable `code`; the command line turns the kind into an
  * exit code and prints the message, which says what happened, why, and what to do next.
@@ -15,13 +17,21 @@ export class ConfigError extends Error {
   }
 }
 
+/** An error whose message is also there as a finding, for those who show cause and remedy apart. */
+export interface ExplainedOptions extends ErrorOptions {
+  readonly finding?: Finding | null;
+}
+
 /** A socket could not be had (exit 1): which one, who may hold it, how to get the privilege. */
 export class BindError extends Error {
   readonly code = "EIM_PXE_BIND";
+  /** Null where no rule says why. */
+  readonly finding: Finding | null;
 
-  constructor(message: string, options?: ErrorOptions) {
+  constructor(message: string, options?: ExplainedOptions) {
     super(message, options);
     this.name = "BindError";
+    this.finding = options?.finding ?? null;
   }
 }
 
@@ -72,10 +82,13 @@ export class OtherServerError extends Error {
 /** The mirror could not be brought up to date; the generation that was served stays. */
 export class SyncError extends Error {
   readonly code = "EIM_PXE_SYNC";
+  /** Null where no rule says why. */
+  readonly finding: Finding | null;
 
-  constructor(message: string, options?: ErrorOptions) {
+  constructor(message: string, options?: ExplainedOptions) {
     super(message, options);
     this.name = "SyncError";
+    this.finding = options?.finding ?? null;
   }
 }
 

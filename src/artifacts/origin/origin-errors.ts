@@ -1,5 +1,5 @@
 import { printable } from "../../lib/bytes.ts";
-import { errnoOf, messageOf, SyncError } from "../../lib/errors.ts";
+import { errnoOf, type ExplainedOptions, messageOf, SyncError } from "../../lib/errors.ts";
 import { inOneSentence, judge, whoInWords } from "../../lib/finding.ts";
 import { ConnectError } from "./agent.ts";
 import { CertificateError, type Presented } from "./certificates.ts";
@@ -30,7 +30,7 @@ export class TransientError extends SyncError {
   constructor(
     message: string,
     how: { readonly answered: boolean; readonly retryAfterMs?: number | null },
-    options?: ErrorOptions,
+    options?: ExplainedOptions,
   ) {
     super(message, options);
     this.name = "TransientError";
@@ -49,8 +49,8 @@ export class TooSlowError extends TransientError {}
 export class MovedError extends SyncError {
   readonly target: URL;
 
-  constructor(message: string, target: URL) {
-    super(message);
+  constructor(message: string, target: URL, options?: ExplainedOptions) {
+    super(message, options);
     this.name = "MovedError";
     this.target = target;
   }
@@ -66,7 +66,7 @@ export class UntrustedError extends SyncError {
     message: string,
     headline: string,
     presented: Presented | null,
-    options?: ErrorOptions,
+    options?: ExplainedOptions,
   ) {
     super(message, options);
     this.name = "UntrustedError";
@@ -121,10 +121,11 @@ export function explainTransport(
     finding === null
       ? `${messageOf(error)}${code === "" ? "" : ` (${code})`}.`
       : `${inOneSentence(finding)}.`;
+  const explained = { ...cause, finding };
   const mayPass = passing.has(code) || finding?.code === "proxy-cannot-reach-origin";
   return mayPass
-    ? new TransientError(text + reason, { answered: false }, cause)
-    : new SyncError(text + reason, cause);
+    ? new TransientError(text + reason, { answered: false }, explained)
+    : new SyncError(text + reason, explained);
 }
 
 /** A certificate that is not believed, in four lines: what is presented, what is trusted, why, what to do. */
@@ -154,8 +155,8 @@ function explainTrust(error: CertificateError, facts: OriginFacts): SyncError {
   ].join("\n");
   const headline = `${facts.url}: its certificate is not trusted (${code})`;
   return lacksCa(code)
-    ? new UntrustedError(text, headline, presented, { cause: error })
-    : new SyncError(text, { cause: error });
+    ? new UntrustedError(text, headline, presented, { cause: error, finding })
+    : new SyncError(text, { cause: error, finding });
 }
 
 function inShort({ subject, issuer, expiresAtMs, fingerprint }: Presented): string {
@@ -188,15 +189,15 @@ export function explainStatus(
   const reason = finding === null ? "" : `: ${inOneSentence(finding)}`;
   const text = `${placeOf(name, facts)} was answered with ${status}${reason}.`;
   if (status === 429 || status === 503) {
-    return new TransientError(text, { answered: true, retryAfterMs });
+    return new TransientError(text, { answered: true, retryAfterMs }, { finding });
   }
   if (status === 408 || status === 502 || status === 504) {
-    return new TransientError(text, { answered: false, retryAfterMs });
+    return new TransientError(text, { answered: false, retryAfterMs }, { finding });
   }
   const target = location === null ? null : targetOf(location, `${facts.url}/${name}`);
   return status >= 300 && status < 400 && target !== null
-    ? new MovedError(text, target)
-    : new SyncError(text);
+    ? new MovedError(text, target, { finding })
+    : new SyncError(text, { finding });
 }
 
 /** It brings bytes, and so few that nobody can wait for the end. */

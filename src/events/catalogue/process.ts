@@ -54,6 +54,12 @@ export const processEvents = {
     meaning:
       "`running.json` could not be written to `dataDir` (a full disk?). Machines boot; `eim-pxe sync` and `artifacts` cannot ask the server then, and refuse to work beside it.",
   },
+  "check-failed": {
+    level: "warn",
+    message: "something on this host would keep machines from booting",
+    meaning:
+      "At the start: one of the checks of `eim-pxe doctor` that take no time (disk, loaders, this host's firewall) failed; `reason` says what was found and `remedy` what to do. `eim-pxe doctor` runs all of them.",
+  },
   reloaded: {
     level: "info",
     message: "the nodes file was read again",

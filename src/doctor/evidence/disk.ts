@@ -1,0 +1,65 @@
+import { constants } from "node:fs";
+import { access, readdir, readFile, stat, statfs } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { MANIFEST_NAME, parseManifest } from "../../artifacts/store/manifest.ts";
+import { errnoOf, messageOf } from "../../lib/errors.ts";
+
+/** The disk under the data folder. */
+export interface DiskState {
+  readonly folder: string;
+  readonly freeBytes: number;
+  /** What a new generation takes, besides a reserve. */
+  readonly neededBytes: number;
+  /** Null where the file system has no such limit. */
+  readonly freeInodes: number | null;
+  readonly inMemory: boolean;
+  /** Why the folder cannot be written; null: it can. */
+  readonly reason: string | null;
+}
+
+const TMPFS_MAGIC = 0x01021994;
+/** The orchestrator's Micro-OS, where no generation tells its size. */
+const USUAL_GENERATION_BYTES = 700e6;
+/** What a synchronisation leaves free, and room for leases, timelines and the log. */
+const RESERVE_BYTES = 64e6;
+
+export async function lookAtDisk(folder: string): Promise<readonly DiskState[]> {
+  const there = await nearest(folder);
+  const { bavail, bsize, files, ffree, type } = await statfs(there);
+  const reason = await access(there, constants.W_OK | constants.X_OK).then(
+    () => null,
+    (error: unknown) => errnoOf(error) ?? messageOf(error),
+  );
+  return [
+    {
+      folder,
+      freeBytes: bavail * bsize,
+      neededBytes: ((await generationBytes(folder)) ?? USUAL_GENERATION_BYTES) + RESERVE_BYTES,
+      freeInodes: files === 0 ? null : ffree,
+      inMemory: type === TMPFS_MAGIC,
+      reason,
+    },
+  ];
+}
+
+/** The folder, or the nearest above it that is there: it is made when the server starts. */
+async function nearest(folder: string): Promise<string> {
+  const found = await stat(folder).catch(() => null);
+  return found?.isDirectory() === true || folder === dirname(folder)
+    ? folder
+    : nearest(dirname(folder));
+}
+
+/** Bytes of the largest generation; null: there is none. */
+async function generationBytes(folder: string): Promise<number | null> {
+  const at = join(folder, "artifacts", "generations");
+  const names = await readdir(at).catch(() => []);
+  const sizes = await Promise.all(
+    names.map(async (name) => {
+      const text = await readFile(join(at, name, MANIFEST_NAME), "utf8").catch(() => "");
+      return (parseManifest(text)?.files ?? []).reduce((sum, { size }) => sum + size, 0);
+    }),
+  );
+  const largest = Math.max(0, ...sizes);
+  return largest === 0 ? null : largest;
+}

@@ -1,0 +1,127 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { errnoOf, messageOf } from "../../lib/errors.ts";
+import { type FilterChain, filterVerdict, type IncomingPacket } from "../firewall/chains.ts";
+import { readIptables } from "../firewall/iptables.ts";
+import { readNft } from "../firewall/nft.ts";
+import type { FirewallState } from "../rules/host.ts";
+import type { DoctorSite } from "../site.ts";
+
+const run = promisify(execFile);
+/** A host of containers has rules by the thousand. */
+const HOW = { timeout: 10_000, maxBuffer: 64 * 1024 * 1024, encoding: "utf8" } as const;
+
+interface Rules {
+  readonly chains: readonly FilterChain[];
+  /** Why they could not be read, or why there are none; null: they were. */
+  readonly note: string | null;
+  readonly isRead: boolean;
+}
+
+/** What the packet filter of this host does with what machines send. */
+export async function lookAtFirewall(site: DoctorSite): Promise<readonly FirewallState[]> {
+  const served = site.links.filter(({ ours }) => ours !== null);
+  if (served.length === 0) return [];
+  const rules = await readRules();
+  if (!rules.isRead) {
+    const [{ name } = { name: "" }] = served;
+    return [{ interface: name, what: "", verdict: null, reason: rules.note ?? "", command: "" }];
+  }
+  if (rules.note !== null) {
+    const [{ name } = { name: "" }] = served;
+    const verdict = { kind: "accept" } as const;
+    return [{ interface: name, what: "", verdict, reason: rules.note, command: "" }];
+  }
+  return served.flatMap((link) =>
+    packetsFor(site, link.name, link.mode).map((packet) => ({
+      interface: packet.interface,
+      what: `${packet.transport.toUpperCase()} ${packet.port}`,
+      verdict: filterVerdict(rules.chains, packet),
+      reason: null,
+      command: openingFor(rules.chains, packet),
+    })),
+  );
+}
+
+function packetsFor(
+  { settings }: DoctorSite,
+  name: string,
+  mode: "proxy" | "full" | "off",
+): readonly IncomingPacket[] {
+  const { tftp, http } = settings.config;
+  const packet = (transport: "udp" | "tcp", port: number, broadcast = false): IncomingPacket => ({
+    interface: name,
+    transport,
+    port,
+    broadcast,
+  });
+  return [
+    ...(mode === "off" ? [] : [packet("udp", 67, true), packet("udp", 4011)]),
+    ...(tftp.enabled ? [packet("udp", tftp.port)] : []),
+    packet("tcp", http.port),
+  ];
+}
+
+/** The command of the program that looks after the rules. */
+function openingFor(chains: readonly FilterChain[], packet: IncomingPacket): string {
+  const { interface: name, transport, port } = packet;
+  const has = (word: string) => chains.some((chain) => chain.name.includes(word));
+  if (has("firewalld")) {
+    return `firewall-cmd --permanent --zone=$(firewall-cmd --get-zone-of-interface=${name}) --add-port=${port}/${transport} && firewall-cmd --reload`;
+  }
+  if (has("ufw")) return `ufw allow in on ${name} to any port ${port} proto ${transport}`;
+  const verdict = filterVerdict(chains, packet);
+  const chain = verdict.kind === "accept" ? "inet filter input" : verdict.chain;
+  if (chain === "ip filter INPUT") {
+    return `iptables -I INPUT -i ${name} -p ${transport} --dport ${port} -j ACCEPT`;
+  }
+  return `nft insert rule ${chain} iifname "${name}" ${transport} dport ${port} accept`;
+}
+
+async function readRules(): Promise<Rules> {
+  const nft = await output("nft", ["-j", "list", "ruleset"]);
+  const iptables = await output("iptables-save", []);
+  if ("failed" in nft && "failed" in iptables) {
+    return { chains: [], note: nft.failed, isRead: false };
+  }
+  if ("absent" in nft && "absent" in iptables) {
+    const note = "neither nft nor iptables is installed here, so nothing is likely to be dropped";
+    return { chains: [], note, isRead: true };
+  }
+  const read = "text" in nft ? readNft(nft.text) : null;
+  const legacy = "text" in iptables ? readIptables(iptables.text) : [];
+  if (read === null) {
+    return "text" in iptables
+      ? { chains: legacy, note: null, isRead: true }
+      : { chains: [], note: whyNot(nft) ?? whyNot(iptables), isRead: false };
+  }
+  // Where iptables wrote into nftables, only iptables-save shows its rules whole.
+  const isShownBetter = (name: string): boolean =>
+    legacy.length > 0 && read.legacyTables.some((table) => name.startsWith(`${table} `));
+  const own = read.chains.filter(({ name }) => !isShownBetter(name));
+  const names = new Set(own.map(({ name }) => name));
+  return {
+    chains: [...own, ...legacy.filter(({ name }) => !names.has(name))],
+    note: null,
+    isRead: true,
+  };
+}
+
+type Output = { readonly text: string } | { readonly absent: true } | { readonly failed: string };
+
+function whyNot(result: Output): string | null {
+  return "failed" in result ? result.failed : null;
+}
+
+async function output(program: string, words: readonly string[]): Promise<Output> {
+  const folders = "/usr/sbin:/sbin:/usr/bin:/bin:/usr/local/sbin:/usr/local/bin";
+  try {
+    const { stdout } = await run(program, words, { ...HOW, env: { PATH: folders, LC_ALL: "C" } });
+    return { text: stdout };
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return { absent: true };
+    // The first line is the command.
+    const [command = "", said = command] = messageOf(error).split("\n");
+    return { failed: said.slice(0, 200) };
+  }
+}

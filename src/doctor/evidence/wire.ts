@@ -1,0 +1,54 @@
+import { networkInterfaces } from "node:os";
+import { syntheticUuid } from "../../boot/synthetic-uuid.ts";
+import type { Config } from "../../config/schema.ts";
+import { CLIENT_PORT } from "../../dhcp/message/destination.ts";
+import { messageOf } from "../../lib/errors.ts";
+import { openDeviceSocket } from "../../net/device-socket.ts";
+import type { NetworkInterface } from "../../net/interfaces.ts";
+import { bootRequest } from "../../pxe-client/wire/dhcp-requests.ts";
+import { newXid } from "../../pxe-client/wire/dhcp-wire.ts";
+import { collectOffers } from "../../pxe-client/wire/discovery.ts";
+import { Inbox } from "../../pxe-client/wire/inbox.ts";
+import { syntheticMac } from "../../pxe-client/wire/synthetic-identity.ts";
+import type { DoctorLink, HeardLink } from "../site.ts";
+
+/** Asks as the firmware of a UEFI machine that nobody knows, and hears out a whole round; takes no lease. */
+export async function listen(
+  link: DoctorLink & { readonly ours: string },
+  config: Config,
+  interfaces: readonly NetworkInterface[],
+): Promise<HeardLink> {
+  const { name, ours } = link;
+  const heard = { link, config, offers: [] };
+  try {
+    const socket = await openDeviceSocket({
+      device: name,
+      address: ours,
+      port: CLIENT_PORT,
+      passed: [],
+      onlyDevice: true,
+      share: true,
+    });
+    try {
+      const mac = syntheticMac(macOf(name, ours));
+      const machine = { mac, uuid: syntheticUuid(mac), firmware: "uefi" } as const;
+      const own = new Set(interfaces.flatMap((one) => one.addresses.map(({ address }) => address)));
+      const isOther = ({ server }: { readonly server: string }) => !own.has(server);
+      const offers = await collectOffers(
+        { socket, inbox: new Inbox(socket) },
+        bootRequest(machine, newXid(), "firmware", null),
+        { usable: (seen) => seen.some(isOther), decided: () => false },
+      );
+      return { ...heard, offers: offers.filter(isOther), unheard: null };
+    } finally {
+      await socket.close();
+    }
+  } catch (error) {
+    return { ...heard, unheard: messageOf(error) };
+  }
+}
+
+/** The hardware address of an interface, as the seed of an identity. */
+export function macOf(name: string, address: string): string {
+  return networkInterfaces()[name]?.find((entry) => entry.address === address)?.mac ?? "";
+}

@@ -1,0 +1,95 @@
+import { unbeatableServer as unbeatableCause } from "../../boot/causes.ts";
+import { addressOfferIn, unbeatableServer } from "../../dhcp/message/pxe-hijack.ts";
+import { type Offer, offersBoot } from "../../pxe-client/wire/offers.ts";
+import { check, type Fault } from "../check.ts";
+import type { DoctorSite, HeardLink } from "../site.ts";
+
+/* What other DHCP and PXE servers on a served link mean for it. */
+
+const addressServers = ({ offers }: HeardLink): readonly Offer[] =>
+  offers.filter(({ address }) => address !== null);
+
+const bootServers = ({ offers }: HeardLink): readonly Offer[] => offers.filter(offersBoot);
+
+function names(offers: readonly Offer[]): string {
+  return [...new Set(offers.map(({ server }) => server))].join(", ");
+}
+
+const wireFaults: readonly Fault<HeardLink>[] = [
+  {
+    code: "link-not-heard",
+    cause: "it could not be listened on {interface} for other DHCP and PXE servers: {reason}",
+    remedy: "run eim-pxe doctor as root, and while no DHCP client of this host holds port 68",
+    who: "site",
+    status: "warn",
+    when: ({ link, unheard }) =>
+      unheard === null ? null : { interface: link.name, reason: unheard },
+  },
+  {
+    code: "other-dhcp-server",
+    cause:
+      "another DHCP server, {server}, offers addresses on {interface}, where dhcp.mode is full: two on one link hand out the same addresses",
+    remedy:
+      "stop the other one; or set this interface's dhcp.mode: proxy, to serve what to boot beside it",
+    who: "site",
+    status: "fail",
+    when: (heard) => {
+      const others = addressServers(heard);
+      return heard.link.mode === "full" && others.length > 0 && !heard.config.dhcp.allowOtherServers
+        ? { server: names(others), interface: heard.link.name }
+        : null;
+    },
+  },
+  {
+    ...unbeatableCause,
+    status: "fail",
+    when: (heard) => {
+      if (heard.link.mode !== "proxy") return null;
+      const offers = addressServers(heard).flatMap(({ packet }) => addressOfferIn(packet) ?? []);
+      const server = unbeatableServer(offers);
+      return server === null ? null : { server, proxies: "this one and all others" };
+    },
+  },
+  {
+    code: "other-pxe-server",
+    cause:
+      "{server} also says on {interface} what to boot ({files}): firmware takes either answer, and often the other one",
+    remedy:
+      "remove the boot settings from {server} (options 60, 66, 67, next-server); eim-pxe explain --other-server says how for each product",
+    who: "site",
+    status: "warn",
+    when: (heard) => {
+      const others = bootServers(heard);
+      if (others.length === 0) return null;
+      const files = others.map(({ bootFile }) => bootFile ?? "a PXE menu").join(", ");
+      return { server: names(others), interface: heard.link.name, files };
+    },
+  },
+  {
+    code: "no-dhcp-server",
+    cause:
+      "no DHCP server offers an unknown machine an address on {interface}, and mode proxy leaves that to one",
+    remedy:
+      "start the site's DHCP server, or let it answer unknown machines; where the site has none, set this interface's dhcp.mode: full",
+    who: "site",
+    status: "warn",
+    when: (heard) =>
+      heard.link.mode === "proxy" && addressServers(heard).length === 0
+        ? { interface: heard.link.name }
+        : null,
+  },
+];
+
+export const wireCheck = check<DoctorSite, HeardLink>({
+  id: "other-servers",
+  quick: false,
+  look: (site) => site.wire(),
+  faults: wireFaults,
+  fine: (heard) => {
+    const { link } = heard;
+    const others = addressServers(heard);
+    return others.length === 0
+      ? `no other DHCP or PXE server answers on ${link.name}`
+      : `${names(others)} gives out addresses on ${link.name} and says nothing of what to boot, as it should be`;
+  },
+});
