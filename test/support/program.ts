@@ -9,7 +9,7 @@ export class FakeProgram implements Program {
   readonly out = new PassThrough();
   readonly err = new PassThrough();
   readonly isRoot = false;
-  readonly outIsTerminal = false;
+  outIsTerminal = false;
   readonly errIsTerminal = false;
   columns(): number {
     return 80;

@@ -4,6 +4,7 @@ import { addConfigured, type CommandSite, wholeNumber } from "./common.ts";
 interface ExplainFlags {
   readonly config?: string;
   readonly code?: string;
+  readonly pcap?: string;
   readonly architecture?: number;
   readonly json?: boolean;
   readonly interface?: string;
@@ -16,7 +17,7 @@ export function explainCommand(cli: Command, { program, finish }: CommandSite): 
   const explain = addConfigured(
     cli,
     "explain",
-    "what the server would answer to a DHCP packet, and why (sends nothing); or what a code on a screen means",
+    "what the server would answer to a DHCP packet, or to each of a capture, and why (sends nothing); or what a code on a screen means",
   );
   explain
     .argument("[hex]", "the packet, the UDP payload in hex; - reads it from standard input")
@@ -31,7 +32,8 @@ export function explainCommand(cli: Command, { program, finish }: CommandSite): 
       "with --code: the machine's DHCP option 93; 0 is BIOS",
       wholeNumber(0, 65535),
     )
-    .option("--json", "with --code: print the result as JSON")
+    .option("--pcap <file>", "each DHCP request of this capture (pcap or pcapng), in its order")
+    .option("--json", "with --code and --pcap: print the result as JSON")
     .action(async (hex: string | undefined, options: ExplainFlags) => {
       if (options.code !== undefined) {
         const { explainCode } = await import("../explain-code.ts");
@@ -39,8 +41,16 @@ export function explainCommand(cli: Command, { program, finish }: CommandSite): 
         finish(explainCode(program, { code, architecture, json }));
         return;
       }
+      if (options.pcap !== undefined) {
+        const { explainPcap } = await import("../explain-pcap.ts");
+        const { pcap, json = false, interface: name = null } = options;
+        finish(await explainPcap(program, options.config ?? null, { pcap, interface: name, json }));
+        return;
+      }
       if (hex === undefined) {
-        throw explain.error("error: name a packet in hex, or a code with --code");
+        throw explain.error(
+          "error: name a packet in hex, a capture with --pcap, or a code with --code",
+        );
       }
       const { explain: explainPacket } = await import("../explain.ts");
       const port = options.port === "4011" ? 4011 : 67;
