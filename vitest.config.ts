@@ -8,6 +8,7 @@ const slow = [
   "test/commands/few-descriptors.test.ts",
   "test/commands/serve.test.ts",
   "test/daemon/content/mirror.test.ts",
+  "test/daemon/state/timeline-kill.test.ts",
 ];
 
 /** Tests that replace a module of Node (`vi.mock`): they need modules of their own. */

@@ -213,13 +213,18 @@ export const configSchema = z
         allowedHosts: z.array(hostName).default([]),
       })
       .prefault({}),
-    timeline: z.strictObject({ captures: z.boolean().default(true) }).prefault({}),
     artifacts,
     nodes: z
       .strictObject({
         unknown: z.enum(["allow", "deny"]).default("allow"),
         file: z.string().min(1).nullable().default(null),
         format: z.enum(["eim", "tinkerbell"]).default("eim"),
+      })
+      .prefault({}),
+    timeline: z
+      .strictObject({
+        keepBoots: z.int().min(100).max(1_000_000).default(10_000),
+        captures: z.boolean().default(true),
       })
       .prefault({}),
     log: z

@@ -27,6 +27,7 @@ import { ReadinessWatch } from "./content/readiness.ts";
 import { readHostStart, watchClock } from "./state/clock-watch.ts";
 import { openLeaseJournal } from "./state/lease-journal.ts";
 import { OfferStyleKeeper } from "./state/offer-style-file.ts";
+import { TimelineKeeper } from "./state/timeline-file.ts";
 import { startStallWatch } from "./stall-watch.ts";
 import { attachSubscribers } from "./subscribers.ts";
 
@@ -78,7 +79,8 @@ class Site {
   readonly #config: Config;
   /** For leases, and for what is compared with the moments of requests for them. */
   readonly #steadyClock: SteadyClock;
-  readonly #sessions = new BootSessions();
+  readonly #sessions: BootSessions;
+  readonly #timelineKeeper: TimelineKeeper;
   readonly #leases = new LeaseTable();
   readonly #offerStyles = new OfferStyleTable();
   readonly #offerStyleKeeper: OfferStyleKeeper;
@@ -103,6 +105,8 @@ class Site {
     this.#config = settings.config;
     this.#inventory = settings.inventory;
     this.#policy = policyOf(settings.config);
+    const { keepBoots } = settings.config.timeline;
+    this.#sessions = new BootSessions({ keepBoots });
     this.#captures = this.#config.timeline.captures
       ? new SiteCaptures({
           sessions: this.#sessions,
@@ -126,6 +130,13 @@ class Site {
       emit,
       clock: steadyClock,
     });
+    this.#timelineKeeper = new TimelineKeeper({
+      sessions: this.#sessions,
+      dataDir,
+      keepBoots,
+      emit,
+      clock,
+    });
     attachSubscribers(this.#events, {
       sessions: this.#sessions,
       offerStyles: (event) => this.#offerStyleKeeper.hear(event),
@@ -139,6 +150,8 @@ class Site {
   async start(): Promise<Services> {
     const { emit } = this.#events;
     const { settings, proxyEnvironment, clock } = this.#options;
+    // Before the generations: a boot that goes on holds its own.
+    await this.#timelineKeeper.start();
     const { keepGenerations, loaderDirs, origin } = this.#config.artifacts;
     const store = await openGenerationStore({
       directory: artifactFolder(this.#config),
@@ -274,6 +287,7 @@ class Site {
       await Promise.all([keeper.close(graceMs), services.close(graceMs)]);
       // Transfers that end in this time still teach something.
       await this.#offerStyleKeeper.close();
+      await this.#timelineKeeper.close();
       await parts.journal?.close();
     });
     return { services, keeper };

@@ -137,6 +137,9 @@ export interface EventFields {
   "offers-unheard": { interface: string; reason: string };
   "way-learnt": Machine & { way: OfferStyle };
   "way-forgotten": Machine;
+  "timeline-unread": { reason: string; lost: "all" | "some" };
+  "timeline-unkept": { reason: string };
+  "timeline-kept": object;
   "ways-unread": { reason: string };
   "ways-unkept": { reason: string };
   "loader-loop": Machine & { interface: string; loader: string; boots: string };

@@ -63,15 +63,19 @@ export class BootHistory {
     return number === undefined ? null : (this.#boots.get(number) ?? null);
   }
 
-  /** Puts a new boot, or the new state of one that is kept, under its machine's key. */
-  put(key: string, boot: Boot): void {
+  /**
+   * Puts a new boot, or the new state of one that is kept, under its machine's key.
+   *
+   * @param isKept whether this state is worth to be kept over a restart
+   */
+  put(key: string, boot: Boot, isKept = true): void {
     const { number } = boot;
     const isNew = !this.#boots.has(number);
     this.#boots.set(number, boot);
     if (boot.steps.some(({ stage }) => !asking.has(stage))) this.#onlyAsked.delete(number);
     else this.#onlyAsked.add(number);
     if (isNew) this.#begin(key, number);
-    this.listener?.changed(boot);
+    if (isKept) this.listener?.changed(boot);
   }
 
   /** What was kept under one key is kept under another. */
@@ -99,6 +103,10 @@ export class BootHistory {
   /** What was reported of a boot: the first and the last of it. */
   eventsOf(number: number): readonly string[] {
     return this.#events.get(number) ?? [];
+  }
+
+  byNumber(number: number): Boot | null {
+    return this.#boots.get(number) ?? null;
   }
 
   byId(id: string): Boot | null {

@@ -5,6 +5,7 @@ import type { Ip4 } from "../lib/ip4.ts";
 import type { Mac } from "../lib/mac.ts";
 import { BoundedMap } from "../lib/bounded-map.ts";
 import { BootHistory, type HistoryLimits, type HistoryListener } from "./boot-history.ts";
+import type { KeptBoot } from "./boot-record.ts";
 import { GenerationHolds } from "./generation-holds.ts";
 import {
   type Boot,
@@ -27,6 +28,9 @@ export interface SessionLimits extends HistoryLimits {
   readonly addresses: number;
 }
 
+/** How often the progress of a download is kept for after a restart. */
+const keepProgressMs = 10_000;
+
 const usualLimits: SessionLimits = { keepBoots: 10_000, bootsPerMachine: 50, addresses: 4096 };
 
 /** The boots of all machines that were seen lately. Bounded in memory whatever the network sends. */
@@ -47,6 +51,23 @@ export class BootSessions {
   /** Tells what is new, to keep it over a restart. */
   follow(listener: HistoryListener): void {
     this.#history.listener = listener;
+  }
+
+  /** Takes up boots that were kept, in the order in which they began. */
+  restore(kept: readonly KeptBoot[], nowMs: number): void {
+    for (const { boot, events } of kept) {
+      this.#history.put(this.#keyOf({ mac: boot.mac, address: boot.address }), boot);
+      for (const text of events) this.#history.addEvent(boot.number, text);
+    }
+    const byTime = kept.map(({ boot }) => boot).toSorted((a, b) => a.updatedAtMs - b.updatedAtMs);
+    for (const boot of byTime) {
+      const { mac, address, generation, updatedAtMs } = boot;
+      this.#site.noteKept(boot, this.#keyOf(boot));
+      if (address === null) continue;
+      if (mac !== null) this.#macByAddress.set(address, mac);
+      const isUnderWay = boot.stage !== "micro-os" && nowMs - updatedAtMs <= silenceMs;
+      if (generation !== null && isUnderWay) this.#holds.begin(address, generation, updatedAtMs);
+    }
   }
 
   /** Records that a machine reached a stage, in its current boot or a new one, and returns that boot. */
@@ -95,7 +116,10 @@ export class BootSessions {
     const boot = this.#history.latest(key);
     if (boot === null || boot.stage === "micro-os") return;
     const download = bytes === null ? boot.download : { bytes, atMs: nowMs };
-    this.#history.put(key, { ...boot, updatedAtMs: nowMs, download });
+    // Which may be each second of each machine is not kept each time.
+    const isKept =
+      Math.floor(nowMs / keepProgressMs) > Math.floor(boot.updatedAtMs / keepProgressMs);
+    this.#history.put(key, { ...boot, updatedAtMs: nowMs, download }, isKept);
   }
 
   /** Notes what an event says beside the stages; what no boot is known for tells of the site at most. */
@@ -182,6 +206,10 @@ export class BootSessions {
   /** The machine's boots, newest first. */
   bootsOf(mac: Mac): readonly Boot[] {
     return this.#history.of(mac);
+  }
+
+  byNumber(number: number): Boot | null {
+    return this.#history.byNumber(number);
   }
 
   byId(id: string): Boot | null {

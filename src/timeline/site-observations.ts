@@ -1,4 +1,5 @@
 import type { PxeEvent } from "../events/types.ts";
+import type { Boot } from "./boot.ts";
 
 /** What is known of a site beside one boot: how its other machines fare. */
 export interface SiteEvidence {
@@ -44,6 +45,13 @@ export class SiteObservations {
       default:
         return;
     }
+  }
+
+  /** The same of a boot that was kept over a restart. */
+  noteKept({ steps, seen }: Pick<Boot, "steps" | "seen">, machine: string): void {
+    const loader = steps.find(({ stage }) => stage === "loader-start");
+    if (loader?.detail["protocol"] === "tftp") this.#tftp.note(machine, loader.lastAtMs);
+    if (seen.bootingAtMs !== null) this.#booting.note(machine, seen.bootingAtMs);
   }
 
   evidence(machine: string, interfaceName: string | null, nowMs: number): SiteEvidence {

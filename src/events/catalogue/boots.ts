@@ -71,6 +71,23 @@ export const bootEvents = {
     meaning:
       "It made no progress for a minute (three after `initramfs-done`), was not served, or starts over and over. `cause` says why, `remedy` what to do and `who` who has to do it; `code` is in the [list of causes](diagnosis.md). Once for each stall: a boot that goes on and stands still again has another one.",
   },
+  "timeline-unread": {
+    level: "warn",
+    message: "timelines of earlier boots could not be read",
+    meaning:
+      "`timeline.jsonl` in `dataDir` is damaged or of another version; `reason` says what became of it, `lost` whether all earlier timelines are lost or some. Machines boot, and new timelines are kept.",
+  },
+  "timeline-unkept": {
+    level: "warn",
+    message: "timelines cannot be written to disk",
+    meaning:
+      "`timeline.jsonl` in `dataDir` could not be written (a full disk?). Machines boot and the API has their timelines; it is tried again every five seconds. What is not written when the server ends is lost.",
+  },
+  "timeline-kept": {
+    level: "info",
+    message: "timelines are written to disk again",
+    meaning: "What came after `timeline-unkept` is written too.",
+  },
   "local-boot": {
     level: "info",
     message: "a machine was sent on to its own disk",
