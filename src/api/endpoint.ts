@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import { z } from "zod";
 
 /**
  * One request that the admin port answers: what it takes and what it answers when all is well. In the form
@@ -34,3 +34,10 @@ export function urlOf({ url }: Endpoint, { params = {}, query = {} }: EndpointRe
   const search = new URLSearchParams(query).toString();
   return search === "" ? path : `${path}?${search}`;
 }
+
+/** The OpenAPI document that describes all of them. */
+export const openApiReply = z.looseObject({
+  openapi: z.string(),
+  info: z.object({ title: z.string(), version: z.string(), description: z.string() }),
+  paths: z.record(z.string(), z.unknown()),
+});

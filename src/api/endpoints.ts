@@ -1,14 +1,14 @@
 import { z } from "zod";
 import { captureQuery, captureReply } from "./packets.ts";
 import * as artifacts from "./artifacts.ts";
-import type { Endpoint } from "./endpoint.ts";
+import { type Endpoint, openApiReply } from "./endpoint.ts";
 import { bootDetail, bootPath, bootsQuery, bootsReply } from "./boots.ts";
 import { codePath, codeQuery, codeReply } from "./codes.ts";
 import { aliveReply, notReadyReply, readyReply } from "./health.ts";
 import * as leases from "./leases.ts";
 import * as nodes from "./nodes.ts";
-import { openApiReply } from "./open-api.ts";
 import { session, signIn } from "./session.ts";
+import { siteReply } from "./site.ts";
 
 /** Everything that the admin port answers. */
 export const endpoints = {
@@ -57,6 +57,14 @@ export const endpoints = {
     method: "DELETE",
     url: "/api/v1/session",
     schema: { summary: "forgets the cookie", response: { 200: session } },
+  },
+  showSite: {
+    method: "GET",
+    url: "/api/v1/site",
+    schema: {
+      summary: "whether a machine could boot now, and what is known of the site",
+      response: { 200: siteReply },
+    },
   },
   listBoots: {
     method: "GET",

@@ -1,6 +1,8 @@
+import { statfs } from "node:fs/promises";
 import type { LoaderStore } from "../artifacts/loaders/loader-store.ts";
 import type { GenerationStore } from "../artifacts/store/generation-store.ts";
 import type { Mirror } from "../artifacts/sync/mirror.ts";
+import type { SiteReply } from "../api/site.ts";
 import { type BootPolicy, denialOf } from "../boot/policy.ts";
 import { splitListen } from "../config/schema.ts";
 import type { LeaseAdmin } from "../dhcp/leases/lease-admin.ts";
@@ -15,12 +17,15 @@ import type { Metrics } from "../observe/metrics.ts";
 import type { BootSessions } from "../timeline/boots.ts";
 import type { SiteCaptures } from "./captures.ts";
 import { managedArtifacts } from "./content/mirror.ts";
+import { SiteNotes } from "./site-notes.ts";
 import { HttpConnections } from "./links/http-connections.ts";
 import { packageVersion } from "./settings/package.ts";
+import type { WantedLink } from "./links/link-plan.ts";
 import type { Settings } from "./settings/settings.ts";
 import type { OfferStyleKeeper } from "./state/offer-style-file.ts";
 
 export interface AdminPortParts {
+  readonly links: readonly WantedLink[];
   readonly settings: Settings;
   /** Tells this run of the program from every other. */
   readonly instance: string;
@@ -58,7 +63,16 @@ export async function openAdminPort(parts: AdminPortParts): Promise<AdminPort> {
   const { captures, mirror, inventory, policy, offerStyleKeeper, leases, events } = parts;
   const endpoint = splitListen(settings.config.admin.listen);
   if (endpoint === null) throw new InternalError("admin.listen was not checked");
+  const notes = new SiteNotes(parts.links, settings.config.artifacts.origin?.[0] ?? null);
+  const stopNotes = events.subscribe((event) => notes.hear(event, clock.wall()));
   const app = createAdminApp({
+    site: async () => ({
+      links: notes.links(),
+      otherServers: notes.otherServers(),
+      origin: notes.origin(),
+      generation: generationNow(store),
+      disk: await diskOf(settings.config.dataDir),
+    }),
     version: packageVersion(),
     instance,
     sessions,
@@ -103,9 +117,27 @@ export async function openAdminPort(parts: AdminPortParts): Promise<AdminPort> {
     token: settings.adminToken,
     readToken: settings.adminReadToken,
   });
+  app.addHook("onClose", (_app, done) => {
+    stopNotes();
+    done();
+  });
   const { emit } = events;
   const limits = new HttpConnections({ port: "admin", connections: maxConnections, emit, clock });
   const open = await listen(app, endpoint, limits.listenOptions);
   const at = `${open.host}:${open.port}`;
   return { url: `http://${at}`, socket: `admin ${at}`, close: (graceMs) => open.close(graceMs) };
+}
+
+function generationNow(store: GenerationStore): SiteReply["generation"] {
+  const current = store.current();
+  return current === null ? null : { id: current.id, createdAt: current.manifest.createdAt };
+}
+
+async function diskOf(folder: string): Promise<SiteReply["disk"]> {
+  try {
+    const { bavail, blocks, bsize } = await statfs(folder);
+    return { folder, freeBytes: bavail * bsize, totalBytes: blocks * bsize };
+  } catch {
+    return null;
+  }
 }

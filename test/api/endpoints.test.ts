@@ -68,6 +68,7 @@ const asked: readonly (readonly [Endpoint, (() => Promise<EndpointRequest>) | En
     [endpoints.metrics, {}],
     [endpoints.openApi, {}],
     [endpoints.showSession, {}],
+    [endpoints.showSite, {}],
     [endpoints.signIn, { body: { token: "anything, as none is needed here" } }],
     [endpoints.signOut, {}],
     [endpoints.listBoots, {}],

@@ -64,6 +64,14 @@ export class AdminSite {
       sessions: this.sessions,
       clock: { now: () => this.nowMs, wall: () => this.nowMs },
       readiness: () => ({ ready: true, reasons: [], unserved: ["no eth2"] }),
+      site: () =>
+        Promise.resolve({
+          links: [],
+          otherServers: [],
+          origin: null,
+          generation: { id: "g2", createdAt: manifest.createdAt },
+          disk: null,
+        }),
       metrics: {
         contentType: "text/plain; version=0.0.4; charset=utf-8",
         metrics: () => Promise.resolve("eim_pxe_ready 1\n"),

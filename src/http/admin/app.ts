@@ -17,6 +17,7 @@ import { leaseRoutes } from "./routes/leases.ts";
 import { nodeRoutes } from "./routes/nodes.ts";
 import { openApiRoutes } from "./routes/open-api.ts";
 import { sessionRoutes } from "./routes/session.ts";
+import { siteRoutes } from "./routes/site.ts";
 
 export type {
   AdminApp,
@@ -72,6 +73,7 @@ function addRoutes(app: AdminApp, options: AdminAppOptions): void {
   healthRoutes(app, options);
   openApiRoutes(app);
   sessionRoutes(app, options);
+  siteRoutes(app, options);
   bootRoutes(app, options);
   captureRoutes(app, options);
   codeRoutes(app);

@@ -9,6 +9,7 @@ import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { LoaderReply, ManifestReply, SyncReply } from "../../api/artifacts.ts";
 import type { ImportedLease, LeaseImportReply, LeaseReply, PoolReply } from "../../api/leases.ts";
 import type { PacketReply } from "../../api/packets.ts";
+import type { SiteReply } from "../../api/site.ts";
 import type { FindNode, NodeEntry } from "../../boot/node.ts";
 import type { Boot } from "../../timeline/boot.ts";
 import type { BootSessions } from "../../timeline/boots.ts";
@@ -93,6 +94,8 @@ export interface AdminAppOptions extends OwnHosts, Tokens {
   readonly clock: Clock;
   /** Whether a machine could boot now. */
   readiness(): Readiness;
+  /** What is known of the site. */
+  site(): Promise<Pick<SiteReply, "links" | "otherServers" | "origin" | "generation" | "disk">>;
   /** A registry of Prometheus metrics, as prom-client has them. */
   readonly metrics: { readonly contentType: string; metrics(): Promise<string> };
   readonly generations: ListedGenerations;

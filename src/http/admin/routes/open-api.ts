@@ -1,5 +1,5 @@
 import { endpoints } from "../../../api/endpoints.ts";
-import { openApiReply } from "../../../api/open-api.ts";
+import { openApiReply } from "../../../api/endpoint.ts";
 import type { AdminApp } from "../context.ts";
 
 /** `/openapi.json`: the description of the API, for programs. */

@@ -1,0 +1,118 @@
+import type { OtherServer, SiteLink, SiteOrigin } from "../api/site.ts";
+import type { PxeEvent } from "../events/types.ts";
+import { BoundedMap } from "../lib/bounded-map.ts";
+import type { WantedLink } from "./links/link-plan.ts";
+
+/** Others are few; who makes up addresses pushes out others that were made up. */
+const rememberedServers = 64;
+
+/** What the events say of the site: its links, other servers on them, and the orchestrator. */
+export class SiteNotes {
+  readonly #links: Map<string, SiteLink>;
+  readonly #others = new BoundedMap<string, OtherServer>(rememberedServers);
+  #origin: SiteOrigin | null;
+
+  constructor(links: readonly Pick<WantedLink, "interface" | "mode">[], originUrl: string | null) {
+    this.#links = new Map(
+      links.map(({ interface: name, mode }) => [
+        name,
+        { interface: name, address: null, mode, served: false, reason: "it was not looked at yet" },
+      ]),
+    );
+    this.#origin =
+      originUrl === null
+        ? null
+        : {
+            url: originUrl,
+            state: "not-asked",
+            lastSyncAt: null,
+            failure: null,
+            certificateExpiresAt: null,
+            progress: null,
+          };
+  }
+
+  links(): readonly SiteLink[] {
+    return [...this.#links.values()];
+  }
+
+  /** Heard last first. */
+  otherServers(): readonly OtherServer[] {
+    return [...this.#others.values()].toSorted((a, b) =>
+      a.lastHeardAt < b.lastHeardAt ? 1 : a.lastHeardAt > b.lastHeardAt ? -1 : 0,
+    );
+  }
+
+  origin(): SiteOrigin | null {
+    return this.#origin;
+  }
+
+  hear(event: PxeEvent, wallMs: number): void {
+    const at = new Date(wallMs).toISOString();
+    switch (event.event) {
+      case "link-up":
+        this.#link(event.interface, { address: event.address, served: true, reason: null });
+        break;
+      case "link-down":
+        this.#link(event.interface, {
+          address: event.address,
+          served: false,
+          reason: event.reason,
+        });
+        break;
+      case "other-dhcp-server":
+        this.#other(event, { givesAddresses: event.offered !== null }, at);
+        break;
+      case "competing-offer":
+        this.#other(
+          event,
+          { givesAddresses: event.offered !== null, answersPxe: event.pxe || event.bootFile },
+          at,
+        );
+        break;
+      case "sync-start":
+        this.#asked({ state: "asking", progress: null });
+        break;
+      case "sync-progress": {
+        const { file, bytes, total, bytesPerSecond, remainingSeconds } = event;
+        this.#asked({ progress: { file, bytes, total, bytesPerSecond, remainingSeconds } });
+        break;
+      }
+      case "sync-done":
+        this.#asked({ state: "reached", lastSyncAt: at, failure: null, progress: null });
+        break;
+      case "sync-failed":
+        this.#asked({ state: "failed", failure: { at, reason: event.reason }, progress: null });
+        break;
+      case "origin-certificate":
+        this.#asked({ certificateExpiresAt: event.expiresAt });
+        break;
+      default:
+    }
+  }
+
+  #link(name: string, change: Pick<SiteLink, "address" | "served" | "reason">): void {
+    const known = this.#links.get(name);
+    if (known !== undefined) this.#links.set(name, { ...known, ...change });
+  }
+
+  #other(
+    { interface: on, server }: { readonly interface: string; readonly server: string },
+    seen: Partial<Pick<OtherServer, "givesAddresses" | "answersPxe">>,
+    at: string,
+  ): void {
+    const key = `${on} ${server}`;
+    const known = this.#others.get(key);
+    this.#others.set(key, {
+      interface: on,
+      server,
+      givesAddresses: seen.givesAddresses === true || known?.givesAddresses === true,
+      answersPxe: seen.answersPxe ?? known?.answersPxe ?? false,
+      lastHeardAt: at,
+    });
+  }
+
+  #asked(change: Partial<SiteOrigin>): void {
+    if (this.#origin !== null) this.#origin = { ...this.#origin, ...change };
+  }
+}
