@@ -31,6 +31,7 @@ function program(): Program {
   return {
     environment: process.env,
     pid: process.pid,
+    node: process.execPath,
     isRoot: process.getuid?.() === 0,
     in: process.stdin,
     out: process.stdout,

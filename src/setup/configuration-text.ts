@@ -10,6 +10,87 @@ export interface LinkProposal {
   readonly mode: "proxy" | "full";
 }
 
+export interface SiteProposal extends LinkProposal {
+  /** Mode full: the addresses to give out; null: reservations only. */
+  readonly pool: string | null;
+  /** Null: not known yet. */
+  readonly origin: string | null;
+  readonly ca: CaProposal;
+}
+
+export interface CaProposal {
+  readonly file: string | null;
+  readonly url: string | null;
+  readonly sha256: string | null;
+}
+
+/** A whole configuration with comments, as `init` writes it. */
+export function siteText(site: SiteProposal): string {
+  const { origin, ca, mode, pool } = site;
+  const why = {
+    proxy:
+      "# The site's own DHCP server goes on giving out addresses; this one says what to boot (mode proxy).",
+    full: "# This is the only DHCP server of the link (mode full). It refuses to start while another one answers there.",
+  }[mode];
+  const artifacts =
+    origin === null
+      ? [
+          "# Not known yet: the orchestrator's URL that ends in /tink-stack. Without it no machine boots until a set of",
+          "# files is brought here with: eim-pxe artifacts import PATH",
+          "# artifacts:",
+          "#   origin: https://tinkerbell-haproxy.CLUSTER-DOMAIN/tink-stack",
+        ]
+      : ["artifacts:", `  origin: ${quoted(origin)}`, ...caLines(ca)];
+  return `${[
+    "# eim-pxe: boots this site's machines over the network. Every key: docs/configuration.md of the package;",
+    "# eim-pxe check says whether this file is right, eim-pxe doctor what else is in the way of a boot.",
+    "",
+    "# Generations of the Micro-OS, leases and what was learnt about machines; never a temporary folder.",
+    "dataDir: /var/lib/eim-pxe",
+    "",
+    why,
+    linkText(site, pool),
+    ...(mode === "full"
+      ? [
+          "      # What machines and the systems on them get besides; remove the # where it is so.",
+          "      # router: ADDRESS",
+          "      # dns: [ADDRESS]",
+        ]
+      : []),
+    "",
+    "# Where the Micro-OS comes from, and whose signature on that server's certificate is believed.",
+    ...artifacts,
+    "",
+    "# Machines that no entry of a nodes file names: allow, or deny.",
+    "nodes:",
+    "  unknown: allow",
+    "  # file: nodes.yaml",
+    "",
+    "# The dashboard, the API and metrics, for people on this host. From elsewhere it needs a token: admin.tokenFile.",
+    "admin:",
+    "  listen: 127.0.0.1:8081",
+  ].join("\n")}\n`;
+}
+
+function caLines({ file, url, sha256 }: CaProposal): readonly string[] {
+  if (file !== null) return ["  ca:", `    file: ${quoted(file)}`];
+  if (url === null) return ["  # A public CA has signed its certificate; else: ca: { file: FILE }"];
+  return [
+    "  ca:",
+    `    url: ${quoted(url)}`,
+    ...(sha256 === null
+      ? [
+          "    # The first CA that comes is believed. Better: sha256: FINGERPRINT of the orchestrator's operator",
+        ]
+      : [`    sha256: "${sha256}"`]),
+  ];
+}
+
+/** As YAML reads it back, whatever is in it. */
+function quoted(text: string): string {
+  return JSON.stringify(text);
+}
+
 /** The least that a link needs, to be pasted into `/etc/eim-pxe/eim-pxe.yaml`. */
 export function configurationText(link: LinkProposal): string {
   return `# /etc/eim-pxe/eim-pxe.yaml\n${linkText(link, proposedPool(link.subnet, link.address))}`;

@@ -5,6 +5,7 @@ import type { Program } from "../../src/commands/shared/context.ts";
 export class FakeProgram implements Program {
   readonly environment: Record<string, string>;
   readonly pid = 1;
+  readonly node = process.execPath;
   readonly in: Readable;
   readonly out = new PassThrough();
   readonly err = new PassThrough();

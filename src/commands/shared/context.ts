@@ -4,6 +4,8 @@ import type { Environment } from "../../daemon/settings/environment.ts";
 export interface Program {
   readonly environment: Environment;
   readonly pid: number;
+  /** The path of the program of Node that runs it. */
+  readonly node: string;
   /** Whether it is root's, and may give files to other users. */
   readonly isRoot: boolean;
   readonly in: NodeJS.ReadableStream;

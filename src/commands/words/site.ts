@@ -1,8 +1,67 @@
-import type { Command } from "commander";
+import { resolve } from "node:path";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { addReport, type CommandSite, type ReportFlags } from "./common.ts";
 
-/** What sets a site up and looks after it: `doctor`. */
+interface InitFlags {
+  readonly interface?: string;
+  readonly mode?: "proxy" | "full";
+  readonly pool?: string;
+  readonly origin?: string;
+  readonly caFile?: string;
+  readonly caUrl?: string;
+  readonly caSha256?: string;
+  readonly output?: string;
+  readonly systemd?: string | true;
+  readonly yes?: boolean;
+  readonly force?: boolean;
+}
+
+/** What sets a site up and looks after it: `init`, `doctor`. */
 export function siteCommands(cli: Command, { program, finish }: CommandSite): void {
+  cli
+    .command("init")
+    .description(
+      "look at this site, ask the few real questions, and write a commented configuration; says what comes next",
+    )
+    .option("--interface <name>", "the interface on the machines' link")
+    .addOption(
+      new Option(
+        "--mode <mode>",
+        "proxy: beside the site's DHCP server; full: as it (default: by what answers on the link)",
+      ).choices(["proxy", "full"]),
+    )
+    .option("--pool <first-last>", "mode full: the addresses to give out")
+    .option("--origin <url>", "the orchestrator's URL that ends in /tink-stack, or its domain")
+    .addOption(
+      new Option("--ca-file <file>", "the CA of its certificate, in PEM form").conflicts([
+        "caUrl",
+        "caSha256",
+      ]),
+    )
+    .option("--ca-url <url>", "where its CA is fetched from (default: from the origin itself)")
+    .option("--ca-sha256 <hex>", "the fingerprint that the fetched CA must have", fingerprint)
+    .option("-o, --output <file>", "the file to write (default: /etc/eim-pxe/eim-pxe.yaml)")
+    .option("--systemd [folder]", "also write and verify the units (default: /etc/systemd/system)")
+    .option("--yes", "ask nothing and take what is proposed")
+    .option("--force", "replace files that are there")
+    .action(async (flags: InitFlags) => {
+      const { init } = await import("../init.ts");
+      const { caFile: file = null, caUrl: url = null, caSha256: sha256 = null } = flags;
+      const { systemd = null, yes = false, force = false } = flags;
+      finish(
+        await init(program, {
+          interface: flags.interface ?? null,
+          mode: flags.mode ?? null,
+          pool: flags.pool ?? null,
+          origin: flags.origin ?? null,
+          ca: { file: file === null ? null : resolve(file), url, sha256 },
+          output: flags.output ?? null,
+          systemd: systemd === true ? "/etc/systemd/system" : systemd,
+          yes,
+          force,
+        }),
+      );
+    });
   addReport(
     cli,
     "doctor",
@@ -15,4 +74,11 @@ export function siteCommands(cli: Command, { program, finish }: CommandSite): vo
       const { config = null, interface: name = null, json = false } = options;
       finish(await doctor(program, { config, interface: name, json }));
     });
+}
+
+/** As the configuration has it: 64 hex digits, with colons or without. */
+function fingerprint(text: string): string {
+  const plain = text.replaceAll(":", "").toLowerCase();
+  if (/^[0-9a-f]{64}$/.test(plain)) return plain;
+  throw new InvalidArgumentError("It must be a SHA-256 in 64 hex digits.");
 }

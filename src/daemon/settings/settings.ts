@@ -11,7 +11,7 @@ import type { Environment } from "./environment.ts";
 import { readNodes } from "./nodes-file.ts";
 
 /** Where the configuration is looked for when no `--config` says otherwise. */
-const defaultConfigFile = "/etc/eim-pxe/eim-pxe.yaml";
+export const defaultConfigFile = "/etc/eim-pxe/eim-pxe.yaml";
 
 /** Everything that the configuration names and that is read once, at the start. */
 export interface Settings {

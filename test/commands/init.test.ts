@@ -1,0 +1,175 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { init, type InitOptions } from "../../src/commands/init.ts";
+import { loadConfig } from "../../src/config/load.ts";
+import { originUrls } from "../../src/setup/origin-url.ts";
+import { proposedPool } from "../../src/setup/configuration-text.ts";
+import { FakeProgram } from "../support/program.ts";
+import { ServedSite } from "../support/served-site.ts";
+
+/* `eim-pxe init` on loopback, where nobody answers DHCP. Beside other servers: test/interop/init.test.ts. */
+
+const usual: InitOptions = {
+  interface: "lo",
+  mode: null,
+  pool: null,
+  origin: null,
+  ca: { file: null, url: null, sha256: null },
+  output: null,
+  systemd: null,
+  yes: true,
+  force: false,
+};
+
+let site: ServedSite;
+let folder = "";
+beforeAll(async () => {
+  site = await ServedSite.open();
+  folder = mkdtempSync(join(tmpdir(), "eim-pxe-init-test-"));
+});
+afterAll(async () => {
+  await site.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe("init", () => {
+  it.concurrent("writes a configuration that check accepts, with the CA that it has fetched and shown", async () => {
+    const output = join(folder, "first", "eim-pxe.yaml");
+    const program = new FakeProgram();
+    const origin = site.orchestrator.url();
+    expect(await init(program, { ...usual, mode: "proxy", origin, output })).toBe(0);
+    const said = program.written;
+    expect(said).toContain(`${origin} answers.`);
+    const fingerprint = /SHA-256 ([0-9A-F:]{95})/.exec(said)?.[1] ?? "";
+    expect(said).toContain("compare this fingerprint");
+    expect(said).toContain("eim-pxe doctor");
+    const config = loadConfig({ file: output, environment: {} });
+    expect(config.interfaces[0]).toMatchObject({ name: "lo", dhcp: { mode: "proxy" } });
+    expect(config.artifacts).toMatchObject({
+      origin: [origin],
+      ca: {
+        url: `${origin}/keys/Full_server.crt`,
+        sha256: fingerprint.replaceAll(":", "").toLowerCase(),
+      },
+    });
+    const text = readFileSync(output, "utf8");
+    expect(text.split("\n").filter((line) => line.trim().startsWith("#")).length).toBeGreaterThan(
+      5,
+    );
+  });
+
+  it.concurrent("replaces no file without --force", async () => {
+    const output = join(folder, "there.yaml");
+    writeFileSync(output, "mine\n");
+    const options = { ...usual, mode: "proxy", output } as const;
+    await expect(init(new FakeProgram(), options)).rejects.toThrow(/there already.*--force/);
+    expect(readFileSync(output, "utf8")).toBe("mine\n");
+    expect(await init(new FakeProgram(), { ...options, force: true })).toBe(0);
+    expect(readFileSync(output, "utf8")).toContain("dataDir");
+  });
+
+  it.concurrent("writes units for this host, and nothing where one is there", async () => {
+    const units = join(folder, "units");
+    const options = { ...usual, mode: "proxy", systemd: units } as const;
+    const output = join(folder, "with-units.yaml");
+    expect(await init(new FakeProgram(), { ...options, output })).toBe(0);
+    const service = readFileSync(join(units, "eim-pxe.service"), "utf8");
+    expect(service).toContain(`serve --config ${output}`);
+    expect(service).toMatch(/^ExecStart=\/\S*node\S* \/\S+cli\.js /m);
+    const socket = readFileSync(join(units, "eim-pxe.socket"), "utf8");
+    expect(socket).toMatch(/^BindToDevice=lo$/m);
+    expect(socket).not.toContain("eth1.device");
+    const second = join(folder, "second.yaml");
+    await expect(init(new FakeProgram(), { ...options, output: second })).rejects.toThrow(
+      /eim-pxe\.service is there already/,
+    );
+    expect(existsSync(second)).toBe(false);
+  });
+
+  it.concurrent("asks again what is no answer, and writes nothing when the fingerprint is another one", async () => {
+    const output = join(folder, "asked.yaml");
+    const answers = [
+      "both",
+      "full",
+      "here",
+      "127.0.0.10-127.0.0.20",
+      site.orchestrator.url(),
+      "no",
+    ];
+    const program = new FakeProgram(`${answers.join("\n")}\n`);
+    await expect(init(program, { ...usual, yes: false, output })).rejects.toThrow(
+      /not to be believed, so nothing was written/,
+    );
+    const said = program.written;
+    expect(said).toContain("proxy or full.");
+    expect(said).toContain("Two addresses");
+    expect(existsSync(output)).toBe(false);
+  });
+
+  it.concurrent("takes answers, and refuses what check would refuse", async () => {
+    const output = join(folder, "answered.yaml");
+    const program = new FakeProgram("full\n127.0.0.10-127.0.0.20\n\n");
+    expect(await init(program, { ...usual, yes: false, output })).toBe(0);
+    const config = loadConfig({ file: output, environment: {} });
+    expect(config.interfaces[0]?.dhcp.pools).toEqual([{ first: "127.0.0.10", last: "127.0.0.20" }]);
+    expect(config.artifacts.origin).toBeNull();
+    const outside = join(folder, "outside.yaml");
+    const pool = { ...usual, pool: "10.0.0.1-10.0.0.9", output: outside } as const;
+    await expect(init(new FakeProgram(), pool)).rejects.toThrow(/10\.0\.0\.1|pool/);
+    expect(existsSync(outside)).toBe(false);
+  });
+
+  it.concurrent("ends when the input does", async () => {
+    const program = new FakeProgram("proxy\n");
+    const output = join(folder, "ended.yaml");
+    await expect(init(program, { ...usual, yes: false, output })).rejects.toThrow(/--yes/);
+    expect(existsSync(output)).toBe(false);
+  });
+
+  it.concurrent("says what is wrong with an origin, and with a CA that has not the fingerprint", async () => {
+    const program = new FakeProgram();
+    const origin = site.orchestrator.url();
+    const ca = { file: null, url: null, sha256: "0".repeat(64) };
+    const output = join(folder, "pinned.yaml");
+    expect(await init(program, { ...usual, mode: "proxy", origin, ca, output })).toBe(0);
+    expect(program.written).toMatch(
+      /cannot be used now.*is not the one that artifacts\.ca\.sha256 expects/s,
+    );
+    expect(loadConfig({ file: output, environment: {} }).artifacts.ca.sha256).toBe("0".repeat(64));
+  });
+});
+
+describe("the orchestrator's URL", () => {
+  it.each([
+    [
+      "cluster.example.com",
+      [
+        "https://tinkerbell-haproxy.cluster.example.com/tink-stack",
+        "https://tinkerbell-nginx.cluster.example.com/tink-stack",
+      ],
+    ],
+    ["tinkerbell-nginx.c.example", ["https://tinkerbell-nginx.c.example/tink-stack"]],
+    ["https://o.example:9443", ["https://o.example:9443/tink-stack"]],
+    ["https://o.example/tink-stack/", ["https://o.example/tink-stack"]],
+    ["o.example/tink-stack", ["https://o.example/tink-stack"]],
+    ["not a domain", []],
+    ["https://", []],
+  ])("of %s", (text, urls) => {
+    expect(originUrls(text)).toEqual(urls);
+  });
+});
+
+describe("the proposed pool", () => {
+  const pool = (network: string, prefixLength: number, own: string) =>
+    proposedPool({ network, prefixLength }, own);
+  it("is the middle of a usual network, and the upper half of a small one, without this host", () => {
+    expect(pool("10.9.1.0", 24, "10.9.1.1")).toBe("10.9.1.100-10.9.1.199");
+    expect(pool("10.9.1.0", 24, "10.9.1.120")).toBe("10.9.1.121-10.9.1.199");
+    expect(pool("10.9.1.0", 24, "10.9.1.199")).toBe("10.9.1.100-10.9.1.198");
+    expect(pool("10.9.1.16", 28, "10.9.1.17")).toBe("10.9.1.24-10.9.1.30");
+    expect(pool("10.9.0.0", 16, "10.9.0.1")).toBe("10.9.0.100-10.9.0.199");
+    expect(pool("10.9.1.0", 30, "10.9.1.1")).toBeNull();
+  });
+});
