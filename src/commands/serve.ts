@@ -53,6 +53,10 @@ export async function serve(program: Program, file: string | null): Promise<numb
     await lock?.release();
     throw error;
   });
+  (await taken).describe(() => ({
+    admin: services.adminUrl,
+    sockets: [...services.sockets()],
+  }));
   const running = { pid: program.pid, admin: services.adminUrl, instance };
   try {
     await announceRunning(config.dataDir, running);

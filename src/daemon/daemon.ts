@@ -28,6 +28,7 @@ import { readHostStart, watchClock } from "./state/clock-watch.ts";
 import { openLeaseJournal } from "./state/lease-journal.ts";
 import { OfferStyleKeeper } from "./state/offer-style-file.ts";
 import { TimelineKeeper } from "./state/timeline-file.ts";
+import { namingHolder } from "./state/port-holder.ts";
 import { startStallWatch } from "./stall-watch.ts";
 import { attachSubscribers } from "./subscribers.ts";
 
@@ -49,6 +50,8 @@ export interface Services {
   readonly mirror: Mirror | null;
   /** Base URL of the admin port. */
   readonly adminUrl: string;
+  /** All that is open now, such as `tftp 192.168.77.1:69`. */
+  readonly sockets: () => readonly string[];
   /** As it was really taken on the first link; null when TFTP is switched off. */
   readonly tftpPort: number | null;
   readonly readiness: () => Readiness;
@@ -202,7 +205,7 @@ class Site {
     const stopStallWatch = startStallWatch({ boots: this.#sessions, emit, clock });
     this.#opened.push(() => Promise.resolve(stopStallWatch()));
 
-    const admin = await openAdminPort({
+    const adminParts = {
       captures: this.#captures,
       ...this.#options,
       sessions: this.#sessions,
@@ -216,11 +219,12 @@ class Site {
       offerStyleKeeper: this.#offerStyleKeeper,
       leases: this.#leaseAdmin,
       events: this.#events,
-    });
+    };
+    const admin = await namingHolder(() => openAdminPort(adminParts));
     this.#opened.push((graceMs) => admin.close(graceMs));
     await keeper.open();
-    const sockets = [...keeper.sockets(), admin.socket];
-    emit({ event: "listening", sockets });
+    const sockets = () => [...keeper.sockets(), admin.socket];
+    emit({ event: "listening", sockets: sockets() });
     keeper.follow();
     await readiness.start();
     mirror?.start();
@@ -232,6 +236,7 @@ class Site {
       sessions: this.#sessions,
       mirror,
       adminUrl: admin.url,
+      sockets,
       tftpPort: services.tftpPort,
       readiness: () => this.#readinessNow(),
       useInventory: (inventory) => {
@@ -279,8 +284,8 @@ class Site {
       links,
       interfaces,
       lookEveryMs,
-      openAddress: (address) => services.openAddress(address),
-      openLink: (link) => services.openLink(link),
+      openAddress: (address) => namingHolder(() => services.openAddress(address)),
+      openLink: (link) => namingHolder(() => services.openLink(link)),
       emit: this.#events.emit,
     });
     this.#opened.push(async (graceMs) => {

@@ -1,5 +1,5 @@
 import { descriptorsUsedUp } from "./descriptors.ts";
-import { BindError, errnoOf, messageOf } from "./errors.ts";
+import { BindError, type ExplainedOptions, errnoOf, messageOf } from "./errors.ts";
 import { inOneSentence, judge, type Rule } from "./finding.ts";
 
 /** A socket that is to be bound: an address of this host, or `0.0.0.0`, and a port. */
@@ -11,11 +11,31 @@ export interface WantedSocket {
   readonly device: string | null;
 }
 
+/** The port is taken. Who holds it may be found out (`daemon/state/port-holder.ts`). */
+export class PortInUseError extends BindError {
+  readonly wanted: WantedSocket;
+
+  constructor(message: string, wanted: WantedSocket, options: ExplainedOptions) {
+    super(message, options);
+    this.wanted = wanted;
+  }
+}
+
+/** Another eim-pxe on this host that holds a port. */
+export interface PortHolder {
+  readonly pid: number;
+  readonly dataDir: string;
+  /** Base URL of its admin port. */
+  readonly admin: string;
+}
+
 interface BindFailure extends WantedSocket {
   /** The system's name of the error, such as `EADDRINUSE`. */
   readonly errno: string;
   /** The system call that failed, where that is known. */
   readonly call: string | null;
+  /** Who holds the port, where that is an eim-pxe. */
+  readonly holder: PortHolder | null;
 }
 
 /** Programs that often hold the ports we need. */
@@ -38,6 +58,23 @@ export const bindRules: readonly Rule<BindFailure>[] = [
     remedy: "add that capability, or take a newer kernel",
     who: "site",
     when: ({ call, errno }) => (call === "SO_BINDTODEVICE" && errno === "EPERM" ? {} : null),
+  },
+  {
+    code: "port-held-by-eim-pxe",
+    cause: "another eim-pxe holds the port (pid {pid}, data folder {dataDir}, {admin})",
+    remedy:
+      "stop that one where it runs by mistake (systemctl stop eim-pxe, or kill {pid}), or {alternative}",
+    who: "site",
+    when: ({ holder, transport, address }) =>
+      holder === null
+        ? null
+        : {
+            ...holder,
+            alternative:
+              transport === "TCP"
+                ? "give this one other ports (http.port, admin.listen)"
+                : `serve other interfaces here than that with ${address}`,
+          },
   },
   {
     code: "port-in-use",
@@ -106,16 +143,28 @@ export const bindRules: readonly Rule<BindFailure>[] = [
 
 /** The error for a socket that could not be had. */
 export function bindError(wanted: WantedSocket, thrown: unknown): BindError {
-  const finding = judge(bindRules, { ...wanted, errno: errnoOf(thrown) ?? "", call: null });
-  const why = finding === null ? messageOf(thrown) : inOneSentence(finding);
-  return new BindError(`cannot bind ${place(wanted)}: ${why}`, { cause: thrown, finding });
+  const errno = errnoOf(thrown) ?? "";
+  const failure = { ...wanted, errno, call: null, holder: null };
+  return failed(failure, messageOf(thrown), { cause: thrown });
 }
 
 /** The same for a call to libc that set `errno`; `call` names it. */
 export function bindCallError(wanted: WantedSocket, call: string, errno: string): BindError {
-  const finding = judge(bindRules, { ...wanted, errno, call });
-  const why = finding === null ? `${call} gave ${errno}` : inOneSentence(finding);
-  return new BindError(`cannot bind ${place(wanted)}: ${why}`, { finding });
+  return failed({ ...wanted, errno, call, holder: null }, `${call} gave ${errno}`);
+}
+
+/** The same where it is known that another eim-pxe holds the port. */
+export function heldByUsError({ wanted, cause }: PortInUseError, holder: PortHolder): BindError {
+  return failed({ ...wanted, errno: "EADDRINUSE", call: null, holder }, "", { cause });
+}
+
+function failed(failure: BindFailure, otherwise: string, options: ErrorOptions = {}): BindError {
+  const finding = judge(bindRules, failure);
+  const why = finding === null ? otherwise : inOneSentence(finding);
+  const message = `cannot bind ${place(failure)}: ${why}`;
+  return failure.errno === "EADDRINUSE"
+    ? new PortInUseError(message, failure, { ...options, finding })
+    : new BindError(message, { ...options, finding });
 }
 
 function place({ transport, address, port, device }: WantedSocket): string {

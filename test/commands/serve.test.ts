@@ -172,6 +172,20 @@ describe("eim-pxe serve", () => {
     expect(third).toMatchObject({ code: 1, err: expect.stringMatching(/works in .* already/) });
   });
 
+  it("field fault 69: a second one with another folder is told that an eim-pxe holds the port", async () => {
+    const server = serve(site.configuration());
+    const url = await urlOf(server, "admin");
+    await server.event("ready");
+    const taken = `admin: { listen: "${new URL(url).host}" }`;
+    const second = site.configuration(taken, "second.yaml");
+    const elsewhere = { EIM_PXE_DATA_DIR: site.path("second") };
+    const { code, err } = await program.run(["serve", "--config", second], elsewhere);
+    expect(code).toBe(1);
+    expect(err).toContain(
+      `another eim-pxe holds the port (pid ${server.pid}, data folder ${site.path("data")}, ${url})`,
+    );
+  });
+
   it("ends by itself after SIGTERM while a client does not read its download", async () => {
     await site.close();
     site = await ServedSite.open(large);

@@ -1,11 +1,27 @@
-import { mkdir, stat } from "node:fs/promises";
+import { mkdir, readFile, stat } from "node:fs/promises";
 import { createServer, connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { z } from "zod";
 import { printable, toText } from "../../lib/bytes.ts";
 import { BindError, ConfigError, errnoOf, messageOf, SyncError } from "../../lib/errors.ts";
 
+/** What a process that works in a data folder says of itself to whoever asks. */
+const workerSchema = z.object({
+  pid: z.int(),
+  /** `serve`, `sync`, … */
+  purpose: z.string(),
+  dataDir: z.string(),
+  /** Base URL of its admin port; null while it has none. */
+  admin: z.url().nullable(),
+  /** What it has open, such as `tftp 192.168.77.1:69`. */
+  sockets: z.array(z.string()),
+});
+export type Worker = z.output<typeof workerSchema>;
+
 /** Held while a process works in a data folder. */
 export interface FolderLock {
+  /** Says from now on what the process has open. */
+  describe(open: () => Pick<Worker, "admin" | "sockets">): void;
   release(): Promise<void>;
 }
 
@@ -22,6 +38,8 @@ export interface LockOptions {
 const lookEveryMs = 100;
 // The holder's answer is one line from the same machine.
 const answerMs = 1000;
+// A server of hundreds of links says less.
+const mostAnswer = 64 * 1024;
 
 /**
  * Makes sure that one process at a time works in a data folder. The lock is a name of the kernel's (a
@@ -35,12 +53,13 @@ export async function lockFolder(options: LockOptions): Promise<FolderLock> {
   const name = await nameOf(dataDir);
   const deadlineMs = performance.now() + patienceMs;
   for (;;) {
-    const lock = await takeLock(name, `${pid} ${purpose}\n`);
+    const lock = await takeLock(name, { pid, purpose, dataDir });
     if (lock !== null) return lock;
-    const [holderPid = "?", holderPurpose = "another command"] = (await askHolder(name)).split(" ");
-    if (holderPurpose === "serve" || performance.now() >= deadlineMs) {
+    const worker = await askWorker(name);
+    if (worker?.purpose === "serve" || performance.now() >= deadlineMs) {
+      const who = worker === null ? "it does not answer" : `pid ${worker.pid}, ${worker.purpose}`;
       throw new BindError(
-        `another eim-pxe works in ${dataDir} already (pid ${holderPid}, ${holderPurpose}): wait for it or ` +
+        `another eim-pxe works in ${dataDir} already (${who}): wait for it or ` +
           "stop it, or give this one a dataDir of its own",
       );
     }
@@ -58,11 +77,16 @@ async function nameOf(dataDir: string): Promise<string> {
   }
 }
 
-function takeLock(name: string, about: string): Promise<FolderLock | null> {
+const nothingYet = () => ({ admin: null, sockets: [] });
+
+type Constant = Pick<Worker, "pid" | "purpose" | "dataDir">;
+
+function takeLock(name: string, about: Constant): Promise<FolderLock | null> {
   return new Promise((resolve, reject) => {
+    let open: () => Pick<Worker, "admin" | "sockets"> = nothingYet;
     const server = createServer((socket) => {
       socket.on("error", () => {});
-      socket.end(about);
+      socket.end(`${JSON.stringify({ ...about, ...open() })}\n`);
     });
     server.once("error", (error) => {
       if (errnoOf(error) === "EADDRINUSE") resolve(null);
@@ -72,27 +96,56 @@ function takeLock(name: string, about: string): Promise<FolderLock | null> {
       // It ends with the process, and keeps none alive.
       server.unref();
       resolve({
+        describe: (how) => {
+          open = how;
+        },
         release: () => new Promise((released) => server.close(() => released())),
       });
     });
   });
 }
 
-/** `PID PURPOSE`, or nothing when the holder is gone meanwhile or busy. */
-function askHolder(name: string): Promise<string> {
+/** What is said there; null when the worker is gone meanwhile or busy, or when it is no eim-pxe. */
+function askWorker(name: string): Promise<Worker | null> {
   return new Promise((resolve) => {
     let answer = "";
     const socket = connect(name);
     const done = (): void => {
       socket.destroy();
-      resolve(printable(answer.trim(), 40));
+      resolve(readWorker(answer));
     };
     socket.setTimeout(answerMs, done);
     socket.on("data", (chunk: Uint8Array) => {
-      if (answer.length < 100) answer += toText(chunk);
+      if (answer.length < mostAnswer) answer += toText(chunk);
     });
     socket.once("error", done).once("close", done);
   });
+}
+
+/** Whoever may open a socket can take such a name, so what is said is for texts only. */
+function readWorker(answer: string): Worker | null {
+  try {
+    const parsed: unknown = JSON.parse(answer);
+    const worker = workerSchema.safeParse(parsed).data;
+    if (worker === undefined) return null;
+    const { pid, purpose, dataDir, admin, sockets } = worker;
+    const safe = { purpose: printable(purpose, 40), dataDir: printable(dataDir, 400) };
+    return { pid, ...safe, admin: admin === null ? null : printable(admin), sockets };
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Every eim-pxe that works on this host, of whichever user and folder: names of the abstract namespace are seen and
+ * asked by all who share the network, as the ports are.
+ */
+export async function workersHere(): Promise<readonly Worker[]> {
+  const table = await readFile("/proc/self/net/unix", "latin1").catch(() => "");
+  // Node 20 fills the name up with zero bytes, which are shown as @ too.
+  const names = new Set(table.match(/(?<= @)eim-pxe-[0-9a-f]+-[0-9a-f]+(?=@*$)/gm));
+  const workers = await Promise.all([...names].map((name) => askWorker(`\0${name}`)));
+  return workers.filter((worker) => worker !== null);
 }
 
 /** How long a command waits for another one that works in the folder, such as a timer's synchronisation. */
