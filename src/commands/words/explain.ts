@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { type OtherServerName, otherServerNames } from "../../setup/other-servers/text.ts";
 import { addConfigured, type CommandSite, wholeNumber } from "./common.ts";
 
 interface ExplainFlags {
@@ -10,6 +11,8 @@ interface ExplainFlags {
   readonly interface?: string;
   readonly source?: string;
   readonly port: string;
+  readonly otherServer?: OtherServerName;
+  readonly mode?: "proxy" | "full" | "off";
 }
 
 /** `explain`: what a packet would be answered, or what a code on a screen means. */
@@ -17,7 +20,7 @@ export function explainCommand(cli: Command, { program, finish }: CommandSite): 
   const explain = addConfigured(
     cli,
     "explain",
-    "what the server would answer to a DHCP packet, or to each of a capture, and why (sends nothing); or what a code on a screen means",
+    "what the server would answer to a DHCP packet, or to each of a capture, and why (sends nothing); or what a code on a screen means; or how to set up another DHCP server",
   );
   explain
     .argument("[hex]", "the packet, the UDP payload in hex; - reads it from standard input")
@@ -33,12 +36,32 @@ export function explainCommand(cli: Command, { program, finish }: CommandSite): 
       wholeNumber(0, 65535),
     )
     .option("--pcap <file>", "each DHCP request of this capture (pcap or pcapng), in its order")
+    .addOption(
+      new Option(
+        "--other-server <product>",
+        "what to remove from and to set in the site's own DHCP server, ready to paste",
+      ).choices(otherServerNames),
+    )
+    .addOption(
+      new Option(
+        "--mode <mode>",
+        "with --other-server: as if the interface were in this mode (default: its own); off: the other server " +
+          "says what to boot",
+      ).choices(["proxy", "full", "off"]),
+    )
     .option("--json", "with --code and --pcap: print the result as JSON")
     .action(async (hex: string | undefined, options: ExplainFlags) => {
       if (options.code !== undefined) {
         const { explainCode } = await import("../explain-code.ts");
         const { code, architecture = null, json = false } = options;
         finish(explainCode(program, { code, architecture, json }));
+        return;
+      }
+      if (options.otherServer !== undefined) {
+        const { explainOtherServer } = await import("../explain-other-server.ts");
+        const { config = null, interface: name = null, mode = null } = options;
+        const server = options.otherServer;
+        finish(explainOtherServer(program, { config, server, interface: name, mode }));
         return;
       }
       if (options.pcap !== undefined) {
@@ -49,7 +72,7 @@ export function explainCommand(cli: Command, { program, finish }: CommandSite): 
       }
       if (hex === undefined) {
         throw explain.error(
-          "error: name a packet in hex, a capture with --pcap, or a code with --code",
+          "error: name a packet in hex, a capture with --pcap, a code with --code, or a product with --other-server",
         );
       }
       const { explain: explainPacket } = await import("../explain.ts");
