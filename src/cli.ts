@@ -32,6 +32,7 @@ function program(): Program {
     environment: process.env,
     pid: process.pid,
     node: process.execPath,
+    self: [process.execPath, ...process.execArgv, process.argv[1] ?? ""],
     isRoot: process.getuid?.() === 0,
     in: process.stdin,
     out: process.stdout,

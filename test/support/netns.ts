@@ -28,6 +28,8 @@ export interface CableEnd {
 
 /** A program on a host. It tells what happens in lines of JSON on its standard output. */
 export interface Guest {
+  /** `ip netns exec` becomes the program, so this is the program's. */
+  readonly pid: number;
   /** The next line of its output, parsed. Rejects with all output when the program ends before. */
   next(): Promise<unknown>;
   /** Resolves when its output, errors included, contains the text. */
@@ -138,6 +140,7 @@ function guestOf(child: ChildProcess, name: string): Guest {
     return code;
   });
   return {
+    pid: child.pid ?? 0,
     next() {
       const line = lines.shift();
       if (line !== undefined) return Promise.resolve(line);

@@ -6,6 +6,7 @@ export class FakeProgram implements Program {
   readonly environment: Record<string, string>;
   readonly pid = 1;
   readonly node = process.execPath;
+  readonly self = [process.execPath, "--import", "tsx", "src/cli.ts"];
   readonly in: Readable;
   readonly out = new PassThrough();
   readonly err = new PassThrough();

@@ -6,6 +6,8 @@ export interface Program {
   readonly pid: number;
   /** The path of the program of Node that runs it. */
   readonly node: string;
+  /** The command line that starts this program once more, without arguments: for worker processes. */
+  readonly self: readonly string[];
   /** Whether it is root's, and may give files to other users. */
   readonly isRoot: boolean;
   readonly in: NodeJS.ReadableStream;

@@ -1,5 +1,6 @@
 import { type Command, Option } from "commander";
 import type { ProbeOptions } from "../probe.ts";
+import type { SimulateOptions } from "../simulate/simulate.ts";
 import { type CommandSite, wholeNumber } from "./common.ts";
 
 interface ProbeFlags {
@@ -9,7 +10,17 @@ interface ProbeFlags {
   readonly json?: boolean;
 }
 
-/** `probe` and `demo`, which play machines. */
+interface SimulateFlags {
+  readonly target: string;
+  readonly nodes: number;
+  readonly ramp: number;
+  readonly firmware: SimulateOptions["firmware"];
+  readonly interface?: string;
+  readonly serverPid?: number;
+  readonly json?: boolean;
+}
+
+/** `probe`, `simulate` and `demo`, which play machines. */
 export function machineCommands(cli: Command, { program, finish }: CommandSite): void {
   cli
     .command("probe")
@@ -27,6 +38,35 @@ export function machineCommands(cli: Command, { program, finish }: CommandSite):
       const { interface: name, firmware, mac = null, json = false } = options;
       finish(await probe(program, { interface: name, firmware, mac, json }));
     });
+  cli
+    .command("simulate")
+    .description("a boot storm by simulated machines: how long each stage takes, and what fails")
+    .requiredOption("--target <address>", "the server to measure, in a network of this host")
+    .requiredOption("--nodes <count>", "how many machines", wholeNumber(1, 10_000))
+    .option("--ramp <seconds>", "power them on within so long", wholeNumber(0, 3600), 0)
+    .addOption(
+      new Option("--firmware <kind>", "the firmware to play")
+        .choices(["bios", "uefi", "uefi-http"])
+        .default("uefi"),
+    )
+    .option("--interface <name>", "the interface on the machines' link (default: the target's)")
+    .option(
+      "--server-pid <pid>",
+      "the server's process, where it runs on this host",
+      wholeNumber(1, 2 ** 22),
+    )
+    .option("--json", "print the result as JSON")
+    .action(async (options: SimulateFlags) => {
+      const { simulate } = await import("../simulate/simulate.ts");
+      const { target, nodes, ramp, firmware, interface: name = null } = options;
+      const { serverPid = null, json = false } = options;
+      const how = { target, nodes, rampSeconds: ramp, firmware, interface: name, serverPid, json };
+      finish(await simulate(program, how));
+    });
+  cli.command("simulate-worker", { hidden: true }).action(async () => {
+    const { simulateWorker } = await import("../simulate/worker.ts");
+    finish(await simulateWorker(program));
+  });
   cli
     .command("demo")
     .description("the whole thing on this machine, with simulated machines; needs no configuration")

@@ -34,6 +34,18 @@ export function readDownloads(script: string, given: ScriptSettings): ScriptDown
     : { kernelUrl, initrdUrl, kernelArguments };
 }
 
+/** What a script fetches besides kernel and initramfs before it boots: reports to the server. */
+export function readReports(script: string, given: ScriptSettings): readonly string[] {
+  const reports: string[] = [];
+  for (const { command, rest } of straightWay(script, given)) {
+    if (/^(boot|exit|shell)$/.test(command)) break;
+    // The other words are values of `--timeout` and `--name`.
+    const target = rest.find((word) => word.includes("/")) ?? "";
+    if (command === "imgfetch" && /\/events\?/.test(target)) reports.push(target);
+  }
+  return reports;
+}
+
 /** What a script that only hands over to another one runs: the target of its first `chain`, or null. */
 export function readChain(script: string, given: ScriptSettings): string | null {
   for (const { command, rest } of straightWay(script, given)) {
