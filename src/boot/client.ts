@@ -25,6 +25,8 @@ export interface BootClient {
   readonly ipxe: boolean;
   /** It says there what it was built with, and HTTP is not among it. */
   readonly lacksHttp: boolean;
+  /** The same of HTTPS. */
+  readonly lacksHttps: boolean;
   /** It sends option 93, which only boot firmware does, and option 60 is none that is answered. */
   readonly unknownClass: boolean;
 }

@@ -34,6 +34,22 @@ export interface BootPolicy {
   readonly userClasses: readonly string[];
   /** Whether machines that no node entry matches may boot. */
   readonly unknownNodes: "allow" | "deny";
+  /** Who is told an `https` URL; null or absent: nobody. */
+  readonly https?: HttpsOffer | null;
+}
+
+/** Clients that can be told an `https` URL: a firmware's UEFI HTTP boot, and iPXE. */
+export type HttpsClient = "uefi-http" | "ipxe";
+
+export interface HttpsOffer {
+  readonly port: number;
+  readonly to: readonly HttpsClient[];
+}
+
+/** The same server by TLS: our base URL at another port. */
+export function secureUrl(baseUrl: string, port: number): string {
+  const { hostname } = new URL(baseUrl);
+  return `https://${hostname}:${port}`;
 }
 
 /**
@@ -51,7 +67,8 @@ export function planBoot(
   const denial = denialOf(node, policy);
   if (denial !== null) return { kind: "refused", why: "denied", reason: denial };
   if (runsIpxe(client, policy)) {
-    return { kind: "script", url: node?.scriptUrl ?? scriptUrl(baseUrl, client.mac) };
+    const base = client.lacksHttps ? baseUrl : baseUrlFor("ipxe", policy, baseUrl);
+    return { kind: "script", url: node?.scriptUrl ?? scriptUrl(base, client.mac) };
   }
   const choice = chooseLoader(client, node, policy);
   if (choice === null) {
@@ -64,10 +81,15 @@ export function planBoot(
   }
   if (client.transport === "http") {
     const folder = parseMac(client.mac) === null ? "loaders" : client.mac;
-    const url = `${baseUrl}/${folder}/${encodeURIComponent(choice)}`;
+    const base = baseUrlFor("uefi-http", policy, baseUrl);
+    const url = `${base}/${folder}/${encodeURIComponent(choice)}`;
     return { kind: "loader", transport: "http", file: choice, url };
   }
   return { kind: "loader", transport: "tftp", file: choice };
+}
+
+function baseUrlFor(who: HttpsClient, { https }: BootPolicy, baseUrl: string): string {
+  return https?.to.includes(who) === true ? secureUrl(baseUrl, https.port) : baseUrl;
 }
 
 /** Why an ordinary client has nothing to boot; also the sign that an operating system runs. */

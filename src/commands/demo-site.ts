@@ -68,6 +68,7 @@ export async function startDemoSite(
     const services = await startServices({
       settings: {
         config,
+        bootCertificate: null,
         inventory: createInventory([]),
         ca: certificate.cert,
         adminToken: null,

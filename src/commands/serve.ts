@@ -204,12 +204,13 @@ async function start(program: Program, settings: Settings, instance: string): Pr
 async function reload(services: Services, manager: ServiceManager, config: Config): Promise<void> {
   manager.reloading();
   try {
-    if (config.nodes.file === null) {
+    services.reloadCertificate();
+    if (config.nodes.file !== null) services.useInventory(await reloadInventory(config));
+    else if (config.http.tls === null) {
       throw new ConfigError([
-        "nodes.file is not set, so there is nothing to read again; a changed configuration takes a restart",
+        "neither nodes.file nor http.tls is set, so there is nothing to read again; a changed configuration takes a restart",
       ]);
     }
-    services.useInventory(await reloadInventory(config));
   } catch (error) {
     // Whatever is wrong with a file, it must not end a server that runs.
     const reason = error instanceof ConfigError ? problemsIn(error) : messageOf(error);

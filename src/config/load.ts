@@ -86,6 +86,14 @@ function variableProblem(overrides: readonly Override[], fault: Fault): string[]
   return [`environment variable ${from.variable}: ${formatPath(fault.path)}: ${fault.message}`];
 }
 
+function withAbsoluteFiles(
+  tls: Config["http"]["tls"],
+  absolute: (path: string) => string,
+): Config["http"]["tls"] {
+  if (tls === null) return null;
+  return { ...tls, certFile: absolute(tls.certFile), keyFile: absolute(tls.keyFile) };
+}
+
 function withAbsolutePaths(config: Config, base: string): Config {
   const absolute = (path: string) => resolve(base, path);
   const maybe = (path: string | null) => (path === null ? null : absolute(path));
@@ -106,6 +114,7 @@ function withAbsolutePaths(config: Config, base: string): Config {
       ca: { ...config.artifacts.ca, file: maybe(config.artifacts.ca.file) },
       loaderDirs: config.artifacts.loaderDirs.map(absolute),
     },
+    http: { ...config.http, tls: withAbsoluteFiles(config.http.tls, absolute) },
     nodes: { ...config.nodes, file: maybe(config.nodes.file) },
   };
 }

@@ -13,6 +13,7 @@ export function ruleFaults(config: Config): Fault[] {
   return [
     ...config.interfaces.flatMap((link, index) => linkFaults(link, index, config)),
     ...adminFaults(config),
+    ...tlsFaults(config),
     ...artifactFaults(config),
     ...bootFaults(config),
     ...smeeFaults(config),
@@ -116,6 +117,22 @@ function adminFaults(config: Config): Fault[] {
       message: `${listen.host} can be reached from the network and needs a token: set admin.tokenFile, or listen on 127.0.0.1`,
     },
   ];
+}
+
+function tlsFaults({ http: { port, tls }, dhcp }: Config): Fault[] {
+  if (tls === null) return [];
+  const faults: Fault[] = [];
+  if (tls.port === port) {
+    faults.push({
+      path: ["http", "tls", "port"],
+      message: `${port} is http.port already; TLS needs a port of its own, such as 8443`,
+    });
+  }
+  if (tls.offer.length > 0 && dhcp.compatibility !== "standard") {
+    const message = `has no effect with dhcp.compatibility ${dhcp.compatibility}: SMEE names http URLs only`;
+    faults.push({ path: ["http", "tls", "offer"], message });
+  }
+  return faults;
 }
 
 function artifactFaults(config: Config): Fault[] {

@@ -114,6 +114,21 @@ const http = z
     memoryBytes: z.union([z.literal("auto"), z.int().min(0)]).default("auto"),
     maxBytesPerSecond: z.int().min(1024).nullable().default(null),
     queue: z.int().min(1).nullable().default(null),
+    tls: z
+      .strictObject({
+        certFile: z
+          .string()
+          .min(1)
+          .meta({ examples: ["/etc/eim-pxe/boot.crt"] }),
+        keyFile: z
+          .string()
+          .min(1)
+          .meta({ examples: ["/etc/eim-pxe/boot.key"] }),
+        port: z.int().min(1).max(65535).default(8443),
+        offer: z.array(z.enum(["uefi-http", "ipxe"])).default([]),
+      })
+      .nullable()
+      .default(null),
   })
   .prefault({});
 

@@ -57,6 +57,8 @@ export interface Services {
   readonly readiness: () => Readiness;
   /** Takes another inventory of nodes into force. */
   useInventory(inventory: Inventory): void;
+  /** Takes up renewed files of `http.tls`; what cannot be used changes nothing. */
+  reloadCertificate(): void;
   /** Stops answering; running transfers have `graceMs` to end. */
   close(graceMs: number): Promise<void>;
 }
@@ -243,6 +245,7 @@ class Site {
         this.#inventory = inventory;
         emit({ event: "reloaded", nodes: inventory.entries.length });
       },
+      reloadCertificate: () => services.reloadCertificate(),
       close: (graceMs) => this.close(graceMs),
     };
   }

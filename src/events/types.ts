@@ -193,6 +193,12 @@ export interface EventFields {
   /** So many machines are before it in the line of `http.queue`. */
   "download-waiting": Machine & { file: string; ahead: number };
   "download-admitted": Machine & { file: string; waitedMs: number };
+  /** No connection came of a TLS handshake on the boot port. */
+  "tls-failed": Machine & { reason: string };
+  "boot-certificate": { certFile: string; fingerprint: string; expiresAt: string };
+  "boot-certificate-expiring": { certFile: string; expiresAt: string; days: number };
+  "boot-certificate-rejected": { certFile: string; keyFile: string; reason: string };
+  "boot-certificate-address": { certFile: string; address: Ip4 };
   "download-aborted": Machine & { file: string; bytesSent: number; bytes: number };
 
   // The mirror.

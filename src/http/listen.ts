@@ -1,9 +1,10 @@
-import { createServer, type Server } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { bindError } from "../lib/bind-error.ts";
 import { errnoOf } from "../lib/errors.ts";
 import type { Admission, Shortage } from "./connections/admission.ts";
 import { Connection, type ConnectionTimeouts } from "./connections/connection.ts";
+import { Handshakes, type TlsIdentitySource } from "./connections/handshakes.ts";
 import { SendQueues } from "./connections/send-queues.ts";
 import { TurnedAway } from "./connections/turned-away.ts";
 
@@ -36,13 +37,21 @@ export interface ListenOptions {
   readonly admission: Admission;
   /** A client was refused a connection. */
   readonly refused: (address: string, shortage: Shortage) => void;
+  /** Null or absent: plain HTTP. */
+  readonly tls?: TlsPort | null;
+}
+
+export interface TlsPort {
+  readonly identity: TlsIdentitySource;
+  /** No connection came of a client's handshake. */
+  readonly failed: (address: string, reason: string) => void;
 }
 
 /** Opens the port and serves `app` on it until that is closed. Throws `BindError`, and has closed `app` then. */
 export async function listen(
   app: FastifyInstance,
   at: HttpEndpoint,
-  { admission, refused }: ListenOptions,
+  { admission, refused, tls = null }: ListenOptions,
 ): Promise<HttpPort> {
   const open = new Set<Connection>();
   const sendQueues = new SendQueues();
@@ -50,14 +59,7 @@ export async function listen(
   const busy = (connection: Connection) => admission.busy(connection);
   const idle = (connection: Connection) => admission.idleNow(connection);
   // Node's HTTP server does not listen by itself: it is given connections that hold requests back.
-  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-    const address = socket.remoteAddress ?? "";
-    const shortage = admission.shortageFor(address);
-    if (shortage !== null) {
-      turnedAway.add(socket);
-      refused(address, shortage);
-      return;
-    }
+  const serve = (socket: Socket): void => {
     const connection = new Connection(socket, { timeouts, sendQueues, busy, idle });
     open.add(connection);
     admission.add(connection);
@@ -66,6 +68,31 @@ export async function listen(
       admission.remove(connection);
     });
     app.server.emit("connection", connection);
+  };
+  const handshakes =
+    tls === null
+      ? null
+      : new Handshakes({
+          source: tls.identity,
+          admission,
+          timeoutMs: timeouts.headerMs,
+          done: serve,
+          failed: tls.failed,
+        });
+  // By TLS, who closes has said so.
+  const allowHalfOpen = handshakes === null;
+  const server = createServer({ allowHalfOpen, noDelay: true }, (socket) => {
+    const address = socket.remoteAddress ?? "";
+    const shortage = admission.shortageFor(address);
+    if (shortage === null) {
+      if (handshakes === null) serve(socket);
+      else handshakes.add(socket);
+      return;
+    }
+    // Without a handshake nobody could read the answer.
+    if (handshakes === null) turnedAway.add(socket);
+    else socket.destroy();
+    refused(address, shortage);
   });
   app.server.prependListener("request", (request, response) => {
     if (request.socket instanceof Connection) request.socket.begin(request, response);
@@ -74,6 +101,7 @@ export async function listen(
     const closed = new Promise((resolve) => server.close(resolve));
     for (const connection of open) connection.finishUp();
     turnedAway.close();
+    handshakes?.close();
     await closed;
   });
   try {

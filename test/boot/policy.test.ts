@@ -209,6 +209,33 @@ describe("planBoot", () => {
   });
 });
 
+describe("http.tls.offer says who is told an https URL", () => {
+  const secure = `https://192.168.77.1:8443/${mac}`;
+  const plain = `${base}/${mac}`;
+  const httpClient = { vendorClass: fromText("HTTPClient:Arch:00016"), architectures: u16(16) };
+  const ipxe = { userClass: fromText("iPXE"), ipxeOptions: fromHex("130101 140101") };
+  const withoutHttps = { ...ipxe, ipxeOptions: fromHex("130101") };
+
+  it.each([
+    ["nobody", [], plain, plain],
+    ["UEFI HTTP boot", ["uefi-http"], secure, plain],
+    ["iPXE", ["ipxe"], plain, secure],
+    ["both", ["uefi-http", "ipxe"], secure, secure],
+  ] as const)("%s", (_name, to, loader, script) => {
+    const how: BootPolicy = { ...policy, https: { port: 8443, to } };
+    expect(plan(httpClient, null, how)).toMatchObject({ url: `${loader}/ipxe.efi` });
+    expect(plan(ipxe, null, how)).toMatchObject({ url: `${script}/boot.ipxe` });
+    expect(plan({}, null, how)).toMatchObject({ transport: "tftp" });
+  });
+
+  it("never an iPXE that was built without it, nor where a node has a script of its own", () => {
+    const how: BootPolicy = { ...policy, https: { port: 8443, to: ["ipxe"] } };
+    expect(plan(withoutHttps, null, how)).toMatchObject({ url: `${plain}/boot.ipxe` });
+    const own = nodeOf("scriptUrl: http://boot.example/x.ipxe");
+    expect(plan(ipxe, own, how)).toMatchObject({ url: "http://boot.example/x.ipxe" });
+  });
+});
+
 describe("the table of architectures", () => {
   it("has each number once", () => {
     expect(new Set(architectures.map(({ code }) => code)).size).toBe(architectures.length);

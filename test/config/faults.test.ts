@@ -26,6 +26,17 @@ describe("field fault 64: the commonest mistakes in a configuration", () => {
     ],
     ["artifacts: { maxBytesPerSecond: 10M }", "must be a number of bytes: write 10485760 for 10M"],
     ['http: { port: "8080" }', "http.port: must be a number: write 8080 without quotes"],
+    [
+      "http: { port: 8443, tls: { certFile: a, keyFile: b } }",
+      "http.tls.port: 8443 is http.port already",
+    ],
+    ["http: { tls: { certFile: a } }", "http.tls.keyFile"],
+    ["http: { tls: { certFile: a, keyFile: b, offer: [everyone] } }", "http.tls.offer"],
+    [
+      "{ dhcp: { compatibility: smee }, http: { tls: { certFile: a, keyFile: b, offer: [ipxe] } } }",
+      "http.tls.offer: has no effect with dhcp.compatibility smee",
+    ],
+    ["http: { queue: 0 }", "http.queue: must be at least 1"],
     ["http: { port: 80.5 }", "http.port: must be a whole number"],
     ["tftp: { maxBlockSize: 100000 }", "tftp.maxBlockSize: must be at most 65464"],
     ["tftp: { singlePort: yes }", "must be true or false, without quotes"],

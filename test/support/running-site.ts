@@ -86,6 +86,7 @@ export class RunningSite {
         config,
         inventory: loadInventory(config),
         ca,
+        bootCertificate: null,
         adminToken: null,
         adminReadToken: null,
       },

@@ -5,13 +5,16 @@ import type { Config } from "../../config/schema.ts";
 import type { Emit } from "../../events/types.ts";
 import { createBootApp } from "../../http/boot/app.ts";
 import type { Files } from "../../http/files/files.ts";
-import { listen } from "../../http/listen.ts";
+import { type HttpEndpoint, type HttpPort, listen } from "../../http/listen.ts";
+import { printable } from "../../lib/bytes.ts";
 import type { Clock } from "../../lib/clock.ts";
-import type { Ip4 } from "../../lib/ip4.ts";
+import { type Ip4, parseIp4 } from "../../lib/ip4.ts";
 import type { Inventory } from "../../nodes/inventory.ts";
 import type { BootSessions } from "../../timeline/boots.ts";
 import { openHttpFiles } from "../content/http-files.ts";
 import { scriptOf } from "../settings/boot-settings.ts";
+import type { ServerCertificate } from "../settings/tls-files.ts";
+import { BootCertificate } from "./boot-certificate.ts";
 import { HttpConnections } from "./http-connections.ts";
 import type { Opened } from "./link-supervisor.ts";
 
@@ -27,6 +30,8 @@ export interface BootPortParts {
   readonly maxConnections: number;
   /** Bytes of memory that this process could still take. */
   readonly availableMemory: () => number;
+  /** As it was read at the start; null: no TLS. */
+  readonly certificate: ServerCertificate | null;
   readonly emit: Emit;
   readonly clock: Clock;
 }
@@ -36,12 +41,22 @@ export class BootPort {
   readonly connections: HttpConnections;
   readonly #parts: BootPortParts;
   readonly #files: Files;
+  /** Null: no TLS. */
+  readonly #tls: { readonly port: number; readonly identity: BootCertificate } | null;
   #port: number;
 
   constructor(parts: BootPortParts) {
-    const { config, maxConnections, availableMemory, emit, clock } = parts;
+    const { config, certificate, maxConnections, availableMemory, emit, clock } = parts;
+    const { tls } = config.http;
     this.#parts = parts;
     this.#port = config.http.port;
+    this.#tls =
+      tls === null || certificate === null
+        ? null
+        : {
+            port: tls.port,
+            identity: new BootCertificate({ files: tls, certificate, emit, clock }),
+          };
     this.connections = new HttpConnections({
       port: "boot",
       connections: maxConnections,
@@ -61,8 +76,35 @@ export class BootPort {
     return `http://${address}:${this.#port}`;
   }
 
-  /** Throws `BindError`. */
+  /** Plain HTTP, and TLS beside it where it is configured. Throws `BindError`; nothing stays open then. */
   async open(address: Ip4): Promise<Opened> {
+    const plain = await this.#listen({ host: address, port: this.#port }, null);
+    // Where any free port will do, the first one is it for all addresses.
+    this.#port = plain.port;
+    const sockets = [`http ${plain.host}:${plain.port}`];
+    if (this.#tls === null) return { sockets, close: (graceMs) => plain.close(graceMs) };
+    const { port, identity } = this.#tls;
+    try {
+      const secure = await this.#listen({ host: address, port }, identity);
+      identity.served(address);
+      return {
+        sockets: [...sockets, `https ${secure.host}:${secure.port}`],
+        close: async (graceMs) => {
+          await Promise.all([plain.close(graceMs), secure.close(graceMs)]);
+        },
+      };
+    } catch (error) {
+      await plain.close(0);
+      throw error;
+    }
+  }
+
+  /** Reads the certificate's files again. */
+  reloadCertificate(): void {
+    this.#tls?.identity.reload();
+  }
+
+  #listen(at: HttpEndpoint, identity: BootCertificate | null): Promise<HttpPort> {
     const { config, store, loaders, sessions, policy, inventory, emit, clock } = this.#parts;
     const { compatibility } = config.dhcp;
     const app = createBootApp({
@@ -80,18 +122,21 @@ export class BootPort {
       emit,
       clock,
     });
-    const at = { host: address, port: this.#port };
-    const bound = await listen(app, at, this.connections.listenOptions);
-    // Where any free port will do, the first one is it for all addresses.
-    this.#port = bound.port;
-    return {
-      sockets: [`http ${bound.host}:${bound.port}`],
-      close: (graceMs) => bound.close(graceMs),
+    const failed = (client: string, reason: string): void => {
+      emit({
+        event: "tls-failed",
+        mac: null,
+        address: parseIp4(client),
+        reason: printable(reason, 256),
+      });
     };
+    const tls = identity === null ? null : { identity, failed };
+    return listen(app, at, { ...this.connections.listenOptions, tls });
   }
 
   /** To be called when all addresses are closed. */
   close(): void {
+    this.#tls?.identity.close();
     this.#files.close();
   }
 }

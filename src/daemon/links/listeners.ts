@@ -115,6 +115,7 @@ export class LinkListeners {
     this.#bootPort = new BootPort({
       ...parts,
       config: this.#config,
+      certificate: parts.options.settings.bootCertificate,
       maxConnections: this.#shares.connections,
       availableMemory,
       clock,
@@ -132,6 +133,11 @@ export class LinkListeners {
   /** Connections to the boot port, at all addresses. */
   get http(): Pick<HttpConnections, "counts" | "usedUp"> {
     return this.#bootPort.connections;
+  }
+
+  /** Reads the files of `http.tls` again. */
+  reloadCertificate(): void {
+    this.#bootPort.reloadCertificate();
   }
 
   /** HTTP comes first: what TFTP and DHCP hand out names its port. Throws `BindError`. */

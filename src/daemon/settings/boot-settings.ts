@@ -25,11 +25,13 @@ export function policyOf(config: Config): BootPolicy {
     ([code, name]) => [Number(code), name] as const,
   );
   const orchestrator = config.boot.path === "orchestrator";
+  const { tls } = config.http;
   return {
     loaders: new Map([...(orchestrator ? orchestratorLoaders : []), ...loaders]),
     onlyNamedLoaders: orchestrator,
     userClasses: config.boot.userClasses,
     unknownNodes: config.nodes.unknown,
+    https: tls === null ? null : { port: tls.port, to: tls.offer },
   };
 }
 

@@ -9,6 +9,7 @@ import { ConfigError, messageOf, SyncError } from "../../lib/errors.ts";
 import { createInventory, type Inventory } from "../../nodes/inventory.ts";
 import type { Environment } from "./environment.ts";
 import { readNodes } from "./nodes-file.ts";
+import { readServerCertificate, type ServerCertificate } from "./tls-files.ts";
 
 /** Where the configuration is looked for when no `--config` says otherwise. */
 export const defaultConfigFile = "/etc/eim-pxe/eim-pxe.yaml";
@@ -19,6 +20,8 @@ export interface Settings {
   readonly inventory: Inventory;
   /** The CA of `artifacts.ca.file` as PEM text. */
   readonly ca: string | null;
+  /** Of `http.tls`; null: no TLS. */
+  readonly bootCertificate: ServerCertificate | null;
   readonly adminToken: string | null;
   /** May only read. */
   readonly adminReadToken: string | null;
@@ -58,6 +61,8 @@ function readNamedFiles(config: Config): Omit<Settings, "config"> {
   };
   const inventory = attempt(() => loadInventory(config));
   const ca = attempt(() => readCa(config.artifacts.ca.file));
+  const { tls } = config.http;
+  const bootCertificate = attempt(() => (tls === null ? null : readServerCertificate(tls)));
   attempt(() => checkTemplate(config));
   const { tokenFile, readTokenFile } = config.admin;
   const adminToken = attempt(() => readToken(tokenFile));
@@ -68,7 +73,7 @@ function readNamedFiles(config: Config): Omit<Settings, "config"> {
     );
   }
   if (problems.length > 0 || inventory === null) throw new ConfigError(problems);
-  return { inventory, ca, adminToken, adminReadToken };
+  return { inventory, ca, bootCertificate, adminToken, adminReadToken };
 }
 
 /** @throws ConfigError when the nodes file cannot be read or is not right */

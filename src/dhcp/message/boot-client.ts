@@ -68,7 +68,8 @@ export function bootClient(facts: BootFacts, vendorClasses: readonly string[] = 
       : readArchitectures(facts.architectures, vendorClass),
     userClasses: readUserClasses(facts.userClass ?? new Uint8Array()),
     ipxe: facts.ipxeOptions !== null && facts.ipxeOptions.length > 0,
-    lacksHttp: readLacksHttp(facts.ipxeOptions),
+    lacksHttp: lacksFeatures(facts.ipxeOptions, [IPXE_HTTP, IPXE_HTTPS]),
+    lacksHttps: lacksFeatures(facts.ipxeOptions, [IPXE_HTTPS]),
     unknownClass: facts.architectures !== null && bootClass === null,
   };
 }
@@ -83,13 +84,13 @@ export function saysBootClient(datagram: Uint8Array, vendorClasses: readonly str
  * Option 175 has a sub-option for each feature of an iPXE's build (16 to 47, iPXE src/include/ipxe/features.h).
  * One that tells of none is taken to have all.
  */
-function readLacksHttp(ipxeOptions: Uint8Array | null): boolean {
+function lacksFeatures(ipxeOptions: Uint8Array | null, features: readonly number[]): boolean {
   if (ipxeOptions === null) return false;
   const found = decodedOrNull(() => readSubOptions(ipxeOptions, "vendor"));
   if (found === null) return false;
   const has = (code: number) => (found.get(code)?.[0] ?? 0) !== 0;
   const tells = [...found.keys()].some((code) => code >= 16 && code <= 47);
-  return tells && !has(IPXE_HTTP) && !has(IPXE_HTTPS);
+  return tells && !features.some(has);
 }
 
 /**

@@ -60,6 +60,37 @@ export const transferEvents = {
     message: "a machine's turn came, its download begins",
     meaning: "It had to wait `waitedMs` because of `http.queue`.",
   },
+  "tls-failed": {
+    level: "warn",
+    message: "a TLS handshake on the boot port failed",
+    meaning:
+      "`reason` says what the client or OpenSSL said. `unknown ca`, `bad certificate` and a client that closed the connection: the machine does not trust the CA of `http.tls.certFile`; enrol it in its firmware, or build it into its iPXE. `handshake failure` and `no shared cipher`: old firmware wants an RSA key. `http request`: it asked by plain HTTP at the TLS port.",
+    show: { every: 60_000, by: ["address", "reason"] },
+  },
+  "boot-certificate": {
+    level: "info",
+    message: "the boot port's certificate",
+    meaning:
+      "The one that `http.tls` shows to machines from now on, at the start and when its files are renewed.",
+  },
+  "boot-certificate-expiring": {
+    level: "warn",
+    message: "the boot port's certificate expires soon",
+    meaning:
+      "Told 30 days and 7 days before its end, and at its end (`days` below 0), from when on no machine boots by HTTPS. Renew `certFile` and its key; they are read again by themselves.",
+  },
+  "boot-certificate-rejected": {
+    level: "warn",
+    message: "the renewed certificate of the boot port cannot be used",
+    meaning:
+      "`reason` names the file and what is wrong. Machines are shown the former certificate, until the files are right; they are looked at every ten seconds. While the two files are being replaced, this may come once.",
+  },
+  "boot-certificate-address": {
+    level: "warn",
+    message: "the boot port's certificate is not for an address that is served",
+    meaning:
+      "Machines are told `https://ADDRESS`, and refuse a certificate that does not have that address among its alternative names (`IP:…`). Have it issued with all addresses that machines ask.",
+  },
   "download-aborted": {
     level: "warn",
     message: "a download ended before its end",

@@ -1,4 +1,5 @@
 import type { FastifyRequest } from "fastify";
+import { secureUrl } from "../../boot/policy.ts";
 import { type Ip4, parseIp4 } from "../../lib/ip4.ts";
 
 /** The IPv4 address behind `socket`'s text for one; a dual-stack socket says `::ffff:192.168.77.5`. */
@@ -23,6 +24,9 @@ export function baseUrlFor(
   const { localAddress, localPort } = request.socket;
   if (localAddress === undefined || localPort === undefined) return null;
   const ip4 = ip4Of(localAddress);
-  if (ip4 === null) return `http://[${localAddress}]:${localPort}`;
-  return baseUrls.get(ip4) ?? `http://${ip4}:${localPort}`;
+  const { protocol } = request;
+  if (ip4 === null) return `${protocol}://[${localAddress}]:${localPort}`;
+  const told = baseUrls.get(ip4);
+  if (told === undefined) return `${protocol}://${ip4}:${localPort}`;
+  return protocol === "https" ? secureUrl(told, localPort) : told;
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
 import { Duplex } from "node:stream";
 import type { Place } from "./admission.ts";
 import type { SendQueues } from "./send-queues.ts";
@@ -140,6 +141,11 @@ export class Connection extends Duplex implements Place {
   /** Node's HTTP server has times of its own, which cut a slow transfer; here they are of no effect. */
   setTimeout(): this {
     return this;
+  }
+
+  /** By which frameworks tell an `https` request. */
+  get encrypted(): boolean {
+    return this.#socket instanceof TLSSocket;
   }
 
   get remoteAddress(): string | undefined {

@@ -1,0 +1,93 @@
+import type { Socket } from "node:net";
+import { createServer, type Server, type TLSSocket } from "node:tls";
+import { errnoOf, messageOf } from "../../lib/errors.ts";
+import type { Admission, Place } from "./admission.ts";
+
+/** A certificate with what follows it up to its CA, and its private key, both as PEM text. */
+export interface TlsIdentity {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** The identity of a port, which may be renewed while it is open. */
+export interface TlsIdentitySource {
+  readonly current: TlsIdentity;
+  /** Hears of each new one until the returned function is called. */
+  subscribe(listener: (identity: TlsIdentity) => void): () => void;
+}
+
+export interface HandshakeOptions {
+  readonly source: TlsIdentitySource;
+  readonly admission: Admission;
+  readonly timeoutMs: number;
+  readonly done: (socket: TLSSocket) => void;
+  /** The client broke it off, sent no TLS, or does not trust us. */
+  readonly failed: (address: string, reason: string) => void;
+}
+
+/** TLS handshakes on accepted connections. Each takes a place, and gives it up first where places are short. */
+export class Handshakes {
+  readonly #server: Server;
+  readonly #options: HandshakeOptions;
+  readonly #unsubscribe: () => void;
+  /** By the client's address and port. */
+  readonly #places = new Map<string, Place>();
+
+  constructor(options: HandshakeOptions) {
+    const { source, timeoutMs } = options;
+    this.#options = options;
+    this.#server = createServer({
+      ...source.current,
+      handshakeTimeout: timeoutMs,
+      minVersion: "TLSv1.2",
+    });
+    this.#server.on("secureConnection", (socket) => {
+      this.#giveUpPlace(endOf(socket));
+      options.done(socket);
+    });
+    // It may come twice for a connection.
+    const reported = new WeakSet<TLSSocket>();
+    this.#server.on("tlsClientError", (error, socket) => {
+      if (!reported.has(socket)) options.failed(socket.remoteAddress ?? "", reasonOf(error));
+      reported.add(socket);
+      socket.destroy();
+    });
+    this.#unsubscribe = source.subscribe((identity) => this.#server.setSecureContext(identity));
+  }
+
+  /** A connection that has a place to begin with. */
+  add(socket: Socket): void {
+    const end = endOf(socket);
+    const place: Place = {
+      address: socket.remoteAddress ?? "",
+      destroy: () => void socket.destroy(),
+    };
+    this.#places.set(end, place);
+    this.#options.admission.add(place);
+    socket.once("close", () => this.#giveUpPlace(end));
+    this.#server.emit("connection", socket);
+  }
+
+  close(): void {
+    this.#unsubscribe();
+    for (const place of this.#places.values()) place.destroy();
+  }
+
+  #giveUpPlace(end: string): void {
+    const place = this.#places.get(end);
+    if (place === undefined) return;
+    this.#places.delete(end);
+    this.#options.admission.remove(place);
+  }
+}
+
+/** Node says of a client that closes before the end of the handshake that it "hung up". */
+function reasonOf(error: Error): string {
+  return errnoOf(error) === "ECONNRESET"
+    ? "the client closed the connection during the handshake"
+    : messageOf(error);
+}
+
+function endOf({ remoteAddress = "", remotePort = 0 }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
+}
