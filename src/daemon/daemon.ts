@@ -6,7 +6,6 @@ import { BootSessions } from "../timeline/boots.ts";
 import { OfferStyleTable } from "../boot/offer-style.ts";
 import { type Config, ORCHESTRATOR_LOADER } from "../config/schema.ts";
 import { SteadyClock } from "../lib/clock.ts";
-import type { Journal } from "../dhcp/leases/journal.ts";
 import { LeaseAdmin } from "../dhcp/leases/lease-admin.ts";
 import { LeaseTable } from "../dhcp/leases/lease-table.ts";
 import type { Readiness } from "../http/admin/app.ts";
@@ -178,7 +177,9 @@ class Site {
     });
     this.#opened.push(() => Promise.resolve(stopLoaders()));
     const inModeFull = this.#options.links.some(({ mode }) => mode === "full");
-    const journal = inModeFull ? await this.#openJournal() : null;
+    const journal = inModeFull
+      ? await openLeaseJournal(this.#config.dataDir, this.#leases, this.#steadyClock, emit)
+      : null;
     const { services, keeper } = this.#serveLinks({ store, loaders, journal });
     this.#listeners = services;
     if (journal !== null) {
@@ -259,11 +260,6 @@ class Site {
     return (
       this.#readiness?.now() ?? { ready: false, reasons: ["the server is starting"], unserved: [] }
     );
-  }
-
-  #openJournal(): Promise<Journal> {
-    const { emit } = this.#events;
-    return openLeaseJournal(this.#config.dataDir, this.#leases, this.#steadyClock, emit);
   }
 
   #serveLinks(parts: Pick<ListenerParts, "store" | "loaders" | "journal">): {
