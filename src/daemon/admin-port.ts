@@ -22,7 +22,7 @@ import { HttpConnections } from "./links/http-connections.ts";
 import { packageVersion } from "./settings/package.ts";
 import type { WantedLink } from "./links/link-plan.ts";
 import type { Settings } from "./settings/settings.ts";
-import type { OfferStyleKeeper } from "./state/offer-style-file.ts";
+import type { FirmwareMemory } from "./state/firmware-memory.ts";
 
 export interface AdminPortParts {
   readonly links: readonly WantedLink[];
@@ -39,7 +39,7 @@ export interface AdminPortParts {
   /** The nodes that are in force now. */
   readonly inventory: () => Inventory;
   readonly policy: BootPolicy;
-  readonly offerStyleKeeper: OfferStyleKeeper;
+  readonly firmware: FirmwareMemory;
   /** Null where no link is in mode full. */
   readonly leases: LeaseAdmin | null;
   readonly events: EventBus;
@@ -60,7 +60,7 @@ const maxConnections = 256;
 /** Opens the port that people see. Throws `BindError`; nothing stays open then. */
 export async function openAdminPort(parts: AdminPortParts): Promise<AdminPort> {
   const { settings, instance, clock, sessions, readiness, metrics, store, loaders } = parts;
-  const { captures, mirror, inventory, policy, offerStyleKeeper, leases, events } = parts;
+  const { captures, mirror, inventory, policy, firmware, leases, events } = parts;
   const endpoint = splitListen(settings.config.admin.listen);
   if (endpoint === null) throw new InternalError("admin.listen was not checked");
   const notes = new SiteNotes(parts.links, settings.config.artifacts.origin?.[0] ?? null);
@@ -90,10 +90,10 @@ export async function openAdminPort(parts: AdminPortParts): Promise<AdminPort> {
       entries: () => inventory().entries,
       find: (machine) => inventory().find(machine),
       denialOf: (entry) => denialOf(entry, policy),
-      offerStyles: () => offerStyleKeeper.proven(),
-      offerStyleOf: (mac) => offerStyleKeeper.provenOf(mac),
+      offerStyles: () => firmware.styles.proven(),
+      offerStyleOf: (mac) => firmware.styles.provenOf(mac),
       forgetOfferStyle: (mac) => {
-        offerStyleKeeper.forget(mac);
+        firmware.forget(mac);
         captures?.forget(mac);
       },
     },

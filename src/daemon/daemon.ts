@@ -1,9 +1,9 @@
+import { siblingsOf } from "../artifacts/loaders/siblings.ts";
 import type { Mirror } from "../artifacts/sync/mirror.ts";
 import { startReverification } from "../artifacts/store/scrub.ts";
 import { openGenerationStore } from "../artifacts/store/generation-store.ts";
 import type { BootPolicy } from "../boot/policy.ts";
 import { BootSessions } from "../timeline/boots.ts";
-import { OfferStyleTable } from "../boot/offer-style.ts";
 import { type Config, ORCHESTRATOR_LOADER } from "../config/schema.ts";
 import { SteadyClock } from "../lib/clock.ts";
 import { LeaseAdmin } from "../dhcp/leases/lease-admin.ts";
@@ -13,7 +13,7 @@ import type { Inventory } from "../nodes/inventory.ts";
 import { EventBus } from "../events/bus.ts";
 import type { Logger } from "../observe/log.ts";
 import { createMetrics } from "../observe/metrics.ts";
-import { SiteCaptures } from "./captures.ts";
+import { capturesOf, type SiteCaptures } from "./captures.ts";
 import { openAdminPort } from "./admin-port.ts";
 import { artifactFolder, mirrorFor } from "./content/mirror.ts";
 import { openLoaders } from "./content/loaders.ts";
@@ -25,7 +25,7 @@ import type { ProxyEnvironment } from "../artifacts/origin/proxy.ts";
 import { ReadinessWatch } from "./content/readiness.ts";
 import { readHostStart, watchClock } from "./state/clock-watch.ts";
 import { openLeaseJournal } from "./state/lease-journal.ts";
-import { OfferStyleKeeper } from "./state/offer-style-file.ts";
+import { FirmwareMemory } from "./state/firmware-memory.ts";
 import { TimelineKeeper } from "./state/timeline-file.ts";
 import { namingHolder } from "./state/port-holder.ts";
 import { startStallWatch } from "./stall-watch.ts";
@@ -86,8 +86,7 @@ class Site {
   readonly #sessions: BootSessions;
   readonly #timelineKeeper: TimelineKeeper;
   readonly #leases = new LeaseTable();
-  readonly #offerStyles = new OfferStyleTable();
-  readonly #offerStyleKeeper: OfferStyleKeeper;
+  readonly #firmware: FirmwareMemory;
   readonly #policy: BootPolicy;
   readonly #events: EventBus;
   readonly #metrics;
@@ -111,15 +110,13 @@ class Site {
     this.#policy = policyOf(settings.config);
     const { keepBoots } = settings.config.timeline;
     this.#sessions = new BootSessions({ keepBoots });
-    this.#captures = this.#config.timeline.captures
-      ? new SiteCaptures({
-          sessions: this.#sessions,
-          inventory: () => this.#inventory,
-          leases: this.#leases,
-          ownAddresses: () => this.#listeners?.ownAddresses() ?? [],
-          clock,
-        })
-      : null;
+    this.#captures = capturesOf(this.#config, {
+      sessions: this.#sessions,
+      inventory: () => this.#inventory,
+      leases: this.#leases,
+      ownAddresses: () => this.#listeners?.ownAddresses() ?? [],
+      clock,
+    });
     this.#metrics = createMetrics(
       () => this.#readinessNow().ready,
       () => this.#leaseAdmin?.pools() ?? [],
@@ -128,22 +125,12 @@ class Site {
     this.#events = new EventBus(clock);
     const { emit } = this.#events;
     const { dataDir } = this.#config;
-    this.#offerStyleKeeper = new OfferStyleKeeper({
-      table: this.#offerStyles,
-      dataDir,
-      emit,
-      clock: steadyClock,
-    });
-    this.#timelineKeeper = new TimelineKeeper({
-      sessions: this.#sessions,
-      dataDir,
-      keepBoots,
-      emit,
-      clock,
-    });
+    const kept = { sessions: this.#sessions, dataDir, emit };
+    this.#firmware = new FirmwareMemory({ ...kept, clock: steadyClock });
+    this.#timelineKeeper = new TimelineKeeper({ ...kept, keepBoots, clock });
     attachSubscribers(this.#events, {
       sessions: this.#sessions,
-      offerStyles: (event) => this.#offerStyleKeeper.hear(event),
+      firmware: this.#firmware.hear,
       metrics: this.#metrics,
       log,
       readiness: (event) => this.#readiness?.hear(event),
@@ -204,7 +191,7 @@ class Site {
     this.#readiness = readiness;
     this.#opened.push(() => Promise.resolve(readiness.stop()));
 
-    await this.#offerStyleKeeper.start();
+    await this.#firmware.start(async () => siblingsOf(await loaders.identify()));
     const stopStallWatch = startStallWatch({ boots: this.#sessions, emit, clock });
     this.#opened.push(() => Promise.resolve(stopStallWatch()));
 
@@ -219,7 +206,7 @@ class Site {
       mirror,
       inventory: () => this.#inventory,
       policy: this.#policy,
-      offerStyleKeeper: this.#offerStyleKeeper,
+      firmware: this.#firmware,
       leases: this.#leaseAdmin,
       events: this.#events,
     };
@@ -275,7 +262,7 @@ class Site {
       inventory: () => this.#inventory,
       leases: this.#leases,
       steadyClock: this.#steadyClock,
-      offerStyles: this.#offerStyles,
+      firmware: this.#firmware,
       emit: this.#events.emit,
       captures: this.#captures,
     });
@@ -290,7 +277,7 @@ class Site {
     this.#opened.push(async (graceMs) => {
       await Promise.all([keeper.close(graceMs), services.close(graceMs)]);
       // Transfers that end in this time still teach something.
-      await this.#offerStyleKeeper.close();
+      await this.#firmware.close();
       await this.#timelineKeeper.close();
       await parts.journal?.close();
     });

@@ -8,8 +8,8 @@ import { TimelineRecorder } from "../timeline/recorder.ts";
 
 export interface SubscriberParts {
   readonly sessions: BootSessions;
-  /** Learns how firmware has to be answered. */
-  readonly offerStyles: Subscriber["hear"];
+  /** Learns how firmware has to be answered, and which loader runs. */
+  readonly firmware: Subscriber["hear"];
   readonly metrics: Metrics;
   readonly log: Logger;
   /** Looks again whether a machine could boot. */
@@ -23,7 +23,7 @@ export interface SubscriberParts {
  * last.
  */
 export function attachSubscribers(bus: EventBus, parts: SubscriberParts): void {
-  const { sessions, offerStyles, metrics, log, readiness, clock } = parts;
+  const { sessions, firmware, metrics, log, readiness, clock } = parts;
   bus.attach([
     new TimelineRecorder({
       sessions,
@@ -31,7 +31,7 @@ export function attachSubscribers(bus: EventBus, parts: SubscriberParts): void {
       emit: bus.emit,
       stageReached: (stage, seconds) => metrics.stageReached(stage, seconds),
     }),
-    { name: "offer styles", hears: "every", hear: offerStyles },
+    { name: "firmware", hears: "every", hear: firmware },
     {
       name: "metrics",
       hears: "every",

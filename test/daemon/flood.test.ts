@@ -59,7 +59,7 @@ function linesOf(each: (n: number) => PxeEvent): number {
   const bus = new EventBus(clock);
   attachSubscribers(bus, {
     sessions: new BootSessions(),
-    offerStyles: () => {},
+    firmware: () => {},
     metrics: createMetrics(
       () => true,
       () => [],

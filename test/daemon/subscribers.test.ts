@@ -39,7 +39,7 @@ function busWith(log: Logger): EventBus {
   const ignore = () => {};
   attachSubscribers(made, {
     sessions,
-    offerStyles: ignore,
+    firmware: ignore,
     metrics,
     log,
     readiness: ignore,

@@ -68,7 +68,7 @@ export async function whatIsSeen(
   const out = new PassThrough({ highWaterMark: 1_000_000 });
   attachSubscribers(bus, {
     sessions: site.sessions,
-    offerStyles: () => {},
+    firmware: () => {},
     metrics,
     log: createLog({ level: "debug", pretty: false, out }),
     readiness: () => {},

@@ -3,7 +3,6 @@ import type { GenerationStore } from "../../artifacts/store/generation-store.ts"
 import { type BootPolicy, planBoot } from "../../boot/policy.ts";
 import type { BootSessions } from "../../timeline/boots.ts";
 import type { TraceContext } from "../../boot/trace-context.ts";
-import type { OfferStyleTable } from "../../boot/offer-style.ts";
 import type { Journal } from "../../dhcp/leases/journal.ts";
 import type { LeaseTable } from "../../dhcp/leases/lease-table.ts";
 import type { Link } from "../../dhcp/link.ts";
@@ -22,6 +21,7 @@ import type { Inventory } from "../../nodes/inventory.ts";
 import { startTftpServer, type TftpServer } from "../../tftp/server/tftp-server.ts";
 import { findTftpFile } from "../content/mirror.ts";
 import type { SiteCaptures } from "../captures.ts";
+import type { FirmwareMemory } from "../state/firmware-memory.ts";
 import type { Settings } from "../settings/settings.ts";
 import { BootPort } from "./boot-port.ts";
 import type { HttpConnections } from "./http-connections.ts";
@@ -73,7 +73,7 @@ export interface ListenerParts {
   readonly leases: LeaseTable;
   /** By which leases and offer styles have their times. */
   readonly steadyClock: Clock;
-  readonly offerStyles: OfferStyleTable;
+  readonly firmware: Pick<FirmwareMemory, "offerStyles" | "loaders">;
   /** Null where no link is in mode full. */
   readonly journal: Journal | null;
   readonly emit: Emit;
@@ -249,7 +249,7 @@ export class LinkListeners {
   }
 
   #startDhcp(): Promise<DhcpServer> {
-    const { options, policy, inventory, leases, offerStyles, journal, emit, captures } =
+    const { options, policy, inventory, leases, firmware, journal, emit, captures, steadyClock } =
       this.#parts;
     const tftpPort = this.tftpPort ?? this.#config.tftp.port;
     return startDhcpServer({
@@ -271,19 +271,23 @@ export class LinkListeners {
       },
       openListener: captures?.offers(options.openOfferListener) ?? options.openOfferListener,
       vendorClasses: this.#config.boot.vendorClasses,
-      plan: (client, node, link) =>
-        planBoot(client, node, policy, this.#bootPort.baseUrl(link.address)),
+      plan: (client, node, link) => {
+        const plan = planBoot(client, node, policy, this.#bootPort.baseUrl(link.address));
+        // SMEE gives every machine of an architecture the same loader.
+        if (this.#config.dhcp.compatibility !== "standard") return plan;
+        return firmware.loaders.table.applied(plan, client.mac, node, steadyClock.wall());
+      },
       findNode: (machine) => inventory().find(machine),
       reservedFor: (address) => inventory().reservedFor(address),
       entriesWithoutAddress: () => inventory().withoutAddress,
       leases,
-      offerStyles,
+      offerStyles: firmware.offerStyles,
       smee: smeeOf(this.#config, { tftpPort, httpPort: this.#bootPort.port, trace: options.trace }),
       journal,
       usedBy: options.conflictProbe?.usedBy ?? null,
       guard: this.#watch,
       emit,
-      clock: this.#parts.steadyClock,
+      clock: steadyClock,
       ports: options.dhcpPorts,
     });
   }
