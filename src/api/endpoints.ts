@@ -137,6 +137,24 @@ export const endpoints = {
       response: { 200: nodes.node },
     },
   },
+  listDecisions: {
+    method: "GET",
+    url: "/api/v1/decisions",
+    schema: {
+      summary: "what was decided about machines by the API and the command line",
+      querystring: nodes.decisionsQuery,
+      response: { 200: nodes.decisionsReply },
+    },
+  },
+  decide: {
+    method: "POST",
+    url: "/api/v1/decisions",
+    schema: {
+      summary: "decides about machines by MAC address, UUID or serial number, with wildcards",
+      body: nodes.decisionRequest,
+      response: { 200: nodes.decision },
+    },
+  },
   listLeases: {
     method: "GET",
     url: "/api/v1/leases",
@@ -162,6 +180,16 @@ export const endpoints = {
       summary: "frees an address, or ends its quarantine",
       params: leases.leasePath,
       response: { 200: leases.lease },
+    },
+  },
+  pinLease: {
+    method: "POST",
+    url: "/api/v1/leases/:address/pin",
+    schema: {
+      summary: "reserves an address for the machine that has leased it",
+      params: leases.leasePath,
+      body: leases.pinRequest,
+      response: { 200: leases.pinReply },
     },
   },
   listArtifacts: {

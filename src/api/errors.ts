@@ -11,6 +11,7 @@ export const apiErrorCodes = [
   "NOT_FOUND",
   "SYNC_FAILED",
   "TOO_MANY_STREAMS",
+  "NOT_KEPT",
   "INTERNAL",
 ] as const;
 export type ApiErrorCode = (typeof apiErrorCodes)[number];

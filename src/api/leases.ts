@@ -76,3 +76,17 @@ export const leaseImportReply = z.object({
   skipped: z.array(z.object({ address: z.string(), reason: z.string() })).readonly(),
 });
 export type LeaseImportReply = z.output<typeof leaseImportReply>;
+
+export const pinRequest = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/, "must be a host name")
+    .nullable()
+    .optional()
+    .describe("the machine's name from now on, option 12"),
+});
+export const pinReply = z.object({
+  mac: z.string(),
+  address: z.string(),
+  name: z.string().nullable(),
+});

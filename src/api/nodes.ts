@@ -1,11 +1,17 @@
 import { z } from "zod";
+import { parseIdentity } from "../boot/identity/identity.ts";
+import { localBootWays } from "../boot/local-boot.ts";
+import { identities, netbootWords } from "../boot/node.ts";
 import { offerStyles } from "../boot/offer-style.ts";
 import { stages } from "../timeline/stages.ts";
 import { bootStatus } from "./boots.ts";
 import { next, pageLimit } from "./pages.ts";
 import { macInUrl, moment } from "./values.ts";
 
-/** A machine: its entry in the nodes file, its last boot, and the offer style that its firmware accepted. */
+const netboot = z.enum(netbootWords);
+export const nodeStatuses = ["allowed", "denied", "waiting"] as const;
+
+/** A machine: its entry in the nodes file, what was decided about it, its last boot, and the offer style that its firmware accepted. */
 export const node = z.object({
   mac: z.string(),
   name: z.string().nullable(),
@@ -13,7 +19,21 @@ export const node = z.object({
   serial: z.string().nullable(),
   address: z.string().nullable(),
   hasEntry: z.boolean().describe("whether an entry of the nodes file matches it"),
+  status: z
+    .enum(nodeStatuses)
+    .describe("waiting: it is unknown, may not boot, and somebody has to decide"),
   denied: z.string().nullable().describe("why it may not boot; null when it may"),
+  netboot: netboot
+    .nullable()
+    .describe("the word in force, decided or of its entry; null: nodes.unknown holds"),
+  decidedBy: z.string().nullable().describe("who decided; null: the word is its entry's"),
+  decidedAt: moment.nullable(),
+  onceUsedAt: moment.nullable().describe("when the boot reached the Micro-OS that a once was for"),
+  localBoot: z
+    .enum(localBootWays)
+    .nullable()
+    .describe("how it was seen to go on to its disk; null: that is not known"),
+  waitingSince: moment.nullable(),
   way: z
     .enum(offerStyles)
     .nullable()
@@ -37,11 +57,65 @@ export const nodePath = z.object({ mac: macInUrl });
 export const nodesQuery = z.object({
   limit: pageLimit(1000),
   cursor: macInUrl.optional().describe("behind this machine"),
+  status: z.enum(nodeStatuses).optional().describe("only such machines"),
 });
 export const nodesReply = z.object({ nodes: z.array(node).readonly(), next });
 
+/** A host name, as the nodes file takes it. */
+const hostName = z
+  .string()
+  .regex(/^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/, "must be a host name");
+
+const decided = {
+  netboot: netboot.nullable().optional().describe("null gives the word back to the nodes file"),
+  name: hostName.nullable().optional(),
+};
+
 /** Only what can be changed. */
-export const nodeChange = z.strictObject(
-  { way: z.null().describe("forgets how its firmware is answered") },
-  'must be {"way": null}, which forgets how the machine is answered',
-);
+export const nodeChange = z
+  .strictObject(
+    {
+      ...decided,
+      way: z.null().optional().describe("null forgets how its firmware is answered"),
+    },
+    "must have netboot (allow, deny, once or null), name (or null) or way (null)",
+  )
+  .refine((change) => Object.keys(change).length > 0, "must have netboot, name or way");
+
+/** What somebody decided about a machine, or about all that a wildcard fits. */
+export const decision = z.object({
+  kind: z.enum(identities).describe("by what it names machines"),
+  value: z.string().describe("with * and ? for any letters and any one letter"),
+  netboot: netboot.nullable(),
+  name: z.string().nullable(),
+  address: z.string().nullable().describe("reserved for it"),
+  by: z.string(),
+  at: moment,
+});
+export type DecisionReply = z.output<typeof decision>;
+
+export const decisionsQuery = z.object({
+  limit: pageLimit(1000),
+  cursor: z.coerce.number().int().min(0).optional().describe("`next` of an earlier answer"),
+});
+export const decisionsReply = z.object({
+  unknown: z.enum(["allow", "deny"]).describe("what holds for machines that nothing names"),
+  decisions: z.array(decision).readonly(),
+  next,
+});
+
+export const decisionRequest = z
+  .strictObject({
+    kind: z.enum(identities),
+    value: z.string().max(128),
+    ...decided,
+    address: z.null().optional().describe("null gives up a reservation of leases pin"),
+  })
+  .refine(({ kind, value }) => parseIdentity(kind, value) !== null, {
+    path: ["value"],
+    error: "must be a MAC address, a UUID or a serial number, as kind says; * and ? may be in it",
+  })
+  .refine(
+    ({ netboot: word, name, address }) => [word, name, address].some((one) => one !== undefined),
+    "must have netboot, name or address",
+  );

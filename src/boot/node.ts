@@ -1,11 +1,20 @@
 import type { Ip4 } from "../lib/ip4.ts";
 import type { Mac } from "../lib/mac.ts";
+import type { LocalBootSetting } from "./local-boot.ts";
 
 export interface NodeRoute {
   readonly network: Ip4;
   readonly prefixLength: number;
   readonly via: Ip4;
 }
+
+/** By what an entry matches machines. */
+export const identities = ["mac", "uuid", "serial"] as const;
+export type Identity = (typeof identities)[number];
+
+export const netbootWords = ["allow", "deny", "once"] as const;
+/** Whether a machine may network-boot; `once`: until one boot of it has reached the Micro-OS. */
+export type Netboot = (typeof netbootWords)[number];
 
 /** What the administrator says of one machine. Null: the link's or the program's value holds. */
 export interface NodeEntry {
@@ -27,7 +36,13 @@ export interface NodeEntry {
   readonly options: readonly { readonly code: number; readonly value: Uint8Array }[];
   /** False: this machine's DHCP requests are never answered. */
   readonly dhcp: boolean;
-  readonly netboot: "allow" | "deny";
+  readonly netboot: Netboot;
+  /** Why it may not network-boot, where that is more than its `netboot: deny`. Default: null. */
+  readonly denied?: string | null;
+  /** How it is sent on to its disk when it may not network-boot. Default: null, as the configuration says. */
+  readonly localBoot?: LocalBootSetting | null;
+  /** It also holds for machines whose MAC, UUID or serial number fits one with wildcards. Default: none. */
+  readonly wildcards?: Readonly<Partial<Record<Identity, string>>>;
   readonly loader: string | null;
   readonly scriptUrl: string | null;
   readonly kernelArgs: readonly string[];

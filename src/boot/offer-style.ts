@@ -105,10 +105,7 @@ export function askedToBoot(
     askedAtMs: nowMs,
     askedBootServer: "no",
     loader,
-    silentLoads:
-      attempt.loader === loader && nowMs - attempt.loadedAtMs <= LOADER_ASKS_MS
-        ? attempt.silentLoads
-        : 0,
+    silentLoads: nowMs - attempt.loadedAtMs <= LOADER_ASKS_MS ? attempt.silentLoads : 0,
     script: false,
   };
   if (asked.silentLoads >= SILENT_LOADS) {

@@ -1,6 +1,7 @@
 import { type Mac, parseMac } from "../lib/mac.ts";
 import { architectureOf } from "./architecture.ts";
 import type { BootClient } from "./client.ts";
+import type { LocalBootWay } from "./local-boot.ts";
 import type { NodeEntry } from "./node.ts";
 
 /** What a machine boots next, decided once for every protocol. */
@@ -34,8 +35,26 @@ export interface BootPolicy {
   readonly userClasses: readonly string[];
   /** Whether machines that no node entry matches may boot. */
   readonly unknownNodes: "allow" | "deny";
+  /**
+   * Whether the entry that a machine matches is not known yet, since some name serial numbers, and its own is told
+   * by iPXE only. It gets iPXE then, and the script decides. Default: never.
+   */
+  readonly isUndecided?: (mac: Mac | null) => boolean;
+  /** How a machine that may not network-boot is sent on to its disk. Default: it is offered nothing. */
+  readonly localBoot?: (mac: Mac | null, node: NodeEntry | null) => LocalBootChoice;
   /** Who is told an `https` URL; null or absent: nobody. */
   readonly https?: HttpsOffer | null;
+}
+
+export interface LocalBootChoice {
+  readonly way: LocalBootWay;
+  /** By `boot.localBoot: auto`, not by a word of the administrator. */
+  readonly isAuto: boolean;
+}
+
+/** That a machine may not network-boot, why, and how it is sent on to its disk. */
+export interface Denial extends LocalBootChoice {
+  readonly reason: string;
 }
 
 /** Clients that can be told an `https` URL: a firmware's UEFI HTTP boot, and iPXE. */
@@ -64,11 +83,12 @@ export function planBoot(
   baseUrl: string,
 ): Plan {
   if (client.transport === null) return unrecognised(client);
-  const denial = denialOf(node, policy);
-  if (denial !== null) return { kind: "refused", why: "denied", reason: denial };
+  const denial = admissionOf(client.mac, node, policy);
+  if (denial?.way === "silent") return { kind: "refused", why: "denied", reason: denial.reason };
   if (runsIpxe(client, policy)) {
     const base = client.lacksHttps ? baseUrl : baseUrlFor("ipxe", policy, baseUrl);
-    return { kind: "script", url: node?.scriptUrl ?? scriptUrl(base, client.mac) };
+    const own = denial === null ? (node?.scriptUrl ?? null) : null;
+    return { kind: "script", url: own ?? scriptUrl(base, client.mac) };
   }
   const choice = chooseLoader(client, node, policy);
   if (choice === null) {
@@ -108,7 +128,26 @@ export function denialOf(node: NodeEntry | null, policy: BootPolicy): string | n
       ? "no node entry matches this machine and nodes.unknown is deny"
       : null;
   }
-  return node.netboot === "deny" ? "its node entry says netboot: deny" : null;
+  if (node.netboot !== "deny") return null;
+  return node.denied ?? "its node entry says netboot: deny";
+}
+
+/**
+ * The one decision of every protocol: null when the machine may network-boot.
+ *
+ * @param serialIsKnown whether `node` was looked for by the machine's serial number too, or by that there is none
+ */
+export function admissionOf(
+  mac: Mac | null,
+  node: NodeEntry | null,
+  policy: BootPolicy,
+  serialIsKnown = false,
+): Denial | null {
+  if (node === null && !serialIsKnown && policy.isUndecided?.(mac) === true) return null;
+  const reason = denialOf(node, policy);
+  if (reason === null) return null;
+  const choice = policy.localBoot?.(mac, node) ?? { way: "silent", isAuto: false };
+  return { ...choice, reason };
 }
 
 /**

@@ -1,7 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { planBoot } from "../boot/policy.ts";
 import type { TraceContext } from "../boot/trace-context.ts";
-import { LoaderChoiceTable } from "../boot/loader-choice.ts";
 import { OfferStyleTable } from "../boot/offer-style.ts";
 import { decide, type Knowledge, type Role } from "../dhcp/handlers/decide.ts";
 import type { Effect } from "../dhcp/handlers/effects.ts";
@@ -13,15 +12,16 @@ import type { Link } from "../dhcp/link.ts";
 import { OfferTable } from "../dhcp/leases/offer-table.ts";
 import { decodePacket, encodePacket } from "../dhcp/wire/packet.ts";
 import { type DhcpRequest, readRequest, type Source } from "../dhcp/message/request.ts";
-import { systemClock } from "../lib/clock.ts";
 import { toHex } from "../lib/bytes.ts";
+import { systemClock } from "../lib/clock.ts";
 import { ConfigError, DecodeError } from "../lib/errors.ts";
 import type { Mac } from "../lib/mac.ts";
 import { readInterfaces } from "../net/interfaces.ts";
 import type { Settings } from "../daemon/settings/settings.ts";
 import { configuredLinks } from "../daemon/links/link-plan.ts";
-import { policyOf, smeeOf } from "../daemon/settings/boot-settings.ts";
-import { readProvenLoaders } from "../daemon/state/loader-choice-file.ts";
+import { smeeOf } from "../daemon/settings/boot-settings.ts";
+import { NodesInForce } from "../daemon/nodes/nodes-in-force.ts";
+import { BootSessions } from "../timeline/boots.ts";
 import { readOfferStyles } from "../daemon/state/offer-style-file.ts";
 
 /* What `explain` says of a request: the decision that the server would come to, and its reason in words. */
@@ -143,33 +143,26 @@ export async function knowledgeOf({
   const leases = new LeaseTable();
   const journal = await readFile(journalFile(config.dataDir)).catch(() => new Uint8Array());
   for (const lease of replayJournal(journal).leases) leases.restore(lease);
-  const policy = policyOf(config);
+  const nodes = new NodesInForce({
+    config,
+    inventory,
+    sessions: new BootSessions(),
+    emit: () => {},
+    clock: systemClock,
+  });
+  await nodes.start();
   const offerStyles = new OfferStyleTable();
   offerStyles.restore(await readOfferStyles(config.dataDir).catch(() => []));
-  const loaders = await knownLoaders(config.dataDir);
   return {
-    plan: (client, node, link) => {
-      const baseUrl = `http://${link.address}:${config.http.port}`;
-      const plan = planBoot(client, node, policy, baseUrl);
-      const isStandard = config.dhcp.compatibility === "standard";
-      return isStandard ? loaders.applied(plan, client.mac, node, systemClock.wall()) : plan;
-    },
-    findNode: inventory.find,
-    reservedFor: inventory.reservedFor,
+    plan: (client, node, link) =>
+      planBoot(client, node, nodes.policy, `http://${link.address}:${config.http.port}`),
+    findNode: nodes.find,
+    reservedFor: nodes.register.reservedFor,
     leases,
     offerStyles,
     offers: new OfferTable(),
     smee: smeeOf(config, { tftpPort: config.tftp.port, httpPort: config.http.port, trace }),
   };
-}
-
-/** Which machines are known to run the loader of the other kind. */
-async function knownLoaders(dataDir: string): Promise<LoaderChoiceTable> {
-  const table = new LoaderChoiceTable();
-  const known = await readProvenLoaders(dataDir).catch(() => []);
-  for (const proven of known) table.put(proven.mac, { proven, trial: null });
-  table.siblings = new Map(known.map(({ insteadOf, loader }) => [insteadOf, loader]));
-  return table;
 }
 
 /** The link of an interface; null: DHCP is off there. */

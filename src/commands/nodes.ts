@@ -1,22 +1,88 @@
 import { endpoints } from "../api/endpoints.ts";
 import type { NodeReply } from "../api/nodes.ts";
-import { ConfigError } from "../lib/errors.ts";
+import { identityOf } from "../boot/identity/identity.ts";
+import type { Netboot } from "../boot/node.ts";
+import { replaceFile } from "../lib/atomic-file.ts";
+import { ConfigError, messageOf } from "../lib/errors.ts";
 import { type Mac, parseMac } from "../lib/mac.ts";
-import { type AdminClient, askPages, requireAdmin } from "./shared/admin-client.ts";
+import { toOrchestratorCsv } from "../nodes/orchestrator-csv.ts";
+import { type AdminClient, askPages, requireAdmin, userOf } from "./shared/admin-client.ts";
 import { loadSettings } from "../daemon/settings/settings.ts";
 import { ExitCode, type Program, type ReportOptions } from "./shared/context.ts";
 import { tableLines } from "./shared/table.ts";
 
 /** `eim-pxe nodes list`: every machine that the server knows. */
-export async function listNodes(program: Program, options: ReportOptions): Promise<number> {
-  const settings = loadSettings(options.config, program.environment);
-  const admin = await requireAdmin(settings);
-  const pages = await askPages(admin, endpoints.listNodes);
+export async function listNodes(
+  program: Program,
+  options: ReportOptions & { readonly status: NodeReply["status"] | null },
+): Promise<number> {
+  const admin = await adminOf(program, options);
+  const { status } = options;
+  const pages = await askPages(admin, endpoints.listNodes, status === null ? {} : { status });
   if (typeof pages === "string") return refused(program, pages);
   const nodes = pages.flatMap((page) => page.nodes);
   if (options.json) print(program, nodes);
-  else program.out.write(nodes.length === 0 ? "No machine is known yet.\n" : table(nodes));
+  else if (nodes.length > 0) program.out.write(table(nodes));
+  else {
+    const none = status === null ? "No machine is known yet." : `No machine is ${status}.`;
+    program.out.write(`${none}\n`);
+  }
   return ExitCode.ok;
+}
+
+/** What `nodes allow`, `deny` and `once` do: `text` is a MAC address, a UUID or a serial number, with `*` and `?` where it is for many. */
+export async function decideOnNode(
+  program: Program,
+  netboot: Netboot,
+  text: string,
+  options: ReportOptions & { readonly name: string | null },
+): Promise<number> {
+  const { kind, value } = identityOf(text);
+  const { json, name } = options;
+  const change = { netboot, ...(name === null ? {} : { name }) };
+  const admin = await adminOf(program, options);
+  const decided = await admin.ask(endpoints.decide, { body: { kind, value, ...change } });
+  if (typeof decided === "string") return refused(program, decided);
+  if (json) print(program, decided);
+  else program.out.write(`${named[kind]} ${value} ${inWords[netboot]}.\n`);
+  return ExitCode.ok;
+}
+
+const named = { mac: "The machine", uuid: "The machine", serial: "The machine with serial number" };
+const inWords = {
+  allow: "may boot from the network",
+  deny: "may not boot from the network, and goes on to its disk",
+  once: "may boot until it has reached the Micro-OS, and goes on to its disk after that",
+};
+
+/** `eim-pxe nodes export --csv`: the machines that were seen, as the orchestrator's import file. */
+export async function exportNodes(
+  program: Program,
+  options: ReportOptions & { readonly output: string | null },
+): Promise<number> {
+  const admin = await adminOf(program, options);
+  const pages = await askPages(admin, endpoints.listNodes);
+  if (typeof pages === "string") return refused(program, pages);
+  const seen = pages.flatMap(({ nodes }) => nodes).filter(({ boot }) => boot !== null);
+  const { csv, rows, leftOut } = toOrchestratorCsv(seen);
+  for (const line of leftOut) program.err.write(`${line}\n`);
+  if (options.json) {
+    print(program, { rows, leftOut });
+    return ExitCode.ok;
+  }
+  if (options.output === null) program.out.write(csv);
+  else {
+    await replaceFile(options.output, csv).catch((error: unknown) => {
+      throw new ConfigError([`${options.output}: cannot be written: ${messageOf(error)}`]);
+    });
+    program.out.write(`${rows.length} machines were written to ${options.output}.\n`);
+  }
+  return ExitCode.ok;
+}
+
+function adminOf(program: Program, { config }: ReportOptions): Promise<AdminClient> {
+  const settings = loadSettings(config, program.environment);
+  return requireAdmin({ ...settings, user: userOf(program) });
 }
 
 /** `eim-pxe nodes show MAC`: one of them. */
@@ -52,24 +118,23 @@ export async function forgetNode(
 async function withNode(
   program: Program,
   text: string,
-  { config, json }: ReportOptions,
+  options: ReportOptions,
   ask: (admin: AdminClient, mac: Mac) => Promise<NodeReply | string>,
-  inWords: (node: NodeReply) => string,
+  shown: (node: NodeReply) => string,
 ): Promise<number> {
   const mac = parseMac(text);
   if (mac === null) {
     throw new ConfigError([`${text}: must be a hardware address such as 08:00:27:29:4e:67`]);
   }
-  const settings = loadSettings(config, program.environment);
-  const admin = await requireAdmin(settings);
+  const admin = await adminOf(program, options);
   const found = await ask(admin, mac);
   if (typeof found === "string") {
     refused(program, found);
     // The machine that was named is not known: a wrong argument.
     return ExitCode.badConfiguration;
   }
-  if (json) print(program, found);
-  else program.out.write(inWords(found));
+  if (options.json) print(program, found);
+  else program.out.write(shown(found));
   return ExitCode.ok;
 }
 
@@ -87,12 +152,19 @@ function table(nodes: readonly NodeReply[]): string {
     one.mac,
     one.name ?? "-",
     one.address ?? "-",
-    one.denied === null ? "allow" : "deny",
+    netbootOf(one),
     one.boot === null ? "never seen" : `${one.boot.stage} (${one.boot.status})`,
+    one.boot === null ? "-" : one.boot.startedAt.slice(0, 19),
     one.way ?? "-",
   ]);
-  const head = ["MAC", "NAME", "ADDRESS", "NETBOOT", "LAST BOOT", "WAY"];
+  const head = ["MAC", "NAME", "ADDRESS", "NETBOOT", "LAST BOOT", "STARTED (UTC)", "WAY"];
   return `${tableLines([head, ...rows]).join("\n")}\n`;
+}
+
+function netbootOf({ status, netboot, onceUsedAt }: NodeReply): string {
+  if (status === "waiting") return "waiting";
+  if (netboot === "once") return onceUsedAt === null ? "once" : "once (used)";
+  return status === "denied" ? "deny" : "allow";
 }
 
 function sheet(one: NodeReply): string {
@@ -105,6 +177,10 @@ function sheet(one: NodeReply): string {
     ["address", one.address],
     ["entry", one.hasEntry ? "yes" : "no entry matches it"],
     ["netboot", one.denied === null ? "allowed" : `denied: ${one.denied}`],
+    ["waiting", one.waitingSince === null ? null : `since ${one.waitingSince}`],
+    ["decided", one.decidedBy === null ? null : `${one.decidedAt ?? ""}, ${one.decidedBy}`],
+    ["once", one.onceUsedAt === null ? null : `it reached the Micro-OS on ${one.onceUsedAt}`],
+    ["to disk", one.localBoot === null ? null : `${one.localBoot} worked`],
     [
       "answered",
       one.way === null ? "as an unknown client" : `${one.way}, since ${one.waySince ?? ""}`,

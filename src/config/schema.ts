@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { localBootSettings } from "../boot/local-boot.ts";
 import { parseIp4, parseSubnet } from "../lib/ip4.ts";
 import {
   fixedOption,
@@ -54,6 +55,7 @@ const link = z.strictObject({
 
 const boot = z
   .strictObject({
+    localBoot: z.enum(localBootSettings).default("auto"),
     path: z.enum(["mirror", "orchestrator"]).default("mirror"),
     loaders: z
       .record(z.string().regex(/^(0|[1-9][0-9]{0,4})$/, "must be an option-93 number"), loaderName)

@@ -3,7 +3,6 @@ import type { LoaderStore } from "../artifacts/loaders/loader-store.ts";
 import type { GenerationStore } from "../artifacts/store/generation-store.ts";
 import type { Mirror } from "../artifacts/sync/mirror.ts";
 import type { SiteReply } from "../api/site.ts";
-import { type BootPolicy, denialOf } from "../boot/policy.ts";
 import { splitListen } from "../config/schema.ts";
 import type { LeaseAdmin } from "../dhcp/leases/lease-admin.ts";
 import type { EventBus } from "../events/bus.ts";
@@ -12,7 +11,6 @@ import { listen } from "../http/listen.ts";
 import type { Clock } from "../lib/clock.ts";
 import { InternalError, SyncError } from "../lib/errors.ts";
 import { isOwnAddress } from "../net/interfaces.ts";
-import type { Inventory } from "../nodes/inventory.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { BootSessions } from "../timeline/boots.ts";
 import type { SiteCaptures } from "./captures.ts";
@@ -21,8 +19,10 @@ import { SiteNotes } from "./site-notes.ts";
 import { HttpConnections } from "./links/http-connections.ts";
 import { packageVersion } from "./settings/package.ts";
 import type { WantedLink } from "./links/link-plan.ts";
+import { listedNodes } from "./nodes/listed-nodes.ts";
+import type { NodesInForce } from "./nodes/nodes-in-force.ts";
 import type { Settings } from "./settings/settings.ts";
-import type { FirmwareMemory } from "./state/firmware-memory.ts";
+import type { OfferStyleKeeper } from "./state/offer-style-file.ts";
 
 export interface AdminPortParts {
   readonly links: readonly WantedLink[];
@@ -36,10 +36,8 @@ export interface AdminPortParts {
   readonly store: GenerationStore;
   readonly loaders: LoaderStore;
   readonly mirror: Mirror | null;
-  /** The nodes that are in force now. */
-  readonly inventory: () => Inventory;
-  readonly policy: BootPolicy;
-  readonly firmware: FirmwareMemory;
+  readonly nodes: NodesInForce;
+  readonly offerStyleKeeper: OfferStyleKeeper;
   /** Null where no link is in mode full. */
   readonly leases: LeaseAdmin | null;
   readonly events: EventBus;
@@ -60,7 +58,7 @@ const maxConnections = 256;
 /** Opens the port that people see. Throws `BindError`; nothing stays open then. */
 export async function openAdminPort(parts: AdminPortParts): Promise<AdminPort> {
   const { settings, instance, clock, sessions, readiness, metrics, store, loaders } = parts;
-  const { captures, mirror, inventory, policy, firmware, leases, events } = parts;
+  const { captures, mirror, nodes, offerStyleKeeper, leases, events } = parts;
   const endpoint = splitListen(settings.config.admin.listen);
   if (endpoint === null) throw new InternalError("admin.listen was not checked");
   const notes = new SiteNotes(parts.links, settings.config.artifacts.origin?.[0] ?? null);
@@ -86,19 +84,10 @@ export async function openAdminPort(parts: AdminPortParts): Promise<AdminPort> {
         throw new SyncError("artifacts.origin is not set: nothing to fetch from");
       return mirror.sync();
     },
-    nodes: {
-      entries: () => inventory().entries,
-      find: (machine) => inventory().find(machine),
-      denialOf: (entry) => denialOf(entry, policy),
-      offerStyles: () => firmware.styles.proven(),
-      offerStyleOf: (mac) => firmware.styles.provenOf(mac),
-      forgetOfferStyle: (mac) => {
-        firmware.forget(mac);
-        captures?.forget(mac);
-      },
-    },
+    nodes: listedNodes(nodes, offerStyleKeeper, (mac) => captures?.forget(mac)),
     leases: {
       page: (after, limit) => leases?.page(after, limit) ?? [],
+      at: (address) => leases?.at(address) ?? null,
       pools: () => leases?.pools() ?? [],
       release: async (address) => leases?.release(address) ?? null,
       import: async (imported) =>

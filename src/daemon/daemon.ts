@@ -1,9 +1,8 @@
-import { siblingsOf } from "../artifacts/loaders/siblings.ts";
 import type { Mirror } from "../artifacts/sync/mirror.ts";
 import { startReverification } from "../artifacts/store/scrub.ts";
 import { openGenerationStore } from "../artifacts/store/generation-store.ts";
-import type { BootPolicy } from "../boot/policy.ts";
 import { BootSessions } from "../timeline/boots.ts";
+import { OfferStyleTable } from "../boot/offer-style.ts";
 import { type Config, ORCHESTRATOR_LOADER } from "../config/schema.ts";
 import { SteadyClock } from "../lib/clock.ts";
 import { LeaseAdmin } from "../dhcp/leases/lease-admin.ts";
@@ -13,19 +12,20 @@ import type { Inventory } from "../nodes/inventory.ts";
 import { EventBus } from "../events/bus.ts";
 import type { Logger } from "../observe/log.ts";
 import { createMetrics } from "../observe/metrics.ts";
-import { capturesOf, type SiteCaptures } from "./captures.ts";
+import { SiteCaptures } from "./captures.ts";
 import { openAdminPort } from "./admin-port.ts";
 import { artifactFolder, mirrorFor } from "./content/mirror.ts";
 import { openLoaders } from "./content/loaders.ts";
 import { LinkSupervisor } from "./links/link-supervisor.ts";
 import { type ListenerOptions, type ListenerParts, LinkListeners } from "./links/listeners.ts";
 import type { WantedLink } from "./links/link-plan.ts";
-import { policyOf, servesMicroOs } from "./settings/boot-settings.ts";
+import { servesMicroOs } from "./settings/boot-settings.ts";
 import type { ProxyEnvironment } from "../artifacts/origin/proxy.ts";
+import { NodesInForce } from "./nodes/nodes-in-force.ts";
 import { ReadinessWatch } from "./content/readiness.ts";
 import { readHostStart, watchClock } from "./state/clock-watch.ts";
 import { openLeaseJournal } from "./state/lease-journal.ts";
-import { FirmwareMemory } from "./state/firmware-memory.ts";
+import { OfferStyleKeeper } from "./state/offer-style-file.ts";
 import { TimelineKeeper } from "./state/timeline-file.ts";
 import { namingHolder } from "./state/port-holder.ts";
 import { startStallWatch } from "./stall-watch.ts";
@@ -86,13 +86,13 @@ class Site {
   readonly #sessions: BootSessions;
   readonly #timelineKeeper: TimelineKeeper;
   readonly #leases = new LeaseTable();
-  readonly #firmware: FirmwareMemory;
-  readonly #policy: BootPolicy;
+  readonly #offerStyles = new OfferStyleTable();
+  readonly #offerStyleKeeper: OfferStyleKeeper;
+  readonly #nodes: NodesInForce;
   readonly #events: EventBus;
   readonly #metrics;
   /** What was opened, each with how it is closed. */
   readonly #opened: ((graceMs: number) => Promise<void>)[] = [];
-  #inventory: Inventory;
   /** Null where they are switched off. */
   readonly #captures: SiteCaptures | null;
   /** Null while the journal is not open, and where no link is in mode full. */
@@ -106,17 +106,17 @@ class Site {
     this.#options = options;
     this.#steadyClock = steadyClock;
     this.#config = settings.config;
-    this.#inventory = settings.inventory;
-    this.#policy = policyOf(settings.config);
     const { keepBoots } = settings.config.timeline;
     this.#sessions = new BootSessions({ keepBoots });
-    this.#captures = capturesOf(this.#config, {
-      sessions: this.#sessions,
-      inventory: () => this.#inventory,
-      leases: this.#leases,
-      ownAddresses: () => this.#listeners?.ownAddresses() ?? [],
-      clock,
-    });
+    this.#captures = this.#config.timeline.captures
+      ? new SiteCaptures({
+          sessions: this.#sessions,
+          inventory: () => this.#nodes.register,
+          leases: this.#leases,
+          ownAddresses: () => this.#listeners?.ownAddresses() ?? [],
+          clock,
+        })
+      : null;
     this.#metrics = createMetrics(
       () => this.#readinessNow().ready,
       () => this.#leaseAdmin?.pools() ?? [],
@@ -125,12 +125,19 @@ class Site {
     this.#events = new EventBus(clock);
     const { emit } = this.#events;
     const { dataDir } = this.#config;
-    const kept = { sessions: this.#sessions, dataDir, emit };
-    this.#firmware = new FirmwareMemory({ ...kept, clock: steadyClock });
-    this.#timelineKeeper = new TimelineKeeper({ ...kept, keepBoots, clock });
+    this.#offerStyleKeeper = new OfferStyleKeeper({
+      table: this.#offerStyles,
+      dataDir,
+      emit,
+      clock: steadyClock,
+    });
+    const kept = { sessions: this.#sessions, emit, clock };
+    this.#timelineKeeper = new TimelineKeeper({ ...kept, dataDir, keepBoots });
+    this.#nodes = new NodesInForce({ ...settings, ...kept });
     attachSubscribers(this.#events, {
       sessions: this.#sessions,
-      firmware: this.#firmware.hear,
+      nodes: (event) => this.#nodes.hear(event),
+      offerStyles: (event) => this.#offerStyleKeeper.hear(event),
       metrics: this.#metrics,
       log,
       readiness: (event) => this.#readiness?.hear(event),
@@ -144,6 +151,7 @@ class Site {
     // Before the generations: a boot that goes on holds its own.
     await this.#timelineKeeper.start();
     const { keepGenerations, loaderDirs, origin } = this.#config.artifacts;
+    await this.#nodes.start();
     const store = await openGenerationStore({
       directory: artifactFolder(this.#config),
       keepGenerations,
@@ -154,7 +162,7 @@ class Site {
     const mirror = mirrorFor(settings, store, proxyEnvironment, { emit, clock });
     if (mirror !== null) this.#opened.push(() => mirror.close());
     const named = new Set(Object.values(this.#config.boot.loaders));
-    const isHandedOut = (name: string) => named.has(name) || this.#inventory.namesLoader(name);
+    const isHandedOut = (name: string) => named.has(name) || this.#nodes.register.namesLoader(name);
     const { loaders, stop: stopLoaders } = await openLoaders({
       settings,
       store,
@@ -191,7 +199,7 @@ class Site {
     this.#readiness = readiness;
     this.#opened.push(() => Promise.resolve(readiness.stop()));
 
-    await this.#firmware.start(async () => siblingsOf(await loaders.identify()));
+    await this.#offerStyleKeeper.start();
     const stopStallWatch = startStallWatch({ boots: this.#sessions, emit, clock });
     this.#opened.push(() => Promise.resolve(stopStallWatch()));
 
@@ -204,9 +212,8 @@ class Site {
       store,
       loaders,
       mirror,
-      inventory: () => this.#inventory,
-      policy: this.#policy,
-      firmware: this.#firmware,
+      nodes: this.#nodes,
+      offerStyleKeeper: this.#offerStyleKeeper,
       leases: this.#leaseAdmin,
       events: this.#events,
     };
@@ -230,7 +237,7 @@ class Site {
       tftpPort: services.tftpPort,
       readiness: () => this.#readinessNow(),
       useInventory: (inventory) => {
-        this.#inventory = inventory;
+        this.#nodes.use(inventory);
         emit({ event: "reloaded", nodes: inventory.entries.length });
       },
       reloadCertificate: () => services.reloadCertificate(),
@@ -258,11 +265,10 @@ class Site {
       ...parts,
       options: this.#options,
       sessions: this.#sessions,
-      policy: this.#policy,
-      inventory: () => this.#inventory,
+      nodes: this.#nodes,
       leases: this.#leases,
       steadyClock: this.#steadyClock,
-      firmware: this.#firmware,
+      offerStyles: this.#offerStyles,
       emit: this.#events.emit,
       captures: this.#captures,
     });
@@ -277,7 +283,7 @@ class Site {
     this.#opened.push(async (graceMs) => {
       await Promise.all([keeper.close(graceMs), services.close(graceMs)]);
       // Transfers that end in this time still teach something.
-      await this.#firmware.close();
+      await Promise.all([this.#offerStyleKeeper.close(), this.#nodes.close()]);
       await this.#timelineKeeper.close();
       await parts.journal?.close();
     });

@@ -8,8 +8,10 @@ import { TimelineRecorder } from "../timeline/recorder.ts";
 
 export interface SubscriberParts {
   readonly sessions: BootSessions;
-  /** Learns how firmware has to be answered, and which loader runs. */
-  readonly firmware: Subscriber["hear"];
+  /** Learns what machines did with what was decided about them. */
+  readonly nodes: Subscriber["hear"];
+  /** Learns how firmware has to be answered. */
+  readonly offerStyles: Subscriber["hear"];
   readonly metrics: Metrics;
   readonly log: Logger;
   /** Looks again whether a machine could boot. */
@@ -23,7 +25,7 @@ export interface SubscriberParts {
  * last.
  */
 export function attachSubscribers(bus: EventBus, parts: SubscriberParts): void {
-  const { sessions, firmware, metrics, log, readiness, clock } = parts;
+  const { sessions, nodes, offerStyles, metrics, log, readiness, clock } = parts;
   bus.attach([
     new TimelineRecorder({
       sessions,
@@ -31,7 +33,8 @@ export function attachSubscribers(bus: EventBus, parts: SubscriberParts): void {
       emit: bus.emit,
       stageReached: (stage, seconds) => metrics.stageReached(stage, seconds),
     }),
-    { name: "firmware", hears: "every", hear: firmware },
+    { name: "nodes", hears: "every", hear: nodes },
+    { name: "offer styles", hears: "every", hear: offerStyles },
     {
       name: "metrics",
       hears: "every",

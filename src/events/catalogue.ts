@@ -3,6 +3,7 @@ import { dhcpEvents } from "./catalogue/dhcp.ts";
 import type { EventEntry } from "./catalogue/entry.ts";
 import { mirrorEvents } from "./catalogue/mirror.ts";
 import { processEvents } from "./catalogue/process.ts";
+import { nodeEvents } from "./catalogue/nodes.ts";
 import { transferEvents } from "./catalogue/transfers.ts";
 import type { EventName } from "./types.ts";
 
@@ -15,4 +16,5 @@ export const eventCatalogue: { readonly [Name in EventName]: EventEntry<Name> } 
   ...dhcpEvents,
   ...transferEvents,
   ...mirrorEvents,
+  ...nodeEvents,
 };

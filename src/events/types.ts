@@ -1,3 +1,5 @@
+import type { LocalBootWay } from "../boot/local-boot.ts";
+import type { Netboot } from "../boot/node.ts";
 import type { OfferStyle } from "../boot/offer-style.ts";
 import type { RefusalCode } from "../boot/refusals.ts";
 import type { Ip4 } from "../lib/ip4.ts";
@@ -103,6 +105,19 @@ export interface EventFields {
     way: string;
     reason: string;
   };
+  "local-boot-learnt": Machine & { way: LocalBootWay };
+  "machine-waiting": Machine & { uuid: string | null; serial: string | null };
+  "node-decided": Machine & {
+    /** What it holds for: `mac 08:00:27:*`. */
+    match: string;
+    /** Null: what the nodes file says. */
+    netboot: Netboot | null;
+    name: string | null;
+    reserved: Ip4 | null;
+    by: string;
+  };
+  "once-used": Machine & { evidence: "beacon" | "dhcp" };
+  "nodes-unkept": { reason: string };
   autoexec: Machine & { file: string; protocol: "tftp" | "http" };
   beacon: Machine & { stage: string; message: string | null };
   "address-learned": Machine & { interface: string };
@@ -140,8 +155,6 @@ export interface EventFields {
   "timeline-unread": { reason: string; lost: "all" | "some" };
   "timeline-unkept": { reason: string };
   "timeline-kept": object;
-  "loader-changed": Machine & { loader: string; insteadOf: string };
-  "loader-learnt": Machine & { loader: string; insteadOf: string };
   "ways-unread": { reason: string };
   "ways-unkept": { reason: string };
   "loader-loop": Machine & { interface: string; loader: string; boots: string };

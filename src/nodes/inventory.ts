@@ -1,11 +1,12 @@
-import type { FindNode, NodeEntry } from "../boot/node.ts";
-import { checkValue, type Fault } from "../config/faults.ts";
-import { formatFaults, readYaml } from "../config/yaml.ts";
-import { ConfigError } from "../lib/errors.ts";
-import { type Ip4, parseSubnet } from "../lib/ip4.ts";
-import { type NodeInput, nodesSchema } from "./schema.ts";
+import { type FindNode, identities, type Identity, type NodeEntry } from "../boot/node.ts";
+import type { Ip4 } from "../lib/ip4.ts";
+import { swappedUuid } from "../boot/identity/uuid.ts";
+import { matchesWildcard } from "../boot/identity/wildcard.ts";
 
-/** The machines that the administrator named, found by MAC, UUID or serial number, in that order. */
+/**
+ * The machines that the administrator named, found by MAC, UUID or serial number, in that order; those with
+ * wildcards after all others, in the order of the file.
+ */
 export interface Inventory {
   readonly entries: readonly NodeEntry[];
   readonly find: FindNode;
@@ -13,6 +14,8 @@ export interface Inventory {
   readonly reservedFor: (address: Ip4) => NodeEntry | null;
   /** How many entries reserve no address for their machine. */
   readonly withoutAddress: number;
+  /** Whether some entry names its machine by serial number. */
+  readonly namesSerials: boolean;
   /** Whether some entry names this file as its loader. */
   readonly namesLoader: (name: string) => boolean;
 }
@@ -30,67 +33,32 @@ export function createInventory(entries: readonly NodeEntry[]): Inventory {
   const byUuid = index((entry) => entry.uuid);
   const bySerial = index((entry) => entry.serial);
   const byAddress = index((entry) => entry.address);
+  const wide = entries.filter(({ wildcards }) => wildcards !== undefined);
   const loaders = new Set(entries.map((entry) => entry.loader));
   return {
     entries,
-    find: ({ mac, uuid, serial }) =>
-      byMac.get(mac) ??
-      (uuid === null ? undefined : byUuid.get(uuid)) ??
-      (serial === null ? undefined : bySerial.get(serial)) ??
-      null,
+    find: (machine) => {
+      const { mac, uuid, serial } = machine;
+      const named =
+        byMac.get(mac) ??
+        (uuid === null ? undefined : (byUuid.get(uuid) ?? byUuid.get(swappedUuid(uuid)))) ??
+        (serial === null ? undefined : bySerial.get(serial));
+      return named ?? wide.find((entry) => fits(entry, machine)) ?? null;
+    },
     reservedFor: (address) => byAddress.get(address) ?? null,
     withoutAddress: entries.filter(({ address, dhcp }) => address === null && dhcp).length,
+    namesSerials:
+      bySerial.size > 0 || wide.some(({ wildcards }) => wildcards?.serial !== undefined),
     namesLoader: (name) => loaders.has(name),
   };
 }
 
-/**
- * Reads the text of a nodes file.
- *
- * @throws ConfigError with every problem as `FILE:LINE:COLUMN: message`
- */
-export function parseNodes(text: string, file: string): readonly NodeEntry[] {
-  const yaml = readYaml(text, file);
-  const checked = checkValue(nodesSchema, yaml.value ?? []);
-  const rules = checked.value === null ? [] : ruleFaults(checked.value);
-  const faults = [...checked.faults, ...rules];
-  if (faults.length > 0 || checked.value === null) {
-    throw new ConfigError(formatFaults(yaml, faults));
-  }
-  return checked.value.map(nodeEntry);
-}
-
-function ruleFaults(nodes: readonly NodeInput[]): Fault[] {
-  const faults: Fault[] = [];
-  for (const key of ["mac", "uuid", "serial", "address"] as const) {
-    const first = new Map<string, number>();
-    for (const [index, node] of nodes.entries()) {
-      const value = node[key];
-      if (value === null) continue;
-      const earlier = first.get(value);
-      if (earlier === undefined) first.set(value, index);
-      else {
-        const message = `entry ${earlier + 1} has the same ${key}`;
-        faults.push({ path: [index, key], message });
-      }
-    }
-  }
-  for (const [index, node] of nodes.entries()) {
-    if (node.netboot === "once") {
-      const message = "once is not available in this version; use allow or deny";
-      faults.push({ path: [index, "netboot"], message });
-    }
-  }
-  return faults;
-}
-
-function nodeEntry(node: NodeInput): NodeEntry {
-  return {
-    ...node,
-    netboot: node.netboot === "deny" ? "deny" : "allow",
-    routes: node.routes.flatMap(({ to, via }) => {
-      const subnet = parseSubnet(to);
-      return subnet === null ? [] : [{ ...subnet, via }];
-    }),
-  };
+function fits(
+  { wildcards }: NodeEntry,
+  machine: { readonly [Kind in Identity]: string | null },
+): boolean {
+  return identities.some((kind) => {
+    const [pattern, value] = [wildcards?.[kind], machine[kind]];
+    return pattern !== undefined && value !== null && matchesWildcard(pattern, value);
+  });
 }

@@ -11,25 +11,18 @@ import {
   seconds,
   subnet,
 } from "../config/values.ts";
-import { parseMac } from "../lib/mac.ts";
+import { localBootSettings } from "../boot/local-boot.ts";
+import { type Identity, netbootWords } from "../boot/node.ts";
+import { hasWildcard } from "../boot/identity/wildcard.ts";
+import { parseIdentity } from "../boot/identity/identity.ts";
 
 /** The nodes file: a list of entries, each for one machine. `docs/configuration.md` explains the keys. */
 
 export const nodeSchema = z
   .strictObject({
-    mac: z
-      .string()
-      .refine((text) => parseMac(text) !== null, "must be a MAC address such as 08:00:27:29:4e:67")
-      .transform((text) => parseMac(text) ?? text)
-      .nullable()
-      .default(null),
-    uuid: z
-      .string()
-      .regex(/^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/, "must be a UUID")
-      .transform((text) => text.toLowerCase())
-      .nullable()
-      .default(null),
-    serial: z.string().min(1).nullable().default(null),
+    mac: identity("mac", "must be a MAC address such as 08:00:27:29:4e:67, or one with * or ?"),
+    uuid: identity("uuid", "must be a UUID, or one with * or ?"),
+    serial: identity("serial", "must not be empty"),
     name: z
       .string()
       .regex(/^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/, "must be a host name")
@@ -54,14 +47,33 @@ export const nodeSchema = z
       .default([]),
     options: z.array(fixedOption).default([]),
     dhcp: z.boolean().default(true),
-    netboot: z.enum(["allow", "deny", "once"]).default("allow"),
+    netboot: z.enum(netbootWords).default("allow"),
+    localBoot: z.enum(localBootSettings).nullable().default(null),
     loader: loaderName.nullable().default(null),
     scriptUrl: httpUrl.nullable().default(null),
     kernelArgs: z.array(kernelArgument).default([]),
   })
   .refine((node) => node.mac !== null || node.uuid !== null || node.serial !== null, {
     error: "needs at least one of mac, uuid and serial to match a machine by",
+  })
+  .refine((node) => node.address === null || !hasWildcards(node), {
+    path: ["address"],
+    error: "is of one machine, and an entry with * or ? is for many",
   });
+
+/** In the form in which machines are compared with it. */
+function identity(kind: Identity, error: string) {
+  return z
+    .string()
+    .refine((text) => parseIdentity(kind, text) !== null, error)
+    .transform((text) => parseIdentity(kind, text) ?? text)
+    .nullable()
+    .default(null);
+}
+
+function hasWildcards({ mac, uuid, serial }: Record<Identity, string | null>): boolean {
+  return [mac, uuid, serial].some((text) => text !== null && hasWildcard(text));
+}
 
 export const nodesSchema = z.array(nodeSchema);
 export type NodeInput = z.output<typeof nodeSchema>;

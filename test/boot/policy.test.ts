@@ -5,7 +5,7 @@ import type { NodeEntry } from "../../src/boot/node.ts";
 import { type BootPolicy, planBoot } from "../../src/boot/policy.ts";
 import { concat, fromHex, fromText, u16 } from "../../src/lib/bytes.ts";
 import { macToBytes } from "../../src/lib/mac.ts";
-import { parseNodes } from "../../src/nodes/inventory.ts";
+import { parseNodes } from "../../src/nodes/nodes-file.ts";
 
 const mac = "08:00:27:29:4e:67";
 const base = "http://192.168.77.1:8080";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { parseConfig } from "../../src/config/load.ts";
 import { ConfigError } from "../../src/lib/errors.ts";
-import { parseNodes } from "../../src/nodes/inventory.ts";
+import { parseNodes } from "../../src/nodes/nodes-file.ts";
 
 function problemsOf(read: () => unknown): readonly string[] {
   try {

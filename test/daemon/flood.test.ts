@@ -59,7 +59,8 @@ function linesOf(each: (n: number) => PxeEvent): number {
   const bus = new EventBus(clock);
   attachSubscribers(bus, {
     sessions: new BootSessions(),
-    firmware: () => {},
+    nodes: () => {},
+    offerStyles: () => {},
     metrics: createMetrics(
       () => true,
       () => [],

@@ -39,7 +39,8 @@ function busWith(log: Logger): EventBus {
   const ignore = () => {};
   attachSubscribers(made, {
     sessions,
-    firmware: ignore,
+    nodes: () => {},
+    offerStyles: ignore,
     metrics,
     log,
     readiness: ignore,

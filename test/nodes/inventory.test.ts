@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ConfigError } from "../../src/lib/errors.ts";
-import { createInventory, parseNodes } from "../../src/nodes/inventory.ts";
+import { createInventory } from "../../src/nodes/inventory.ts";
+import { parseNodes } from "../../src/nodes/nodes-file.ts";
 
 const text = `
 - mac: 08-00-27-29-4E-67
@@ -35,11 +36,20 @@ describe("parseNodes", () => {
     ["- mac: a\n", /^nodes\.yaml:1:8: \[0\]\.mac: must be a MAC address/],
     [
       "- mac: 08:00:27:29:4e:67\n- mac: 08-00-27-29-4E-67\n",
-      /^nodes\.yaml:2:8: \[1\]\.mac: entry 1 has the same mac/,
+      /^nodes\.yaml:2:8: \[1\]\.mac: entry 1 has the same mac \(nodes\.yaml:1:8\)/,
     ],
     [
-      "- {mac: 08:00:27:29:4e:67, netboot: once}",
-      /^nodes\.yaml:1:37: \[0\]\.netboot: once is not available/,
+      "- {mac: '08:00:27:*', address: 192.168.2.1}",
+      /^nodes\.yaml:1:32: \[0\]\.address: is of one machine, and an entry with \* or \? is for many/,
+    ],
+    ["- {mac: '08:00:27:zz:*'}", /^nodes\.yaml:1:9: \[0\]\.mac: must be a MAC address/],
+    [
+      `- serial: "SN*"\n- serial: "SN*"\n`,
+      /^nodes\.yaml:2:11: \[1\]\.serial: entry 1 has the same serial \(nodes\.yaml:1:11\)/,
+    ],
+    [
+      Array.from({ length: 1001 }, (_, n) => `- serial: "SN${n}*"\n`).join(""),
+      /^nodes\.yaml:1001:3: \[1000\]: at most 1000 entries may have \* or \?; these are 1001/,
     ],
     [
       "- {mac: 08:00:27:29:4e:67, options: [{code: 26, u16: 1400}, {code: 54, ip: 10.0.0.1}]}",
@@ -69,6 +79,34 @@ describe("createInventory", () => {
     expect(find({ ...nobody, mac: "08:00:27:29:4e:67" })?.name).toBe("pxe-virtualbox");
     expect(find({ ...nobody, uuid: "11223344-5566-7788-99aa-bbccddeeff00" })?.netboot).toBe("deny");
     expect(find({ ...nobody, serial: "SN1" })?.serial).toBe("SN1");
+  });
+
+  it("finds a machine by a UUID in the other byte order, as some firmware tells it", () => {
+    expect(find({ ...nobody, uuid: "44332211-6655-8877-99aa-bbccddeeff00" })?.netboot).toBe("deny");
+  });
+
+  it("finds a machine by wildcards when no entry names it, the first of the file", () => {
+    const wide = createInventory(
+      parseNodes(
+        `
+- { mac: "08-00-27-*", netboot: deny }
+- { serial: "VM??", name: vm }
+- { mac: "08:00:27:29:4e:67", name: named }
+- { uuid: "1122*", name: blade }
+- { mac: "*", netboot: once }
+`,
+        "nodes.yaml",
+      ),
+    );
+    const found = (machine: { mac?: string; uuid?: string; serial?: string }) =>
+      wide.find({ ...nobody, ...machine });
+    expect(found({ mac: "08:00:27:29:4e:67", serial: "VM01" })?.name).toBe("named");
+    expect(found({ mac: "08:00:27:00:00:01", serial: "VM01" })?.netboot).toBe("deny");
+    expect(found({ serial: "VM01" })?.name).toBe("vm");
+    expect(found({ serial: "VM012" })?.netboot).toBe("once");
+    expect(found({ uuid: "11223344-5566-7788-99aa-bbccddeeff00" })?.name).toBe("blade");
+    expect(found({})?.netboot).toBe("once");
+    expect([wide.entries[0]?.mac, wide.namesSerials]).toEqual([null, true]);
   });
 
   it("finds nothing for a machine that no entry names", () => {

@@ -5,6 +5,9 @@ import type { NodeEntry } from "../../src/boot/node.ts";
 import type { PxeEvent } from "../../src/events/types.ts";
 import { type AdminApp, type AdminAppOptions, createAdminApp } from "../../src/http/admin/app.ts";
 import type { Moment } from "../../src/lib/clock.ts";
+import { denialOf } from "../../src/boot/policy.ts";
+import { createInventory } from "../../src/nodes/inventory.ts";
+import { NodeRegister } from "../../src/nodes/node-register.ts";
 import { SyncError } from "../../src/lib/errors.ts";
 import { BootSessions } from "../../src/timeline/boots.ts";
 
@@ -41,6 +44,10 @@ export class AdminSite {
   readonly listeners = new Set<(event: PxeEvent) => void>();
   nowMs = startedAtMs;
   pinned: string | null = null;
+  unknownNodes: "allow" | "deny" = "allow";
+  /** Why decisions cannot be written. */
+  unkept: string | null = null;
+  readonly register = new NodeRegister(createInventory([]));
   readonly #apps: FastifyInstance[] = [];
 
   app(given: Partial<AdminAppOptions> = {}): AdminApp {
@@ -55,6 +62,12 @@ export class AdminSite {
 
   async close(): Promise<void> {
     await Promise.all(this.#apps.splice(0).map((app) => app.close()));
+  }
+
+  /** With the entries as they are now. */
+  #register(): NodeRegister {
+    this.register.use(createInventory(this.entries));
+    return this.register;
   }
 
   #options(): AdminAppOptions {
@@ -98,13 +111,37 @@ export class AdminSite {
       sync: () => Promise.resolve({ generation: "g3", changed: true, fetched: [], durationMs: 1 }),
       nodes: {
         entries: () => this.entries,
-        find: (machine) => this.entries.find((entry) => entry.mac === machine.mac) ?? null,
-        denialOf: (entry) => (entry?.netboot === "deny" ? "its entry says so" : null),
+        find: (machine) => this.#register().find(machine),
+        hasEntry: (machine) => this.#register().entryOf(machine) !== null,
+        denialOf: (entry) => {
+          const policy = { loaders: new Map(), userClasses: [], unknownNodes: this.unknownNodes };
+          return denialOf(entry, policy);
+        },
+        wordFor: (machine) => this.#register().wordFor(machine),
+        waiting: () => [],
+        waitingSince: () => null,
+        localBootOf: () => null,
+        unknown: this.unknownNodes,
+        decisions: () =>
+          this.#register().overrides.map(({ match, ...of }) => ({ ...match, ...of })),
+        decide: (match, { netboot, name, address }, by) => {
+          const change = {
+            ...(netboot === undefined ? {} : { netboot }),
+            ...(name === undefined ? {} : { name }),
+            ...(address === undefined ? {} : { address }),
+          };
+          const who = { by, at: new Date(this.nowMs).toISOString() };
+          this.register.decide(match, change, who);
+          const nothing = { match, netboot: null, name: null, address: null, ...who };
+          const { match: _, ...of } = this.register.decisionOn(match) ?? nothing;
+          return Promise.resolve({ decision: { ...match, ...of }, unkept: this.unkept });
+        },
         offerStyles: () => this.offerStyles.proven(),
         offerStyleOf: (machine) => this.offerStyles.provenOf(machine),
         forgetOfferStyle: (machine) => void this.offerStyles.forget(machine),
       },
       leases: {
+        at: (address) => (address === lease.address ? lease : null),
         page: (after) => (after === null ? [lease] : []),
         pools: () => [],
         release: (address) => Promise.resolve(address === lease.address ? lease : null),

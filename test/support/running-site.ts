@@ -23,6 +23,8 @@ export interface SiteSettings {
   readonly nodes: readonly object[];
   readonly trace: TraceContext | null;
   readonly timeline?: object;
+  /** Default: they may boot. */
+  readonly unknown?: "allow" | "deny";
 }
 
 const address = "127.88.0.1";
@@ -73,7 +75,7 @@ export class RunningSite {
         ca: { file: files.path("ca.pem") },
         loaderDirs: [files.path("loaders")],
       },
-      nodes: { file: nodes },
+      nodes: { file: nodes, unknown: settings.unknown ?? "allow" },
       timeline: settings.timeline ?? {},
     });
     const config = parseConfig(text, join(folder, "eim-pxe.yaml"));
@@ -122,6 +124,10 @@ export class RunningSite {
   /** Base URL of the admin port. */
   get adminUrl(): string {
     return this.#services.adminUrl;
+  }
+
+  get events(): Services["events"] {
+    return this.#services.events;
   }
 
   get artifactFolder(): string {

@@ -13,7 +13,8 @@ import { LeaseTable } from "../../src/dhcp/leases/lease-table.ts";
 import { decodePacket, type DhcpPacket } from "../../src/dhcp/wire/packet.ts";
 import { startDhcpServer } from "../../src/dhcp/server/dhcp-server.ts";
 import { EventBus } from "../../src/events/bus.ts";
-import { createInventory, parseNodes } from "../../src/nodes/inventory.ts";
+import { createInventory } from "../../src/nodes/inventory.ts";
+import { parseNodes } from "../../src/nodes/nodes-file.ts";
 import { createLog } from "../../src/observe/log.ts";
 import { createMetrics } from "../../src/observe/metrics.ts";
 import { AdminSite } from "./admin-site.ts";
@@ -68,7 +69,8 @@ export async function whatIsSeen(
   const out = new PassThrough({ highWaterMark: 1_000_000 });
   attachSubscribers(bus, {
     sessions: site.sessions,
-    firmware: () => {},
+    nodes: () => {},
+    offerStyles: () => {},
     metrics,
     log: createLog({ level: "debug", pretty: false, out }),
     readiness: () => {},

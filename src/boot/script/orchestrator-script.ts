@@ -1,9 +1,13 @@
 import { SyncError } from "../../lib/errors.ts";
+import { LOCAL_BOOT_SETTING } from "./local-boot.ts";
 import { commandsOf, type ScriptCommand, type ScriptWord } from "./ipxe-syntax.ts";
 
 /** How often a machine runs the orchestrator's script, and asks for it, before it restarts. */
 const SCRIPT_ATTEMPTS = 3;
 const AUTOEXEC_ATTEMPTS = 5;
+
+/** How iPXE tells which machine it runs on. */
+export const IDENTITY_QUERY = "mac=${mac:hexhyp}&uuid=${uuid}&serial=${serial:uristring}";
 
 export interface ScriptRewrite {
   /** Where machines fetch kernel and initramfs from, without a slash at the end. */
@@ -93,7 +97,6 @@ export function rewriteOrchestratorScript(text: string, how: ScriptRewrite): str
  * interfaces that already have an address from the firmware's DHCP, then every other one.
  */
 export function autoexecScript(how: { readonly bootUrl: string }): string {
-  const identity = "mac=${mac:hexhyp}&uuid=${uuid}&serial=${serial:uristring}";
   return [
     "#!ipxe",
     "set eim-try:int32 0",
@@ -107,7 +110,8 @@ export function autoexecScript(how: { readonly bootUrl: string }): string {
     "echo eim-pxe: asking for an address on net${eim-nic} (${net${eim-nic}/mac})",
     // A bare `dhcp` or `ifconf` also waits about 16 seconds for IPv6 routers.
     "ifconf -c dhcp net${eim-nic} || goto eim-close",
-    `chain --timeout 15000 ${how.bootUrl}?${identity} && exit 0 ||`,
+    `chain --timeout 15000 ${how.bootUrl}?${IDENTITY_QUERY} && exit 0 ||`,
+    `isset \${${LOCAL_BOOT_SETTING}} && exit 1 ||`,
     ":eim-close",
     // `${mac}` and `${ip}` mean the interface opened last: none that failed may stay open.
     "ifclose net${eim-nic} ||",
@@ -150,9 +154,8 @@ function failureBlock(eventsUrl: string | null): string[] {
  * from Debian's builds of iPXE (seen with 1.0.0+git-20190125 and 1.21.1+git20250501).
  */
 function beacon(eventsUrl: string, stage: string): string[] {
-  const identity = "mac=${mac:hexhyp}&uuid=${uuid}&serial=${serial:uristring}";
   return [
-    `imgfetch --timeout 3000 --name eim-beacon ${eventsUrl}?stage=${stage}&${identity}&message=try-\${eim-try} ||`,
+    `imgfetch --timeout 3000 --name eim-beacon ${eventsUrl}?stage=${stage}&${IDENTITY_QUERY}&message=try-\${eim-try} ||`,
     "imgfree eim-beacon ||",
   ];
 }

@@ -3,6 +3,7 @@ import { errorReply } from "../../api/errors.ts";
 import { messageOf, UnreachableError } from "../../lib/errors.ts";
 import type { Settings } from "../../daemon/settings/settings.ts";
 import { askJson } from "../../daemon/state/ask-json.ts";
+import type { Program } from "./context.ts";
 import { findRunning } from "../../daemon/state/instance-file.ts";
 
 /** The server that works in a data folder, as its admin port answers. */
@@ -15,14 +16,27 @@ export interface AdminClient {
   ask<T extends object>(endpoint: Endpoint<T>, what?: EndpointRequest): Promise<T | string>;
 }
 
-type Access = Pick<Settings, "config" | "adminToken">;
+type Access = Pick<Settings, "config" | "adminToken"> & {
+  /** Who runs the command, for what is decided by it. */
+  readonly user?: string | null;
+};
+
+/** Who runs a command: whoever called sudo, where somebody did. */
+export function userOf({ environment }: Pick<Program, "environment">): string | null {
+  const name = environment["SUDO_USER"] ?? environment["USER"] ?? environment["LOGNAME"] ?? "";
+  return /^[\w.@-]{1,32}$/.test(name) ? name : null;
+}
 
 /**
  * The server that works in the configuration's data folder; null when none does.
  *
  * @throws UnreachableError when there is one that stays silent
  */
-export async function findAdmin({ config, adminToken }: Access): Promise<AdminClient | null> {
+export async function findAdmin({
+  config,
+  adminToken,
+  user = null,
+}: Access): Promise<AdminClient | null> {
   const { dataDir } = config;
   const running = await findRunning(dataDir);
   if (running === null) return null;
@@ -42,6 +56,7 @@ export async function findAdmin({ config, adminToken }: Access): Promise<AdminCl
         const headers = {
           ...(adminToken === null ? {} : { authorization: `Bearer ${adminToken}` }),
           ...(method === "GET" ? {} : { "content-type": "application/json" }),
+          ...(user === null ? {} : { "x-eim-pxe-user": user }),
         };
         const url = `${admin}${urlOf(endpoint, what)}`;
         const answer = await askJson(url, { method, headers, body: body ?? null });
@@ -58,11 +73,12 @@ export async function findAdmin({ config, adminToken }: Access): Promise<AdminCl
 export async function askPages<T extends { readonly next: string | null }>(
   admin: AdminClient,
   endpoint: Endpoint<T>,
+  filter: EndpointRequest["query"] = {},
 ): Promise<readonly T[] | string> {
   const pages: T[] = [];
   let cursor: string | null = null;
   do {
-    const query: EndpointRequest["query"] = cursor === null ? {} : { cursor };
+    const query: EndpointRequest["query"] = cursor === null ? filter : { ...filter, cursor };
     const page: T | string = await admin.ask(endpoint, { query });
     if (typeof page === "string") return page;
     pages.push(page);

@@ -31,4 +31,19 @@ export function leasesCommands(cli: Command, { program, finish }: CommandSite): 
       const { format = null } = options;
       finish(await importLeases(program, file, { ...reportOptions(options), format }));
     });
+
+  addReport(leases, "pin", "reserve an address for the machine that has leased it")
+    .argument("<address>", "the address")
+    .option("--name <name>", "what to call the machine from now on (option 12)")
+    .action(async (address: string, options: ReportFlags & { name?: string }) => {
+      const { pinLease } = await import("../lease-pins.ts");
+      const { name = null } = options;
+      finish(await pinLease(program, address, { ...reportOptions(options), name }));
+    });
+  addReport(leases, "unpin", "give up what leases pin reserved for a machine")
+    .argument("<mac>", "the machine's hardware address")
+    .action(async (mac: string, options: ReportFlags) => {
+      const { unpinLease } = await import("../lease-pins.ts");
+      finish(await unpinLease(program, mac, reportOptions(options)));
+    });
 }

@@ -1,6 +1,5 @@
 import type { LoaderStore } from "../../artifacts/loaders/loader-store.ts";
 import type { GenerationStore } from "../../artifacts/store/generation-store.ts";
-import type { BootPolicy } from "../../boot/policy.ts";
 import type { Config } from "../../config/schema.ts";
 import type { Emit } from "../../events/types.ts";
 import { createBootApp } from "../../http/boot/app.ts";
@@ -9,9 +8,9 @@ import { type HttpEndpoint, type HttpPort, listen } from "../../http/listen.ts";
 import { printable } from "../../lib/bytes.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { type Ip4, parseIp4 } from "../../lib/ip4.ts";
-import type { Inventory } from "../../nodes/inventory.ts";
 import type { BootSessions } from "../../timeline/boots.ts";
 import { openHttpFiles } from "../content/http-files.ts";
+import type { NodesInForce } from "../nodes/nodes-in-force.ts";
 import { scriptOf } from "../settings/boot-settings.ts";
 import type { ServerCertificate } from "../settings/tls-files.ts";
 import { BootCertificate } from "./boot-certificate.ts";
@@ -23,9 +22,7 @@ export interface BootPortParts {
   readonly store: GenerationStore;
   readonly loaders: LoaderStore;
   readonly sessions: BootSessions;
-  readonly policy: BootPolicy;
-  /** The nodes that are in force now. */
-  readonly inventory: () => Inventory;
+  readonly nodes: NodesInForce;
   /** At the same time, at all addresses. */
   readonly maxConnections: number;
   /** Bytes of memory that this process could still take. */
@@ -105,15 +102,15 @@ export class BootPort {
   }
 
   #listen(at: HttpEndpoint, identity: BootCertificate | null): Promise<HttpPort> {
-    const { config, store, loaders, sessions, policy, inventory, emit, clock } = this.#parts;
+    const { config, store, loaders, sessions, nodes, emit, clock } = this.#parts;
     const { compatibility } = config.dhcp;
     const app = createBootApp({
       generations: store,
       loaders,
       files: this.#files,
       sessions,
-      findNode: (machine) => inventory().find(machine),
-      policy,
+      findNode: nodes.find,
+      policy: nodes.policy,
       kernelArgs: config.boot.kernelArgs,
       script: scriptOf(config),
       autoexec: config.boot.path === "mirror",

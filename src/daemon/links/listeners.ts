@@ -1,8 +1,9 @@
 import type { LoaderStore } from "../../artifacts/loaders/loader-store.ts";
 import type { GenerationStore } from "../../artifacts/store/generation-store.ts";
-import { type BootPolicy, planBoot } from "../../boot/policy.ts";
+import { planBoot } from "../../boot/policy.ts";
 import type { BootSessions } from "../../timeline/boots.ts";
 import type { TraceContext } from "../../boot/trace-context.ts";
+import type { OfferStyleTable } from "../../boot/offer-style.ts";
 import type { Journal } from "../../dhcp/leases/journal.ts";
 import type { LeaseTable } from "../../dhcp/leases/lease-table.ts";
 import type { Link } from "../../dhcp/link.ts";
@@ -17,11 +18,10 @@ import type { ConflictProbe } from "../../net/conflict-probe.ts";
 import { transferSocketOpener } from "../../net/transfer-socket.ts";
 import { eventLoopPoll } from "../../net/busy-poll.ts";
 import { formatEndpoint, type UdpSocket } from "../../net/udp.ts";
-import type { Inventory } from "../../nodes/inventory.ts";
 import { startTftpServer, type TftpServer } from "../../tftp/server/tftp-server.ts";
 import { findTftpFile } from "../content/mirror.ts";
 import type { SiteCaptures } from "../captures.ts";
-import type { FirmwareMemory } from "../state/firmware-memory.ts";
+import type { NodesInForce } from "../nodes/nodes-in-force.ts";
 import type { Settings } from "../settings/settings.ts";
 import { BootPort } from "./boot-port.ts";
 import type { HttpConnections } from "./http-connections.ts";
@@ -67,13 +67,11 @@ export interface ListenerParts {
   readonly store: GenerationStore;
   readonly loaders: LoaderStore;
   readonly sessions: BootSessions;
-  readonly policy: BootPolicy;
-  /** The nodes that are in force now. */
-  readonly inventory: () => Inventory;
+  readonly nodes: NodesInForce;
   readonly leases: LeaseTable;
   /** By which leases and offer styles have their times. */
   readonly steadyClock: Clock;
-  readonly firmware: Pick<FirmwareMemory, "offerStyles" | "loaders">;
+  readonly offerStyles: OfferStyleTable;
   /** Null where no link is in mode full. */
   readonly journal: Journal | null;
   readonly emit: Emit;
@@ -218,7 +216,7 @@ export class LinkListeners {
   }
 
   #startTftp(): Promise<TftpServer> {
-    const { loaders, emit, options, sessions, captures } = this.#parts;
+    const { loaders, nodes, emit, options, sessions, captures } = this.#parts;
     const openTransfer = transferSocketOpener(eventLoopPoll(options.preemptions));
     const recorded = (socket: UdpSocket) => captures?.tftp(socket) ?? socket;
     const { boot } = this.#config;
@@ -231,6 +229,7 @@ export class LinkListeners {
       port,
       limits: { ...limits, dataPorts: portRange(dataPorts) },
       allows: (client) => this.#tftpClients.allows(client),
+      denies: (machine) => nodes.withheld(machine),
       find: (name, asked) => {
         const bootUrl = `${this.#bootPort.baseUrl(asked)}/boot.ipxe`;
         // The orchestrator's own loader asks for it, and has to get the answer at once that there is none.
@@ -249,8 +248,7 @@ export class LinkListeners {
   }
 
   #startDhcp(): Promise<DhcpServer> {
-    const { options, policy, inventory, leases, firmware, journal, emit, captures, steadyClock } =
-      this.#parts;
+    const { options, nodes, leases, offerStyles, journal, emit, captures } = this.#parts;
     const tftpPort = this.tftpPort ?? this.#config.tftp.port;
     return startDhcpServer({
       links: [],
@@ -271,23 +269,19 @@ export class LinkListeners {
       },
       openListener: captures?.offers(options.openOfferListener) ?? options.openOfferListener,
       vendorClasses: this.#config.boot.vendorClasses,
-      plan: (client, node, link) => {
-        const plan = planBoot(client, node, policy, this.#bootPort.baseUrl(link.address));
-        // SMEE gives every machine of an architecture the same loader.
-        if (this.#config.dhcp.compatibility !== "standard") return plan;
-        return firmware.loaders.table.applied(plan, client.mac, node, steadyClock.wall());
-      },
-      findNode: (machine) => inventory().find(machine),
-      reservedFor: (address) => inventory().reservedFor(address),
-      entriesWithoutAddress: () => inventory().withoutAddress,
+      plan: (client, node, link) =>
+        planBoot(client, node, nodes.policy, this.#bootPort.baseUrl(link.address)),
+      findNode: nodes.find,
+      reservedFor: nodes.register.reservedFor,
+      entriesWithoutAddress: () => nodes.register.withoutAddress,
       leases,
-      offerStyles: firmware.offerStyles,
+      offerStyles,
       smee: smeeOf(this.#config, { tftpPort, httpPort: this.#bootPort.port, trace: options.trace }),
       journal,
       usedBy: options.conflictProbe?.usedBy ?? null,
       guard: this.#watch,
       emit,
-      clock: steadyClock,
+      clock: this.#parts.steadyClock,
       ports: options.dhcpPorts,
     });
   }

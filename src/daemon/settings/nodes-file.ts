@@ -1,6 +1,6 @@
 import { readText } from "../../config/load.ts";
 import type { NodeEntry } from "../../boot/node.ts";
-import { parseNodes } from "../../nodes/inventory.ts";
+import { parseNodes } from "../../nodes/nodes-file.ts";
 
 /**
  * The entries of a nodes file.

@@ -110,7 +110,7 @@ function isAllotted(context: AllocationContext, address: Ip4): boolean {
   const { link, node, relayAgent, reservedFor } = context;
   if (!isHostAddress(link, address) || relayAgent.includes(address)) return false;
   const owner = reservedFor(address);
-  if (owner !== null) return owner === node;
+  if (owner !== null) return node?.address === address;
   return inRanges(link.full.pools, address) && (node !== null || !isKept(context, address));
 }
 

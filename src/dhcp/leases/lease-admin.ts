@@ -71,6 +71,14 @@ export class LeaseAdmin {
     });
   }
 
+  /** The lease or quarantine in force of an address; null when it is free. */
+  at(address: Ip4): Lease | null {
+    const { leases, clock } = this.#parts;
+    const lease = leases.at(address);
+    const isInForce = lease !== null && isActive(lease, clock.wall());
+    return isInForce ? later(lease, clock.offsetMs) : null;
+  }
+
   pools(): readonly PoolState[] {
     const { leased, quarantined } = this.#inUse();
     return this.#networks().map(({ interface: name, subnet, pools }) => {

@@ -13,6 +13,7 @@ import { captureRoutes } from "./routes/captures.ts";
 import { codeRoutes } from "./routes/codes.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
+import { decisionRoutes } from "./routes/decisions.ts";
 import { leaseRoutes } from "./routes/leases.ts";
 import { nodeRoutes } from "./routes/nodes.ts";
 import { openApiRoutes } from "./routes/open-api.ts";
@@ -78,6 +79,7 @@ function addRoutes(app: AdminApp, options: AdminAppOptions): void {
   captureRoutes(app, options);
   codeRoutes(app);
   artifactRoutes(app, options);
+  decisionRoutes(app, options);
   leaseRoutes(app, options);
   nodeRoutes(app, options);
   eventRoutes(app, options);

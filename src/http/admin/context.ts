@@ -8,9 +8,11 @@ import type {
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { LoaderReply, ManifestReply, SyncReply } from "../../api/artifacts.ts";
 import type { ImportedLease, LeaseImportReply, LeaseReply, PoolReply } from "../../api/leases.ts";
+import type { DecisionReply } from "../../api/nodes.ts";
 import type { PacketReply } from "../../api/packets.ts";
 import type { SiteReply } from "../../api/site.ts";
-import type { FindNode, NodeEntry } from "../../boot/node.ts";
+import type { LocalBootWay } from "../../boot/local-boot.ts";
+import type { FindNode, Identity, Netboot, NodeEntry } from "../../boot/node.ts";
 import type { Boot } from "../../timeline/boot.ts";
 import type { BootSessions } from "../../timeline/boots.ts";
 import type { ProvenStyle } from "../../boot/offer-style.ts";
@@ -52,16 +54,47 @@ export interface ManagedArtifacts {
   adopt(name: string): Promise<string>;
 }
 
+/** A machine by what is known of it. */
+export type KnownMachine = Parameters<FindNode>[0];
+
 /** What is known of machines besides their boots. */
 export interface ListedNodes {
   /** The entries of the nodes file. */
   entries(): readonly NodeEntry[];
+  /** The entry in force, with what was decided. */
   readonly find: FindNode;
-  /** Why a machine with this entry (null: none) may not boot; null when it may. */
+  /** Whether an entry of the nodes file matches a machine. */
+  hasEntry(machine: KnownMachine): boolean;
+  /** Why a machine with this entry in force (null: none) may not boot; null when it may. */
   denialOf(entry: NodeEntry | null): string | null;
+  /** The word in force about a machine, and whose it is; null: none. */
+  wordFor(machine: KnownMachine): {
+    readonly netboot: Netboot;
+    /** Null: its entry says so. */
+    readonly by: string | null;
+    readonly at: string | null;
+    readonly onceUsedAt: string | null;
+  } | null;
+  /** The unknown machines that wait for a decision. */
+  waiting(): readonly { readonly mac: Mac; readonly firstAtMs: number }[];
+  waitingSince(mac: Mac): number | null;
+  /** How a machine was seen to go on to its disk; null: that is not known. */
+  localBootOf(mac: Mac): LocalBootWay | null;
+  readonly unknown: "allow" | "deny";
+  decisions(): readonly DecisionReply[];
+  /**
+   * Decides about machines; a part that is absent stays. Resolves with what is decided now, and in `unkept` with the
+   * reason when that could not be written to disk.
+   */
+  decide(
+    match: { readonly kind: Identity; readonly value: string },
+    change: NodeDecision,
+    by: string,
+  ): Promise<{ readonly decision: DecisionReply; readonly unkept: string | null }>;
   /** For each machine the offer style that its firmware accepted. */
   offerStyles(): readonly ProvenStyle[];
   offerStyleOf(mac: Mac): ProvenStyle | null;
+  /** Forgets what was learnt of a machine's firmware: its offer style, and how it goes on to its disk. */
   forgetOfferStyle(mac: Mac): void;
 }
 
@@ -73,9 +106,17 @@ export interface RecordedCaptures {
   fileOf(boot: Boot, isRedacted: boolean): Uint8Array | null;
 }
 
+export interface NodeDecision {
+  readonly netboot?: Netboot | null | undefined;
+  readonly name?: string | null | undefined;
+  readonly address?: Ip4 | null | undefined;
+}
+
 export interface AdminLeases {
   /** Leases in force with addresses above this one (null: all), by address. */
   page(after: Ip4 | null, limit: number): readonly LeaseReply[];
+  /** The lease in force of an address; null when it is free. */
+  at(address: Ip4): LeaseReply | null;
   /** How full the pools are. */
   pools(): readonly PoolReply[];
   /** Frees an address; resolves with what it was, or with null when it is free already. */

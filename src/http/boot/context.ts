@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { FindNode, NodeEntry } from "../../boot/node.ts";
 import { isOptionalFile } from "../../boot/optional-files.ts";
-import { type BootPolicy, denialOf } from "../../boot/policy.ts";
+import { admissionOf, type BootPolicy, type Denial } from "../../boot/policy.ts";
 import type { BootSessions } from "../../timeline/boots.ts";
 import type { SmeeFlavour } from "../../boot/smee-layout.ts";
 import { printable } from "../../lib/bytes.ts";
@@ -70,9 +70,39 @@ export function nodeOf(
   return options.findNode({ mac: machine.mac ?? "", ...smbios });
 }
 
-/** Why the machine may not boot, or null when it may. */
-export function refusalOf(options: BootAppOptions, node: NodeEntry | null): string | null {
-  return denialOf(node, options.policy);
+/** That the machine may not boot from here, or null when it may. */
+export function denialOf(
+  options: BootAppOptions,
+  machine: Machine,
+  node: NodeEntry | null,
+  serialIsKnown = false,
+): Denial | null {
+  return admissionOf(machine.mac, node, options.policy, serialIsKnown);
+}
+
+/** The same for a request that tells nothing of the machine but, perhaps, its MAC; as far as the machine is known. */
+export function knownDenialOf(options: BootAppOptions, machine: Machine): Denial | null {
+  if (machine.mac === null) return null;
+  const boot = options.sessions.latest(machine);
+  const smbios = { uuid: boot?.uuid ?? null, serial: boot?.serial ?? null };
+  const node = nodeOf(options, machine, smbios);
+  return denialOf(options, machine, node, smbios.serial !== null);
+}
+
+/** Refuses what would boot a machine that is to go on to its disk: 404 where the way is `not-found`, else 403. */
+export function refuseDenied(
+  options: BootAppOptions,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  denial: Denial,
+  mac: Mac | null,
+): FastifyReply {
+  const { way } = denial;
+  const reason = `this machine may not boot from here: ${denial.reason}`;
+  if (way !== "not-found") return refuse(options, request, reply, { status: 403, reason, mac });
+  const machine = machineOf(options, request, mac);
+  options.emit({ event: "local-boot", ...machine, way, reason: printable(denial.reason, 256) });
+  return refuse(options, request, reply, { status: 404, reason, text: "not found", mac });
 }
 
 /** Answers with plain text that is never kept by a cache. */

@@ -100,6 +100,14 @@ export class Listener {
       return this.#report(subject, ErrorCode.ACCESS_VIOLATION, NOT_ALLOWED);
     }
     if (check.kind === "refuse") return this.#refuse(client, subject, check.error);
+    const denial = this.#options.denies?.(machine) ?? null;
+    if (denial !== null) {
+      const reason = `this machine may not boot from here: ${denial.reason}`;
+      const error = denial.asMissing
+        ? errorPacket(ErrorCode.FILE_NOT_FOUND, "file not found")
+        : errorPacket(ErrorCode.ACCESS_VIOLATION, reason);
+      return this.#refuse(client, subject, error, reason);
+    }
 
     const { name } = check;
     const read = { client, subject, name, options: request.options, datagram };

@@ -15,6 +15,12 @@ export interface TftpLimits extends NegotiationLimits {
   readonly singlePort: boolean;
 }
 
+export interface TftpDenial {
+  readonly reason: string;
+  /** Told that there is no such file, instead of that it may not have it. */
+  readonly asMissing: boolean;
+}
+
 export interface TftpServerOptions {
   /** One listening socket each, so that an answer always comes from the address that was asked. */
   readonly addresses: readonly Ip4[];
@@ -23,6 +29,8 @@ export interface TftpServerOptions {
   readonly limits: TftpLimits;
   /** Whether a client's requests are answered at all; by default everybody's are. */
   readonly allows?: (client: Ip4) => boolean;
+  /** Why this machine is given no file, and how it is told; null when it is. Default: every machine is. */
+  readonly denies?: (machine: Machine) => TftpDenial | null;
   /**
    * The file of this name, or the one that can only be meant by it, or null; `asked` is the address of
    * ours that the request came to. The name is relative and has no `..`; several spellings of one

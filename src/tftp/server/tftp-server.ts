@@ -6,7 +6,7 @@ import type { TftpServerOptions } from "./server-options.ts";
 import { StartQueue } from "./start-queue.ts";
 
 export type { TftpFile } from "./transfer-driver.ts";
-export type { TftpLimits, TftpServerOptions } from "./server-options.ts";
+export type { TftpDenial, TftpLimits, TftpServerOptions } from "./server-options.ts";
 
 export interface TftpServer {
   /** Where it listens, in the order in which it began to. */

@@ -48,7 +48,8 @@ it("gives each of 200 machines a kernel and initramfs of one release while the m
   const bus = new EventBus(systemClock);
   attachSubscribers(bus, {
     sessions,
-    firmware: () => {},
+    nodes: () => {},
+    offerStyles: () => {},
     readiness: () => {},
     log: createLog({ level: "error", pretty: false, out: new PassThrough() }),
     metrics: createMetrics(

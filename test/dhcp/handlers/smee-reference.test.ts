@@ -10,7 +10,8 @@ import { decodePacket, encodePacket } from "../../../src/dhcp/wire/packet.ts";
 import { readRequest } from "../../../src/dhcp/message/request.ts";
 import { toHex } from "../../../src/lib/bytes.ts";
 import { DecodeError } from "../../../src/lib/errors.ts";
-import { createInventory, parseNodes } from "../../../src/nodes/inventory.ts";
+import { createInventory } from "../../../src/nodes/inventory.ts";
+import { parseNodes } from "../../../src/nodes/nodes-file.ts";
 import { fullLink, policy, proxyLink, sent } from "../../support/dhcp.ts";
 import { mutated, type Random, randomNumbers } from "../../support/random.ts";
 import {

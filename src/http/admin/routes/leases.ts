@@ -1,12 +1,13 @@
 import { endpoints } from "../../../api/endpoints.ts";
 import { ApiError } from "../api-error.ts";
 import type { AdminApp, AdminAppOptions } from "../context.ts";
+import { decide } from "./decisions.ts";
 
 /** Room for a thousand leases. */
 const IMPORT_BYTES = 2 * 1024 * 1024;
 
 /** `/api/v1/leases`: the addresses that mode full has leased, and how full its pools are. */
-export function leaseRoutes(app: AdminApp, { leases }: AdminAppOptions): void {
+export function leaseRoutes(app: AdminApp, { leases, nodes }: AdminAppOptions): void {
   app.route({
     ...endpoints.listLeases,
     handler: ({ query: { limit, cursor = null } }) => {
@@ -30,5 +31,21 @@ export function leaseRoutes(app: AdminApp, { leases }: AdminAppOptions): void {
     ...endpoints.importLeases,
     bodyLimit: IMPORT_BYTES,
     handler: async ({ body }) => leases.import(body.leases),
+  });
+
+  app.route({
+    ...endpoints.pinLease,
+    handler: async (request) => {
+      const { address } = request.params;
+      const lease = leases.at(address);
+      if (lease === null || lease.state !== "bound") {
+        throw new ApiError(404, "NOT_FOUND", `${address} is leased to no machine`);
+      }
+      const { mac } = lease;
+      const { name } = request.body;
+      const change = { address, name };
+      const decision = await decide(nodes, request, { kind: "mac", value: mac }, change);
+      return { mac, address, name: decision.name };
+    },
   });
 }

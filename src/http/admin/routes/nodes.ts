@@ -3,8 +3,10 @@ import type { NodeReply } from "../../../api/nodes.ts";
 import { explainStall, statusOf } from "../../../timeline/rules.ts";
 import { firstOf } from "../../../lib/first-of.ts";
 import type { Mac } from "../../../lib/mac.ts";
+import { hasWildcard } from "../../../boot/identity/wildcard.ts";
 import { ApiError } from "../api-error.ts";
 import type { AdminApp, AdminAppOptions } from "../context.ts";
+import { decide } from "./decisions.ts";
 
 /**
  * `/api/v1/nodes`: every machine that has an entry, booted lately, or has a known offer style; `/api/v1/nodes/{mac}`: one of them.
@@ -12,8 +14,10 @@ import type { AdminApp, AdminAppOptions } from "../context.ts";
 export function nodeRoutes(app: AdminApp, options: AdminAppOptions): void {
   app.route({
     ...endpoints.listNodes,
-    handler: ({ query: { limit, cursor = "" } }) => {
-      const found = firstOf(knownMachines(options, cursor), limit + 1, byText);
+    handler: ({ query: { limit, cursor = "", status } }) => {
+      const known = knownMachines(options, cursor);
+      const wanted = status === undefined ? known : ofStatus(options, known, status);
+      const found = firstOf(wanted, limit + 1, byText);
       const page = found.slice(0, limit);
       return {
         nodes: page.map((mac) => describeNode(options, mac)),
@@ -29,9 +33,13 @@ export function nodeRoutes(app: AdminApp, options: AdminAppOptions): void {
 
   app.route({
     ...endpoints.changeNode,
-    handler: ({ params }) => {
-      const mac = requireKnown(options, params.mac);
-      options.nodes.forgetOfferStyle(mac);
+    handler: async (request) => {
+      const { mac } = request.params;
+      const { netboot, name, way } = request.body;
+      if (netboot !== undefined || name !== undefined) {
+        await decide(options.nodes, request, { kind: "mac", value: mac }, { netboot, name });
+      } else requireKnown(options, mac);
+      if (way === null) options.nodes.forgetOfferStyle(mac);
       return describeNode(options, mac);
     },
   });
@@ -41,6 +49,7 @@ function requireKnown({ nodes, sessions }: AdminAppOptions, mac: Mac): Mac {
   const isKnown =
     sessions.latest({ mac, address: null }) !== null ||
     nodes.offerStyleOf(mac) !== null ||
+    nodes.waitingSince(mac) !== null ||
     nodes.find({ mac, uuid: null, serial: null }) !== null;
   if (isKnown) return mac;
   throw new ApiError(404, "NOT_FOUND", `nothing is known of a machine ${mac}`);
@@ -52,7 +61,30 @@ function knownMachines({ nodes, sessions }: AdminAppOptions, after: string): Ite
   for (const { mac } of nodes.entries()) if (mac !== null && mac > after) found.add(mac);
   for (const { mac } of sessions.current()) if (mac !== null && mac > after) found.add(mac);
   for (const { mac } of nodes.offerStyles()) if (mac > after) found.add(mac);
+  for (const { mac } of nodes.waiting()) if (mac > after) found.add(mac);
+  for (const { kind, value } of nodes.decisions()) {
+    if (kind === "mac" && !hasWildcard(value) && value > after) found.add(value);
+  }
   return found;
+}
+
+function* ofStatus(
+  options: AdminAppOptions,
+  machines: Iterable<Mac>,
+  status: NodeReply["status"],
+): Iterable<Mac> {
+  for (const mac of machines) if (admission(options, mac).status === status) yield mac;
+}
+
+/** Whether a machine may boot, by all that is known of it. */
+function admission({ nodes, sessions }: AdminAppOptions, mac: Mac) {
+  const boot = sessions.latest({ mac, address: null });
+  const machine = { mac, uuid: boot?.uuid ?? null, serial: boot?.serial ?? null };
+  const entry = nodes.find(machine);
+  const denied = nodes.denialOf(entry);
+  const status: NodeReply["status"] =
+    denied === null ? "allowed" : entry === null ? "waiting" : "denied";
+  return { boot, machine, entry, denied, status };
 }
 
 function byText(a: string, b: string): number {
@@ -60,20 +92,29 @@ function byText(a: string, b: string): number {
 }
 
 /** A machine as people and scripts see it. */
-function describeNode({ nodes, sessions, clock }: AdminAppOptions, mac: Mac): NodeReply {
+function describeNode(options: AdminAppOptions, mac: Mac): NodeReply {
+  const { nodes, sessions, clock } = options;
   const nowMs = clock.now();
-  const boot = sessions.latest({ mac, address: null });
-  const { uuid = null, serial = null } = boot ?? {};
-  const entry = nodes.find({ mac, uuid, serial });
+  const { boot, machine, entry, denied, status } = admission(options, mac);
+  const { uuid, serial } = machine;
   const proven = nodes.offerStyleOf(mac);
+  const word = nodes.wordFor(machine);
+  const waitingSince = nodes.waitingSince(mac);
   return {
     mac,
     name: entry?.name ?? null,
     uuid: uuid ?? entry?.uuid ?? null,
     serial: serial ?? entry?.serial ?? null,
     address: boot?.address ?? entry?.address ?? null,
-    hasEntry: entry !== null,
-    denied: nodes.denialOf(entry),
+    hasEntry: nodes.hasEntry(machine),
+    status,
+    denied,
+    netboot: word?.netboot ?? null,
+    decidedBy: word?.by ?? null,
+    decidedAt: word?.at ?? null,
+    onceUsedAt: word?.onceUsedAt ?? null,
+    localBoot: nodes.localBootOf(mac),
+    waitingSince: waitingSince === null ? null : new Date(waitingSince).toISOString(),
     way: proven === null ? null : proven.style,
     waySince: proven === null ? null : new Date(proven.provenAtMs).toISOString(),
     boot:

@@ -2,7 +2,14 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import type { Ip4 } from "../../../lib/ip4.ts";
 import type { Machine } from "../../../events/types.ts";
-import { type BootAppOptions, machineOf, refuse, refuseUnknown } from "../context.ts";
+import {
+  type BootAppOptions,
+  knownDenialOf,
+  machineOf,
+  refuse,
+  refuseDenied,
+  refuseUnknown,
+} from "../context.ts";
 import type { DownloadWatch } from "../../files/download.ts";
 import { type QueuedDownload, sendFile } from "../file-reply.ts";
 import { isBareName } from "../../../lib/bare-name.ts";
@@ -35,6 +42,8 @@ async function sendArtifact(
   name: string,
 ): Promise<FastifyReply> {
   const machine = machineOf(options, request, null);
+  const denial = knownDenialOf(options, machine);
+  if (denial !== null) return refuseDenied(options, request, reply, denial, null);
   const served = findArtifact(options, machine.address, name);
   if (served === null) return refuseUnknown(options, request, reply);
   const { file, generation } = served;

@@ -5,10 +5,10 @@ import { type Mac, parseMac } from "../../../lib/mac.ts";
 import type { Machine } from "../../../events/types.ts";
 import {
   type BootAppOptions,
+  knownDenialOf,
   machineOf,
-  nodeOf,
-  refusalOf,
   refuse,
+  refuseDenied,
   refuseUnknown,
 } from "../context.ts";
 import type { DownloadWatch } from "../../files/download.ts";
@@ -54,10 +54,10 @@ export async function sendLoader(
 ): Promise<FastifyReply> {
   const { name, mac } = wanted;
   const machine = machineOf(options, request, mac);
-  const denial = loaderDenial(options, machine);
-  if (denial !== null) {
-    const reason = `this machine may not boot from here: ${denial}`;
-    return refuse(options, request, reply, { status: 403, reason, mac });
+  const denial = knownDenialOf(options, machine);
+  // By the other ways it gets iPXE, and a script that sends it on.
+  if (denial !== null && (denial.way === "silent" || denial.way === "not-found")) {
+    return refuseDenied(options, request, reply, denial, mac);
   }
   const opened = await openLoader(options, name);
   if (opened === null) {
@@ -68,14 +68,6 @@ export async function sendLoader(
   const watch = watchLoader(options, machine, { name: opened.name, bytes: file.size });
   const contentType = contentTypeOf(name);
   return sendFile(request, reply, { file, etag, contentType, turns, watch, queued: null });
-}
-
-/** Policy holds for every way to a loader, as far as the machine is known. */
-function loaderDenial(options: BootAppOptions, machine: Machine): string | null {
-  if (machine.mac === null) return null;
-  const boot = options.sessions.latest(machine);
-  const smbios = { uuid: boot?.uuid ?? null, serial: boot?.serial ?? null };
-  return refusalOf(options, nodeOf(options, machine, smbios));
 }
 
 interface OpenLoader {

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import {
   autoexecScript,
+  IDENTITY_QUERY,
   type KernelTiming,
   rewriteScript,
   type ScriptRewrite,
@@ -15,14 +16,17 @@ import type { Machine } from "../../../events/types.ts";
 import {
   type BootAppContext,
   type BootAppOptions,
+  denialOf,
   machineOf,
   nodeOf,
-  refusalOf,
   refuse,
+  refuseDenied,
   refuseUnknown,
   sendText,
 } from "../context.ts";
+import type { Denial } from "../../../boot/policy.ts";
 import { chainScript } from "../../../boot/script/chain.ts";
+import { localBootScript } from "../../../boot/script/local-boot.ts";
 import { baseUrlFor } from "../peer.ts";
 import type { ServedGeneration } from "../content.ts";
 import { readSerial, readUuid } from "../smbios.ts";
@@ -84,10 +88,11 @@ export async function sendBootScript(
   const serial = readSerial(query.serial);
   const machine = machineOf(options, request, mac);
   const node = nodeOf(options, machine, { uuid, serial });
-  const denial = refusalOf(options, node);
-  if (denial !== null) {
-    const reason = `this machine may not boot from here: ${denial}`;
-    return refuse(options, request, reply, { status: 403, reason, mac });
+  const serialIsKnown = query.serial !== undefined;
+  const denial = denialOf(options, machine, node, serialIsKnown);
+  if (denial !== null) return sendOn(options, request, reply, denial, mac);
+  if (node === null && !serialIsKnown && options.policy.isUndecided?.(machine.mac) === true) {
+    return askForSerial(options, request, reply);
   }
   const script = await scriptFor(options, request, machine, node);
   if (script.kind === "unavailable") {
@@ -99,6 +104,42 @@ export async function sendBootScript(
     options.emit({ event: "script", ...machine, uuid, serial, generation });
   }
   return sendText(reply, 200, script.text);
+}
+
+/** A machine that may not boot from here goes on to its disk. */
+function sendOn(
+  options: BootAppOptions,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  denial: Denial,
+  mac: Mac | null,
+): FastifyReply {
+  // Offered nothing, it came all the same. iPXE would only fail; a person is told why.
+  const isIpxe = request.headers["user-agent"]?.startsWith("iPXE/") === true;
+  const way = denial.way === "silent" && denial.isAuto && isIpxe ? "exit" : denial.way;
+  if (way === "silent" || way === "not-found") {
+    return refuseDenied(options, request, reply, denial, mac);
+  }
+  if (request.method === "GET") {
+    const reason = printable(denial.reason, 256);
+    options.emit({ event: "local-boot", ...machineOf(options, request, mac), way, reason });
+  }
+  return sendText(reply, 200, localBootScript(way, denial.reason));
+}
+
+/** Which entry it matches is decided by its serial number, which only iPXE knows: it asks again with that. */
+function askForSerial(
+  options: BootAppContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  const baseUrl = baseUrlFor(request, options.baseUrls);
+  if (baseUrl === null) {
+    const reason = "the connection is gone";
+    return refuse(options, request, reply, { status: 503, reason });
+  }
+  const path = request.url.replace(/\?.*$/, "");
+  return sendText(reply, 200, chainScript(`${baseUrl}${path}?${IDENTITY_QUERY}`));
 }
 
 type ScriptOutcome =

@@ -20,6 +20,7 @@ describe("/api/v1/leases", () => {
     const all = [1, 2, 3, 4, 5].map((n) => ({ ...lease, address: `192.168.77.${n}` }));
     const asked: (readonly [string | null, number])[] = [];
     const leases: AdminLeases = {
+      at: () => null,
       page: (after, limit) => {
         asked.push([after, limit]);
         return all.filter(({ address }) => after === null || address > after).slice(0, limit);

@@ -19,7 +19,13 @@ describe("/api/v1/nodes", () => {
     site.offerStyles.restore([{ mac, style: "menu", provenAtMs: startedAtMs }]);
     const reply = await site.app().inject("/api/v1/nodes");
     expect(reply.json().nodes).toMatchObject([
-      { mac: other, name: "press-4", hasEntry: true, denied: "its entry says so", boot: null },
+      {
+        mac: other,
+        name: "press-4",
+        hasEntry: true,
+        denied: "its node entry says netboot: deny",
+        boot: null,
+      },
       {
         mac,
         address,
@@ -64,7 +70,7 @@ describe("/api/v1/nodes", () => {
     site.sessions.record("discover", { mac, address: null }, {}, at(startedAtMs));
     const patch = (payload: object) =>
       site.app().inject({ method: "PATCH", url: `/api/v1/nodes/${mac}`, payload });
-    for (const wrong of [{}, { way: "direct" }, { way: null, name: "x" }]) {
+    for (const wrong of [{}, { way: "direct" }, { netboot: "maybe" }, { way: null, more: 1 }]) {
       expect((await patch(wrong)).statusCode).toBe(400);
     }
     const reply = await patch({ way: null });

@@ -1,0 +1,40 @@
+import type { LocalBootWay } from "../local-boot.ts";
+
+/**
+ * The setting by which a script that ran this one knows that it is not to try again. iPXE keeps it from one
+ * script to the next.
+ */
+export const LOCAL_BOOT_SETTING = "eim-local";
+
+/**
+ * A script that sends the machine on to its disk. Both end with an error: EDK2 takes the next entry of its boot
+ * order only then, and shows its menu after a success (MdeModulePkg, BdsEntry.c, BootBootOptions). To a BIOS
+ * it is the same.
+ */
+export function localBootScript(
+  way: Extract<LocalBootWay, "exit" | "sanboot">,
+  reason: string,
+): string {
+  return [
+    "#!ipxe",
+    `set ${LOCAL_BOOT_SETTING}:int32 1`,
+    `echo eim-pxe: this machine goes on to its disk: ${plain(reason)}`,
+    ...(way === "sanboot" ? sanboot : []),
+    "exit 1",
+    "",
+  ].join("\n");
+}
+
+/** The first disk as the BIOS numbers it; by UEFI the loader that every disk may have (UEFI 3.5.1.1). */
+const sanboot = [
+  "iseq ${platform} efi && goto efi ||",
+  "sanboot --no-describe --drive 0x80 || goto failed",
+  ":efi",
+  "sanboot --no-describe --drive 0x80 --filename \\EFI\\BOOT\\BOOTX64.EFI ||",
+  ":failed",
+];
+
+/** Nothing in it means anything to iPXE. */
+function plain(text: string): string {
+  return text.replace(/[^\w .,:()-]/g, "");
+}

@@ -1,0 +1,252 @@
+import { type LocalBootSetting, LocalBootTable } from "../../boot/local-boot.ts";
+import type { FindNode } from "../../boot/node.ts";
+import {
+  admissionOf,
+  type BootPolicy,
+  type Denial,
+  type LocalBootChoice,
+} from "../../boot/policy.ts";
+import { machineDenied } from "../../boot/causes.ts";
+import type { Config } from "../../config/schema.ts";
+import type { Emit, Machine, PxeEvent } from "../../events/types.ts";
+import type { Clock } from "../../lib/clock.ts";
+import { messageOf } from "../../lib/errors.ts";
+import type { Mac } from "../../lib/mac.ts";
+import type { Inventory } from "../../nodes/inventory.ts";
+import { NodeRegister } from "../../nodes/node-register.ts";
+import type { NodeChange, NodeMatch } from "../../nodes/overrides.ts";
+import { WaitingMachines } from "../../nodes/waiting-machines.ts";
+import type { TftpDenial } from "../../tftp/server/tftp-server.ts";
+import type { BootSessions } from "../../timeline/boots.ts";
+import { policyOf } from "../settings/boot-settings.ts";
+import { Repeatable } from "../settings/reload.ts";
+import { readKept, writeKept } from "./kept-nodes.ts";
+
+export interface NodesInForceParts {
+  readonly config: Config;
+  readonly inventory: Inventory;
+  readonly sessions: BootSessions;
+  readonly emit: Emit;
+  readonly clock: Clock;
+}
+
+/** What is learnt is written together: a site that is switched on is one write. */
+const LEARNT_AFTER_MS = 2000;
+
+/** Who may boot, for every protocol: the inventory, decisions, used-up `once`, and the ways to the disk. */
+export class NodesInForce {
+  readonly register: NodeRegister;
+  readonly localBoots = new LocalBootTable();
+  readonly waiting = new WaitingMachines();
+  readonly policy: BootPolicy;
+  readonly #parts: NodesInForceParts;
+  readonly #writing = new Repeatable(() => this.#write());
+  #problem: string | null = null;
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(parts: NodesInForceParts) {
+    const { config, inventory, sessions } = parts;
+    this.#parts = parts;
+    this.register = new NodeRegister(inventory);
+    const asSmee = config.dhcp.compatibility !== "standard";
+    this.policy = {
+      ...policyOf(config),
+      // A serial number is told by iPXE only, and kept with the machine's boots.
+      isUndecided: (mac) =>
+        this.register.namesSerials &&
+        (mac === null || (sessions.latest({ mac, address: null })?.serial ?? null) === null),
+      localBoot: asSmee
+        ? () => ({ way: "silent", isAuto: false })
+        : (mac, node) => this.#choose(node?.localBoot ?? config.boot.localBoot, mac),
+    };
+  }
+
+  /** @throws ConfigError when what was decided cannot be read */
+  async start(): Promise<void> {
+    const kept = await readKept(this.#parts.config.dataDir);
+    if (kept === null) return;
+    this.register.restore(kept.nodes);
+    this.localBoots.restore(kept.localBoots);
+  }
+
+  /** The entry in force; with the serial number that the machine told in an earlier boot, where it tells none now. */
+  readonly find: FindNode = (machine) => {
+    if (machine.serial !== null || !this.register.namesSerials) return this.register.find(machine);
+    const { sessions } = this.#parts;
+    const serial = sessions.latest({ mac: machine.mac, address: null })?.serial ?? null;
+    return this.register.find({ ...machine, serial });
+  };
+
+  /** That a machine of which a request tells no more than this may not boot; null when it may, or is not known. */
+  denialOf({ mac, address }: Machine): Denial | null {
+    const { sessions } = this.#parts;
+    const known = mac ?? sessions.machineAt(address);
+    if (known === null) return null;
+    const uuid = sessions.latest({ mac: known, address: null })?.uuid ?? null;
+    return admissionOf(known, this.find({ mac: known, uuid, serial: null }), this.policy);
+  }
+
+  /**
+   * Why TFTP gives this machine no file, and whether it says that there is none; null when it gives one: also to a
+   * machine that goes to its disk by a script, which takes iPXE.
+   */
+  withheld(machine: Machine): TftpDenial | null {
+    const denial = this.denialOf(machine);
+    if (denial === null || denial.way === "exit" || denial.way === "sanboot") return null;
+    const { way, reason } = denial;
+    if (way === "not-found") this.#parts.emit({ event: "local-boot", ...machine, way, reason });
+    return { reason, asMissing: way === "not-found" };
+  }
+
+  use(inventory: Inventory): void {
+    this.register.use(inventory);
+  }
+
+  /**
+   * Somebody decides about a machine. Resolves when it is on the disk; with the reason when it could not be written,
+   * and is in force until the next restart only.
+   */
+  async decide(match: NodeMatch, change: NodeChange, by: string): Promise<string | null> {
+    const { emit } = this.#parts;
+    this.register.decide(match, change, { by, at: this.now() });
+    const mac = match.kind === "mac" ? match.value : null;
+    if (mac !== null) this.waiting.remove(mac);
+    const { netboot = null, name = null, address = null } = this.register.decisionOn(match) ?? {};
+    emit({
+      event: "node-decided",
+      mac,
+      address: null,
+      match: `${match.kind} ${match.value}`,
+      netboot,
+      name,
+      reserved: address,
+      by,
+    });
+    await this.#writing.run();
+    return this.#problem;
+  }
+
+  /** In ISO 8601. */
+  now(): string {
+    return new Date(this.#parts.clock.wall()).toISOString();
+  }
+
+  /** Forgets how the machine is sent on to its disk; false when nothing was known. */
+  forgetLocalBoot(mac: Mac): boolean {
+    if (!this.localBoots.forget(mac)) return false;
+    this.#keepSoon();
+    return true;
+  }
+
+  /** Learns from every event. */
+  hear(event: PxeEvent): void {
+    if (!("mac" in event) || event.mac === null) return;
+    const { mac } = event;
+    const nowMs = this.#parts.clock.wall();
+    switch (event.event) {
+      case "discover":
+        this.#learnt(event, this.localBoots.asks(mac, nowMs));
+        return;
+      case "dhcp-refused":
+        if (event.why !== machineDenied.code) return;
+        this.localBoots.sentOn(mac, nowMs);
+        this.#noteWaiting(event, nowMs);
+        return;
+      case "http-refused":
+      case "tftp-refused":
+        if (this.denialOf(event) !== null) this.#noteWaiting(event, nowMs);
+        return;
+      case "local-boot":
+        this.localBoots.sentOn(mac, nowMs);
+        this.#noteWaiting(event, nowMs);
+        return;
+      case "system-dhcp":
+        this.#systemHeard(event, nowMs);
+        return;
+      case "micro-os":
+        this.#microOs(event, nowMs);
+        return;
+      default:
+        return;
+    }
+  }
+
+  /** Resolves when everything is kept that can be. */
+  async close(): Promise<void> {
+    if (this.#timer !== null) {
+      clearTimeout(this.#timer);
+      this.#timer = null;
+      await this.#writing.run();
+    }
+    await this.#writing.idle();
+  }
+
+  #choose(setting: LocalBootSetting, mac: Mac | null): LocalBootChoice {
+    if (setting !== "auto") return { way: setting, isAuto: false };
+    return { way: mac === null ? "silent" : this.localBoots.wayOf(mac), isAuto: true };
+  }
+
+  #learnt({ mac, address }: Machine, isNew: boolean): void {
+    const known = mac === null ? null : this.localBoots.of(mac);
+    if (!isNew || known === null) return;
+    this.#keepSoon();
+    if (!known.worked) return;
+    this.#parts.emit({ event: "local-boot-learnt", mac, address, way: known.way });
+  }
+
+  /** Its own operating system, when it was sent on before. */
+  #systemHeard(machine: Machine, nowMs: number): void {
+    const { mac, address } = machine;
+    const denial = this.denialOf(machine);
+    if (mac === null || denial === null || this.localBoots.of(mac) === null) return;
+    if (denial.way === "silent") {
+      this.#parts.emit({ event: "local-boot", mac, address, way: "silent", reason: denial.reason });
+    }
+    this.#learnt(machine, this.localBoots.systemHeard(mac, nowMs));
+  }
+
+  #microOs(event: Extract<PxeEvent, { event: "micro-os" }>, nowMs: number): void {
+    const { sessions, emit } = this.#parts;
+    const { mac, address, evidence } = event;
+    // Anybody may send a beacon with any name: it counts for the machine that its address belongs to.
+    const isProved = evidence === "dhcp" || sessions.machineAt(address) === mac;
+    if (mac === null || !isProved) return;
+    const boot = sessions.latest({ mac, address: null });
+    const machine = { mac, uuid: boot?.uuid ?? null, serial: boot?.serial ?? null };
+    if (!this.register.reachedMicroOs(machine, new Date(nowMs).toISOString())) return;
+    emit({ event: "once-used", mac, address, evidence });
+    void this.#writing.run();
+  }
+
+  #noteWaiting({ mac, address }: Machine, nowMs: number): void {
+    const { sessions, config, emit } = this.#parts;
+    if (mac === null || config.nodes.unknown !== "deny") return;
+    const boot = sessions.latest({ mac, address: null });
+    const machine = { mac, uuid: boot?.uuid ?? null, serial: boot?.serial ?? null };
+    if (this.register.find(machine) !== null) return;
+    const { uuid, serial } = machine;
+    if (this.waiting.note(machine, nowMs)) {
+      emit({ event: "machine-waiting", mac, address, uuid, serial });
+    }
+  }
+
+  #keepSoon(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = null;
+      void this.#writing.run();
+    }, LEARNT_AFTER_MS);
+  }
+
+  /** Never rejects. */
+  async #write(): Promise<void> {
+    const { config, emit } = this.#parts;
+    try {
+      const localBoots = this.localBoots.worked();
+      await writeKept(config.dataDir, { nodes: this.register.kept(), localBoots });
+      this.#problem = null;
+    } catch (error) {
+      this.#problem = messageOf(error);
+      emit({ event: "nodes-unkept", reason: this.#problem });
+    }
+  }
+}

@@ -1,0 +1,43 @@
+import type { Entries } from "./entry.ts";
+
+/** Who may boot, and what people decide about that. */
+export const nodeEvents = {
+  "local-boot": {
+    level: "info",
+    message: "a machine was sent on to its disk",
+    meaning:
+      "It may not boot from the network (`reason`), and goes on in this `way`: `exit` or `sanboot` is what its script does, `not-found` what it was told of its loader, and `silent` means that it was offered nothing, which is shown when its operating system is heard.",
+    show: { every: 60_000, by: ["mac", "way"] },
+  },
+  "local-boot-learnt": {
+    level: "info",
+    message: "it is known now how to send this machine on to its disk",
+    meaning:
+      "After this `way` its operating system was heard, or it stayed away. It is sent on so at once from now on, unless `boot.localBoot` or its entry says another way. `eim-pxe nodes forget MAC` forgets it.",
+  },
+  "machine-waiting": {
+    level: "warn",
+    message: "an unknown machine wants to boot and waits for a decision",
+    meaning:
+      "No entry matches it and `nodes.unknown` is `deny`. `eim-pxe nodes list --status waiting` lists all that wait; `eim-pxe nodes allow MAC` lets it boot the next time that it asks, and `nodes deny MAC` takes it from the list.",
+    show: { every: 3_600_000, by: ["mac"] },
+  },
+  "node-decided": {
+    level: "info",
+    message: "somebody decided about a machine",
+    meaning:
+      "By `eim-pxe nodes` or the API; `by` says who. It goes before the nodes file and is kept over a restart. `netboot: null` gives the word back to the nodes file.",
+  },
+  "once-used": {
+    level: "info",
+    message: "a machine that may boot once reached the Micro-OS",
+    meaning: "From now on it goes on to its disk. `eim-pxe nodes once MAC` lets it boot once more.",
+  },
+  "nodes-unkept": {
+    level: "error",
+    message: "what was decided about machines could not be written to disk",
+    meaning:
+      "It is in force, and lost at the next restart: make room in `dataDir` (`reason` says what the system says), then decide once more.",
+    show: { every: 60_000, by: [] },
+  },
+} satisfies Entries;

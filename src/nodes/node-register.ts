@@ -1,0 +1,215 @@
+import type { NodeEntry } from "../boot/node.ts";
+import type { Ip4 } from "../lib/ip4.ts";
+import { hasWildcard } from "../boot/identity/wildcard.ts";
+import type { MachineIdentity } from "../boot/identity/identity.ts";
+import type { Inventory } from "./inventory.ts";
+import {
+  type KeptNodes,
+  type NodeChange,
+  type NodeMatch,
+  type NodeOverride,
+  OverrideTable,
+} from "./overrides.ts";
+import { type NamedBy, UsedOnceTable } from "./used-once.ts";
+
+/** An entry that says nothing: what a decision about a machine without an entry is laid over. */
+const BARE: NodeEntry = {
+  mac: null,
+  uuid: null,
+  serial: null,
+  name: null,
+  address: null,
+  netmask: null,
+  router: null,
+  dns: null,
+  ntp: null,
+  domain: null,
+  domainSearch: [],
+  broadcast: null,
+  leaseSeconds: null,
+  routes: [],
+  options: [],
+  dhcp: true,
+  netboot: "allow",
+  loader: null,
+  scriptUrl: null,
+  kernelArgs: [],
+};
+
+/** Whose word about netboot is in force. */
+export interface NetbootWord {
+  readonly netboot: NodeEntry["netboot"];
+  readonly from: "decision" | "entry";
+  /** Who decided, and when; null for an entry. */
+  readonly by: string | null;
+  readonly at: string | null;
+  /** When the Micro-OS was reached that a `once` was for; null: not yet. */
+  readonly onceUsedAt: string | null;
+}
+
+/**
+ * What is known of the site's machines: the inventory, what people decided since by the API and the command
+ * line, and which machines have used up their `once`. Its entries say just `allow` or `deny`.
+ */
+export class NodeRegister implements Inventory {
+  #inventory: Inventory;
+  readonly #overrides = new OverrideTable();
+  readonly #usedOnce = new UsedOnceTable();
+  #serialIsDecided = false;
+
+  constructor(inventory: Inventory) {
+    this.#inventory = inventory;
+  }
+
+  get entries(): readonly NodeEntry[] {
+    return this.#inventory.entries;
+  }
+
+  get withoutAddress(): number {
+    return this.#inventory.withoutAddress;
+  }
+
+  get overrides(): readonly NodeOverride[] {
+    return this.#overrides.all;
+  }
+
+  get namesSerials(): boolean {
+    return this.#inventory.namesSerials || this.#serialIsDecided;
+  }
+
+  namesLoader(name: string): boolean {
+    return this.#inventory.namesLoader(name);
+  }
+
+  readonly find = (machine: MachineIdentity): NodeEntry | null =>
+    this.#inForce(this.#inventory.find(machine), machine);
+
+  /** The entry of the inventory alone, without what people decided since. */
+  entryOf(machine: MachineIdentity): NodeEntry | null {
+    return this.#inventory.find(machine);
+  }
+
+  readonly reservedFor = (address: Ip4): NodeEntry | null => {
+    const pinned = this.#overrides.reservedFor(address);
+    if (pinned !== null) return this.find(machineOf(pinned.match));
+    const entry = this.#inventory.reservedFor(address);
+    if (entry === null) return null;
+    const inForce = this.#inForce(entry, { ...entry, mac: entry.mac ?? "" });
+    // One that was pinned to another address has given this one up.
+    return inForce?.address === address ? inForce : null;
+  };
+
+  /** Takes another inventory into force. An entry that says `once` again after another word begins anew. */
+  use(inventory: Inventory): void {
+    const former = this.#inventory;
+    this.#inventory = inventory;
+    this.#usedOnce.forget((machine) => {
+      const entry = inventory.find(machine);
+      const saidOnce = former.find(machine)?.netboot === "once";
+      const isDecided = (this.#overrides.find(machine)?.netboot ?? null) !== null;
+      return saidOnce && entry !== null && entry.netboot !== "once" && !isDecided;
+    });
+  }
+
+  decisionOn(match: NodeMatch): NodeOverride | null {
+    return this.#overrides.at(match);
+  }
+
+  /** Whose word holds for a machine; null: no entry matches it, and nobody decided. */
+  wordFor(machine: MachineIdentity): NetbootWord | null {
+    const entry = this.#inventory.find(machine);
+    const decided = this.#overrides.find(machine);
+    const onceUsedAt = this.#usedAt(machine, entry, decided);
+    if (decided !== null && decided.netboot !== null) {
+      const { netboot, by, at } = decided;
+      return { netboot, from: "decision", by, at, onceUsedAt };
+    }
+    if (entry === null && decided === null) return null;
+    return { netboot: entry?.netboot ?? "allow", from: "entry", by: null, at: null, onceUsedAt };
+  }
+
+  /** Somebody decides. A `once` that is given anew may be used anew. */
+  decide(match: NodeMatch, change: NodeChange, who: { by: string; at: string }): void {
+    const former = this.#overrides.at(match);
+    this.#overrides.put({
+      match,
+      netboot: change.netboot === undefined ? (former?.netboot ?? null) : change.netboot,
+      name: change.name === undefined ? (former?.name ?? null) : change.name,
+      address: change.address === undefined ? (former?.address ?? null) : change.address,
+      ...who,
+    });
+    this.#serialIsDecided = this.#overrides.namesSerials;
+    if (change.netboot !== "once") return;
+    this.#usedOnce.forget((machine) => this.#overrides.find(machine)?.match === match);
+  }
+
+  /** The Micro-OS runs on the machine, which is proved. True when that used up its `once`. */
+  reachedMicroOs(machine: MachineIdentity, at: string): boolean {
+    const word = this.wordFor(machine);
+    if (word?.netboot !== "once" || word.onceUsedAt !== null) return false;
+    const { mac, uuid, serial } = machine;
+    this.#usedOnce.add({ mac, uuid, serial, at });
+    return true;
+  }
+
+  /** What is to be kept over a restart. */
+  kept(): KeptNodes {
+    return { version: 1, overrides: [...this.#overrides.all], usedOnce: [...this.#usedOnce.all] };
+  }
+
+  restore({ overrides, usedOnce }: KeptNodes): void {
+    for (const one of overrides) this.#overrides.put(one);
+    for (const one of usedOnce) this.#usedOnce.add(one);
+    this.#serialIsDecided = this.#overrides.namesSerials;
+  }
+
+  #inForce(entry: NodeEntry | null, machine: MachineIdentity): NodeEntry | null {
+    const decided = this.#overrides.isEmpty ? null : this.#overrides.find(machine);
+    if (decided === null && entry?.netboot !== "once") return entry;
+    const base = entry ?? BARE;
+    const word = decided?.netboot ?? base.netboot;
+    const usedAt = word === "once" ? this.#usedAt(machine, entry, decided) : null;
+    return {
+      ...base,
+      ...(decided === null ? {} : overlaid(base, decided)),
+      netboot: word === "once" ? (usedAt === null ? "allow" : "deny") : word,
+      denied: reasonFor(word, usedAt, decided),
+    };
+  }
+
+  #usedAt(
+    machine: MachineIdentity,
+    entry: NodeEntry | null,
+    decided: NodeOverride | null,
+  ): string | null {
+    const isDecided = decided !== null && decided.netboot !== null;
+    const named = isDecided ? namedBy(decided) : { uuid: null, serial: null, ...entry };
+    return this.#usedOnce.of(machine, named)?.at ?? null;
+  }
+}
+
+function namedBy({ match: { kind, value } }: NodeOverride): NamedBy {
+  return { uuid: kind === "uuid" ? value : null, serial: kind === "serial" ? value : null };
+}
+
+function overlaid(base: NodeEntry, { match, name, address }: NodeOverride): Partial<NodeEntry> {
+  const mac = match.kind === "mac" && !hasWildcard(match.value) ? match.value : base.mac;
+  return { mac, name: name ?? base.name, address: address ?? base.address };
+}
+
+function reasonFor(
+  word: NodeEntry["netboot"],
+  usedAt: string | null,
+  decided: NodeOverride | null,
+): string | null {
+  const whose =
+    decided === null || decided.netboot === null
+      ? `its node entry says netboot: ${word}`
+      : `${decided.by} said ${word} on ${decided.at}`;
+  if (word === "deny") return whose;
+  return usedAt === null ? null : `${whose}, and it reached the Micro-OS on ${usedAt}`;
+}
+
+function machineOf({ kind, value }: NodeMatch): MachineIdentity {
+  return { mac: "", uuid: null, serial: null, [kind]: value };
+}

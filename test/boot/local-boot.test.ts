@@ -1,0 +1,67 @@
+import { describe, expect, test } from "vitest";
+import { LocalBootTable } from "../../src/boot/local-boot.ts";
+
+const mac = "52:54:00:12:34:56";
+const minute = 60_000;
+
+/** A machine that was sent on at time 0 in the first way. */
+function sentOn(): LocalBootTable {
+  const table = new LocalBootTable();
+  table.sentOn(mac, 0);
+  return table;
+}
+
+describe("the way in which a machine is sent on to its disk", () => {
+  test("is no offer at first, also while its firmware repeats its request", () => {
+    const table = sentOn();
+    // EDK2: 0, 4, 12 and 28 s, by PXE and then by HTTP boot.
+    for (const seconds of [4, 12, 28, 60, 64, 72, 88]) table.asks(mac, seconds * 1000);
+    expect(table.of(mac)).toMatchObject({ way: "silent", worked: false });
+  });
+
+  test("is the next one each time that the machine comes back soon, and the first after the last", () => {
+    const table = sentOn();
+    const ways = [1, 2, 3, 4].map((times) => {
+      table.asks(mac, times * 2 * minute);
+      return table.wayOf(mac);
+    });
+    expect(ways).toEqual(["exit", "sanboot", "not-found", "silent"]);
+  });
+
+  test("is the next one when the firmware asks without end", () => {
+    const table = sentOn();
+    for (let second = 0; second < 20; second++) table.asks(mac, second * 1000);
+    expect(table.wayOf(mac)).toBe("exit");
+  });
+
+  test("worked when the machine stays away, and is kept then", () => {
+    const table = sentOn();
+    table.asks(mac, 2 * minute);
+    expect(table.asks(mac, 60 * minute)).toBe(true);
+    expect(table.worked()).toMatchObject([{ mac, way: "exit", worked: true }]);
+    // Restarted by hand.
+    expect(table.asks(mac, 62 * minute)).toBe(false);
+    expect(table.wayOf(mac)).toBe("exit");
+  });
+
+  test("worked when its operating system is heard, which is told once", () => {
+    const table = sentOn();
+    expect(table.systemHeard(mac, minute)).toBe(true);
+    expect(table.systemHeard(mac, 2 * minute)).toBe(false);
+    expect(table.systemHeard("52:54:00:00:00:01", minute)).toBe(false);
+    expect(table.worked()).toHaveLength(1);
+  });
+
+  test("did not work where the operating system of somebody is heard only days later", () => {
+    expect(sentOn().systemHeard(mac, 60 * minute)).toBe(false);
+  });
+
+  test("is forgotten on demand, and by no flood of machines that only ask", () => {
+    const table = new LocalBootTable(10);
+    table.sentOn(mac, 0);
+    table.systemHeard(mac, 1000);
+    for (let n = 0; n < 100; n++) table.sentOn(`52:54:00:00:00:${n}`, n);
+    expect(table.of(mac)?.worked).toBe(true);
+    expect([table.forget(mac), table.forget(mac), table.of(mac)]).toEqual([true, false, null]);
+  });
+});
