@@ -6,7 +6,7 @@ import type { Segment, Wire } from "./network.ts";
 import { complaintsIn } from "../support/complaints.ts";
 import { LabError } from "./process.ts";
 import { firmwareFacts } from "./qemu-command.ts";
-import type { Firmware } from "./qemu-command.ts";
+import type { Firmware, Machine } from "./qemu-command.ts";
 import { openSite } from "./site.ts";
 import type { Site, SiteOptions } from "./site.ts";
 
@@ -72,8 +72,12 @@ export async function bootOne(
   };
 }
 
-/** Powers a new machine on, until its console shows a line that matches; for those that go no further. */
-export async function bootUntil(site: Site, firmware: Firmware, wanted: RegExp): Promise<void> {
+/** Powers a machine (by its firmware: a new one) on, until its console shows a line that matches; for those that go no further. */
+export async function bootUntil(
+  site: Site,
+  machine: Firmware | Machine,
+  wanted: RegExp,
+): Promise<void> {
   const off = new AbortController();
   let seen = false;
   const onConsoleLine = (line: string) => {
@@ -82,7 +86,10 @@ export async function bootUntil(site: Site, firmware: Firmware, wanted: RegExp):
     off.abort();
   };
   await site
-    .boot(site.newMachine(firmware), { onConsoleLine, signal: off.signal })
+    .boot(typeof machine === "string" ? site.newMachine(machine) : machine, {
+      onConsoleLine,
+      signal: off.signal,
+    })
     .catch((cause: unknown) => {
       if (!seen) throw cause;
     });

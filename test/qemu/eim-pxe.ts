@@ -40,6 +40,8 @@ export interface Choices {
   readonly path?: "mirror" | "orchestrator" | undefined;
   /** Links besides `wire`. */
   readonly links?: readonly { readonly wire: Wire; readonly mode: Mode }[] | undefined;
+  /** Keys of the configuration that are otherwise than usual, by section. */
+  readonly settings?: Readonly<Record<string, object>> | undefined;
 }
 
 /**
@@ -82,7 +84,7 @@ function configurationFor(
   const { folder, mode, orchestrator, microOs, loaders, loaderNames = {}, links = [] } = options;
   const { path = "mirror" } = options;
   const mirrored = ["boot.ipxe", basename(microOs.kernel), basename(microOs.initramfs)];
-  return {
+  const usual: Record<string, unknown> = {
     dataDir: join(folder, "data"),
     interfaces: [{ wire, mode }, ...links].map((link) => ({
       name: link.wire.bridge,
@@ -114,4 +116,8 @@ function configurationFor(
     },
     log: { level: "debug" },
   };
+  for (const [section, keys] of Object.entries(options.settings ?? {})) {
+    usual[section] = { ...Object(usual[section]), ...keys };
+  }
+  return usual;
 }

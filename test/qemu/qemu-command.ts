@@ -7,6 +7,7 @@ export const firmwares = [
   "uefi",
   "uefi-ipxe-rom",
   "uefi-http",
+  "uefi-secure",
   "uefi-arm64",
   "u-boot",
 ] as const;
@@ -24,6 +25,7 @@ export const firmwareFacts: { readonly [F in Firmware]: FirmwareFacts } = {
   uefi: x64("UEFI x64: EDK2's own PXE", 31),
   "uefi-ipxe-rom": x64("UEFI x64: iPXE in the card's ROM", 29),
   "uefi-http": x64("UEFI x64: EDK2's HTTP boot", 31),
+  "uefi-secure": x64("UEFI x64: EDK2's own PXE, with Secure Boot", 40),
   "uefi-arm64": { title: "UEFI arm64: EDK2's own PXE", arch: "arm64", usualSeconds: 17 },
   "u-boot": { title: "U-Boot on arm64", arch: "arm64", usualSeconds: 20 },
 };
@@ -42,6 +44,8 @@ export interface Machine {
   readonly mac: string;
   readonly uuid: string;
   readonly serial: string;
+  /** Default: 1024. */
+  readonly memoryMiB?: number;
 }
 
 /** EDK2 as Debian packs it: the code, and a template of its variables. */
@@ -49,6 +53,12 @@ const edk2 = {
   x86_64: ["/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd"],
   arm64: ["/usr/share/AAVMF/AAVMF_CODE.fd", "/usr/share/AAVMF/AAVMF_VARS.fd"],
 } as const satisfies Record<Arch, readonly [string, string]>;
+
+/** The same with Secure Boot, and the key of Debian's test certificate ("snakeoil") in it. */
+const edk2Secure = [
+  "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd",
+  "/usr/share/OVMF/OVMF_VARS_4M.snakeoil.fd",
+] as const;
 
 const uBoot = "/usr/lib/u-boot/qemu_arm64/u-boot.bin";
 
@@ -76,7 +86,7 @@ export async function qemuCommand(
     ["-accel", "tcg"],
     // "max" of an arm64 machine takes three times as long.
     arm64 ? ["-M", "virt", "-cpu", "cortex-a57"] : ["-cpu", "max"],
-    ["-m", "1024"],
+    ["-m", String(machine.memoryMiB ?? 1024)],
     ["-nographic", "-nodefaults", "-no-reboot"],
     ["-chardev", "stdio,id=console"],
     ["-serial", "chardev:console"],
@@ -91,12 +101,23 @@ export async function qemuCommand(
 async function firmwareFlags(firmware: Firmware, variables: string): Promise<string[][]> {
   if (firmware === "bios") return [];
   if (firmware === "u-boot") return [["-bios", uBoot]];
+  if (firmware === "uefi-secure") {
+    const machine = ["-machine", "q35,smm=on"];
+    const secure = ["-global", "driver=cfi.pflash01,property=secure,value=on"];
+    return [machine, secure, ...(await flashFlags(edk2Secure, variables))];
+  }
   return uefiFlags(firmwareFacts[firmware].arch, variables);
 }
 
 /** EDK2 without a network card, its variables in a new file. */
 export async function uefiFlags(arch: Arch, variables: string): Promise<string[][]> {
-  const [code, template] = edk2[arch];
+  return flashFlags(edk2[arch], variables);
+}
+
+async function flashFlags(
+  [code, template]: readonly [string, string],
+  variables: string,
+): Promise<string[][]> {
   await copyFile(template, variables);
   return [
     ["-drive", `if=pflash,format=raw,readonly=on,file=${code}`],
@@ -115,6 +136,7 @@ function cardFlags({ firmware, mac }: Machine): string[][] {
       // QEMU's own ROM for the card is iPXE, for either kind of firmware.
       return [["-device", `${card},bootindex=1`]];
     case "uefi":
+    case "uefi-secure":
     case "uefi-arm64":
       // An empty ROM leaves the card to the firmware's own driver and its own PXE.
       return [["-device", `${card},romfile=,bootindex=1`]];

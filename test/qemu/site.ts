@@ -80,6 +80,8 @@ export interface Extension {
   readonly links?: Choices["links"];
   /** Further lines of configuration for the site's own address server. */
   readonly siteLines?: readonly string[];
+  /** Keys of the configuration of the server under test that are otherwise than usual. */
+  readonly settings?: Choices["settings"];
   readonly stop?: () => Promise<unknown>;
 }
 
@@ -192,7 +194,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
       close,
     };
 
-    async function startServer({ links }: Extension): Promise<BootServer> {
+    async function startServer({ links, settings }: Extension): Promise<BootServer> {
       if (kind === "dnsmasq") {
         const reference = await startReferenceServer({ network, folder, mode, microOs });
         stops.push(reference.stop);
@@ -203,7 +205,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
           ? await options.command(network, folder)
           : options.command;
       const { loaderNames, path } = options;
-      const choices = { mode, microOs, loaders, loaderNames, links, path };
+      const choices = { mode, microOs, loaders, loaderNames, links, path, settings };
       const started = await startEimPxe({ ...choices, network, folder, orchestrator, command });
       stops.push(started.service.stop);
       return started;
