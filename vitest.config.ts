@@ -30,6 +30,7 @@ export default defineConfig({
           include: ["test/**/*.test.ts"],
           exclude: ["test/qemu/**", "test/interop/**", "test/bench/**", ...slow, ...mocked],
           testTimeout: hangMs,
+          hookTimeout: hangMs,
           // Every module is loaded once for each worker, not once for each file: a third of the time.
           isolate: false,
           maxWorkers: everyCore,

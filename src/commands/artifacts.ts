@@ -10,13 +10,15 @@ import { artifactFolder } from "../daemon/content/mirror.ts";
 import { loadSettings, type Settings } from "../daemon/settings/settings.ts";
 import { ExitCode, type Program, type ReportOptions } from "./shared/context.ts";
 import { sizeInWords } from "./shared/progress.ts";
+import { withConfig } from "../events/own-commands.ts";
 
 /* `eim-pxe artifacts …`: the generations in the data folder. */
 
 export function listArtifacts(program: Program, options: ReportOptions): Promise<number> {
   return withArtifacts(program, options, async (artifacts) => {
     const listing = await artifacts.list();
-    program.out.write(options.json ? `${JSON.stringify(listing)}\n` : asText(listing));
+    const text = options.json ? `${JSON.stringify(listing)}\n` : asText(listing);
+    program.out.write(withConfig(text, options.json ? null : options.config));
   });
 }
 
@@ -39,7 +41,7 @@ export function verifyArtifacts(program: Program, options: ReportOptions): Promi
       generations.length === 0
         ? "There is no generation to verify yet; run: eim-pxe sync"
         : `Whole: ${generations.map(({ id }) => id).join(", ")}.`;
-    program.out.write(`${found}\n`);
+    program.out.write(`${withConfig(found, options.config)}\n`);
   });
 }
 
@@ -126,21 +128,21 @@ async function withArtifacts(
     return ExitCode.ok;
   } catch (error) {
     if (!(error instanceof SyncError)) throw error;
-    program.err.write(`${error.message}\n`);
+    program.err.write(`${withConfig(error.message, options.config)}\n`);
     return ExitCode.syncFailed;
   }
 }
 
 const nothingYet = "There is no generation yet; run: eim-pxe sync";
 
-function report(program: Program, { json }: ReportOptions, listing: ArtifactsReply): void {
+function report(program: Program, { config, json }: ReportOptions, listing: ArtifactsReply): void {
   const { current, pinned } = listing;
   const how =
     pinned === null
       ? "the newest is served"
       : "pinned; to serve the newest again: eim-pxe artifacts pin latest";
   const text = current === null ? nothingYet : `Generation ${current} (${how}).`;
-  program.out.write(`${json ? JSON.stringify(listing) : text}\n`);
+  program.out.write(`${json ? JSON.stringify(listing) : withConfig(text, config)}\n`);
 }
 
 function asText(listing: ArtifactsReply): string {

@@ -4,6 +4,7 @@ import { waysOut } from "../daemon/content/mirror.ts";
 import { type Environment, proxyEnvironment } from "../daemon/settings/environment.ts";
 import { configurationFile, loadSettings } from "../daemon/settings/settings.ts";
 import { ExitCode, type Program } from "./shared/context.ts";
+import { withConfig } from "../events/own-commands.ts";
 
 /** `eim-pxe check`: validates the configuration and the files that it names, and changes nothing. */
 export function check(program: Program, file: string | null): number {
@@ -20,7 +21,7 @@ export function check(program: Program, file: string | null): number {
     if (proxy !== null) program.out.write(`${url} is fetched through the proxy ${proxy}.\n`);
   }
   const warnings = [...warningsOf(config), ...proxyWarnings(config, program.environment)];
-  for (const warning of warnings) program.err.write(`warning: ${warning}\n`);
+  for (const warning of warnings) program.err.write(`warning: ${withConfig(warning, file)}\n`);
   return ExitCode.ok;
 }
 

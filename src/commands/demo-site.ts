@@ -71,6 +71,7 @@ export async function startDemoSite(
         bootCertificate: null,
         inventory: createInventory([]),
         ca: certificate.cert,
+        configFile: null,
         adminToken: null,
         adminReadToken: null,
       },

@@ -7,6 +7,7 @@ import { whoInWords } from "../lib/finding.ts";
 import { interfaceNamed, readInterfaces } from "../net/interfaces.ts";
 import { configurationFile, loadSettings } from "../daemon/settings/settings.ts";
 import { ExitCode, type Program } from "./shared/context.ts";
+import { jsonWithConfig, withConfig } from "../events/own-commands.ts";
 
 export interface DoctorOptions {
   readonly config: string | null;
@@ -26,7 +27,7 @@ export async function doctor(program: Program, options: DoctorOptions): Promise<
 
 async function examineSite(program: Program, options: DoctorOptions): Promise<number> {
   const { json, config: file } = options;
-  const onLine = printer(program, json);
+  const onLine = printer(program, json, file);
   let lines: readonly CheckLine[];
   try {
     const site = await openSite({
@@ -43,7 +44,7 @@ async function examineSite(program: Program, options: DoctorOptions): Promise<nu
     lines = error.problems.map(wrongConfiguration);
     for (const line of lines) onLine(line);
   }
-  if (json) program.out.write(`${JSON.stringify({ checks: lines })}\n`);
+  if (json) program.out.write(`${jsonWithConfig(JSON.stringify({ checks: lines }), file)}\n`);
   else program.out.write(`\n${summary(lines)}\n`);
   return exitCode(lines);
 }
@@ -61,7 +62,7 @@ function wrongConfiguration(problem: string): CheckLine {
 
 async function examineLink(program: Program, name: string, json: boolean): Promise<number> {
   const link = interfaceNamed(readInterfaces(), name);
-  const print = printer(program, json);
+  const print = printer(program, json, null);
   if (!json) {
     program.out.write(
       `Playing four kinds of firmware on ${name} (${link.address}), as an unknown machine; it takes no lease.\n\n`,
@@ -88,11 +89,16 @@ async function examineLink(program: Program, name: string, json: boolean): Promi
 }
 
 /** Prints lines for people as they come; with `--json` nothing before the end. */
-function printer(program: Program, json: boolean): (line: CheckLine) => void {
+function printer(
+  program: Program,
+  json: boolean,
+  config: string | null,
+): (line: CheckLine) => void {
   return ({ id, status, found, remedy, who }) => {
     if (json) return;
     const todo = remedy === null ? "" : `\n      to do (${whoInWords[who ?? "site"]}): ${remedy}`;
-    program.out.write(`${status.padEnd(4)}  ${id}: ${found}${todo}\n`);
+    const text = `${status.padEnd(4)}  ${id}: ${found}${todo}\n`;
+    program.out.write(withConfig(text, config));
   };
 }
 

@@ -19,6 +19,7 @@ import { proxyEnvironment, traceOf } from "../daemon/settings/environment.ts";
 import { announceRunning, findRunning, withdrawRunning } from "../daemon/state/instance-file.ts";
 import { type Services, startServices } from "../daemon/daemon.ts";
 import { firstSignal } from "./shared/signals.ts";
+import { withConfig } from "../events/own-commands.ts";
 
 // The contract gives five seconds from the signal to the end; some are for closing what is left.
 const graceMs = 4000;
@@ -66,7 +67,7 @@ export async function serve(program: Program, file: string | null): Promise<numb
   }
   const manager = await managing;
   manager.ready();
-  if (program.outIsTerminal) program.out.write(nextSteps(services.adminUrl));
+  if (program.outIsTerminal) program.out.write(withConfig(nextSteps(services.adminUrl), file));
   void reportFailedChecks(program, settings, file, services);
   const signal = await stopSignal;
   services.events.emit({ event: "stopping", signal });
@@ -147,6 +148,7 @@ async function start(program: Program, settings: Settings, instance: string): Pr
   const names = links.map((link) => link.interface);
   const log = createLog({
     level: config.log.level,
+    configFile: settings.configFile,
     pretty: program.outIsTerminal,
     out: program.out,
   });

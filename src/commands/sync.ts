@@ -12,6 +12,7 @@ import { lockForCommand } from "../daemon/state/data-folder-lock.ts";
 import { ExitCode, type Program, type ReportOptions } from "./shared/context.ts";
 import { proxyEnvironment } from "../daemon/settings/environment.ts";
 import { sizeInWords, ProgressLine } from "./shared/progress.ts";
+import { withConfig } from "../events/own-commands.ts";
 
 /** `eim-pxe sync`: one synchronisation, by the server that runs on the same data folder if there is one. */
 export async function sync(program: Program, { config, json }: ReportOptions): Promise<number> {
@@ -28,14 +29,15 @@ export async function sync(program: Program, { config, json }: ReportOptions): P
     const text = result.changed
       ? whatChanged
       : `The mirror is up to date: generation ${generation}.`;
-    program.out.write(`${json ? JSON.stringify(result) : text}\n`);
+    program.out.write(`${json ? JSON.stringify(result) : withConfig(text, config)}\n`);
     return ExitCode.ok;
   } catch (error) {
     // Whatever was in the way: nothing was synchronised, and what there was stays.
     if (!(error instanceof SyncError || error instanceof UnreachableError)) throw error;
-    if (json) program.out.write(`${JSON.stringify({ error: error.message })}\n`);
+    const message = withConfig(error.message, config);
+    if (json) program.out.write(`${JSON.stringify({ error: message })}\n`);
     // What several origins answered was shown as it came.
-    else if (!shown.has(error.message)) program.err.write(`${error.message}\n`);
+    else if (!shown.has(error.message)) program.err.write(`${message}\n`);
     return ExitCode.syncFailed;
   }
 }

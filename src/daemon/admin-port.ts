@@ -73,6 +73,7 @@ export async function openAdminPort(parts: AdminPortParts): Promise<AdminPort> {
     }),
     version: packageVersion(),
     instance,
+    configFile: settings.configFile,
     sessions,
     clock,
     readiness,

@@ -2,11 +2,14 @@ import { type DestinationStream, type Logger, pino } from "pino";
 import { PinoPretty } from "pino-pretty";
 import type { Level } from "../events/catalogue.ts";
 import { terminalText } from "./terminal.ts";
+import { jsonWithConfig } from "../events/own-commands.ts";
 
 export type { Logger } from "pino";
 
 export interface LogSettings {
   readonly level: Level;
+  /** The configuration that commands in texts have to name; null or absent: the default one. */
+  readonly configFile?: string | null;
   /** Lines for people on a terminal instead of JSON. */
   readonly pretty: boolean;
   readonly out: DestinationStream & NodeJS.WritableStream;
@@ -19,6 +22,7 @@ export function createLog(settings: LogSettings): Logger {
     base: null,
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: label }) },
+    hooks: { streamWrite: (line: string) => jsonWithConfig(line, settings.configFile ?? null) },
   };
   if (!settings.pretty) return pino(options, settings.out);
   const seen = new Set<string>();

@@ -73,6 +73,7 @@ export class AdminSite {
   #options(): AdminAppOptions {
     return {
       version: "1.2.3",
+      configFile: null,
       instance: "this one",
       sessions: this.sessions,
       clock: { now: () => this.nowMs, wall: () => this.nowMs },

@@ -89,6 +89,7 @@ export class RunningSite {
         inventory: loadInventory(config),
         ca,
         bootCertificate: null,
+        configFile: null,
         adminToken: null,
         adminReadToken: null,
       },

@@ -17,6 +17,8 @@ export const defaultConfigFile = "/etc/eim-pxe/eim-pxe.yaml";
 /** Everything that the configuration names and that is read once, at the start. */
 export interface Settings {
   readonly config: Config;
+  /** Given on the command line, so that texts which name a command have to name it; null: the default one. */
+  readonly configFile: string | null;
   readonly inventory: Inventory;
   /** The CA of `artifacts.ca.file` as PEM text. */
   readonly ca: string | null;
@@ -35,7 +37,7 @@ export interface Settings {
  */
 export function loadSettings(file: string | null, environment: Environment): Settings {
   const config = loadConfiguration(file, environment);
-  return { config, ...readNamedFiles(config) };
+  return { config, configFile: file, ...readNamedFiles(config) };
 }
 
 /** The configuration alone, for commands that need none of the files that it names. */
@@ -48,7 +50,7 @@ export function configurationFile(file: string | null): string | null {
   return file ?? (existsSync(defaultConfigFile) ? defaultConfigFile : null);
 }
 
-function readNamedFiles(config: Config): Omit<Settings, "config"> {
+function readNamedFiles(config: Config): Omit<Settings, "config" | "configFile"> {
   const problems: string[] = [];
   const attempt = <T>(read: () => T): T | null => {
     try {

@@ -19,6 +19,7 @@ import { nodeRoutes } from "./routes/nodes.ts";
 import { openApiRoutes } from "./routes/open-api.ts";
 import { sessionRoutes } from "./routes/session.ts";
 import { siteRoutes } from "./routes/site.ts";
+import { jsonWithConfig } from "../../events/own-commands.ts";
 
 export type {
   AdminApp,
@@ -46,7 +47,9 @@ export function createAdminApp(options: AdminAppOptions): AdminApp {
   }).withTypeProvider<ZodTypeProvider>();
   app.setValidatorCompiler(validatorCompiler);
   // That replies have their shapes is judged by the compiler and by a test: no work for each one.
-  app.setSerializerCompiler(() => (reply) => JSON.stringify(reply));
+  app.setSerializerCompiler(
+    () => (reply) => jsonWithConfig(JSON.stringify(reply), options.configFile),
+  );
   app.addHook("onRequest", (request, reply, done) => {
     done(objection(request, reply, options) ?? undefined);
   });

@@ -129,6 +129,8 @@ export interface AdminLeases {
 export interface AdminAppOptions extends OwnHosts, Tokens {
   /** Of the program. */
   readonly version: string;
+  /** The configuration that commands in texts have to name; null: the default one. */
+  readonly configFile: string | null;
   /** Differs between any two runs of the program. */
   readonly instance: string;
   readonly sessions: BootSessions;

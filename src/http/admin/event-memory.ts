@@ -1,4 +1,5 @@
 import type { PxeEvent } from "../../events/types.ts";
+import { jsonWithConfig } from "../../events/own-commands.ts";
 
 interface Remembered {
   readonly sequence: number;
@@ -15,13 +16,16 @@ export class EventMemory {
   /** Tells the identifiers of this run from those of every other. */
   readonly #instance: string;
   readonly #size: number;
+  readonly #configFile: string | null;
   /** The oldest first; sequences without a gap. */
   #events: Remembered[] = [];
   #sequence = 0;
 
-  constructor(instance: string, size: number) {
+  /** `configFile`: the configuration that commands in texts have to name; null: the default one. */
+  constructor(instance: string, size: number, configFile: string | null = null) {
     this.#instance = instance;
     this.#size = size;
+    this.#configFile = configFile;
   }
 
   add(event: PxeEvent): void {
@@ -64,6 +68,7 @@ export class EventMemory {
   }
 
   #textOf({ sequence, event }: Remembered): string {
-    return `id: ${this.idOf(sequence)}\nevent: ${event.event}\ndata: ${JSON.stringify(event)}\n\n`;
+    const data = jsonWithConfig(JSON.stringify(event), this.#configFile);
+    return `id: ${this.idOf(sequence)}\nevent: ${event.event}\ndata: ${data}\n\n`;
   }
 }

@@ -28,7 +28,7 @@ const reset: ResetEvent = {
 
 /** `/api/v1/events`: every event as it happens, as server-sent events of one JSON object each. */
 export function eventRoutes(app: AdminApp, options: AdminAppOptions): void {
-  const memory = new EventMemory(options.instance, rememberedEvents);
+  const memory = new EventMemory(options.instance, rememberedEvents, options.configFile);
   const streams = new Set<RawReply>();
   /** All streams have got the events up to this one. */
   let sent = 0;
