@@ -7,8 +7,8 @@
 /** The commands that read a configuration, by their groups. `explain` of a code or a product reads none. */
 const groups = {
   artifacts: ["list", "verify", "rollback", "pin", "export", "import"],
-  leases: ["list", "release", "import"],
-  nodes: ["list", "show", "forget"],
+  leases: ["list", "release", "import", "pin", "unpin"],
+  nodes: ["list", "show", "forget", "allow", "deny", "once", "export", "import"],
 } as const;
 const single = ["serve", "check", "sync", "doctor", "explain(?! --(?:code|other-server))"];
 

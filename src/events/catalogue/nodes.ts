@@ -38,6 +38,6 @@ export const nodeEvents = {
     message: "what was decided about machines could not be written to disk",
     meaning:
       "It is in force, and lost at the next restart: make room in `dataDir` (`reason` says what the system says), then decide once more.",
-    show: { every: 60_000, by: [] },
+    show: { every: 60_000, by: ["reason"] },
   },
 } satisfies Entries;
