@@ -129,7 +129,8 @@ export class CaptureRecorder {
     const former = inKnown ?? this.#newcomers.take(key);
     const recording: Recording = former ?? { firstAtMs: atMs, packets: [], bytes: 0 };
     dropMiddleAck(recording, datagram);
-    recording.packets.push({ ...datagram, atMs });
+    const { source, destination, payload } = datagram;
+    recording.packets.push({ source, destination, payload, atMs });
     recording.bytes += costOf(datagram);
     const { packets: most, machineBytes } = this.#limits;
     while (recording.packets.length > most || recording.bytes > machineBytes) {
@@ -193,9 +194,10 @@ class Pool {
   put(key: string, recording: Recording): void {
     this.#recordings.set(key, recording);
     this.bytes += recording.bytes;
-    for (const oldest of this.#recordings.keys()) {
-      if (this.size <= this.#maxMachines && this.bytes <= this.#maxBytes) return;
-      this.take(oldest);
+    while (this.size > this.#maxMachines || this.bytes > this.#maxBytes) {
+      const oldest = this.#recordings.keys().next();
+      if (oldest.done === true) return;
+      this.take(oldest.value);
     }
   }
 }
