@@ -143,6 +143,8 @@ export interface EventFields {
     server: Ip4;
     /** The address that it offers; null: it is a proxy. */
     offered: Ip4 | null;
+    network: string | null;
+    reachesUs: boolean;
     pxe: boolean;
     bootFile: boolean;
     discovery: boolean;

@@ -28,7 +28,15 @@ describe("what is known of the site", () => {
     const server = { interface: "eth1", server: "10.0.0.9" };
     site.hear({ event: "other-dhcp-server", ...server, offered: "10.0.0.50" }, wallMs);
     const machine = { mac: "52:54:00:00:00:01", address: null };
-    const offer = { offered: null, pxe: true, bootFile: false, discovery: false, lacks: [] };
+    const offer = {
+      offered: null,
+      network: null,
+      reachesUs: true,
+      pxe: true,
+      bootFile: false,
+      discovery: false,
+      lacks: [],
+    };
     site.hear({ event: "competing-offer", ...machine, ...server, ...offer }, wallMs + 1000);
     expect(site.otherServers()).toEqual([
       {

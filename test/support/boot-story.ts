@@ -125,6 +125,8 @@ export const say = {
     ...link,
     server: siteServer,
     offered: storyAddress,
+    network: "192.168.77.0/24",
+    reachesUs: true,
     pxe: false,
     bootFile: false,
     discovery: false,
@@ -174,11 +176,16 @@ export const say = {
     protocol: "tftp",
     ...terms,
   }),
-  tftpFailed: (bytesSent: number, silentMs = 20_000, blksize = 1468): PxeEvent => ({
+  tftpFailed: (
+    bytesSent: number,
+    silentMs = 20_000,
+    blksize = 1468,
+    reason = "the client stopped answering",
+  ): PxeEvent => ({
     event: "tftp-failed",
     ...located,
     file: "ipxe.efi",
-    reason: "the client stopped answering",
+    reason,
     bytesSent,
     bytes: 1_000_000,
     silentMs,

@@ -89,6 +89,22 @@ const cases: readonly Case[] = [
     [...asked, [1, say.competing({ pxe: true, discovery: true })]],
     /192\.168\.77\.2 sends options 60 PXEClient and 43/,
   ),
+  one(
+    "11",
+    "server-out-of-reach",
+    [
+      ...asked,
+      [1, say.competing({ offered: "10.9.9.100", network: "10.9.9.0/24", reachesUs: false })],
+      [2, say.address()],
+    ],
+    /192\.168\.77\.2 gives this machine an address of 10\.9\.9\.0\/24 and no router/,
+  ),
+  one(
+    "12b",
+    "answers-forbidden",
+    [...addressed, [3, say.tftpFailed(0, 20, 1468, "cannot send: send EPERM")]],
+    /own firewall forbids sending ipxe\.efi/,
+  ),
   one("12a", "tftp-blocked", addressed, /UDP 69 is blocked/),
   one(
     "12b",

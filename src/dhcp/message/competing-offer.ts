@@ -1,6 +1,15 @@
 import { toText } from "../../lib/bytes.ts";
 import { decodedOrNull } from "../../lib/errors.ts";
-import { ANY_ADDRESS, type Ip4, ip4FromBytes } from "../../lib/ip4.ts";
+import {
+  ANY_ADDRESS,
+  formatSubnet,
+  type Ip4,
+  ip4FromBytes,
+  prefixLengthOf,
+  type Subnet,
+  subnetContains,
+  subnetOf,
+} from "../../lib/ip4.ts";
 import { OptionCode } from "../wire/option-codes.ts";
 import { BOOTREPLY, type DhcpPacket } from "../wire/packet.ts";
 import { MessageType } from "../wire/message-type.ts";
@@ -12,6 +21,10 @@ export interface CompetingOffer {
   readonly server: Ip4;
   /** `yiaddr`; null for a proxy, which offers none. */
   readonly address: Ip4 | null;
+  /** The network that the address is in, by option 1, such as `10.9.9.0/24`; null where that is not known. */
+  readonly network: string | null;
+  /** A machine with that address finds its way to us: we are in its network, or it is told a way out of it. */
+  readonly reachesUs: boolean;
   /** Option 60 says PXEClient. */
   readonly pxe: boolean;
   /** It names a boot file. */
@@ -22,17 +35,24 @@ export interface CompetingOffer {
   readonly lacks: readonly string[];
 }
 
-/** Null when the packet is no DHCPOFFER with a server identifier. Total: what is malformed reads as absent. */
-export function readCompetingOffer(packet: DhcpPacket): CompetingOffer | null {
+/**
+ * Null when the packet is no DHCPOFFER with a server identifier. Total: what is malformed reads as absent.
+ *
+ * @param own our address on its link
+ */
+export function readCompetingOffer(packet: DhcpPacket, own: Ip4): CompetingOffer | null {
   const { op, options, yiaddr, file } = packet;
   const id = options.get(OptionCode.SERVER_IDENTIFIER);
   const type = options.get(OptionCode.MESSAGE_TYPE)?.[0];
   if (op !== BOOTREPLY || type !== MessageType.OFFER || id?.length !== 4) return null;
   const bootFile = file !== "" || (options.get(OptionCode.BOOTFILE_NAME)?.length ?? 0) > 0;
   const subOptions = vendorOptionsOf(packet);
+  const network = networkOf(packet);
   return {
     server: ip4FromBytes(id),
     address: yiaddr === ANY_ADDRESS ? null : yiaddr,
+    network: network === null ? null : formatSubnet(network),
+    reachesUs: network === null || subnetContains(network, own) || hasRouter(packet),
     pxe: toText(options.get(OptionCode.VENDOR_CLASS_IDENTIFIER) ?? new Uint8Array()).startsWith(
       "PXEClient",
     ),
@@ -40,6 +60,19 @@ export function readCompetingOffer(packet: DhcpPacket): CompetingOffer | null {
     discovery: [6, 7, 8, 9, 10].some((tag) => subOptions.has(tag)),
     lacks: lacking(subOptions, bootFile),
   };
+}
+
+/** The network of the address that is offered; null without an address, or without a subnet mask. */
+function networkOf({ yiaddr, options }: DhcpPacket): Subnet | null {
+  const mask = options.get(OptionCode.SUBNET_MASK);
+  if (yiaddr === ANY_ADDRESS || mask?.length !== 4) return null;
+  const length = prefixLengthOf(ip4FromBytes(mask));
+  return length === null ? null : subnetOf(yiaddr, length);
+}
+
+function hasRouter({ options }: DhcpPacket): boolean {
+  const routes = [OptionCode.ROUTER, OptionCode.CLASSLESS_STATIC_ROUTE];
+  return routes.some((code) => (options.get(code)?.length ?? 0) >= 4);
 }
 
 function vendorOptionsOf({ options }: DhcpPacket): ReadonlyMap<number, Uint8Array> {

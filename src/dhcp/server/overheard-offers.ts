@@ -48,7 +48,7 @@ export class OverheardOffers {
   /** What a packet to the client port offers a machine that boots; null otherwise, and for `own` offers. */
   competing(packet: DhcpPacket, own: Ip4): CompetingOffer | null {
     if (!this.#clients.has(macFromBytes(packet.chaddr))) return null;
-    const offer = readCompetingOffer(packet);
+    const offer = readCompetingOffer(packet, own);
     return offer?.server === own ? null : offer;
   }
 

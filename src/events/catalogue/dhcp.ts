@@ -43,7 +43,7 @@ export const dhcpEvents = {
     level: "debug",
     message: "another server's offer to a machine that boots was overheard",
     meaning:
-      "In mode proxy. `offered` is the address, null for a proxy; `pxe`: it has option 60 `PXEClient`; `bootFile`: it names one; `discovery`: option 43 says where to look for a boot server; `lacks`: what is missing there. A boot that does not go on is explained by it.",
+      "In mode proxy. `offered` is the address, null for a proxy, and `network` the one that it is in; `reachesUs`: this server is in it, or a router is named; `pxe`: it has option 60 `PXEClient`; `bootFile`: it names one; `discovery`: option 43 says where to look for a boot server; `lacks`: what is missing there. A boot that does not go on is explained by it.",
     show: { every: 60_000, by: ["mac", "server"] },
   },
   "unbeatable-server": {

@@ -85,6 +85,21 @@ export const offerRules: readonly BootRule[] = [
     },
   },
   {
+    code: "answers-forbidden",
+    cause: "this host's own firewall forbids sending {file} to the machine by TFTP: {reason}",
+    remedy:
+      "let UDP out of this host from the ports of tftp.dataPorts (nft list ruleset, or iptables -S OUTPUT, shows what forbids it); or set tftp.singlePort: true, which needs port 69 only",
+    who: "site",
+    certainty: "proved",
+    onScreen: { bios: ["PXE-E32"], uefi: ["PXE-E18"] },
+    when: (evidence) => {
+      const { tftpFailed } = evidence.boot.seen;
+      return stopsAt(evidence, "offer", "loader-start") && tftpFailed?.reason.includes("EPERM")
+        ? { file: tftpFailed.file, reason: tftpFailed.reason }
+        : null;
+    },
+  },
+  {
     code: "tftp-answers-blocked",
     cause:
       "the machine asks for {file} by TFTP, and our answers do not reach it: a firewall lets UDP 69 through but not the ports that we answer from",
@@ -131,6 +146,25 @@ export const offerRules: readonly BootRule[] = [
         !offered &&
         overhears(evidence)
         ? { server: "eim-pxe" }
+        : null;
+    },
+  },
+  {
+    code: "server-out-of-reach",
+    cause:
+      "{server} gives this machine an address of {network} and no router: this server is in another network, and cannot be reached from there",
+    remedy:
+      "set the router (option 3) of {network} in {server}, or have it give these machines addresses of this server's network",
+    who: "site",
+    certainty: "inferred",
+    onScreen: { bios: ["PXE-E11"], uefi: ["PXE-E18"] },
+    when: (evidence) => {
+      const addresses = evidence.boot.seen.competing.filter(({ offered }) => offered !== null);
+      const [first] = addresses;
+      return ignoresTftp(evidence) &&
+        first?.network != null &&
+        addresses.every(({ reachesUs }) => !reachesUs)
+        ? { server: first.server, network: first.network }
         : null;
     },
   },

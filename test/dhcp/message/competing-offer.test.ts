@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { readCompetingOffer } from "../../../src/dhcp/message/competing-offer.ts";
+import { readCompetingOffer as read } from "../../../src/dhcp/message/competing-offer.ts";
 import { type DhcpPacket } from "../../../src/dhcp/wire/packet.ts";
 import { MessageType } from "../../../src/dhcp/wire/message-type.ts";
 import { pxeVendorOptions, type PxeVendorOptions } from "../../../src/dhcp/wire/vendor-options.ts";
@@ -17,30 +17,35 @@ function offer(more: Options = {}, changes: Partial<DhcpPacket> = {}): DhcpPacke
   return packetWith(options, { op: 2, yiaddr: "192.168.77.50", ...changes });
 }
 
+const own = "192.168.77.1";
+const readOffer = (packet: DhcpPacket) => read(packet, own);
+
 function lackingIn(vendor: Partial<PxeVendorOptions>, changes: Partial<DhcpPacket> = {}) {
-  return readCompetingOffer(offer({ 43: pxeVendorOptions(vendor) }, changes))?.lacks;
+  return readOffer(offer({ 43: pxeVendorOptions(vendor) }, changes))?.lacks;
 }
 
 describe("another server's offer", () => {
   test("is an address, a proxy's word, or nothing", () => {
     const pxe = { 60: fromText("PXEClient") };
-    expect(readCompetingOffer(offer())).toEqual({
+    expect(readOffer(offer())).toEqual({
       server,
       address: "192.168.77.50",
+      network: null,
+      reachesUs: true,
       pxe: false,
       bootFile: false,
       discovery: false,
       lacks: [],
     });
-    expect(readCompetingOffer(offer(pxe, { yiaddr: "0.0.0.0", file: "x" }))).toMatchObject({
+    expect(readOffer(offer(pxe, { yiaddr: "0.0.0.0", file: "x" }))).toMatchObject({
       address: null,
       pxe: true,
       bootFile: true,
     });
-    expect(readCompetingOffer(offer({ 67: fromText("x") }))?.bootFile).toBe(true);
-    expect(readCompetingOffer(offer({ 53: Uint8Array.of(MessageType.ACK) }))).toBeNull();
-    expect(readCompetingOffer(offer({}, { op: 1 }))).toBeNull();
-    expect(readCompetingOffer(packetWith({ 53: Uint8Array.of(2) }, { op: 2 }))).toBeNull();
+    expect(readOffer(offer({ 67: fromText("x") }))?.bootFile).toBe(true);
+    expect(readOffer(offer({ 53: Uint8Array.of(MessageType.ACK) }))).toBeNull();
+    expect(readOffer(offer({}, { op: 1 }))).toBeNull();
+    expect(readOffer(packetWith({ 53: Uint8Array.of(2) }, { op: 2 }))).toBeNull();
   });
 
   test("lacks what its discovery control needs", () => {
@@ -60,7 +65,25 @@ describe("another server's offer", () => {
   });
 
   test("with an option 43 that is cut short says nothing of boot servers", () => {
-    const cut = readCompetingOffer(offer({ 43: Uint8Array.of(6, 9, 8) }));
+    const cut = readOffer(offer({ 43: Uint8Array.of(6, 9, 8) }));
     expect(cut).toMatchObject({ discovery: false, lacks: [] });
+  });
+
+  test("leads to us from our own network, or by a router", () => {
+    const mask = { 1: ip4ToBytes("255.255.255.0") };
+    const elsewhere = { yiaddr: "10.9.9.100" };
+    const router = { 3: ip4ToBytes("10.9.9.1") };
+    const found = (options: Options, changes: Partial<DhcpPacket> = {}) => {
+      const { network = null, reachesUs = null } = readOffer(offer(options, changes)) ?? {};
+      return [network, reachesUs];
+    };
+    expect(found(mask)).toEqual(["192.168.77.0/24", true]);
+    expect(found(mask, elsewhere)).toEqual(["10.9.9.0/24", false]);
+    expect(found({ ...mask, ...router }, elsewhere)).toEqual(["10.9.9.0/24", true]);
+    // An empty router option is none; without a mask, or with one that is none, nothing is said.
+    expect(found({ ...mask, 3: new Uint8Array() }, elsewhere)).toEqual(["10.9.9.0/24", false]);
+    expect(found({}, elsewhere)).toEqual([null, true]);
+    expect(found({ 1: ip4ToBytes("255.0.255.0") }, elsewhere)).toEqual([null, true]);
+    expect(found(mask, { yiaddr: "0.0.0.0" })).toEqual([null, true]);
   });
 });

@@ -62,6 +62,8 @@ describe("a server that overhears the others of its link (mode proxy)", () => {
       interface: "lo",
       server: "127.0.0.2",
       offered: "127.0.7.9",
+      network: null,
+      reachesUs: true,
       pxe: true,
       bootFile: false,
       discovery: false,
