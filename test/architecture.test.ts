@@ -69,6 +69,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "doctor/firewall": [],
   setup: ["config", "lib"],
   api: ["boot", "events", "lib", "timeline"],
+  dashboard: ["api"],
   capture: ["dhcp/wire", "lib", "tftp/wire"],
   events: ["boot", "lib"],
   timeline: ["boot", "events", "lib"],
@@ -200,6 +201,8 @@ const mayTouchTheWorld: readonly string[] = [
   "artifacts/sync",
   "pxe-client/wire",
   "net",
+  // In a browser: it has timers, and none of Node's modules.
+  "dashboard",
 ];
 
 interface Exception {
@@ -226,7 +229,7 @@ const worldly =
   /^node:(dgram|fs|fs\/promises|net|http|https|tls|timers|timers\/promises|child_process|worker_threads)$/;
 
 const sources = readdirSync("src", { recursive: true, encoding: "utf8" })
-  .filter((name) => /\.[jt]s$/.test(name))
+  .filter((name) => /\.[jt]sx?$/.test(name))
   .map((name) => ({ name, text: readFileSync(join("src", name), "utf8") }));
 
 /** The nearest room above a file that has a rule of its own. */
@@ -324,6 +327,17 @@ describe("the rooms of src", () => {
     expect(text).not.toMatch(
       /@ts-ignore|@ts-expect-error|oxlint-disable|eslint-disable|\bas any\b/,
     );
+  });
+});
+
+describe("the page in the browser", () => {
+  const page = sources.filter(({ name }) => isWithin(name, "dashboard"));
+
+  it.each(page)("$name takes nothing but types from the program", ({ name, text }) => {
+    const outside = targetsOf(name, text.replaceAll(/^import type [^;]*;$/gm, "")).filter(
+      (target) => !isWithin(target, "dashboard"),
+    );
+    expect(outside).toEqual([]);
   });
 });
 

@@ -42,6 +42,7 @@ export async function demo(program: Program, options: DemoOptions): Promise<numb
     await site.services.mirror?.sync();
     print(`The mirror fetched a generation from ${site.orchestratorUrl}.`);
     print("eim-pxe is the only DHCP server of this network (mode full).");
+    print(`Watch in a browser: ${site.services.adminUrl}/`);
     print(`Powering on ${options.nodes} machine${options.nodes === 1 ? "" : "s"}:\n`);
     const machines = Array.from({ length: options.nodes }, (_, index) => machine(index));
     const show =
@@ -189,6 +190,7 @@ function secondsOf(boot: Boot): string {
 
 function printAddresses({ services: { adminUrl } }: DemoSite, print: (line: string) => void): void {
   print(`\nStill running for a look; Ctrl-C ends it:`);
+  print(`  dashboard  ${adminUrl}/`);
   print(`  timelines  ${adminUrl}/api/v1/boots`);
   print(`  readiness  ${adminUrl}/readyz`);
   print(`  metrics    ${adminUrl}/metrics`);

@@ -2,7 +2,7 @@ import { statfs } from "node:fs/promises";
 import type { LoaderStore } from "../artifacts/loaders/loader-store.ts";
 import type { GenerationStore } from "../artifacts/store/generation-store.ts";
 import type { Mirror } from "../artifacts/sync/mirror.ts";
-import type { SiteReply } from "../api/site.ts";
+import type { SiteLink, SiteReply } from "../api/site.ts";
 import { splitListen } from "../config/schema.ts";
 import type { LeaseAdmin } from "../dhcp/leases/lease-admin.ts";
 import type { EventBus } from "../events/bus.ts";
@@ -17,15 +17,14 @@ import type { SiteCaptures } from "./captures.ts";
 import { managedArtifacts } from "./content/mirror.ts";
 import { SiteNotes } from "./site-notes.ts";
 import { HttpConnections } from "./links/http-connections.ts";
-import { packageVersion } from "./settings/package.ts";
-import type { WantedLink } from "./links/link-plan.ts";
+import { dashboardFolder, packageVersion } from "./settings/package.ts";
 import { listedNodes } from "./nodes/listed-nodes.ts";
 import type { NodesInForce } from "./nodes/nodes-in-force.ts";
 import type { Settings } from "./settings/settings.ts";
 import type { OfferStyleKeeper } from "./state/offer-style-file.ts";
 
 export interface AdminPortParts {
-  readonly links: readonly WantedLink[];
+  readonly links: () => readonly SiteLink[];
   readonly settings: Settings;
   /** Tells this run of the program from every other. */
   readonly instance: string;
@@ -61,17 +60,18 @@ export async function openAdminPort(parts: AdminPortParts): Promise<AdminPort> {
   const { captures, mirror, nodes, offerStyleKeeper, leases, events } = parts;
   const endpoint = splitListen(settings.config.admin.listen);
   if (endpoint === null) throw new InternalError("admin.listen was not checked");
-  const notes = new SiteNotes(parts.links, settings.config.artifacts.origin?.[0] ?? null);
+  const notes = new SiteNotes(settings.config.artifacts.origin?.[0] ?? null);
   const stopNotes = events.subscribe((event) => notes.hear(event, clock.wall()));
   const app = createAdminApp({
     site: async () => ({
-      links: notes.links(),
+      links: parts.links(),
       otherServers: notes.otherServers(),
       origin: notes.origin(),
       generation: generationNow(store),
       disk: await diskOf(settings.config.dataDir),
     }),
     version: packageVersion(),
+    dashboardFolder: dashboardFolder(),
     instance,
     configFile: settings.configFile,
     sessions,

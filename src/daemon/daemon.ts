@@ -206,6 +206,7 @@ class Site {
     const adminParts = {
       captures: this.#captures,
       ...this.#options,
+      links: () => keeper.links(),
       sessions: this.#sessions,
       readiness: () => this.#readinessNow(),
       metrics: this.#metrics,

@@ -1,24 +1,16 @@
-import type { OtherServer, SiteLink, SiteOrigin } from "../api/site.ts";
+import type { OtherServer, SiteOrigin } from "../api/site.ts";
 import type { PxeEvent } from "../events/types.ts";
 import { BoundedMap } from "../lib/bounded-map.ts";
-import type { WantedLink } from "./links/link-plan.ts";
 
 /** Others are few; who makes up addresses pushes out others that were made up. */
 const rememberedServers = 64;
 
-/** What the events say of the site: its links, other servers on them, and the orchestrator. */
+/** What the events say of the site: other servers on its links, and the orchestrator. */
 export class SiteNotes {
-  readonly #links: Map<string, SiteLink>;
   readonly #others = new BoundedMap<string, OtherServer>(rememberedServers);
   #origin: SiteOrigin | null;
 
-  constructor(links: readonly Pick<WantedLink, "interface" | "mode">[], originUrl: string | null) {
-    this.#links = new Map(
-      links.map(({ interface: name, mode }) => [
-        name,
-        { interface: name, address: null, mode, served: false, reason: "it was not looked at yet" },
-      ]),
-    );
+  constructor(originUrl: string | null) {
     this.#origin =
       originUrl === null
         ? null
@@ -30,10 +22,6 @@ export class SiteNotes {
             certificateExpiresAt: null,
             progress: null,
           };
-  }
-
-  links(): readonly SiteLink[] {
-    return [...this.#links.values()];
   }
 
   /** Heard last first. */
@@ -50,16 +38,6 @@ export class SiteNotes {
   hear(event: PxeEvent, wallMs: number): void {
     const at = new Date(wallMs).toISOString();
     switch (event.event) {
-      case "link-up":
-        this.#link(event.interface, { address: event.address, served: true, reason: null });
-        break;
-      case "link-down":
-        this.#link(event.interface, {
-          address: event.address,
-          served: false,
-          reason: event.reason,
-        });
-        break;
       case "other-dhcp-server":
         this.#other(event, { givesAddresses: event.offered !== null }, at);
         break;
@@ -89,11 +67,6 @@ export class SiteNotes {
         break;
       default:
     }
-  }
-
-  #link(name: string, change: Pick<SiteLink, "address" | "served" | "reason">): void {
-    const known = this.#links.get(name);
-    if (known !== undefined) this.#links.set(name, { ...known, ...change });
   }
 
   #other(

@@ -4,25 +4,10 @@ import { SiteNotes } from "../../src/daemon/site-notes.ts";
 const wallMs = Date.parse("2026-03-06T10:00:00Z");
 
 function notes(): SiteNotes {
-  return new SiteNotes([{ interface: "eth1", mode: "proxy" }], "https://orch.example/tink-stack");
+  return new SiteNotes("https://orch.example/tink-stack");
 }
 
 describe("what is known of the site", () => {
-  test("has every configured link, served or not and why", () => {
-    const site = notes();
-    expect(site.links()).toMatchObject([{ interface: "eth1", served: false, address: null }]);
-    site.hear(
-      { event: "link-up", interface: "eth1", address: "10.0.0.2", mode: "proxy", sockets: [] },
-      wallMs,
-    );
-    expect(site.links()).toMatchObject([{ served: true, address: "10.0.0.2", reason: null }]);
-    site.hear(
-      { event: "link-down", interface: "eth1", address: "10.0.0.2", reason: "no carrier" },
-      wallMs,
-    );
-    expect(site.links()).toMatchObject([{ served: false, reason: "no carrier" }]);
-  });
-
   test("has other servers once each, with what they do, and forgets none of it", () => {
     const site = notes();
     const server = { interface: "eth1", server: "10.0.0.9" };
@@ -69,6 +54,6 @@ describe("what is known of the site", () => {
     expect(site.origin()).toMatchObject({ state: "failed", failure: { reason: "no route" } });
     site.hear({ event: "sync-done", generation: "g", changed: true, durationMs: 1 }, wallMs);
     expect(site.origin()).toMatchObject({ state: "reached", failure: null, progress: null });
-    expect(new SiteNotes([], null).origin()).toBeNull();
+    expect(new SiteNotes(null).origin()).toBeNull();
   });
 });

@@ -74,6 +74,7 @@ export class AdminSite {
     return {
       version: "1.2.3",
       configFile: null,
+      dashboardFolder: null,
       instance: "this one",
       sessions: this.sessions,
       clock: { now: () => this.nowMs, wall: () => this.nowMs },

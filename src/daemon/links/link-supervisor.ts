@@ -1,3 +1,4 @@
+import type { SiteLink } from "../../api/site.ts";
 import { messageOf } from "../../lib/errors.ts";
 import type { Ip4 } from "../../lib/ip4.ts";
 import type { NetworkInterface } from "../../net/interfaces.ts";
@@ -103,6 +104,17 @@ export class LinkSupervisor {
         .filter(({ served }) => served === null)
         .map(({ trouble, wanted }) => trouble ?? `${wanted.interface} was not looked at yet`),
     };
+  }
+
+  /** Every configured link, served or not and why. */
+  links(): readonly SiteLink[] {
+    return this.#links.map(({ wanted, served, trouble }) => ({
+      interface: wanted.interface,
+      address: served?.link.address ?? wanted.address,
+      mode: wanted.mode,
+      served: served !== null,
+      reason: served === null ? (trouble ?? "it was not looked at yet") : null,
+    }));
   }
 
   async close(graceMs: number): Promise<void> {

@@ -5,6 +5,7 @@ import { repeatsHost } from "../repeated-host.ts";
 import { accessOf } from "./access.ts";
 import { answerTo, ApiError } from "./api-error.ts";
 import type { AdminApp, AdminAppOptions } from "./context.ts";
+import { dashboardPaths, dashboardRoutes } from "./dashboard.ts";
 import { describeApi } from "./open-api.ts";
 import { changes, objectionTo } from "./request-guard.ts";
 import { artifactRoutes } from "./routes/artifacts.ts";
@@ -34,6 +35,7 @@ const openPaths: ReadonlySet<string | undefined> = new Set([
   endpoints.healthz.url,
   endpoints.readyz.url,
   endpoints.showSession.url,
+  ...dashboardPaths,
 ]);
 
 /** The port that people and their programs see. It listens when `listen` of `http/listen.ts` is called. */
@@ -86,6 +88,12 @@ function addRoutes(app: AdminApp, options: AdminAppOptions): void {
   leaseRoutes(app, options);
   nodeRoutes(app, options);
   eventRoutes(app, options);
+  const { dashboardFolder } = options;
+  if (dashboardFolder === null) return;
+  app.register((page, _options, done) => {
+    dashboardRoutes(page.withTypeProvider<ZodTypeProvider>(), dashboardFolder);
+    done();
+  });
 }
 
 /** Why a request is not answered; null when it may be. */

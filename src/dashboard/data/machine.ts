@@ -1,0 +1,145 @@
+import type { BootReply } from "../../api/boots.ts";
+import type { NodeReply } from "../../api/nodes.ts";
+
+/** A machine as the page shows it: its entry and its last boot, put together. Pure. */
+export interface Machine {
+  /** MAC, or the boot's id where no MAC is known. */
+  readonly key: string;
+  readonly node: NodeReply | null;
+  readonly boot: BootReply | null;
+}
+
+export type MachineStatus = BootReply["status"] | "waiting" | "unseen";
+
+export function statusOf({ node, boot }: Machine): MachineStatus {
+  if (node?.status === "waiting") return "waiting";
+  return boot?.status ?? node?.boot?.status ?? "unseen";
+}
+
+export function nameOf({ node, boot }: Machine): string | null {
+  return node?.name ?? boot?.name ?? null;
+}
+
+/** What a person reads on the box. */
+export function labelOf({ boot }: Machine): string {
+  return [boot?.vendor, boot?.model].filter((one) => one != null && one !== "").join(" ");
+}
+
+export function serialOf({ node, boot }: Machine): string | null {
+  return boot?.serial ?? node?.serial ?? null;
+}
+
+export function addressOf({ node, boot }: Machine): string | null {
+  return boot?.address ?? node?.address ?? null;
+}
+
+/** Everything that a search looks through, in lower case. */
+export function searchTextOf(machine: Machine): string {
+  const { key, boot, node } = machine;
+  return [
+    key,
+    nameOf(machine),
+    labelOf(machine),
+    serialOf(machine),
+    addressOf(machine),
+    boot?.uuid ?? node?.uuid,
+    boot?.interface,
+    boot?.diagnosis?.code,
+  ]
+    .filter((one) => one != null)
+    .join(" ")
+    .toLowerCase();
+}
+
+export const words = ["asked", "loader", "script", "os", "up"] as const;
+export type Word = (typeof words)[number];
+
+type Stage = BootReply["stage"];
+type Certainty = BootReply["steps"][number]["certainty"];
+
+const wordOf: Readonly<Record<Stage, Word>> = {
+  discover: "asked",
+  offer: "asked",
+  "loader-start": "loader",
+  "loader-done": "loader",
+  "ipxe-discover": "script",
+  "ipxe-offer": "script",
+  script: "script",
+  kernel: "os",
+  "initramfs-start": "os",
+  "initramfs-done": "os",
+  "micro-os": "up",
+};
+
+/** Stages that end their word: what comes next is the next word's. */
+const ends: readonly Stage[] = ["offer", "loader-done", "script", "initramfs-done", "micro-os"];
+
+export interface WordState {
+  readonly word: Word;
+  readonly reached: boolean;
+  /** The boot is at this word now. */
+  readonly current: boolean;
+  readonly done: boolean;
+  readonly certainty: Certainty | null;
+  /** Of the download that runs in this word. */
+  readonly percent: number | null;
+  readonly bytesPerSecond: number | null;
+}
+
+/** How far a boot got, in five words. A machine that came to a word went through those before it. */
+export function progressOf(boot: BootReply | null): readonly WordState[] {
+  const at = boot === null ? -1 : words.indexOf(wordOf[boot.stage]);
+  return words.map((word, index) => {
+    const steps = boot?.steps.filter(({ stage }) => wordOf[stage] === word) ?? [];
+    const last = steps.at(-1);
+    const running = boot?.status === "booting" && index === at ? last : undefined;
+    return {
+      word,
+      reached: index <= at,
+      current: index === at,
+      done: index < at || (index === at && last !== undefined && ends.includes(last.stage)),
+      certainty: last?.certainty ?? null,
+      percent: numberIn(running?.detail["percent"]),
+      bytesPerSecond: numberIn(last?.detail["bytesPerSecond"]),
+    };
+  });
+}
+
+function numberIn(value: unknown): number | null {
+  return typeof value === "number" ? value : null;
+}
+
+export type Sort = "activity" | "name" | "progress" | "status";
+
+/** What needs a person first. */
+const statusOrder: readonly MachineStatus[] = [
+  "waiting",
+  "stalled",
+  "denied",
+  "booting",
+  "local",
+  "up",
+  "unseen",
+];
+
+export function statusRank(status: MachineStatus): number {
+  return statusOrder.indexOf(status);
+}
+
+export function sorted(machines: readonly Machine[], sort: Sort): readonly Machine[] {
+  const compare: Readonly<Record<Sort, (a: Machine, b: Machine) => number>> = {
+    activity: (a, b) => byText(b.boot?.updatedAt ?? "", a.boot?.updatedAt ?? ""),
+    name: (a, b) => byText(nameOf(a) ?? "\uffff", nameOf(b) ?? "\uffff"),
+    progress: (a, b) => rankOf(b) - rankOf(a),
+    status: (a, b) => statusRank(statusOf(a)) - statusRank(statusOf(b)),
+  };
+  return machines.toSorted((a, b) => compare[sort](a, b) || byText(a.key, b.key));
+}
+
+function rankOf({ boot }: Machine): number {
+  return boot === null ? -1 : words.indexOf(wordOf[boot.stage]) * 20 + boot.steps.length;
+}
+
+function byText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

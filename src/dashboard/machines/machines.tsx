@@ -1,0 +1,178 @@
+import { useMemo, useState } from "preact/hooks";
+import {
+  type Machine,
+  type MachineStatus,
+  searchTextOf,
+  type Sort,
+  sorted,
+  statusOf,
+  statusRank,
+} from "../data/machine.ts";
+import { NetbootButtons } from "./actions.tsx";
+import { useKept, usePage, useShown } from "../view/hooks.ts";
+import { MachineRow, Title } from "./machine-row.tsx";
+import { VirtualList } from "./virtual-list.tsx";
+
+const statuses: readonly MachineStatus[] = [
+  "waiting",
+  "stalled",
+  "denied",
+  "booting",
+  "local",
+  "up",
+  "unseen",
+];
+
+const sorts: readonly Sort[] = ["activity", "name", "progress", "status"];
+
+/** All machines: what stands still first, to be searched, filtered, sorted, grouped. */
+export function Machines() {
+  const { words: texts } = usePage();
+  const { machines, loaded } = useShown();
+  const [search, setSearch] = useState("");
+  const [filter, setFilter] = useKept("filter", ["all", ...statuses], "all");
+  const [sort, setSort] = useKept("sort", sorts, "activity");
+  const [group, setGroup] = useKept("group", ["yes", "no"], "yes");
+  const all = useMemo(() => [...machines.values()], [machines]);
+  const counts = useMemo(() => countsOf(all), [all]);
+  const shown = useMemo(() => {
+    const wanted = search.trim().toLowerCase();
+    const found = all.filter(
+      (machine) =>
+        (filter === "all" || statusOf(machine) === filter) &&
+        (wanted === "" || searchTextOf(machine).includes(wanted)),
+    );
+    const ordered = sorted(found, sort);
+    return group === "no"
+      ? ordered
+      : ordered.toSorted((a, b) => statusRank(statusOf(a)) - statusRank(statusOf(b)));
+  }, [all, search, filter, sort, group]);
+  const rows = useMemo(() => withHeadings(shown, group === "yes"), [shown, group]);
+
+  return (
+    <>
+      <h1 class="hidden">{texts.nav.machines}</h1>
+      <Queue machines={all} />
+      <form class="tools" role="search" onSubmit={(event) => event.preventDefault()}>
+        <label class="search">
+          <span class="hidden">{texts.machines.search}</span>
+          <input
+            type="search"
+            value={search}
+            placeholder={texts.machines.searchHint}
+            onInput={(event) => setSearch(event.currentTarget.value)}
+          />
+        </label>
+        <label>
+          {texts.machines.filter}{" "}
+          <select value={filter} onChange={(event) => setFilter(event.currentTarget.value)}>
+            <option value="all">
+              {texts.machines.all} ({all.length})
+            </option>
+            {statuses
+              .filter((one) => counts[one] > 0 || one === filter)
+              .map((one) => (
+                <option key={one} value={one}>
+                  {texts.status[one]} ({counts[one]})
+                </option>
+              ))}
+          </select>
+        </label>
+        <label>
+          {texts.machines.sort}{" "}
+          <select value={sort} onChange={(event) => setSort(event.currentTarget.value)}>
+            {sorts.map((one) => (
+              <option key={one} value={one}>
+                {texts.machines.sorts[one]}
+              </option>
+            ))}
+          </select>
+        </label>
+        <label class="check">
+          <input
+            type="checkbox"
+            checked={group === "yes"}
+            onChange={(event) => setGroup(event.currentTarget.checked ? "yes" : "no")}
+          />{" "}
+          {texts.machines.group}
+        </label>
+        <span class="count" role="status">
+          {texts.machines.count(shown.length, all.length)}
+        </span>
+      </form>
+      {!loaded ? (
+        <p class="empty">{texts.loading} …</p>
+      ) : rows.length === 0 ? (
+        <p class="empty">{all.length === 0 ? texts.machines.none : texts.machines.noMatch}</p>
+      ) : (
+        <VirtualList
+          label={texts.nav.machines}
+          count={rows.length}
+          keyOf={(index) => {
+            const row = rows[index];
+            return row === undefined ? "" : "key" in row ? row.key : `heading ${row.heading}`;
+          }}
+          estimate={88}
+          draw={(index) => {
+            const row = rows[index];
+            if (row === undefined) return null;
+            return "key" in row ? (
+              <MachineRow machine={row} />
+            ) : (
+              <h2 class="group">
+                {texts.status[row.heading]} <span class="number">{row.count}</span>
+              </h2>
+            );
+          }}
+        />
+      )}
+    </>
+  );
+}
+
+interface Heading {
+  readonly heading: MachineStatus;
+  readonly count: number;
+}
+
+function withHeadings(
+  machines: readonly Machine[],
+  grouped: boolean,
+): readonly (Machine | Heading)[] {
+  if (!grouped) return machines;
+  const counts = countsOf(machines);
+  let last: MachineStatus | null = null;
+  return machines.flatMap((machine) => {
+    const status = statusOf(machine);
+    if (status === last) return [machine];
+    last = status;
+    return [{ heading: status, count: counts[status] }, machine];
+  });
+}
+
+function countsOf(machines: readonly Machine[]): Record<MachineStatus, number> {
+  const counts = { waiting: 0, stalled: 0, denied: 0, booting: 0, local: 0, up: 0, unseen: 0 };
+  for (const machine of machines) counts[statusOf(machine)] += 1;
+  return counts;
+}
+
+/** Machines that wait until somebody decides, with one click each. */
+function Queue({ machines }: { machines: readonly Machine[] }) {
+  const { words: texts } = usePage();
+  const waiting = machines.filter((machine) => statusOf(machine) === "waiting");
+  if (waiting.length === 0) return null;
+  return (
+    <section class="card queue" aria-labelledby="queue">
+      <h2 id="queue">{texts.machines.queue(waiting.length)}</h2>
+      <p>{texts.machines.queueHelp}</p>
+      <ul>
+        {waiting.slice(0, 20).map((machine) => (
+          <li key={machine.key}>
+            <Title machine={machine} />
+            <NetbootButtons machine={machine} few />
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}

@@ -1,0 +1,108 @@
+import { useEffect, useRef } from "preact/hooks";
+import uPlot from "uplot";
+import type { SiteReply } from "../../api/site.ts";
+import { duration } from "../view/format.ts";
+import { useWords } from "../view/hooks.ts";
+
+/** Boots that began, and those that came up, in each of the last hours; with the same in a table for who reads by ear. */
+export function HoursPlot({ site }: { site: SiteReply }) {
+  const texts = useWords();
+  const { hours } = site;
+  const sum = (of: "boots" | "up") => hours.reduce((all, one) => all + one[of], 0);
+  const data: uPlot.AlignedData = [
+    hours.map(({ startedAt }) => Date.parse(startedAt) / 1000),
+    hours.map(({ boots }) => boots),
+    hours.map(({ up }) => up),
+  ];
+  const bars = uPlot.paths.bars?.({ size: [0.8, 40] });
+  const series = (label: string, colour: string): uPlot.Series => ({
+    label,
+    fill: colour,
+    width: 0,
+    points: { show: false },
+    ...(bars === undefined ? {} : { paths: bars }),
+  });
+  return (
+    <>
+      <p>
+        {texts.site.began}: {sum("boots")} · {texts.site.up}: {sum("up")}
+      </p>
+      <Plot
+        label={`${texts.site.perHour}: ${sum("boots")} ${texts.site.began}, ${sum("up")} ${texts.site.up}`}
+        data={data}
+        series={[{}, series(texts.site.began, "#8fb4ee"), series(texts.site.up, "#1f9d55")]}
+      />
+    </>
+  );
+}
+
+/** When boots here reach each stage. */
+export function MediansPlot({ site }: { site: SiteReply }) {
+  const texts = useWords();
+  const whole = Math.max(1, ...site.medians.map(({ afterMs }) => afterMs));
+  return (
+    <table class="timeline">
+      <thead>
+        <tr>
+          <th scope="col">{texts.machine.steps.step}</th>
+          <th scope="col">{texts.machine.steps.at}</th>
+          <th scope="col" class="chart" aria-hidden="true" />
+        </tr>
+      </thead>
+      <tbody>
+        {site.medians.map(({ stage, afterMs }) => (
+          <tr key={stage}>
+            <th scope="row">{stage}</th>
+            <td>{duration(afterMs)}</td>
+            <td class="chart" aria-hidden="true">
+              <span class="took" style={{ left: "0", width: `${(100 * afterMs) / whole}%` }} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function Plot({
+  label,
+  data,
+  series,
+}: {
+  label: string;
+  data: uPlot.AlignedData;
+  series: uPlot.Series[];
+}) {
+  const place = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  useEffect(() => {
+    const element = place.current;
+    if (element === null) return;
+    const colour = getComputedStyle(element).color;
+    const axis = { stroke: colour, grid: { stroke: "rgba(128,128,128,.2)", width: 1 } };
+    const made = new uPlot(
+      {
+        width: Math.max(200, element.clientWidth),
+        height: 180,
+        series,
+        axes: [axis, { ...axis, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] }],
+        scales: { y: { range: (_, __, max) => [0, Math.max(1, max)] } },
+        cursor: { show: false },
+        legend: { show: false },
+      },
+      data,
+      element,
+    );
+    plot.current = made;
+    const watch = new ResizeObserver(() =>
+      made.setSize({ width: Math.max(200, element.clientWidth), height: 180 }),
+    );
+    watch.observe(element);
+    return () => {
+      watch.disconnect();
+      made.destroy();
+    };
+  }, []);
+  useEffect(() => plot.current?.setData(data), [data]);
+  return <div class="plot" ref={place} role="img" aria-label={label} />;
+}
