@@ -4,6 +4,7 @@ import type { Logger } from "../observe/log.ts";
 import { LogSink } from "../observe/log-sink.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { BootSessions } from "../timeline/boots.ts";
+import { neighbourAt } from "./links/neighbours.ts";
 import { TimelineRecorder } from "../timeline/recorder.ts";
 
 export interface SubscriberParts {
@@ -30,6 +31,7 @@ export function attachSubscribers(bus: EventBus, parts: SubscriberParts): void {
     new TimelineRecorder({
       sessions,
       clock,
+      neighbourAt,
       emit: bus.emit,
       stageReached: (stage, seconds) => metrics.stageReached(stage, seconds),
     }),

@@ -119,7 +119,19 @@ export interface EventFields {
   "once-used": Machine & { evidence: "beacon" | "dhcp" };
   "nodes-unkept": { reason: string };
   autoexec: Machine & { file: string; protocol: "tftp" | "http" };
-  beacon: Machine & { stage: string; message: string | null };
+  beacon: Machine & {
+    stage: string;
+    message: string | null;
+    /** iPXE's error in hex, without separators. */
+    errno: string | null;
+    /** Of iPXE. */
+    version: string | null;
+    platform: string | null;
+    /** Of the machine, as its firmware says. */
+    manufacturer: string | null;
+    product: string | null;
+  };
+  "unproved-report": Machine & { stage: string; message: string | null; errno: string | null };
   "address-learned": Machine & { interface: string };
   "system-dhcp": Machine & { interface: string };
   "dhcp-ignored": Machine & { interface: string; reason: string };

@@ -73,6 +73,7 @@ const kept = z.looseObject({
   number: z.int(),
   mac: text,
   address: text,
+  isAddressProved: z.boolean(),
   uuid: text,
   serial: text,
   vendor: text,

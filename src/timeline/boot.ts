@@ -43,6 +43,8 @@ export interface Boot {
   readonly number: number;
   readonly mac: Mac | null;
   readonly address: Ip4 | null;
+  /** The address is known by DHCP to be this machine's. */
+  readonly isAddressProved: boolean;
   readonly uuid: string | null;
   readonly serial: string | null;
   /** Who made the machine, and which one it is, as it says itself. */
@@ -128,6 +130,7 @@ export function newBoot(
     number,
     mac: null,
     address: null,
+    isAddressProved: false,
     uuid: null,
     serial: null,
     vendor: former?.vendor ?? null,

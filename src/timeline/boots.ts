@@ -38,6 +38,10 @@ export class BootSessions {
   /** By machine: its MAC, or its address while no MAC is known. */
   readonly #history: BootHistory;
   readonly #macByAddress: BoundedMap<Ip4, Mac>;
+  /** The address that a machine was last known to have. */
+  readonly #addressByMac: BoundedMap<Mac, Ip4>;
+  /** Machines that requests from other addresses name. */
+  readonly #claims: BoundedMap<Ip4, Mac>;
   readonly #holds: GenerationHolds;
   readonly #site = new SiteObservations();
 
@@ -45,6 +49,8 @@ export class BootSessions {
     const limits = { ...usualLimits, ...given };
     this.#history = new BootHistory(limits);
     this.#macByAddress = new BoundedMap(limits.addresses);
+    this.#addressByMac = new BoundedMap(limits.addresses);
+    this.#claims = new BoundedMap(limits.addresses);
     this.#holds = new GenerationHolds(limits.addresses, silenceMs);
   }
 
@@ -64,7 +70,8 @@ export class BootSessions {
       const { mac, address, generation, updatedAtMs } = boot;
       this.#site.noteKept(boot, this.#keyOf(boot));
       if (address === null) continue;
-      if (mac !== null) this.#macByAddress.set(address, mac);
+      if (mac !== null && boot.isAddressProved) this.#knowAddress(mac, address);
+      else if (mac !== null) this.#claims.set(address, mac);
       const isUnderWay = boot.stage !== "micro-os" && nowMs - updatedAtMs <= silenceMs;
       if (generation !== null && isUnderWay) this.#holds.begin(address, generation, updatedAtMs);
     }
@@ -75,7 +82,7 @@ export class BootSessions {
     const { nowMs } = at;
     const mac = seen.mac ?? this.machineAt(seen.address);
     if (seen.address !== null) {
-      if (mac !== null) this.learnAddress(mac, seen.address);
+      if (mac !== null) this.#claim(mac, seen.address);
       this.#hold(seen.address, stage, seen.generation ?? null, nowMs);
     }
     const key = this.#keyOf(seen);
@@ -84,24 +91,72 @@ export class BootSessions {
       current === null || startsNewBoot(current, stage, nowMs)
         ? newBoot({ key, number: this.#history.nextNumber() }, stage, at, current)
         : current;
-    const updated = withStep({ ...boot, mac: mac ?? boot.mac }, stage, seen, detail, nowMs);
+    const named = { ...boot, mac: mac ?? boot.mac };
+    const updated = {
+      ...withStep(named, stage, seen, detail, nowMs),
+      isAddressProved: this.#isProved(boot, seen),
+    };
     this.#history.put(key, updated);
     return updated;
+  }
+
+  #isProved(boot: Boot, { mac, address }: Sighting): boolean {
+    if (address === null) return boot.isAddressProved;
+    return mac !== null && this.#macByAddress.get(address) === mac;
   }
 
   /** Notes which machine an address belongs to; what was recorded for the bare address becomes the machine's. */
   learnAddress(mac: Mac, address: Ip4): void {
     if (this.#macByAddress.get(address) === mac) return;
+    this.#knowAddress(mac, address);
+    this.#join(mac, address);
+    const boot = this.#history.latest(mac);
+    if (boot !== null) this.#history.put(mac, { ...boot, address, isAddressProved: true });
+  }
+
+  #knowAddress(mac: Mac, address: Ip4): void {
+    const former = this.#macByAddress.get(address);
+    if (former !== undefined && this.#addressByMac.get(former) === address) {
+      this.#addressByMac.delete(former);
+    }
     this.#macByAddress.set(address, mac);
+    this.#addressByMac.set(mac, address);
+  }
+
+  /** What was recorded for the bare address becomes the machine's. */
+  #join(mac: Mac, address: Ip4): void {
     const nameless = `address ${address}`;
     if (this.#history.latest(nameless) !== null && this.#history.latest(mac) === null) {
       this.#history.rename(nameless, mac, (boot) => ({ ...boot, mac }));
     }
   }
 
-  /** The machine that an address is known to belong to. */
+  /** The machine that an address is known to belong to, or else the one that requests from there name. */
   machineAt(address: Ip4 | null): Mac | null {
+    if (address === null) return null;
+    return this.#macByAddress.get(address) ?? this.#claims.get(address) ?? null;
+  }
+
+  /** The machine that an address is known by DHCP to belong to. */
+  ownerOf(address: Ip4 | null): Mac | null {
     return address === null ? null : (this.#macByAddress.get(address) ?? null);
+  }
+
+  /**
+   * The machine that a request from an address of nobody's is taken for: the one that it names, unless that is known
+   * to have another address, or the one that others from there named.
+   */
+  claimant({ mac, address }: MachineKey): Mac | null {
+    if (mac === null) return this.machineAt(address);
+    const known = this.#addressByMac.get(mac);
+    return known === undefined || known === address ? mac : null;
+  }
+
+  /** Notes which machine requests from an address name, where it is not known which one has it. */
+  #claim(mac: Mac, address: Ip4): void {
+    if (this.#macByAddress.has(address) || this.#claims.get(address) === mac) return;
+    this.#claims.set(address, mac);
+    this.#join(mac, address);
   }
 
   /** The boot that a machine is in, or went through last. */

@@ -1,6 +1,8 @@
 import { refusals } from "../boot/refusals.ts";
 import { type Clock, momentOf } from "../lib/clock.ts";
-import type { Emit, Machine, PxeEvent } from "../events/types.ts";
+import type { Ip4 } from "../lib/ip4.ts";
+import type { Mac } from "../lib/mac.ts";
+import type { Emit, EventName, Machine, PxeEvent } from "../events/types.ts";
 import type { Certainty } from "./certainty.ts";
 import type { StepDetail } from "./boot.ts";
 import type { BootSessions } from "./boots.ts";
@@ -9,6 +11,8 @@ import { isStage, type Stage } from "./stages.ts";
 export interface RecorderParts {
   readonly sessions: BootSessions;
   readonly clock: Clock;
+  /** The hardware address that the operating system knows an address on a link by; null: it knows none. */
+  readonly neighbourAt: (address: Ip4) => Mac | null;
   /** Where the events go that follow from others. */
   readonly emit: Emit;
   /** Called when a machine reached a stage for the first time in a boot, so long after the boot began. */
@@ -28,12 +32,39 @@ export class TimelineRecorder {
     this.#parts = parts;
   }
 
-  /** An event that knows only an address gets the machine that the address belongs to. */
+  /**
+   * An event of a download or a report gets the machine that its address belongs to, whatever hardware address it
+   * names: that is in a URL, where anybody can write it.
+   */
   readonly complete = (event: PxeEvent): PxeEvent => {
-    if (!("mac" in event) || event.mac !== null) return event;
-    const mac = this.#parts.sessions.machineAt(event.address);
-    return mac === null ? event : { ...event, mac };
+    if (!("mac" in event)) return event;
+    const { sessions } = this.#parts;
+    if (!isFromAddress(event)) {
+      const mac = event.mac ?? sessions.machineAt(event.address);
+      return mac === null ? event : { ...event, mac };
+    }
+    const owner = sessions.ownerOf(event.address);
+    if (owner !== null) return { ...event, mac: owner };
+    if (event.event === "beacon" || event.event === "micro-os") return this.#completeReport(event);
+    return { ...event, mac: sessions.claimant(event) };
   };
+
+  /** A report from an address whose machine DHCP does not tell. */
+  #completeReport(event: PxeEvent & { event: "beacon" | "micro-os" }): PxeEvent {
+    const { sessions, neighbourAt } = this.#parts;
+    const { address } = event;
+    const neighbour = address === null ? null : neighbourAt(address);
+    const named = event.mac ?? sessions.machineAt(address);
+    if (address !== null && neighbour !== null && (named === null || named === neighbour)) {
+      sessions.learnAddress(neighbour, address);
+      return { ...event, mac: neighbour };
+    }
+    const [stage, message, errno] =
+      event.event === "micro-os"
+        ? [event.event, null, null]
+        : [event.stage, event.message, event.errno];
+    return { event: "unproved-report", mac: named, address, stage, message, errno };
+  }
 
   readonly hear = (event: PxeEvent): void => {
     const { sessions, clock, emit } = this.#parts;
@@ -49,6 +80,11 @@ export class TimelineRecorder {
         const who = refusals.find(({ code }) => code === event.why)?.who ?? "site";
         const refusal = { code: event.why, cause: event.reason, remedy: event.remedy, who };
         sessions.refuse(sightingOf(event), refusal, detailOf(event), momentOf(clock));
+        break;
+      }
+      case "beacon": {
+        const { manufacturer: vendor, product: model } = event;
+        sessions.describe(event, { vendor, model });
         break;
       }
       case "local-boot":
@@ -73,6 +109,34 @@ export class TimelineRecorder {
     const step = boot.steps.find((one) => one.stage === stage);
     if (step?.count === 1) stageReached(stage, (at.nowMs - boot.startedAtMs) / 1000);
   }
+}
+
+/** Events of a request by TFTP or HTTP: where it came from is known, and who sent it may be only what it says. */
+const fromAddress: ReadonlySet<EventName> = new Set<EventName>([
+  "loader-start",
+  "loader-done",
+  "script",
+  "kernel",
+  "kernel-done",
+  "initramfs-start",
+  "initramfs-done",
+  "autoexec",
+  "beacon",
+  "optional-file",
+  "tftp-probe",
+  "tftp-refused",
+  "tftp-rescued",
+  "tftp-failed",
+  "http-refused",
+  "download-aborted",
+  "download-waiting",
+  "download-admitted",
+]);
+
+function isFromAddress(event: PxeEvent): boolean {
+  const isReport = event.event === "micro-os" && event.evidence === "beacon";
+  const isSentOn = event.event === "local-boot" && event.address !== null;
+  return isReport || isSentOn || fromAddress.has(event.event);
 }
 
 function sightingOf(event: PxeEvent & Machine) {

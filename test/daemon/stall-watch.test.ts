@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { startStallWatch } from "../../src/daemon/stall-watch.ts";
 import type { PxeEvent } from "../../src/events/types.ts";
 import { createMetrics } from "../../src/observe/metrics.ts";
-import { BootStory, startMs, storyMac } from "../support/boot-story.ts";
+import { BootStory, startMs, storyAddress, storyMac } from "../support/boot-story.ts";
 import { addressed } from "../support/failing-boots.ts";
 
 beforeEach(() => vi.useFakeTimers());
@@ -34,7 +34,7 @@ describe("the watch for boots that stand still", () => {
       {
         event: "boot-stalled",
         mac: storyMac,
-        address: null,
+        address: storyAddress,
         boot: expect.stringContaining(storyMac),
         stage: "offer",
         code: "tftp-blocked",

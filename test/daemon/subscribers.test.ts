@@ -8,6 +8,7 @@ import { createLog, type Logger } from "../../src/observe/log.ts";
 import { createMetrics, type Metrics } from "../../src/observe/metrics.ts";
 import { attachSubscribers } from "../../src/daemon/subscribers.ts";
 import { EventBus } from "../../src/events/bus.ts";
+import { say } from "../support/boot-story.ts";
 
 const mac = "52:54:00:12:34:56";
 const address = "192.168.77.100";
@@ -187,7 +188,7 @@ describe("the metrics", () => {
         serial: `${host}`,
         generation: "g",
       });
-      bus.emit({ event: "beacon", ...machine, stage: `${host}`, message: `${host}` });
+      bus.emit({ ...say.beacon("failed"), ...machine, stage: `${host}`, message: `${host}` });
     }
     expect(await metric("eim_pxe_events_total{")).toHaveLength(Object.keys(eventCatalogue).length);
     const counted = await metric("eim_pxe_boot_stage_seconds_count{");

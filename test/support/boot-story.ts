@@ -27,6 +27,7 @@ export class BootStory {
     this.#recorder = new TimelineRecorder({
       sessions,
       clock,
+      neighbourAt: () => null,
       emit: (event) => this.#hear(event),
       stageReached: () => {},
     });
@@ -265,11 +266,19 @@ export const say = {
     status,
     reason: `because ${status}`,
   }),
-  beacon: (stage: "booting" | "failed"): PxeEvent => ({
+  beacon: (
+    stage: "booting" | "failed",
+    errno: string | null = null,
+  ): Extract<PxeEvent, { event: "beacon" }> => ({
     event: "beacon",
     ...located,
     stage,
     message: "try-1",
+    errno,
+    version: "1.21.1",
+    platform: "efi",
+    manufacturer: "Example",
+    product: "Model 1",
   }),
   systemDhcp: (): PxeEvent => ({ event: "system-dhcp", ...machine, ...link }),
   microOs: (): PxeEvent => ({ event: "micro-os", ...located, evidence: "beacon" }),

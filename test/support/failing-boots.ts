@@ -38,6 +38,7 @@ export const twiceInVain: readonly Beat[] = [
 ];
 /** What is said of a boot that stands still, where another machine of the site did something before. */
 export function saidOf(beats: readonly Beat[], others: readonly PxeEvent[] = []) {
-  const before = others.map((event): Beat => [0, asOther(event)]);
+  const events = others.length === 0 ? [] : [say.address(), ...others];
+  const before = events.map((event): Beat => [0, asOther(event)]);
   return new BootStory().play([...before, ...beats]).diagnosis(200);
 }

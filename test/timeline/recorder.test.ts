@@ -37,7 +37,15 @@ beforeEach(() => {
   const clock = { now: () => nowMs, wall: () => nowMs };
   sessions = new BootSessions();
   bus = new EventBus(clock);
-  bus.attach([new TimelineRecorder({ sessions, clock, emit: bus.emit, stageReached: () => {} })]);
+  bus.attach([
+    new TimelineRecorder({
+      sessions,
+      clock,
+      neighbourAt: () => null,
+      emit: bus.emit,
+      stageReached: () => {},
+    }),
+  ]);
 });
 
 /** Status and diagnosis of the machine's latest boot. */
@@ -119,6 +127,7 @@ describe("a machine that asks to boot and is not served", () => {
     const recorder = new TimelineRecorder({
       sessions,
       clock: { now: () => nowMs, wall: () => nowMs },
+      neighbourAt: () => null,
       emit: () => {},
       stageReached: () => {},
     });

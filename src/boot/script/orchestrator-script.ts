@@ -1,13 +1,10 @@
 import { SyncError } from "../../lib/errors.ts";
-import { LOCAL_BOOT_SETTING } from "./local-boot.ts";
+import { beacon, failureReport, keepError } from "./failure-report.ts";
 import { commandsOf, type ScriptCommand, type ScriptWord } from "./ipxe-syntax.ts";
+import { retryBlock } from "./retry.ts";
 
-/** How often a machine runs the orchestrator's script, and asks for it, before it restarts. */
+/** How often a machine runs the orchestrator's script before it restarts. */
 const SCRIPT_ATTEMPTS = 3;
-const AUTOEXEC_ATTEMPTS = 5;
-
-/** How iPXE tells which machine it runs on. */
-export const IDENTITY_QUERY = "mac=${mac:hexhyp}&uuid=${uuid}&serial=${serial:uristring}";
 
 export interface ScriptRewrite {
   /** Where machines fetch kernel and initramfs from, without a slash at the end. */
@@ -91,45 +88,6 @@ export function rewriteOrchestratorScript(text: string, how: ScriptRewrite): str
   return rewriteScript(parseOrchestratorScript(text), how);
 }
 
-/**
- * The script that iPXE (1.21 and later) fetches by itself from the folder of the loader: get an
- * address by IPv4, fetch `bootUrl` with the machine's identity, run it. It tries first the
- * interfaces that already have an address from the firmware's DHCP, then every other one.
- */
-export function autoexecScript(how: { readonly bootUrl: string }): string {
-  return [
-    "#!ipxe",
-    "set eim-try:int32 0",
-    ":eim-again",
-    "set eim-pass known",
-    ":eim-pass",
-    "set eim-nic:int32 0",
-    ":eim-nic",
-    "isset ${net${eim-nic}/mac} || goto eim-pass-done",
-    "iseq ${eim-pass} all || isset ${net${eim-nic}/ip} || goto eim-next",
-    "echo eim-pxe: asking for an address on net${eim-nic} (${net${eim-nic}/mac})",
-    // A bare `dhcp` or `ifconf` also waits about 16 seconds for IPv6 routers.
-    "ifconf -c dhcp net${eim-nic} || goto eim-close",
-    `chain --timeout 15000 ${how.bootUrl}?${IDENTITY_QUERY} && exit 0 ||`,
-    `isset \${${LOCAL_BOOT_SETTING}} && exit 1 ||`,
-    ":eim-close",
-    // `${mac}` and `${ip}` mean the interface opened last: none that failed may stay open.
-    "ifclose net${eim-nic} ||",
-    ":eim-next",
-    "inc eim-nic",
-    "goto eim-nic",
-    ":eim-pass-done",
-    "iseq ${eim-pass} all && goto eim-failed ||",
-    "set eim-pass all",
-    "goto eim-pass",
-    ":eim-failed",
-    `echo eim-pxe: ${how.bootUrl} could not be fetched on any network interface`,
-    "inc eim-try",
-    ...retryBlock(AUTOEXEC_ATTEMPTS),
-    "",
-  ].join("\n");
-}
-
 /** Ahead of the orchestrator's own first command. */
 const prologue = [
   "set eim-try:int32 0",
@@ -142,38 +100,11 @@ const prologue = [
 function failureBlock(eventsUrl: string | null): string[] {
   return [
     ":eim-failed",
-    "echo eim-pxe: the Micro-OS could not be started from ${download-url}",
+    keepError,
+    "echo eim-pxe: the Micro-OS could not be started from ${download-url} (${eim-errno})",
     "inc eim-try",
-    ...(eventsUrl === null ? [] : beacon(eventsUrl, "failed")),
+    ...(eventsUrl === null ? [] : failureReport(eventsUrl)),
     ...retryBlock(SCRIPT_ATTEMPTS),
-  ];
-}
-
-/**
- * A report that can never stop a boot. It is a GET: the `params` command of a form post is missing
- * from Debian's builds of iPXE (seen with 1.0.0+git-20190125 and 1.21.1+git20250501).
- */
-function beacon(eventsUrl: string, stage: string): string[] {
-  return [
-    `imgfetch --timeout 3000 --name eim-beacon ${eventsUrl}?stage=${stage}&${IDENTITY_QUERY}&message=try-\${eim-try} ||`,
-    "imgfree eim-beacon ||",
-  ];
-}
-
-/** `eim-try` has been counted up: wait and start over at `:eim-again`, a few times; then restart the machine. Never the shell. */
-function retryBlock(attempts: number): string[] {
-  return [
-    `iseq \${eim-try} ${attempts} && goto eim-give-up ||`,
-    `echo eim-pxe: failed \${eim-try} of ${attempts} times, trying again in 10 seconds`,
-    "sleep 10 ||",
-    // Images of the failed attempt; the running script is not among them.
-    "imgfree ||",
-    "goto eim-again",
-    ":eim-give-up",
-    `echo eim-pxe: failed ${attempts} times, this machine restarts in 30 seconds`,
-    "sleep 30 ||",
-    // Builds without `reboot` give the machine back to its firmware.
-    "reboot || exit 1",
   ];
 }
 

@@ -11,7 +11,7 @@ import { createSource } from "../../artifacts/origin/trusted-origin.ts";
 import type { GenerationStore } from "../../artifacts/store/generation-store.ts";
 import { createFetchedTrust, fixedTrust, type Trust } from "../../artifacts/origin/trust.ts";
 import { loaderNames } from "../../boot/architecture.ts";
-import { autoexecScript } from "../../boot/script/orchestrator-script.ts";
+import { autoexecScript } from "../../boot/script/autoexec.ts";
 import { type Config, mirroredFiles } from "../../config/schema.ts";
 import type { ManagedArtifacts } from "../../http/admin/context.ts";
 import { memoryBlob } from "../../lib/blob.ts";
@@ -111,13 +111,14 @@ export function artifactFolder(config: Config): string {
 export async function findTftpFile(
   path: string,
   loaders: LoaderStore,
-  bootUrl: string | null,
+  baseUrl: string | null,
   anyFolder: boolean,
 ): Promise<TftpFile | null> {
   const name = anyFolder ? path.slice(path.lastIndexOf("/") + 1) : path;
   if (name === "autoexec.ipxe") {
-    if (bootUrl === null) return null;
-    return { name, kind: "script", blob: memoryBlob(fromText(autoexecScript({ bootUrl }))) };
+    if (baseUrl === null) return null;
+    const urls = { bootUrl: `${baseUrl}/boot.ipxe`, eventsUrl: `${baseUrl}/events` };
+    return { name, kind: "script", blob: memoryBlob(fromText(autoexecScript(urls))) };
   }
   for (const candidate of loaderNames(name)) {
     const loader = await loaders.find(candidate);

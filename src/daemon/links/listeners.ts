@@ -231,9 +231,9 @@ export class LinkListeners {
       allows: (client) => this.#tftpClients.allows(client),
       denies: (machine) => nodes.withheld(machine),
       find: (name, asked) => {
-        const bootUrl = `${this.#bootPort.baseUrl(asked)}/boot.ipxe`;
+        const baseUrl = this.#bootPort.baseUrl(asked);
         // The orchestrator's own loader asks for it, and has to get the answer at once that there is none.
-        return findTftpFile(name, loaders, boot.path === "mirror" ? bootUrl : null, anyFolder);
+        return findTftpFile(name, loaders, boot.path === "mirror" ? baseUrl : null, anyFolder);
       },
       mtuAt: (asked) => {
         const name = this.#interfaces.get(asked);

@@ -103,6 +103,14 @@ export const bootEvents = {
   beacon: {
     level: "info",
     message: "a machine reported",
-    meaning: "A script or the Micro-OS sent a message to `/events`.",
+    meaning:
+      "A script or the Micro-OS sent a message to `/events`. `errno` is iPXE's error, which `eim-pxe explain --code` explains; where HTTP fails it comes as the request for a file `eim-errno-CODE` by TFTP.",
+  },
+  "unproved-report": {
+    level: "info",
+    message: "a report came from an address that is not known to be the machine's",
+    meaning:
+      "Whoever is on the link can name any machine in a report, so one counts only where its address is known to belong to the machine: by a lease, by a DHCP request that was heard, or by the link's neighbour table. This one is among the events of the boot of the machine that it names, if there is one, and changes nothing else.",
+    show: { every: 60_000, by: ["mac", "address", "stage"] },
   },
 } satisfies Entries;

@@ -1,3 +1,4 @@
+import { reportedError } from "../../boot/script/failure-report.ts";
 import { isOptionalFile } from "../../boot/optional-files.ts";
 import { printable } from "../../lib/bytes.ts";
 import { DecodeError } from "../../lib/errors.ts";
@@ -17,6 +18,9 @@ import type { TransferSlots } from "./transfer-slots.ts";
 const NOT_ALLOWED =
   "not answered: the client is in no network of a served link. If machines boot from its network, add that to " +
   "tftp.allowFrom";
+
+/** What the name of a file cannot report. */
+const unknown = { message: null, version: null, platform: null, manufacturer: null, product: null };
 
 /** What the listeners of a server share. */
 export interface ListenerHost {
@@ -141,11 +145,17 @@ export class Listener {
   }
 
   #report({ machine, asked: file }: Subject, errorCode: number, reason: string): void {
-    if (errorCode === ErrorCode.FILE_NOT_FOUND && isOptionalFile(file)) {
-      this.#options.emit({ event: "optional-file", ...machine, file, protocol: "tftp" });
+    const { emit } = this.#options;
+    const errno = errorCode === ErrorCode.FILE_NOT_FOUND ? reportedError(file) : null;
+    if (errno !== null) {
+      emit({ event: "beacon", ...machine, stage: "failed", ...unknown, errno: errno || null });
       return;
     }
-    this.#options.emit({ event: "tftp-refused", ...machine, file, errorCode, reason });
+    if (errorCode === ErrorCode.FILE_NOT_FOUND && isOptionalFile(file)) {
+      emit({ event: "optional-file", ...machine, file, protocol: "tftp" });
+      return;
+    }
+    emit({ event: "tftp-refused", ...machine, file, errorCode, reason });
   }
 
   #decode(payload: Uint8Array, from: UdpEndpoint): TftpPacket | null {

@@ -1,9 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import {
-  autoexecScript,
-  rewriteOrchestratorScript,
-} from "../../../src/boot/script/orchestrator-script.ts";
+import { autoexecScript } from "../../../src/boot/script/autoexec.ts";
+import { chainScript } from "../../../src/boot/script/chain.ts";
+import { rewriteOrchestratorScript } from "../../../src/boot/script/orchestrator-script.ts";
 import { SyncError } from "../../../src/lib/errors.ts";
 
 const original = readFileSync(
@@ -113,7 +112,9 @@ describe("rewriting the orchestrator's boot.ipxe", () => {
     const beacons = rewritten.split("\n").filter((line) => line.includes("/events"));
     expect(beacons).toHaveLength(2);
     expect(beacons[0]).toMatch(/^imgfetch --timeout 3000 .*\/events\?stage=booting&mac=.* \|\|$/);
-    expect(beacons[1]).toMatch(/^imgfetch --timeout 3000 .*\/events\?stage=failed&mac=.* \|\|$/);
+    expect(beacons[1]).toMatch(
+      /^imgfetch --timeout 3000 .*\/events\?stage=failed&mac=.*&errno=\$\{eim-errno\} && goto eim-reported \|\|$/,
+    );
     expect(rewrite(original)).not.toContain("/events");
   });
 
@@ -203,7 +204,10 @@ describe("rewriting the orchestrator's boot.ipxe", () => {
 });
 
 describe("the script for autoexec.ipxe", () => {
-  const script = autoexecScript({ bootUrl: "http://192.168.77.1:8080/boot.ipxe" });
+  const script = autoexecScript({
+    bootUrl: "http://192.168.77.1:8080/boot.ipxe",
+    eventsUrl: "http://192.168.77.1:8080/events",
+  });
   const lines = script.split("\n");
 
   it("asks for an address by IPv4 only", () => {
@@ -227,7 +231,9 @@ describe("the script for autoexec.ipxe", () => {
   });
 
   it("only jumps to labels that it has", () => {
-    for (const text of [script, rewrite(original)]) {
+    const eventsUrl = "http://192.168.77.1:8080/events";
+    const chain = chainScript("http://10.0.0.3/a", eventsUrl);
+    for (const text of [script, chain, rewrite(original), rewrite(original, { eventsUrl })]) {
       const labels = Array.from(text.matchAll(/^:(\S+)/gm), (match) => match[1]);
       const jumps = Array.from(text.matchAll(/goto (\S+)/g), (match) => match[1]);
       expect(new Set(labels).size).toBe(labels.length);

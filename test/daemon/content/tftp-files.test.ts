@@ -4,7 +4,7 @@ import { findTftpFile } from "../../../src/daemon/content/mirror.ts";
 import { memoryBlob } from "../../../src/lib/blob.ts";
 import { fromText, toText } from "../../../src/lib/bytes.ts";
 
-const bootUrl = "http://192.168.77.1:8080/boot.ipxe";
+const baseUrl = "http://192.168.77.1:8080";
 
 function loaders(...names: readonly string[]): LoaderStore {
   return {
@@ -19,7 +19,7 @@ function loaders(...names: readonly string[]): LoaderStore {
 }
 
 async function found(name: string, store: LoaderStore): Promise<string | null> {
-  const file = await findTftpFile(name, store, bootUrl, false);
+  const file = await findTftpFile(name, store, baseUrl, false);
   return file === null ? null : `${file.kind} ${file.name}`;
 }
 
@@ -31,11 +31,11 @@ describe("what TFTP serves", () => {
   });
 
   it("is a script that leads a modern iPXE to boot.ipxe", async () => {
-    const file = await findTftpFile("autoexec.ipxe", loaders(), bootUrl, false);
+    const file = await findTftpFile("autoexec.ipxe", loaders(), baseUrl, false);
     expect(file).toMatchObject({ kind: "script", name: "autoexec.ipxe" });
     const text = toText((await file?.blob.read(0, 10_000)) ?? new Uint8Array());
     expect(text).toMatch(/^#!ipxe\n/);
-    expect(text).toContain(bootUrl);
+    expect(text).toContain(`${baseUrl}/boot.ipxe`);
   });
 
   it.each([

@@ -8,7 +8,7 @@ import { readChain, readDownloads } from "../../../src/pxe-client/probe/ipxe-int
 import { type Circumstances, diagnoseProbe } from "../../../src/pxe-client/probe/rules.ts";
 import { syntheticUuid } from "../../../src/boot/synthetic-uuid.ts";
 import { syntheticMac } from "../../../src/pxe-client/wire/synthetic-identity.ts";
-import { autoexecScript } from "../../../src/boot/script/orchestrator-script.ts";
+import { autoexecScript } from "../../../src/boot/script/autoexec.ts";
 import { orchestratorBootScript } from "../../../src/demo/micro-os.ts";
 import { chainScript } from "../../../src/boot/script/chain.ts";
 
@@ -135,15 +135,16 @@ describe("the cause of a failed download", () => {
 });
 
 describe("scripts", () => {
+  const eventsUrl = "http://10.0.0.3/events";
   const settings = { mac: "02:00:00:00:00:01", uuid: "u" };
 
   it("that hand over name the next one", () => {
-    expect(readChain(chainScript("http://10.0.0.3/${mac}.ipxe"), settings)).toBe(
+    expect(readChain(chainScript("http://10.0.0.3/${mac}.ipxe", eventsUrl), settings)).toBe(
       "http://10.0.0.3/02:00:00:00:00:01.ipxe",
     );
-    expect(readChain(autoexecScript({ bootUrl: "http://10.0.0.3/boot.ipxe" }), settings)).toBe(
-      "http://10.0.0.3/boot.ipxe?mac=02:00:00:00:00:01&uuid=u&serial=",
-    );
+    expect(
+      readChain(autoexecScript({ bootUrl: "http://10.0.0.3/boot.ipxe", eventsUrl }), settings),
+    ).toBe("http://10.0.0.3/boot.ipxe?mac=02:00:00:00:00:01&uuid=u&serial=");
     expect(readChain("#!ipxe\necho nothing\n", settings)).toBeNull();
   });
 

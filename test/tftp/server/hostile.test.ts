@@ -33,7 +33,7 @@ const ILLEGAL_OPERATION = 4;
 
 const loader = randomBytes(randomNumbers(21), 20_000);
 const secret = fromText("SECRET ".repeat(1000));
-const bootUrl = "http://127.0.0.1:8080/boot.ipxe";
+const baseUrl = "http://127.0.0.1:8080";
 
 let folder: string;
 let server: TestServer;
@@ -57,7 +57,7 @@ beforeAll(async () => {
     {
       openUdp: openDgram,
       openTransferUdp,
-      find: (name) => findTftpFile(name, loaders, bootUrl, false),
+      find: (name) => findTftpFile(name, loaders, baseUrl, false),
     },
   );
 });

@@ -182,6 +182,14 @@ describe("a request that is refused", () => {
     ]);
   });
 
+  it("is iPXE's report of its error where the name says so, and no trouble either", async () => {
+    const server = await serve();
+    await (await client()).fetch(server.endpoint, "/eim-errno-0f0a6039");
+    expect(server.events).toMatchObject([
+      { event: "beacon", mac: null, address: "127.0.0.1", stage: "failed", errno: "0f0a6039" },
+    ]);
+  });
+
   it("is reported with a name that cannot disturb a log", async () => {
     const server = await serve();
     await (await client()).fetch(server.endpoint, "a\x1b[2J\nb\xff");

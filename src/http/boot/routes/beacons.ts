@@ -7,6 +7,9 @@ import type { Machine } from "../../../events/types.ts";
 import { type BootAppOptions, machineOf, refuse, sendText } from "../context.ts";
 import { readSerial, readUuid } from "../smbios.ts";
 
+/** What nobody needs, so that nothing of it is an error. */
+const trait = z.string().max(256).optional().catch(undefined);
+
 /** What a script or the Micro-OS reports: a form, JSON, or in the URL. */
 const beaconFields = z.object({
   mac: z.string().max(64).optional(),
@@ -14,6 +17,16 @@ const beaconFields = z.object({
   serial: z.string().max(256).optional(),
   stage: z.string().min(1).max(64),
   message: z.string().max(2048).optional(),
+  errno: z
+    .string()
+    .regex(/^(0x)?[0-9a-f]{1,8}$/i)
+    .transform((text) => text.toLowerCase().replace(/^0x/, ""))
+    .optional()
+    .catch(undefined),
+  version: trait,
+  platform: trait,
+  manufacturer: trait,
+  product: trait,
 });
 
 /** More than any boot reports, and too little to drown the log or the timelines. */
@@ -68,7 +81,17 @@ function report(
     ...machine,
     stage: printable(stage, 64),
     message: message === undefined ? null : printable(message, 512),
+    errno: fields.errno ?? null,
+    version: shown(fields.version),
+    platform: shown(fields.platform),
+    manufacturer: shown(fields.manufacturer),
+    product: shown(fields.product),
   });
+}
+
+function shown(text: string | undefined): string | null {
+  const trimmed = text?.trim() ?? "";
+  return trimmed === "" ? null : printable(trimmed, 128);
 }
 
 /**

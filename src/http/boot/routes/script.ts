@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
+import { autoexecScript } from "../../../boot/script/autoexec.ts";
+import { IDENTITY_QUERY } from "../../../boot/script/failure-report.ts";
 import {
-  autoexecScript,
-  IDENTITY_QUERY,
   type KernelTiming,
   rewriteScript,
   type ScriptRewrite,
@@ -139,7 +139,8 @@ function askForSerial(
     return refuse(options, request, reply, { status: 503, reason });
   }
   const path = request.url.replace(/\?.*$/, "");
-  return sendText(reply, 200, chainScript(`${baseUrl}${path}?${IDENTITY_QUERY}`));
+  const url = `${baseUrl}${path}?${IDENTITY_QUERY}`;
+  return sendText(reply, 200, chainScript(url, `${baseUrl}/events`));
 }
 
 type ScriptOutcome =
@@ -157,8 +158,13 @@ async function scriptFor(
   machine: Machine,
   node: ScriptNode | null,
 ): Promise<ScriptOutcome> {
+  const baseUrl = baseUrlFor(request, options.baseUrls);
+  if (baseUrl === null) {
+    return { kind: "unavailable", status: 503, reason: "the connection is gone" };
+  }
   if (node !== null && node.scriptUrl !== null) {
-    return { kind: "script", text: chainScript(node.scriptUrl), generation: null };
+    const text = chainScript(node.scriptUrl, `${baseUrl}/events`);
+    return { kind: "script", text, generation: null };
   }
   const { script } = options;
   const generation = options.generations.current();
@@ -169,10 +175,6 @@ async function scriptFor(
       "nothing to boot is here yet: no synchronisation with the orchestrator has succeeded. " +
       "Look at event sync-failed in the log, or run: eim-pxe sync";
     return { kind: "unavailable", status: 503, reason };
-  }
-  const baseUrl = baseUrlFor(request, options.baseUrls);
-  if (baseUrl === null) {
-    return { kind: "unavailable", status: 503, reason: "the connection is gone" };
   }
   const how = {
     downloadUrl: `${baseUrl}/artifacts`,
@@ -193,11 +195,14 @@ async function scriptFor(
 async function scriptText(
   { script, files, scripts }: BootAppContext,
   generation: ServedGeneration | null,
-  how: ScriptRewrite & { readonly baseUrl: string },
+  how: ScriptRewrite & { readonly baseUrl: string; readonly eventsUrl: string },
 ): Promise<string> {
   switch (script.kind) {
     case "loader":
-      return chainScript(`${how.baseUrl}/loaders/${encodeURIComponent(script.name)}`);
+      return chainScript(
+        `${how.baseUrl}/loaders/${encodeURIComponent(script.name)}`,
+        how.eventsUrl,
+      );
     case "template":
       return fillTemplate(await files.readNow(script.path), {
         ...how,
@@ -231,5 +236,9 @@ function sendAutoexec(
     const machine = machineOf(options, request, macOf(request));
     options.emit({ event: "autoexec", ...machine, file: "autoexec.ipxe", protocol: "http" });
   }
-  return sendText(reply, 200, autoexecScript({ bootUrl: `${baseUrl}/boot.ipxe` }));
+  return sendText(
+    reply,
+    200,
+    autoexecScript({ bootUrl: `${baseUrl}/boot.ipxe`, eventsUrl: `${baseUrl}/events` }),
+  );
 }

@@ -34,10 +34,35 @@ describe("a beacon", () => {
     ["the URL", "", form, `?mac=${mac}&stage=failed&message=try-1`],
   ])("may be %s", async (_name, payload, contentType, query) => {
     expect((await post(payload, contentType, query)).statusCode).toBe(204);
+    const unsaid = {
+      errno: null,
+      version: null,
+      platform: null,
+      manufacturer: null,
+      product: null,
+    };
     expect(port.events).toEqual([
-      { event: "beacon", mac, address: "127.0.0.1", stage: "failed", message: "try-1" },
+      { event: "beacon", mac, address: "127.0.0.1", stage: "failed", message: "try-1", ...unsaid },
     ]);
   });
+
+  test.each([
+    [
+      "errno=0f0a6039&version=1.21.1%2B&platform=efi&manufacturer=Example%20Inc.&product=%20M%201%20",
+      "0f0a6039",
+      "Example Inc.",
+    ],
+    ["errno=0x0F0A6039&version=&manufacturer=a%0Ab", "0f0a6039", "a\\x0ab"],
+    [`errno=nonsense&manufacturer=${"x".repeat(300)}`, null, null],
+    ["errno=&manufacturer=+", null, null],
+  ])(
+    "says iPXE's error and what the machine is, and nothing of that is an error: %s",
+    async (query, errno, manufacturer) => {
+      const reply = await post("", form, `?mac=${mac}&stage=failed&${query}`);
+      expect(reply.statusCode).toBe(204);
+      expect(port.events).toMatchObject([{ event: "beacon", errno, manufacturer }]);
+    },
+  );
 
   test("by GET, as iPXE without forms sends it, is answered with a length", async () => {
     const url = `/events?stage=failed&mac=52-54-00-12-34-56&uuid=${uuid}&serial=&message=try-1`;
