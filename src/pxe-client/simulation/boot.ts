@@ -178,7 +178,9 @@ class Boot {
       const request = this.#request(stage, xid, selected);
       const answer = await dhcp.request(request, plan.discoverTo, plan.bootServer, this.#counters);
       if (answer === null)
-        throw new BootFailure(`${addressServer} did not acknowledge ${offer.address}`);
+        throw new BootFailure(
+          `${addressServer} did not acknowledge within 60 s what it had offered`,
+        );
       if (answer.options.get(OptionCode.MESSAGE_TYPE)?.[0] === MessageType.ACK) {
         takeAddress(this.#wire, answer.yiaddr, this.#machine.index);
         this.#lease = { address: answer.yiaddr, choice, server: addressServer };
