@@ -1,23 +1,14 @@
-import type { DhcpPacket } from "../../dhcp/wire/packet.ts";
-import { MessageType } from "../../dhcp/wire/message-type.ts";
-import { OptionCode } from "../../dhcp/wire/option-codes.ts";
-import { type Ip4, ANY_ADDRESS, ip4ToBytes } from "../../lib/ip4.ts";
+import type { Ip4 } from "../../lib/ip4.ts";
 import { messageOf } from "../../lib/errors.ts";
-import { type Choice, chooseBoot, chooseFromAnswer } from "../probe/boot-choice.ts";
+import { chooseFromAnswer } from "../probe/boot-choice.ts";
 import { readChain, readDownloads, readReports } from "../probe/ipxe-interpreter.ts";
 import type { BootSource } from "../wire/boot-source.ts";
-import { bootRequest, bootServerRequest, systemRequest } from "../wire/dhcp-requests.ts";
+import { bootServerRequest } from "../wire/dhcp-requests.ts";
 import { newXid } from "../wire/dhcp-wire.ts";
 import { BootFailure } from "../wire/failure.ts";
-import type { Offer } from "../wire/offers.ts";
 import { resolveSource } from "../wire/fetch.ts";
-import {
-  askPort4011,
-  type Counters,
-  fetchFile,
-  type MachineWire,
-  takeAddress,
-} from "./machine-wire.ts";
+import { type Lease, type LeaseStage, releaseLease, takeLease } from "./lease.ts";
+import { askPort4011, type Counters, fetchFile, type MachineWire } from "./machine-wire.ts";
 import type { MachineOutcome, SimulatedMachine, SimulatedStage, Span } from "./plan.ts";
 
 /** Scripts that hand over to another one, one after the other. */
@@ -25,17 +16,6 @@ const maxScripts = 5;
 /** A script fetches a file again after this long; so often. */
 const fetchPauseMs = 10_000;
 const fetchTries = 3;
-/** A DHCPNAK sends a client back to its DHCPDISCOVER. */
-const leaseTries = 3;
-
-type Stage = "firmware" | "ipxe" | "system";
-
-/** A lease, and what to boot by the offers that came with it. */
-interface Lease {
-  readonly address: Ip4;
-  readonly choice: Choice | null;
-  readonly server: Ip4;
-}
 
 export interface SimulatedBoot {
   readonly outcome: MachineOutcome;
@@ -89,6 +69,10 @@ class Boot {
     this.#onStage = onStage;
   }
 
+  release(): void {
+    if (this.#lease !== null) releaseLease(this.#machine, this.#wire, this.#lease);
+  }
+
   async outcome(): Promise<MachineOutcome> {
     let failure: MachineOutcome["failure"] = null;
     try {
@@ -134,6 +118,11 @@ class Boot {
     await this.#timed("system-dhcp", () => this.#leaseAs("system"));
   }
 
+  async #leaseAs(stage: LeaseStage): Promise<Lease> {
+    this.#lease = await takeLease(this.#machine, this.#wire, stage, this.#counters);
+    return this.#lease;
+  }
+
   async #timed<T>(stage: SimulatedStage, work: () => Promise<T>): Promise<T> {
     const startMs = performance.now() - this.#originMs;
     this.#stage = stage;
@@ -143,81 +132,6 @@ class Boot {
     } finally {
       this.#spans.push({ stage, startMs, endMs: performance.now() - this.#originMs });
     }
-  }
-
-  /** DISCOVER, OFFER, REQUEST, ACK. */
-  async #leaseAs(stage: Stage): Promise<Lease> {
-    const { dhcp, plan } = this.#wire;
-    const { addressServer, target } = plan;
-    if (dhcp === null || addressServer === null) {
-      return { address: plan.ownAddress, choice: null, server: target };
-    }
-    for (let count = 0; count < leaseTries; count += 1) {
-      const xid = newXid();
-      const discover = this.#request(stage, xid, null);
-      const isEnough = (offers: readonly Offer[]) => this.#isEnough(stage, offers);
-      const offers = await dhcp.discover(
-        discover,
-        plan.discoverTo,
-        plan.bootServer,
-        isEnough,
-        this.#counters,
-      );
-      const own = offers.filter((one) => one.server === addressServer && one.address !== null);
-      const [offer] = own;
-      if (offer === undefined || offer.address === null) {
-        throw new BootFailure(`no address was offered by ${addressServer} within 60 s`);
-      }
-      const choice = stage === "system" ? null : this.#choice(stage, offers);
-      if (choice?.kind === "nothing") {
-        const { reason } = choice;
-        const fault = reason.why === "unusable" ? `${reason.server}: ${reason.fault}` : reason.why;
-        throw new BootFailure(`nothing to boot in the offers (${fault})`);
-      }
-      const selected = { server: addressServer, address: offer.address };
-      const request = this.#request(stage, xid, selected);
-      const answer = await dhcp.request(request, plan.discoverTo, plan.bootServer, this.#counters);
-      if (answer === null)
-        throw new BootFailure(
-          `${addressServer} did not acknowledge within 60 s what it had offered`,
-        );
-      if (answer.options.get(OptionCode.MESSAGE_TYPE)?.[0] === MessageType.ACK) {
-        takeAddress(this.#wire, answer.yiaddr, this.#machine.index);
-        this.#lease = { address: answer.yiaddr, choice, server: addressServer };
-        return this.#lease;
-      }
-      this.#counters.repeated();
-    }
-    throw new BootFailure(
-      `${addressServer} refused ${leaseTries} times what it had offered (DHCPNAK)`,
-    );
-  }
-
-  #request(
-    stage: Stage,
-    xid: number,
-    selected: { readonly server: Ip4; readonly address: Ip4 } | null,
-  ): DhcpPacket {
-    return stage === "system"
-      ? systemRequest(this.#machine.mac, xid, selected)
-      : bootRequest(this.#machine, xid, stage, selected);
-  }
-
-  /** Whether firmware would not wait any longer; it does wait for the target. */
-  #isEnough(stage: Stage, offers: readonly Offer[]): boolean {
-    const { addressServer, bootServer } = this.#wire.plan;
-    if (!offers.some((one) => one.server === addressServer && one.address !== null)) return false;
-    if (stage === "system") return true;
-    if (!offers.some(({ server }) => server === bootServer)) return false;
-    return this.#choice(stage, offers).kind !== "nothing";
-  }
-
-  #choice(stage: "firmware" | "ipxe", offers: readonly Offer[]): Choice {
-    const { addressServer, bootServer } = this.#wire.plan;
-    const relevant = offers.filter(
-      ({ server }) => server === addressServer || server === bootServer,
-    );
-    return chooseBoot(stage === "ipxe" ? "ipxe" : this.#machine.firmware, relevant);
   }
 
   /** What is loaded, after asking a boot server on port 4011 where the offers say so. */
@@ -278,19 +192,6 @@ class Boot {
     const platform = firmware === "bios" ? "pcbios" : "efi";
     const net = { "net0/mac": mac, "net0/ip": ip, "netX/mac": mac, "netX/ip": ip };
     return { mac, ip, uuid, ...net, buildarch: "x86_64", platform };
-  }
-
-  /** RFC 2131 4.4.6: so that a second run, or a real machine, finds the pool as it was. */
-  release(): void {
-    const { dhcp } = this.#wire;
-    if (dhcp === null || this.#lease === null) return;
-    const { address, server } = this.#lease;
-    const packet = systemRequest(this.#machine.mac, newXid(), null);
-    const options = new Map(packet.options)
-      .set(OptionCode.MESSAGE_TYPE, Uint8Array.of(MessageType.RELEASE))
-      .set(OptionCode.SERVER_IDENTIFIER, ip4ToBytes(server));
-    options.delete(OptionCode.PARAMETER_REQUEST_LIST);
-    dhcp.send({ ...packet, flags: 0, ciaddr: address, yiaddr: ANY_ADDRESS, options }, server);
   }
 }
 
