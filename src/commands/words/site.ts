@@ -16,7 +16,7 @@ interface InitFlags {
   readonly force?: boolean;
 }
 
-/** What sets a site up and looks after it: `init`, `doctor`. */
+/** What sets a site up and looks after it: `init`, `doctor`, `import`. */
 export function siteCommands(cli: Command, { program, finish }: CommandSite): void {
   cli
     .command("init")
@@ -73,6 +73,25 @@ export function siteCommands(cli: Command, { program, finish }: CommandSite): vo
       const { doctor } = await import("../doctor.ts");
       const { config = null, interface: name = null, json = false } = options;
       finish(await doctor(program, { config, interface: name, json }));
+    });
+  cli
+    .command("import")
+    .description("another program's settings as a configuration, on standard output")
+    .command("smee")
+    .description(
+      "SMEE's flags, environment or Helm values, of both its lines; what has no counterpart stands in comments",
+    )
+    .addOption(
+      new Option("--env <file>", "its environment, NAME=value lines (default: this one)").conflicts(
+        "values",
+      ),
+    )
+    .option("--values <file>", "the values of its Helm chart: tinkerbell, stack or smee")
+    .argument("[flags...]", "its command line, behind --")
+    .action(async (flags: string[], options: { env?: string; values?: string }) => {
+      const { importFromSmee } = await import("../import-smee.ts");
+      const { env = null, values = null } = options;
+      finish(importFromSmee(program, { env, values, flags }));
     });
 }
 

@@ -1,0 +1,161 @@
+import { parse, YAMLParseError } from "yaml";
+import { z } from "zod";
+import { ConfigError } from "../../lib/errors.ts";
+import { canonicalName, readFlags, readVariables, type SmeeInput } from "./read.ts";
+
+/*
+ * Helm values: of the chart `tinkerbell` (monorepo, whose keys are the flags in camel case), and of the charts
+ * `smee` and `stack` (standalone).
+ */
+
+type Tree = Readonly<Record<string, unknown>>;
+const tree = z.record(z.string(), z.unknown());
+const words = z.array(z.string());
+const variables = z.array(z.object({ name: z.string(), value: z.unknown() }));
+
+/** Keys of the chart `tinkerbell` that are not the flag in camel case. */
+const otherNames: Readonly<Record<string, string>> = {
+  "globals.bindAddr": "bind-address",
+  "globals.httpPort": "http-port",
+  "smee.ipxeHttpScriptBindPort": "http-port",
+  "smee.ipxeHttpScriptBindAddr": "bind-address",
+  "smee.httpsBindPort": "https-port",
+  "smee.logLevel": "smee-log-level",
+};
+
+/** Where the chart `smee` has what. */
+const standaloneNames: Readonly<Record<string, string>> = {
+  logLevel: "log-level",
+  "dhcp.enabled": "dhcp-enabled",
+  "dhcp.mode": "dhcp-mode",
+  "dhcp.bindInterface": "dhcp-iface",
+  "dhcp.ipForPacket": "dhcp-ip-for-packet",
+  "dhcp.syslogIp": "dhcp-syslog-ip",
+  "dhcp.tftpIp": "dhcp-tftp-ip",
+  "dhcp.tftpPort": "dhcp-tftp-port",
+  "dhcp.httpIPXE.binaryUrl.scheme": "dhcp-http-ipxe-binary-scheme",
+  "dhcp.httpIPXE.binaryUrl.host": "dhcp-http-ipxe-binary-host",
+  "dhcp.httpIPXE.binaryUrl.port": "dhcp-http-ipxe-binary-port",
+  "dhcp.httpIPXE.binaryUrl.path": "dhcp-http-ipxe-binary-path",
+  "dhcp.httpIPXE.scriptUrl.scheme": "dhcp-http-ipxe-script-scheme",
+  "dhcp.httpIPXE.scriptUrl.host": "dhcp-http-ipxe-script-host",
+  "dhcp.httpIPXE.scriptUrl.port": "dhcp-http-ipxe-script-port",
+  "dhcp.httpIPXE.scriptUrl.path": "dhcp-http-ipxe-script-path",
+  "tftp.enabled": "tftp-enabled",
+  "tftp.port": "tftp-port",
+  "tftp.timeout": "tftp-timeout",
+  "tftp.blockSize": "tftp-block-size",
+  "http.port": "http-port",
+  "http.additionlKernelArgs": "extra-kernel-args",
+  "http.additionalKernelArgs": "extra-kernel-args",
+  additionalKernelArgs: "extra-kernel-args",
+  "http.ipxeBinaryEnabled": "http-ipxe-binary-enabled",
+  "http.ipxeScriptEnabled": "http-ipxe-script-enabled",
+  "http.osieUrl.host": "osie-url",
+  "http.tinkServer.ip": "tink-server",
+  "http.tinkServer.tls": "tink-server-tls",
+  "http.tinkServer.insecureTLS": "tink-server-insecure-tls",
+  "http.trustedProxies": "trusted-proxies",
+  trustedProxies: "trusted-proxies",
+  "syslog.enabled": "syslog-enabled",
+  "syslog.port": "syslog-port",
+  ipxeScriptPatch: "ipxe-script-patch",
+  "iso.enabled": "iso-enabled",
+  "iso.url": "iso-url",
+};
+
+/** @throws ConfigError when the text is no YAML, or not SMEE's values */
+export function readValues(text: string, file: string): SmeeInput {
+  let parsed: unknown;
+  try {
+    parsed = parse(text);
+  } catch (error) {
+    if (!(error instanceof YAMLParseError)) throw error;
+    throw new ConfigError([`${file}: is no YAML: ${error.message.split("\n")[0] ?? ""}`]);
+  }
+  const values = tree.safeParse(parsed).data;
+  if (values === undefined) throw new ConfigError([`${file}: holds no Helm values`]);
+  const envs = branch(branch(values, "deployment"), "envs");
+  const isCurrent =
+    "smee" in envs || "globals" in envs || "publicIP" in values || "artifactsFileServer" in values;
+  const isStack = !isCurrent && "smee" in values;
+  if (!isCurrent && !isStack && !("dhcp" in values || "http" in values || "tftp" in values)) {
+    throw new ConfigError([
+      `${file}: holds no values of the charts tinkerbell, stack or smee (deployment.envs.smee, smee, dhcp)`,
+    ]);
+  }
+  return isCurrent
+    ? ofCurrent(values, envs)
+    : ofStandalone(isStack ? branch(values, "smee") : values, values);
+}
+
+function ofCurrent(values: Tree, envs: Tree): SmeeInput {
+  const flags = new Map<string, string>();
+  const put = (name: string, value: unknown) => {
+    const text = textOf(value, name);
+    if (text !== "") flags.set(canonicalName(name), text);
+  };
+  for (const part of ["globals", "smee"]) {
+    for (const [key, value] of Object.entries(branch(envs, part))) {
+      put(otherNames[`${part}.${key}`] ?? kebab(key), value);
+    }
+  }
+  put("public-ip", values["publicIP"]);
+  put("trusted-proxies", values["trustedProxies"]);
+  put("ipxe-http-script-osie-url", values["artifactsFileServer"]);
+  addExtras(branch(values, "deployment"), "additionalEnvs", flags);
+  return { flags, line: "smee" };
+}
+
+function ofStandalone(values: Tree, outer: Tree): SmeeInput {
+  const flags = new Map<string, string>();
+  for (const [path, flag] of Object.entries(standaloneNames)) {
+    const value = path
+      .split(".")
+      .reduce<unknown>((at, key) => tree.safeParse(at).data?.[key], values);
+    const text = textOf(value, flag);
+    if (text !== "") flags.set(flag, text);
+  }
+  const oneIp = [
+    values["oneIP"],
+    values["publicIP"],
+    branch(branch(outer, "global"), "")["publicIP"],
+  ]
+    .map((value) => textOf(value, ""))
+    .find((text) => text !== "");
+  if (oneIp !== undefined && !flags.has("dhcp-ip-for-packet"))
+    flags.set("dhcp-ip-for-packet", oneIp);
+  addExtras(values, "additionalEnv", flags);
+  return { flags, line: "smee-standalone" };
+}
+
+/** Arguments and variables that the chart hands on as they are. */
+function addExtras(values: Tree, environmentKey: string, flags: Map<string, string>): void {
+  const extra = words.safeParse(values["additionalArgs"]).data ?? [];
+  const environment = variables.safeParse(values[environmentKey]).data ?? [];
+  const named = Object.fromEntries(environment.map(({ name, value }) => [name, textOf(value, "")]));
+  for (const [name, value] of [...readVariables(named).flags, ...readFlags(extra).flags]) {
+    flags.set(name, value);
+  }
+}
+
+function branch(values: Tree, key: string): Tree {
+  return tree.safeParse(values[key]).data ?? {};
+}
+
+/** A value as the chart writes it into a flag. */
+function textOf(value: unknown, flag: string): string {
+  if (Array.isArray(value)) {
+    return value.map((one) => textOf(one, flag)).join(flag.includes("kernel-args") ? " " : ",");
+  }
+  if (typeof value === "string") return value;
+  return typeof value === "number" || typeof value === "boolean" ? String(value) : "";
+}
+
+/** `dhcpIPForPacket` → `dhcp-ip-for-packet`. */
+function kebab(key: string): string {
+  return key
+    .replaceAll(/([a-z0-9])([A-Z])/g, "$1-$2")
+    .replaceAll(/([A-Z]+)([A-Z][a-z])/g, "$1-$2")
+    .toLowerCase();
+}

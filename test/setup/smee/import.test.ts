@@ -1,0 +1,249 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parse } from "yaml";
+import { afterAll, describe, expect, it } from "vitest";
+import { z } from "zod";
+import { explain } from "../../../src/commands/explain.ts";
+import { importFromSmee } from "../../../src/commands/import-smee.ts";
+import { parseConfig } from "../../../src/config/load.ts";
+import { flagRows } from "../../../src/setup/smee/flags.ts";
+import { importSmee } from "../../../src/setup/smee/import.ts";
+import { readFlags, readVariables } from "../../../src/setup/smee/read.ts";
+import { readValues } from "../../../src/setup/smee/values.ts";
+import { FakeProgram } from "../../support/program.ts";
+import { environmentOf, nodesOf } from "../../support/smee-site.ts";
+import { type SmeeVector, smeeVectors, vectorAddress } from "../../support/smee-vectors.ts";
+
+const lines = z
+  .record(z.string(), z.array(z.string()))
+  .parse(JSON.parse(readFileSync("test/fixtures/smee-flags.json", "utf8")));
+
+const fromFlags = (...words: readonly string[]) => importSmee(readFlags(words));
+const configOf = (text: string) => parseConfig(text, null, {});
+
+describe("every flag of SMEE", () => {
+  const known = new Set(flagRows.flatMap(({ flags }) => flags));
+  it.each(Object.entries(lines))("of %s has its row", (_line, flags) => {
+    expect(flags.filter((flag) => !known.has(flag))).toEqual([]);
+  });
+
+  it("is in docs/smee-flags.md", async () => {
+    const rows = flagRows.map(
+      ({ flags, where }) =>
+        `| ${flags.map((flag) => `\`${flag}\``).join(", ")} | ${where.replaceAll("{mac}", "`{mac}`")} |`,
+    );
+    const text = `# SMEE's flags, and where they went
+
+\`\`\`
+eim-pxe import smee --env smee.env > eim-pxe.yaml           # its environment: TINKERBELL_… or SMEE_…
+eim-pxe import smee --values values.yaml > eim-pxe.yaml     # Helm values of the charts tinkerbell, stack and smee
+eim-pxe import smee -- --dhcp-mode=proxy … > eim-pxe.yaml   # its command line
+\`\`\`
+
+The result passes \`eim-pxe check\` and has SMEE's answers ([migrating-from-smee.md](migrating-from-smee.md)). What has no counterpart, or
+what this version does not take, stands in comments above it. Each flag is also the variable of its name in capitals
+behind \`TINKERBELL_\` or \`SMEE_\`. Names of 2026 end in \`-v4\`, which is left out here; what ends in \`-v6\` becomes a comment.
+
+| flag | where it went |
+|---|---|
+${rows.join("\n")}
+`;
+    await expect(text).toMatchFileSnapshot("../../../docs/smee-flags.md");
+  });
+});
+
+describe("the import", () => {
+  it.each(
+    (["smee", "smee-standalone"] as const).flatMap((flavour) =>
+      ["reservation", "proxy", "auto-proxy"].map((mode) => ({ flavour, mode })),
+    ),
+  )("is told the mode: $flavour $mode", ({ flavour, mode }) => {
+    const config = configOf(importOf(flavour, mode));
+    expect(config.dhcp.compatibility).toBe(flavour);
+    expect(config.interfaces[0]?.dhcp.mode).toBe(mode === "reservation" ? "full" : "proxy");
+    expect(config.nodes.unknown).toBe(mode === "proxy" ? "deny" : "allow");
+  });
+
+  it("takes old names and those in -v4, one dash or two, values behind = or a space", () => {
+    const now = fromFlags(
+      "--dhcp-mode-v4=proxy",
+      "--public-ip-v4",
+      "10.1.1.1",
+      "--http-port-v4",
+      "80",
+    );
+    const before = fromFlags("-dhcp-mode", "proxy", "--public-ipv4=10.1.1.1", "-http-port=80");
+    expect(configOf(now)).toEqual(configOf(before));
+    expect(configOf(now)).toMatchObject({
+      http: { port: 80 },
+      interfaces: [{ address: "10.1.1.1", dhcp: { mode: "proxy" } }],
+    });
+  });
+
+  it("takes the environment of both lines, in which an explicit -v4 wins", () => {
+    const current = importSmee(
+      readVariables({
+        TINKERBELL_DHCP_MODE: "reservation",
+        TINKERBELL_DHCP_MODE_V4: "auto-proxy",
+        TINKERBELL_IPXE_HTTP_SCRIPT_EXTRA_KERNEL_ARGS: "console=ttyS0 quiet",
+        PATH: "/bin",
+      }),
+    );
+    expect(configOf(current)).toMatchObject({
+      boot: { kernelArgs: ["console=ttyS0", "quiet"] },
+      dhcp: { compatibility: "smee" },
+      interfaces: [{ dhcp: { mode: "proxy" } }],
+    });
+    const standalone = importSmee(
+      readVariables({ SMEE_DHCP_IFACE: "eno1", SMEE_TFTP_ENABLED: "false" }),
+    );
+    expect(configOf(standalone)).toMatchObject({
+      dhcp: { compatibility: "smee-standalone", allowOtherServers: true },
+      http: { port: 8080 },
+      interfaces: [{ name: "eno1", dhcp: { mode: "full" } }],
+      tftp: { enabled: false },
+    });
+  });
+
+  it("takes the values of the charts tinkerbell, smee and stack", () => {
+    const current = `
+publicIP: 192.168.2.116
+trustedProxies: [10.42.0.0/16, 10.43.0.0/16]
+artifactsFileServer: http://192.168.2.117:7173
+deployment:
+  additionalArgs: ["--tftp-block-size=1400"]
+  additionalEnvs: [{ name: TINKERBELL_SYSLOG_ENABLED, value: "false" }]
+  envs:
+    globals: { backend: file, backendFilePath: /data/hw.yaml, logLevel: 1 }
+    smee:
+      dhcpMode: auto-proxy
+      dhcpBindInterface: macvlan0
+      dhcpIPForPacket: ""
+      ipxeHttpScriptExtraKernelArgs: [a=b, c]
+      ipxeOverrideArchMapping: "11=snp-arm64.efi,0=undionly.kpxe"
+      isoEnabled: true
+    rufio: { logLevel: 3 }
+`;
+    const text = importSmee(readValues(current, "values.yaml"));
+    expect(configOf(text)).toMatchObject({
+      interfaces: [{ name: "macvlan0", address: "192.168.2.116", dhcp: { mode: "proxy" } }],
+      boot: { kernelArgs: ["a=b", "c"], loaders: { 0: "undionly.kpxe", 11: "snp-arm64.efi" } },
+      tftp: { maxBlockSize: 1400 },
+      log: { level: "debug" },
+    });
+    expect(text).toMatch(/^# --iso-enabled: ISO images are not patched/m);
+    expect(text).toMatch(/^# --ipxe-http-script-osie-url: HookOS/m);
+    const chart = `
+oneIP: 192.168.2.50
+dhcp: { enabled: true, mode: proxy, httpIPXE: { scriptUrl: { host: "", port: 7171 } } }
+http: { port: 7171, additionlKernelArgs: [x=y] }
+`;
+    const expected = {
+      dhcp: { compatibility: "smee-standalone" },
+      http: { port: 7171 },
+      interfaces: [{ address: "192.168.2.50", dhcp: { mode: "proxy" } }],
+      boot: { kernelArgs: ["x=y"] },
+    };
+    expect(configOf(importSmee(readValues(chart, "values.yaml")))).toMatchObject(expected);
+    const stack = `smee:\n${chart.replaceAll(/^/gm, "  ")}`;
+    expect(configOf(importSmee(readValues(stack, "values.yaml")))).toMatchObject(expected);
+  });
+
+  it("says what it does not know, what is IPv6, and what cannot be read", () => {
+    const text = fromFlags(
+      "--dhcp-mode=proxy",
+      "--dhcp-mode-v6=stateless",
+      "--colour=red",
+      "--ipxe-override-arch-mapping=x",
+    );
+    expect(text).toContain("# --dhcp-mode-v6=stateless: IPv6 is not served");
+    expect(text).toContain("# --colour=red: no setting of SMEE that eim-pxe knows");
+    expect(text).toContain('"x" is no list of NUMBER=FILE');
+    expect(fromFlags("--dhcp-mode=derived")).toContain('"derived" is no mode of SMEE for IPv4');
+    expect(() => readFlags(["proxy"])).toThrow(/no flag of SMEE/);
+    expect(() => readValues("- a\n", "v.yaml")).toThrow(/v\.yaml: holds no Helm values/);
+    expect(() => readValues("a: 1\n", "v.yaml")).toThrow(/charts tinkerbell, stack or smee/);
+    expect(() => readValues("a: [\n", "v.yaml")).toThrow(/v\.yaml: is no YAML/);
+  });
+
+  it("keeps comments on one line each, whatever is in a value", () => {
+    const text = fromFlags("--dhcp-mode=proxy", "--colour=a\ninterfaces: []");
+    expect(configOf(text).interfaces).toHaveLength(1);
+  });
+
+  it.each(
+    Object.entries(lines).flatMap(([line, flags]) =>
+      ["", "true", "false", "7", "10.1.1.1:99", "some text"].map((value) => ({
+        line,
+        flags,
+        value,
+      })),
+    ),
+  )(
+    "has a result that check accepts with every flag of $line at '$value'",
+    ({ line, flags, value }) => {
+      const given = new Map(flags.map((flag) => [flag, value]));
+      const text = importSmee({ flags: given, line: line === "smee" ? "smee" : "smee-standalone" });
+      expect(configOf(text).interfaces).toHaveLength(1);
+    },
+  );
+});
+
+/** What SMEE was started with for the vectors. */
+function importOf(flavour: SmeeVector["flavour"], mode: string): string {
+  return flavour === "smee"
+    ? fromFlags(
+        `--dhcp-mode-v4=${mode}`,
+        `--public-ip-v4=${vectorAddress}`,
+        "--dhcp-bind-interface-v4=nosuch0",
+      )
+    : importSmee(
+        readVariables({
+          SMEE_DHCP_MODE: mode,
+          SMEE_DHCP_IP_FOR_PACKET: vectorAddress,
+          SMEE_DHCP_IFACE: "nosuch0",
+        }),
+      );
+}
+
+describe("an imported configuration answers as SMEE did", () => {
+  const folder = mkdtempSync(join(tmpdir(), "eim-pxe-import-"));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it.each(smeeVectors)("$flavour $mode $id: $name", async (vector) => {
+    const nodes = join(folder, "nodes.yaml");
+    writeFileSync(nodes, JSON.stringify(nodesOf(vector)));
+    const imported: Record<string, object> = parse(importOf(vector.flavour, vector.mode));
+    const config = join(folder, "eim-pxe.yaml");
+    const whole = {
+      ...imported,
+      dataDir: "data",
+      nodes: { ...imported["nodes"], file: nodes, format: "eim" },
+    };
+    writeFileSync(config, JSON.stringify(whole));
+    const program = new FakeProgram("", environmentOf(vector));
+    const options = {
+      interface: null,
+      source: vector.source,
+      port: 67,
+      hex: vector.request,
+    } as const;
+    await explain(program, config, options);
+    const { reply } = JSON.parse(program.written);
+    expect(reply?.hex).toEqual(vector.reply?.hex);
+  });
+});
+
+describe("import smee", () => {
+  it("takes flags over the environment, and says so when it is given nothing", () => {
+    const program = new FakeProgram("", { SMEE_DHCP_MODE: "proxy", SMEE_HTTP_PORT: "9000" });
+    expect(importFromSmee(program, { env: null, values: null, flags: ["-http-port=81"] })).toBe(0);
+    const config = configOf(program.written);
+    expect(config).toMatchObject({ http: { port: 81 }, nodes: { unknown: "deny" } });
+    const nothing = { env: null, values: null, flags: [] };
+    expect(() => importFromSmee(new FakeProgram(), nothing)).toThrow(/nothing of SMEE was given/);
+    const absent = { env: "/nowhere/smee.env", values: null, flags: [] };
+    expect(() => importFromSmee(new FakeProgram(), absent)).toThrow(/smee\.env/);
+  });
+});
