@@ -1,11 +1,11 @@
 import { X509Certificate } from "node:crypto";
-import { existsSync } from "node:fs";
+import { statSync } from "node:fs";
 import { certificatesIn } from "../../artifacts/verify/verify.ts";
 import { requireScript } from "../../boot/script/orchestrator-script.ts";
 import { loadConfig, readText } from "../../config/load.ts";
 import type { Config } from "../../config/schema.ts";
 import { fromText } from "../../lib/bytes.ts";
-import { ConfigError, messageOf, SyncError } from "../../lib/errors.ts";
+import { ConfigError, errnoOf, messageOf, SyncError } from "../../lib/errors.ts";
 import { createInventory, type Inventory } from "../../nodes/inventory.ts";
 import type { Environment } from "./environment.ts";
 import { readNodes } from "./nodes-file.ts";
@@ -47,7 +47,17 @@ export function loadConfiguration(file: string | null, environment: Environment)
 
 /** The configuration file that is read: the one given, or the default one where there is one; null: none. */
 export function configurationFile(file: string | null): string | null {
-  return file ?? (existsSync(defaultConfigFile) ? defaultConfigFile : null);
+  return file ?? (isThere(defaultConfigFile) ? defaultConfigFile : null);
+}
+
+/** One that may not be read is there, too: it must not be passed over in silence. */
+export function isThere(file: string): boolean {
+  try {
+    statSync(file);
+    return true;
+  } catch (error) {
+    return !["ENOENT", "ENOTDIR"].includes(errnoOf(error) ?? "");
+  }
 }
 
 function readNamedFiles(config: Config): Omit<Settings, "config" | "configFile"> {
