@@ -18,6 +18,7 @@ import {
   portsCheck,
   privilegesCheck,
 } from "./rules/host.ts";
+import { neighbourCheck } from "./rules/neighbours.ts";
 import { certificateCheck, clockCheck, originCheck } from "./rules/origin.ts";
 import { wireCheck } from "./rules/wire.ts";
 import type { DoctorLink, DoctorSite, HeardLink } from "./site.ts";
@@ -30,6 +31,7 @@ export const checks: readonly Check<DoctorSite>[] = [
   privilegesCheck,
   portsCheck,
   firewallCheck,
+  neighbourCheck,
   wireCheck,
   originCheck,
   certificateCheck,
