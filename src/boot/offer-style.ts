@@ -105,7 +105,10 @@ export function askedToBoot(
     askedAtMs: nowMs,
     askedBootServer: "no",
     loader,
-    silentLoads: nowMs - attempt.loadedAtMs <= LOADER_ASKS_MS ? attempt.silentLoads : 0,
+    silentLoads:
+      attempt.loader === loader && nowMs - attempt.loadedAtMs <= LOADER_ASKS_MS
+        ? attempt.silentLoads
+        : 0,
     script: false,
   };
   if (asked.silentLoads >= SILENT_LOADS) {

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { planBoot } from "../boot/policy.ts";
 import type { TraceContext } from "../boot/trace-context.ts";
+import { LoaderChoiceTable } from "../boot/loader-choice.ts";
 import { OfferStyleTable } from "../boot/offer-style.ts";
 import { decide, type Knowledge, type Role } from "../dhcp/handlers/decide.ts";
 import type { Effect } from "../dhcp/handlers/effects.ts";
@@ -22,6 +23,7 @@ import { configuredLinks } from "../daemon/links/link-plan.ts";
 import { smeeOf } from "../daemon/settings/boot-settings.ts";
 import { NodesInForce } from "../daemon/nodes/nodes-in-force.ts";
 import { BootSessions } from "../timeline/boots.ts";
+import { readProvenLoaders } from "../daemon/state/loader-choice-file.ts";
 import { readOfferStyles } from "../daemon/state/offer-style-file.ts";
 
 /* What `explain` says of a request: the decision that the server would come to, and its reason in words. */
@@ -153,9 +155,14 @@ export async function knowledgeOf({
   await nodes.start();
   const offerStyles = new OfferStyleTable();
   offerStyles.restore(await readOfferStyles(config.dataDir).catch(() => []));
+  const loaders = await knownLoaders(config.dataDir);
   return {
-    plan: (client, node, link) =>
-      planBoot(client, node, nodes.policy, `http://${link.address}:${config.http.port}`),
+    plan: (client, node, link) => {
+      const baseUrl = `http://${link.address}:${config.http.port}`;
+      const plan = planBoot(client, node, nodes.policy, baseUrl);
+      const isStandard = config.dhcp.compatibility === "standard";
+      return isStandard ? loaders.applied(plan, client.mac, node, systemClock.wall()) : plan;
+    },
     findNode: nodes.find,
     reservedFor: nodes.register.reservedFor,
     leases,
@@ -163,6 +170,15 @@ export async function knowledgeOf({
     offers: new OfferTable(),
     smee: smeeOf(config, { tftpPort: config.tftp.port, httpPort: config.http.port, trace }),
   };
+}
+
+/** Which machines are known to run the loader of the other kind. */
+async function knownLoaders(dataDir: string): Promise<LoaderChoiceTable> {
+  const table = new LoaderChoiceTable();
+  const known = await readProvenLoaders(dataDir).catch(() => []);
+  for (const proven of known) table.put(proven.mac, { proven, trial: null });
+  table.siblings = new Map(known.map(({ insteadOf, loader }) => [insteadOf, loader]));
+  return table;
 }
 
 /** The link of an interface; null: DHCP is off there. */

@@ -21,7 +21,7 @@ import { dashboardFolder, packageVersion } from "./settings/package.ts";
 import { listedNodes } from "./nodes/listed-nodes.ts";
 import type { NodesInForce } from "./nodes/nodes-in-force.ts";
 import type { Settings } from "./settings/settings.ts";
-import type { OfferStyleKeeper } from "./state/offer-style-file.ts";
+import type { FirmwareMemory } from "./state/firmware-memory.ts";
 
 export interface AdminPortParts {
   readonly links: () => readonly SiteLink[];
@@ -36,7 +36,7 @@ export interface AdminPortParts {
   readonly loaders: LoaderStore;
   readonly mirror: Mirror | null;
   readonly nodes: NodesInForce;
-  readonly offerStyleKeeper: OfferStyleKeeper;
+  readonly firmware: FirmwareMemory;
   /** Null where no link is in mode full. */
   readonly leases: LeaseAdmin | null;
   readonly events: EventBus;
@@ -57,7 +57,7 @@ const maxConnections = 256;
 /** Opens the port that people see. Throws `BindError`; nothing stays open then. */
 export async function openAdminPort(parts: AdminPortParts): Promise<AdminPort> {
   const { settings, instance, clock, sessions, readiness, metrics, store, loaders } = parts;
-  const { captures, mirror, nodes, offerStyleKeeper, leases, events } = parts;
+  const { captures, mirror, nodes, firmware, leases, events } = parts;
   const endpoint = splitListen(settings.config.admin.listen);
   if (endpoint === null) throw new InternalError("admin.listen was not checked");
   const notes = new SiteNotes(settings.config.artifacts.origin?.[0] ?? null);
@@ -85,7 +85,7 @@ export async function openAdminPort(parts: AdminPortParts): Promise<AdminPort> {
         throw new SyncError("artifacts.origin is not set: nothing to fetch from");
       return mirror.sync();
     },
-    nodes: listedNodes(nodes, offerStyleKeeper, (mac) => captures?.forget(mac)),
+    nodes: listedNodes(nodes, firmware, (mac) => captures?.forget(mac)),
     leases: {
       page: (after, limit) => leases?.page(after, limit) ?? [],
       at: (address) => leases?.at(address) ?? null,

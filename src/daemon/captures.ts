@@ -4,6 +4,7 @@ import type { SeenDatagram } from "../capture/datagram.ts";
 import { writePcap } from "../capture/pcap-writer.ts";
 import { CaptureRecorder } from "../capture/recorder.ts";
 import { type NamedMachine, redacted } from "../capture/redaction.ts";
+import type { Config } from "../config/schema.ts";
 import type { LeaseTable } from "../dhcp/leases/lease-table.ts";
 import type { ListenerOptions } from "./links/listeners.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -29,6 +30,11 @@ const LARGEST_BYTES = 1500;
 const DATA = 3;
 /** A packet that begins a boot comes this much before the boot's own first moment at most. */
 const LEAD_MS = 250;
+
+/** Null where the configuration switches captures off. */
+export function capturesOf({ timeline }: Config, parts: CaptureParts): SiteCaptures | null {
+  return timeline.captures ? new SiteCaptures(parts) : null;
+}
 
 /** The last packets of each machine: hears of them at the sockets, and hands them out by boot. */
 export class SiteCaptures {

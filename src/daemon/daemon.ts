@@ -1,8 +1,8 @@
+import { siblingsOf } from "../artifacts/loaders/siblings.ts";
 import type { Mirror } from "../artifacts/sync/mirror.ts";
 import { startReverification } from "../artifacts/store/scrub.ts";
 import { openGenerationStore } from "../artifacts/store/generation-store.ts";
 import { BootSessions } from "../timeline/boots.ts";
-import { OfferStyleTable } from "../boot/offer-style.ts";
 import { type Config, ORCHESTRATOR_LOADER } from "../config/schema.ts";
 import { SteadyClock } from "../lib/clock.ts";
 import { LeaseAdmin } from "../dhcp/leases/lease-admin.ts";
@@ -12,7 +12,7 @@ import type { Inventory } from "../nodes/inventory.ts";
 import { EventBus } from "../events/bus.ts";
 import type { Logger } from "../observe/log.ts";
 import { createMetrics } from "../observe/metrics.ts";
-import { SiteCaptures } from "./captures.ts";
+import { capturesOf, type SiteCaptures } from "./captures.ts";
 import { openAdminPort } from "./admin-port.ts";
 import { artifactFolder, mirrorFor } from "./content/mirror.ts";
 import { openLoaders } from "./content/loaders.ts";
@@ -25,7 +25,7 @@ import { NodesInForce } from "./nodes/nodes-in-force.ts";
 import { ReadinessWatch } from "./content/readiness.ts";
 import { readHostStart, watchClock } from "./state/clock-watch.ts";
 import { openLeaseJournal } from "./state/lease-journal.ts";
-import { OfferStyleKeeper } from "./state/offer-style-file.ts";
+import { FirmwareMemory } from "./state/firmware-memory.ts";
 import { TimelineKeeper } from "./state/timeline-file.ts";
 import { namingHolder } from "./state/port-holder.ts";
 import { startStallWatch } from "./stall-watch.ts";
@@ -86,8 +86,7 @@ class Site {
   readonly #sessions: BootSessions;
   readonly #timelineKeeper: TimelineKeeper;
   readonly #leases = new LeaseTable();
-  readonly #offerStyles = new OfferStyleTable();
-  readonly #offerStyleKeeper: OfferStyleKeeper;
+  readonly #firmware: FirmwareMemory;
   readonly #nodes: NodesInForce;
   readonly #events: EventBus;
   readonly #metrics;
@@ -108,15 +107,13 @@ class Site {
     this.#config = settings.config;
     const { keepBoots } = settings.config.timeline;
     this.#sessions = new BootSessions({ keepBoots });
-    this.#captures = this.#config.timeline.captures
-      ? new SiteCaptures({
-          sessions: this.#sessions,
-          inventory: () => this.#nodes.register,
-          leases: this.#leases,
-          ownAddresses: () => this.#listeners?.ownAddresses() ?? [],
-          clock,
-        })
-      : null;
+    this.#captures = capturesOf(this.#config, {
+      sessions: this.#sessions,
+      inventory: () => this.#nodes.register,
+      leases: this.#leases,
+      ownAddresses: () => this.#listeners?.ownAddresses() ?? [],
+      clock,
+    });
     this.#metrics = createMetrics(
       () => this.#readinessNow().ready,
       () => this.#leaseAdmin?.pools() ?? [],
@@ -125,19 +122,14 @@ class Site {
     this.#events = new EventBus(clock);
     const { emit } = this.#events;
     const { dataDir } = this.#config;
-    this.#offerStyleKeeper = new OfferStyleKeeper({
-      table: this.#offerStyles,
-      dataDir,
-      emit,
-      clock: steadyClock,
-    });
     const kept = { sessions: this.#sessions, emit, clock };
+    this.#firmware = new FirmwareMemory({ ...kept, dataDir, clock: steadyClock });
     this.#timelineKeeper = new TimelineKeeper({ ...kept, dataDir, keepBoots });
     this.#nodes = new NodesInForce({ ...settings, ...kept });
     attachSubscribers(this.#events, {
       sessions: this.#sessions,
       nodes: (event) => this.#nodes.hear(event),
-      offerStyles: (event) => this.#offerStyleKeeper.hear(event),
+      firmware: this.#firmware.hear,
       metrics: this.#metrics,
       log,
       readiness: (event) => this.#readiness?.hear(event),
@@ -199,7 +191,7 @@ class Site {
     this.#readiness = readiness;
     this.#opened.push(() => Promise.resolve(readiness.stop()));
 
-    await this.#offerStyleKeeper.start();
+    await this.#firmware.start(async () => siblingsOf(await loaders.identify()));
     const stopStallWatch = startStallWatch({ boots: this.#sessions, emit, clock });
     this.#opened.push(() => Promise.resolve(stopStallWatch()));
 
@@ -214,7 +206,7 @@ class Site {
       loaders,
       mirror,
       nodes: this.#nodes,
-      offerStyleKeeper: this.#offerStyleKeeper,
+      firmware: this.#firmware,
       leases: this.#leaseAdmin,
       events: this.#events,
     };
@@ -269,7 +261,7 @@ class Site {
       nodes: this.#nodes,
       leases: this.#leases,
       steadyClock: this.#steadyClock,
-      offerStyles: this.#offerStyles,
+      firmware: this.#firmware,
       emit: this.#events.emit,
       captures: this.#captures,
     });
@@ -284,7 +276,7 @@ class Site {
     this.#opened.push(async (graceMs) => {
       await Promise.all([keeper.close(graceMs), services.close(graceMs)]);
       // Transfers that end in this time still teach something.
-      await Promise.all([this.#offerStyleKeeper.close(), this.#nodes.close()]);
+      await Promise.all([this.#firmware.close(), this.#nodes.close()]);
       await this.#timelineKeeper.close();
       await parts.journal?.close();
     });

@@ -11,8 +11,8 @@ export interface SubscriberParts {
   readonly sessions: BootSessions;
   /** Learns what machines did with what was decided about them. */
   readonly nodes: Subscriber["hear"];
-  /** Learns how firmware has to be answered. */
-  readonly offerStyles: Subscriber["hear"];
+  /** Learns how firmware has to be answered, and which loader runs. */
+  readonly firmware: Subscriber["hear"];
   readonly metrics: Metrics;
   readonly log: Logger;
   /** Looks again whether a machine could boot. */
@@ -26,7 +26,7 @@ export interface SubscriberParts {
  * last.
  */
 export function attachSubscribers(bus: EventBus, parts: SubscriberParts): void {
-  const { sessions, nodes, offerStyles, metrics, log, readiness, clock } = parts;
+  const { sessions, nodes, firmware, metrics, log, readiness, clock } = parts;
   bus.attach([
     new TimelineRecorder({
       sessions,
@@ -36,7 +36,7 @@ export function attachSubscribers(bus: EventBus, parts: SubscriberParts): void {
       stageReached: (stage, seconds) => metrics.stageReached(stage, seconds),
     }),
     { name: "nodes", hears: "every", hear: nodes },
-    { name: "offer styles", hears: "every", hear: offerStyles },
+    { name: "firmware", hears: "every", hear: firmware },
     {
       name: "metrics",
       hears: "every",

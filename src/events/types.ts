@@ -169,6 +169,8 @@ export interface EventFields {
   "timeline-unread": { reason: string; lost: "all" | "some" };
   "timeline-unkept": { reason: string };
   "timeline-kept": object;
+  "loader-changed": Machine & { loader: string; insteadOf: string };
+  "loader-learnt": Machine & { loader: string; insteadOf: string };
   "ways-unread": { reason: string };
   "ways-unkept": { reason: string };
   "loader-loop": Machine & { interface: string; loader: string; boots: string };

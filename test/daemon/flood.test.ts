@@ -60,7 +60,7 @@ function linesOf(each: (n: number) => PxeEvent): number {
   attachSubscribers(bus, {
     sessions: new BootSessions(),
     nodes: () => {},
-    offerStyles: () => {},
+    firmware: () => {},
     metrics: createMetrics(
       () => true,
       () => [],

@@ -41,7 +41,7 @@ function busWith(log: Logger): EventBus {
   attachSubscribers(made, {
     sessions,
     nodes: () => {},
-    offerStyles: ignore,
+    firmware: ignore,
     metrics,
     log,
     readiness: ignore,

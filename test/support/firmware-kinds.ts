@@ -1,8 +1,11 @@
 import { SteadyClock } from "../../src/lib/clock.ts";
 import { expect } from "vitest";
 import { planBoot } from "../../src/boot/policy.ts";
-import { type OfferStyle, OfferStyleTable } from "../../src/boot/offer-style.ts";
-import { OfferStyleKeeper } from "../../src/daemon/state/offer-style-file.ts";
+import type { Siblings } from "../../src/boot/loader-choice.ts";
+import type { NodeEntry } from "../../src/boot/node.ts";
+import type { OfferStyle, OfferStyleTable } from "../../src/boot/offer-style.ts";
+import { FirmwareMemory } from "../../src/daemon/state/firmware-memory.ts";
+import type { OfferStyleKeeper } from "../../src/daemon/state/offer-style-file.ts";
 import { decide, type Knowledge, type Role } from "../../src/dhcp/handlers/decide.ts";
 import { OfferTable } from "../../src/dhcp/leases/offer-table.ts";
 import { LeaseTable } from "../../src/dhcp/leases/lease-table.ts";
@@ -24,29 +27,43 @@ import { baseUrl, firmware, message, type Options, packetWith, policy } from "./
  * to the loader's name reaching TFTP.
  */
 
+const loaders: readonly string[] = ["ipxe.efi", "snponly.efi"];
 export const mac = "08:00:27:29:4e:67";
 export const address = "192.168.77.50";
 
 /** A run of the server on one link: packets in, packets out, what it learns kept in the folder `dataDir`. */
 export class Site {
-  readonly table = new OfferStyleTable();
+  readonly memory: FirmwareMemory;
+  readonly table: OfferStyleTable;
   readonly events: PxeEvent[] = [];
   readonly link: Link;
   readonly keeper: OfferStyleKeeper;
+  readonly #siblings: Siblings;
   nowMs = 1_800_000_000_000;
   readonly #knowledge: Knowledge & { leases: LeaseTable };
 
-  constructor(link: Link, dataDir: string) {
+  /** @param given an entry that every machine has, and loaders with those of the other kind that are there */
+  constructor(
+    link: Link,
+    dataDir: string,
+    given: { readonly node?: NodeEntry; readonly siblings?: Siblings } = {},
+  ) {
+    const { node = null, siblings = new Map() } = given;
     this.link = link;
-    this.keeper = new OfferStyleKeeper({
-      table: this.table,
+    this.#siblings = siblings;
+    this.memory = new FirmwareMemory({
+      sessions: { machineAt: () => mac },
       dataDir,
       emit: (event) => this.events.push(event),
       clock: new SteadyClock({ now: () => this.nowMs, wall: () => this.nowMs }),
     });
+    this.table = this.memory.offerStyles;
+    this.keeper = this.memory.styles;
+    const choices = this.memory.loaders.table;
     this.#knowledge = {
-      plan: (client, node) => planBoot(client, node, policy, baseUrl),
-      findNode: () => null,
+      plan: (client, entry) =>
+        choices.applied(planBoot(client, entry, policy, baseUrl), client.mac, entry, this.nowMs),
+      findNode: () => node,
       reservedFor: () => null,
       leases: new LeaseTable(),
       offers: new OfferTable(),
@@ -56,7 +73,7 @@ export class Site {
   }
 
   async start(): Promise<this> {
-    await this.keeper.start();
+    await this.memory.start(() => Promise.resolve(this.#siblings));
     return this;
   }
 
@@ -70,22 +87,26 @@ export class Site {
     for (const effect of decide(request, this.link, role, this.#knowledge, this.nowMs)) {
       if (effect.kind === "remember") this.table.put(effect.machine);
       if (effect.kind === "record") this.#knowledge.leases.put(effect.lease, this.nowMs);
-      if (effect.kind === "event") this.events.push(effect.event);
+      if (effect.kind === "event") {
+        this.events.push(effect.event);
+        this.memory.hear(effect.event);
+      }
       if (effect.kind === "send") reply = decodePacket(encodePacket(effect.packet));
     }
     return reply;
   }
 
   /** The machine asks TFTP for a name: true when that is the loader. */
-  fetch(name: string): boolean {
-    const { spellings = [], repairs = [] } = readRequestedName(name) ?? {};
-    if (![...spellings, ...repairs].includes("ipxe.efi")) return false;
+  fetch(asked: string): boolean {
+    const { spellings = [], repairs = [] } = readRequestedName(asked) ?? {};
+    const name = [...spellings, ...repairs].find((one) => loaders.includes(one));
+    if (name === undefined) return false;
     const machine = { mac, address };
-    const file = { file: "ipxe.efi", protocol: "tftp", bytes: 1 } as const;
-    this.keeper.hear({ event: "loader-start", ...machine, ...file });
+    const file = { file: name, protocol: "tftp", bytes: 1 } as const;
+    this.memory.hear({ event: "loader-start", ...machine, ...file });
     const terms = { blksize: 1468, windowsize: 4, timeoutSeconds: null };
     const done = { durationMs: 1, retransmissions: 0, ...terms };
-    this.keeper.hear({ event: "loader-done", ...machine, ...file, ...done });
+    this.memory.hear({ event: "loader-done", ...machine, ...file, ...done });
     return true;
   }
 

@@ -70,7 +70,7 @@ export async function whatIsSeen(
   attachSubscribers(bus, {
     sessions: site.sessions,
     nodes: () => {},
-    offerStyles: () => {},
+    firmware: () => {},
     metrics,
     log: createLog({ level: "debug", pretty: false, out }),
     readiness: () => {},

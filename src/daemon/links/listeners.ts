@@ -3,7 +3,6 @@ import type { GenerationStore } from "../../artifacts/store/generation-store.ts"
 import { planBoot } from "../../boot/policy.ts";
 import type { BootSessions } from "../../timeline/boots.ts";
 import type { TraceContext } from "../../boot/trace-context.ts";
-import type { OfferStyleTable } from "../../boot/offer-style.ts";
 import type { Journal } from "../../dhcp/leases/journal.ts";
 import type { LeaseTable } from "../../dhcp/leases/lease-table.ts";
 import type { Link } from "../../dhcp/link.ts";
@@ -22,6 +21,7 @@ import { startTftpServer, type TftpServer } from "../../tftp/server/tftp-server.
 import { findTftpFile } from "../content/mirror.ts";
 import type { SiteCaptures } from "../captures.ts";
 import type { NodesInForce } from "../nodes/nodes-in-force.ts";
+import type { FirmwareMemory } from "../state/firmware-memory.ts";
 import type { Settings } from "../settings/settings.ts";
 import { BootPort } from "./boot-port.ts";
 import type { HttpConnections } from "./http-connections.ts";
@@ -71,7 +71,7 @@ export interface ListenerParts {
   readonly leases: LeaseTable;
   /** By which leases and offer styles have their times. */
   readonly steadyClock: Clock;
-  readonly offerStyles: OfferStyleTable;
+  readonly firmware: Pick<FirmwareMemory, "offerStyles" | "loaders">;
   /** Null where no link is in mode full. */
   readonly journal: Journal | null;
   readonly emit: Emit;
@@ -248,7 +248,7 @@ export class LinkListeners {
   }
 
   #startDhcp(): Promise<DhcpServer> {
-    const { options, nodes, leases, offerStyles, journal, emit, captures } = this.#parts;
+    const { options, nodes, leases, firmware, journal, emit, captures, steadyClock } = this.#parts;
     const tftpPort = this.tftpPort ?? this.#config.tftp.port;
     return startDhcpServer({
       links: [],
@@ -269,19 +269,23 @@ export class LinkListeners {
       },
       openListener: captures?.offers(options.openOfferListener) ?? options.openOfferListener,
       vendorClasses: this.#config.boot.vendorClasses,
-      plan: (client, node, link) =>
-        planBoot(client, node, nodes.policy, this.#bootPort.baseUrl(link.address)),
+      plan: (client, node, link) => {
+        const plan = planBoot(client, node, nodes.policy, this.#bootPort.baseUrl(link.address));
+        // SMEE gives every machine of an architecture the same loader.
+        if (this.#config.dhcp.compatibility !== "standard") return plan;
+        return firmware.loaders.table.applied(plan, client.mac, node, steadyClock.wall());
+      },
       findNode: nodes.find,
       reservedFor: nodes.register.reservedFor,
       entriesWithoutAddress: () => nodes.register.withoutAddress,
       leases,
-      offerStyles,
+      offerStyles: firmware.offerStyles,
       smee: smeeOf(this.#config, { tftpPort, httpPort: this.#bootPort.port, trace: options.trace }),
       journal,
       usedBy: options.conflictProbe?.usedBy ?? null,
       guard: this.#watch,
       emit,
-      clock: this.#parts.steadyClock,
+      clock: steadyClock,
       ports: options.dhcpPorts,
     });
   }

@@ -3,13 +3,13 @@ import { denialOf } from "../../boot/policy.ts";
 import type { ListedNodes } from "../../http/admin/context.ts";
 import type { Mac } from "../../lib/mac.ts";
 import type { NodeMatch, NodeOverride } from "../../nodes/overrides.ts";
-import type { OfferStyleKeeper } from "../state/offer-style-file.ts";
+import type { FirmwareMemory } from "../state/firmware-memory.ts";
 import type { NodesInForce } from "./nodes-in-force.ts";
 
 /** What the admin port knows of machines, and does with them. */
 export function listedNodes(
   nodes: NodesInForce,
-  offerStyles: OfferStyleKeeper,
+  firmware: FirmwareMemory,
   forgetMore: (mac: Mac) => void,
 ): ListedNodes {
   const { register, localBoots, waiting, policy } = nodes;
@@ -37,10 +37,10 @@ export function listedNodes(
       const decided = register.decisionOn(match);
       return { decision: replyOf(decided ?? nothingOn(match, by, nodes.now())), unkept };
     },
-    offerStyles: () => offerStyles.proven(),
-    offerStyleOf: (mac) => offerStyles.provenOf(mac),
+    offerStyles: () => firmware.styles.proven(),
+    offerStyleOf: (mac) => firmware.styles.provenOf(mac),
     forgetOfferStyle: (mac) => {
-      offerStyles.forget(mac);
+      firmware.forget(mac);
       nodes.forgetLocalBoot(mac);
       forgetMore(mac);
     },

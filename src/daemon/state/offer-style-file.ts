@@ -1,4 +1,4 @@
-import { mkdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import {
@@ -14,7 +14,7 @@ import type { SteadyClock } from "../../lib/clock.ts";
 import { errnoOf, messageOf } from "../../lib/errors.ts";
 import { type Mac, parseMac } from "../../lib/mac.ts";
 import type { Emit, PxeEvent } from "../../events/types.ts";
-import { replaceFile } from "../../lib/atomic-file.ts";
+import { KeptFile } from "./kept-file.ts";
 
 /*
  * What was learnt of the machines' firmware, in a file of the data folder, so that it survives a restart.
@@ -26,9 +26,6 @@ const entry = z.object({
   since: z.iso.datetime(),
 });
 const kept = z.object({ machines: z.array(z.unknown()) });
-
-/** News is written together: a site that is switched on is one write. */
-const WRITE_AFTER_MS = 2000;
 
 function fileIn(dataDir: string): string {
   return join(dataDir, "ways.json");
@@ -66,13 +63,16 @@ export interface OfferStyleKeeperParts {
 /** Learns from events which offer style a machine's firmware followed, and keeps it. */
 export class OfferStyleKeeper {
   readonly #parts: OfferStyleKeeperParts;
-  #timer: NodeJS.Timeout | null = null;
-  #writing: Promise<void> | null = null;
-  #stale = false;
-  #closing = false;
+  readonly #file: KeptFile;
 
   constructor(parts: OfferStyleKeeperParts) {
+    const { dataDir, emit } = parts;
     this.#parts = parts;
+    this.#file = new KeptFile(
+      fileIn(dataDir),
+      () => this.#content(),
+      (reason) => emit({ event: "ways-unkept", reason }),
+    );
   }
 
   /** Takes up what was kept. A file that cannot be used is reported, and replaced when there is news. */
@@ -113,15 +113,13 @@ export class OfferStyleKeeper {
   forget(machine: Mac): boolean {
     if (!this.#parts.table.forget(machine)) return false;
     this.#parts.emit({ event: "way-forgotten", mac: machine, address: null });
-    this.#keep();
+    this.#file.changed();
     return true;
   }
 
   /** Resolves when everything is kept that can be. */
-  async close(): Promise<void> {
-    this.#closing = true;
-    this.#startWriting();
-    await this.#writing;
+  close(): Promise<void> {
+    return this.#file.close();
   }
 
   #learn(
@@ -134,13 +132,7 @@ export class OfferStyleKeeper {
     if (!table.put(machine) || machine.proven === null) return;
     const { style } = machine.proven;
     emit({ event: "way-learnt", mac: event.mac, address: event.address, way: style });
-    this.#keep();
-  }
-
-  #keep(): void {
-    this.#stale = true;
-    if (this.#closing) this.#startWriting();
-    else this.#timer ??= setTimeout(() => this.#startWriting(), WRITE_AFTER_MS);
+    this.#file.changed();
   }
 
   /** What is learnt, with times by the system's clock. */
@@ -158,32 +150,12 @@ export class OfferStyleKeeper {
     return { ...proven, provenAtMs: proven.provenAtMs + this.#parts.clock.offsetMs };
   }
 
-  /** One write at a time; what changes meanwhile is in the next one. */
-  #startWriting(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
-    if (this.#stale && this.#writing === null) this.#writing = this.#write();
-  }
-
-  /** Never rejects. */
-  async #write(): Promise<void> {
-    const { dataDir, emit } = this.#parts;
-    while (this.#stale) {
-      this.#stale = false;
-      const machines = this.proven().map(({ mac, style, provenAtMs }) => ({
-        mac,
-        way: style,
-        since: new Date(provenAtMs).toISOString(),
-      }));
-      try {
-        await mkdir(dataDir, { recursive: true, mode: 0o750 });
-        await replaceFile(fileIn(dataDir), `${JSON.stringify({ machines }, null, 1)}\n`, {
-          durable: false,
-        });
-      } catch (error) {
-        emit({ event: "ways-unkept", reason: messageOf(error) });
-      }
-    }
-    this.#writing = null;
+  #content(): string {
+    const machines = this.proven().map(({ mac, style, provenAtMs }) => ({
+      mac,
+      way: style,
+      since: new Date(provenAtMs).toISOString(),
+    }));
+    return `${JSON.stringify({ machines }, null, 1)}\n`;
   }
 }

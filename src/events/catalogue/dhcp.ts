@@ -71,17 +71,29 @@ export const dhcpEvents = {
     meaning:
       "By `eim-pxe nodes forget`. The next time it is answered as a machine that nothing is known of.",
   },
+  "loader-changed": {
+    level: "warn",
+    message: "a machine's loader does not run there, so it is given the one of the other kind",
+    meaning:
+      "It fetched `insteadOf` whole twice, and nothing was heard of iPXE after that. `loader` has the network drivers that the other one lacks: iPXE's own, or the firmware's. A machine with a loader in the nodes file keeps that, and a signed loader is replaced by a signed one only. See [a loader that stays silent](booting.md#a-loader-that-stays-silent).",
+  },
+  "loader-learnt": {
+    level: "info",
+    message: "it is known now which loader runs on this machine",
+    meaning:
+      "iPXE was heard after the machine had fetched `loader`, which it gets in place of `insteadOf` from now on. `eim-pxe nodes forget MAC` forgets it.",
+  },
   "ways-unread": {
     level: "warn",
     message: "what was learnt of the machines' firmware could not be read",
     meaning:
-      "`ways.json` in `dataDir` is damaged. Machines boot, but some of them need a second try until it is learnt anew.",
+      "`ways.json` or `loaders.json` in `dataDir` is damaged. Machines boot, but some of them need a second try until it is learnt anew.",
   },
   "ways-unkept": {
     level: "warn",
     message: "what was learnt of the machines' firmware could not be written",
     meaning:
-      "`ways.json` in `dataDir` could not be written (a full disk?). It holds until the server restarts.",
+      "`ways.json` or `loaders.json` in `dataDir` could not be written (a full disk?). It holds until the server restarts.",
   },
   "loader-loop": {
     level: "warn",

@@ -49,7 +49,7 @@ it("gives each of 200 machines a kernel and initramfs of one release while the m
   attachSubscribers(bus, {
     sessions,
     nodes: () => {},
-    offerStyles: () => {},
+    firmware: () => {},
     readiness: () => {},
     log: createLog({ level: "error", pretty: false, out: new PassThrough() }),
     metrics: createMetrics(

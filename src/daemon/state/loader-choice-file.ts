@@ -1,0 +1,185 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import {
+  failedLoader,
+  loaded,
+  LoaderChoiceTable,
+  loaderRan,
+  type ProvenLoader,
+  reported,
+  type Siblings,
+} from "../../boot/loader-choice.ts";
+import type { Emit, Machine, PxeEvent } from "../../events/types.ts";
+import type { SteadyClock } from "../../lib/clock.ts";
+import { errnoOf, messageOf } from "../../lib/errors.ts";
+import type { Ip4 } from "../../lib/ip4.ts";
+import { type Mac, parseMac } from "../../lib/mac.ts";
+import { KeptFile } from "./kept-file.ts";
+
+/*
+ * Which machines run the loader of the other kind, in a file of the data folder, so that it survives a restart.
+ */
+
+const entry = z.object({
+  mac: z.string().transform((text) => parseMac(text)),
+  loader: z.string(),
+  insteadOf: z.string(),
+  since: z.iso.datetime(),
+});
+const kept = z.object({ machines: z.array(z.unknown()) });
+
+function fileIn(dataDir: string): string {
+  return join(dataDir, "loaders.json");
+}
+
+/**
+ * What is kept in a data folder; nothing where there is no file yet. Changes nothing.
+ *
+ * @throws when the file cannot be read or is not of that form
+ */
+export async function readProvenLoaders(dataDir: string): Promise<readonly ProvenLoader[]> {
+  let text: string;
+  try {
+    text = await readFile(fileIn(dataDir), "utf8");
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return [];
+    throw error;
+  }
+  // One entry that was damaged by hand is no reason to lose the others.
+  return kept.parse(JSON.parse(text)).machines.flatMap((one): ProvenLoader[] => {
+    const found = entry.safeParse(one).data;
+    if (found === undefined || found.mac === null) return [];
+    const { mac, loader, insteadOf, since } = found;
+    return [{ mac, loader, insteadOf, provenAtMs: Date.parse(since) }];
+  });
+}
+
+export interface LoaderChoiceParts {
+  readonly dataDir: string;
+  /** The machine that an address belongs to; null: nobody knows. */
+  readonly machineAt: (address: Ip4 | null) => Mac | null;
+  readonly emit: Emit;
+  readonly clock: SteadyClock;
+}
+
+/** Learns from events which loader runs on a machine, and keeps it. */
+export class LoaderChoiceKeeper {
+  readonly table = new LoaderChoiceTable();
+  readonly #parts: LoaderChoiceParts;
+  readonly #file: KeptFile;
+  /** Looks which loaders there are. */
+  #findSiblings = (): Promise<Siblings> => Promise.resolve(new Map());
+
+  constructor(parts: LoaderChoiceParts) {
+    const { dataDir, emit } = parts;
+    this.#parts = parts;
+    this.#file = new KeptFile(
+      fileIn(dataDir),
+      () => this.#content(),
+      (reason) => emit({ event: "ways-unkept", reason }),
+    );
+  }
+
+  /** Takes up what was kept, and looks for siblings from now on. A file that cannot be used is reported, and replaced when there is news. */
+  async start(findSiblings: () => Promise<Siblings>): Promise<void> {
+    const { dataDir, emit } = this.#parts;
+    this.#findSiblings = findSiblings;
+    await this.#lookForSiblings();
+    try {
+      for (const proven of await readProvenLoaders(dataDir)) {
+        this.table.put(proven.mac, { proven, trial: null });
+      }
+    } catch (error) {
+      emit({ event: "ways-unread", reason: `loaders.json: ${messageOf(error)}` });
+    }
+  }
+
+  hear(event: PxeEvent): void {
+    switch (event.event) {
+      case "loader-done":
+        // Anybody can put a machine's hardware address into a URL.
+        if (event.protocol === "tftp" || this.#parts.machineAt(event.address) === event.mac) {
+          this.#loaded(event, event.file);
+        }
+        return;
+      case "offer":
+        this.#offered(event, event.boots);
+        return;
+      case "discover":
+        // It says of itself that it is no firmware.
+        if (event.userClass !== null) this.#ran(event);
+        return;
+      case "ipxe-discover":
+      case "autoexec":
+      case "script":
+        this.#ran(event);
+        return;
+      default:
+        return;
+    }
+  }
+
+  /** Forgets what was learnt of a machine; false when nothing was known of it. */
+  forget(mac: Mac): boolean {
+    const { proven, trial } = this.table.of(mac);
+    this.table.put(mac, { proven: null, trial: null });
+    if (proven !== null) this.#file.changed();
+    return proven !== null || trial !== null;
+  }
+
+  /** Resolves when everything is kept that can be. */
+  close(): Promise<void> {
+    return this.#file.close();
+  }
+
+  #loaded({ mac }: Machine, file: string): void {
+    const { siblings } = this.table;
+    if (mac === null) return;
+    // A shim's second stage, and whatever else there is, is none of the two kinds.
+    if (siblings.has(file) || [...siblings.values()].includes(file)) {
+      this.table.put(mac, loaded(this.table.of(mac), file, this.#parts.clock.wall()));
+    }
+    void this.#lookForSiblings();
+  }
+
+  #offered({ mac, address }: Machine, boots: string): void {
+    if (mac === null) return;
+    const machine = this.table.of(mac);
+    const insteadOf = failedLoader(machine);
+    const loader = insteadOf === null ? undefined : this.table.siblings.get(insteadOf);
+    if (insteadOf === null || loader === undefined) return;
+    if (boots !== loader && !boots.endsWith(`/${encodeURIComponent(loader)}`)) return;
+    this.table.put(mac, reported(machine));
+    this.#parts.emit({ event: "loader-changed", mac, address, loader, insteadOf });
+  }
+
+  #ran({ mac, address }: Machine): void {
+    if (mac === null) return;
+    const before = this.table.of(mac);
+    if (before.trial === null) return;
+    const after = loaderRan(before, mac, this.#parts.clock.wall());
+    this.table.put(mac, after);
+    if (after.proven === before.proven) return;
+    this.#file.changed();
+    if (after.proven === null) return;
+    const { loader, insteadOf } = after.proven;
+    this.#parts.emit({ event: "loader-learnt", mac, address, loader, insteadOf });
+  }
+
+  /** Never rejects: what cannot be read is no loader. */
+  async #lookForSiblings(): Promise<void> {
+    this.table.siblings = await this.#findSiblings().catch(() => this.table.siblings);
+  }
+
+  #content(): string {
+    const { offsetMs } = this.#parts.clock;
+    const machines = this.table.proven().map(({ mac, loader, insteadOf, provenAtMs }) => ({
+      mac,
+      loader,
+      insteadOf,
+      since: new Date(provenAtMs + offsetMs).toISOString(),
+    }));
+    return `${JSON.stringify({ machines }, null, 1)}\n`;
+  }
+}
