@@ -67,28 +67,36 @@ export class EventBus {
     this.#delivering = false;
   };
 
+  // Thousands of events come in a second of a boot storm: no function and no list is made for one.
   #deliver(emitted: PxeEvent): void {
     let event = emitted;
     for (const subscriber of this.#subscribers) {
-      this.#guarded(subscriber, () => {
-        event = subscriber.complete?.(event) ?? event;
-      });
+      if (subscriber.complete === undefined) continue;
+      try {
+        event = subscriber.complete(event);
+      } catch (error) {
+        this.#fails(subscriber, error);
+      }
     }
     const shown = this.#suppression.shown(event);
-    for (const subscriber of [...this.#subscribers, ...this.#streams]) {
-      const heard = subscriber.hears === "every" ? event : shown;
-      if (heard !== null) this.#guarded(subscriber, () => subscriber.hear(heard, shown !== null));
+    for (const subscriber of this.#subscribers) this.#tell(subscriber, event, shown);
+    for (const stream of this.#streams) this.#tell(stream, event, shown);
+  }
+
+  #tell(subscriber: Subscriber, event: PxeEvent, shown: PxeEvent | null): void {
+    const heard = subscriber.hears === "every" ? event : shown;
+    if (heard === null) return;
+    try {
+      subscriber.hear(heard, shown !== null);
+    } catch (error) {
+      this.#fails(subscriber, error);
     }
   }
 
-  #guarded({ name }: Subscriber, work: () => void): void {
-    try {
-      work();
-    } catch (error) {
-      // Once: it is a fault of the program's, and may come with each event, also with this very report.
-      if (this.#failed.has(name)) return;
-      this.#failed.add(name);
-      this.emit({ event: "subscriber-failed", subscriber: name, reason: messageOf(error) });
-    }
+  #fails({ name }: Subscriber, error: unknown): void {
+    // Once: it is a fault of the program's, and may come with each event, also with this very report.
+    if (this.#failed.has(name)) return;
+    this.#failed.add(name);
+    this.emit({ event: "subscriber-failed", subscriber: name, reason: messageOf(error) });
   }
 }

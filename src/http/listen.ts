@@ -3,7 +3,7 @@ import type { FastifyInstance } from "fastify";
 import { bindError } from "../lib/bind-error.ts";
 import { errnoOf } from "../lib/errors.ts";
 import type { Admission, Shortage } from "./connections/admission.ts";
-import { Connection, type ConnectionTimeouts } from "./connections/connection.ts";
+import { Connection, type ConnectionTimeouts, type QuickAnswer } from "./connections/connection.ts";
 import { Handshakes, type TlsIdentitySource } from "./connections/handshakes.ts";
 import { SendQueues } from "./connections/send-queues.ts";
 import { TurnedAway } from "./connections/turned-away.ts";
@@ -37,6 +37,8 @@ export interface ListenOptions {
   readonly admission: Admission;
   /** A client was refused a connection. */
   readonly refused: (address: string, shortage: Shortage) => void;
+  /** What is answered without the framework; null or absent: nothing. */
+  readonly quick?: QuickAnswer | null;
   /** Null or absent: plain HTTP. */
   readonly tls?: TlsPort | null;
 }
@@ -51,7 +53,7 @@ export interface TlsPort {
 export async function listen(
   app: FastifyInstance,
   at: HttpEndpoint,
-  { admission, refused, tls = null }: ListenOptions,
+  { admission, refused, quick = null, tls = null }: ListenOptions,
 ): Promise<HttpPort> {
   const open = new Set<Connection>();
   const sendQueues = new SendQueues();
@@ -60,7 +62,7 @@ export async function listen(
   const idle = (connection: Connection) => admission.idleNow(connection);
   // Node's HTTP server does not listen by itself: it is given connections that hold requests back.
   const serve = (socket: Socket): void => {
-    const connection = new Connection(socket, { timeouts, sendQueues, busy, idle });
+    const connection = new Connection(socket, { timeouts, sendQueues, busy, idle, quick });
     open.add(connection);
     admission.add(connection);
     connection.once("close", () => {

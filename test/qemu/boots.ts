@@ -43,11 +43,16 @@ export function useSite(options: SiteOptions): () => Site {
 export async function bootOne(
   site: Site,
   firmware: Firmware,
-  where: { readonly network: Segment; readonly link: Wire } = { network: site.network, link: wire },
+  where: {
+    readonly network?: Segment;
+    readonly link?: Wire;
+    /** Further arguments for QEMU. */
+    readonly flags?: readonly string[];
+  } = {},
 ) {
   const machine = site.newMachine(firmware);
-  const { network, link } = where;
-  const { commandLine, address, seconds } = await site.boot(machine, { network });
+  const { network = site.network, link = wire, flags } = where;
+  const { commandLine, address, seconds } = await site.boot(machine, { network, flags });
   const { title, arch } = firmwareFacts[firmware];
   process.stderr.write(`${title}: power-on to Micro-OS ${seconds.toFixed(1)} s\n`);
 
@@ -77,6 +82,7 @@ export async function bootUntil(
   site: Site,
   machine: Firmware | Machine,
   wanted: RegExp,
+  flags: readonly string[] = [],
 ): Promise<void> {
   const off = new AbortController();
   let seen = false;
@@ -89,6 +95,7 @@ export async function bootUntil(
     .boot(typeof machine === "string" ? site.newMachine(machine) : machine, {
       onConsoleLine,
       signal: off.signal,
+      flags,
     })
     .catch((cause: unknown) => {
       if (!seen) throw cause;

@@ -18,6 +18,8 @@ export interface BootOptions {
   readonly onConsoleLine?: ((line: string) => void) | undefined;
   /** The console as it is, on this process's own terminal, keyboard included. */
   readonly raw?: boolean | undefined;
+  /** Further arguments for QEMU. */
+  readonly flags?: readonly string[] | undefined;
   /** Powers the machine off before its time. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -79,6 +81,7 @@ async function powerOn(machine: Machine, tap: string, options: BootOptions): Pro
   const variables = `${file}.vars.fd`;
   const [program, ...args] = options.network.inside(
     ...(await qemuCommand(machine, { tap, accelerator, variables })),
+    ...(options.flags ?? []),
   );
 
   const progress: Progress = { marker: "", seconds: 0, address: "", beacon: false, failure: "" };

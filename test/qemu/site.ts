@@ -96,7 +96,7 @@ export interface Site {
   /** Powers a machine on and waits for its Micro-OS; fails with a `LabError` that names the logs. */
   readonly boot: (
     machine: Machine,
-    options?: Partial<Pick<BootOptions, "network" | "onConsoleLine" | "raw" | "signal">>,
+    options?: Partial<Pick<BootOptions, "network" | "onConsoleLine" | "raw" | "signal" | "flags">>,
   ) => Promise<BootResult>;
   /** The body of a page of the server's admin port. */
   readonly adminPage: (path: string) => Promise<unknown>;

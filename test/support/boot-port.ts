@@ -64,11 +64,7 @@ export class BootPort {
       queue,
       clock: { now: () => this.nowMs },
     });
-    this.connections = {
-      admission: new Admission(limits),
-      refused: (...refusal) => this.refused.push(refusal),
-    };
-    this.app = createBootApp({
+    const { app, quick } = createBootApp({
       generations: {
         current: () => this.generations.get(this.currentGeneration ?? "") ?? null,
         get: (id) => this.generations.get(id) ?? null,
@@ -94,6 +90,12 @@ export class BootPort {
       clock: { now: () => this.nowMs, wall: () => this.nowMs },
       ...given,
     });
+    this.app = app;
+    this.connections = {
+      admission: new Admission(limits),
+      refused: (...refusal) => this.refused.push(refusal),
+      quick,
+    };
   }
 
   async open(): Promise<void> {

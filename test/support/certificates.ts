@@ -8,6 +8,10 @@ export interface Kind {
   /** Default: `localhost`; all have the addresses of loopback, too. */
   readonly names?: readonly string[];
   readonly isCa?: boolean;
+  /** Further addresses. */
+  readonly addresses?: readonly string[];
+  /** RSA, which all firmware understands, instead of ECDSA, which is made faster. */
+  readonly rsa?: boolean;
   /** Milliseconds since the epoch. Default: now. */
   readonly validFrom?: number;
 }
@@ -16,11 +20,16 @@ export interface Kind {
 export async function certify(
   commonName: string,
   by: Certificate | null,
-  { names = ["localhost"], isCa = false, validFrom = Date.now() }: Kind = {},
+  {
+    names = ["localhost"],
+    addresses = [],
+    isCa = false,
+    rsa = false,
+    validFrom = Date.now(),
+  }: Kind = {},
 ): Promise<Certificate> {
   const { private: key, cert } = await generate([{ name: "commonName", value: commonName }], {
-    keyType: "ec",
-    curve: "P-256",
+    ...(rsa ? { keyType: "rsa", keySize: 2048 } : { keyType: "ec", curve: "P-256" }),
     algorithm: "sha256",
     notBeforeDate: new Date(validFrom - DAY_MS),
     notAfterDate: new Date(validFrom + 300 * DAY_MS),
@@ -34,6 +43,7 @@ export async function certify(
           ...names.map((value) => ({ type: 2, value }) as const),
           { type: 7, ip: "127.0.0.1" },
           { type: 7, ip: "::1" },
+          ...addresses.map((ip) => ({ type: 7, ip }) as const),
         ],
       },
     ],

@@ -2,6 +2,8 @@ import { SyncError } from "../../lib/errors.ts";
 import { beacon, failureReport, keepError } from "./failure-report.ts";
 import { commandsOf, type ScriptCommand, type ScriptWord } from "./ipxe-syntax.ts";
 import { retryBlock } from "./retry.ts";
+import { applyEdits, type Edit } from "./text-edits.ts";
+import { type KernelTiming, timingWords } from "./timings.ts";
 
 /** How often a machine runs the orchestrator's script before it restarts. */
 const SCRIPT_ATTEMPTS = 3;
@@ -15,12 +17,6 @@ export interface ScriptRewrite {
   readonly kernelArgs: readonly string[];
   /** Appended as `s_eim_NAME=TIME`: the Micro-OS reports every `s_…` in its statistics. */
   readonly timings?: readonly KernelTiming[];
-}
-
-export interface KernelTiming {
-  /** A word of letters and hyphens. */
-  readonly name: string;
-  readonly unixSeconds: number;
 }
 
 /** The orchestrator's script, with the places where it is changed. */
@@ -63,11 +59,34 @@ export function parseOrchestratorScript(text: string): OrchestratorScript {
  * @throws SyncError when the script is not of the known form
  */
 export function rewriteScript(script: OrchestratorScript, how: ScriptRewrite): string {
+  return preparedScript(script, how)(how.timings ?? []);
+}
+
+/**
+ * The same where only the timings differ from time to time.
+ *
+ * @throws SyncError when the script is not of the known form
+ */
+export function preparedScript(
+  script: OrchestratorScript,
+  how: Omit<ScriptRewrite, "timings">,
+): (timings: readonly KernelTiming[]) => string {
+  // No script that iPXE can read has a NUL.
+  const place = "\0timings\0";
+  const [before = "", after] = rewritten(script, how, place).split(place);
+  return (timings) => (after === undefined ? before : `${before}${timingWords(timings)}${after}`);
+}
+
+function rewritten(
+  script: OrchestratorScript,
+  how: Omit<ScriptRewrite, "timings">,
+  place: string,
+): string {
   const { text, endOfLine } = script;
   const edits = [
     downloadUrlEdit(script, how.downloadUrl),
     ...kernelArgEdits(script, how.kernelArgs),
-    ...timingEdits(script, how.timings ?? []),
+    ...timingEdits(script, place),
     ...bootEdits(script, how.eventsUrl),
     ...shellEdits(script),
   ];
@@ -106,12 +125,6 @@ function failureBlock(eventsUrl: string | null): string[] {
     ...(eventsUrl === null ? [] : failureReport(eventsUrl)),
     ...retryBlock(SCRIPT_ATTEMPTS),
   ];
-}
-
-interface Edit {
-  readonly start: number;
-  readonly end: number;
-  readonly replacement: string;
 }
 
 function downloadUrlEdit({ downloadLines: found }: OrchestratorScript, downloadUrl: string): Edit {
@@ -153,19 +166,12 @@ function kernelArgEdits(
   return [{ start: last.end, end: last.end, replacement: ` ${kernelArgs.join(" ")}` }];
 }
 
-/** Times as iPXE's own `${unixtime}` writes them. No reason to fail. */
-function timingEdits(
-  { kernelLines }: OrchestratorScript,
-  timings: readonly KernelTiming[],
-): readonly Edit[] {
+/** No reason to fail. */
+function timingEdits({ kernelLines }: OrchestratorScript, place: string): readonly Edit[] {
   const [line, ...others] = kernelLines;
   const last = line?.words.at(-1);
-  if (last === undefined || others.length > 0 || timings.length === 0) return [];
-  const words = timings.map(
-    ({ name, unixSeconds }) =>
-      `s_eim_${name.replaceAll("-", "_")}=0x${Math.max(0, unixSeconds).toString(16)}`,
-  );
-  return [{ start: last.end, end: last.end, replacement: ` ${words.join(" ")}` }];
+  if (last === undefined || others.length > 0) return [];
+  return [{ start: last.end, end: last.end, replacement: place }];
 }
 
 /** A report right before the kernel starts: from here on only the Micro-OS can tell. */
@@ -192,17 +198,6 @@ function beginsLine(text: string, at: number): boolean {
 
 function shellEdits({ shells }: OrchestratorScript): readonly Edit[] {
   return shells.map(({ start, end }) => ({ start, end, replacement: "goto eim-failed" }));
-}
-
-/** Edits at the same place are made in their order. */
-function applyEdits(text: string, edits: readonly Edit[]): string {
-  const pieces: string[] = [];
-  let at = 0;
-  for (const { start, end, replacement } of edits.toSorted((a, b) => a.start - b.start)) {
-    pieces.push(text.slice(at, start), replacement);
-    at = end;
-  }
-  return [...pieces, text.slice(at)].join("");
 }
 
 function withoutLastLineEnds(text: string): string {

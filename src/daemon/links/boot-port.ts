@@ -104,7 +104,7 @@ export class BootPort {
   #listen(at: HttpEndpoint, identity: BootCertificate | null): Promise<HttpPort> {
     const { config, store, loaders, sessions, nodes, emit, clock } = this.#parts;
     const { compatibility } = config.dhcp;
-    const app = createBootApp({
+    const { app, quick } = createBootApp({
       generations: store,
       loaders,
       files: this.#files,
@@ -128,7 +128,7 @@ export class BootPort {
       });
     };
     const tls = identity === null ? null : { identity, failed };
-    return listen(app, at, { ...this.connections.listenOptions, tls });
+    return listen(app, at, { ...this.connections.listenOptions, quick, tls });
   }
 
   /** To be called when all addresses are closed. */

@@ -3,7 +3,9 @@ import { messageOf } from "../../lib/errors.ts";
 import { type BootAppOptions, refuse, refuseUnknown } from "./context.ts";
 import { errorStatus } from "../error-status.ts";
 import { repeatsHost } from "../repeated-host.ts";
-import { OrchestratorScripts } from "./orchestrator-scripts.ts";
+import type { QuickAnswer } from "../connections/connection.ts";
+import { BootScripts } from "./boot-scripts.ts";
+import { quickScripts } from "./quick-scripts.ts";
 import { artifactRoutes } from "./routes/artifacts.ts";
 import { beaconRoutes } from "./routes/beacons.ts";
 import { loaderRoutes } from "./routes/loaders.ts";
@@ -12,8 +14,14 @@ import { smeeRoutes } from "./routes/smee.ts";
 
 export type { BootAppOptions } from "./context.ts";
 
-/** The port that machines see: boot content only, read-only. It listens when `listen` of server.ts is called. */
-export function createBootApp(options: BootAppOptions): FastifyInstance {
+/** The port that machines see: boot content only, read-only. It listens when `listen` of `http/listen.ts` is called. */
+export interface BootApp {
+  readonly app: FastifyInstance;
+  /** What is asked for most often, answered without the framework. */
+  readonly quick: QuickAnswer;
+}
+
+export function createBootApp(options: BootAppOptions): BootApp {
   const app = fastify({
     logger: false,
     // HEAD is answered by the same handlers, which then report nothing.
@@ -49,11 +57,11 @@ export function createBootApp(options: BootAppOptions): FastifyInstance {
   app.addContentTypeParser("*", { parseAs: "string" }, (_request, body, done) => {
     done(null, Object.fromEntries(new URLSearchParams(String(body))));
   });
-  const context = { ...options, scripts: new OrchestratorScripts(options.files) };
+  const context = { ...options, scripts: new BootScripts(options) };
   scriptRoutes(app, context);
   artifactRoutes(app, options);
   loaderRoutes(app, options);
   beaconRoutes(app, options);
   if (options.smee !== null) smeeRoutes(app, context, options.smee);
-  return app;
+  return { app, quick: quickScripts(context) };
 }

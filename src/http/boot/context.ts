@@ -11,7 +11,7 @@ import type { Mac } from "../../lib/mac.ts";
 import type { Emit, Machine } from "../../events/types.ts";
 import type { Files } from "../files/files.ts";
 import { clientAddress } from "./peer.ts";
-import type { OrchestratorScripts } from "./orchestrator-scripts.ts";
+import type { BootScripts } from "./boot-scripts.ts";
 import type { ServedGenerations, ServedLoaders } from "./content.ts";
 
 /** What a machine gets in which iPXE runs, unless its node entry names another script. */
@@ -47,7 +47,7 @@ export interface BootAppOptions {
 
 /** The same, with what the port itself keeps. */
 export interface BootAppContext extends BootAppOptions {
-  readonly scripts: OrchestratorScripts;
+  readonly scripts: BootScripts;
 }
 
 /** The machine behind a request: by the MAC that it names, else the one that its address is known to belong to. */
@@ -56,7 +56,7 @@ export function machineOf(
   request: FastifyRequest,
   mac: Mac | null,
 ): Machine {
-  const address = clientAddress(request);
+  const address = clientAddress(request.socket);
   return { mac: mac ?? options.sessions.machineAt(address), address };
 }
 

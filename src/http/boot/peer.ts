@@ -1,4 +1,5 @@
 import type { FastifyRequest } from "fastify";
+import type { Peer } from "../connections/connection.ts";
 import { secureUrl } from "../../boot/policy.ts";
 import { type Ip4, parseIp4 } from "../../lib/ip4.ts";
 
@@ -7,9 +8,15 @@ function ip4Of(socketAddress: string | undefined): Ip4 | null {
   return socketAddress === undefined ? null : parseIp4(socketAddress.replace(/^::ffff:/i, ""));
 }
 
+/** The two ends of a request's connection. */
+export function peerOf({ socket, protocol }: FastifyRequest): Peer {
+  const { remoteAddress, localAddress, localPort } = socket;
+  return { remoteAddress, localAddress, localPort, encrypted: protocol === "https" };
+}
+
 /** Where a request came from; null when that is not IPv4. */
-export function clientAddress(request: FastifyRequest): Ip4 | null {
-  return ip4Of(request.socket.remoteAddress);
+export function clientAddress({ remoteAddress }: Pick<Peer, "remoteAddress">): Ip4 | null {
+  return ip4Of(remoteAddress);
 }
 
 /**
@@ -17,14 +24,11 @@ export function clientAddress(request: FastifyRequest): Ip4 | null {
  * from the address that the machine connected to and never from the Host header, which the client
  * writes. `baseUrls` has, by that address, the URL to give instead. Null when the connection is gone.
  */
-export function baseUrlFor(
-  request: FastifyRequest,
-  baseUrls: ReadonlyMap<Ip4, string>,
-): string | null {
-  const { localAddress, localPort } = request.socket;
+export function baseUrlFor(peer: Peer, baseUrls: ReadonlyMap<Ip4, string>): string | null {
+  const { localAddress, localPort } = peer;
   if (localAddress === undefined || localPort === undefined) return null;
   const ip4 = ip4Of(localAddress);
-  const { protocol } = request;
+  const protocol = peer.encrypted ? "https" : "http";
   if (ip4 === null) return `${protocol}://[${localAddress}]:${localPort}`;
   const told = baseUrls.get(ip4);
   if (told === undefined) return `${protocol}://${ip4}:${localPort}`;

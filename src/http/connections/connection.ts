@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { Duplex } from "node:stream";
 import type { Place } from "./admission.ts";
+import { type PlainGet, plainGet } from "./plain-get.ts";
 import type { SendQueues } from "./send-queues.ts";
 
 /**
@@ -26,6 +27,19 @@ export interface ConnectionOptions {
   /** A request began, or the last one was answered. */
   readonly busy: (connection: Connection) => void;
   readonly idle: (connection: Connection) => void;
+  /** Answers a request by itself, as a whole and at once; null: it goes the usual way. */
+  readonly quick: QuickAnswer | null;
+}
+
+/** The response with its header, to what a client asked plainly. */
+export type QuickAnswer = (request: PlainGet, peer: Peer) => Buffer | null;
+
+/** The two ends of a connection. */
+export interface Peer {
+  readonly remoteAddress: string | undefined;
+  readonly localAddress: string | undefined;
+  readonly localPort: number | undefined;
+  readonly encrypted: boolean;
 }
 
 interface Exchange {
@@ -42,7 +56,7 @@ type Done = (error?: Error | null) => void;
  * request is under way on a connection; what it opens is open once, and its response hears when the
  * connection ends. At most one read of the socket (64 KiB) waits.
  */
-export class Connection extends Duplex implements Place {
+export class Connection extends Duplex implements Place, Peer {
   /** Of the client. */
   readonly address: string;
   readonly #socket: Socket;
@@ -53,6 +67,8 @@ export class Connection extends Duplex implements Place {
   #end: "no" | "heard" | "told" = "no";
   #underWay: Exchange | null = null;
   #closing = false;
+  /** The parser has got something that no request has come of yet. */
+  #isBegun = false;
   /** What the kernel had still to send when that was looked at last. */
   #sendQueue: number | null = null;
   /** Runs while a header or a body has begun to arrive and has not ended. */
@@ -60,6 +76,7 @@ export class Connection extends Duplex implements Place {
   readonly #answered = (): void => {
     this.#underWay = null;
     this.#sendQueue = null;
+    this.#isBegun = false;
     this.#setDeadline(null);
     this.#options.idle(this);
     if (this.#closing) this.destroySoon();
@@ -73,6 +90,7 @@ export class Connection extends Duplex implements Place {
     this.#options = options;
     socket.setTimeout(options.timeouts.idleMs);
     socket.on("data", (bytes: Buffer) => {
+      if (this.#waiting === null && this.#answerQuickly(bytes)) return;
       this.#waiting = this.#waiting === null ? bytes : Buffer.concat([this.#waiting, bytes]);
       this.#advance();
     });
@@ -170,6 +188,7 @@ export class Connection extends Duplex implements Place {
       const end = this.#underWay === null ? headerEnd(this.#waiting) : lineEnd(this.#waiting, 0);
       const piece = this.#waiting.subarray(0, end);
       this.#waiting = end === this.#waiting.length ? null : this.#waiting.subarray(end);
+      this.#isBegun = true;
       this.push(piece);
       this.#watch(piece);
     }
@@ -182,6 +201,21 @@ export class Connection extends Duplex implements Place {
       this.#end = "told";
       this.push(null);
     }
+  }
+
+  /** Only what nobody waits behind: where the client does not take its answers, the usual way holds it back. */
+  #answerQuickly(bytes: Buffer): boolean {
+    const { quick } = this.#options;
+    const isBetween = this.#underWay === null && !this.#isBegun && !this.#closing;
+    if (quick === null || !isBetween || this.#end !== "no") return false;
+    if (this.writableLength > 0 || this.#socket.writableLength > 0) return false;
+    const request = plainGet(bytes);
+    const answer = request === null ? null : quick(request, this);
+    if (answer === null) return false;
+    this.#options.busy(this);
+    this.#socket.write(answer);
+    this.#options.idle(this);
+    return true;
   }
 
   /** Nothing but what is left of the request that is under way. */

@@ -45,11 +45,9 @@ export class Handshakes {
       this.#giveUpPlace(endOf(socket));
       options.done(socket);
     });
-    // It may come twice for a connection.
-    const reported = new WeakSet<TLSSocket>();
     this.#server.on("tlsClientError", (error, socket) => {
-      if (!reported.has(socket)) options.failed(socket.remoteAddress ?? "", reasonOf(error));
-      reported.add(socket);
+      // Of a socket that is closed already, it says nothing but that.
+      if (errnoOf(error) !== "ECONNRESET") this.#fail(endOf(socket), messageOf(error));
       socket.destroy();
     });
     this.#unsubscribe = source.subscribe((identity) => this.#server.setSecureContext(identity));
@@ -60,11 +58,16 @@ export class Handshakes {
     const end = endOf(socket);
     const place: Place = {
       address: socket.remoteAddress ?? "",
-      destroy: () => void socket.destroy(),
+      destroy: () => {
+        this.#places.delete(end);
+        socket.destroy();
+      },
     };
     this.#places.set(end, place);
     this.#options.admission.add(place);
-    socket.once("close", () => this.#giveUpPlace(end));
+    socket.once("close", () => {
+      this.#fail(end, "the client closed the connection during the handshake");
+    });
     this.#server.emit("connection", socket);
   }
 
@@ -73,19 +76,19 @@ export class Handshakes {
     for (const place of this.#places.values()) place.destroy();
   }
 
-  #giveUpPlace(end: string): void {
+  #fail(end: string, reason: string): void {
+    const place = this.#giveUpPlace(end);
+    if (place !== null) this.#options.failed(place.address, reason);
+  }
+
+  /** Null when it had none any more. */
+  #giveUpPlace(end: string): Place | null {
     const place = this.#places.get(end);
-    if (place === undefined) return;
+    if (place === undefined) return null;
     this.#places.delete(end);
     this.#options.admission.remove(place);
+    return place;
   }
-}
-
-/** Node says of a client that closes before the end of the handshake that it "hung up". */
-function reasonOf(error: Error): string {
-  return errnoOf(error) === "ECONNRESET"
-    ? "the client closed the connection during the handshake"
-    : messageOf(error);
 }
 
 function endOf({ remoteAddress = "", remotePort = 0 }: Socket): string {

@@ -63,7 +63,7 @@ it("gives each of 200 machines a kernel and initramfs of one release while the m
   const store = await site.openStore(1, () => sessions.generationsInUse(systemClock.now()));
   const mirror = site.mirror(store);
   await mirror.sync();
-  app = createBootApp({
+  const made = createBootApp({
     generations: store,
     loaders: { find: () => Promise.resolve(null) },
     files: new Files({
@@ -83,7 +83,8 @@ it("gives each of 200 machines a kernel and initramfs of one release while the m
     emit: bus.emit,
     clock: systemClock,
   });
-  const { port } = await listen(app, { host: "127.0.0.1", port: 0 }, anyNumber());
+  ({ app } = made);
+  const { port } = await listen(made.app, { host: "127.0.0.1", port: 0 }, anyNumber());
   const url = `http://127.0.0.1:${port}`;
   const known = new Map(
     releases.map((seed): [string, string] => [

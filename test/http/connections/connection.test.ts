@@ -35,6 +35,7 @@ describe("a connection", () => {
       // Each look reads anew.
       sendQueues: new SendQueues(read, -1),
       busy: () => {},
+      quick: null,
       idle: () => (answered += 1),
     });
     served.push({ connection, socket });

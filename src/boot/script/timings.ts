@@ -1,0 +1,15 @@
+/** A moment of a boot, for the orchestrator's own statistics. */
+export interface KernelTiming {
+  /** A word of letters and hyphens. */
+  readonly name: string;
+  readonly unixSeconds: number;
+}
+
+/** Words for the kernel's command line: `s_eim_NAME=TIME`, with times as iPXE's own `${unixtime}` writes them. */
+export function timingWords(timings: readonly KernelTiming[]): string {
+  let words = "";
+  for (const { name, unixSeconds } of timings) {
+    words += ` s_eim_${name.replaceAll("-", "_")}=0x${Math.max(0, unixSeconds).toString(16)}`;
+  }
+  return words;
+}

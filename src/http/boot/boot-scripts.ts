@@ -1,0 +1,170 @@
+import { chainScript } from "../../boot/script/chain.ts";
+import type { NodeEntry } from "../../boot/node.ts";
+import {
+  type OrchestratorScript,
+  preparedScript,
+  type ScriptRewrite,
+} from "../../boot/script/orchestrator-script.ts";
+import { fillTemplate } from "../../boot/script/template.ts";
+import type { KernelTiming } from "../../boot/script/timings.ts";
+import type { Machine } from "../../events/types.ts";
+import { BoundedMap } from "../../lib/bounded-map.ts";
+import { printable } from "../../lib/bytes.ts";
+import { messageOf } from "../../lib/errors.ts";
+import type { Stage } from "../../timeline/stages.ts";
+import type { BootAppOptions } from "./context.ts";
+import type { ServedGeneration } from "./content.ts";
+import { OrchestratorScripts } from "./orchestrator-scripts.ts";
+
+export type ScriptOutcome =
+  | { readonly kind: "script"; readonly text: string; readonly generation: string | null }
+  | { readonly kind: "unavailable"; readonly status: 500 | 503; readonly reason: string };
+
+export interface ScriptRequest {
+  readonly machine: Machine;
+  readonly node: Pick<NodeEntry, "scriptUrl" | "kernelArgs"> | null;
+  /** Our base URL as the machine reaches it; null: its connection is gone. */
+  readonly baseUrl: string | null;
+}
+
+/** What has to be read before a script can be made. */
+type Source =
+  | { readonly kind: "loader"; readonly name: string }
+  | { readonly kind: "template"; readonly text: string }
+  | { readonly kind: "mirror"; readonly sha256: string; readonly script: OrchestratorScript };
+
+type WithTimings = (timings: readonly KernelTiming[]) => string;
+
+/** One for each generation, address of ours and set of kernel arguments; nodes may have their own. */
+const maxPrepared = 256;
+
+/** The stages before the script that tell where the time of a boot goes. */
+const timedStages: ReadonlySet<Stage> = new Set(["discover", "loader-start", "loader-done"]);
+
+/** Makes the boot scripts of machines: what is the same for many is kept in memory. */
+export class BootScripts {
+  readonly #options: BootAppOptions;
+  readonly #orchestratorScripts: OrchestratorScripts;
+  readonly #prepared = new BoundedMap<string, WithTimings>(maxPrepared);
+
+  constructor(options: BootAppOptions) {
+    this.#options = options;
+    this.#orchestratorScripts = new OrchestratorScripts(options.files);
+  }
+
+  async of(request: ScriptRequest): Promise<ScriptOutcome> {
+    const generation = this.#options.generations.current();
+    const known = this.#withoutSource(request, generation);
+    if (known !== null) return known;
+    try {
+      return this.#make(request, generation, await this.#read(generation));
+    } catch (thrown) {
+      const reason = `the boot script cannot be made: ${printable(messageOf(thrown), 512)}`;
+      return { kind: "unavailable", status: 500, reason };
+    }
+  }
+
+  /** The same at once; null where something has to be read first, or there is no script. */
+  now(request: ScriptRequest): Extract<ScriptOutcome, { kind: "script" }> | null {
+    const { script, generations } = this.#options;
+    const generation = generations.current();
+    const known = this.#withoutSource(request, generation);
+    if (known !== null) return known.kind === "script" ? known : null;
+    if (script.kind !== "mirror" || generation === null) return null;
+    const source = this.#orchestratorScripts.known(generation);
+    if (source === null) return null;
+    try {
+      return this.#make(request, generation, { kind: "mirror", ...source });
+    } catch {
+      // The usual way finds it too, and says why.
+      return null;
+    }
+  }
+
+  /** What is known without reading anything. */
+  #withoutSource(
+    { node, baseUrl }: ScriptRequest,
+    generation: ServedGeneration | null,
+  ): ScriptOutcome | null {
+    if (baseUrl === null) {
+      return { kind: "unavailable", status: 503, reason: "the connection is gone" };
+    }
+    if (node !== null && node.scriptUrl !== null) {
+      const text = chainScript(node.scriptUrl, `${baseUrl}/events`);
+      return { kind: "script", text, generation: null };
+    }
+    const { script } = this.#options;
+    const needsMicroOs =
+      script.kind === "mirror" || (script.kind === "template" && script.needsMicroOs);
+    if (generation === null && needsMicroOs) {
+      const reason =
+        "nothing to boot is here yet: no synchronisation with the orchestrator has succeeded. " +
+        "Look at event sync-failed in the log, or run: eim-pxe sync";
+      return { kind: "unavailable", status: 503, reason };
+    }
+    return null;
+  }
+
+  async #read(generation: ServedGeneration | null): Promise<Source> {
+    const { script, files } = this.#options;
+    if (script.kind === "loader") return script;
+    if (script.kind === "template") {
+      return { kind: "template", text: await files.readNow(script.path) };
+    }
+    return { kind: "mirror", ...(await this.#orchestratorScripts.of(generation)) };
+  }
+
+  #make(
+    { machine, node, baseUrl }: ScriptRequest,
+    generation: ServedGeneration | null,
+    source: Source,
+  ): Extract<ScriptOutcome, { kind: "script" }> {
+    const id = generation?.id ?? null;
+    const rewrite = {
+      downloadUrl: `${baseUrl}/artifacts`,
+      eventsUrl: `${baseUrl}/events`,
+      kernelArgs: [...this.#options.kernelArgs, ...(node?.kernelArgs ?? [])],
+    };
+    switch (source.kind) {
+      case "loader": {
+        const url = `${baseUrl}/loaders/${encodeURIComponent(source.name)}`;
+        return { kind: "script", text: chainScript(url, rewrite.eventsUrl), generation: null };
+      }
+      case "template": {
+        const timings = this.#timingsOf(machine);
+        const how = { ...rewrite, timings, baseUrl: baseUrl ?? "", generation: id };
+        return { kind: "script", text: fillTemplate(source.text, how), generation: id };
+      }
+      case "mirror": {
+        const text = this.#preparedOf(source, rewrite)(this.#timingsOf(machine));
+        return { kind: "script", text, generation: id };
+      }
+    }
+  }
+
+  #preparedOf(
+    { sha256, script }: { readonly sha256: string; readonly script: OrchestratorScript },
+    rewrite: Omit<ScriptRewrite, "timings">,
+  ): WithTimings {
+    const key = [sha256, rewrite.downloadUrl, ...rewrite.kernelArgs].join("\n");
+    const before = this.#prepared.get(key);
+    if (before !== undefined) return before;
+    const prepared = preparedScript(script, rewrite);
+    this.#prepared.set(key, prepared);
+    return prepared;
+  }
+
+  /** When the stages of this boot were reached so far, for the orchestrator's own statistics. */
+  #timingsOf(machine: Machine): KernelTiming[] {
+    const { sessions, clock } = this.#options;
+    const nowMs = clock.now();
+    const wallMs = clock.wall();
+    const at = (atMs: number) => Math.floor((wallMs - (nowMs - atMs)) / 1000);
+    const reached: KernelTiming[] = [];
+    for (const { stage, firstAtMs } of sessions.latest(machine)?.steps ?? []) {
+      if (timedStages.has(stage)) reached.push({ name: stage, unixSeconds: at(firstAtMs) });
+    }
+    reached.push({ name: "script", unixSeconds: at(nowMs) });
+    return reached;
+  }
+}
