@@ -3,6 +3,9 @@ import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { architectures } from "../src/boot/architecture.ts";
+import { commandLine, exitCodes } from "../src/commands/command-line.ts";
+import { commandTree } from "../src/commands/shared/command-tree.ts";
+import { manPage } from "../src/commands/shared/man-page.ts";
 import { configSchema } from "../src/config/schema.ts";
 import { statusRules, transportRules } from "../src/artifacts/origin/origin-rules.ts";
 import { trustRules } from "../src/artifacts/origin/trust-rules.ts";
@@ -23,6 +26,7 @@ import {
   scriptUnusable,
 } from "../src/pxe-client/probe/rules.ts";
 import { bootRules } from "../src/timeline/rules.ts";
+import { FakeProgram } from "./support/program.ts";
 
 /*
  * Tables in docs/ that are made from data. After a change of the data write them anew with
@@ -133,6 +137,16 @@ ${rows.join("\n")}
       expect(text).toMatch(/^([^A-Z]|BIOS |Linux |Secure Boot |UEFI |TFTP |HTTP |DHCP ).*[^.\s]$/);
     }
     expect(`${cause}${remedy}`).not.toMatch(/[|\n]/);
+  });
+});
+
+describe("docs/eim-pxe.1", () => {
+  it("is made from the command line, for the version of the package", async () => {
+    const { version } = z
+      .object({ version: z.string() })
+      .parse(JSON.parse(readFileSync("package.json", "utf8")));
+    const tree = commandTree(commandLine(new FakeProgram(), version, () => {}));
+    await expect(manPage(tree, version, exitCodes)).toMatchFileSnapshot("../docs/eim-pxe.1");
   });
 });
 

@@ -8,13 +8,23 @@ import { nodesCommands } from "./words/nodes.ts";
 import { serverCommands } from "./words/server.ts";
 import { siteCommands } from "./words/site.ts";
 
+/** What the commands end with. */
+export const exitCodes: readonly string[] = [
+  "0 done",
+  "1 cannot bind, or a fault",
+  "2 bad configuration or arguments",
+  "3 synchronisation failed",
+  "4 a machine would not or did not boot",
+  "5 no server to ask",
+];
+
 const moreHelp = `
-A first start: write /etc/eim-pxe/eim-pxe.yaml, then
-  eim-pxe check && eim-pxe serve
+A first start:
+  eim-pxe init                         writes /etc/eim-pxe/eim-pxe.yaml
+  eim-pxe doctor && eim-pxe serve      what is still in the way; then serve
   eim-pxe probe --interface eth1       in a second terminal: would a machine boot?
 
-Exit codes: 0 done, 1 cannot bind or a fault, 2 bad configuration or arguments, 3 synchronisation failed,
-4 a machine would not or did not boot, 5 no server to ask. Everything else: README.md and docs/ of the package.`;
+Exit codes: ${exitCodes.join(", ")}. Everything else: README.md and docs/ of the package.`;
 
 /**
  * All commands with their options. Each one loads what it needs when it is run, and no more: `check` starts

@@ -1,5 +1,7 @@
 import { resolve } from "node:path";
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { Argument, type Command, InvalidArgumentError, Option } from "commander";
+import { commandTree } from "../shared/command-tree.ts";
+import { type Shell, shells } from "../shared/completion-scripts.ts";
 import { addReport, type CommandSite, type ReportFlags } from "./common.ts";
 
 interface InitFlags {
@@ -16,7 +18,7 @@ interface InitFlags {
   readonly force?: boolean;
 }
 
-/** What sets a site up and looks after it: `init`, `doctor`, `import`. */
+/** What sets a site up and looks after it: `init`, `doctor`, `import`, `completion`. */
 export function siteCommands(cli: Command, { program, finish }: CommandSite): void {
   cli
     .command("init")
@@ -92,6 +94,14 @@ export function siteCommands(cli: Command, { program, finish }: CommandSite): vo
       const { importFromSmee } = await import("../import-smee.ts");
       const { env = null, values = null } = options;
       finish(importFromSmee(program, { env, values, flags }));
+    });
+  cli
+    .command("completion")
+    .description("a script by which a shell completes this command line")
+    .addArgument(new Argument("<shell>", "where it is to be used").choices(shells))
+    .action(async (shell: Shell) => {
+      const { completion } = await import("../completion.ts");
+      finish(completion(program, shell, commandTree(cli)));
     });
 }
 

@@ -1,0 +1,82 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { commandLine } from "../../../src/commands/command-line.ts";
+import { allCommands, commandTree } from "../../../src/commands/shared/command-tree.ts";
+import { completionScript, shells } from "../../../src/commands/shared/completion-scripts.ts";
+import { FakeProgram } from "../../support/program.ts";
+import { missingTools } from "../../support/tools.ts";
+
+const root = commandTree(commandLine(new FakeProgram(), "1.2.3", () => {}));
+
+describe("the command line as data", () => {
+  it("has every command with its options and arguments", () => {
+    const paths = allCommands(root).map(({ path }) => path);
+    expect(paths).toEqual(
+      expect.arrayContaining(["serve", "init", "doctor", "leases import", "import smee"]),
+    );
+    const probe = allCommands(root).find(({ path }) => path === "probe")?.node;
+    expect(probe?.options.find(({ long }) => long === "--firmware")).toMatchObject({
+      value: "kind",
+      choices: ["bios", "uefi", "uefi-http", "ipxe"],
+    });
+  });
+});
+
+describe("completion in bash", () => {
+  let folder = "";
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), "eim-pxe-completion-"));
+    writeFileSync(join(folder, "eim-pxe"), completionScript("bash", root));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  /** What is proposed for the last of these words. */
+  function proposed(...words: readonly string[]): readonly string[] {
+    const script = `. ${folder}/eim-pxe; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _eim_pxe; printf '%s\\n' "\${COMPREPLY[@]}"`;
+    const out = execFileSync("bash", ["-c", script, "bash", "eim-pxe", ...words], {
+      encoding: "utf8",
+      cwd: folder,
+    });
+    return out.split("\n").filter((line) => line !== "");
+  }
+
+  it("proposes commands, subcommands, options and values", () => {
+    expect(proposed("")).toEqual(expect.arrayContaining(["serve", "init", "doctor"]));
+    expect(proposed("do")).toEqual(["doctor"]);
+    expect(proposed("leases", "")).toEqual(expect.arrayContaining(["list", "release", "import"]));
+    expect(proposed("doctor", "--j")).toEqual(["--json"]);
+    expect(proposed("probe", "--firmware", "uefi")).toEqual(["uefi", "uefi-http"]);
+    expect(proposed("probe", "--interface", "l")).toContain("lo");
+    expect(proposed("explain", "--other-server", "k")).toEqual(["kea"]);
+  });
+
+  it("proposes files where a file is meant", () => {
+    expect(proposed("check", "--config", "eim")).toEqual(["eim-pxe"]);
+  });
+});
+
+describe.each(shells)("the completion script for %s", (shell) => {
+  it("names every command", () => {
+    const script = completionScript(shell, root);
+    for (const { node } of allCommands(root)) expect(script).toContain(node.name);
+  });
+
+  it.skipIf(missingTools([shell]).length > 0)("is taken by the shell", () => {
+    const script = completionScript(shell, root);
+    expect(execFileSync(shell, ["-n"], { input: script, encoding: "utf8" })).toBe("");
+  });
+});
+
+describe.skipIf(missingTools(["man"]).length > 0)("the manual page", () => {
+  it("is taken by man without a warning", () => {
+    const page = execFileSync("man", ["--warnings", "-l", "docs/eim-pxe.1"], {
+      encoding: "utf8",
+      env: { ...process.env, MANWIDTH: "100", LC_ALL: "C" },
+    });
+    expect(page).toContain("eim-pxe doctor");
+    expect(page).toContain("--other-server product");
+  });
+});
