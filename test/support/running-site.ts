@@ -23,6 +23,8 @@ export interface SiteSettings {
   readonly nodes: readonly object[];
   readonly trace: TraceContext | null;
   readonly timeline?: object;
+  /** Of the admin port. */
+  readonly tokens?: { readonly token: string; readonly readToken: string };
   /** Default: they may boot. */
   readonly unknown?: "allow" | "deny";
 }
@@ -90,8 +92,8 @@ export class RunningSite {
         ca,
         bootCertificate: null,
         configFile: null,
-        adminToken: null,
-        adminReadToken: null,
+        adminToken: settings.tokens?.token ?? null,
+        adminReadToken: settings.tokens?.readToken ?? null,
       },
       links: wantedLinks(config, interfaces),
       interfaces: () => interfaces,
@@ -161,6 +163,13 @@ export class RunningSite {
       await answered;
     }
     return this.#heard;
+  }
+
+  /** Where DHCP requests go. */
+  get dhcpServer(): UdpEndpoint {
+    const [server] = this.#dhcp;
+    if (server === undefined) throw new InternalError("there is no server");
+    return server;
   }
 
   get hasBootServer(): boolean {

@@ -1,0 +1,52 @@
+import { execFileSync } from "node:child_process";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+
+/** Where Debian has it. */
+export const chromiumPath = "/usr/bin/chromium";
+
+/** Bundles the dashboard, as `npm run build` does. */
+export function buildDashboard(): void {
+  execFileSync("npm", ["run", "--silent", "dashboard"]);
+}
+
+export function openBrowser(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: chromiumPath,
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+}
+
+/** A tab, and everything in it that should not be. */
+export interface WatchedPage {
+  readonly page: Page;
+  /** Errors on the console, also of the content policy; thrown errors; requests to other hosts. */
+  readonly complaints: string[];
+}
+
+/** Opens a tab that watches itself. `expected`: what the console may say, such as of a refused sign-in. */
+export async function watchedPage(
+  context: BrowserContext,
+  origin: string,
+  expected: RegExp = /^$/,
+): Promise<WatchedPage> {
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on("console", (message) => {
+    const isBad = message.type() === "error" || message.type() === "warning";
+    if (isBad && !expected.test(message.text())) complaints.push(message.text());
+  });
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("request", (request) => {
+    const url = new URL(request.url());
+    if (url.protocol !== "data:" && url.origin !== origin) complaints.push(`asked ${url.href}`);
+  });
+  return { page, complaints };
+}
