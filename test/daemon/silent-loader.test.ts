@@ -1,9 +1,10 @@
 import { copyFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { bootDetail, bootsReply } from "../../src/api/boots.ts";
+import type { DhcpPacket } from "../../src/dhcp/wire/packet.ts";
 import { fromText, u16 } from "../../src/lib/bytes.ts";
 import { ip4ToBytes } from "../../src/lib/ip4.ts";
-import { macFromBytes, macToBytes } from "../../src/lib/mac.ts";
+import { macToBytes } from "../../src/lib/mac.ts";
 import { openDgram } from "../../src/net/dgram.ts";
 import { machineId, message, packetWith } from "../support/dhcp.ts";
 import { RunningSite } from "../support/running-site.ts";
@@ -27,7 +28,7 @@ afterAll(async () => {
   await files.close();
 });
 
-function asks(type: number, more: Readonly<Record<number, Uint8Array>> = {}, who = mac) {
+function asks(type: number, more: Readonly<Record<number, Uint8Array>> = {}): DhcpPacket {
   const options = {
     60: fromText("PXEClient:Arch:00007:UNDI:003001"),
     93: u16(7),
@@ -35,17 +36,18 @@ function asks(type: number, more: Readonly<Record<number, Uint8Array>> = {}, who
     97: machineId,
     ...more,
   };
-  return packetWith(message(options, type), { chaddr: macToBytes(who), xid: type });
+  return packetWith(message(options, type), { chaddr: macToBytes(mac), xid: type });
+}
+
+async function answerTo(request: DhcpPacket): Promise<DhcpPacket | undefined> {
+  return (await site.ask("server", [request], request)).at(-1);
 }
 
 /** The machine asks for an address and its loader, and fetches that; gives the loader's name. */
 async function boot(): Promise<string> {
-  const last = asks(1, {}, "52:54:00:00:00:99");
-  const offers = await site.ask("server", [asks(1)], last);
-  const offer = offers.find(({ chaddr }) => macFromBytes(chaddr) === mac);
+  const offer = await answerTo(asks(1));
   const address = offer?.yiaddr ?? "";
-  const request = asks(3, { 50: ip4ToBytes(address), 54: ip4ToBytes(site.address) });
-  await site.ask("server", [request], last);
+  await answerTo(asks(3, { 50: ip4ToBytes(address), 54: ip4ToBytes(site.address) }));
   const client = await TftpClient.open(openDgram, address);
   client.request({ address: site.address, port: site.tftpPort }, offer?.file ?? "");
   for (let isLast = false; !isLast;) {
