@@ -18,7 +18,7 @@ const machine = (part: Partial<ShownMachine>): ShownMachine => ({
 
 const plain = { columns: 80, colours: false };
 
-describe("machineLines", () => {
+describe("field fault 68: machineLines", () => {
   it.each([
     [{}, "○ asked ○ loader ○ script ○ Micro-OS ○ up"],
     [{ stage: "discover", seconds: 0.1 }, "◐ asked ○ loader ○ script ○ Micro-OS ○ up  0.1 s"],
