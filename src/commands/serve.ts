@@ -1,16 +1,17 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Config } from "../config/schema.ts";
 import { systemClock } from "../lib/clock.ts";
 import { CLIENT_PORT } from "../dhcp/message/destination.ts";
-import { BindError, ConfigError, messageOf } from "../lib/errors.ts";
+import { BindError, messageOf } from "../lib/errors.ts";
 import { openDeviceSocket, openListener } from "../net/device-socket.ts";
 import { readInterfaces, readInterfacesNamed } from "../net/interfaces.ts";
 import { ConflictProbe } from "../net/conflict-probe.ts";
 import { adoptPassed, passedDescriptors } from "../net/systemd-sockets.ts";
-import { type ServiceManager, serviceManager } from "../net/service-manager.ts";
+import { serviceManager } from "../net/service-manager.ts";
 import { createLog } from "../observe/log.ts";
-import { reloadInventory, Repeatable } from "../daemon/settings/reload.ts";
+import { watchFile } from "../daemon/nodes/file-watch.ts";
+import { nodesFileOf } from "../daemon/settings/nodes-file.ts";
+import { Repeatable } from "../daemon/settings/reload.ts";
 import { configurationFile, loadSettings, type Settings } from "../daemon/settings/settings.ts";
 import { wantedLinks } from "../daemon/links/link-plan.ts";
 import { type FolderLock, lockFolder } from "../daemon/state/data-folder-lock.ts";
@@ -18,6 +19,7 @@ import { ExitCode, type Program } from "./shared/context.ts";
 import { proxyEnvironment, traceOf } from "../daemon/settings/environment.ts";
 import { announceRunning, findRunning, withdrawRunning } from "../daemon/state/instance-file.ts";
 import { type Services, startServices } from "../daemon/daemon.ts";
+import { reloadAll, reloadNodes } from "./serve-reload.ts";
 import { firstSignal } from "./shared/signals.ts";
 import { withConfig } from "../events/own-commands.ts";
 
@@ -31,10 +33,7 @@ const lookEveryMs = 2000;
 // What a service manager gives a service to start is usually more.
 const lockPatienceMs = 60_000;
 
-/** Problems of a nodes file in one line of the log. */
-const mostProblems = 10;
-
-/** `eim-pxe serve`: runs until SIGTERM or SIGINT; SIGHUP reads the nodes file again. */
+/** `eim-pxe serve`: runs until SIGTERM or SIGINT; the nodes file is read again when it changes, and at SIGHUP. */
 export async function serve(program: Program, file: string | null): Promise<number> {
   // Signals that come while the server starts count when it has.
   const stopSignal = firstSignal(program, ["SIGTERM", "SIGINT"]);
@@ -44,11 +43,25 @@ export async function serve(program: Program, file: string | null): Promise<numb
   const { config } = settings;
   const taken = takeFolder(program, config.dataDir);
   const started = taken.then(() => start(program, settings, instance));
+  let signalled = false;
   const reloads = new Repeatable(async () => {
     const services = await started.catch(() => null);
-    if (services !== null) await reload(services, await managing, config);
+    if (services === null) return;
+    const bySignal = signalled;
+    signalled = false;
+    if (!bySignal) await reloadNodes({ services, config, file });
+    else await reloadAll(program, { services, manager: await managing, config, file });
   });
-  const stopReloading = program.onSignal("SIGHUP", () => void reloads.run());
+  const stopListening = program.onSignal("SIGHUP", () => {
+    signalled = true;
+    void reloads.run();
+  });
+  const nodes = nodesFileOf(config);
+  const stopWatching = nodes === null ? () => {} : watchFile(nodes.file, () => void reloads.run());
+  const stopReloading = (): void => {
+    stopListening();
+    stopWatching();
+  };
   const services = await started.catch(async (error: unknown) => {
     const lock = await taken.catch(() => null);
     await lock?.release();
@@ -201,29 +214,4 @@ async function start(program: Program, settings: Settings, instance: string): Pr
       await closePassed();
     },
   };
-}
-
-async function reload(services: Services, manager: ServiceManager, config: Config): Promise<void> {
-  manager.reloading();
-  try {
-    services.reloadCertificate();
-    if (config.nodes.file !== null) services.useInventory(await reloadInventory(config));
-    else if (config.http.tls === null) {
-      throw new ConfigError([
-        "neither nodes.file nor http.tls is set, so there is nothing to read again; a changed configuration takes a restart",
-      ]);
-    }
-  } catch (error) {
-    // Whatever is wrong with a file, it must not end a server that runs.
-    const reason = error instanceof ConfigError ? problemsIn(error) : messageOf(error);
-    services.events.emit({ event: "reload-failed", reason });
-  }
-  manager.ready();
-}
-
-/** In one line of the log, however many there are; `check` lists all. */
-function problemsIn({ problems }: ConfigError): string {
-  const more = problems.length - mostProblems;
-  const shown = problems.slice(0, mostProblems).join("; ");
-  return more > 0 ? `${shown}; and ${more} more, which eim-pxe check lists` : shown;
 }

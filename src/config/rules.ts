@@ -17,7 +17,7 @@ export function ruleFaults(config: Config): Fault[] {
     ...artifactFaults(config),
     ...bootFaults(config),
     ...smeeFaults(config),
-    ...notBuiltFaults(config),
+    ...nodesFaults(config),
   ];
 }
 
@@ -204,13 +204,8 @@ function bootFaults({ boot, dhcp }: Config): Fault[] {
   return faults;
 }
 
-/** Keys of the contract whose part does not exist yet: refused, never silently ignored. */
-function notBuiltFaults(config: Config): Fault[] {
-  const faults: Fault[] = [];
-  const refuse = (path: Fault["path"], what: string) =>
-    faults.push({ path, message: `${what} is not available in this version` });
-  if (config.nodes.format !== "eim") {
-    refuse(["nodes", "format"], `the nodes format ${config.nodes.format}`);
-  }
-  return faults;
+/** What a source of nodes needs. */
+function nodesFaults({ nodes: { file, format } }: Config): Fault[] {
+  if (format === "eim" || file !== null) return [];
+  return [{ path: ["nodes", "format"], message: `${format} needs nodes.file` }];
 }

@@ -235,7 +235,7 @@ export const configSchema = z
       .strictObject({
         unknown: z.enum(["allow", "deny"]).default("allow"),
         file: z.string().min(1).nullable().default(null),
-        format: z.enum(["eim", "tinkerbell"]).default("eim"),
+        format: z.enum(["eim", "tinkerbell", "orchestrator-csv"]).default("eim"),
       })
       .prefault({}),
     timeline: z

@@ -49,6 +49,7 @@ export interface EventFields {
   "check-failed": { check: string; code: string; reason: string; remedy: string };
   reloaded: { nodes: number };
   "reload-failed": { reason: string };
+  "restart-needed": { keys: readonly string[] };
   "clock-step": { seconds: number; found: "running" | "starting" };
   stopping: { signal: string };
   "subscriber-failed": { subscriber: string; reason: string };

@@ -64,7 +64,8 @@ function exact(value: string | null): string | null {
   return value === null || hasWildcard(value) ? null : value;
 }
 
-function nodeEntry(node: NodeInput): NodeEntry {
+/** What was checked, as the program has it. */
+export function nodeEntry(node: NodeInput): NodeEntry {
   const wildcards = wildcardsOf(node);
   return {
     ...node,

@@ -3,6 +3,10 @@
  * It is written of the machines that were seen, and read as a list of those that may boot.
  */
 
+import type { NodeEntry } from "../boot/node.ts";
+import { ConfigError } from "../lib/errors.ts";
+import { checkPlaced, type PlacedEntry } from "./placed-entries.ts";
+
 const columns = [
   "Serial",
   "UUID",
@@ -97,4 +101,67 @@ export function toOrchestratorCsv(machines: readonly SeenMachine[]): CsvExport {
     [serial, uuid, ...columns.slice(2).map(() => "")].join(","),
   );
   return { csv: `${[csvHeader, ...lines].join("\n")}\n`, rows: [...rows.values()], leftOut };
+}
+
+/**
+ * Reads the orchestrator's CSV as a list of machines that may boot, by serial number and UUID.
+ *
+ * @throws ConfigError with every problem as `FILE:LINE:COLUMN: message`
+ */
+export function parseOrchestratorCsv(content: string, file: string): readonly NodeEntry[] {
+  const [header, ...rows] = csvRows(content.replace(/^\uFEFF/, ""), file);
+  const at = (name: string) => header?.fields.findIndex((field) => field.trim() === name) ?? -1;
+  const [serialAt, uuidAt] = [at("Serial"), at("UUID")];
+  if (serialAt === -1 || uuidAt === -1) {
+    throw new ConfigError([
+      `${file}:1:1: the first line must name the columns, Serial and UUID among them: ${csvHeader}`,
+    ]);
+  }
+  const placed: PlacedEntry[] = [];
+  const faults: string[] = [];
+  for (const { line, fields } of rows) {
+    const place = `${file}:${line}:1`;
+    const [serial, uuid] = [fields[serialAt]?.trim() ?? "", fields[uuidAt]?.trim() ?? ""];
+    if (fields.every((field) => field.trim() === "")) continue;
+    const fault = serial === "" ? null : serialFault(serial);
+    if (fault !== null) faults.push(`${place}: the serial number ${fault}`);
+    else if (serial === "" && uuid === "") faults.push(`${place}: has neither Serial nor UUID`);
+    else if (noUuids.has(uuid.toLowerCase())) {
+      faults.push(`${place}: the UUID ${uuid} is one that many boards share`);
+    } else {
+      const value = { serial: serial === "" ? null : serial, uuid: uuid === "" ? null : uuid };
+      placed.push({ value, place });
+    }
+  }
+  const { entries, problems } = checkPlaced(placed);
+  if (faults.length + problems.length > 0) throw new ConfigError([...faults, ...problems]);
+  return entries;
+}
+
+interface CsvRow {
+  readonly line: number;
+  readonly fields: string[];
+}
+
+/** RFC 4180: fields in quotes may have commas, line breaks and doubled quotes. */
+function csvRows(content: string, file: string): CsvRow[] {
+  const rows: CsvRow[] = [];
+  let row: CsvRow = { line: 1, fields: [] };
+  let line = 1;
+  const field = /("(?:[^"]|"")*"|[^",\r\n]*)(,|\r?\n|\r|$)/y;
+  while (field.lastIndex < content.length) {
+    const found = field.exec(content);
+    if (found === null) {
+      throw new ConfigError([
+        `${file}:${line}:1: this is not CSV: a quote is not where one may be`,
+      ]);
+    }
+    const [whole, raw = "", end = ""] = found;
+    row.fields.push(raw.startsWith('"') ? raw.slice(1, -1).replaceAll('""', '"') : raw);
+    line += whole.split("\n").length - 1;
+    if (end === ",") continue;
+    rows.push(row);
+    row = { line, fields: [] };
+  }
+  return row.fields.length > 0 ? [...rows, row] : rows;
 }

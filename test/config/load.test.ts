@@ -211,15 +211,12 @@ describe("parseConfig", () => {
     expect(problemsOf("admin: {readTokenFile: token}")[0]).toContain("without admin.tokenFile");
   });
 
-  it.each([["nodes: {format: tinkerbell}", "nodes format"]])(
-    "refuses what this version does not do: %s",
-    (text, words) => {
-      const problems = problemsOf(text);
-      expect(problems).toHaveLength(1);
-      expect(problems[0]).toContain(words);
-      expect(problems[0]).toContain("not available in this version");
-    },
-  );
+  it.each([
+    ["nodes: {format: tinkerbell}", "tinkerbell needs nodes.file"],
+    ["nodes: {format: orchestrator-csv}", "orchestrator-csv needs nodes.file"],
+  ])("refuses sources of nodes that do not go together: %s", (text, words) => {
+    expect(problemsOf(text)).toEqual([expect.stringContaining(words)]);
+  });
 
   it.each([
     ["boot: {path: orchestrator, kernelArgs: [a=1]}", "boot.kernelArgs: has no effect with"],

@@ -1,5 +1,10 @@
-import { expect, test } from "vitest";
-import { csvHeader, serialFault, toOrchestratorCsv } from "../../src/nodes/orchestrator-csv.ts";
+import { describe, expect, test } from "vitest";
+import {
+  csvHeader,
+  parseOrchestratorCsv,
+  serialFault,
+  toOrchestratorCsv,
+} from "../../src/nodes/orchestrator-csv.ts";
 
 const uuid = "11223344-5566-7788-99aa-bbccddeeff00";
 const machine = { mac: "52:54:00:12:34:56", uuid, serial: "ABC12345" };
@@ -48,4 +53,38 @@ test("a machine of which nothing can be registered is left out and said", () => 
 
 test.each(["ABCDE", "4CE0460D0G", "ab".repeat(10)])("%s is a serial number", (serial) => {
   expect(serialFault(serial)).toBeNull();
+});
+
+describe("parseOrchestratorCsv", () => {
+  const uuid2 = "11223344-5566-7788-99aa-bbccddeeff01";
+
+  test("reads what was exported as a list of machines that may boot", () => {
+    const { csv } = toOrchestratorCsv([machine, { mac: "", uuid: uuid2, serial: null }]);
+    expect(parseOrchestratorCsv(csv, "hosts.csv")).toMatchObject([
+      { serial: "ABC12345", uuid, netboot: "allow" },
+      { serial: null, uuid: uuid2 },
+    ]);
+  });
+
+  test("reads columns in any order, quotes, and the line ends of Windows", () => {
+    const csv = `\uFEFFUUID,Metadata,Serial\r\n,"a,""b""\r\nc=d",ABC12345\r\n\r\n${uuid2},,`;
+    expect(parseOrchestratorCsv(csv, "hosts.csv")).toMatchObject([
+      { serial: "ABC12345", uuid: null },
+      { serial: null, uuid: uuid2 },
+    ]);
+  });
+
+  test.each([
+    ["", /^hosts\.csv:1:1: the first line must name the columns/],
+    ["Serial;UUID\n", /^hosts\.csv:1:1: the first line must name the columns/],
+    ["Serial,UUID\n,\nXY,\n", /^hosts\.csv:3:1: the serial number "XY" is not 5 to 20/],
+    ["Serial,UUID,Site\n,,here\n", /^hosts\.csv:2:1: has neither Serial nor UUID/],
+    ["Serial,UUID\n,4711\n", /^hosts\.csv:2:1: uuid: must be a UUID/],
+    ["Serial,UUID\n,00000000-0000-0000-0000-000000000000\n", /many boards share/],
+    ["Serial,UUID\nABCDE,\nABCDE,\n", /^hosts\.csv:3:1: hosts\.csv:2:1 has the same serial ABCDE/],
+    ['Serial,UUID\n"AB"CDE,\n', /^hosts\.csv:2:1: this is not CSV/],
+    ['Serial,UUID\n"ABCDE,\n', /^hosts\.csv:2:1: this is not CSV/],
+  ])("says what is wrong with %j", (csv, message) => {
+    expect(() => parseOrchestratorCsv(csv, "hosts.csv")).toThrow(message);
+  });
 });

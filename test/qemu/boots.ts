@@ -83,6 +83,7 @@ export async function bootUntil(
   machine: Firmware | Machine,
   wanted: RegExp,
   flags: readonly string[] = [],
+  limitSeconds?: number,
 ): Promise<void> {
   const off = new AbortController();
   let seen = false;
@@ -96,6 +97,7 @@ export async function bootUntil(
       onConsoleLine,
       signal: off.signal,
       flags,
+      limitSeconds,
     })
     .catch((cause: unknown) => {
       if (!seen) throw cause;

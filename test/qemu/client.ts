@@ -20,6 +20,8 @@ export interface BootOptions {
   readonly raw?: boolean | undefined;
   /** Further arguments for QEMU. */
   readonly flags?: readonly string[] | undefined;
+  /** How long it may take; default: three times as long as a boot of this firmware usually takes. */
+  readonly limitSeconds?: number | undefined;
   /** Powers the machine off before its time. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -112,9 +114,10 @@ async function powerOn(machine: Machine, tap: string, options: BootOptions): Pro
 
   // KVM that is not even as fast as emulation is of no use: it was seen to hang, and to crawl.
   const { usualSeconds } = firmwareFacts[machine.firmware];
-  const limitSeconds = accelerator === "kvm" ? usualSeconds : usualSeconds * 3;
+  const limitSeconds =
+    options.limitSeconds ?? (accelerator === "kvm" ? usualSeconds : usualSeconds * 3);
   const timer = setTimeout(() => {
-    const why = `${limitSeconds} s were over, three times what it usually takes`;
+    const why = `${limitSeconds} s were over, far more than it usually takes`;
     stop(accelerator === "kvm" ? kvmFailed : why);
   }, limitSeconds * 1000);
   const onAbort = () => stop("it was interrupted");

@@ -38,6 +38,10 @@ export interface Choices {
   readonly loaderNames?: Readonly<Record<string, string>> | undefined;
   /** How machines get to the Micro-OS; default: `mirror`. */
   readonly path?: "mirror" | "orchestrator" | undefined;
+  /** Entries of the nodes file. */
+  readonly nodes?: readonly object[] | undefined;
+  /** How machines that may not boot go on to their disks; default: `auto`. */
+  readonly localBoot?: string | undefined;
   /** Links besides `wire`. */
   readonly links?: readonly { readonly wire: Wire; readonly mode: Mode }[] | undefined;
   /** Keys of the configuration that are otherwise than usual, by section. */
@@ -58,6 +62,7 @@ export async function startEimPxe(
 ): Promise<BootServer> {
   const { network, folder, command = fromSource } = options;
   const configuration = join(folder, "eim-pxe.yaml");
+  await writeFile(join(folder, "nodes.yaml"), stringify(options.nodes ?? []));
   await writeFile(configuration, stringify(configurationFor(options)));
   const service = startService({
     name: "eim-pxe",
@@ -99,8 +104,10 @@ function configurationFor(
             }
           : { mode: link.mode },
     })),
+    nodes: { file: join(folder, "nodes.yaml") },
     boot: {
       path,
+      localBoot: options.localBoot ?? "auto",
       kernelArgs: path === "mirror" ? [`${beaconArgument}=${eventsUrl}`] : [],
       loaders: loaderNames,
     },

@@ -46,6 +46,8 @@ export interface Machine {
   readonly serial: string;
   /** Default: 1024. */
   readonly memoryMiB?: number;
+  /** A disk image, which the firmware starts from when it does not start from the network. */
+  readonly disk?: string;
 }
 
 /** EDK2 as Debian packs it: the code, and a template of its variables. */
@@ -94,6 +96,7 @@ export async function qemuCommand(
     ["-smbios", `type=1,serial=${machine.serial},uuid=${machine.uuid}`],
     ...(await firmwareFlags(machine.firmware, variables)),
     ...cardFlags(machine),
+    ...diskFlags(machine),
   ];
   return [arm64 ? "qemu-system-aarch64" : "qemu-system-x86_64", ...flags.flat()];
 }
@@ -125,6 +128,16 @@ async function flashFlags(
     // OVMF does no PXE without a source of random numbers.
     ["-object", "rng-random,id=r0,filename=/dev/urandom"],
     ["-device", "virtio-rng-pci,rng=r0"],
+  ];
+}
+
+function diskFlags({ disk }: Machine): string[][] {
+  if (disk === undefined) return [];
+  return [
+    ["-drive", `if=none,id=disk,format=raw,file=${disk}`],
+    ["-device", "virtio-blk-pci,drive=disk,bootindex=2"],
+    // As on most sites: the disk comes after the network by IPv4.
+    ["-fw_cfg", "name=opt/org.tianocore/IPv6PXESupport,string=no"],
   ];
 }
 

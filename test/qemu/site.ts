@@ -58,6 +58,8 @@ export interface SiteOptions {
   readonly loaderNames?: Choices["loaderNames"];
   /** How machines get to the Micro-OS; default: `mirror`. */
   readonly path?: Choices["path"];
+  readonly nodes?: Choices["nodes"];
+  readonly localBoot?: Choices["localBoot"];
   /** Adds to the site when the network is there and no server runs yet. */
   readonly extend?: (network: LabNetwork, folder: string) => Promise<Extension>;
 }
@@ -96,7 +98,9 @@ export interface Site {
   /** Powers a machine on and waits for its Micro-OS; fails with a `LabError` that names the logs. */
   readonly boot: (
     machine: Machine,
-    options?: Partial<Pick<BootOptions, "network" | "onConsoleLine" | "raw" | "signal" | "flags">>,
+    options?: Partial<
+      Pick<BootOptions, "network" | "onConsoleLine" | "raw" | "signal" | "flags" | "limitSeconds">
+    >,
   ) => Promise<BootResult>;
   /** The body of a page of the server's admin port. */
   readonly adminPage: (path: string) => Promise<unknown>;
@@ -204,8 +208,9 @@ export async function openSite(options: SiteOptions): Promise<Site> {
         typeof options.command === "function"
           ? await options.command(network, folder)
           : options.command;
-      const { loaderNames, path } = options;
-      const choices = { mode, microOs, loaders, loaderNames, links, path, settings };
+      const { loaderNames, path, nodes, localBoot } = options;
+      const shared = { mode, microOs, loaders, loaderNames, links, path, settings };
+      const choices = { ...shared, nodes, localBoot };
       const started = await startEimPxe({ ...choices, network, folder, orchestrator, command });
       stops.push(started.service.stop);
       return started;

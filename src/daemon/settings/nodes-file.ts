@@ -1,19 +1,39 @@
 import { readText } from "../../config/load.ts";
 import type { NodeEntry } from "../../boot/node.ts";
+import type { Config } from "../../config/schema.ts";
 import { parseNodes } from "../../nodes/nodes-file.ts";
+import { parseOrchestratorCsv } from "../../nodes/orchestrator-csv.ts";
+import { parseHardware } from "../../nodes/tinkerbell.ts";
 
 /**
  * The entries of a nodes file.
  *
  * @throws ConfigError when it cannot be read or is not right
  */
-export function readNodes(file: string): readonly NodeEntry[] {
-  return parseNodes(readText(file, "nodes"), file);
+export function readNodes(file: string, format: NodesFormat): readonly NodeEntry[] {
+  return parsers[format](readText(file, "nodes"), file);
+}
+
+/** The formats of a file. */
+export type NodesFormat = Config["nodes"]["format"];
+
+const parsers = {
+  eim: parseNodes,
+  tinkerbell: parseHardware,
+  "orchestrator-csv": parseOrchestratorCsv,
+} as const;
+
+/** The file that the nodes are read from, and its format; null: from none. */
+export function nodesFileOf({
+  nodes: { file, format },
+}: Config): { readonly file: string; readonly format: NodesFormat } | null {
+  return file === null ? null : { file, format };
 }
 
 /** What the thread is given that reads a nodes file. */
 export interface NodesJob {
   readonly file: string;
+  readonly format: NodesFormat;
   /** URL of this module. */
   readonly reader: string;
 }

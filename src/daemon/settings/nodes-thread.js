@@ -24,10 +24,10 @@ async function load(url) {
 }
 
 /** @type {NodesJob} */
-const { file, reader } = workerData;
+const { file, format, reader } = workerData;
 try {
   const { readNodes } = await load(reader);
-  const entries = readNodes(file);
+  const entries = readNodes(file, format);
   for (let at = 0; at < entries.length; at += ENTRIES_AT_ONCE) {
     send({ entries: entries.slice(at, at + ENTRIES_AT_ONCE) });
     if (parentPort !== null) await once(parentPort, "message");

@@ -3,7 +3,7 @@ import type { NodeEntry } from "../../boot/node.ts";
 import type { Config } from "../../config/schema.ts";
 import { ConfigError, InternalError } from "../../lib/errors.ts";
 import { createInventory, type Inventory } from "../../nodes/inventory.ts";
-import type { NodesJob, NodesMessage } from "./nodes-file.ts";
+import { nodesFileOf, type NodesJob, type NodesMessage } from "./nodes-file.ts";
 
 /**
  * Reads the nodes file again while the server runs: in a thread, since ten thousand entries take a second in
@@ -11,14 +11,15 @@ import type { NodesJob, NodesMessage } from "./nodes-file.ts";
  *
  * @throws ConfigError when it cannot be read or is not right
  */
-export async function reloadInventory({ nodes: { file } }: Config): Promise<Inventory> {
-  return createInventory(file === null ? [] : await readInThread(file));
+export async function reloadInventory(config: Config): Promise<Inventory> {
+  const source = nodesFileOf(config);
+  return createInventory(source === null ? [] : await readInThread(source));
 }
 
-function readInThread(file: string): Promise<readonly NodeEntry[]> {
+function readInThread(source: Pick<NodesJob, "file" | "format">): Promise<readonly NodeEntry[]> {
   const isSource = import.meta.url.endsWith(".ts");
   const reader = new URL(isSource ? "./nodes-file.ts" : "./nodes-file.js", import.meta.url).href;
-  const job: NodesJob = { file, reader };
+  const job: NodesJob = { ...source, reader };
   const worker = new Worker(new URL("./nodes-thread.js", import.meta.url), { workerData: job });
   // A server that stops does not wait for it.
   worker.unref();

@@ -1,5 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import { statSync } from "node:fs";
+import { isDeepStrictEqual } from "node:util";
 import { certificatesIn } from "../../artifacts/verify/verify.ts";
 import { requireScript } from "../../boot/script/orchestrator-script.ts";
 import { loadConfig, readText } from "../../config/load.ts";
@@ -8,7 +9,7 @@ import { fromText } from "../../lib/bytes.ts";
 import { ConfigError, errnoOf, messageOf, SyncError } from "../../lib/errors.ts";
 import { createInventory, type Inventory } from "../../nodes/inventory.ts";
 import type { Environment } from "./environment.ts";
-import { readNodes } from "./nodes-file.ts";
+import { nodesFileOf, readNodes } from "./nodes-file.ts";
 import { readServerCertificate, type ServerCertificate } from "./tls-files.ts";
 
 /** Where the configuration is looked for when no `--config` says otherwise. */
@@ -43,6 +44,19 @@ export function loadSettings(file: string | null, environment: Environment): Set
 /** The configuration alone, for commands that need none of the files that it names. */
 export function loadConfiguration(file: string | null, environment: Environment): Config {
   return loadConfig({ file: configurationFile(file), environment });
+}
+
+/** The keys in which two configurations differ, as paths: `tftp.port`. */
+export function changedKeys(former: unknown, now: unknown, path = ""): readonly string[] {
+  if (isDeepStrictEqual(former, now)) return [];
+  if (!isMap(former) || !isMap(now)) return [path];
+  return Object.keys({ ...former, ...now }).flatMap((key) =>
+    changedKeys(former[key], now[key], path === "" ? key : `${path}.${key}`),
+  );
+}
+
+function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** The configuration file that is read: the one given, or the default one where there is one; null: none. */
@@ -90,8 +104,8 @@ function readNamedFiles(config: Config): Omit<Settings, "config" | "configFile">
 
 /** @throws ConfigError when the nodes file cannot be read or is not right */
 export function loadInventory(config: Config): Inventory {
-  const { file } = config.nodes;
-  return createInventory(file === null ? [] : readNodes(file));
+  const source = nodesFileOf(config);
+  return createInventory(source === null ? [] : readNodes(source.file, source.format));
 }
 
 function readCa(file: string | null): string | null {

@@ -62,13 +62,21 @@ export const processEvents = {
   },
   reloaded: {
     level: "info",
-    message: "the nodes file was read again",
-    meaning: "After SIGHUP; `nodes` is the number of entries now in force.",
+    message: "the nodes were read again",
+    meaning:
+      "The nodes file has changed, or SIGHUP asked for it; `nodes` is the number of entries now in force.",
   },
   "reload-failed": {
     level: "error",
     message: "the nodes file could not be read again; the former entries stay in force",
-    meaning: "Mend what `reason` names (file, line and column) and send SIGHUP again.",
+    meaning:
+      "Mend what `reason` names (file, line and column); the file is read again as soon as it changes.",
+  },
+  "restart-needed": {
+    level: "warn",
+    message: "the configuration was changed where only a restart brings it into force",
+    meaning:
+      "At SIGHUP: these `keys` of the configuration file or the environment are others than those in force. The nodes file and certificates were read again.",
   },
   "clock-step": {
     level: "warn",

@@ -1,0 +1,260 @@
+import { z } from "zod";
+import { readYaml } from "../config/yaml.ts";
+import { ConfigError } from "../lib/errors.ts";
+import { parseIp4 } from "../lib/ip4.ts";
+import { checkPlaced, type PlacedEntry, type PlacedResult } from "./placed-entries.ts";
+
+/*
+ * Tinkerbell's `Hardware` objects as entries: of a file, or of a Kubernetes cluster. Each network interface that names
+ * a MAC address is an entry. What has no counterpart here is not looked at.
+ */
+
+const text = z.string().nullish();
+const list = z.array(z.string()).nullish();
+const yes = z.boolean().nullish();
+
+const ipxe = z.looseObject({ url: text, binary: text }).nullish();
+
+/** `tinkerbell.org/v1alpha1`. */
+const interface1 = z.looseObject({
+  disableDhcp: yes,
+  dhcp: z
+    .looseObject({
+      mac: text,
+      hostname: text,
+      domain_name: text,
+      lease_time: z.number().nullish(),
+      name_servers: list,
+      time_servers: list,
+      ip: z.looseObject({ address: text, netmask: text, gateway: text }).nullish(),
+      classless_static_routes: z
+        .array(z.looseObject({ destination_descriptor: z.string(), router: z.string() }))
+        .nullish(),
+      tftp_server_name: text,
+      boot_file_name: text,
+    })
+    .nullish(),
+  netboot: z
+    .looseObject({ allowPXE: yes, ipxe, osie: z.looseObject({ kernelParams: list }).nullish() })
+    .nullish(),
+});
+
+/** `tinkerbell.org/v1alpha2`: by MAC address. */
+const interface2 = z.looseObject({
+  dhcp: z
+    .looseObject({
+      v4: z
+        .looseObject({
+          disabled: yes,
+          hostname: text,
+          domainName: text,
+          domainSearchList: list,
+          leaseTimeSeconds: z.number().nullish(),
+          nameservers: list,
+          ntpServers: list,
+          classlessStaticRoutes: z
+            .array(z.looseObject({ destinationDescriptor: z.string(), router: z.string() }))
+            .nullish(),
+          tftpServerName: text,
+          bootFileName: text,
+        })
+        .nullish(),
+    })
+    .nullish(),
+  ipam: z
+    .looseObject({ ipv4: z.looseObject({ address: text, gateway: text, prefix: text }).nullish() })
+    .nullish(),
+  netboot: z.looseObject({ disabled: yes, ipxe }).nullish(),
+});
+
+const metadata = z.looseObject({ name: text, namespace: text }).nullish();
+const hardware = z.union([
+  z.looseObject({
+    apiVersion: z.literal("tinkerbell.org/v1alpha1"),
+    metadata,
+    spec: z.looseObject({ interfaces: z.array(interface1).nullish() }).nullish(),
+  }),
+  z.looseObject({
+    apiVersion: z.literal("tinkerbell.org/v1alpha2"),
+    metadata,
+    spec: z
+      .looseObject({
+        networkInterfaces: z.record(z.string(), interface2).nullish(),
+        instance: z
+          .looseObject({ osie: z.looseObject({ kernelParams: list }).nullish() })
+          .nullish(),
+      })
+      .nullish(),
+  }),
+]);
+
+type Interface1 = z.output<typeof interface1>;
+type Interface2 = z.output<typeof interface2>;
+
+/** What to say of a value that is no `Hardware` of either version. */
+const notHardware =
+  "is no Hardware object of tinkerbell.org/v1alpha1 or v1alpha2 with the types that they have";
+
+/** The entries of one object; a string: what is wrong with it. */
+export function hardwareInputs(object: unknown): readonly object[] | string {
+  const read = hardware.safeParse(object);
+  if (!read.success) return notHardware;
+  const { apiVersion, metadata: about, spec } = read.data;
+  const name = hostName(about?.name);
+  if (apiVersion === "tinkerbell.org/v1alpha1") {
+    return (spec?.interfaces ?? []).flatMap((one) => fromInterface1(one, name));
+  }
+  const kernelArgs = words(spec?.instance?.osie?.kernelParams);
+  return Object.entries(spec?.networkInterfaces ?? {}).map(([mac, one]) => ({
+    ...fromInterface2(mac, one, name),
+    kernelArgs,
+  }));
+}
+
+function fromInterface1({ disableDhcp, dhcp, netboot }: Interface1, name: string | null): object[] {
+  if (dhcp?.mac == null) return [];
+  const { ip } = dhcp;
+  return [
+    {
+      mac: dhcp.mac,
+      name: hostName(dhcp.hostname) ?? name,
+      ...ipOf(ip?.address, ip?.netmask, ip?.gateway),
+      dns: addresses(dhcp.name_servers),
+      ntp: addresses(dhcp.time_servers),
+      domain: orNull(dhcp.domain_name),
+      leaseSeconds: positive(dhcp.lease_time),
+      routes: (dhcp.classless_static_routes ?? []).map(({ destination_descriptor: to, router }) => {
+        return { to, via: router };
+      }),
+      options: bootOptions(dhcp.tftp_server_name, dhcp.boot_file_name),
+      dhcp: disableDhcp !== true,
+      // As SMEE: what is not allowed there is denied.
+      netboot: netboot?.allowPXE === true ? "allow" : "deny",
+      loader: orNull(netboot?.ipxe?.binary),
+      scriptUrl: orNull(netboot?.ipxe?.url),
+      kernelArgs: words(netboot?.osie?.kernelParams),
+    },
+  ];
+}
+
+function fromInterface2(mac: string, { dhcp, ipam, netboot }: Interface2, name: string | null) {
+  const { v4 } = dhcp ?? {};
+  const { ipv4 } = ipam ?? {};
+  return {
+    mac,
+    name: hostName(v4?.hostname) ?? name,
+    ...ipOf(ipv4?.address, netmaskOf(ipv4?.prefix), ipv4?.gateway),
+    dns: addresses(v4?.nameservers),
+    ntp: addresses(v4?.ntpServers),
+    domain: orNull(v4?.domainName),
+    domainSearch: v4?.domainSearchList ?? [],
+    leaseSeconds: positive(v4?.leaseTimeSeconds),
+    routes: (v4?.classlessStaticRoutes ?? []).map(({ destinationDescriptor: to, router }) => {
+      return { to, via: router };
+    }),
+    options: bootOptions(v4?.tftpServerName, v4?.bootFileName),
+    dhcp: v4?.disabled !== true,
+    netboot: netboot?.disabled === true ? "deny" : "allow",
+    loader: orNull(netboot?.ipxe?.binary),
+    scriptUrl: orNull(netboot?.ipxe?.url),
+  };
+}
+
+type Text = string | null | undefined;
+
+function orNull(value: Text): string | null {
+  return value == null || value === "" ? null : value;
+}
+
+function hostName(value: Text): string | null {
+  return value != null && /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/.test(value)
+    ? value
+    : null;
+}
+
+/** Only IPv4 is served; a record may well have IPv6 besides. */
+function ipOf(address: Text, netmask: Text, gateway: Text): object {
+  if (address == null || parseIp4(address) === null) return {};
+  const router = gateway != null && parseIp4(gateway) !== null ? gateway : null;
+  return { address, netmask: orNull(netmask), router };
+}
+
+/** Name servers may be names or IPv6 addresses, which options 6 and 42 cannot carry. */
+function addresses(values: readonly string[] | null | undefined): string[] | null {
+  const found = (values ?? []).filter((value) => parseIp4(value) !== null);
+  return found.length === 0 ? null : found;
+}
+
+function positive(value: number | null | undefined): number | null {
+  if (value == null || value === 0) return null;
+  // SMEE's value for one that does not fit.
+  return Number.isInteger(value) && value > 0 && value <= 0xffffffff ? value : 604_800;
+}
+
+function words(values: readonly string[] | null | undefined): string[] {
+  return (values ?? []).flatMap((value) => value.split(/\s+/).filter((word) => word !== ""));
+}
+
+function bootOptions(server: Text, file: Text): object[] {
+  return [
+    ...(orNull(server) === null ? [] : [{ code: 66, text: server }]),
+    ...(orNull(file) === null ? [] : [{ code: 67, text: file }]),
+  ];
+}
+
+/** `24` → `255.255.255.0`; as it is when it is no prefix length, so that the check says so. */
+function netmaskOf(prefix: Text): string | null {
+  if (prefix == null || prefix === "") return null;
+  const length = Number(prefix);
+  if (!Number.isInteger(length) || length < 0 || length > 32) return prefix;
+  const bits = length === 0 ? 0 : (0xffffffff << (32 - length)) >>> 0;
+  return [24, 16, 8, 0].map((shift) => (bits >>> shift) & 255).join(".");
+}
+
+/** `List` objects and lists hold others. */
+const container = z.union([
+  z.array(z.unknown()),
+  z.looseObject({ kind: z.string().endsWith("List"), items: z.array(z.unknown()) }),
+]);
+
+/**
+ * Reads the text of a file with `Hardware` objects: one or several YAML documents, a list, or a `List`.
+ *
+ * @throws ConfigError with every problem as `FILE:LINE:COLUMN: message`
+ */
+export function parseHardware(content: string, file: string): PlacedResult["entries"] {
+  const placed: PlacedEntry[] = [];
+  const faults: string[] = [];
+  for (const document of documentsOf(content)) {
+    const yaml = readYaml(document, file);
+    const read = container.safeParse(yaml.value);
+    const inList = read.success && !Array.isArray(read.data);
+    const items = !read.success
+      ? [yaml.value]
+      : Array.isArray(read.data)
+        ? read.data
+        : read.data.items;
+    for (const [index, item] of items.entries()) {
+      if (item === null) continue;
+      const path = read.success ? [...(inList ? ["items"] : []), index] : [];
+      const place = yaml.describe(yaml.locate(path));
+      const inputs = hardwareInputs(item);
+      if (typeof inputs === "string") faults.push(`${place}: ${inputs}`);
+      else placed.push(...inputs.map((value) => ({ value, place })));
+    }
+  }
+  const { entries, problems } = checkPlaced(placed);
+  if (faults.length + problems.length > 0) throw new ConfigError([...faults, ...problems]);
+  return entries;
+}
+
+/** The documents of a YAML stream, each with as many empty lines ahead as stand before it in the file. */
+function documentsOf(content: string): string[] {
+  const documents: string[] = [];
+  let before = 0;
+  for (const document of content.split(/^---(?=\s|$)/m)) {
+    documents.push("\n".repeat(before) + document);
+    before += document.split("\n").length - 1;
+  }
+  return documents;
+}
