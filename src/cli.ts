@@ -40,11 +40,26 @@ function program(): Program {
     outIsTerminal: process.stdout.isTTY,
     errIsTerminal: process.stderr.isTTY,
     columns: () => process.stdout.columns || 80,
+    rows: () => process.stdout.rows || 24,
+    keys: process.stdin.isTTY ? readKeys : null,
     onSignal(signal, handler) {
       process.on(signal, handler);
       return () => process.off(signal, handler);
     },
     availableMemory: () => process.availableMemory(),
     preemptions: () => process.resourceUsage().involuntaryContextSwitches,
+  };
+}
+
+function readKeys(handler: (key: string) => void): () => void {
+  const { stdin } = process;
+  const hear = (bytes: Buffer): void => handler(bytes.toString("utf8"));
+  // Each key at once, and Ctrl-C as one of them.
+  stdin.setRawMode(true);
+  stdin.on("data", hear);
+  return () => {
+    stdin.off("data", hear);
+    stdin.setRawMode(false);
+    stdin.pause();
   };
 }

@@ -13,7 +13,7 @@ packages=(
   qemu-system-arm qemu-efi-aarch64 u-boot-qemu debian-archive-keyring
   systemd dnsmasq-base nftables iptables shellcheck isc-dhcp-server isc-dhcp-client isc-dhcp-relay kea-admin kea-dhcp4-server iproute2 tcpdump tshark tftp-hpa atftp curl openssl sbsigntool mtools
   chromium fonts-dejavu-core
-  nginx-light procps
+  nginx-light procps tmux
 )
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   missing=()

@@ -17,7 +17,7 @@ let program: Program;
 let site: StormSite | null = null;
 beforeAll(async () => {
   if (missing === null) program = await Program.build();
-});
+}, 120_000);
 afterEach(async () => {
   await site?.close();
   site = null;

@@ -13,8 +13,12 @@ export class FakeProgram implements Program {
   readonly isRoot = false;
   outIsTerminal = false;
   readonly errIsTerminal = false;
+  readonly keys = null;
   columns(): number {
     return 80;
+  }
+  rows(): number {
+    return 24;
   }
   readonly #handlers = new Set<{ signal: NodeJS.Signals; handler: () => void }>();
 

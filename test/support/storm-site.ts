@@ -94,6 +94,10 @@ export class StormSite {
     return this.#server?.pid ?? 0;
   }
 
+  get configurationFile(): string {
+    return join(this.#folder, "eim-pxe.yaml");
+  }
+
   get net() {
     return this.#net;
   }
@@ -162,7 +166,7 @@ export class StormSite {
   async #serve(): Promise<void> {
     const { mode, configuration = {}, coreEach = false } = this.#options;
     const dhcp = mode === "proxy" ? { mode } : { mode, pools: ["10.77.4.0-10.77.63.255"] };
-    const file = join(this.#folder, "eim-pxe.yaml");
+    const file = this.configurationFile;
     writeFileSync(
       file,
       JSON.stringify({

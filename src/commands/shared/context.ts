@@ -18,6 +18,13 @@ export interface Program {
   readonly errIsTerminal: boolean;
   /** How many characters a line of the terminal behind `out` has now; 80 without one. */
   columns(): number;
+  /** How many lines it has; 24 without one. */
+  rows(): number;
+  /**
+   * Hands each key that is pressed to `handler`, as the terminal sends it, until the function that it returns is
+   * called. Null where `in` is no terminal.
+   */
+  readonly keys: ((handler: (key: string) => void) => () => void) | null;
   /** Calls `handler` at each signal; returns a function that stops it. */
   onSignal(signal: NodeJS.Signals, handler: () => void): () => void;
   /** How often the kernel took the core away from this process because another one needed it. */

@@ -29,6 +29,8 @@ export interface ShownMachine {
   readonly seconds: number | null;
   /** Why it stopped; null while it goes on. */
   readonly failure: string | null;
+  /** What it waits for, in place of the seconds. */
+  readonly remark?: string;
 }
 
 /** One line for each machine, at most `columns` characters wide: `node 1  uefi  ● asked ◐ loader ○ script …`. */
@@ -42,7 +44,7 @@ export function machineLines(
     Math.max(0, ...machines.map((machine) => of(machine).length));
   const [names, firmwares] = [wide(({ name }) => name), wide(({ firmware }) => firmware)];
   return machines.map((machine) => {
-    const { name, firmware, stage, seconds, failure } = machine;
+    const { name, firmware, stage, seconds, failure, remark } = machine;
     const { done, moving } = stage === null ? { done: 0, moving: false } : progress[stage];
     const track = words.map((word, at) => {
       if (at < done) return { text: `● ${word}`, style: "green" } as const;
@@ -52,7 +54,7 @@ export function machineLines(
         ? ({ text: `◐ ${word}`, style: "yellow" } as const)
         : ({ text: `✗ ${word}`, style: "red" } as const);
     });
-    const end = failure ?? (seconds === null ? "" : `${seconds.toFixed(1)} s`);
+    const end = failure ?? remark ?? (seconds === null ? "" : `${seconds.toFixed(1)} s`);
     const start = `${name.padEnd(names)}  ${firmware.padEnd(firmwares)}  `;
     // What does not fit is cut before it is coloured: the colours' characters take no room.
     let room = columns - start.length;

@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { BindError, ConfigError, InternalError } from "../../lib/errors.ts";
 import { type Finding, inFourLines, inOneSentence } from "../../lib/finding.ts";
 import { LIMITED_BROADCAST, parseIp4 } from "../../lib/ip4.ts";
+import { syntheticUuid } from "../../boot/synthetic-uuid.ts";
 import { CLIENT_PORT } from "../../dhcp/message/destination.ts";
 import { openDeviceSocket } from "../../net/device-socket.ts";
 import { type HostAddresses, openHostAddresses } from "../../net/host-addresses.ts";
@@ -122,8 +123,10 @@ async function planned(
     share: true,
   });
   // One more than are powered on: a server may remember what it was asked.
-  const machine = simulatedMachines(nodes + 1, hostByte(device.name), firmware).at(-1);
-  if (machine === undefined) throw new InternalError("there is no machine to ask as");
+  const { mac } = simulatedMachines(nodes + 1, hostByte(device.name), firmware).at(-1) ?? {};
+  if (mac === undefined) throw new InternalError("there is no machine to ask as");
+  // As `probe` does: that it goes no further is no fault.
+  const machine = { mac, uuid: syntheticUuid(mac), firmware };
   const found = await scout(socket, machine, target, device.name).finally(() => socket.close());
   if ("code" in found) return found;
   const { bootServer, addressServer, discoverTo, others } = found;

@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import type { ProbeOptions } from "../probe.ts";
 import type { SimulateOptions } from "../simulate/simulate.ts";
-import { type CommandSite, wholeNumber } from "./common.ts";
+import { addConfigured, type CommandSite, wholeNumber } from "./common.ts";
 
 interface ProbeFlags {
   readonly interface: string;
@@ -20,7 +20,7 @@ interface SimulateFlags {
   readonly json?: boolean;
 }
 
-/** `probe`, `simulate` and `demo`, which play machines. */
+/** `probe`, `simulate` and `demo`, which play machines, and `watch`, which shows them. */
 export function machineCommands(cli: Command, { program, finish }: CommandSite): void {
   cli
     .command("probe")
@@ -38,6 +38,14 @@ export function machineCommands(cli: Command, { program, finish }: CommandSite):
       const { interface: name, firmware, mac = null, json = false } = options;
       finish(await probe(program, { interface: name, firmware, mac, json }));
     });
+  addConfigured(
+    cli,
+    "watch",
+    "the machines live, from the running server: full-screen with keys on a terminal, else a line for each news",
+  ).action(async (options: { config?: string }) => {
+    const { watch } = await import("../watch/watch.ts");
+    finish(await watch(program, options.config ?? null));
+  });
   cli
     .command("simulate")
     .description("a boot storm by simulated machines: how long each stage takes, and what fails")

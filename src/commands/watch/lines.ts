@@ -1,0 +1,43 @@
+import type { BootReply } from "../../api/boots.ts";
+import { inOneSentence } from "../../lib/finding.ts";
+import { nameOf, plain, statusWords } from "./machines.ts";
+
+/** What was written of a boot already. */
+interface Written {
+  readonly steps: ReadonlySet<string>;
+  readonly status: BootReply["status"];
+}
+
+/**
+ * What is new since the last look, a line each: `10:02:41  node-7  uefi  script  after 4.2 s`. For a pipe or a file,
+ * where nothing can be drawn anew.
+ */
+export class NewLines {
+  readonly #written = new Map<string, Written>();
+
+  /** @param boots newest first */
+  since(boots: readonly BootReply[]): readonly string[] {
+    const lines = boots.toReversed().flatMap((boot) => this.#linesOf(boot));
+    // What the server no longer lists does not come again.
+    const present = new Set(boots.map(({ id }) => id));
+    for (const id of this.#written.keys()) if (!present.has(id)) this.#written.delete(id);
+    return lines;
+  }
+
+  #linesOf(boot: BootReply): readonly string[] {
+    const { id, steps, status, diagnosis, firmware } = boot;
+    const former = this.#written.get(id);
+    const name = nameOf(boot);
+    const line = (at: string, what: string) =>
+      `${at.slice(11, 19)}  ${name.padEnd(17)}  ${(firmware ?? "").padEnd(9)}  ${what}`;
+    const fresh = steps.filter(({ stage }) => former?.steps.has(stage) !== true);
+    this.#written.set(id, { steps: new Set(steps.map(({ stage }) => stage)), status });
+    const lines = fresh.map(({ stage, at, afterMs }) =>
+      line(at, `${stage.padEnd(15)}  after ${(afterMs / 1000).toFixed(1)} s`),
+    );
+    const isTold = status === "booting" || status === "up" || former?.status === status;
+    if (isTold) return lines;
+    const why = diagnosis === null ? "" : `: ${inOneSentence(diagnosis)}`;
+    return [...lines, line(boot.updatedAt, plain(`${statusWords[status]}${why}`, 1000))];
+  }
+}
