@@ -25,6 +25,7 @@ import {
   offerRules,
   scriptUnusable,
 } from "../src/pxe-client/probe/rules.ts";
+import { type FieldCause, fieldCauses } from "./support/reproductions.ts";
 import { bootRules } from "../src/timeline/rules.ts";
 import { FakeProgram } from "./support/program.ts";
 
@@ -120,8 +121,39 @@ for what was found, such as a server's address.
 | code | cause | what to do | who | found by |
 |---|---|---|---|---|
 ${rows.join("\n")}
+
+## How boots fail in the field, and how that is tested
+
+What people report of machines that did not boot, and by which test each is reproduced: with real firmware in *QEMU*; by real programs and sockets in
+network *namespaces* or on loopback; or by *frames*, a boot's events played one by one, where it takes hardware. The last column is the sentence that comes.
+
+| # | on the screen | cause | reproduced | what is said |
+|---|---|---|---|---|
+${fieldCauses.map(fieldRow).join("\n")}
 `;
     await expect(text).toMatchFileSnapshot("../docs/diagnosis.md");
+  });
+
+  function fieldRow({ row, onScreen, cause, reproductions, why = "" }: FieldCause): string {
+    const how = reproductions.map((one) => `${one.means}: ${one.how} (\`${one.test}\`)`);
+    const said = reproductions.map(({ code }) => `\`${code}\`${sentenceOf(code)}`);
+    const made = how.length === 0 ? `not: ${why}` : how.join("<br>");
+    return `| ${row} | ${onScreen} | ${cause} | ${made} | ${said.join("<br>")} |`;
+  }
+
+  function sentenceOf(code: string): string {
+    const found = all.find((one) => one.code === code);
+    return found === undefined ? "" : `: ${found.cause}`;
+  }
+
+  it("has every cause of the field's list, and tests that have its code", () => {
+    expect(fieldCauses.map(({ row }) => row)).toEqual(Array.from({ length: 29 }, (_, i) => i + 1));
+    for (const { row, reproductions, why } of fieldCauses) {
+      expect([row, why === undefined]).toEqual([row, reproductions.length > 0]);
+      for (const { code, test } of reproductions) {
+        expect([test, readFileSync(test, "utf8").includes(`"${code}"`)]).toEqual([test, true]);
+      }
+    }
   });
 
   it.each(codes)("has one cause for the code %s", (code) => {

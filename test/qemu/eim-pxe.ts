@@ -21,12 +21,18 @@ export const eventsUrl = `http://${wire.serverAddress}:${bootPort}/events`;
 /** Where people and tests ask, from inside the server's namespace. */
 export const adminUrl = `http://${adminListen}`;
 
-const fromSource: Command = [
+/** How to run the program from source. */
+export const fromSource: Command = [
   process.execPath,
   "--import",
   "tsx",
   fileURLToPath(new URL("../../src/cli.ts", import.meta.url)),
 ];
+
+/** The server's configuration in the folder of a run. */
+export function configurationIn(folder: string): string {
+  return join(folder, "eim-pxe.yaml");
+}
 
 /** What of the configuration a site can choose. */
 export interface Choices {
@@ -61,7 +67,7 @@ export async function startEimPxe(
   },
 ): Promise<BootServer> {
   const { network, folder, command = fromSource } = options;
-  const configuration = join(folder, "eim-pxe.yaml");
+  const configuration = configurationIn(folder);
   await writeFile(join(folder, "nodes.yaml"), stringify(options.nodes ?? []));
   await writeFile(configuration, stringify(configurationFor(options)));
   const service = startService({

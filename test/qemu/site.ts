@@ -8,7 +8,7 @@ import { captureTools, dhcpReplies, startCapture } from "./capture.ts";
 import type { SeenMessage } from "./capture.ts";
 import { bootMachine } from "./client.ts";
 import type { BootOptions, BootResult } from "./client.ts";
-import { adminUrl, startEimPxe } from "./eim-pxe.ts";
+import { adminUrl, configurationIn, fromSource, startEimPxe } from "./eim-pxe.ts";
 import type { Choices } from "./eim-pxe.ts";
 import { modernLoaders, oldLoaders } from "./loaders.ts";
 import { buildMicroOs } from "./micro-os.ts";
@@ -80,6 +80,8 @@ export type LoaderKind = (typeof loaderKinds)[number];
 export interface Extension {
   /** Links besides `wire` that the server under test serves. */
   readonly links?: Choices["links"];
+  /** What its own address server gives out; default: addresses of `wire`. */
+  readonly addresses?: readonly string[];
   /** Further lines of configuration for the site's own address server. */
   readonly siteLines?: readonly string[];
   /** Keys of the configuration of the server under test that are otherwise than usual. */
@@ -104,6 +106,10 @@ export interface Site {
   ) => Promise<BootResult>;
   /** The body of a page of the server's admin port. */
   readonly adminPage: (path: string) => Promise<unknown>;
+  /** Writes a page of the admin port, whatever it is, to a file of the folder; gives the file's path. */
+  readonly savePage: (path: string, name: string) => Promise<string>;
+  /** Runs another verb of eim-pxe with the server's configuration; gives what it prints. */
+  readonly command: (verb: string, ...args: readonly string[]) => Promise<string>;
   /** From here on the server has only its mirror. */
   readonly stopOrchestrator: () => Promise<void>;
   /** Ends the recording, and gives the DHCP replies that passed the bridge. */
@@ -144,7 +150,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
     const extension = (await options.extend?.(network, folder)) ?? {};
     if (extension.stop !== undefined) stops.push(extension.stop);
     const siteLines = [
-      ...(mode === "proxy" ? addressLines(wire) : []),
+      ...(mode === "proxy" ? (extension.addresses ?? addressLines(wire)) : []),
       ...(extension.siteLines ?? []),
     ];
     if (siteLines.length > 0) {
@@ -187,6 +193,13 @@ export async function openSite(options: SiteOptions): Promise<Site> {
       },
       adminPage: async (path) =>
         JSON.parse(await run(network.inside("busybox", "wget", "-qO-", `${adminUrl}${path}`))),
+      savePage: async (path, fileName) => {
+        const file = join(folder, fileName);
+        await run(network.inside("busybox", "wget", "-qO", file, `${adminUrl}${path}`));
+        return file;
+      },
+      command: (verb, ...args) =>
+        run(network.inside(...fromSource, verb, "--config", configurationIn(folder), ...args)),
       stopOrchestrator: orchestrator.stop,
       replies: async () => {
         await capture.stop();
