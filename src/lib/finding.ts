@@ -61,9 +61,13 @@ export function judgeAll<Evidence, Code extends string>(
 
 /** The finding of a row: its texts with the values in place of their `{names}`. */
 export function filledIn<Code extends string>(row: Finding<Code>, values: Values): Finding<Code> {
-  const fill = (text: string): string =>
-    text.replaceAll(/\{(\w+)\}/g, (name, key: string) => String(values[key] ?? name));
-  return { code: row.code, cause: fill(row.cause), remedy: fill(row.remedy), who: row.who };
+  const { code, cause, remedy, who } = row;
+  return { code, cause: textWith(cause, values), remedy: textWith(remedy, values), who };
+}
+
+/** A text with the values in place of its `{names}`. */
+export function textWith(text: string, values: Values): string {
+  return text.replaceAll(/\{(\w+)\}/g, (name, key: string) => String(values[key] ?? name));
 }
 
 /** In one line: `the port is in use. To do (site): stop the other program`. */

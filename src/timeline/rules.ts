@@ -1,8 +1,10 @@
 import { inOneSentence } from "../lib/finding.ts";
 import type { BootEvidence } from "./rules/evidence.ts";
 import { type BootRule, type Diagnosis, diagnosisOf, judgeBoot } from "./rules/diagnosis.ts";
+import { isLastWord } from "./rules/evidence.ts";
 import { loaderRules } from "./rules/loader-rules.ts";
 import { offerRules } from "./rules/offer-rules.ts";
+import { reportedRefusalRules, reportRules } from "./rules/report-rules.ts";
 import { refusalRules } from "./rules/refusal-rules.ts";
 import { scriptRules } from "./rules/script-rules.ts";
 import { stageRules } from "./rules/stage-rules.ts";
@@ -20,7 +22,9 @@ export { type BootStatus, bootStatuses, statusOf } from "./rules/status.ts";
 
 /** In this order; where nothing else is known, the stage that was reached says what is likely. */
 export const bootRules: readonly BootRule[] = [
+  ...reportRules,
   ...refusalRules,
+  ...reportedRefusalRules,
   ...loaderRules,
   ...offerRules,
   ...scriptRules,
@@ -36,7 +40,11 @@ const unanswered = {
 /** Why a boot stands still, and what to do about it; null while there is nothing to explain. */
 export function diagnose(evidence: BootEvidence, nowMs: number): Diagnosis | null {
   const status = statusOf(evidence.boot, nowMs);
-  if (status !== "stalled" && status !== "denied") return null;
+  // A machine that says what its error is is not waited for.
+  const { failed } = evidence.boot.seen;
+  const isFailing =
+    status === "booting" && isLastWord(evidence.boot, failed) && failed.errno !== null;
+  if (status !== "stalled" && status !== "denied" && !isFailing) return null;
   const { refusal } = evidence.boot;
   return refusal === null
     ? judgeBoot(bootRules, evidence)

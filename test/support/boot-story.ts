@@ -1,10 +1,9 @@
 import type { RefusalCode } from "../../src/boot/refusals.ts";
 import type { PxeEvent } from "../../src/events/types.ts";
-import type { Finding } from "../../src/lib/finding.ts";
 import type { Boot } from "../../src/timeline/boot.ts";
 import { BootSessions } from "../../src/timeline/boots.ts";
 import { TimelineRecorder } from "../../src/timeline/recorder.ts";
-import { type BootEvidence, diagnose } from "../../src/timeline/rules.ts";
+import { type BootEvidence, type Diagnosis, diagnose } from "../../src/timeline/rules.ts";
 
 export const storyMac = "08:00:27:29:4e:67";
 export const storyAddress = "192.168.77.100";
@@ -70,7 +69,7 @@ export class BootStory {
   }
 
   /** What is said of the machine's latest boot, so long after the last beat. */
-  diagnosis(afterSeconds: number, mac = storyMac): Finding | null {
+  diagnosis(afterSeconds: number, mac = storyMac): Diagnosis | null {
     const evidence = this.evidence(afterSeconds, mac);
     return evidence === null ? null : diagnose(evidence, this.#nowMs + afterSeconds * 1000);
   }

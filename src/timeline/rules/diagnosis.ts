@@ -1,4 +1,4 @@
-import { filledIn, type Finding, type Rule } from "../../lib/finding.ts";
+import { filledIn, type Finding, type Rule, textWith, type Values } from "../../lib/finding.ts";
 import type { Certainty } from "../certainty.ts";
 import { type BootEvidence, firmwareOf } from "./evidence.ts";
 import { factsOf } from "./facts.ts";
@@ -32,7 +32,7 @@ export interface Diagnosis extends Finding {
 export function judgeBoot(rules: readonly BootRule[], evidence: BootEvidence): Diagnosis | null {
   for (const rule of rules) {
     const values = rule.when(evidence);
-    if (values !== null) return diagnosisOf(filledIn(rule, values), rule, evidence);
+    if (values !== null) return diagnosisOf(filledIn(rule, values), rule, evidence, values);
   }
   return null;
 }
@@ -41,10 +41,11 @@ export function diagnosisOf(
   finding: Finding,
   { certainty, onScreen }: Pick<BootRule, "certainty" | "onScreen">,
   evidence: BootEvidence,
+  values: Values = {},
 ): Diagnosis {
   return {
     ...finding,
-    onScreen: shownBy(onScreen, evidence),
+    onScreen: shownBy(onScreen, evidence).map((text) => textWith(text, values)),
     certainty,
     evidence: factsOf(evidence.boot),
   };

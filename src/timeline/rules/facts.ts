@@ -45,7 +45,10 @@ function observationsOf(seen: Observations): readonly Fact[] {
       httpRefused?.atMs,
       `HTTP refused ${httpRefused?.path} with status ${httpRefused?.status}: ${httpRefused?.reason}`,
     ),
-    ...at(failed?.atMs, "the machine reported that its script failed"),
+    ...at(
+      failed?.atMs,
+      `the machine reported that its script failed${failed?.errno ? ` with error ${failed.errno}` : ""}`,
+    ),
     ...seen.aborted.map(({ atMs, file, bytesSent }) => ({
       atMs,
       text: `the machine broke off the download of ${file} after ${bytesSent} bytes`,

@@ -1,0 +1,87 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { reasonToSkip } from "../../support/tools.ts";
+import { useSite } from "../boots.ts";
+import { debianTools } from "../debian.ts";
+import { wire } from "../network.ts";
+import { labTools, type LoaderKind } from "../site.ts";
+
+/*
+ * iPXE says its own error: what is reported is in the API within five seconds of the failure, by iPXE of 2019
+ * (Debian 12) and of 2025 (Debian 13).
+ */
+
+const kinds: readonly (readonly [LoaderKind, string, readonly string[]])[] = [
+  ["old", "Debian 12's iPXE", labTools],
+  ["modern", "Debian 13's iPXE", [...labTools, ...debianTools]],
+];
+
+/** What the scripts of the site's machines are, in the order in which machines are made. */
+const errors = [
+  {
+    what: "a closed port",
+    url: `http://${wire.serverAddress}:9/x.ipxe`,
+    digits: "0f0a60",
+    code: "reported-http-closed",
+  },
+  {
+    what: "a file that is not there",
+    url: `http://${wire.serverAddress}:8080/nothing/x.ipxe`,
+    digits: "2d0c61",
+    code: "file-not-served",
+  },
+  {
+    what: "a host that does not exist",
+    url: "http://nobody.invalid/x.ipxe",
+    digits: "3e1161",
+    code: "reported-name-unknown",
+  },
+] as const;
+
+const page = z.object({
+  boots: z.array(
+    z.object({
+      vendor: z.string().nullable(),
+      diagnosis: z.object({ code: z.string(), evidence: z.array(z.string()) }).nullable(),
+    }),
+  ),
+});
+
+describe.each(kinds)("%s", (loaders, name, tools) => {
+  const skipped = reasonToSkip({ root: true, tools });
+
+  describe.skipIf(skipped !== null)(`${name}${skipped === null ? "" : ` (${skipped})`}`, () => {
+    const site = useSite({
+      mode: "full",
+      loaders,
+      extend: async (_, folder) => {
+        const nodes = errors.map(({ url }, index) => ({
+          mac: `52:54:00:77:00:0${index + 1}`,
+          scriptUrl: url,
+        }));
+        const file = join(folder, "nodes.yaml");
+        await writeFile(file, JSON.stringify(nodes));
+        return { settings: { nodes: { file } } };
+      },
+    });
+
+    it.each(errors)("reports $what", async ({ digits, code }) => {
+      const machine = site().newMachine("uefi");
+      const off = new AbortController();
+      const powered = site()
+        .boot(machine, { signal: off.signal })
+        .catch((cause: unknown) => cause);
+      const { fields } = await site().server.waitForEvent("beacon", machine.mac, 120_000);
+      const reported = page.parse(await site().adminPage(`/api/v1/boots?mac=${machine.mac}`));
+      off.abort();
+      await powered;
+      expect(fields).toMatchObject({ stage: "failed", platform: "efi", manufacturer: "QEMU" });
+      expect(String(fields["errno"])).toMatch(new RegExp(`^${digits}`));
+      const [boot] = reported.boots;
+      expect(boot).toMatchObject({ vendor: "QEMU", diagnosis: { code } });
+      expect(boot?.diagnosis?.evidence.join(" ")).toContain(`with error ${digits}`);
+    });
+  });
+});
