@@ -64,6 +64,8 @@ export interface EventFields {
     broadcast: boolean;
     /** Option 77 as text; null when absent. */
     userClass: string | null;
+    /** For how long it has asked, as it says itself. */
+    secs: number;
   };
   offer: Machine & { interface: string; boots: string; way: OfferStyle };
   "loader-start": Machine & { file: string; protocol: TransferProtocol; bytes: number };

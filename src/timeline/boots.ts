@@ -3,7 +3,7 @@ import type { Finding } from "../lib/finding.ts";
 import type { Moment } from "../lib/clock.ts";
 import type { Ip4 } from "../lib/ip4.ts";
 import type { Mac } from "../lib/mac.ts";
-import { BoundedMap } from "../lib/bounded-map.ts";
+import { AddressOwners } from "./address-owners.ts";
 import { BootHistory, type HistoryLimits, type HistoryListener } from "./boot-history.ts";
 import type { KeptBoot } from "./boot-record.ts";
 import { GenerationHolds } from "./generation-holds.ts";
@@ -37,20 +37,14 @@ const usualLimits: SessionLimits = { keepBoots: 10_000, bootsPerMachine: 50, add
 export class BootSessions {
   /** By machine: its MAC, or its address while no MAC is known. */
   readonly #history: BootHistory;
-  readonly #macByAddress: BoundedMap<Ip4, Mac>;
-  /** The address that a machine was last known to have. */
-  readonly #addressByMac: BoundedMap<Mac, Ip4>;
-  /** Machines that requests from other addresses name. */
-  readonly #claims: BoundedMap<Ip4, Mac>;
+  readonly #owners: AddressOwners;
   readonly #holds: GenerationHolds;
   readonly #site = new SiteObservations();
 
   constructor(given: Partial<SessionLimits> = {}) {
     const limits = { ...usualLimits, ...given };
     this.#history = new BootHistory(limits);
-    this.#macByAddress = new BoundedMap(limits.addresses);
-    this.#addressByMac = new BoundedMap(limits.addresses);
-    this.#claims = new BoundedMap(limits.addresses);
+    this.#owners = new AddressOwners(limits.addresses);
     this.#holds = new GenerationHolds(limits.addresses, silenceMs);
   }
 
@@ -70,8 +64,8 @@ export class BootSessions {
       const { mac, address, generation, updatedAtMs } = boot;
       this.#site.noteKept(boot, this.#keyOf(boot));
       if (address === null) continue;
-      if (mac !== null && boot.isAddressProved) this.#knowAddress(mac, address);
-      else if (mac !== null) this.#claims.set(address, mac);
+      if (mac !== null && boot.isAddressProved) this.#owners.learn(mac, address);
+      else if (mac !== null) this.#owners.claim(mac, address);
       const isUnderWay = boot.stage !== "micro-os" && nowMs - updatedAtMs <= silenceMs;
       if (generation !== null && isUnderWay) this.#holds.begin(address, generation, updatedAtMs);
     }
@@ -82,7 +76,7 @@ export class BootSessions {
     const { nowMs } = at;
     const mac = seen.mac ?? this.machineAt(seen.address);
     if (seen.address !== null) {
-      if (mac !== null) this.#claim(mac, seen.address);
+      if (mac !== null && this.#owners.claim(mac, seen.address)) this.#join(mac, seen.address);
       this.#hold(seen.address, stage, seen.generation ?? null, nowMs);
     }
     const key = this.#keyOf(seen);
@@ -102,25 +96,15 @@ export class BootSessions {
 
   #isProved(boot: Boot, { mac, address }: Sighting): boolean {
     if (address === null) return boot.isAddressProved;
-    return mac !== null && this.#macByAddress.get(address) === mac;
+    return mac !== null && this.#owners.ownerOf(address) === mac;
   }
 
   /** Notes which machine an address belongs to; what was recorded for the bare address becomes the machine's. */
   learnAddress(mac: Mac, address: Ip4): void {
-    if (this.#macByAddress.get(address) === mac) return;
-    this.#knowAddress(mac, address);
+    if (!this.#owners.learn(mac, address)) return;
     this.#join(mac, address);
     const boot = this.#history.latest(mac);
     if (boot !== null) this.#history.put(mac, { ...boot, address, isAddressProved: true });
-  }
-
-  #knowAddress(mac: Mac, address: Ip4): void {
-    const former = this.#macByAddress.get(address);
-    if (former !== undefined && this.#addressByMac.get(former) === address) {
-      this.#addressByMac.delete(former);
-    }
-    this.#macByAddress.set(address, mac);
-    this.#addressByMac.set(mac, address);
   }
 
   /** What was recorded for the bare address becomes the machine's. */
@@ -133,30 +117,17 @@ export class BootSessions {
 
   /** The machine that an address is known to belong to, or else the one that requests from there name. */
   machineAt(address: Ip4 | null): Mac | null {
-    if (address === null) return null;
-    return this.#macByAddress.get(address) ?? this.#claims.get(address) ?? null;
+    return this.#owners.machineAt(address);
   }
 
   /** The machine that an address is known by DHCP to belong to. */
   ownerOf(address: Ip4 | null): Mac | null {
-    return address === null ? null : (this.#macByAddress.get(address) ?? null);
+    return this.#owners.ownerOf(address);
   }
 
-  /**
-   * The machine that a request from an address of nobody's is taken for: the one that it names, unless that is known
-   * to have another address, or the one that others from there named.
-   */
-  claimant({ mac, address }: MachineKey): Mac | null {
-    if (mac === null) return this.machineAt(address);
-    const known = this.#addressByMac.get(mac);
-    return known === undefined || known === address ? mac : null;
-  }
-
-  /** Notes which machine requests from an address name, where it is not known which one has it. */
-  #claim(mac: Mac, address: Ip4): void {
-    if (this.#macByAddress.has(address) || this.#claims.get(address) === mac) return;
-    this.#claims.set(address, mac);
-    this.#join(mac, address);
+  /** The machine that a request from an address of nobody's is taken for. */
+  claimant(named: MachineKey): Mac | null {
+    return this.#owners.claimant(named);
   }
 
   /** The boot that a machine is in, or went through last. */
@@ -185,6 +156,8 @@ export class BootSessions {
     if (key === null || boot === null) return;
     const seen = observed(boot.seen, event, nowMs);
     if (seen !== boot.seen) this.#history.put(key, { ...boot, seen });
+    const passes = boot.stage === "offer" && seen.addressAtMs !== null;
+    if (passes || event.event === "loader-start") this.#site.notePassing(key, passes, nowMs);
     const at = new Date(wallMs).toISOString();
     this.#history.addEvent(boot.number, JSON.stringify({ at, ...event }));
   }
@@ -193,7 +166,15 @@ export class BootSessions {
   evidence(boot: Boot, nowMs: number): BootEvidence {
     const key = this.#keyOf(boot);
     const earlier = this.#history.of(key).filter(({ number }) => number < boot.number);
-    return { boot, earlier, site: this.#site.evidence(key, interfaceOf(boot), nowMs) };
+    const site = {
+      ...this.#site.evidence(key, interfaceOf(boot), nowMs),
+      otherCard: this.#site.otherCard(boot, nowMs),
+    };
+    return {
+      boot,
+      earlier,
+      site,
+    };
   }
 
   /**

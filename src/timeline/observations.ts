@@ -19,6 +19,10 @@ export interface Observations {
   readonly offersAddress: boolean;
   /** When the machine last took an address, from whatever server. */
   readonly addressAtMs: number | null;
+  /** It declined the address that it was leased, because another host has it. */
+  readonly declined: Seen<"lease-declined"> | null;
+  /** How long it had asked when it was first heard, as it says itself (`secs`). */
+  readonly firstSecs: number | null;
   /** Its DHCP request could not be answered. */
   readonly dhcpFailed: Seen<"dhcp-failed"> | null;
   /** It asked for a file's size by TFTP. */
@@ -45,6 +49,8 @@ export const nothingObserved: Observations = {
   unbeatable: null,
   offersAddress: false,
   addressAtMs: null,
+  declined: null,
+  firstSecs: null,
   dhcpFailed: null,
   tftpProbedAtMs: null,
   tftpRefused: null,
@@ -64,6 +70,10 @@ const maxAborted = 8;
 /** With what an event adds; the same object where it adds nothing. */
 export function observed(before: Observations, event: PxeEvent, atMs: number): Observations {
   switch (event.event) {
+    case "discover":
+      return before.firstSecs === null ? { ...before, firstSecs: event.secs } : before;
+    case "lease-declined":
+      return { ...before, declined: { ...event, atMs } };
     case "offer":
       return event.address === null || before.offersAddress
         ? before

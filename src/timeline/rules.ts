@@ -3,6 +3,7 @@ import type { BootEvidence } from "./rules/evidence.ts";
 import { type BootRule, type Diagnosis, diagnosisOf, judgeBoot } from "./rules/diagnosis.ts";
 import { isLastWord } from "./rules/evidence.ts";
 import { loaderRules } from "./rules/loader-rules.ts";
+import { loopRules, machineRules } from "./rules/machine-rules.ts";
 import { offerRules } from "./rules/offer-rules.ts";
 import { reportedRefusalRules, reportRules } from "./rules/report-rules.ts";
 import { refusalRules } from "./rules/refusal-rules.ts";
@@ -25,6 +26,7 @@ export const bootRules: readonly BootRule[] = [
   ...reportRules,
   ...refusalRules,
   ...reportedRefusalRules,
+  ...machineRules,
   ...loaderRules,
   ...offerRules,
   ...scriptRules,
@@ -37,6 +39,8 @@ const unanswered = {
   onScreen: { bios: ["PXE-E51", "PXE-E53"], uefi: ["PXE-E16"] },
 } as const;
 
+export { loopRules } from "./rules/machine-rules.ts";
+
 /** Why a boot stands still, and what to do about it; null while there is nothing to explain. */
 export function diagnose(evidence: BootEvidence, nowMs: number): Diagnosis | null {
   const status = statusOf(evidence.boot, nowMs);
@@ -44,7 +48,9 @@ export function diagnose(evidence: BootEvidence, nowMs: number): Diagnosis | nul
   const { failed } = evidence.boot.seen;
   const isFailing =
     status === "booting" && isLastWord(evidence.boot, failed) && failed.errno !== null;
-  if (status !== "stalled" && status !== "denied" && !isFailing) return null;
+  if (status === "up" || (status === "booting" && !isFailing))
+    return judgeBoot(loopRules, evidence);
+  if (status === "local") return null;
   const { refusal } = evidence.boot;
   return refusal === null
     ? judgeBoot(bootRules, evidence)

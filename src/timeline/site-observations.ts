@@ -1,5 +1,8 @@
+import { swappedUuid } from "../boot/identity/uuid.ts";
 import type { PxeEvent } from "../events/types.ts";
-import type { Boot } from "./boot.ts";
+import { BoundedMap } from "../lib/bounded-map.ts";
+import type { Mac } from "../lib/mac.ts";
+import { type Boot, silenceMs } from "./boot.ts";
 
 /** What is known of a site beside one boot: how its other machines fare. */
 export interface SiteEvidence {
@@ -7,9 +10,17 @@ export interface SiteEvidence {
   readonly othersUseTftp: boolean;
   /** Another machine's script reported within the last day that the kernel is started next. */
   readonly othersReportBooting: boolean;
+  /** Another machine took an address within the last day, was offered its loader, and asked for nothing here. */
+  readonly othersPassUs: boolean;
+  /** The last network card with another hardware address and the same UUID that asked after the boot's last sign. */
+  readonly otherCard: Mac | null;
   /** Other servers' offers are overheard on this interface. */
   readonly hearsOffers: boolean;
 }
+
+/** UUIDs that makers of boards left as they were: they tell no machine from another. */
+const meaningless = /^(03000200-0400-0500-0006-000700080009|(.)\2{7}-\2{4}-\2{4}-\2{4}-\2{12})$/;
+const maxUuids = 1024;
 
 const dayMs = 24 * 3600_000;
 
@@ -18,11 +29,19 @@ export class SiteObservations {
   /** The two machines that were last seen to use TFTP, and when. */
   readonly #tftp = new LatestTwo();
   readonly #booting = new LatestTwo();
+  /** Those that have an address and asked for nothing here. */
+  readonly #passing = new LatestTwo();
+  /** The network cards that asked last with a UUID, by that. */
+  readonly #cards = new BoundedMap<string, LatestTwo>(maxUuids);
   readonly #deafInterfaces = new Set<string>();
 
   /** @param machine the key of the machine that the event is about; null: of none */
   note(event: PxeEvent, machine: string | null, nowMs: number): void {
     switch (event.event) {
+      case "discover":
+      case "ipxe-discover":
+        if (event.uuid !== null) this.#cardsOf(event.uuid)?.note(event.mac, nowMs);
+        return;
       case "tftp-probe":
       case "tftp-refused":
       case "tftp-failed":
@@ -54,16 +73,42 @@ export class SiteObservations {
     if (seen.bootingAtMs !== null) this.#booting.note(machine, seen.bootingAtMs);
   }
 
-  evidence(machine: string, interfaceName: string | null, nowMs: number): SiteEvidence {
+  /** Notes whether a machine that was offered its loader has an address and asked for nothing here. */
+  notePassing(machine: string, passes: boolean, nowMs: number): void {
+    if (passes) this.#passing.note(machine, nowMs);
+    else this.#passing.forget(machine);
+  }
+
+  /** Another network card with the boot's UUID that asked after the boot's last sign. */
+  otherCard({ uuid, mac, updatedAtMs }: Boot, nowMs: number): Mac | null {
+    const cards = uuid === null ? null : this.#cardsOf(uuid);
+    return cards?.other(mac ?? "", Math.max(updatedAtMs, nowMs - silenceMs)) ?? null;
+  }
+
+  evidence(
+    machine: string,
+    interfaceName: string | null,
+    nowMs: number,
+  ): Omit<SiteEvidence, "otherCard"> {
     return {
+      othersPassUs: this.#passing.hasOther(machine, nowMs - dayMs),
       othersUseTftp: this.#tftp.hasOther(machine, nowMs - dayMs),
       othersReportBooting: this.#booting.hasOther(machine, nowMs - dayMs),
       hearsOffers: interfaceName !== null && !this.#deafInterfaces.has(interfaceName),
     };
   }
+
+  /** Null for a UUID that tells nothing. Firmware gives its bytes in one order or the other. */
+  #cardsOf(uuid: string): LatestTwo | null {
+    if (meaningless.test(uuid)) return null;
+    const [key = uuid] = [uuid, swappedUuid(uuid)].toSorted();
+    const before = this.#cards.get(key) ?? new LatestTwo();
+    this.#cards.set(key, before);
+    return before;
+  }
 }
 
-/** The two machines that did something last: enough to know whether another one than a given one did. */
+/** The two that did something last: enough to know whether another one than a given one did. */
 class LatestTwo {
   readonly #atMs = new Map<string, number>();
 
@@ -75,7 +120,16 @@ class LatestTwo {
     if (this.#atMs.size > 2 && oldest !== undefined) this.#atMs.delete(oldest);
   }
 
+  forget(machine: string): void {
+    this.#atMs.delete(machine);
+  }
+
   hasOther(machine: string, sinceMs: number): boolean {
-    return [...this.#atMs].some(([other, atMs]) => other !== machine && atMs >= sinceMs);
+    return this.other(machine, sinceMs) !== null;
+  }
+
+  other(machine: string, sinceMs: number): string | null {
+    const found = [...this.#atMs].find(([other, atMs]) => other !== machine && atMs >= sinceMs);
+    return found?.[0] ?? null;
   }
 }

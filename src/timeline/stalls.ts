@@ -1,6 +1,6 @@
 import { isProbe } from "../boot/synthetic-uuid.ts";
 import type { Boot } from "./boot.ts";
-import { type BootEvidence, type Diagnosis, diagnose, statusOf } from "./rules.ts";
+import { type BootEvidence, type Diagnosis, diagnose, loopRules, statusOf } from "./rules.ts";
 import { judgeBoot } from "./rules/diagnosis.ts";
 import { repetitionRules } from "./rules/loader-rules.ts";
 
@@ -37,11 +37,11 @@ export class Stalls {
         lasting.add(boot.id);
         continue;
       }
-      const finding = stands ? this.#explain(boot, nowMs) : this.#repetition(boot, nowMs);
+      const loop = stands ? null : judgeBoot(loopRules, this.#boots.evidence(boot, nowMs));
+      const finding = stands ? this.#explain(boot, nowMs) : (loop ?? this.#repetition(boot, nowMs));
       if (finding === null) continue;
-      const key = stands
-        ? boot.id
-        : `${boot.mac ?? boot.address} ${boot.failingSinceMs} ${finding.code}`;
+      const since = loop === null ? boot.failingSinceMs : "";
+      const key = stands ? boot.id : `${boot.mac ?? boot.address} ${since} ${finding.code}`;
       lasting.add(key);
       if (!this.#known.has(key)) found.push({ boot, finding });
     }

@@ -99,6 +99,7 @@ export const say = {
     uuid: null,
     broadcast: true,
     userClass: null,
+    secs: 0,
     ...changes,
   }),
   bios: (): PxeEvent => say.discover({ architecture: "x86 BIOS" }),
@@ -200,13 +201,13 @@ export const say = {
     file: "autoexec.ipxe",
     protocol: "tftp",
   }),
-  ipxeDiscover: (): PxeEvent => ({
+  ipxeDiscover: (uuid: string | null = null): PxeEvent => ({
     event: "ipxe-discover",
     ...machine,
     ...link,
     architecture: "x86-64 UEFI",
     firmware: "PXEClient:Arch:00007:UNDI:003010",
-    uuid: null,
+    uuid,
     broadcast: true,
     userClass: "iPXE",
   }),

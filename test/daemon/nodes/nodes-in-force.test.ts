@@ -170,6 +170,7 @@ describe("the way to the disk", () => {
       uuid: null,
       broadcast: true,
       userClass: null,
+      secs: 0,
     } as const;
     nodes.hear(discover);
     expect(nodes.denialOf({ mac, address: null })?.way).toBe("exit");

@@ -99,6 +99,7 @@ describe("the proxy's offer to PXE firmware", () => {
         uuid: "33221100-5544-7766-8899-aabbccddeeff",
         broadcast: true,
         userClass: null,
+        secs: 4,
       },
     });
     expect(effects[2]).toEqual({
