@@ -9,10 +9,10 @@ for (const name of readdirSync(folder)) {
   total.passed += report.numPassedTests;
   total.failed += report.numFailedTests;
   total.skipped += report.numPendingTests + report.numTodoTests;
-  // A file that could not even be loaded has no tests to fail.
+  // A file that could not be loaded, or whose hook failed, has no tests that failed.
   total.failed += report.testResults.filter(
-    (/** @type {{ status: string, assertionResults: unknown[] }} */ file) =>
-      file.status === "failed" && file.assertionResults.length === 0,
+    (/** @type {{ status: string, assertionResults: { status: string }[] }} */ file) =>
+      file.status === "failed" && file.assertionResults.every(({ status }) => status !== "failed"),
   ).length;
 }
 console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);

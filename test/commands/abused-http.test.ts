@@ -47,7 +47,7 @@ artifacts: { loaderDirs: [${folder}] }
   program = await Program.build();
   server = program.start(["serve", "--config", join(folder, "eim-pxe.yaml")]);
   await server.event("ready");
-}, 60_000);
+});
 
 afterAll(async () => {
   server.kill("SIGTERM");
@@ -152,5 +152,5 @@ describe("a server", () => {
     for (const socket of held) socket.destroy();
     await eventually(() => expect(descriptors()).toBeLessThanOrEqual(before.descriptors + 20));
     expect(residentMebibytes()).toBeLessThan(before.mebibytes + 50);
-  }, 120_000);
+  });
 });

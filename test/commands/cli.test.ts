@@ -8,7 +8,7 @@ const folder = mkdtempSync(join(tmpdir(), "eim-pxe-cli-"));
 let program: Program;
 beforeAll(async () => {
   program = await Program.build();
-}, 60_000);
+});
 afterAll(async () => {
   await program.remove();
   rmSync(folder, { recursive: true, force: true });
@@ -149,7 +149,7 @@ describe("eim-pxe demo", () => {
     expect(rows).toHaveLength(4);
     expect(rows.every((row) => row.includes("micro-os"))).toBe(true);
     expect(rows.map((row) => row.split(/\s+/)[1])).toEqual(["uefi", "bios", "uefi-http", "ipxe"]);
-  }, 120_000);
+  });
 
   it("leaves nothing behind when it is interrupted", async () => {
     const temporary = join(folder, "temporary");
@@ -160,5 +160,5 @@ describe("eim-pxe demo", () => {
     demo.kill("SIGINT");
     expect((await demo.finished()).code).toBe(4);
     expect(readdirSync(temporary)).toEqual([]);
-  }, 60_000);
+  });
 });

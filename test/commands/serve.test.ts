@@ -32,7 +32,7 @@ const servers: Server[] = [];
 
 beforeAll(async () => {
   program = await Program.build();
-}, 60_000);
+});
 afterAll(() => program.remove());
 beforeEach(async () => {
   site = await ServedSite.open();

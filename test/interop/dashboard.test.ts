@@ -53,7 +53,7 @@ describe.skipIf(skip !== null)(`the dashboard${skip === null ? "" : ` (${skip})`
   beforeAll(async () => {
     buildDashboard();
     [browser, files] = await Promise.all([openBrowser(), ServedSite.open()]);
-  }, 60_000);
+  });
   afterEach(async () => {
     await Promise.all(contexts.splice(0).map((context) => context.close()));
     await site?.close();

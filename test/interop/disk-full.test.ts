@@ -36,7 +36,7 @@ describe.skipIf(missing !== null)("a full disk", () => {
     await server.event("ready");
     boot = await urlOf(server, "http");
     admin = await urlOf(server, "admin");
-  }, 60_000);
+  });
   afterAll(async () => {
     server.kill("SIGKILL");
     await server.finished();

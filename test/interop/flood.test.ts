@@ -27,7 +27,7 @@ beforeAll(async () => {
   [files, program] = await Promise.all([ServedSite.open(), Program.build()]);
   // The mirror is filled from here; the server's own host cannot reach the orchestrator.
   await sync(new FakeProgram(), { config: files.configuration(), json: true });
-}, 60_000);
+});
 afterAll(async () => {
   if (missing !== null) return;
   await net.close();
@@ -137,5 +137,5 @@ artifacts:
     // Beside leases it says how far the clock was.
     const leases = journal.split("\n").filter((line) => line.includes('"mac"'));
     expect(leases).toEqual([expect.stringContaining(mac)]);
-  }, 100_000);
+  });
 });

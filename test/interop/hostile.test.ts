@@ -61,7 +61,7 @@ artifacts:
   await serving.said('"event":"ready"');
   machine = net.run(other, new URL("guests/boot-client.ts", import.meta.url));
   await machine.next();
-}, 90_000);
+});
 afterAll(async () => {
   if (missing !== null) return;
   await net.close();

@@ -14,7 +14,7 @@ describe.skipIf(missing !== null)(`init${missing === null ? "" : ` (${missing})`
   let files: ServedSite;
   beforeAll(async () => {
     [files, program] = await Promise.all([ServedSite.open(), Program.build()]);
-  }, 60_000);
+  });
   afterAll(async () => {
     await Promise.all([files.close(), program.remove()]);
   });

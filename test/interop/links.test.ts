@@ -70,7 +70,7 @@ describe.skipIf(missing !== null)(`links${missing === null ? "" : ` (${missing})
     const config = files.write("links.yaml", configuration);
     const serve = [process.execPath, program.entry, "serve", "--config", config];
     server = net.spawn(hosts.server, "env", `EIM_PXE_INTERFACES__1__NAME=${vlan}`, ...serve);
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await net.close();

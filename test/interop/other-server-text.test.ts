@@ -66,7 +66,7 @@ describe.skipIf(missing !== null)(
       [files, program] = await Promise.all([ServedSite.openMirrored(), Program.build()]);
       files.write("loaders/undionly.kpxe", Buffer.alloc(70_000, 1));
       mkdirSync("/run/kea", { recursive: true });
-    }, 60_000);
+    });
     afterAll(async () => {
       await Promise.all([files.close(), program.remove()]);
     });

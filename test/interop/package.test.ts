@@ -53,7 +53,7 @@ describe("the packed tarball", () => {
     tarball = join(folder, readdirSync(folder).find((name) => name.endsWith(".tgz")) ?? "");
     writeFileSync(join(folder, "package.json"), '{"private": true, "type": "module"}');
     await succeed("npm", ["install", "--no-audit", "--no-fund", tarball], folder);
-  }, 300_000);
+  });
   afterAll(() => rmSync(folder, { recursive: true, force: true }), 120_000);
 
   const npx = (...args: string[]) => run("npx", ["--no-install", "eim-pxe", ...args], folder);

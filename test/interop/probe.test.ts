@@ -91,7 +91,7 @@ describe.skipIf(missing !== null)(`probe${missing === null ? "" : ` (${missing})
       servers[2].said("IP range"),
       servers[3].said("IP range"),
     ]);
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await net.close();

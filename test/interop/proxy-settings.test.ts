@@ -175,7 +175,7 @@ describe.skipIf(missing !== null)("the environment's proxies", () => {
     }
     guest = net.run(host, new URL("guests/proxy-table.ts", import.meta.url));
     await guest.next();
-  }, 60_000);
+  });
   afterAll(async () => {
     await net.close();
     rmSync(hosts, { recursive: true, force: true });

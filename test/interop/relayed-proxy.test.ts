@@ -55,7 +55,7 @@ describe.skipIf(missing !== null)(
     let program: Program;
     beforeAll(async () => {
       program = await Program.build();
-    }, 60_000);
+    });
     beforeEach(() => {
       net = createNetns();
     });

@@ -75,7 +75,7 @@ describe.skipIf(missing !== null)(`silence${missing === null ? "" : ` (${missing
     const config = files.write("links.yaml", configuration);
     const serve = [program.entry, "serve", "--config", config];
     await nextEvent(net.spawn(hosts.server, process.execPath, ...serve), "listening");
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await net.close();

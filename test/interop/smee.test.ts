@@ -50,7 +50,7 @@ describe.skipIf(missing !== null)(
       net.ip(hosts.client, "route", "add", "default", "dev", "eth0");
       client = net.run(hosts.client, sender);
       await client.next();
-    }, 60_000);
+    });
     afterAll(async () => {
       await net.close();
       await program.remove();

@@ -14,7 +14,7 @@ const mirroredBytes = 3_000_000;
 let program: Program;
 beforeAll(async () => {
   program = await Program.build();
-}, 60_000);
+});
 afterAll(() => program.remove());
 
 function release(seed: string): Map<string, Content> {
@@ -51,7 +51,7 @@ function leftBehind(folder: string): Map<string, number | "whole"> {
   return left;
 }
 
-it(`survives ${kills} kills at any moment of a synchronisation`, { timeout: 170_000 }, async () => {
+it(`survives ${kills} kills at any moment of a synchronisation`, async () => {
   const site = await MirrorSite.open(release("0"));
   const incoming = join(site.folder, "artifacts", "incoming");
   const ca = join(site.folder, "ca.pem");

@@ -14,7 +14,7 @@ const running: Command[] = [];
 
 beforeAll(async () => {
   program = await Program.build();
-}, 60_000);
+});
 afterAll(() => program.remove());
 beforeEach(async () => {
   site = await ServedSite.open();
