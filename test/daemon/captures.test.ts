@@ -1,10 +1,16 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { z } from "zod";
 import { bootDetail, bootsReply } from "../../src/api/boots.ts";
 import { datagramsOf } from "../../src/capture/pcap-reader.ts";
 import { decodePacket, encodePacket } from "../../src/dhcp/wire/packet.ts";
-import { fromText, toHex, u16 } from "../../src/lib/bytes.ts";
+import { explainPcap } from "../../src/commands/explain-pcap.ts";
+import { concat, fromText, toHex, u16 } from "../../src/lib/bytes.ts";
+import { ip4ToBytes } from "../../src/lib/ip4.ts";
 import { macFromBytes, macToBytes } from "../../src/lib/mac.ts";
 import { machineId, message, packetWith } from "../support/dhcp.ts";
+import { FakeProgram } from "../support/program.ts";
 import { RunningSite } from "../support/running-site.ts";
 import { ServedSite } from "../support/served-site.ts";
 
@@ -17,6 +23,7 @@ beforeAll(async () => {
 });
 afterAll(() => files.close());
 
+const explainedLine = z.object({ reply: z.object({ hex: z.string() }).optional() });
 const macs = ["52:54:00:00:00:01", "52:54:00:00:00:02"] as const;
 
 function discover(mac: string, xid: number) {
@@ -99,6 +106,47 @@ describe("the capture of a boot", () => {
   it("is the same where there is nothing to redact", async () => {
     const whole = await bytesOf(await captureOf(macs[1]));
     expect(toHex(await bytesOf(await captureOf(macs[1], "?redact=true")))).toBe(toHex(whole));
+  });
+
+  it("replayed by explain --pcap tells the same answers, with nothing of another machine in it", async () => {
+    const [own, other] = macs;
+    const [offer] = await site.ask("server", [discover(own, 3)], discover(own, 3));
+    const request = {
+      ...discover(own, 5),
+      options: new Map([
+        ...discover(own, 5).options,
+        [53, Uint8Array.of(3)],
+        [50, ip4ToBytes(offer?.yiaddr ?? "")],
+        [54, ip4ToBytes(site.address)],
+      ]),
+    };
+    await site.ask("server", [request], request);
+    // What it says of itself names another machine.
+    const gossip = {
+      ...discover(own, 4),
+      options: new Map([
+        ...discover(own, 4).options,
+        [12, fromText(`of-${other}`)],
+        [61, concat([Uint8Array.of(1), macToBytes(other)])],
+      ]),
+    };
+    await site.ask("server", [gossip], gossip);
+    const file = await bytesOf(await captureOf(own, "?redact=true"));
+    const pcap = join(files.path("loaders"), "boot.pcap");
+    writeFileSync(pcap, file);
+    const program = new FakeProgram();
+    await explainPcap(program, site.configFile, { pcap, interface: null, json: true });
+    const explained = program.written
+      .trim()
+      .split("\n")
+      .flatMap((line) => explainedLine.parse(JSON.parse(line)).reply?.hex ?? []);
+    const sent = [...datagramsOf(file)]
+      .filter(({ payload }) => payload[0] === 2)
+      .map(({ payload }) => toHex(payload));
+    expect(sent.length).toBeGreaterThanOrEqual(7);
+    expect(explained).toEqual(sent);
+    expect(toHex(file)).not.toContain(toHex(macToBytes(other)));
+    expect(Buffer.from(file).toString("latin1")).not.toContain(other);
   });
 
   it("is not there for a boot that nobody knows", async () => {

@@ -80,6 +80,7 @@ export class RunningSite {
       nodes: { file: nodes, unknown: settings.unknown ?? "allow" },
       timeline: settings.timeline ?? {},
     });
+    writeFileSync(join(folder, "eim-pxe.yaml"), text);
     const config = parseConfig(text, join(folder, "eim-pxe.yaml"));
     const ca = readFileSync(files.path("ca.pem"), "utf8");
     // Loopback has every address of its network, whether or not it is listed.
@@ -122,6 +123,11 @@ export class RunningSite {
 
   get address(): string {
     return address;
+  }
+
+  /** The configuration that it has, as a file. */
+  get configFile(): string {
+    return join(this.#folder, "eim-pxe.yaml");
   }
 
   /** Base URL of the admin port. */

@@ -134,7 +134,7 @@ export const loaderRules: readonly BootRule[] = [
     cause:
       "the firmware has the loader, and nothing was heard of it since: it hangs while it prepares the network card, or the firmware did not start it",
     remedy:
-      "try snponly.efi as this machine's loader; where its screen says Access Denied or Security Violation, switch Secure Boot off",
+      "switch it on again: after two such boots it is given the other kind of loader (ipxe.efi, snponly.efi) by itself, where that is among the loaders; where its screen says Access Denied or Security Violation, switch Secure Boot off",
     who: "site",
     certainty: "inferred",
     onScreen: { later: ["iPXE initialising devices"] },
