@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { makeMicroOs, orchestratorBootScript } from "../../src/demo/micro-os.ts";
@@ -112,6 +112,29 @@ describe.skipIf(missing !== null)(`simulate${missing ? ` (${missing})` : ""}`, (
       dhcp: { mode: "proxy", addressServer: "10.77.0.3" },
     });
     expect(code).toBe(0);
+  });
+
+  test("without root machines ask port 4011, and the figures say that they share an address", async () => {
+    const own = await opened();
+    chmodSync(dirname(dirname(program.entry)), 0o755);
+    const nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+    const { code, result } = await own.simulateOn(own.clientHost, nobody, "--nodes", "5");
+    expect(code).toBe(0);
+    expect(result).toMatchObject({
+      booted: 5,
+      ownAddresses: false,
+      dhcp: { mode: "none", addressServer: null },
+      server: null,
+    });
+    expect(result?.stages["boot-server"]?.count).toBe(10);
+    expect(result?.stages["dhcp"]).toBeUndefined();
+  });
+
+  test("on the server's own host its process is found", async () => {
+    const own = await opened();
+    const { code, result } = await own.simulateOn(own.serverHost, [], "--nodes", "5");
+    expect(code).toBe(0);
+    expect(result).toMatchObject({ booted: 5, ownAddresses: true, server: { pid: own.serverPid } });
   });
 
   test("Ctrl-C takes the addresses away, and says how far the machines were", async () => {

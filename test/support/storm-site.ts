@@ -104,7 +104,13 @@ export class StormSite {
 
   /** Runs `eim-pxe simulate --json` with further words to its end. */
   simulate(...words: readonly string[]): Promise<Simulated> {
-    const [program = "", ...args] = this.command(...words, "--json");
+    const pid = ["--server-pid", String(this.serverPid)];
+    return this.simulateOn(this.clientHost, [], ...pid, ...words);
+  }
+
+  /** The same on a host of choice, by a program that runs it in its own way. */
+  simulateOn(host: string, by: readonly string[], ...words: readonly string[]): Promise<Simulated> {
+    const [program = "", ...args] = this.#commandOn(host, by, ...words, "--json");
     return new Promise((resolve) => {
       const options = { maxBuffer: 256 * 1024 * 1024 };
       const ended = (error: ExecFileException | null, out: string, err: string): void => {
@@ -120,10 +126,13 @@ export class StormSite {
 
   /** The command line of a simulation on the machines' host. */
   command(...words: readonly string[]): readonly string[] {
+    return this.#commandOn(this.clientHost, [], ...words);
+  }
+
+  #commandOn(host: string, by: readonly string[], ...words: readonly string[]): readonly string[] {
     const core = this.#options.coreEach === true ? ["taskset", "-c", "1"] : [];
     const node = [process.execPath, this.#program.entry, "simulate", "--target", stormTarget];
-    const pid = ["--server-pid", String(this.serverPid)];
-    return ["ip", "netns", "exec", this.clientHost, ...core, ...node, ...pid, ...words];
+    return ["ip", "netns", "exec", host, ...core, ...by, ...node, ...words];
   }
 
   async close(): Promise<void> {
