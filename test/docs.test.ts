@@ -26,7 +26,7 @@ import {
   scriptUnusable,
 } from "../src/pxe-client/probe/rules.ts";
 import { type FieldCause, fieldCauses } from "./support/reproductions.ts";
-import { bootRules } from "../src/timeline/rules.ts";
+import { bootRules, loopRules } from "../src/timeline/rules.ts";
 import { FakeProgram } from "./support/program.ts";
 
 /*
@@ -82,7 +82,7 @@ ${rows.join("\n")}
 describe("docs/diagnosis.md", () => {
   /** All tables of rules, by who judges by them. */
   const tables: Readonly<Record<string, readonly Finding[]>> = {
-    "a boot's timeline": bootRules,
+    "a boot's timeline": [...bootRules, ...loopRules],
     "`dhcp-refused` and a boot's timeline": refusals,
     "`probe`": [
       ...offerRules,

@@ -28,6 +28,7 @@ export interface FieldCause {
 }
 
 const rules = "test/timeline/rules.test.ts";
+const machine = "test/timeline/machine-rules.test.ts";
 const firmware = "test/qemu/firmware";
 
 function qemu(how: string, code: string, file: string): Reproduction {
@@ -47,15 +48,17 @@ export const fieldCauses: readonly FieldCause[] = [
     row: 1,
     onScreen: "PXE-E61, PXE-E12, iPXE 380861",
     cause: "no cable, a dead port, the wrong network card",
-    reproductions: [],
-    why: "a machine that is not heard at all cannot be told from one that is switched off",
+    reproductions: [
+      frames("another network card of the same machine asks later", "other-card", machine),
+    ],
   },
   {
     row: 2,
     onScreen: "PXE-E51, PXE-E16, on all machines at once",
     cause: "the switch port waits for spanning tree or LACP",
-    reproductions: [],
-    why: "needs such a switch",
+    reproductions: [
+      frames("the first request that arrives is a late repetition", "port-blocked-first", machine),
+    ],
   },
   {
     row: 3,
@@ -81,8 +84,9 @@ export const fieldCauses: readonly FieldCause[] = [
     row: 5,
     onScreen: "PXE-E16",
     cause: "DHCP snooping drops our offers",
-    reproductions: [],
-    why: "needs such a switch",
+    reproductions: [
+      frames("several machines take addresses and ask for nothing here", "offers-dropped", machine),
+    ],
   },
   {
     row: 6,
@@ -319,7 +323,12 @@ export const fieldCauses: readonly FieldCause[] = [
     row: 29,
     onScreen: "the Micro-OS runs, and the orchestrator shows nothing",
     cause: "the machine cannot be registered, and starts over again",
-    reproductions: [],
-    why: "what happens in the Micro-OS is between it and the orchestrator",
+    reproductions: [
+      frames(
+        "the Micro-OS comes up, and the machine boots from the network again",
+        "boots-again",
+        machine,
+      ),
+    ],
   },
 ];

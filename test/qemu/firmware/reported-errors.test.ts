@@ -40,6 +40,20 @@ const errors = [
   },
 ] as const;
 
+/** A script of the site's own, which reports as docs/booting.md says. */
+const template = [
+  "#!ipxe",
+  ...errors.map(
+    ({ url }, index) => `iseq \${mac} 52:54:00:77:00:0${index + 1} && set url ${url} ||`,
+  ),
+  "imgfetch ${url} || goto failed",
+  ":failed",
+  "set eim-errno ${errno:hexraw}",
+  "imgfetch ${eim-events-url}?stage=failed&mac=${mac:hexhyp}&errno=${eim-errno}&platform=${platform}&manufacturer=${manufacturer:uristring} ||",
+  "sleep 300",
+  "",
+].join("\n");
+
 const page = z.object({
   boots: z.array(
     z.object({
@@ -57,13 +71,9 @@ describe.each(kinds)("%s", (loaders, name, tools) => {
       mode: "full",
       loaders,
       extend: async (_, folder) => {
-        const nodes = errors.map(({ url }, index) => ({
-          mac: `52:54:00:77:00:0${index + 1}`,
-          scriptUrl: url,
-        }));
-        const file = join(folder, "nodes.yaml");
-        await writeFile(file, JSON.stringify(nodes));
-        return { settings: { nodes: { file } } };
+        const file = join(folder, "template.ipxe");
+        await writeFile(file, template);
+        return { settings: { boot: { script: file } } };
       },
     });
 
