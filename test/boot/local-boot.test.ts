@@ -12,11 +12,21 @@ function sentOn(): LocalBootTable {
 }
 
 describe("the way in which a machine is sent on to its disk", () => {
-  test("is no offer at first, also while its firmware repeats its request", () => {
+  test("is no offer at first, and iPXE that exits when its firmware repeats its request", () => {
     const table = sentOn();
-    // EDK2: 0, 4, 12 and 28 s, by PXE and then by HTTP boot.
-    for (const seconds of [4, 12, 28, 60, 64, 72, 88]) table.asks(mac, seconds * 1000);
     expect(table.of(mac)).toMatchObject({ way: "silent", worked: false });
+    // EDK2: 0, 4, 12 and 28 s, by PXE and then by HTTP boot.
+    for (const seconds of [4, 12, 28, 60, 64, 72, 88]) {
+      table.asks(mac, seconds * 1000);
+      expect(table.of(mac)).toMatchObject({ way: "exit", worked: false });
+    }
+  });
+
+  test("stays no offer where that worked, however often its firmware repeats its request", () => {
+    const table = sentOn();
+    table.systemHeard(mac, 1000);
+    for (let second = 600; second < 660; second += 4) table.asks(mac, second * 1000);
+    expect(table.of(mac)).toMatchObject({ way: "silent", worked: true });
   });
 
   test("is the next one each time that the machine comes back soon, and the first after the last", () => {
@@ -31,7 +41,7 @@ describe("the way in which a machine is sent on to its disk", () => {
   test("is the next one when the firmware asks without end", () => {
     const table = sentOn();
     for (let second = 0; second < 20; second++) table.asks(mac, second * 1000);
-    expect(table.wayOf(mac)).toBe("exit");
+    expect(table.wayOf(mac)).toBe("sanboot");
   });
 
   test("worked when the machine stays away, and is kept then", () => {

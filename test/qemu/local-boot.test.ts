@@ -9,6 +9,9 @@ const skipped = reasonToSkip({ root: true, tools: localBootTools });
 describe.skipIf(skipped !== null)(
   `a machine with a disk${skipped === null ? "" : ` (${skipped})`}`,
   () => {
-    describeLocalBoots([{ firmware: "bios", mode: "proxy", netboot: "once" }]);
+    describeLocalBoots([
+      { firmware: "bios", mode: "proxy", netboot: "once" },
+      { firmware: "uefi", mode: "full", netboot: "once", loaders: "modern" },
+    ]);
   },
 );

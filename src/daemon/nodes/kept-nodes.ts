@@ -39,7 +39,8 @@ export async function readKept(dataDir: string): Promise<KeptState | null> {
     return {
       nodes,
       localBoots: localBoots.map(({ mac, way, at }) => {
-        return { mac, way, worked: true, lastAtMs: Date.parse(at), asked: 0 };
+        const atMs = Date.parse(at);
+        return { mac, way, worked: true, lastAtMs: atMs, sinceMs: atMs, asked: 0 };
       }),
     };
   } catch (error) {

@@ -1,5 +1,5 @@
 import { type LocalBootSetting, LocalBootTable } from "../../boot/local-boot.ts";
-import type { FindNode } from "../../boot/node.ts";
+import type { FindNode, NodeEntry } from "../../boot/node.ts";
 import {
   admissionOf,
   type BootPolicy,
@@ -57,7 +57,7 @@ export class NodesInForce {
         (mac === null || (sessions.latest({ mac, address: null })?.serial ?? null) === null),
       localBoot: asSmee
         ? () => ({ way: "silent", isAuto: false })
-        : (mac, node) => this.#choose(node?.localBoot ?? config.boot.localBoot, mac),
+        : (mac, node) => this.#choose(node?.localBoot ?? config.boot.localBoot, mac, node),
     };
   }
 
@@ -181,9 +181,11 @@ export class NodesInForce {
     await this.#writing.idle();
   }
 
-  #choose(setting: LocalBootSetting, mac: Mac | null): LocalBootChoice {
+  #choose(setting: LocalBootSetting, mac: Mac | null, node: NodeEntry | null): LocalBootChoice {
     if (setting !== "auto") return { way: setting, isAuto: false };
-    return { way: mac === null ? "silent" : this.localBoots.wayOf(mac), isAuto: true };
+    // An unknown machine may be another boot server's.
+    const isOurs = mac !== null && node !== null;
+    return { way: isOurs ? this.localBoots.wayOf(mac) : "silent", isAuto: true };
   }
 
   #learnt({ mac, address }: Machine, isNew: boolean): void {
