@@ -30,7 +30,7 @@ export async function reloadAll({ environment }: Program, reloading: Reloading):
   await guarded(services, async () => {
     services.reloadCertificate();
     if (config.nodes.file !== null) await useNodesFile(services, config);
-    else if (config.http.tls === null) {
+    else if (config.http.tls === null && config.nodes.format !== "kubernetes") {
       throw new ConfigError([
         "neither nodes.file nor http.tls is set, so there is nothing to read again; a changed configuration takes a restart",
       ]);

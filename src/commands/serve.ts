@@ -9,6 +9,9 @@ import { ConflictProbe } from "../net/conflict-probe.ts";
 import { adoptPassed, passedDescriptors } from "../net/systemd-sockets.ts";
 import { serviceManager } from "../net/service-manager.ts";
 import { createLog } from "../observe/log.ts";
+import type { Inventory } from "../nodes/inventory.ts";
+import { type ClusterAccess, clusterAccess } from "../daemon/nodes/cluster-access.ts";
+import { ClusterNodes } from "../daemon/nodes/cluster-nodes.ts";
 import { watchFile } from "../daemon/nodes/file-watch.ts";
 import { nodesFileOf } from "../daemon/settings/nodes-file.ts";
 import { Repeatable } from "../daemon/settings/reload.ts";
@@ -41,6 +44,8 @@ export async function serve(program: Program, file: string | null): Promise<numb
   const instance = randomUUID();
   const settings = loadSettings(file, program.environment);
   const { config } = settings;
+  const access =
+    config.nodes.format === "kubernetes" ? clusterAccess(config, program.environment) : null;
   const taken = takeFolder(program, config.dataDir);
   const started = taken.then(() => start(program, settings, instance));
   let signalled = false;
@@ -71,6 +76,7 @@ export async function serve(program: Program, file: string | null): Promise<numb
     admin: services.adminUrl,
     sockets: [...services.sockets()],
   }));
+  const cluster = access === null ? null : followCluster(access, services, config.dataDir);
   const running = { pid: program.pid, admin: services.adminUrl, instance };
   try {
     await announceRunning(config.dataDir, running);
@@ -87,10 +93,20 @@ export async function serve(program: Program, file: string | null): Promise<numb
   manager.stopping();
   manager.close();
   stopReloading();
+  await cluster?.stop();
   await Promise.all([services.close(graceMs), within(graceMs, reloads.idle())]);
   await withdrawRunning(config.dataDir, running);
   await (await taken).release();
   return ExitCode.ok;
+}
+
+function followCluster(access: ClusterAccess, services: Services, dataDir: string): ClusterNodes {
+  const { emit } = services.events;
+  const use = (inventory: Inventory): void => services.useInventory(inventory);
+  const nodes = new ClusterNodes({ access, dataDir, use, emit });
+  // What is wrong with it is reported as an event.
+  void nodes.start();
+  return nodes;
 }
 
 /** Runs the checks of `doctor` that take no time, beside the server that boots machines already. */

@@ -115,8 +115,20 @@ function withAbsolutePaths(config: Config, base: string): Config {
       loaderDirs: config.artifacts.loaderDirs.map(absolute),
     },
     http: { ...config.http, tls: withAbsoluteFiles(config.http.tls, absolute) },
-    nodes: { ...config.nodes, file: maybe(config.nodes.file) },
+    nodes: {
+      ...config.nodes,
+      file: maybe(config.nodes.file),
+      kubernetes: withAbsoluteKubeconfig(config.nodes.kubernetes, absolute),
+    },
   };
+}
+
+function withAbsoluteKubeconfig(
+  kubernetes: Config["nodes"]["kubernetes"],
+  absolute: (path: string) => string,
+): Config["nodes"]["kubernetes"] {
+  if (kubernetes === null || kubernetes.kubeconfig === null) return kubernetes;
+  return { ...kubernetes, kubeconfig: absolute(kubernetes.kubeconfig) };
 }
 
 function deepFreeze<T>(value: T): T {

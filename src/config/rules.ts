@@ -204,8 +204,20 @@ function bootFaults({ boot, dhcp }: Config): Fault[] {
   return faults;
 }
 
-/** What a source of nodes needs. */
-function nodesFaults({ nodes: { file, format } }: Config): Fault[] {
-  if (format === "eim" || file !== null) return [];
-  return [{ path: ["nodes", "format"], message: `${format} needs nodes.file` }];
+/** Which keys a source of nodes needs, and which mean nothing beside it. */
+function nodesFaults({ nodes: { file, format, kubernetes } }: Config): Fault[] {
+  const faults: Fault[] = [];
+  if (format === "kubernetes" && file !== null) {
+    const message = "is not read with nodes.format kubernetes, whose nodes come from the cluster";
+    faults.push({ path: ["nodes", "file"], message });
+  }
+  if (format !== "kubernetes" && kubernetes !== null) {
+    const message = "is for nodes.format kubernetes";
+    faults.push({ path: ["nodes", "kubernetes"], message });
+  }
+  if (format !== "eim" && format !== "kubernetes" && file === null) {
+    const message = `${format} needs nodes.file`;
+    faults.push({ path: ["nodes", "format"], message });
+  }
+  return faults;
 }

@@ -235,7 +235,18 @@ export const configSchema = z
       .strictObject({
         unknown: z.enum(["allow", "deny"]).default("allow"),
         file: z.string().min(1).nullable().default(null),
-        format: z.enum(["eim", "tinkerbell", "orchestrator-csv"]).default("eim"),
+        format: z.enum(["eim", "tinkerbell", "orchestrator-csv", "kubernetes"]).default("eim"),
+        kubernetes: z
+          .strictObject({
+            kubeconfig: z.string().min(1).nullable().default(null),
+            namespace: z
+              .string()
+              .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, "must be the name of a namespace")
+              .nullable()
+              .default(null),
+          })
+          .nullable()
+          .default(null),
       })
       .prefault({}),
     timeline: z

@@ -121,6 +121,10 @@ export interface EventFields {
   };
   "once-used": Machine & { evidence: "beacon" | "dhcp" };
   "nodes-unkept": { reason: string };
+  /** `nodes` are in force meanwhile. */
+  "nodes-source-away": { source: string; reason: string; nodes: number };
+  "nodes-source-back": { source: string; nodes: number };
+  "node-unusable": { reason: string };
   autoexec: Machine & { file: string; protocol: "tftp" | "http" };
   beacon: Machine & {
     stage: string;

@@ -214,6 +214,8 @@ describe("parseConfig", () => {
   it.each([
     ["nodes: {format: tinkerbell}", "tinkerbell needs nodes.file"],
     ["nodes: {format: orchestrator-csv}", "orchestrator-csv needs nodes.file"],
+    ["nodes: {format: kubernetes, file: a}", "is not read with nodes.format kubernetes"],
+    ["nodes: {kubernetes: {}}", "is for nodes.format kubernetes"],
   ])("refuses sources of nodes that do not go together: %s", (text, words) => {
     expect(problemsOf(text)).toEqual([expect.stringContaining(words)]);
   });

@@ -15,7 +15,7 @@ export function readNodes(file: string, format: NodesFormat): readonly NodeEntry
 }
 
 /** The formats of a file. */
-export type NodesFormat = Config["nodes"]["format"];
+export type NodesFormat = Exclude<Config["nodes"]["format"], "kubernetes">;
 
 const parsers = {
   eim: parseNodes,
@@ -27,7 +27,7 @@ const parsers = {
 export function nodesFileOf({
   nodes: { file, format },
 }: Config): { readonly file: string; readonly format: NodesFormat } | null {
-  return file === null ? null : { file, format };
+  return file === null || format === "kubernetes" ? null : { file, format };
 }
 
 /** What the thread is given that reads a nodes file. */

@@ -40,4 +40,22 @@ export const nodeEvents = {
       "It is in force, and lost at the next restart: make room in `dataDir` (`reason` says what the system says), then decide once more.",
     show: { every: 60_000, by: ["reason"] },
   },
+  "nodes-source-away": {
+    level: "warn",
+    message: "the nodes cannot be asked for; the last known ones stay in force",
+    meaning:
+      "`source` is the API server of the cluster (`nodes.format: kubernetes`); `nodes` objects are known of it. It is asked again by itself, at last every 30 seconds. Look at `reason`: an account needs get, list and watch on hardware.tinkerbell.org.",
+    show: { every: 60_000, by: ["source", "reason"], upTo: 3_600_000, until: "nodes-source-back" },
+  },
+  "nodes-source-back": {
+    level: "info",
+    message: "the nodes can be asked for again",
+    meaning: "What changed meanwhile is in force.",
+  },
+  "node-unusable": {
+    level: "warn",
+    message: "an object of the cluster is no entry",
+    meaning:
+      "`reason` names it and what is wrong, or the other one that has the same MAC or IP address. All others are in force.",
+  },
 } satisfies Entries;

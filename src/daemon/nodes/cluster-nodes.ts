@@ -1,0 +1,256 @@
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
+import { z } from "zod";
+import type { Emit } from "../../events/types.ts";
+import { replaceFile } from "../../lib/atomic-file.ts";
+import { messageOf } from "../../lib/errors.ts";
+import { HardwareObjects, objectMeta } from "../../nodes/hardware-objects.ts";
+import { createInventory, type Inventory } from "../../nodes/inventory.ts";
+import type { ClusterAccess } from "./cluster-access.ts";
+import { ClusterError, getJson, getLines } from "./cluster-request.ts";
+
+const GROUP = "/apis/tinkerbell.org";
+const versions = ["v1alpha1", "v1alpha2"] as const;
+/** The API server's own default for a page of kubectl. */
+const PAGE = 500;
+/** Objects that are read in one turn of the event loop, some milliseconds. */
+const IN_ONE_TURN = 20;
+/** The API server ends a watch after this time, and it goes on with the next one. */
+const WATCH_SECONDS = 300;
+const GONE = 410;
+/** Changes are taken up together: a rollout of a thousand objects is one. */
+const SETTLE_MS = 200;
+const BACKOFF_MS = [1000, 2000, 5000, 10_000, 30_000] as const;
+const group = z.looseObject({
+  versions: z.array(z.looseObject({ version: z.string() })),
+  preferredVersion: z.looseObject({ version: z.string() }).nullish(),
+});
+const list = z.looseObject({
+  metadata: z.looseObject({
+    resourceVersion: z.string().default(""),
+    continue: z.string().nullish(),
+  }),
+  items: z.array(z.unknown()),
+});
+const change = z.looseObject({
+  type: z.string(),
+  object: z.looseObject({
+    metadata: z.looseObject({ resourceVersion: z.string().default("") }).nullish(),
+    code: z.number().nullish(),
+    message: z.string().nullish(),
+  }),
+});
+const keptFile = z.object({
+  version: z.literal(1),
+  hardware: z.array(z.object({ object: z.string(), inputs: z.array(z.looseObject({})) })),
+});
+
+export interface ClusterNodesParts {
+  readonly access: ClusterAccess;
+  readonly dataDir: string;
+  readonly use: (inventory: Inventory) => void;
+  readonly emit: Emit;
+  /** In milliseconds; default: 1 to 30 s. */
+  readonly backoffMs?: readonly number[];
+}
+
+/**
+ * The nodes of a Kubernetes cluster: its `Hardware` objects, listed once and watched from then on. While the API
+ * server is away the last known ones stay in force, also over a restart.
+ */
+export class ClusterNodes {
+  readonly #parts: ClusterNodesParts;
+  readonly #objects = new HardwareObjects();
+  readonly #stopping = new AbortController();
+  readonly #problems = new Set<string>();
+  #version: (typeof versions)[number] | null = null;
+  #failures = 0;
+  #timer: NodeJS.Timeout | null = null;
+  #running: Promise<void> | null = null;
+
+  constructor(parts: ClusterNodesParts) {
+    this.#parts = parts;
+  }
+
+  /** Begins to follow the cluster. Resolves when what an earlier run knew is in force. */
+  async start(): Promise<void> {
+    await this.#restore();
+    this.#running = this.#follow();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    await this.#running;
+  }
+
+  /** Never rejects. */
+  async #follow(): Promise<void> {
+    const { signal } = this.#stopping;
+    let from: string | null = null;
+    while (!signal.aborted) {
+      try {
+        from ??= await this.#list();
+        from = await this.#watch(from);
+      } catch (error) {
+        if (signal.aborted) return;
+        // The API server has forgotten what was before: everything is listed anew.
+        if (error instanceof ClusterError && error.status === GONE) from = null;
+        else await this.#away(messageOf(error));
+      }
+    }
+  }
+
+  async #away(reason: string): Promise<void> {
+    const { emit, access, backoffMs = BACKOFF_MS } = this.#parts;
+    const waitMs = backoffMs[Math.min(this.#failures, backoffMs.length - 1)] ?? 1000;
+    this.#failures += 1;
+    emit({ event: "nodes-source-away", source: access.server, reason, nodes: this.#objects.size });
+    await sleep(waitMs, undefined, { signal: this.#stopping.signal, ref: false }).catch(() => {});
+  }
+
+  #back(): void {
+    if (this.#failures === 0) return;
+    this.#failures = 0;
+    const { emit, access } = this.#parts;
+    emit({ event: "nodes-source-back", source: access.server, nodes: this.#objects.size });
+  }
+
+  /** Lists everything; resolves with the version from which to watch. */
+  async #list(): Promise<string> {
+    const { access } = this.#parts;
+    const { signal } = this.#stopping;
+    const path = await this.#path();
+    const found = new Set<string>();
+    let page = "";
+    for (;;) {
+      const query = new URLSearchParams({
+        limit: String(PAGE),
+        ...(page === "" ? {} : { continue: page }),
+      });
+      const read = list.parse(await getJson(access, `${path}?${query.toString()}`, signal));
+      for (const [index, item] of read.items.entries()) {
+        if (index % IN_ONE_TURN === IN_ONE_TURN - 1) await nextTurn();
+        // Items of a list do not say what they are; the list does.
+        const object = { apiVersion: `tinkerbell.org/${this.#version ?? ""}`, ...asObject(item) };
+        const { metadata } = objectMeta.parse(object);
+        found.add(`${metadata.namespace}/${metadata.name}`);
+        this.#objects.put(object);
+      }
+      page = read.metadata.continue ?? "";
+      if (page !== "") continue;
+      this.#objects.keepOnly(found);
+      this.#back();
+      await this.#takeUp();
+      return read.metadata.resourceVersion;
+    }
+  }
+
+  /** Follows the changes since a version until the API server ends the answer; resolves with the version to go on from. */
+  async #watch(since: string): Promise<string> {
+    const { access } = this.#parts;
+    const query = new URLSearchParams({
+      watch: "1",
+      allowWatchBookmarks: "true",
+      resourceVersion: since,
+      timeoutSeconds: String(WATCH_SECONDS),
+    });
+    const path = `${await this.#path()}?${query.toString()}`;
+    const silentMs = (WATCH_SECONDS + 30) * 1000;
+    let from = since;
+    let changes = 0;
+    const { signal } = this.#stopping;
+    const startedAt = performance.now();
+    for await (const line of getLines(access, path, signal, silentMs)) {
+      if (line.trim() === "") continue;
+      this.#back();
+      const raw: unknown = JSON.parse(line);
+      const { type, object } = change.parse(raw);
+      if (type === "ERROR") {
+        throw new ClusterError(object.code ?? 0, object.message ?? "the watch was ended");
+      }
+      from = object.metadata?.resourceVersion ?? from;
+      if (type === "BOOKMARK") continue;
+      if (type === "DELETED") this.#objects.remove(object);
+      else this.#objects.put({ apiVersion: `tinkerbell.org/${this.#version ?? ""}`, ...object });
+      this.#timer ??= setTimeout(() => void this.#takeUp(), SETTLE_MS);
+      if (++changes % IN_ONE_TURN === 0) await nextTurn();
+    }
+    // One that ends at once is not asked again without a pause.
+    if (performance.now() - startedAt < 1000)
+      await sleep(1000, undefined, { signal, ref: false }).catch(() => {});
+    return from;
+  }
+
+  async #path(): Promise<string> {
+    this.#version ??= await this.#findVersion();
+    const { namespace } = this.#parts.access;
+    const within = namespace === null ? "" : `/namespaces/${namespace}`;
+    return `${GROUP}/${this.#version}${within}/hardware`;
+  }
+
+  async #findVersion(): Promise<(typeof versions)[number]> {
+    try {
+      const read = group.parse(await getJson(this.#parts.access, GROUP, this.#stopping.signal));
+      const served = [read.preferredVersion, ...read.versions].map((one) => one?.version);
+      return versions.find((one) => one === served.find((name) => isVersion(name))) ?? versions[0];
+    } catch (error) {
+      // Who may list Hardware may not always look at the group.
+      if (error instanceof ClusterError && [403, 404].includes(error.status)) return versions[0];
+      throw error;
+    }
+  }
+
+  async #takeUp(): Promise<void> {
+    this.#timer = null;
+    const { use, emit } = this.#parts;
+    const { entries, problems } = this.#objects.all();
+    use(createInventory(entries));
+    for (const reason of problems) {
+      if (!this.#problems.has(reason)) emit({ event: "node-unusable", reason });
+    }
+    this.#problems.clear();
+    for (const reason of problems) this.#problems.add(reason);
+    await this.#keep();
+  }
+
+  async #keep(): Promise<void> {
+    const { dataDir, emit } = this.#parts;
+    try {
+      await mkdir(dataDir, { recursive: true, mode: 0o750 });
+      const content: z.input<typeof keptFile> = {
+        version: 1,
+        hardware: this.#objects.kept().map(({ object, inputs }) => {
+          return { object, inputs: inputs.map((input) => ({ ...input })) };
+        }),
+      };
+      await replaceFile(fileIn(dataDir), JSON.stringify(content), { durable: false });
+    } catch (error) {
+      emit({ event: "nodes-unkept", reason: messageOf(error) });
+    }
+  }
+
+  async #restore(): Promise<void> {
+    try {
+      const read = keptFile.parse(JSON.parse(await readFile(fileIn(this.#parts.dataDir), "utf8")));
+      this.#objects.restore(read.hardware);
+    } catch {
+      // There is none, or it is damaged: the cluster has it all.
+      return;
+    }
+    this.#parts.use(createInventory(this.#objects.all().entries));
+  }
+}
+
+function fileIn(dataDir: string): string {
+  return join(dataDir, "kubernetes-nodes.json");
+}
+
+function isVersion(name: string | undefined): boolean {
+  return versions.some((one) => one === name);
+}
+
+function asObject(value: unknown): object {
+  return typeof value === "object" && value !== null ? value : {};
+}

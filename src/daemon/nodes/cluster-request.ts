@@ -1,0 +1,76 @@
+import { request as requestHttp, type IncomingMessage } from "node:http";
+import { request as requestHttps } from "node:https";
+import { createInterface } from "node:readline";
+import { SyncError } from "../../lib/errors.ts";
+import { authorization, type ClusterAccess } from "./cluster-access.ts";
+
+/** The API server answered with a status that is none of success. */
+export class ClusterError extends SyncError {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** An answer of 500 objects has some megabytes. */
+const LIMIT_BYTES = 128 * 1024 * 1024;
+const SILENT_MS = 30_000;
+
+/** The body of a GET as JSON. Rejects with `ClusterError`, or with what the system says. */
+export async function getJson(
+  access: ClusterAccess,
+  path: string,
+  signal: AbortSignal,
+): Promise<unknown> {
+  const response = await open(access, path, signal, SILENT_MS);
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of response as AsyncIterable<Uint8Array>) {
+    bytes += chunk.length;
+    if (bytes > LIMIT_BYTES) throw new SyncError("its answer has no end");
+    chunks.push(chunk);
+  }
+  return JSON.parse(Buffer.concat(chunks).toString("utf8"));
+}
+
+/** The lines of an answer that goes on. Ends when the server ends it. */
+export async function* getLines(
+  access: ClusterAccess,
+  path: string,
+  signal: AbortSignal,
+  silentMs: number,
+): AsyncIterable<string> {
+  const response = await open(access, path, signal, silentMs);
+  yield* createInterface({ input: response, crlfDelay: Infinity });
+}
+
+function open(
+  access: ClusterAccess,
+  path: string,
+  signal: AbortSignal,
+  silentMs: number,
+): Promise<IncomingMessage> {
+  const url = `${access.server}${path}`;
+  const headers = { accept: "application/json", ...authorization(access) };
+  return new Promise((resolve, reject) => {
+    const options = { headers, signal, agent: false as const };
+    const asked = url.startsWith("https:")
+      ? requestHttps(url, { ...options, ...access.tls })
+      : requestHttp(url, options);
+    asked.setTimeout(silentMs, () => asked.destroy(new SyncError("it does not answer")));
+    asked.once("error", reject);
+    asked.once("response", (response) => {
+      const status = response.statusCode ?? 0;
+      if (status === 200) return resolve(response);
+      response.resume();
+      const what =
+        status === 401 || status === 403
+          ? `its answer is ${status}: the account needs get, list and watch on hardware.tinkerbell.org`
+          : `its answer is ${status}`;
+      return reject(new ClusterError(status, what));
+    });
+    asked.end();
+  });
+}
