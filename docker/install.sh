@@ -163,6 +163,7 @@ put_program() {
   chmod -R u+rwX,go+rX,go-w "$home/app.new"
   rm -rf "$home/app.old"
   [ ! -d "$home/app" ] || mv "$home/app" "$home/app.old"
+  [ ! -e "$home/package.sha256" ] || mv "$home/package.sha256" "$home/package.sha256.old"
   mv "$home/app.new" "$home/app"
   printf '%s\n' "$sum" >"$home/package.sha256"
 }
@@ -232,7 +233,7 @@ start_service() {
   if ! systemctl is-enabled --quiet eim-pxe 2>/dev/null; then change "enable eim-pxe"; apply systemctl enable --quiet eim-pxe 2>/dev/null; fi
   if ! systemctl is-active --quiet eim-pxe 2>/dev/null; then
     change "start eim-pxe"
-    apply systemctl start eim-pxe || fail "eim-pxe does not start: $(journalctl -u eim-pxe -n 5 --no-pager -o cat 2>/dev/null | tail -n 3)"
+    apply systemctl start eim-pxe || return 1
   elif $program_changed || $unit_changed; then
     change "restart eim-pxe"
     apply systemctl restart eim-pxe || return 1
@@ -280,7 +281,7 @@ install_all() {
   open_sources
   say "eim-pxe: $verb, log in $log_file"
   all_parts
-  start_service || fail "eim-pxe does not start any more: journalctl -u eim-pxe"
+  start_service || fail "eim-pxe does not start: $(journalctl -u eim-pxe -n 5 --no-pager -o cat 2>/dev/null | tail -n 3)"
   if [ "$changes" = 0 ]; then say "Nothing was to be changed."; else say "$changes changes."; fi
   if ! $start; then return; fi
   local code=0
@@ -306,9 +307,11 @@ upgrade() {
   if start_service; then say "Upgraded to $("$command_file" --version)."; return; fi
   [ -d "$home/app.old" ] || fail "the new version does not start: journalctl -u eim-pxe"
   say "The new version does not start: going back to the former one."
-  rm -rf "$home/app" "$home/package.sha256"
+  rm -rf "$home/app"
   mv "$home/app.old" "$home/app"
+  mv "$home/package.sha256.old" "$home/package.sha256"
   put_unit
+  systemctl reset-failed eim-pxe 2>/dev/null || true
   systemctl restart eim-pxe
   fail "the new version does not start, and the former one runs again: journalctl -u eim-pxe"
 }

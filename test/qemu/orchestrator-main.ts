@@ -1,7 +1,8 @@
 /**
  * The orchestrator double's process; a process of its own, because only a whole process can live in
  * a network namespace. Arguments: the folder of the Micro-OS, the file to write the CA to, and the
- * Micro-OS's architecture; the folder of a signed loader, where there is one.
+ * Micro-OS's architecture; the folder of a signed loader, where there is one; the address to listen at, where it
+ * is not loopback, which is then asked by its name.
  */
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -9,10 +10,12 @@ import { makeCertificate } from "../../src/demo/certificate.ts";
 import { startOrchestrator } from "../../src/demo/orchestrator.ts";
 import { bootScript } from "./boot-script.ts";
 
-const [folder = "", caFile = "", arch = "", loaderFolder = ""] = process.argv.slice(2);
-const address = "127.0.0.1";
+const [folder = "", caFile = "", arch = "", loaderFolder = "", listenAt = ""] =
+  process.argv.slice(2);
+const address = listenAt === "" ? "127.0.0.1" : listenAt;
+const hostName = "tinkerbell-haproxy.lab.example";
 
-const certificate = await makeCertificate(["tinkerbell-haproxy.lab.example"], Date.now());
+const certificate = await makeCertificate([hostName], Date.now());
 await writeFile(caFile, certificate.cert);
 const orchestrator = await startOrchestrator({
   certificate,
@@ -21,7 +24,7 @@ const orchestrator = await startOrchestrator({
     [`vmlinuz-${arch}`, `initramfs-${arch}`].map((name) => [name, join(folder, name)]),
   ),
 });
-const origin = orchestrator.url(address);
+const origin = orchestrator.url(listenAt === "" ? address : hostName);
 orchestrator.replace("boot.ipxe", Buffer.from(bootScript(origin, arch)));
 if (loaderFolder !== "") {
   for (const name of ["signed_ipxe.efi", "keys/db.der"]) {

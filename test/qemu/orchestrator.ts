@@ -19,6 +19,7 @@ export async function startOrchestrator(
   microOs: MicroOs,
   folder: string,
   path: "mirror" | "orchestrator" = "mirror",
+  listenAt = "",
 ): Promise<OrchestratorDouble> {
   const loaderFolder = path === "orchestrator" ? await signLoader(join(folder, "loader")) : "";
   const caFile = join(folder, "orchestrator-ca.pem");
@@ -34,6 +35,7 @@ export async function startOrchestrator(
       caFile,
       microOs.arch,
       loaderFolder,
+      listenAt,
     ),
     logFile: join(folder, "orchestrator.log"),
   });
