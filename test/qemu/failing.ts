@@ -48,10 +48,15 @@ export function describeFailures(failures: readonly FailingBoot[]): void {
       const expected = { ...told, ...(stage === undefined ? {} : { stage }) };
       expect(fields).toMatchObject(expected);
       expect(fields.cause).toContain(cause);
-      const page = await site().adminPage(`/api/v1/boots?mac=${machine.mac}&limit=1`);
-      expect(diagnosedPage.parse(page).boots[0]?.diagnosis?.code).toBe(code);
+      // A machine that repeats itself is reported before it stands still.
+      await expect.poll(() => diagnosisOf(site(), machine), { timeout: 120_000 }).toBe(code);
     });
   });
+}
+
+async function diagnosisOf(site: Site, { mac }: Machine): Promise<string | null> {
+  const page = diagnosedPage.parse(await site.adminPage(`/api/v1/boots?mac=${mac}&limit=1`));
+  return page.boots[0]?.diagnosis?.code ?? null;
 }
 
 /** Switches the machine on, and gives what the server says when it stands still or is refused. */
