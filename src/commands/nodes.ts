@@ -85,19 +85,36 @@ function adminOf(program: Program, { config }: ReportOptions): Promise<AdminClie
   return requireAdmin({ ...settings, user: userOf(program) });
 }
 
-/** `eim-pxe nodes show MAC`: one of them. */
+/** `eim-pxe nodes show MAC`: one of them, with the timeline of its last boot. */
 export async function showNode(
   program: Program,
   text: string,
   options: ReportOptions,
 ): Promise<number> {
+  let steps: readonly string[] = [];
   return withNode(
     program,
     text,
     options,
-    (admin, mac) => admin.ask(endpoints.showNode, { params: { mac } }),
-    sheet,
+    async (admin, mac) => {
+      const node = await admin.ask(endpoints.showNode, { params: { mac } });
+      const last = await admin.ask(endpoints.listBoots, { query: { mac, limit: "1" } });
+      if (typeof last !== "string") steps = (last.boots[0]?.steps ?? []).map(stepLine);
+      return node;
+    },
+    (node) => [sheet(node), ...steps.map((line) => `${line}\n`)].join(""),
   );
+}
+
+/** `+  12.3 s  kernel` */
+function stepLine({
+  stage,
+  afterMs,
+}: {
+  readonly stage: string;
+  readonly afterMs: number;
+}): string {
+  return `  +${(afterMs / 1000).toFixed(1).padStart(6)} s  ${stage}`;
 }
 
 /** `eim-pxe nodes forget MAC`: forgets which offer style its firmware accepted. */

@@ -21,7 +21,7 @@ export function nodesCommands(cli: Command, { program, finish }: CommandSite): v
       const { status = null } = options;
       finish(await listNodes(program, { ...reportOptions(options), status }));
     });
-  addReport(nodes, "show", "one machine")
+  addReport(nodes, "show", "one machine, with the timeline of its last boot")
     .argument("<mac>", "its hardware address")
     .action(async (mac: string, options: ReportFlags) => {
       const { showNode } = await import("../nodes.ts");
