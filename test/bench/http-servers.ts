@@ -1,7 +1,6 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { openGenerationStore } from "../../src/artifacts/store/generation-store.ts";
@@ -18,6 +17,16 @@ export interface HttpServer {
   stop(): Promise<void>;
 }
 
+/** Where a server listens. */
+export interface ServerAt {
+  readonly host: string;
+  readonly port: number;
+  /** The device that has the address. */
+  readonly device: string;
+  /** The network namespace to run in; null: this one. */
+  readonly within: string | null;
+}
+
 const tickSeconds = 1 / 100;
 
 /** eim-pxe as it is installed, with a generation of these files. */
@@ -25,9 +34,10 @@ export async function startOurs(
   program: Program,
   folder: string,
   files: ReadonlyMap<string, string>,
-  at: { readonly host: string; readonly port: number; readonly interface: string },
+  at: ServerAt,
+  http: object = {},
 ): Promise<HttpServer> {
-  const dataDir = join(folder, "data");
+  const dataDir = join(folder, `data-${at.port}`);
   const store = await openGenerationStore({
     directory: join(dataDir, "artifacts"),
     keepGenerations: 2,
@@ -43,19 +53,19 @@ export async function startOurs(
   const createdAt = new Date().toISOString();
   await store.publish(stored, { origin: "https://bench.example", createdAt });
   await store.close();
-  const config = join(folder, "eim-pxe.yaml");
+  const config = join(folder, `eim-pxe-${at.port}.yaml`);
   writeFileSync(
     config,
     JSON.stringify({
       dataDir,
-      interfaces: [{ name: at.interface, address: at.host, dhcp: { mode: "off" } }],
+      interfaces: [{ name: at.device, address: at.host, dhcp: { mode: "off" } }],
       tftp: { enabled: false },
-      http: { port: at.port },
+      http: { port: at.port, ...http },
       admin: { listen: `127.0.0.1:${at.port + 1}` },
       artifacts: { loaderDirs: [] },
     }),
   );
-  const child = pinned(process.execPath, [program.entry, "serve", "--config", config]);
+  const child = pinned(at, process.execPath, [program.entry, "serve", "--config", config]);
   return running("eim-pxe", child, at);
 }
 
@@ -63,7 +73,7 @@ export async function startOurs(
 export async function startNginx(
   folder: string,
   files: ReadonlyMap<string, string>,
-  at: { readonly host: string; readonly port: number },
+  at: ServerAt,
   maxChunk: string | null,
 ): Promise<HttpServer> {
   const root = join(folder, `nginx-${at.port}`);
@@ -82,7 +92,7 @@ http {
   server { listen ${at.host}:${at.port} backlog=4096; root ${root}; }
 }`,
   );
-  const child = pinned("nginx", ["-c", config]);
+  const child = pinned(at, "nginx", ["-c", config]);
   const name = maxChunk === null ? "nginx" : `nginx, sendfile_max_chunk ${maxChunk}`;
   return running(name, child, at);
 }
@@ -101,21 +111,28 @@ export function residentBytes(pid: number): number {
   return pages * Number(execFileSync("getconf", ["PAGESIZE"], { encoding: "utf8" }));
 }
 
-function pinned(command: string, args: readonly string[]): ChildProcess {
-  return spawn("taskset", ["-c", "0", command, ...args], {
-    stdio: ["ignore", "ignore", "inherit"],
-  });
+function pinned(at: ServerAt, command: string, args: readonly string[]): ChildProcess {
+  const [program, ...rest] = commandAt(at.within, ["taskset", "-c", "0", command, ...args]);
+  return spawn(program, rest, { stdio: ["ignore", "ignore", "inherit"] });
+}
+
+/** A command in a network namespace; each of these programs becomes the next one, so its process is the last one's. */
+export function commandAt(
+  within: string | null,
+  [program, ...args]: readonly [string, ...string[]],
+): readonly [string, ...string[]] {
+  return within === null ? [program, ...args] : ["ip", "netns", "exec", within, program, ...args];
 }
 
 async function running(
   name: string,
   child: ChildProcess,
-  { host, port }: { readonly host: string; readonly port: number },
+  { host, port, within }: ServerAt,
 ): Promise<HttpServer> {
   const ended = new Promise<void>((resolve) => {
     child.once("exit", () => resolve());
   });
-  while (!(await answers(host, port))) await sleep(50);
+  while (!(await answers(within, host, port))) await sleep(50);
   return {
     name,
     pid: child.pid ?? 0,
@@ -128,13 +145,8 @@ async function running(
   };
 }
 
-function answers(host: string, port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, host);
-    socket.once("error", () => resolve(false));
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-  });
+function answers(within: string | null, host: string, port: number): Promise<boolean> {
+  const open = `exec 3<>/dev/tcp/${host}/${port}`;
+  const [program, ...args] = commandAt(within, ["bash", "-c", open]);
+  return new Promise((resolve) => execFile(program, args, (error) => resolve(error === null)));
 }

@@ -30,8 +30,9 @@ export async function tryBindings(
       const open = () => openDgram({ address: ours, port: tftp.port });
       found.push(await tried(`UDP ${ours}:${tftp.port}`, tftp.port, open));
     }
-    const open = () => openTcp(ours, http.port);
-    found.push(await tried(`TCP ${ours}:${http.port}`, http.port, open));
+    for (const port of [http.port, ...(http.tls === null ? [] : [http.tls.port])]) {
+      found.push(await tried(`TCP ${ours}:${port}`, port, () => openTcp(ours, port)));
+    }
   }
   if (admin !== null) {
     const open = () => openTcp(admin.host, admin.port);

@@ -59,6 +59,7 @@ function packetsFor(
     ...(mode === "off" ? [] : [packet("udp", 67, true), packet("udp", 4011)]),
     ...(tftp.enabled ? [packet("udp", tftp.port)] : []),
     packet("tcp", http.port),
+    ...(http.tls === null ? [] : [packet("tcp", http.tls.port)]),
   ];
 }
 

@@ -15,8 +15,12 @@ export interface TurnsOptions {
   readonly clock: Pick<Clock, "now">;
 }
 
-/** What is sent in one turn of the event loop, a few milliseconds' work: DHCP and TFTP come between. */
-const turnBytes = 8 * 1024 * 1024;
+/**
+ * What is sent in one turn of the event loop, less than a millisecond's work: DHCP and TFTP come between, and a
+ * transfer by TFTP needs a turn for each window. More at once is no faster, as it does not stay in the
+ * processor's cache.
+ */
+const turnBytes = 2 * 1024 * 1024;
 const leastShare = 256 * 1024;
 const largestShare = 2 * 1024 * 1024;
 

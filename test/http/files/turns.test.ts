@@ -51,15 +51,15 @@ describe("turns", () => {
     expect(order.join("")).toBe("abcabc");
   });
 
-  test("leave the event loop to others after some megabytes", () => {
+  test("leave the event loop to others after two megabytes", () => {
     const turns = new Turns({ maxBytesPerSecond: null, clock });
     const { order } = crowd(
       turns,
       Array.from({ length: 500 }, (_, index) => `${index}`),
     );
     vi.advanceTimersToNextTimer();
-    expect(order).toHaveLength(32);
-    for (let turn = 0; turn < 15; turn += 1) vi.advanceTimersToNextTimer();
+    expect(order).toHaveLength(8);
+    for (let turn = 0; turn < 62; turn += 1) vi.advanceTimersToNextTimer();
     expect(new Set(order).size).toBe(500);
   });
 
