@@ -10,7 +10,7 @@ const groups = {
   leases: ["list", "release", "import", "pin", "unpin"],
   nodes: ["list", "show", "forget", "allow", "deny", "once", "export", "import"],
 } as const;
-const single = ["serve", "check", "sync", "doctor", "explain(?! --(?:code|other-server))"];
+const single = ["serve", "check", "sync", "doctor", "watch", "explain(?! --(?:code|other-server))"];
 
 const grouped = Object.entries(groups).map(
   ([group, verbs]) => `${group}(?: (?:${verbs.join("|")}))?`,
