@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Moment } from "../lib/clock.ts";
-import type { Boot } from "./boot.ts";
+import type { Boot, StepDetail } from "./boot.ts";
 import { certainties } from "./certainty.ts";
 import { nothingObserved } from "./observations.ts";
 import { stages } from "./stages.ts";
@@ -66,7 +66,8 @@ const step = z.object({
   lastAtMs: number,
   count: number,
   certainty: z.enum(certainties),
-  detail: z.record(z.string(), z.union([z.string(), number, z.boolean(), z.null()])),
+  // Looked at value by value, ten thousand boots would take seconds.
+  detail: z.custom<StepDetail>((value) => typeof value === "object" && value !== null),
 });
 const kept = z.looseObject({
   id: z.string(),
@@ -102,6 +103,12 @@ export interface KeptBoot {
   readonly events: readonly string[];
 }
 
+interface KeptBoots {
+  readonly boots: readonly KeptBoot[];
+  readonly bytes: number;
+  readonly damaged: number;
+}
+
 /** Takes up the lines of a file, one after the other, and gives the boots that they tell of. */
 export class TimelineReader {
   readonly #boots = new Map<number, string>();
@@ -121,18 +128,19 @@ export class TimelineReader {
     else this.#eventsOf(n).push(value);
   }
 
-  /** The newest boots in the order in which they began, and how many lines could not be read. */
-  boots(
-    most: number,
-    now: Moment,
-  ): { readonly boots: readonly KeptBoot[]; readonly damaged: number } {
+  /** The newest boots in the order in which they began, what their lines take, and how many could not be read. */
+  boots(most: number, now: Moment): KeptBoots {
     const numbers = [...this.#boots.keys()].toSorted((a, b) => a - b).slice(-most);
+    let bytes = 0;
     const boots = numbers.flatMap((n) => {
-      const boot = readBoot(this.#boots.get(n) ?? "", now);
+      const state = this.#boots.get(n) ?? "";
+      const events = this.#events.get(n) ?? [];
+      const boot = readBoot(state, now);
       if (boot === null) this.#damaged += 1;
-      return boot === null ? [] : [{ boot, events: this.#events.get(n) ?? [] }];
+      bytes += state.length + events.reduce((sum, event) => sum + event.length, 0);
+      return boot === null ? [] : [{ boot, events }];
     });
-    return { boots, damaged: this.#damaged };
+    return { boots, bytes, damaged: this.#damaged };
   }
 
   #eventsOf(n: number): string[] {

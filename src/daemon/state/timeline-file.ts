@@ -103,9 +103,10 @@ export class TimelineKeeper implements HistoryListener {
     if (version !== timelineVersion) {
       return this.#putAside(version === null ? "it has no header" : `it is of version ${version}`);
     }
-    const { boots, damaged } = read.reader.boots(keepBoots, momentOf(clock));
+    const { boots, bytes, damaged } = read.reader.boots(keepBoots, momentOf(clock));
     sessions.restore(boots, clock.now());
     this.#size = read.wholeBytes;
+    this.#compactAt = Math.max(COMPACT_ABOVE_BYTES, 2 * bytes);
     this.#file = await open(this.#path, "a", 0o640);
     // A torn line must not become the beginning of the next one.
     await this.#file.truncate(this.#size);

@@ -19,7 +19,10 @@ const endOf: ReadonlyMap<Stage, Stage | null> = new Map([
 
 /** A boot as people and scripts see it: times in ISO 8601, durations in milliseconds. */
 export function describeBoot(
-  { sessions, nodes }: Pick<AdminAppOptions, "sessions" | "nodes">,
+  {
+    sessions,
+    nodes,
+  }: Pick<AdminAppOptions, "sessions"> & { readonly nodes: Pick<AdminAppOptions["nodes"], "find"> },
   boot: Boot,
   nowMs: number,
 ): BootReply {
