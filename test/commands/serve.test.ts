@@ -252,7 +252,7 @@ describe("eim-pxe serve", () => {
     await server.event("listening");
     server.kill("SIGHUP");
     const { reason } = await server.event("reload-failed");
-    expect(reason).toMatch(/^nodes\.file is not set/);
+    expect(reason).toMatch(/^neither nodes\.file nor http\.tls is set/);
   });
 
   it("serves although it cannot write where it is to be found, and says so", async () => {
