@@ -96,7 +96,7 @@ export class DownloadQueue {
     waiting.callers.set(caller, nowMs);
     this.#line.set(client, waiting);
     this.#timer ??= setInterval(() => this.#look(), lookEveryMs);
-    this.#admitNext();
+    this.#admitNext(nowMs);
     if (waiting.callers.has(caller)) caller.waits([...this.#line.keys()].indexOf(client));
     return () => {
       if (!waiting.callers.delete(caller)) return;
@@ -123,7 +123,7 @@ export class DownloadQueue {
         admitted.movedAtMs = this.#clock.now();
         if (!wasLast || admitted.downloads > 0) return;
         if (this.#admitted.get(client) === admitted) this.#admitted.delete(client);
-        this.#admitNext();
+        this.#admitNext(this.#clock.now());
       },
     };
   }
@@ -139,8 +139,7 @@ export class DownloadQueue {
     return this.#places - taken;
   }
 
-  #admitNext(): void {
-    const nowMs = this.#clock.now();
+  #admitNext(nowMs: number): void {
     for (const [client, { callers }] of this.#line) {
       // One that was asked to come again has its place in the line, and no request.
       if (callers.size === 0) continue;
@@ -158,7 +157,7 @@ export class DownloadQueue {
 
   #look(): void {
     const nowMs = this.#clock.now();
-    this.#admitNext();
+    this.#admitNext(nowMs);
     let ahead = 0;
     for (const [client, waiting] of this.#line) {
       const { callers } = waiting;

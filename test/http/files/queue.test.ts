@@ -53,6 +53,20 @@ describe("the queue of downloads", () => {
     expect(heard()).toEqual(["d begins"]);
   });
 
+  test("admits at once who need not wait, and has not waited, whatever the clock does", () => {
+    let reads = 0;
+    const queue = new DownloadQueue({ places: 1, clock: { now: () => (reads += 1) } });
+    const waited: number[] = [];
+    queue.enter("a", {
+      admitted: (_place, waitedMs) => waited.push(waitedMs),
+      waits: () => {},
+      asksAgain: () => {},
+      left: () => {},
+    });
+    expect(waited).toEqual([0]);
+    queue.close();
+  });
+
   test("is by machine: who has a place begins its other downloads at once", () => {
     const queue = queueOf(1);
     ask(queue, "a", "kernel");

@@ -5,6 +5,7 @@ import { stages } from "../../../src/timeline/stages.ts";
 import { reasonToSkip } from "../../support/tools.ts";
 import { bootOne, useSite } from "../boots.ts";
 import { wire } from "../network.ts";
+import { run } from "../process.ts";
 import { labTools } from "../site.ts";
 
 const skipped = reasonToSkip({ root: true, tools: [...labTools, "curl"] });
@@ -16,13 +17,17 @@ describe.skipIf(skipped !== null)("http.queue with one place", () => {
   afterAll(() => other?.kill());
 
   it("a machine waits longer than a request is held, is asked to come again, and boots", async () => {
-    // Slow enough that the kernel's buffers do not take the end of the file for a minute.
+    // With small buffers, so that the kernel does not take the end of the file long before the client does.
+    for (const name of ["tcp_rmem", "tcp_wmem"]) {
+      await run(site().network.inside("sysctl", "-qw", `net.ipv4.${name}=4096 65536 65536`));
+    }
     const url = `http://${wire.serverAddress}:8080/artifacts/vmlinuz-x86_64`;
     const words = ["curl", "-s", "--limit-rate", "80k", "-o", "/dev/null", url] as const;
     const [program, ...args] = site().network.inside(...words);
     other = spawn(program, args, { stdio: "ignore" });
     const { server } = site();
     await server.waitForEvent("kernel", null, 10_000);
+    expect(server.events.map(({ event }) => event)).not.toContain("download-admitted");
     const booting = bootOne(site(), "uefi");
     const waits = server.waitForEvent("download-waiting", null, 90_000);
     await Promise.race([waits, booting]);
