@@ -69,6 +69,7 @@ export async function startDemoSite(
       settings: {
         config,
         bootCertificate: null,
+        adminCertificate: null,
         inventory: createInventory([]),
         ca: certificate.cert,
         configFile: null,

@@ -77,7 +77,12 @@ export async function serve(program: Program, file: string | null): Promise<numb
     sockets: [...services.sockets()],
   }));
   const cluster = access === null ? null : followCluster(access, services, config.dataDir);
-  const running = { pid: program.pid, admin: services.adminUrl, instance };
+  const running = {
+    pid: program.pid,
+    admin: services.adminUrl,
+    instance,
+    ...(config.admin.tls === null ? {} : { certFile: config.admin.tls.certFile }),
+  };
   try {
     await announceRunning(config.dataDir, running);
   } catch (error) {

@@ -86,10 +86,10 @@ function variableProblem(overrides: readonly Override[], fault: Fault): string[]
   return [`environment variable ${from.variable}: ${formatPath(fault.path)}: ${fault.message}`];
 }
 
-function withAbsoluteFiles(
-  tls: Config["http"]["tls"],
+function withAbsoluteFiles<T extends { readonly certFile: string; readonly keyFile: string }>(
+  tls: T | null,
   absolute: (path: string) => string,
-): Config["http"]["tls"] {
+): T | null {
   if (tls === null) return null;
   return { ...tls, certFile: absolute(tls.certFile), keyFile: absolute(tls.keyFile) };
 }
@@ -108,6 +108,7 @@ function withAbsolutePaths(config: Config, base: string): Config {
       ...config.admin,
       tokenFile: maybe(config.admin.tokenFile),
       readTokenFile: maybe(config.admin.readTokenFile),
+      tls: withAbsoluteFiles(config.admin.tls, absolute),
     },
     artifacts: {
       ...config.artifacts,

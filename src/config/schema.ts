@@ -110,22 +110,25 @@ const tftp = z
   })
   .prefault({});
 
+const tlsFiles = z.strictObject({
+  certFile: z
+    .string()
+    .min(1)
+    .meta({ examples: ["/etc/eim-pxe/server.crt"] }),
+  keyFile: z
+    .string()
+    .min(1)
+    .meta({ examples: ["/etc/eim-pxe/server.key"] }),
+});
+
 const http = z
   .strictObject({
     port: port.default(8080),
     memoryBytes: z.union([z.literal("auto"), z.int().min(0)]).default("auto"),
     maxBytesPerSecond: z.int().min(1024).nullable().default(null),
     queue: z.int().min(1).nullable().default(null),
-    tls: z
-      .strictObject({
-        certFile: z
-          .string()
-          .min(1)
-          .meta({ examples: ["/etc/eim-pxe/boot.crt"] }),
-        keyFile: z
-          .string()
-          .min(1)
-          .meta({ examples: ["/etc/eim-pxe/boot.key"] }),
+    tls: tlsFiles
+      .extend({
         port: z.int().min(1).max(65535).default(8443),
         offer: z.array(z.enum(["uefi-http", "ipxe"])).default([]),
       })
@@ -227,6 +230,7 @@ export const configSchema = z
         listen: listenAddress.default("127.0.0.1:8081"),
         tokenFile: z.string().min(1).nullable().default(null),
         readTokenFile: z.string().min(1).nullable().default(null),
+        tls: tlsFiles.nullable().default(null),
         allowedHosts: z.array(hostName).default([]),
       })
       .prefault({}),

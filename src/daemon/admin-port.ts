@@ -6,6 +6,7 @@ import type { SiteLink, SiteReply } from "../api/site.ts";
 import { splitListen } from "../config/schema.ts";
 import type { LeaseAdmin } from "../dhcp/leases/lease-admin.ts";
 import type { EventBus } from "../events/bus.ts";
+import type { Emit } from "../events/types.ts";
 import { createAdminApp, type Readiness } from "../http/admin/app.ts";
 import { listen } from "../http/listen.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -16,6 +17,7 @@ import type { BootSessions } from "../timeline/boots.ts";
 import type { SiteCaptures } from "./captures.ts";
 import { managedArtifacts } from "./content/mirror.ts";
 import { SiteNotes } from "./site-notes.ts";
+import { BootCertificate } from "./links/boot-certificate.ts";
 import { HttpConnections } from "./links/http-connections.ts";
 import { dashboardFolder, packageVersion } from "./settings/package.ts";
 import { listedNodes } from "./nodes/listed-nodes.ts";
@@ -48,6 +50,8 @@ export interface AdminPort {
   readonly url: string;
   /** For people: `admin 127.0.0.1:8081`. */
   readonly socket: string;
+  /** Reads the files of `admin.tls` again. */
+  reloadCertificate(): void;
   close(graceMs: number): Promise<void>;
 }
 
@@ -106,6 +110,7 @@ export async function openAdminPort(parts: AdminPortParts): Promise<AdminPort> {
     isOwnAddress: (address) => address === endpoint.host || isOwnAddress(address),
     token: settings.adminToken,
     readToken: settings.adminReadToken,
+    secure: settings.adminCertificate !== null,
   });
   app.addHook("onClose", (_app, done) => {
     stopNotes();
@@ -113,9 +118,50 @@ export async function openAdminPort(parts: AdminPortParts): Promise<AdminPort> {
   });
   const { emit } = events;
   const limits = new HttpConnections({ port: "admin", connections: maxConnections, emit, clock });
-  const open = await listen(app, endpoint, limits.listenOptions);
+  const certificate = certificateOf(settings, emit, clock);
+  app.addHook("onClose", (_app, done) => {
+    certificate?.close();
+    done();
+  });
+  // Browsers try and break off; who may not come in is no matter for the log.
+  const tls = certificate === null ? null : { identity: certificate, failed: () => {} };
+  const open = await listen(app, endpoint, { ...limits.listenOptions, tls });
   const at = `${open.host}:${open.port}`;
-  return { url: `http://${at}`, socket: `admin ${at}`, close: (graceMs) => open.close(graceMs) };
+  return {
+    url: `${certificate === null ? "http" : "https"}://${at}`,
+    socket: `admin ${at}`,
+    reloadCertificate: () => certificate?.reload(),
+    close: (graceMs) => open.close(graceMs),
+  };
+}
+
+/** The certificate of `admin.tls`, which is renewed while the server runs; null: no TLS. */
+function certificateOf(
+  { config, adminCertificate }: Settings,
+  emit: Emit,
+  clock: Clock,
+): BootCertificate | null {
+  const files = config.admin.tls;
+  if (files === null || adminCertificate === null) return null;
+  const renamed: Emit = (event) => {
+    switch (event.event) {
+      case "boot-certificate":
+        return emit({ ...event, event: "admin-certificate" });
+      case "boot-certificate-expiring":
+        return emit({ ...event, event: "admin-certificate-expiring" });
+      case "boot-certificate-rejected":
+        return emit({ ...event, event: "admin-certificate-rejected" });
+      default:
+        return emit(event);
+    }
+  };
+  return new BootCertificate({
+    files,
+    setting: "admin.tls",
+    certificate: adminCertificate,
+    emit: renamed,
+    clock,
+  });
 }
 
 function generationNow(store: GenerationStore): SiteReply["generation"] {

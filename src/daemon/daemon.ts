@@ -233,7 +233,10 @@ class Site {
         this.#nodes.use(inventory);
         emit({ event: "reloaded", nodes: inventory.entries.length });
       },
-      reloadCertificate: () => services.reloadCertificate(),
+      reloadCertificate: () => {
+        services.reloadCertificate();
+        admin.reloadCertificate();
+      },
       close: (graceMs) => this.close(graceMs),
     };
   }

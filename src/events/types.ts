@@ -236,6 +236,9 @@ export interface EventFields {
   "boot-certificate": { certFile: string; fingerprint: string; expiresAt: string };
   "boot-certificate-expiring": { certFile: string; expiresAt: string; days: number };
   "boot-certificate-rejected": { certFile: string; keyFile: string; reason: string };
+  "admin-certificate": { certFile: string; fingerprint: string; expiresAt: string };
+  "admin-certificate-expiring": { certFile: string; expiresAt: string; days: number };
+  "admin-certificate-rejected": { certFile: string; keyFile: string; reason: string };
   "boot-certificate-address": { certFile: string; address: Ip4 };
   "download-aborted": Machine & { file: string; bytesSent: number; bytes: number };
 

@@ -75,6 +75,7 @@ export class AdminSite {
       version: "1.2.3",
       configFile: null,
       dashboardFolder: null,
+      secure: false,
       instance: "this one",
       sessions: this.sessions,
       clock: { now: () => this.nowMs, wall: () => this.nowMs },

@@ -5,6 +5,7 @@ import { PassThrough } from "node:stream";
 import { loadInventory } from "../../src/daemon/settings/settings.ts";
 import { wantedLinks, withAssumed } from "../../src/daemon/links/link-plan.ts";
 import { type Services, startServices } from "../../src/daemon/daemon.ts";
+import { readServerCertificate, type TlsFiles } from "../../src/daemon/settings/tls-files.ts";
 import type { TraceContext } from "../../src/boot/trace-context.ts";
 import { parseConfig } from "../../src/config/load.ts";
 import { decodePacket, type DhcpPacket, encodePacket } from "../../src/dhcp/wire/packet.ts";
@@ -23,6 +24,7 @@ export interface SiteSettings {
   readonly nodes: readonly object[];
   readonly trace: TraceContext | null;
   readonly timeline?: object;
+  readonly tls?: TlsFiles;
   /** Of the admin port. */
   readonly tokens?: { readonly token: string; readonly readToken: string };
   /** Default: they may boot. */
@@ -71,7 +73,11 @@ export class RunningSite {
       boot: settings.boot,
       tftp: { port: 0 },
       http: { port: 0 },
-      admin: { listen: "127.0.0.1:0", allowedHosts: ["pxe.site.example"] },
+      admin: {
+        listen: "127.0.0.1:0",
+        allowedHosts: ["pxe.site.example"],
+        tls: settings.tls ?? null,
+      },
       artifacts: {
         origin: files.orchestrator.url(),
         ca: { file: files.path("ca.pem") },
@@ -92,6 +98,8 @@ export class RunningSite {
         inventory: loadInventory(config),
         ca,
         bootCertificate: null,
+        adminCertificate:
+          settings.tls === undefined ? null : readServerCertificate(settings.tls, "admin.tls"),
         configFile: null,
         adminToken: settings.tokens?.token ?? null,
         adminReadToken: settings.tokens?.readToken ?? null,
@@ -137,6 +145,11 @@ export class RunningSite {
 
   get events(): Services["events"] {
     return this.#services.events;
+  }
+
+  /** Reads renewed certificates. */
+  reloadCertificate(): void {
+    this.#services.reloadCertificate();
   }
 
   get artifactFolder(): string {

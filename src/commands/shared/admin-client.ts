@@ -4,7 +4,7 @@ import { messageOf, UnreachableError } from "../../lib/errors.ts";
 import type { Settings } from "../../daemon/settings/settings.ts";
 import { askJson } from "../../daemon/state/ask-json.ts";
 import type { Program } from "./context.ts";
-import { findRunning } from "../../daemon/state/instance-file.ts";
+import { findRunning, trustedBy } from "../../daemon/state/instance-file.ts";
 
 /** The server that works in a data folder, as its admin port answers. */
 export interface AdminClient {
@@ -59,7 +59,12 @@ export async function findAdmin({
           ...(user === null ? {} : { "x-eim-pxe-user": user }),
         };
         const url = `${admin}${urlOf(endpoint, what)}`;
-        const answer = await askJson(url, { method, headers, body: body ?? null });
+        const answer = await askJson(url, {
+          method,
+          headers,
+          body: body ?? null,
+          trusted: await trustedBy(running),
+        });
         const result = schema.response[200].safeParse(answer.body);
         return answer.status === 200 && result.success ? result.data : errorIn(answer.body);
       } catch (error) {

@@ -12,6 +12,8 @@ import {
 
 export interface BootCertificateParts {
   readonly files: TlsFiles;
+  /** Where they are named; default: `http.tls`. */
+  readonly setting?: "http.tls" | "admin.tls";
   /** As it was read at the start. */
   readonly certificate: ServerCertificate;
   readonly emit: Emit;
@@ -83,7 +85,7 @@ export class BootCertificate implements TlsIdentitySource {
   #read(): void {
     const { files, emit } = this.#parts;
     try {
-      const read = readServerCertificate(files);
+      const read = readServerCertificate(files, this.#parts.setting);
       const isNew = read.fingerprint !== this.#certificate.fingerprint;
       if (!isNew && read.key === this.#certificate.key) return;
       this.#certificate = read;

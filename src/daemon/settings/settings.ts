@@ -25,6 +25,8 @@ export interface Settings {
   readonly ca: string | null;
   /** Of `http.tls`; null: no TLS. */
   readonly bootCertificate: ServerCertificate | null;
+  /** Of `admin.tls`; null: no TLS. */
+  readonly adminCertificate: ServerCertificate | null;
   readonly adminToken: string | null;
   /** May only read. */
   readonly adminReadToken: string | null;
@@ -90,7 +92,10 @@ function readNamedFiles(config: Config): Omit<Settings, "config" | "configFile">
   const { tls } = config.http;
   const bootCertificate = attempt(() => (tls === null ? null : readServerCertificate(tls)));
   attempt(() => checkTemplate(config));
-  const { tokenFile, readTokenFile } = config.admin;
+  const { tokenFile, readTokenFile, tls: adminTls } = config.admin;
+  const adminCertificate = attempt(() =>
+    adminTls === null ? null : readServerCertificate(adminTls, "admin.tls"),
+  );
   const adminToken = attempt(() => readToken(tokenFile));
   const adminReadToken = attempt(() => readToken(readTokenFile));
   if (adminReadToken !== null && adminReadToken === adminToken) {
@@ -99,7 +104,7 @@ function readNamedFiles(config: Config): Omit<Settings, "config" | "configFile">
     );
   }
   if (problems.length > 0 || inventory === null) throw new ConfigError(problems);
-  return { inventory, ca, bootCertificate, adminToken, adminReadToken };
+  return { inventory, ca, bootCertificate, adminCertificate, adminToken, adminReadToken };
 }
 
 /** @throws ConfigError when the nodes file cannot be read or is not right */

@@ -23,17 +23,20 @@ export interface ServerCertificate {
 }
 
 /** @throws ConfigError that names the file and what is wrong with it */
-export function readServerCertificate({ certFile, keyFile }: TlsFiles): ServerCertificate {
+export function readServerCertificate(
+  { certFile, keyFile }: TlsFiles,
+  setting: "http.tls" | "admin.tls" = "http.tls",
+): ServerCertificate {
   const cert = readText(certFile, "certificate");
   const key = readText(keyFile, "private key");
-  const x509 = parseCertificate(certFile, cert);
-  const problem = keyProblem(keyFile, key, x509);
-  if (problem !== null) throw new ConfigError([`${keyFile}:1:1: ${problem} (http.tls.keyFile)`]);
+  const x509 = parseCertificate(certFile, cert, setting);
+  const problem = keyProblem(keyFile, key, x509, setting);
+  if (problem !== null) throw new ConfigError([`${keyFile}:1:1: ${problem} (${setting}.keyFile)`]);
   try {
     createSecureContext({ cert, key });
   } catch (error) {
     const reason = `cannot be used for TLS: ${messageOf(error)}`;
-    throw new ConfigError([`${certFile}:1:1: ${reason} (http.tls.certFile)`]);
+    throw new ConfigError([`${certFile}:1:1: ${reason} (${setting}.certFile)`]);
   }
   return {
     cert,
@@ -44,23 +47,28 @@ export function readServerCertificate({ certFile, keyFile }: TlsFiles): ServerCe
   };
 }
 
-function parseCertificate(file: string, text: string): X509Certificate {
+function parseCertificate(file: string, text: string, setting: string): X509Certificate {
   if (!text.includes("-----BEGIN CERTIFICATE-----")) {
     throw new ConfigError([
-      `${file}:1:1: holds no certificate in PEM form (-----BEGIN CERTIFICATE-----); convert one with: openssl x509 -inform der -in FILE (http.tls.certFile)`,
+      `${file}:1:1: holds no certificate in PEM form (-----BEGIN CERTIFICATE-----); convert one with: openssl x509 -inform der -in FILE (${setting}.certFile)`,
     ]);
   }
   try {
     return new X509Certificate(text);
   } catch (error) {
     throw new ConfigError([
-      `${file}:1:1: holds a certificate that cannot be read: ${messageOf(error)} (http.tls.certFile)`,
+      `${file}:1:1: holds a certificate that cannot be read: ${messageOf(error)} (${setting}.certFile)`,
     ]);
   }
 }
 
 /** Null when it is the certificate's. */
-function keyProblem(file: string, text: string, certificate: X509Certificate): string | null {
+function keyProblem(
+  file: string,
+  text: string,
+  certificate: X509Certificate,
+  setting: string,
+): string | null {
   if (/^-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m.test(text)) {
     return `is encrypted, and nobody is there to type the pass phrase; remove it with: openssl pkey -in ${file} -out PLAIN`;
   }
@@ -72,5 +80,5 @@ function keyProblem(file: string, text: string, certificate: X509Certificate): s
   }
   return certificate.checkPrivateKey(key)
     ? null
-    : "is not the key of the certificate in http.tls.certFile";
+    : `is not the key of the certificate in ${setting}.certFile`;
 }

@@ -9,7 +9,13 @@ import { askJson } from "./ask-json.ts";
  * ask it instead of working beside it. After a crash another program may listen there: `instance`
  * tells whether it is still the server that left the announcement.
  */
-const runningSchema = z.object({ pid: z.int(), admin: z.url(), instance: z.string().min(1) });
+const runningSchema = z.object({
+  pid: z.int(),
+  admin: z.url(),
+  instance: z.string().min(1),
+  /** What the admin port shows by TLS; absent: it speaks plain HTTP. */
+  certFile: z.string().optional(),
+});
 export type Running = z.output<typeof runningSchema>;
 
 // A server that is busy answers in far less.
@@ -47,12 +53,18 @@ export async function findRunning(
   if (running === null) return null;
   const signal = AbortSignal.timeout(answerMs);
   try {
-    const { body } = await askJson(`${running.admin}/healthz`, { signal });
+    const trusted = await trustedBy(running);
+    const { body } = await askJson(`${running.admin}/healthz`, { signal, trusted });
     const same = z.object({ instance: z.literal(running.instance) });
     return same.safeParse(body).success ? { ...running, answers: true } : null;
   } catch {
     return signal.aborted ? { ...running, answers: false } : null;
   }
+}
+
+/** The certificate that the server shows; null: it speaks plain HTTP. Throws when it cannot be read. */
+export async function trustedBy({ certFile }: Running): Promise<string | null> {
+  return certFile === undefined ? null : readFile(certFile, "utf8");
 }
 
 async function readAnnouncement(dataDir: string): Promise<Running | null> {

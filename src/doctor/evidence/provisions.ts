@@ -10,6 +10,7 @@ import { loadersOf } from "../../daemon/content/loaders.ts";
 import { artifactFolder } from "../../daemon/content/mirror.ts";
 import { policyOf, servesMicroOs } from "../../daemon/settings/boot-settings.ts";
 import { askJson } from "../../daemon/state/ask-json.ts";
+import { type Running, trustedBy } from "../../daemon/state/instance-file.ts";
 import { messageOf } from "../../lib/errors.ts";
 import type { DoctorSite } from "../site.ts";
 
@@ -109,14 +110,15 @@ export async function lookAtServer(site: DoctorSite): Promise<readonly ServerSta
     return [{ dataDir, pid: null, admin: "", answers: false, reasons: [] }];
   }
   const { pid, admin, answers } = running;
-  const reasons = answers ? await notReady(admin) : [];
+  const reasons = answers ? await notReady(running) : [];
   return [{ dataDir, pid, admin, answers, reasons }];
 }
 
-async function notReady(admin: string): Promise<readonly string[]> {
+async function notReady(running: Running): Promise<readonly string[]> {
   try {
     const signal = AbortSignal.timeout(5000);
-    const { body } = await askJson(`${admin}/readyz`, { signal });
+    const trusted = await trustedBy(running);
+    const { body } = await askJson(`${running.admin}/readyz`, { signal, trusted });
     if (readyReply.safeParse(body).success) return [];
     const refused = notReadyReply.safeParse(body);
     return refused.success ? refused.data.reasons : ["its answer cannot be read"];

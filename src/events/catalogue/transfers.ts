@@ -91,6 +91,24 @@ export const transferEvents = {
     meaning:
       "Machines are told `https://ADDRESS`, and refuse a certificate that does not have that address among its alternative names (`IP:…`). Have it issued with all addresses that machines ask.",
   },
+  "admin-certificate": {
+    level: "info",
+    message: "the admin port's certificate",
+    meaning:
+      "The one that `admin.tls` shows to browsers and programs from now on, at the start and when its files are renewed.",
+  },
+  "admin-certificate-expiring": {
+    level: "warn",
+    message: "the admin port's certificate expires soon",
+    meaning:
+      "Told 30 days and 7 days before its end, and at its end (`days` below 0), from when on browsers warn of it. Renew `certFile` and its key; they are read again by themselves.",
+  },
+  "admin-certificate-rejected": {
+    level: "warn",
+    message: "the renewed certificate of the admin port cannot be used",
+    meaning:
+      "`reason` names the file and what is wrong. The former certificate is shown until the files are right; they are looked at every ten seconds. While the two files are being replaced, this may come once.",
+  },
   "download-aborted": {
     level: "warn",
     message: "a download ended before its end",

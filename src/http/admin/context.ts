@@ -131,6 +131,8 @@ export interface AdminAppOptions extends OwnHosts, Tokens {
   readonly version: string;
   /** The configuration that commands in texts have to name; null: the default one. */
   readonly configFile: string | null;
+  /** Whether it is asked by TLS. */
+  readonly secure: boolean;
   /** Where the dashboard was built; null: it was not. */
   readonly dashboardFolder: string | null;
   /** Differs between any two runs of the program. */

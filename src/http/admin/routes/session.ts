@@ -30,20 +30,16 @@ export function sessionRoutes(app: AdminApp, options: AdminAppOptions): void {
           "this is not the token: it stands in the file that admin.tokenFile names",
         );
       }
-      if (needsToken) reply.header("set-cookie", sessionCookie(token, isSecure(request)));
+      if (needsToken) reply.header("set-cookie", sessionCookie(token, options.secure));
       return { access, signedIn: needsToken, needsToken };
     },
   });
 
   app.route({
     ...endpoints.signOut,
-    handler: (request, reply) => {
-      reply.header("set-cookie", noSessionCookie(isSecure(request)));
+    handler: (_request, reply) => {
+      reply.header("set-cookie", noSessionCookie(options.secure));
       return signedOut;
     },
   });
-}
-
-function isSecure({ protocol }: { readonly protocol: string }): boolean {
-  return protocol === "https";
 }

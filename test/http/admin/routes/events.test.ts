@@ -123,6 +123,28 @@ describe("/api/v1/events", () => {
     }
   });
 
+  test("loses and doubles nothing over 100 connections that break", async () => {
+    const url = await opened(site.app());
+    const received: unknown[] = [];
+    let lastId: string | null = null;
+    let sent = 0;
+    for (let connection = 0; connection < 100; connection += 1) {
+      const reader = await open(url, lastId);
+      if (lastId === null) await reader.begin();
+      // Some come while it is open, some while it is not, and what it has not read is sent again.
+      for (let one = 0; one < 5; one += 1) site.emit(numbered((sent += 1)));
+      const reads = connection % 5;
+      for (let one = 0; one < reads; one += 1) received.push((await reader.next())?.data);
+      lastId = reader.lastId ?? lastId;
+      await reader.cancel();
+      site.emit(numbered((sent += 1)));
+    }
+    const last = await open(url, lastId);
+    while (received.length < sent) received.push((await last.next())?.data);
+    await last.cancel();
+    expect(received).toEqual(Array.from({ length: sent }, (_, one) => numbered(one + 1)));
+  });
+
   test.each(["another run:1", "this one:99", "this one:-1", "this one", "nonsense", "1"])(
     "sends one reset to a reader whose place, %s, is not known, and goes on from now",
     async (lastId) => {
