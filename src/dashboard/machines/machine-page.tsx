@@ -5,7 +5,7 @@ import { api, type BootDetail } from "../data/api.ts";
 import { addressOf, labelOf, type Machine, nameOf, serialOf, statusOf } from "../data/machine.ts";
 import { NameField, NetbootButtons, useChange } from "./actions.tsx";
 import { CodeBox } from "../view/code-box.tsx";
-import { duration, moment } from "../view/format.ts";
+import { duration, moment, sentence } from "../view/format.ts";
 import { useAsked, useNow, usePage, useShown } from "../view/hooks.ts";
 import { Packets } from "./packets.tsx";
 import { Status } from "../view/status.tsx";
@@ -100,13 +100,13 @@ function Verdict({ boot }: { boot: BootReply | null }) {
         <dl class="diagnosis">
           <dt>{texts.machine.cause}</dt>
           <dd class="cause">
-            {diagnosis.cause}
+            {sentence(diagnosis.cause)}
             {diagnosis.certainty !== "proved" && (
               <span class="certainty"> ({texts.certainty[diagnosis.certainty]})</span>
             )}
           </dd>
           <dt>{texts.machine.remedy}</dt>
-          <dd class="remedy">{diagnosis.remedy}</dd>
+          <dd class="remedy">{sentence(diagnosis.remedy)}</dd>
           <dt>{texts.machine.who}</dt>
           <dd>{texts.who[diagnosis.who]}</dd>
           {diagnosis.onScreen.length > 0 && (
@@ -245,7 +245,8 @@ function EarlierBoots({
                 </td>
                 <td>{duration(one.durationMs)}</td>
                 <td>
-                  <Status status={one.status} /> <Track boot={one} small /> {one.diagnosis?.cause}
+                  <Status status={one.status} /> <Track boot={one} small />{" "}
+                  {one.diagnosis !== null && sentence(one.diagnosis.cause)}
                 </td>
               </tr>
             ))}

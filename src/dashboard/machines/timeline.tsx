@@ -41,16 +41,19 @@ export function Timeline({ boot }: { boot: BootReply }) {
                     )}
                   </th>
                   <td class="chart" aria-hidden="true">
-                    <span
-                      class="took"
-                      style={{
-                        left: share(fromMs),
-                        width: share(Math.max(step.afterMs - fromMs, wholeMs / 400)),
-                      }}
-                    />
-                    {usualMs !== undefined && (
-                      <span class="usual" style={{ left: share(usualMs) }} />
-                    )}
+                    <span class="lane">
+                      {" "}
+                      <span
+                        class="took"
+                        style={{
+                          left: share(fromMs),
+                          width: share(Math.max(step.afterMs - fromMs, wholeMs / 400)),
+                        }}
+                      />
+                      {usualMs !== undefined && (
+                        <span class="usual" style={{ left: share(usualMs) }} />
+                      )}
+                    </span>{" "}
                   </td>
                   <td>{duration(step.afterMs)}</td>
                   <td>{usualMs === undefined ? "–" : duration(usualMs)}</td>

@@ -55,7 +55,10 @@ export function MediansPlot({ site }: { site: SiteReply }) {
             <th scope="row">{stage}</th>
             <td>{duration(afterMs)}</td>
             <td class="chart" aria-hidden="true">
-              <span class="took" style={{ left: "0", width: `${(100 * afterMs) / whole}%` }} />
+              <span class="lane">
+                {" "}
+                <span class="took" style={{ left: "0", width: `${(100 * afterMs) / whole}%` }} />
+              </span>{" "}
             </td>
           </tr>
         ))}

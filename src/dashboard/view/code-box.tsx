@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
 import type { CodeReply } from "../../api/codes.ts";
 import { api, Refused } from "../data/api.ts";
+import { sentence } from "./format.ts";
 import { messageOf, usePage } from "./hooks.ts";
 
 /** What a code on the machine's screen means. */
@@ -43,7 +44,7 @@ export function CodeBox({ architecture = null }: { architecture?: string | null 
                 {one.message}
               </p>
               <p>
-                <strong>{one.cause}</strong> {one.remedy}{" "}
+                <strong>{sentence(one.cause)}</strong> {sentence(one.remedy)}{" "}
                 <span class="who">({texts.who[one.who]})</span>
               </p>
             </div>

@@ -48,3 +48,9 @@ export function day(iso: string): string {
     year: "numeric",
   });
 }
+
+/** As a sentence of its own: causes and remedies are phrases, to be put together. */
+export function sentence(phrase: string): string {
+  const text = phrase.charAt(0).toUpperCase() + phrase.slice(1);
+  return /[.!?:]$/.test(text) ? text : `${text}.`;
+}

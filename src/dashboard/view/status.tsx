@@ -1,5 +1,6 @@
 import type { BootReply } from "../../api/boots.ts";
 import type { MachineStatus } from "../data/machine.ts";
+import { sentence } from "./format.ts";
 import { useWords } from "./hooks.ts";
 
 /** The state of a machine: a word and a shape, so that no one needs the colour. */
@@ -30,9 +31,9 @@ export function Sentence({ diagnosis }: { diagnosis: NonNullable<BootReply["diag
   const texts = useWords();
   return (
     <p class="sentence">
-      <strong>{diagnosis.cause}</strong>{" "}
+      <strong>{sentence(diagnosis.cause)}</strong>{" "}
       <span class="remedy">
-        {diagnosis.remedy} <span class="who">({texts.who[diagnosis.who]})</span>
+        {sentence(diagnosis.remedy)} <span class="who">({texts.who[diagnosis.who]})</span>
       </span>
     </p>
   );
