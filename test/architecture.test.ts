@@ -47,6 +47,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "nodes",
     "observe",
     "pxe-client",
+    "setup",
     "tftp",
     "timeline",
   ],

@@ -8,7 +8,7 @@ import { aliveReply, notReadyReply, readyReply } from "./health.ts";
 import * as leases from "./leases.ts";
 import * as nodes from "./nodes.ts";
 import { session, signIn } from "./session.ts";
-import { siteReply } from "./site.ts";
+import { otherServerPath, otherServerQuery, otherServerReply, siteReply } from "./site.ts";
 
 /** Everything that the admin port answers. */
 export const endpoints = {
@@ -64,6 +64,17 @@ export const endpoints = {
     schema: {
       summary: "whether a machine could boot now, and what is known of the site",
       response: { 200: siteReply },
+    },
+  },
+  showOtherServer: {
+    method: "GET",
+    url: "/api/v1/other-servers/:kind",
+    schema: {
+      summary:
+        "what to remove from and to set in the site's own DHCP server, with this site's addresses",
+      params: otherServerPath,
+      querystring: otherServerQuery,
+      response: { 200: otherServerReply },
     },
   },
   listBoots: {

@@ -68,3 +68,25 @@ export const siteReply = z.object({
     .describe("boots that began in each of the last 24 hours, oldest first"),
 });
 export type SiteReply = z.output<typeof siteReply>;
+
+/** Programs that sites have their DHCP from. */
+export const otherServerKinds = [
+  "dnsmasq",
+  "isc-dhcp",
+  "kea",
+  "windows",
+  "mikrotik",
+  "opnsense",
+  "openwrt",
+  "technitium",
+] as const;
+
+export type OtherServerKind = (typeof otherServerKinds)[number];
+
+export const otherServerPath = z.object({ kind: z.enum(otherServerKinds) });
+export const otherServerQuery = z.object({
+  interface: z.string().max(15).optional().describe("the link; default: the first"),
+});
+export const otherServerReply = z.object({
+  text: z.string().describe("what to remove and what to set, to be pasted"),
+});

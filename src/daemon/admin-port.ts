@@ -11,7 +11,7 @@ import { createAdminApp, type Readiness } from "../http/admin/app.ts";
 import { listen } from "../http/listen.ts";
 import type { Clock } from "../lib/clock.ts";
 import { InternalError, SyncError } from "../lib/errors.ts";
-import { isOwnAddress } from "../net/interfaces.ts";
+import { isOwnAddress, type NetworkInterface } from "../net/interfaces.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { BootSessions } from "../timeline/boots.ts";
 import type { SiteCaptures } from "./captures.ts";
@@ -20,6 +20,7 @@ import { SiteNotes } from "./site-notes.ts";
 import { BootCertificate } from "./links/boot-certificate.ts";
 import { HttpConnections } from "./links/http-connections.ts";
 import { dashboardFolder, packageVersion } from "./settings/package.ts";
+import { textForOtherServer } from "./settings/other-server.ts";
 import { listedNodes } from "./nodes/listed-nodes.ts";
 import type { NodesInForce } from "./nodes/nodes-in-force.ts";
 import type { Settings } from "./settings/settings.ts";
@@ -27,6 +28,8 @@ import type { FirmwareMemory } from "./state/firmware-memory.ts";
 
 export interface AdminPortParts {
   readonly links: () => readonly SiteLink[];
+  /** The host's, as they are now. */
+  readonly interfaces: () => readonly NetworkInterface[];
   readonly settings: Settings;
   /** Tells this run of the program from every other. */
   readonly instance: string;
@@ -74,6 +77,12 @@ export async function openAdminPort(parts: AdminPortParts): Promise<AdminPort> {
       generation: generationNow(store),
       disk: await diskOf(settings.config.dataDir),
     }),
+    otherServerText: (server, link) =>
+      textForOtherServer(settings.config, parts.interfaces(), {
+        server,
+        interface: link,
+        mode: null,
+      }),
     version: packageVersion(),
     dashboardFolder: dashboardFolder(),
     instance,

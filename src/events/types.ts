@@ -272,7 +272,7 @@ export interface EventFields {
   "generation-damaged": { generation: string; reason: string };
   "generation-unread": { generation: string; reason: string };
   "generation-imported": { generation: string };
-  "generation-pinned": { generation: string | null };
+  "generation-pinned": { generation: string | null; by: string };
 }
 
 export type EventName = keyof EventFields;

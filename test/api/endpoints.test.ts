@@ -69,6 +69,7 @@ const asked: readonly (readonly [Endpoint, (() => Promise<EndpointRequest>) | En
     [endpoints.openApi, {}],
     [endpoints.showSession, {}],
     [endpoints.showSite, {}],
+    [endpoints.showOtherServer, { params: { kind: "kea" }, query: { interface: "lo" } }],
     [endpoints.signIn, { body: { token: "anything, as none is needed here" } }],
     [endpoints.signOut, {}],
     [endpoints.listBoots, {}],

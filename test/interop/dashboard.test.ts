@@ -181,6 +181,13 @@ describe.skipIf(skip !== null)(`the dashboard${skip === null ? "" : ` (${skip})`
     expect(complaints).toEqual([]);
   });
 
+  it("has the settings for the site's own DHCP server, with this site's addresses", async () => {
+    const { site: served, page, complaints } = await open({ mode: "proxy" }, "site");
+    await page.getByLabel("Program").selectOption("Kea");
+    await page.locator("pre.paste", { hasText: served.address }).waitFor();
+    expect(complaints).toEqual([]);
+  });
+
   it("asks for the token, refuses a wrong one, and changes nothing with the one for reading", async () => {
     const tokens = { token: "s3cret-of-the-site", readToken: "for-the-screen-on-the-wall" };
     const { page, context, complaints } = await open({ tokens }, "site", /401/);

@@ -44,6 +44,7 @@ export class AdminSite {
   readonly listeners = new Set<(event: PxeEvent) => void>();
   nowMs = startedAtMs;
   pinned: string | null = null;
+  pinnedBy: string | null = null;
   unknownNodes: "allow" | "deny" = "allow";
   /** Why decisions cannot be written. */
   unkept: string | null = null;
@@ -80,6 +81,7 @@ export class AdminSite {
       sessions: this.sessions,
       clock: { now: () => this.nowMs, wall: () => this.nowMs },
       readiness: () => ({ ready: true, reasons: [], unserved: ["no eth2"] }),
+      otherServerText: (kind) => `settings for ${kind}`,
       site: () =>
         Promise.resolve({
           links: [],
@@ -101,10 +103,11 @@ export class AdminSite {
       },
       artifacts: {
         pinned: () => this.pinned,
-        pin: (generation) => {
+        pin: (generation, by) => {
           if (generation === "g9")
             return Promise.reject(new SyncError("there is no generation g9"));
           this.pinned = generation;
+          this.pinnedBy = by;
           return Promise.resolve();
         },
         loaders: () => Promise.resolve([]),

@@ -136,7 +136,7 @@ export class GenerationStore {
    *
    * @throws SyncError when there is no such generation, or the disk refuses
    */
-  async pin(id: string | null): Promise<void> {
+  async pin(id: string | null, by = "eim-pxe artifacts"): Promise<void> {
     if (id !== null && this.get(id) === null) {
       const there = this.#generations.map((one) => one.id).join(", ");
       throw new SyncError(`there is no generation ${id}; there are: ${there || "none"}`);
@@ -144,7 +144,7 @@ export class GenerationStore {
     const { pin } = foldersOf(this.#options.directory);
     await onDisk("the pin", id === null ? rm(pin, removal) : replaceFile(pin, `${id}\n`));
     this.#pinned = id;
-    this.#options.emit({ event: "generation-pinned", generation: id });
+    this.#options.emit({ event: "generation-pinned", generation: id, by });
   }
 
   /**

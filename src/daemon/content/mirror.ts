@@ -81,7 +81,7 @@ export function managedArtifacts(
   return {
     loaders: () => loaders.identify(),
     pinned: () => store.pinned,
-    pin: (generation) => store.pin(generation),
+    pin: (generation, by) => store.pin(generation, by),
     verify: async () => {
       const damaged = await store.verify();
       // Whether that works is reported as an event.

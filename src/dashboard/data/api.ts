@@ -48,6 +48,10 @@ export const api = {
   signIn: (token: string) => ask<SessionReply>(`${v1}/session`, "POST", { token }),
   signOut: () => ask<SessionReply>(`${v1}/session`, "DELETE"),
   site: () => ask<SiteReply>(`${v1}/site`),
+  otherServer: (kind: string, link: string) =>
+    ask<{ readonly text: string }>(
+      `${v1}/other-servers/${part(kind)}${link === "" ? "" : `?interface=${part(link)}`}`,
+    ),
   boots: (query: Readonly<Record<string, string>>) =>
     ask<{ readonly boots: readonly BootReply[]; readonly next: string | null }>(
       `${v1}/boots?${new URLSearchParams(query).toString()}`,

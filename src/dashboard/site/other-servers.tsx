@@ -1,5 +1,7 @@
+import { useState } from "preact/hooks";
 import type { SiteReply } from "../../api/site.ts";
-import { usePage } from "../view/hooks.ts";
+import { api } from "../data/api.ts";
+import { useAsked, usePage } from "../view/hooks.ts";
 import { Card, Since } from "./site-page.tsx";
 
 /** Other DHCP and PXE servers that were heard, and what they do. */
@@ -43,6 +45,53 @@ export function OtherServers({ site }: { site: SiteReply }) {
           </table>
         </div>
       )}
+      <Settings site={site} />
     </Card>
+  );
+}
+
+/** What to paste into the other server. */
+function Settings({ site }: { site: SiteReply }) {
+  const { words: texts } = usePage();
+  const [kind, setKind] = useState("");
+  const [link, setLink] = useState(site.links[0]?.interface ?? "");
+  const { value, failed } = useAsked(
+    () => (kind === "" ? Promise.resolve(null) : api.otherServer(kind, link)),
+    `${kind} ${link}`,
+  );
+  return (
+    <>
+      <h3>{texts.site.settingsFor}</h3>
+      <p class="help">{texts.site.settingsHelp}</p>
+      <div class="buttons">
+        <label>
+          {texts.site.program}{" "}
+          <select value={kind} onChange={(event) => setKind(event.currentTarget.value)}>
+            <option value="">{texts.site.choose}</option>
+            {Object.entries(texts.site.programs).map(([name, text]) => (
+              <option key={name} value={name}>
+                {text}
+              </option>
+            ))}
+          </select>
+        </label>
+        {site.links.length > 1 && (
+          <label>
+            {texts.site.onLink}{" "}
+            <select value={link} onChange={(event) => setLink(event.currentTarget.value)}>
+              {site.links.map((one) => (
+                <option key={one.interface}>{one.interface}</option>
+              ))}
+            </select>
+          </label>
+        )}
+      </div>
+      {failed !== null && <p class="bad">{failed}</p>}
+      {value !== null && (
+        <pre class="paste" tabIndex={0} aria-label={texts.site.settingsFor}>
+          {value.text}
+        </pre>
+      )}
+    </>
   );
 }

@@ -97,7 +97,7 @@ export const mirrorEvents = {
     level: "warn",
     message: "the generation that is served was chosen by hand",
     meaning:
-      "By `eim-pxe artifacts pin` or `rollback`. Newer ones are fetched and kept, and not served, until `eim-pxe artifacts pin latest` (`generation` is null then).",
+      "By `eim-pxe artifacts pin` or `rollback`, or on the dashboard; `by` says who. Newer ones are fetched and kept, and not served, until `eim-pxe artifacts pin latest` (`generation` is null then).",
   },
   "generation-damaged": {
     level: "warn",

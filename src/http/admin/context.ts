@@ -10,7 +10,7 @@ import type { LoaderReply, ManifestReply, SyncReply } from "../../api/artifacts.
 import type { ImportedLease, LeaseImportReply, LeaseReply, PoolReply } from "../../api/leases.ts";
 import type { DecisionReply } from "../../api/nodes.ts";
 import type { PacketReply } from "../../api/packets.ts";
-import type { SiteReply } from "../../api/site.ts";
+import type { OtherServerKind, SiteReply } from "../../api/site.ts";
 import type { LocalBootWay } from "../../boot/local-boot.ts";
 import type { FindNode, Identity, Netboot, NodeEntry } from "../../boot/node.ts";
 import type { Boot } from "../../timeline/boot.ts";
@@ -45,7 +45,7 @@ export interface ListedGenerations {
 export interface ManagedArtifacts {
   /** The generation that the operator pinned; null: the newest is served. */
   pinned(): string | null;
-  pin(generation: string | null): Promise<void>;
+  pin(generation: string | null, by: string): Promise<void>;
   /** Reads every file again; resolves with what is wrong with each damaged generation, by id. */
   verify(): Promise<ReadonlyMap<string, string>>;
   /** The loaders that machines can be given, and what each one is. */
@@ -143,6 +143,8 @@ export interface AdminAppOptions extends OwnHosts, Tokens {
   readiness(): Readiness;
   /** What is known of the site. */
   site(): Promise<Pick<SiteReply, "links" | "otherServers" | "origin" | "generation" | "disk">>;
+  /** What the site's own DHCP server of that kind has to say; throws `ConfigError` when there is no such link. */
+  otherServerText(kind: OtherServerKind, link: string | null): string;
   /** A registry of Prometheus metrics, as prom-client has them. */
   readonly metrics: { readonly contentType: string; metrics(): Promise<string> };
   readonly generations: ListedGenerations;

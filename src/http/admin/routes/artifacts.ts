@@ -2,6 +2,7 @@ import type { ApiErrorCode } from "../../../api/errors.ts";
 import { endpoints } from "../../../api/endpoints.ts";
 import { SyncError } from "../../../lib/errors.ts";
 import { ApiError } from "../api-error.ts";
+import { decidedBy } from "../decided-by.ts";
 import type { AdminApp, AdminAppOptions } from "../context.ts";
 
 /** `/api/v1/artifacts`: what is mirrored, and what can be done about it. */
@@ -36,8 +37,9 @@ export function artifactRoutes(app: AdminApp, options: AdminAppOptions): void {
 
   app.route({
     ...endpoints.pinArtifacts,
-    handler: async ({ body }) => {
-      await orRefuse(400, "BAD_REQUEST", artifacts.pin(body.generation));
+    handler: async (request) => {
+      const { generation } = request.body;
+      await orRefuse(400, "BAD_REQUEST", artifacts.pin(generation, decidedBy(request)));
       return { pinned: artifacts.pinned(), current: generations.current()?.id ?? null };
     },
   });

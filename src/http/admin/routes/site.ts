@@ -2,6 +2,9 @@ import { endpoints } from "../../../api/endpoints.ts";
 import type { SiteReply } from "../../../api/site.ts";
 import { statusOf } from "../../../timeline/rules.ts";
 import { bootsByHour, stageMedians } from "../../../timeline/medians.ts";
+import { printable } from "../../../lib/bytes.ts";
+import { ConfigError } from "../../../lib/errors.ts";
+import { ApiError } from "../api-error.ts";
 import type { AdminApp, AdminAppOptions } from "../context.ts";
 
 /** Boots that came up, which the medians are made of. */
@@ -25,6 +28,18 @@ export function siteRoutes(app: AdminApp, options: AdminAppOptions): void {
     }
     return latest.figures;
   };
+
+  app.route({
+    ...endpoints.showOtherServer,
+    handler: ({ params, query }) => {
+      try {
+        return { text: options.otherServerText(params.kind, query.interface ?? null) };
+      } catch (thrown) {
+        if (!(thrown instanceof ConfigError)) throw thrown;
+        throw new ApiError(404, "NOT_FOUND", printable(thrown.problems.join("; "), 400));
+      }
+    },
+  });
 
   app.route({
     ...endpoints.showSite,

@@ -65,6 +65,10 @@ describe("the generations", () => {
       status: 200,
       body: { pinned: "g1", current: "g2" },
     });
+    expect(site.pinnedBy).toBe("the API, from 127.0.0.1");
+    expect(await post("pin", { generation: "g1" })).toMatchObject({
+      status: 200,
+    });
     expect((await post("pin", { generation: null })).body).toMatchObject({ pinned: null });
     expect(await post("pin", { generation: "g9" })).toMatchObject({ status: 400 });
     expect(await post("pin", { generation: 1 })).toMatchObject({ status: 400 });
