@@ -33,10 +33,10 @@ const errors = [
     code: "file-not-served",
   },
   {
-    what: "a host that does not exist",
+    what: "a host name where there is no name server",
     url: "http://nobody.invalid/x.ipxe",
-    digits: "3e1161",
-    code: "reported-name-unknown",
+    digits: "3e1162",
+    code: "reported-no-dns-server",
   },
 ] as const;
 
