@@ -30,9 +30,9 @@ export async function reloadAll({ environment }: Program, reloading: Reloading):
   await guarded(services, async () => {
     services.reloadCertificate();
     if (config.nodes.file !== null) await useNodesFile(services, config);
-    else if (config.http.tls === null && config.nodes.format !== "kubernetes") {
+    else if (!reloadsWithoutNodesFile(config)) {
       throw new ConfigError([
-        "neither nodes.file nor http.tls is set, so there is nothing to read again; a changed configuration takes a restart",
+        "none of nodes.file, http.tls and admin.tls is set, so there is nothing to read again; a changed configuration takes a restart",
       ]);
     }
   });
@@ -63,4 +63,9 @@ function problemsIn({ problems }: ConfigError): string {
   const more = problems.length - mostProblems;
   const shown = problems.slice(0, mostProblems).join("; ");
   return more > 0 ? `${shown}; and ${more} more, which eim-pxe check lists` : shown;
+}
+
+/** Certificates are read again by the call above, and the cluster's objects are watched. */
+function reloadsWithoutNodesFile({ http, admin, nodes }: Config): boolean {
+  return http.tls !== null || admin.tls !== null || nodes.format === "kubernetes";
 }

@@ -26,7 +26,7 @@ import { reloadAll, reloadNodes } from "./serve-reload.ts";
 import { firstSignal } from "./shared/signals.ts";
 import { withConfig } from "../events/own-commands.ts";
 
-// The contract gives five seconds from the signal to the end; some are for closing what is left.
+// Five seconds are promised from the signal to the end; some are for closing what is left.
 const graceMs = 4000;
 
 // PXE 2.1, 3.1: firmware asks at 0, 4, 12 and 28 s. A machine that comes up together with its link still
