@@ -6,6 +6,7 @@ import { openDgram } from "../../src/net/dgram.ts";
 import { encodePacket } from "../../src/tftp/wire/packet.ts";
 import { Program } from "../support/command.ts";
 import { randomBytes, randomNumbers } from "../support/random.ts";
+import { urlOf } from "../support/served-site.ts";
 import { freePort } from "../support/served-tftp.ts";
 import { TftpClient } from "../support/tftp-client.ts";
 
@@ -26,18 +27,19 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-async function configure(): Promise<{ readonly tftp: number; readonly http: number }> {
-  const [tftp, http, admin] = [await freePort(), await freePort(), await freePort()];
+/** @returns the port of TFTP */
+async function configure(): Promise<number> {
+  const tftp = await freePort();
   const text = `
 dataDir: ${folder}/data
 interfaces: [{ name: lo, address: 127.0.0.1, dhcp: { mode: off } }]
 tftp: { port: ${tftp} }
-http: { port: ${http} }
-admin: { listen: "127.0.0.1:${admin}" }
+http: { port: 0 }
+admin: { listen: "127.0.0.1:0" }
 artifacts: { loaderDirs: [${folder}] }
 `;
   await writeFile(join(folder, "eim-pxe.yaml"), text);
-  return { tftp, http };
+  return tftp;
 }
 
 describe("field fault 51: with few file descriptors", () => {
@@ -50,12 +52,12 @@ describe("field fault 51: with few file descriptors", () => {
   });
 
   it("machines boot as many as there are descriptors for, whoever else asks", async () => {
-    const ports = await configure();
+    const port = await configure();
     const server = program.startWithDescriptors(256, args());
     const limits = await server.event("few-descriptors");
     expect(limits).toMatchObject({ descriptors: 256, tftpTransfers: 34, httpConnections: 68 });
-    await server.event("listening");
-    const endpoint = { address: "127.0.0.1", port: ports.tftp };
+    const url = await urlOf(server, "http");
+    const endpoint = { address: "127.0.0.1", port };
     const options = new Map<string, string>();
     const request = encodePacket({ opcode: "rrq", filename: "ipxe.efi", mode: "octet", options });
     // They never answer, so their transfers hold their sockets.
@@ -67,7 +69,7 @@ describe("field fault 51: with few file descriptors", () => {
     for (const socket of silent) socket.send(request, endpoint);
     const client = await TftpClient.open(openDgram);
     expect(await client.fetch(endpoint, "ipxe.efi", { blksize: 1468 })).toEqual(loader);
-    const answer = await fetch(`http://127.0.0.1:${ports.http}/ipxe.efi`);
+    const answer = await fetch(`${url}/ipxe.efi`);
     expect(answer.status).not.toBe(500);
     await answer.arrayBuffer();
     expect(

@@ -53,7 +53,7 @@ describe("eim-pxe artifacts", () => {
   it("lists, rolls back, and goes on with the newest", async () => {
     expect((await artifacts("list")).out).toContain("There is no generation yet");
     expect((await artifacts("pin", "latest")).out).toBe(
-      "There is no generation yet; run: eim-pxe sync\n",
+      `There is no generation yet; run: eim-pxe sync --config ${config}\n`,
     );
     await program.run(["sync", "--config", config]);
     renew("2");
