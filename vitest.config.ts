@@ -7,6 +7,7 @@ const slow = [
   "test/commands/cli.test.ts",
   "test/commands/few-descriptors.test.ts",
   "test/commands/serve.test.ts",
+  "test/commands/serve-reload.test.ts",
   "test/daemon/content/mirror.test.ts",
   "test/daemon/state/timeline-kill.test.ts",
 ];

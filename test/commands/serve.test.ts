@@ -17,7 +17,6 @@ import {
 } from "vitest";
 import { serve as serveHere } from "../../src/commands/serve.ts";
 import { loadLibc } from "../../src/net/libc.ts";
-import { certify } from "../support/certificates.ts";
 import { type Command, Program } from "../support/command.ts";
 import { FakeProgram } from "../support/program.ts";
 import { ServedSite, urlOf } from "../support/served-site.ts";
@@ -230,45 +229,6 @@ describe("eim-pxe serve", () => {
     expect(await ends(server)).toBe(true);
     expect(server.log().map(({ event }) => event)).toContain("initramfs-done");
     expect(bytes).toBeGreaterThan(19_000_000);
-  });
-
-  it("stays up when SIGHUP finds a broken nodes file, and reads it when mended", async () => {
-    const nodes = site.write("nodes.yaml", "[]\n");
-    const server = serve(site.configuration("nodes: { file: nodes.yaml }"));
-    await server.event("listening");
-    const broken = ["- mac: nonsense\n", "- serial: *nothing\n", "- [\n"];
-    for (const [index, text] of broken.entries()) {
-      site.write("nodes.yaml", text);
-      server.kill("SIGHUP");
-      const { reason } = await server.event("reload-failed", index + 1);
-      expect(reason).toMatch(new RegExp(`^${nodes}:\\d+:\\d+: `));
-    }
-    site.write("nodes.yaml", "- mac: 52:54:00:00:00:01\n");
-    server.kill("SIGHUP");
-    expect(await server.event("reloaded")).toMatchObject({ nodes: 1 });
-  });
-
-  it("field fault 69: says at SIGHUP that there is no nodes file to read again", async () => {
-    const server = serve(site.configuration());
-    await server.event("listening");
-    server.kill("SIGHUP");
-    const { reason } = await server.event("reload-failed");
-    expect(reason).toMatch(/^none of nodes\.file, http\.tls and admin\.tls is set/);
-  });
-
-  it("reads the certificate of the admin port again at SIGHUP, also where there is nothing else to read", async () => {
-    const { cert, key } = await certify("admin", null);
-    site.write("admin.crt", cert);
-    site.write("admin.key", key);
-    const tls = "tls: { certFile: admin.crt, keyFile: admin.key }";
-    const server = serve(site.configuration(`admin: { listen: "127.0.0.1:0", ${tls} }`));
-    await server.event("listening");
-    site.write("admin.key", "no key");
-    server.kill("SIGHUP");
-    await server.event("admin-certificate-rejected");
-    server.kill("SIGTERM");
-    await server.finished();
-    expect(server.log().map(({ event }) => event)).not.toContain("reload-failed");
   });
 
   it("serves although it cannot write where it is to be found, and says so", async () => {
