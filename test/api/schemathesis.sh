@@ -10,7 +10,7 @@ venv=node_modules/.cache/schemathesis
 [ -x "$venv/bin/schemathesis" ] || { python3 -m venv "$venv" && "$venv/bin/pip" -q install 'schemathesis>=4,<5'; }
 
 printed=$(mktemp)
-npx tsx test/api/made-up-server.ts >"$printed" &
+node --import tsx test/api/made-up-server.ts >"$printed" &
 server=$!
 trap 'kill "$server"; rm -f "$printed"' EXIT
 until [ -s "$printed" ]; do
