@@ -32,14 +32,16 @@ const defaultLimits: CaptureLimits = {
 
 /** What a packet takes besides its payload, in bytes: the record, its addresses, the buffer's own. */
 const RECORD_BYTES = 400;
-/** A machine that asks again after this long is known: firmware waits for 4 s, iPXE for 1 s. */
+/** A machine that asks again after this long is known: firmware waits for 4 s, iPXE for 1 s. Answers do not count: a server may be slow. */
 const RETURNS_AFTER_MS = 900;
 
+const BOOTREQUEST = 1;
 const DATA = 3;
 const ACK = 4;
 
 interface Recording {
-  readonly firstAtMs: number;
+  /** When the machine itself was heard first; null: it was not heard yet. */
+  readonly firstAtMs: number | null;
   /** The oldest first. */
   readonly packets: SeenDatagram[];
   bytes: number;
@@ -81,7 +83,7 @@ export class CaptureRecorder {
     const length = Math.min(payload[2] ?? 0, 16);
     if (payload.length < 44 || length === 0) return;
     const mac = macFromBytes(payload.subarray(28, 28 + length));
-    this.#record(mac, datagram, this.#parts.isKnown(mac));
+    this.#record(mac, datagram, this.#parts.isKnown(mac), payload[0] === BOOTREQUEST);
   }
 
   /**
@@ -96,7 +98,7 @@ export class CaptureRecorder {
     // An answer that reaches a transfer's own port comes from the address that it names.
     const proves = opcode === ACK && datagram.destination.port !== ports.tftp;
     const copied = { ...datagram, payload: datagram.payload.slice() };
-    this.#record(key, copied, mac !== null || proves);
+    this.#record(key, copied, mac !== null || proves, datagram.source.address === client);
   }
 
   /** What is kept of a machine, the oldest first; times are those of `now`. */
@@ -123,11 +125,13 @@ export class CaptureRecorder {
     return this.#known.get(key) ?? this.#newcomers.get(key);
   }
 
-  #record(key: string, datagram: Datagram, isKnown: boolean): void {
+  /** @param isFromMachine whether it is the machine that sent it */
+  #record(key: string, datagram: Datagram, isKnown: boolean, isFromMachine: boolean): void {
     const atMs = this.#parts.now();
     const inKnown = this.#known.take(key);
     const former = inKnown ?? this.#newcomers.take(key);
-    const recording: Recording = former ?? { firstAtMs: atMs, packets: [], bytes: 0 };
+    const firstAtMs = former?.firstAtMs ?? (isFromMachine ? atMs : null);
+    const recording: Recording = { packets: [], bytes: 0, ...former, firstAtMs };
     dropMiddleAck(recording, datagram);
     const { source, destination, payload } = datagram;
     recording.packets.push({ source, destination, payload, atMs });
@@ -138,7 +142,7 @@ export class CaptureRecorder {
       if (oldest === undefined) break;
       recording.bytes -= costOf(oldest);
     }
-    const returns = atMs - recording.firstAtMs >= RETURNS_AFTER_MS;
+    const returns = isFromMachine && atMs - (firstAtMs ?? atMs) >= RETURNS_AFTER_MS;
     const pool = inKnown !== null || isKnown || returns ? this.#known : this.#newcomers;
     pool.put(key, recording);
   }

@@ -93,6 +93,22 @@ describe("the recorder of captures", () => {
     expect(recorder.size().bytes).toBeLessThanOrEqual(4 * 1024 * 1024 + 10_000);
   });
 
+  it("is not told by a server's late answer that a made-up machine came back", () => {
+    const { recorder, clock, ask } = recorderWith({ newcomers: 10 });
+    ask(mac);
+    const [answer, answered] = [
+      requestOf(mac).fill(2, 0, 1),
+      requestOf(randomMac(0)).fill(2, 0, 1),
+    ];
+    recorder.dhcp(datagramOf(answered));
+    clock.ms = 3000;
+    recorder.dhcp(datagramOf(answer));
+    ask(randomMac(0));
+    for (let n = 1; n < 100; n++) ask(randomMac(n));
+    expect(recorder.of({ mac, address: null })).toEqual([]);
+    expect(recorder.of({ mac: randomMac(0), address: null })).toEqual([]);
+  });
+
   it("stays within its bytes, also when a flood comes back", () => {
     const { recorder, clock, ask } = recorderWith({ bytes: 200_000, newcomerBytes: 50_000 });
     for (let n = 0; n < 10_000; n++) {
