@@ -19,6 +19,7 @@ export function plainGet(bytes: Buffer): PlainGet | null {
   let hosts = 0;
   for (const header of headers) {
     const colon = header.indexOf(":");
+    if (colon === -1) return null;
     switch (header.slice(0, colon).toLowerCase()) {
       case "host":
         hosts += 1;

@@ -30,6 +30,8 @@ describe("a plain GET", () => {
     ["a folded header", request(get, host, " User-Agent: x")],
     ["a header without a name", request(get, host, ": x")],
     ["a header without a colon", request(get, host, "Accep")],
+    ["a header of one letter too many, and no colon", request(get, host, "Acceptx")],
+    ["another host without a colon", request(get, "Hostx")],
     ["a wish to close", request(get, host, "Connection: close")],
     ["an upgrade", request(get, host, "Connection: keep-alive, upgrade")],
     ["an expectation", request(get, host, "Expect: 100-continue")],
