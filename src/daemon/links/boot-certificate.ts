@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import type { Emit } from "../../events/types.ts";
 import type { TlsIdentity, TlsIdentitySource } from "../../http/connections/handshakes.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { ConfigError, messageOf } from "../../lib/errors.ts";
+import { ConfigError, errnoOf, messageOf } from "../../lib/errors.ts";
 import type { Ip4 } from "../../lib/ip4.ts";
 import {
   readServerCertificate,
@@ -134,7 +134,12 @@ export class BootCertificate implements TlsIdentitySource {
   }
 }
 
+/** Never throws: a file that cannot be looked at cannot be read either, and that reports why. */
 function stateOf(file: string): string {
-  const stats = statSync(file, { throwIfNoEntry: false, bigint: true });
-  return stats === undefined ? "none" : `${stats.ino} ${stats.size} ${stats.mtimeNs}`;
+  try {
+    const { ino, size, mtimeNs } = statSync(file, { bigint: true });
+    return `${ino} ${size} ${mtimeNs}`;
+  } catch (error) {
+    return errnoOf(error) ?? messageOf(error);
+  }
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -133,6 +133,22 @@ describe("the boot port's certificate", () => {
     certificate.reload();
     expect(events).toMatchObject([{ reason: expect.stringContaining("no such file") }]);
     expect(heard()).toEqual(["boot-certificate-rejected"]);
+  });
+
+  test("stays while its files cannot be looked at, which is said once, and is renewed afterwards", async () => {
+    const certificate = watch();
+    const { cert } = certificate.current;
+    heard();
+    rmSync(files.certFile);
+    symlinkSync(files.certFile, files.certFile);
+    certificate.look();
+    certificate.look();
+    expect(events).toMatchObject([{ reason: expect.stringContaining("symbolic links") }]);
+    expect(heard()).toEqual(["boot-certificate-rejected"]);
+    expect(certificate.current.cert).toBe(cert);
+    const renewed = await issue();
+    certificate.look();
+    expect(certificate.current.cert).toBe(renewed);
   });
 
   test("is told of 30 days and 7 days before its end, and at its end, once each", async () => {
