@@ -22,6 +22,8 @@ const macs = {
   "denied by the API": "52:54:00:00:00:06",
   unknown: "52:54:00:00:00:07",
   "unknown, named by the API": "52:54:00:00:00:08",
+  "allowed by its UUID": "52:54:00:00:00:09",
+  "denied by its UUID": "52:54:00:00:00:0a",
 } as const;
 type Who = keyof typeof macs;
 const who: readonly Who[] = [
@@ -33,8 +35,12 @@ const who: readonly Who[] = [
   "denied by the API",
   "unknown",
   "unknown, named by the API",
+  "allowed by its UUID",
+  "denied by its UUID",
 ];
 
+/** As firmware tells it, by option 97. */
+const uuidOf = (mac: string) => `11223344-5566-7788-aabb-${mac.replaceAll(":", "")}`;
 const addressOf = (name: Who) => `127.88.2.${who.indexOf(name) + 1}`;
 
 const entries = [
@@ -44,12 +50,15 @@ const entries = [
   { mac: macs["once, used"], netboot: "once" },
   { mac: "52:54:00:aa:*", netboot: "deny" },
   { mac: macs["denied by the API"] },
+  { uuid: uuidOf(macs["allowed by its UUID"]) },
+  { uuid: uuidOf(macs["denied by its UUID"]), netboot: "deny" },
 ];
 
 const mayBoot: ReadonlySet<Who> = new Set([
   "allowed",
   "once, not used",
   "unknown, named by the API",
+  "allowed by its UUID",
 ]);
 
 let files: ServedSite;
@@ -94,6 +103,8 @@ class Asked {
     await asked.patch(macs["denied by the API"], { netboot: "deny" });
     await asked.patch(macs["unknown, named by the API"], { name: "press-8" });
     const file = await asked.dhcp("allowed", firmware.ipxe);
+    // From here on it is known by which UUID each machine goes.
+    for (const name of who) await asked.dhcp(name, firmware.uefi);
     asked.baseUrl = /^http:\/\/[^/]+/.exec(file)?.[0] ?? "";
     return asked;
   }
@@ -152,7 +163,9 @@ class Asked {
 
 let xid = 1;
 function packetOf(mac: string, options: Options): DhcpPacket {
-  return packetWith(options, { xid: xid++, chaddr: macToBytes(mac) });
+  const uuid = Uint8Array.of(0, ...Buffer.from(uuidOf(mac).replaceAll("-", ""), "hex"));
+  const known = { ...options, [OptionCode.CLIENT_MACHINE_IDENTIFIER]: uuid };
+  return packetWith(known, { xid: xid++, chaddr: macToBytes(mac) });
 }
 
 const served = (answer: string) => answer.startsWith("200 ");
@@ -283,5 +296,17 @@ test("a machine whose entry names its serial number gets iPXE, tells its own, an
   expect(await of("SN1")).toContain("vmlinuz");
   expect(await of("SN2")).toMatch(/^200 #!ipxe[^]*exit 1/);
   expect(await of("")).toMatch(/^200 #!ipxe[^]*exit 1/);
+  await asked.site.close();
+});
+
+test("a machine that told its serial number is known by it, also where its request tells nothing", async () => {
+  const nodes = [{ serial: "SN1" }, { serial: "SN2", netboot: "deny" }];
+  const asked = await Asked.open({ nodes });
+  const told = (name: Who) => ({ uuid: null, generation: null, address: addressOf(name) });
+  const { emit } = asked.site.events;
+  emit({ event: "script", mac: macs.allowed, serial: "SN1", ...told("allowed") });
+  emit({ event: "script", mac: macs.denied, serial: "SN2", ...told("denied") });
+  expect(await asked.http("allowed", "/MAC/boot.ipxe")).toContain("vmlinuz");
+  expect(await asked.http("denied", "/MAC/boot.ipxe")).toMatch(/^200 #!ipxe[^]*exit 1/);
   await asked.site.close();
 });

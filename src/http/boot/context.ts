@@ -60,14 +60,16 @@ export function machineOf(
   return { mac: mac ?? options.sessions.machineAt(address), address };
 }
 
-/** The node entry of a machine. */
+/** The node entry of a machine; with the UUID that it told in an earlier request of this boot, where it tells none now. */
 export function nodeOf(
   options: BootAppOptions,
   machine: Machine,
   smbios: { readonly uuid: string | null; readonly serial: string | null },
 ): NodeEntry | null {
+  const { mac } = machine;
+  const known = mac === null ? null : (options.sessions.latest(machine)?.uuid ?? null);
   // A machine whose MAC is not known can still match by UUID or serial number.
-  return options.findNode({ mac: machine.mac ?? "", ...smbios });
+  return options.findNode({ mac: mac ?? "", uuid: smbios.uuid ?? known, serial: smbios.serial });
 }
 
 /** That the machine may not boot from here, or null when it may. */
