@@ -46,6 +46,13 @@ export interface NodeEntry {
   readonly loader: string | null;
   readonly scriptUrl: string | null;
   readonly kernelArgs: readonly string[];
+  /** Nothing but an address is known: whether the machine may boot is decided as of an unknown one. Default: false. */
+  readonly isReservationOnly?: boolean;
+}
+
+/** Whether nothing says of a machine with this entry that it is one of the site's. */
+export function isUnknown(node: NodeEntry | null): boolean {
+  return node === null || node.isReservationOnly === true;
 }
 
 /** Finds the entry of a machine by what is known of it; null: no entry matches. */

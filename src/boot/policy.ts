@@ -2,7 +2,7 @@ import { type Mac, parseMac } from "../lib/mac.ts";
 import { architectureOf } from "./architecture.ts";
 import type { BootClient } from "./client.ts";
 import type { LocalBootWay } from "./local-boot.ts";
-import type { NodeEntry } from "./node.ts";
+import { isUnknown, type NodeEntry } from "./node.ts";
 
 /** What a machine boots next, decided once for every protocol. */
 export type Plan =
@@ -123,12 +123,12 @@ function unrecognised({ unknownClass, vendorClass }: BootClient): Plan {
 
 /** Why policy keeps a machine from booting, or null when it may. */
 export function denialOf(node: NodeEntry | null, policy: BootPolicy): string | null {
-  if (node === null) {
+  if (isUnknown(node)) {
     return policy.unknownNodes === "deny"
       ? "no node entry matches this machine and nodes.unknown is deny"
       : null;
   }
-  if (node.netboot !== "deny") return null;
+  if (node?.netboot !== "deny") return null;
   return node.denied ?? "its node entry says netboot: deny";
 }
 
@@ -143,7 +143,7 @@ export function admissionOf(
   policy: BootPolicy,
   serialIsKnown = false,
 ): Denial | null {
-  if (node === null && !serialIsKnown && policy.isUndecided?.(mac) === true) return null;
+  if (isUnknown(node) && !serialIsKnown && policy.isUndecided?.(mac) === true) return null;
   const reason = denialOf(node, policy);
   if (reason === null) return null;
   const choice = policy.localBoot?.(mac, node) ?? { way: "silent", isAuto: false };

@@ -1,9 +1,9 @@
-import type { NodeEntry } from "../boot/node.ts";
+import { isUnknown, type NodeEntry } from "../boot/node.ts";
 import type { Ip4 } from "../lib/ip4.ts";
-import { hasWildcard } from "../boot/identity/wildcard.ts";
 import type { MachineIdentity } from "../boot/identity/identity.ts";
 import type { Inventory } from "./inventory.ts";
 import {
+  type Decided,
   type KeptNodes,
   type NodeChange,
   type NodeMatch,
@@ -106,7 +106,7 @@ export class NodeRegister implements Inventory {
     this.#usedOnce.forget((machine) => {
       const entry = inventory.find(machine);
       const saidOnce = former.find(machine)?.netboot === "once";
-      const isDecided = (this.#overrides.find(machine)?.netboot ?? null) !== null;
+      const isDecided = (this.#overrides.find(machine)?.word ?? null) !== null;
       return saidOnce && entry !== null && entry.netboot !== "once" && !isDecided;
     });
   }
@@ -119,12 +119,12 @@ export class NodeRegister implements Inventory {
   wordFor(machine: MachineIdentity): NetbootWord | null {
     const entry = this.#inventory.find(machine);
     const decided = this.#overrides.find(machine);
-    const onceUsedAt = this.#usedAt(machine, entry, decided);
-    if (decided !== null && decided.netboot !== null) {
-      const { netboot, by, at } = decided;
+    const onceUsedAt = this.#usedAt(machine, entry, decided?.word ?? null);
+    if (decided !== null && decided.word !== null) {
+      const { netboot, by, at } = decided.word;
       return { netboot, from: "decision", by, at, onceUsedAt };
     }
-    if (entry === null && decided === null) return null;
+    if (entry === null && (decided === null || isUnknown(laidOver(null, decided)))) return null;
     return { netboot: entry?.netboot ?? "allow", from: "entry", by: null, at: null, onceUsedAt };
   }
 
@@ -140,7 +140,7 @@ export class NodeRegister implements Inventory {
     });
     this.#serialIsDecided = this.#overrides.namesSerials;
     if (change.netboot !== "once") return;
-    this.#usedOnce.forget((machine) => this.#overrides.find(machine)?.match === match);
+    this.#usedOnce.forget((machine) => this.#overrides.find(machine)?.word?.match === match);
   }
 
   /** The Micro-OS runs on the machine, which is proved. True when that used up its `once`. */
@@ -166,24 +166,23 @@ export class NodeRegister implements Inventory {
   #inForce(entry: NodeEntry | null, machine: MachineIdentity): NodeEntry | null {
     const decided = this.#overrides.isEmpty ? null : this.#overrides.find(machine);
     if (decided === null && entry?.netboot !== "once") return entry;
-    const base = entry ?? BARE;
-    const word = decided?.netboot ?? base.netboot;
-    const usedAt = word === "once" ? this.#usedAt(machine, entry, decided) : null;
+    const spoken = decided?.word ?? null;
+    const base = laidOver(entry, decided);
+    const word = spoken?.netboot ?? base.netboot;
+    const usedAt = word === "once" ? this.#usedAt(machine, entry, spoken) : null;
     return {
       ...base,
-      ...(decided === null ? {} : overlaid(base, decided)),
       netboot: word === "once" ? (usedAt === null ? "allow" : "deny") : word,
-      denied: reasonFor(word, usedAt, decided),
+      denied: reasonFor(word, usedAt, spoken),
     };
   }
 
   #usedAt(
     machine: MachineIdentity,
     entry: NodeEntry | null,
-    decided: NodeOverride | null,
+    spoken: NodeOverride | null,
   ): string | null {
-    const isDecided = decided !== null && decided.netboot !== null;
-    const named = isDecided ? namedBy(decided) : { uuid: null, serial: null, ...entry };
+    const named = spoken === null ? { uuid: null, serial: null, ...entry } : namedBy(spoken);
     return this.#usedOnce.of(machine, named)?.at ?? null;
   }
 }
@@ -192,20 +191,29 @@ function namedBy({ match: { kind, value } }: NodeOverride): NamedBy {
   return { uuid: kind === "uuid" ? value : null, serial: kind === "serial" ? value : null };
 }
 
-function overlaid(base: NodeEntry, { match, name, address }: NodeOverride): Partial<NodeEntry> {
-  const mac = match.kind === "mac" && !hasWildcard(match.value) ? match.value : base.mac;
-  return { mac, name: name ?? base.name, address: address ?? base.address };
+/** The entry with all that was decided but whether it may network-boot. */
+function laidOver(entry: NodeEntry | null, decided: Decided | null): NodeEntry {
+  const base = entry ?? BARE;
+  if (decided === null) return base;
+  const { word, name, address, mac } = decided;
+  return {
+    ...base,
+    mac: mac ?? base.mac,
+    name: name ?? base.name,
+    address: address ?? base.address,
+    isReservationOnly: entry === null && word === null && name === null,
+  };
 }
 
 function reasonFor(
   word: NodeEntry["netboot"],
   usedAt: string | null,
-  decided: NodeOverride | null,
+  spoken: NodeOverride | null,
 ): string | null {
   const whose =
-    decided === null || decided.netboot === null
+    spoken === null
       ? `its node entry says netboot: ${word}`
-      : `${decided.by} said ${word} on ${decided.at}`;
+      : `${spoken.by} said ${word} on ${spoken.at}`;
   if (word === "deny") return whose;
   return usedAt === null ? null : `${whose}, and it reached the Micro-OS on ${usedAt}`;
 }

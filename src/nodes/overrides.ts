@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { identities, netbootWords } from "../boot/node.ts";
+import { identities, type Netboot, netbootWords } from "../boot/node.ts";
 import { ip4 } from "../config/values.ts";
 import { parseMac } from "../lib/mac.ts";
 import { swappedUuid } from "../boot/identity/uuid.ts";
@@ -51,6 +51,22 @@ export interface NodeChange {
   readonly address?: string | null;
 }
 
+type NetbootDecision = NodeOverride & { readonly netboot: Netboot };
+
+function saysWord(one: NodeOverride): one is NetbootDecision {
+  return one.netboot !== null;
+}
+
+/** What was decided about one machine, word by word: of each the first decision that says it. */
+export interface Decided {
+  /** The one that says whether it may network-boot. */
+  readonly word: NetbootDecision | null;
+  readonly name: string | null;
+  readonly address: string | null;
+  /** Its MAC, where a decision names it by that. */
+  readonly mac: string | null;
+}
+
 /** The decisions in force, found as entries of the nodes file are. */
 export class OverrideTable {
   readonly #named = new Map<string, NodeOverride>();
@@ -75,20 +91,35 @@ export class OverrideTable {
     return this.#named.get(key) ?? this.#wide.get(key) ?? null;
   }
 
-  find({ mac, uuid, serial }: MachineIdentity): NodeOverride | null {
-    const named =
-      this.#named.get(`mac ${mac}`) ??
-      (uuid === null
-        ? undefined
-        : (this.#named.get(`uuid ${uuid}`) ?? this.#named.get(`uuid ${swappedUuid(uuid)}`))) ??
-      (serial === null ? undefined : this.#named.get(`serial ${serial}`));
-    if (named !== undefined) return named;
-    const values = { mac, uuid, serial };
-    for (const wide of this.#wide.values()) {
-      const value = values[wide.match.kind];
-      if (value !== null && matchesWildcard(wide.match.value, value)) return wide;
+  /** Null: nobody decided anything about it. */
+  find(machine: MachineIdentity): Decided | null {
+    const all = [...this.#matching(machine)];
+    if (all.length === 0) return null;
+    const byMac = all.find(({ match: { kind, value } }) => kind === "mac" && !hasWildcard(value));
+    return {
+      word: all.find(saysWord) ?? null,
+      name: all.find(({ name }) => name !== null)?.name ?? null,
+      address: all.find(({ address }) => address !== null)?.address ?? null,
+      mac: byMac?.match.value ?? null,
+    };
+  }
+
+  /** By MAC, UUID, serial number, in that order, and then by wildcards. */
+  *#matching(machine: MachineIdentity): Iterable<NodeOverride> {
+    const { mac, uuid, serial } = machine;
+    const keys = [
+      `mac ${mac}`,
+      ...(uuid === null ? [] : new Set([`uuid ${uuid}`, `uuid ${swappedUuid(uuid)}`])),
+      ...(serial === null ? [] : [`serial ${serial}`]),
+    ];
+    for (const key of keys) {
+      const named = this.#named.get(key);
+      if (named !== undefined) yield named;
     }
-    return null;
+    for (const wide of this.#wide.values()) {
+      const value = machine[wide.match.kind];
+      if (value !== null && matchesWildcard(wide.match.value, value)) yield wide;
+    }
   }
 
   reservedFor(address: string): NodeOverride | null {

@@ -22,6 +22,7 @@ const macs = {
   "denied by the API": "52:54:00:00:00:06",
   unknown: "52:54:00:00:00:07",
   "unknown, named by the API": "52:54:00:00:00:08",
+  "denied by its UUID, named by the API": "52:54:00:00:00:0c",
   "allowed by its UUID": "52:54:00:00:00:09",
   "denied by its UUID": "52:54:00:00:00:0a",
 } as const;
@@ -37,6 +38,7 @@ const who: readonly Who[] = [
   "unknown, named by the API",
   "allowed by its UUID",
   "denied by its UUID",
+  "denied by its UUID, named by the API",
 ];
 
 /** As firmware tells it, by option 97. */
@@ -102,6 +104,9 @@ class Asked {
     emit({ event: "micro-os", mac: used, address, evidence: "dhcp" });
     await asked.patch(macs["denied by the API"], { netboot: "deny" });
     await asked.patch(macs["unknown, named by the API"], { name: "press-8" });
+    await asked.patch(macs["denied by its UUID, named by the API"], { name: "press-12" });
+    const uuid = uuidOf(macs["denied by its UUID, named by the API"]);
+    await asked.decide({ kind: "uuid", value: uuid, netboot: "deny" });
     const file = await asked.dhcp("allowed", firmware.ipxe);
     // From here on it is known by which UUID each machine goes.
     for (const name of who) await asked.dhcp(name, firmware.uefi);
@@ -110,8 +115,16 @@ class Asked {
   }
 
   patch(mac: string, body: object): Promise<Response> {
-    return fetch(`${this.site.adminUrl}/api/v1/nodes/${mac}`, {
-      method: "PATCH",
+    return this.#send("PATCH", `/api/v1/nodes/${mac}`, body);
+  }
+
+  decide(body: object): Promise<Response> {
+    return this.#send("POST", "/api/v1/decisions", body);
+  }
+
+  #send(method: string, path: string, body: object): Promise<Response> {
+    return fetch(`${this.site.adminUrl}${path}`, {
+      method,
       headers: { "content-type": "application/json" },
       body: JSON.stringify(body),
     });

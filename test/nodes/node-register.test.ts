@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Identity } from "../../src/boot/node.ts";
+import { type Identity, isUnknown } from "../../src/boot/node.ts";
 import { createInventory } from "../../src/nodes/inventory.ts";
 import { NodeRegister } from "../../src/nodes/node-register.ts";
 import { parseNodes } from "../../src/nodes/nodes-file.ts";
@@ -47,6 +47,39 @@ describe("what people decide", () => {
     register.decide(byMac, { netboot: "deny" }, who);
     register.decide(byMac, { name: "press-4" }, who);
     expect(register.find(machine)).toMatchObject({ name: "press-4", netboot: "deny" });
+  });
+
+  test.each([
+    ["a name", { name: "press-4" }],
+    ["a reserved address", { address: "192.168.77.9" }],
+  ])("by another of its names is not taken back by %s", (_, change) => {
+    for (const match of [
+      { kind: "uuid", value: "44332211-6655-8877-99aa-bbccddeeff00" },
+      { kind: "serial", value: "SN1" },
+      { kind: "mac", value: "52:54:00:*" },
+    ] as const) {
+      const register = registerOf("");
+      register.decide(match, { netboot: "deny" }, who);
+      register.decide(byMac, change, { ...who, by: "another" });
+      expect(register.find(machine)).toMatchObject({ mac, ...change, netboot: "deny" });
+      expect(register.wordFor(machine)).toMatchObject({ netboot: "deny", by: "somebody" });
+      register.decide(match, { netboot: "once" }, who);
+      register.reachedMicroOs(machine, at);
+      expect(register.find(machine)).toMatchObject({ ...change, netboot: "deny" });
+      register.decide(match, { netboot: "once" }, who);
+      expect(register.find(machine)).toMatchObject({ ...change, netboot: "allow" });
+    }
+  });
+
+  test("reserves an address, by which alone a machine does not become known", () => {
+    const register = registerOf("");
+    register.decide(byMac, { address: "192.168.77.9" }, who);
+    expect(register.find(machine)?.address).toBe("192.168.77.9");
+    expect(isUnknown(register.find(machine))).toBe(true);
+    expect(register.wordFor(machine)).toBeNull();
+    register.decide({ kind: "serial", value: "SN1" }, { netboot: "allow" }, who);
+    expect(isUnknown(register.find(machine))).toBe(false);
+    expect(register.wordFor(machine)?.netboot).toBe("allow");
   });
 
   test("reserves an address, which the file may have reserved otherwise", () => {

@@ -1,5 +1,5 @@
 import { type LocalBootSetting, LocalBootTable } from "../../boot/local-boot.ts";
-import type { FindNode, NodeEntry } from "../../boot/node.ts";
+import { type FindNode, isUnknown, type NodeEntry } from "../../boot/node.ts";
 import {
   admissionOf,
   type BootPolicy,
@@ -7,6 +7,7 @@ import {
   type LocalBootChoice,
 } from "../../boot/policy.ts";
 import { machineDenied } from "../../boot/causes.ts";
+import type { MachineIdentity } from "../../boot/identity/identity.ts";
 import type { Config } from "../../config/schema.ts";
 import type { Emit, Machine, PxeEvent } from "../../events/types.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -110,7 +111,10 @@ export class NodesInForce {
     const { emit } = this.#parts;
     this.register.decide(match, change, { by, at: this.now() });
     const mac = match.kind === "mac" ? match.value : null;
-    if (mac !== null) this.waiting.remove(mac);
+    // By a reserved address alone it is as unknown as before.
+    if (mac !== null && !isUnknown(this.register.find(this.#identityOf(mac)))) {
+      this.waiting.remove(mac);
+    }
     const { netboot = null, name = null, address = null } = this.register.decisionOn(match) ?? {};
     emit({
       event: "node-decided",
@@ -184,7 +188,7 @@ export class NodesInForce {
   #choose(setting: LocalBootSetting, mac: Mac | null, node: NodeEntry | null): LocalBootChoice {
     if (setting !== "auto") return { way: setting, isAuto: false };
     // An unknown machine may be another boot server's.
-    const isOurs = mac !== null && node !== null;
+    const isOurs = mac !== null && !isUnknown(node);
     return { way: isOurs ? this.localBoots.wayOf(mac) : "silent", isAuto: true };
   }
 
@@ -213,23 +217,27 @@ export class NodesInForce {
     // Anybody may send a beacon with any name: it counts for the machine that its address belongs to.
     const isProved = evidence === "dhcp" || sessions.machineAt(address) === mac;
     if (mac === null || !isProved) return;
-    const boot = sessions.latest({ mac, address: null });
-    const machine = { mac, uuid: boot?.uuid ?? null, serial: boot?.serial ?? null };
+    const machine = this.#identityOf(mac);
     if (!this.register.reachedMicroOs(machine, new Date(nowMs).toISOString())) return;
     emit({ event: "once-used", mac, address, evidence });
     void this.#writing.run();
   }
 
   #noteWaiting({ mac, address }: Machine, nowMs: number): void {
-    const { sessions, config, emit } = this.#parts;
+    const { config, emit } = this.#parts;
     if (mac === null || config.nodes.unknown !== "deny") return;
-    const boot = sessions.latest({ mac, address: null });
-    const machine = { mac, uuid: boot?.uuid ?? null, serial: boot?.serial ?? null };
-    if (this.register.find(machine) !== null) return;
+    const machine = this.#identityOf(mac);
+    if (!isUnknown(this.register.find(machine))) return;
     const { uuid, serial } = machine;
     if (this.waiting.note(machine, nowMs)) {
       emit({ event: "machine-waiting", mac, address, uuid, serial });
     }
+  }
+
+  /** A machine by all that it told in its latest boot. */
+  #identityOf(mac: Mac): MachineIdentity {
+    const boot = this.#parts.sessions.latest({ mac, address: null });
+    return { mac, uuid: boot?.uuid ?? null, serial: boot?.serial ?? null };
   }
 
   #keepSoon(): void {

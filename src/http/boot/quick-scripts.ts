@@ -1,3 +1,4 @@
+import { isUnknown } from "../../boot/node.ts";
 import { type Mac, parseMac } from "../../lib/mac.ts";
 import type { QuickAnswer } from "../connections/connection.ts";
 import { type BootAppContext, denialOf, nodeOf } from "./context.ts";
@@ -20,7 +21,7 @@ export function quickScripts(options: BootAppContext): QuickAnswer {
     const node = nodeOf(options, machine, unknownIdentity);
     if (denialOf(options, machine, node, false) !== null) return null;
     // It is asked for its serial number first.
-    if (node === null && options.policy.isUndecided?.(machine.mac) === true) return null;
+    if (isUnknown(node) && options.policy.isUndecided?.(machine.mac) === true) return null;
     const baseUrl = baseUrlFor(peer, options.baseUrls);
     const script = options.scripts.now({ machine, node, baseUrl });
     if (script === null) return null;

@@ -90,6 +90,19 @@ describe("a decision", () => {
     },
   );
 
+  test("about a reserved address alone lets no unknown machine boot, and leaves it waiting", async () => {
+    const nodes = await nodesOf("", { nodes: { unknown: "deny" } });
+    const refused = { event: "dhcp-refused", mac, address: null, interface: "eth1" } as const;
+    nodes.hear({ ...refused, why: "machine-denied", reason: "no node entry matches", remedy: "" });
+    await nodes.decide(byMac, { address }, "ann");
+    expect(nodes.find(machine)?.address).toBe(address);
+    expect(nodes.denialOf({ mac, address: null })?.reason).toMatch(/no node entry matches/);
+    expect(nodes.waiting.all).toMatchObject([{ mac }]);
+    await nodes.decide(byMac, { netboot: "allow" }, "ann");
+    expect(nodes.denialOf({ mac, address: null })).toBeNull();
+    expect(nodes.waiting.all).toEqual([]);
+  });
+
   test("takes its machine from those that wait", async () => {
     const nodes = await nodesOf("", { nodes: { unknown: "deny" } });
     const reason = "no node entry matches";

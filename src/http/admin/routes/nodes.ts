@@ -3,6 +3,7 @@ import type { NodeReply } from "../../../api/nodes.ts";
 import { explainStall, statusOf } from "../../../timeline/rules.ts";
 import { firstOf } from "../../../lib/first-of.ts";
 import type { Mac } from "../../../lib/mac.ts";
+import { isUnknown } from "../../../boot/node.ts";
 import { hasWildcard } from "../../../boot/identity/wildcard.ts";
 import { ApiError } from "../api-error.ts";
 import type { AdminApp, AdminAppOptions } from "../context.ts";
@@ -83,7 +84,7 @@ function admission({ nodes, sessions }: AdminAppOptions, mac: Mac) {
   const entry = nodes.find(machine);
   const denied = nodes.denialOf(entry);
   const status: NodeReply["status"] =
-    denied === null ? "allowed" : entry === null ? "waiting" : "denied";
+    denied === null ? "allowed" : isUnknown(entry) ? "waiting" : "denied";
   return { boot, machine, entry, denied, status };
 }
 

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
+import { isUnknown } from "../../../boot/node.ts";
 import { autoexecScript } from "../../../boot/script/autoexec.ts";
 import { IDENTITY_QUERY } from "../../../boot/script/failure-report.ts";
 import { printable } from "../../../lib/bytes.ts";
@@ -78,7 +79,7 @@ export async function sendBootScript(
   const serialIsKnown = query.serial !== undefined;
   const denial = denialOf(options, machine, node, serialIsKnown);
   if (denial !== null) return sendOn(options, request, reply, denial, mac);
-  if (node === null && !serialIsKnown && options.policy.isUndecided?.(machine.mac) === true) {
+  if (isUnknown(node) && !serialIsKnown && options.policy.isUndecided?.(machine.mac) === true) {
     return askForSerial(options, request, reply);
   }
   const baseUrl = baseUrlFor(peerOf(request), options.baseUrls);
