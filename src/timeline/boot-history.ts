@@ -21,6 +21,12 @@ const asking: ReadonlySet<Stage> = new Set(["discover", "offer", "ipxe-discover"
 const firstEvents = 60;
 const lastEvents = 60;
 
+/** Adds to the events of one boot, of which the first and the last are kept. */
+export function addBounded(events: string[], text: string): void {
+  if (events.length >= firstEvents + lastEvents) events.splice(firstEvents, 1);
+  events.push(text);
+}
+
 /**
  * The boots that are kept, in the order in which they began. Where there are too many the oldest goes
  * first; but machines that only asked have no more than a quarter of the room, so that whoever sends
@@ -94,8 +100,7 @@ export class BootHistory {
   addEvent(number: number, text: string): void {
     const events = this.#events.get(number) ?? [];
     if (!this.#boots.has(number)) return;
-    if (events.length >= firstEvents + lastEvents) events.splice(firstEvents, 1);
-    events.push(text);
+    addBounded(events, text);
     this.#events.set(number, events);
     this.listener?.event(number, text);
   }

@@ -9,6 +9,7 @@ import type { HistoryListener } from "../../timeline/boot-history.ts";
 import { bootLine, eventLine, headerLine, timelineVersion } from "../../timeline/boot-record.ts";
 import type { BootSessions } from "../../timeline/boots.ts";
 import { readTimeline } from "./timeline-reader.ts";
+import { WaitingTimeline } from "./waiting-timeline.ts";
 
 /*
  * The timelines in a file of the data folder, so that they survive a restart: lines are appended, and what is
@@ -23,8 +24,6 @@ const RETRY_AFTER_MS = 5000;
 const COMPACT_ABOVE_BYTES = 4 * 1024 * 1024;
 /** Written before other work has its turn. */
 const BOOTS_AT_ONCE = 100;
-/** Events that wait for a disk that takes nothing; the oldest are lost first. */
-const MAX_WAITING_EVENTS = 20_000;
 
 export interface TimelineKeeperParts {
   readonly sessions: BootSessions;
@@ -46,9 +45,7 @@ export class TimelineKeeper implements HistoryListener {
   /** Up to here the file is whole. */
   #size = 0;
   #compactAt = COMPACT_ABOVE_BYTES;
-  /** Their state is not written yet. */
-  #boots = new Map<number, Boot>();
-  #events: string[] = [];
+  #waiting: WaitingTimeline;
   #timer: NodeJS.Timeout | null = null;
   #writing: Promise<void> | null = null;
   /** The last write failed. */
@@ -58,6 +55,7 @@ export class TimelineKeeper implements HistoryListener {
   constructor(parts: TimelineKeeperParts) {
     this.#parts = parts;
     this.#path = timelineFile(parts.dataDir);
+    this.#waiting = this.#nothing();
   }
 
   /** Takes up what was kept, and keeps what comes. */
@@ -74,13 +72,12 @@ export class TimelineKeeper implements HistoryListener {
   }
 
   changed(boot: Boot): void {
-    this.#boots.set(boot.number, boot);
+    this.#waiting.changed(boot);
     this.#writeSoon();
   }
 
   event(number: number, text: string): void {
-    this.#events.push(eventLine(number, text));
-    if (this.#events.length > MAX_WAITING_EVENTS) this.#events.splice(0, MAX_WAITING_EVENTS / 4);
+    this.#waiting.event(number, text);
     this.#writeSoon();
   }
 
@@ -140,27 +137,25 @@ export class TimelineKeeper implements HistoryListener {
   #write(): Promise<void> {
     this.#writing ??= this.#writeWaiting().finally(() => {
       this.#writing = null;
-      if (this.#boots.size > 0 || this.#events.length > 0) this.#writeSoon();
+      if (!this.#waiting.isEmpty) this.#writeSoon();
     });
     return this.#writing;
   }
 
   async #writeWaiting(): Promise<void> {
-    const boots = this.#boots;
-    const events = this.#events;
-    this.#boots = new Map();
-    this.#events = [];
+    const waiting = this.#waiting;
+    this.#waiting = this.#nothing();
     try {
       if (this.#file === null) await this.#writeAnew();
       else if (this.#size <= this.#compactAt || !(await this.#compacted())) {
-        await this.#append(this.#file, boots, events);
+        await this.#append(this.#file, waiting);
       }
       if (this.#isFailing) this.#parts.emit({ event: "timeline-kept" });
       this.#isFailing = false;
     } catch (error) {
       // What came meanwhile is newer.
-      this.#boots = new Map([...boots, ...this.#boots]);
-      this.#events = [...events, ...this.#events];
+      waiting.add(this.#waiting);
+      this.#waiting = waiting;
       if (!this.#isFailing) {
         this.#parts.emit({ event: "timeline-unkept", reason: messageOf(error) });
       }
@@ -179,15 +174,19 @@ export class TimelineKeeper implements HistoryListener {
     }
   }
 
-  async #append(
-    file: FileHandle,
-    boots: ReadonlyMap<number, Boot>,
-    events: readonly string[],
-  ): Promise<void> {
-    if (boots.size === 0 && events.length === 0) return;
+  #nothing(): WaitingTimeline {
+    const { sessions, keepBoots } = this.#parts;
+    return new WaitingTimeline({
+      isKept: (number) => sessions.byNumber(number) !== null,
+      keepBoots,
+    });
+  }
+
+  async #append(file: FileHandle, waiting: WaitingTimeline): Promise<void> {
+    if (waiting.isEmpty) return;
     const now = momentOf(this.#parts.clock);
-    const lines = [...events];
-    for (const boot of boots.values()) {
+    const lines = [...waiting.lines];
+    for (const boot of waiting.boots) {
       lines.push(bootLine(boot, now));
       if (lines.length % BOOTS_AT_ONCE === 0) await nextTurn();
     }

@@ -161,6 +161,27 @@ describe("timelines on disk", () => {
     expect(existsSync(file())).toBe(true);
   });
 
+  test("of a machine that asks without end are no more lines than are read again", async () => {
+    const first = await run();
+    first.record(1, "script");
+    await first.keeper.close();
+    const second = await run();
+    const autoexec = { event: "autoexec", file: "a", protocol: "http" } as const;
+    for (let n = 0; n < 5000; n++) {
+      nowMs += 0.1;
+      second.sessions.observe({ ...autoexec, mac: macOf(1), address: addressOf(1) }, moment());
+    }
+    await second.keeper.close();
+    expect(readFileSync(file(), "utf8").split("\n").length).toBeLessThan(200);
+    const [before] = second.sessions.list();
+    const third = await run();
+    const [kept] = third.sessions.list();
+    expect(before === undefined ? [] : second.sessions.eventsOf(before)).toHaveLength(120);
+    expect(kept === undefined ? [] : third.sessions.eventsOf(kept)).toEqual(
+      before === undefined ? null : second.sessions.eventsOf(before),
+    );
+  });
+
   test("are as many as are to be kept, and take no more room than they need for long", async () => {
     for (let round = 0; round < 40; round++) {
       const { record, keeper } = await run(100);
