@@ -9,8 +9,7 @@ import { ConflictProbe } from "../net/conflict-probe.ts";
 import { adoptPassed, passedDescriptors } from "../net/systemd-sockets.ts";
 import { serviceManager } from "../net/service-manager.ts";
 import { createLog } from "../observe/log.ts";
-import type { Inventory } from "../nodes/inventory.ts";
-import { type ClusterAccess, clusterAccess } from "../daemon/nodes/cluster-access.ts";
+import { clusterAccess } from "../daemon/nodes/cluster-access.ts";
 import { ClusterNodes } from "../daemon/nodes/cluster-nodes.ts";
 import { watchFile } from "../daemon/nodes/file-watch.ts";
 import { nodesFileOf } from "../daemon/settings/nodes-file.ts";
@@ -46,8 +45,13 @@ export async function serve(program: Program, file: string | null): Promise<numb
   const { config } = settings;
   const access =
     config.nodes.format === "kubernetes" ? clusterAccess(config, program.environment) : null;
+  const cluster = access === null ? null : new ClusterNodes({ access, dataDir: config.dataDir });
   const taken = takeFolder(program, config.dataDir);
-  const started = taken.then(() => start(program, settings, instance));
+  const started = taken.then(async () => {
+    // Before any machine can ask: the cluster may be away for long.
+    const known = (await cluster?.restore()) ?? settings.inventory;
+    return start(program, { ...settings, inventory: known }, instance);
+  });
   let signalled = false;
   const reloads = new Repeatable(async () => {
     const services = await started.catch(() => null);
@@ -76,7 +80,8 @@ export async function serve(program: Program, file: string | null): Promise<numb
     admin: services.adminUrl,
     sockets: [...services.sockets()],
   }));
-  const cluster = access === null ? null : followCluster(access, services, config.dataDir);
+  const { emit } = services.events;
+  cluster?.follow({ use: (inventory) => services.useInventory(inventory), emit });
   const running = {
     pid: program.pid,
     admin: services.adminUrl,
@@ -87,14 +92,14 @@ export async function serve(program: Program, file: string | null): Promise<numb
     await announceRunning(config.dataDir, running);
   } catch (error) {
     // A full disk is no reason not to boot machines.
-    services.events.emit({ event: "announce-failed", reason: messageOf(error) });
+    emit({ event: "announce-failed", reason: messageOf(error) });
   }
   const manager = await managing;
   manager.ready();
   if (program.outIsTerminal) program.out.write(withConfig(nextSteps(services.adminUrl), file));
   void reportFailedChecks(program, settings, file, services);
   const signal = await stopSignal;
-  services.events.emit({ event: "stopping", signal });
+  emit({ event: "stopping", signal });
   manager.stopping();
   manager.close();
   stopReloading();
@@ -103,15 +108,6 @@ export async function serve(program: Program, file: string | null): Promise<numb
   await withdrawRunning(config.dataDir, running);
   await (await taken).release();
   return ExitCode.ok;
-}
-
-function followCluster(access: ClusterAccess, services: Services, dataDir: string): ClusterNodes {
-  const { emit } = services.events;
-  const use = (inventory: Inventory): void => services.useInventory(inventory);
-  const nodes = new ClusterNodes({ access, dataDir, use, emit });
-  // What is wrong with it is reported as an event.
-  void nodes.start();
-  return nodes;
 }
 
 /** Runs the checks of `doctor` that take no time, beside the server that boots machines already. */

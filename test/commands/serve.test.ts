@@ -106,6 +106,29 @@ describe("eim-pxe serve", () => {
     expect((await fetch(`${await urlOf(empty, "admin")}/readyz`)).status).toBe(503);
   });
 
+  it("knows the last known nodes of a cluster that is away, before its sockets open", async () => {
+    const config = site.configuration(
+      "nodes: { format: kubernetes, kubernetes: { kubeconfig: kubeconfig } }",
+    );
+    const kubeconfig = {
+      "current-context": "here",
+      contexts: [{ name: "here", context: { cluster: "c", user: "u" } }],
+      clusters: [{ name: "c", cluster: { server: "http://127.0.0.1:1" } }],
+      users: [{ name: "u", user: {} }],
+    };
+    writeFileSync(site.path("kubeconfig"), JSON.stringify(kubeconfig));
+    const inputs = [{ mac: "52:54:00:00:00:07" }];
+    const kept = { version: 1, hardware: [{ object: "tink/a", inputs }] };
+    mkdirSync(site.path("data"), { recursive: true });
+    writeFileSync(site.path("data/kubernetes-nodes.json"), JSON.stringify(kept));
+    const server = serve(config);
+    const nodes = await fetch(`${await urlOf(server, "admin")}/api/v1/nodes`);
+    expect(await nodes.text()).toContain("52:54:00:00:00:07");
+    await server.event("nodes-source-away");
+    // They were not taken into force by and by.
+    expect(server.log().map(({ event }) => event)).not.toContain("reloaded");
+  });
+
   it("tells which machines it knows, and forgets what it learnt of one", async () => {
     const config = site.configuration();
     mkdirSync(site.path("data"));

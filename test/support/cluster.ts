@@ -22,6 +22,8 @@ export class Cluster {
   readonly asked: string[] = [];
   token = "";
   url = "";
+  /** What every watch gets: the status of the answer, or of an error in it. Null: what has happened. */
+  watches: { readonly status: number } | { readonly error: number } | null = null;
 
   async open(): Promise<void> {
     const port = this.url === "" ? 0 : Number(new URL(this.url).port);
@@ -59,6 +61,16 @@ export class Cluster {
     this.#version += 10;
     const object = { metadata: { resourceVersion: String(this.#version) } };
     this.#write(JSON.stringify({ type: "BOOKMARK", object }));
+  }
+
+  /** How many answers go on. */
+  get watching(): number {
+    return this.#watchers.size;
+  }
+
+  /** Writes a line to all watches. */
+  say(line: string): void {
+    this.#write(line);
   }
 
   /** Ends all watches in the way of an API server whose time is over. */
@@ -110,9 +122,14 @@ export class Cluster {
   }
 
   #watch(since: number, response: ServerResponse): void {
+    const refused = this.watches;
+    if (refused !== null && "status" in refused) {
+      return void response.writeHead(refused.status).end("{}");
+    }
     response.writeHead(200, { "content-type": "application/json" });
-    if (since < this.#forgotten) {
-      const object = { kind: "Status", code: 410, message: "too old resource version" };
+    if (since < this.#forgotten || refused !== null) {
+      const code = refused?.error ?? 410;
+      const object = { kind: "Status", code, message: "too old resource version" };
       response.end(`${JSON.stringify({ type: "ERROR", object })}\n`);
       return;
     }

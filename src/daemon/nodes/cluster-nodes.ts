@@ -49,11 +49,18 @@ const keptFile = z.object({
 export interface ClusterNodesParts {
   readonly access: ClusterAccess;
   readonly dataDir: string;
-  readonly use: (inventory: Inventory) => void;
-  readonly emit: Emit;
   /** In milliseconds; default: 1 to 30 s. */
   readonly backoffMs?: readonly number[];
 }
+
+/** Who is told what is found. */
+export interface ClusterFollower {
+  readonly use: (inventory: Inventory) => void;
+  readonly emit: Emit;
+}
+
+/** A watch that lasted so long was none that fails at once. */
+const LASTING_MS = 1000;
 
 /**
  * The nodes of a Kubernetes cluster: its `Hardware` objects, listed once and watched from then on. While the API
@@ -65,7 +72,11 @@ export class ClusterNodes {
   readonly #stopping = new AbortController();
   readonly #problems = new Set<string>();
   #version: (typeof versions)[number] | null = null;
+  #follower: ClusterFollower = { use: () => {}, emit: () => {} };
+  /** In a row: attempts that failed, or whose watch ended at once since the server had forgotten what it had listed. */
   #failures = 0;
+  /** It was reported that the API server is away. */
+  #isAway = false;
   #timer: NodeJS.Timeout | null = null;
   #running: Promise<void> | null = null;
 
@@ -73,10 +84,22 @@ export class ClusterNodes {
     this.#parts = parts;
   }
 
-  /** Begins to follow the cluster. Resolves when what an earlier run knew is in force. */
-  async start(): Promise<void> {
-    await this.#restore();
-    this.#running = this.#follow();
+  /** What an earlier run knew; null: nothing. Never rejects. */
+  async restore(): Promise<Inventory | null> {
+    try {
+      const read = keptFile.parse(JSON.parse(await readFile(fileIn(this.#parts.dataDir), "utf8")));
+      this.#objects.restore(read.hardware);
+      return createInventory(this.#objects.all().entries);
+    } catch {
+      // There is none, or it is damaged: the cluster has it all.
+      return null;
+    }
+  }
+
+  /** Begins to follow the cluster. */
+  follow(follower: ClusterFollower): void {
+    this.#follower = follower;
+    this.#running ??= this.#follow();
   }
 
   async stop(): Promise<void> {
@@ -95,26 +118,38 @@ export class ClusterNodes {
         from = await this.#watch(from);
       } catch (error) {
         if (signal.aborted) return;
-        // The API server has forgotten what was before: everything is listed anew.
-        if (error instanceof ClusterError && error.status === GONE) from = null;
-        else await this.#away(messageOf(error));
+        if (!(error instanceof ClusterError) || error.status !== GONE) {
+          await this.#away(messageOf(error));
+          continue;
+        }
+        // The API server has forgotten what was before: everything is listed anew, at once if that is the first time.
+        from = null;
+        if (this.#failures > 0) await this.#pause();
+        this.#failures += 1;
       }
     }
   }
 
   async #away(reason: string): Promise<void> {
-    const { emit, access, backoffMs = BACKOFF_MS } = this.#parts;
-    const waitMs = backoffMs[Math.min(this.#failures, backoffMs.length - 1)] ?? 1000;
+    const source = this.#parts.access.server;
+    this.#isAway = true;
+    this.#follower.emit({ event: "nodes-source-away", source, reason, nodes: this.#objects.size });
+    await this.#pause();
     this.#failures += 1;
-    emit({ event: "nodes-source-away", source: access.server, reason, nodes: this.#objects.size });
+  }
+
+  /** Waits the longer the more attempts have failed. Never rejects. */
+  async #pause(): Promise<void> {
+    const { backoffMs = BACKOFF_MS } = this.#parts;
+    const waitMs = backoffMs[Math.min(this.#failures, backoffMs.length - 1)] ?? 1000;
     await sleep(waitMs, undefined, { signal: this.#stopping.signal, ref: false }).catch(() => {});
   }
 
   #back(): void {
-    if (this.#failures === 0) return;
-    this.#failures = 0;
-    const { emit, access } = this.#parts;
-    emit({ event: "nodes-source-back", source: access.server, nodes: this.#objects.size });
+    if (!this.#isAway) return;
+    this.#isAway = false;
+    const source = this.#parts.access.server;
+    this.#follower.emit({ event: "nodes-source-back", source, nodes: this.#objects.size });
   }
 
   /** Lists everything; resolves with the version from which to watch. */
@@ -141,7 +176,6 @@ export class ClusterNodes {
       page = read.metadata.continue ?? "";
       if (page !== "") continue;
       this.#objects.keepOnly(found);
-      this.#back();
       await this.#takeUp();
       return read.metadata.resourceVersion;
     }
@@ -162,25 +196,38 @@ export class ClusterNodes {
     let changes = 0;
     const { signal } = this.#stopping;
     const startedAt = performance.now();
-    for await (const line of getLines(access, path, signal, silentMs)) {
-      if (line.trim() === "") continue;
-      this.#back();
-      const raw: unknown = JSON.parse(line);
-      const { type, object } = change.parse(raw);
-      if (type === "ERROR") {
-        throw new ClusterError(object.code ?? 0, object.message ?? "the watch was ended");
+    const isLasting = () => performance.now() - startedAt >= LASTING_MS;
+    const opened = (): void => this.#back();
+    try {
+      for await (const line of getLines(access, path, { signal, silentMs, opened })) {
+        if (line.trim() === "") continue;
+        const raw: unknown = JSON.parse(line);
+        const { type, object } = change.parse(raw);
+        if (type === "ERROR") {
+          throw new ClusterError(object.code ?? 0, object.message ?? "the watch was ended");
+        }
+        this.#failures = 0;
+        from = object.metadata?.resourceVersion ?? from;
+        if (type === "BOOKMARK") continue;
+        if (type === "DELETED") this.#objects.remove(object);
+        else this.#objects.put({ apiVersion: `tinkerbell.org/${this.#version ?? ""}`, ...object });
+        this.#takeUpSoon();
+        if (++changes % IN_ONE_TURN === 0) await nextTurn();
       }
-      from = object.metadata?.resourceVersion ?? from;
-      if (type === "BOOKMARK") continue;
-      if (type === "DELETED") this.#objects.remove(object);
-      else this.#objects.put({ apiVersion: `tinkerbell.org/${this.#version ?? ""}`, ...object });
-      this.#timer ??= setTimeout(() => void this.#takeUp(), SETTLE_MS);
-      if (++changes % IN_ONE_TURN === 0) await nextTurn();
+    } finally {
+      if (isLasting()) this.#failures = 0;
     }
     // One that ends at once is not asked again without a pause.
-    if (performance.now() - startedAt < 1000)
-      await sleep(1000, undefined, { signal, ref: false }).catch(() => {});
+    if (!isLasting()) await sleep(LASTING_MS, undefined, { signal, ref: false }).catch(() => {});
     return from;
+  }
+
+  #takeUpSoon(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#takeUp().catch((error: unknown) => {
+        this.#follower.emit({ event: "node-unusable", reason: messageOf(error) });
+      });
+    }, SETTLE_MS);
   }
 
   async #path(): Promise<string> {
@@ -204,7 +251,7 @@ export class ClusterNodes {
 
   async #takeUp(): Promise<void> {
     this.#timer = null;
-    const { use, emit } = this.#parts;
+    const { use, emit } = this.#follower;
     const { entries, problems } = this.#objects.all();
     use(createInventory(entries));
     for (const reason of problems) {
@@ -216,7 +263,8 @@ export class ClusterNodes {
   }
 
   async #keep(): Promise<void> {
-    const { dataDir, emit } = this.#parts;
+    const { dataDir } = this.#parts;
+    const { emit } = this.#follower;
     try {
       await mkdir(dataDir, { recursive: true, mode: 0o750 });
       const content: z.input<typeof keptFile> = {
@@ -229,17 +277,6 @@ export class ClusterNodes {
     } catch (error) {
       emit({ event: "nodes-unkept", reason: messageOf(error) });
     }
-  }
-
-  async #restore(): Promise<void> {
-    try {
-      const read = keptFile.parse(JSON.parse(await readFile(fileIn(this.#parts.dataDir), "utf8")));
-      this.#objects.restore(read.hardware);
-    } catch {
-      // There is none, or it is damaged: the cluster has it all.
-      return;
-    }
-    this.#parts.use(createInventory(this.#objects.all().entries));
   }
 }
 

@@ -1,7 +1,6 @@
 import { request as requestHttp, type IncomingMessage } from "node:http";
 import { request as requestHttps } from "node:https";
-import { createInterface } from "node:readline";
-import { SyncError } from "../../lib/errors.ts";
+import { errnoOf, SyncError } from "../../lib/errors.ts";
 import { authorization, type ClusterAccess } from "./cluster-access.ts";
 
 /** The API server answered with a status that is none of success. */
@@ -35,15 +34,45 @@ export async function getJson(
   return JSON.parse(Buffer.concat(chunks).toString("utf8"));
 }
 
-/** The lines of an answer that goes on. Ends when the server ends it. */
+export interface LinesOptions {
+  readonly signal: AbortSignal;
+  /** It is given up when nothing comes for so long. */
+  readonly silentMs: number;
+  /** Called when the server lets it be read. */
+  readonly opened: () => void;
+}
+
+/**
+ * The lines of an answer that goes on. Ends when the server ends it, or when the connection breaks; who stops reading
+ * closes the connection.
+ */
 export async function* getLines(
   access: ClusterAccess,
   path: string,
-  signal: AbortSignal,
-  silentMs: number,
+  { signal, silentMs, opened }: LinesOptions,
 ): AsyncIterable<string> {
   const response = await open(access, path, signal, silentMs);
-  yield* createInterface({ input: response, crlfDelay: Infinity });
+  opened();
+  response.setEncoding("utf8");
+  let line = "";
+  try {
+    for await (const text of response as AsyncIterable<string>) {
+      const [end = "", ...more] = text.split("\n");
+      line += end;
+      for (const next of more) {
+        yield line;
+        line = next;
+      }
+      if (line.length > LIMIT_BYTES) throw new SyncError("its answer has no end");
+    }
+  } catch (error) {
+    // What was broken off in the middle of a line is asked for again.
+    if (errnoOf(error) === "ECONNRESET") return;
+    throw error;
+  } finally {
+    response.destroy();
+  }
+  if (line !== "") yield line;
 }
 
 function open(
@@ -60,11 +89,13 @@ function open(
       ? requestHttps(url, { ...options, ...access.tls })
       : requestHttp(url, options);
     asked.setTimeout(silentMs, () => asked.destroy(new SyncError("it does not answer")));
-    asked.once("error", reject);
+    asked.on("error", reject);
     asked.once("response", (response) => {
+      // One that comes when nobody reads any more.
+      response.on("error", () => {});
       const status = response.statusCode ?? 0;
       if (status === 200) return resolve(response);
-      response.resume();
+      response.destroy();
       const what =
         status === 401 || status === 403
           ? `its answer is ${status}: the account needs get, list and watch on hardware.tinkerbell.org`

@@ -45,18 +45,16 @@ function kubeconfig(token = "secret"): string {
   return file;
 }
 
-async function follow(token?: string): Promise<ClusterNodes> {
+async function follow(token?: string, backoffMs: readonly number[] = [5]): Promise<ClusterNodes> {
   const nodes = { format: "kubernetes", kubernetes: { kubeconfig: kubeconfig(token) } };
   const access = clusterAccess(parseConfig(JSON.stringify({ nodes }), null), {});
-  const following = new ClusterNodes({
-    access,
-    dataDir: folder,
+  const following = new ClusterNodes({ access, dataDir: folder, backoffMs });
+  opened.push(following);
+  inventory = await following.restore();
+  following.follow({
     use: (next) => (inventory = next),
     emit: (event) => events.push(event),
-    backoffMs: [5],
   });
-  opened.push(following);
-  await following.start();
   return following;
 }
 
@@ -129,7 +127,35 @@ describe("nodes of a cluster", () => {
     cluster.put("b", hardware(2));
     await cluster.open();
     await soon(() => expect(macs()).toEqual([macOf(1), macOf(2)]));
-    expect(named("nodes-source-back")).not.toEqual([]);
+    await soon(() => expect(named("nodes-source-back")).not.toEqual([]));
+  });
+
+  test.each([
+    ["410", { status: 410 }],
+    ["410 in its answer", { error: 410 }],
+    ["403", { status: 403 }],
+    ["an error in its answer", { error: 500 }],
+  ])("are asked for with ever longer pauses where each watch gets %s", async (_what, answer) => {
+    cluster.put("a", hardware(1));
+    cluster.watches = answer;
+    const pauses = [1, 2, 3, 60_000];
+    await follow(undefined, pauses);
+    const watches = () => cluster.asked.filter((url) => url.includes("watch=1"));
+    await soon(() => expect(watches()).toHaveLength(4));
+    expect(macs()).toEqual([macOf(1)]);
+  });
+
+  test("leave no connection behind when a watch says what nobody understands", async () => {
+    cluster.put("a", hardware(1));
+    await follow(undefined, [60_000]);
+    await soon(() => expect(cluster.watching).toBe(1));
+    cluster.say("nonsense");
+    await soon(() => expect(named("nodes-source-away")).toHaveLength(1));
+    await soon(() => expect(cluster.watching).toBe(0));
+    // What comes from there later disturbs nobody.
+    cluster.say("nonsense");
+    await cluster.close();
+    await cluster.open();
   });
 
   test("that are wrong disturb no other, and are told of once", async () => {
