@@ -152,7 +152,7 @@ export async function knowledgeOf({
     emit: () => {},
     clock: systemClock,
   });
-  await nodes.start();
+  await nodes.takeUp();
   const offerStyles = new OfferStyleTable();
   offerStyles.restore(await readOfferStyles(config.dataDir).catch(() => []));
   const loaders = await knownLoaders(config.dataDir);

@@ -99,15 +99,25 @@ export class NodeRegister implements Inventory {
     return inForce?.address === address ? inForce : null;
   };
 
-  /** Takes another inventory into force. An entry that says `once` again after another word begins anew. */
-  use(inventory: Inventory): void {
+  /**
+   * Takes another inventory into force. An entry that says `once` again after another word begins anew.
+   *
+   * @returns whether a used-up `once` was forgotten by that, so that what is kept changes
+   */
+  use(inventory: Inventory): boolean {
     const former = this.#inventory;
     this.#inventory = inventory;
-    this.#usedOnce.forget((machine) => {
-      const entry = inventory.find(machine);
-      const saidOnce = former.find(machine)?.netboot === "once";
+    return this.#forgetOtherWords(former);
+  }
+
+  /** Forgets that a `once` is used up where the entry says another word now. */
+  #forgetOtherWords(former: Inventory | null): boolean {
+    return this.#usedOnce.forget((machine) => {
+      const entry = this.#inventory.find(machine);
       const isDecided = (this.#overrides.find(machine)?.word ?? null) !== null;
-      return saidOnce && entry !== null && entry.netboot !== "once" && !isDecided;
+      if (entry === null || entry.netboot === "once" || isDecided) return false;
+      // One with wildcards may hold only while the machine's own entry is missing.
+      return entry.wildcards === undefined || former?.find(machine)?.netboot === "once";
     });
   }
 
@@ -157,10 +167,12 @@ export class NodeRegister implements Inventory {
     return { version: 1, overrides: [...this.#overrides.all], usedOnce: [...this.#usedOnce.all] };
   }
 
-  restore({ overrides, usedOnce }: KeptNodes): void {
+  /** The inventory may have changed since it was kept: returns the same as `use`. */
+  restore({ overrides, usedOnce }: KeptNodes): boolean {
     for (const one of overrides) this.#overrides.put(one);
     for (const one of usedOnce) this.#usedOnce.add(one);
     this.#serialIsDecided = this.#overrides.namesSerials;
+    return this.#forgetOtherWords(null);
   }
 
   #inForce(entry: NodeEntry | null, machine: MachineIdentity): NodeEntry | null {

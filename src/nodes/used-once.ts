@@ -42,11 +42,12 @@ export class UsedOnceTable {
     if (used.serial !== null) this.#bySerial.set(used.serial, used);
   }
 
-  /** Forgets all that `isNew` says of that they may be used again. */
-  forget(isNew: (used: UsedOnce) => boolean): void {
+  /** Forgets all that `isNew` says of that they may be used again. False: there are none. */
+  forget(isNew: (used: UsedOnce) => boolean): boolean {
     const kept = this.all.filter((used) => !isNew(used));
-    if (kept.length === this.#byMac.size) return;
+    if (kept.length === this.#byMac.size) return false;
     for (const table of [this.#byMac, this.#byUuid, this.#bySerial]) table.clear();
     for (const used of kept) this.add(used);
+    return true;
   }
 }

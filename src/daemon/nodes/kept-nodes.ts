@@ -2,7 +2,7 @@ import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { localBootWays, type LocalBoot } from "../../boot/local-boot.ts";
-import { replaceFile } from "../../lib/atomic-file.ts";
+import { replaceFile, syncPath } from "../../lib/atomic-file.ts";
 import { ConfigError, errnoOf, messageOf } from "../../lib/errors.ts";
 import { parseMac } from "../../lib/mac.ts";
 import { type KeptNodes, keptNodes } from "../../nodes/overrides.ts";
@@ -62,4 +62,6 @@ export async function writeKept(dataDir: string, { nodes, localBoots }: KeptStat
     }),
   };
   await replaceFile(fileIn(dataDir), `${JSON.stringify(content, null, 1)}\n`);
+  // Else a power cut may bring the former file back under this name.
+  await syncPath(dataDir);
 }

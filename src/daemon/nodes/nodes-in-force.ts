@@ -29,10 +29,13 @@ export interface NodesInForceParts {
   readonly sessions: BootSessions;
   readonly emit: Emit;
   readonly clock: Clock;
+  /** How long after a failed write it is tried again, in milliseconds. Default: 5 s. */
+  readonly retryAfterMs?: number;
 }
 
 /** What is learnt is written together: a site that is switched on is one write. */
 const LEARNT_AFTER_MS = 2000;
+const RETRY_AFTER_MS = 5000;
 
 /** Who may boot, for every protocol: the inventory, decisions, used-up `once`, and the ways to the disk. */
 export class NodesInForce {
@@ -44,6 +47,7 @@ export class NodesInForce {
   readonly #writing = new Repeatable(() => this.#write());
   #problem: string | null = null;
   #timer: NodeJS.Timeout | null = null;
+  #isClosed = false;
 
   constructor(parts: NodesInForceParts) {
     const { config, inventory, sessions } = parts;
@@ -64,10 +68,19 @@ export class NodesInForce {
 
   /** @throws ConfigError when what was decided cannot be read */
   async start(): Promise<void> {
+    if (await this.takeUp()) this.#keepSoon();
+  }
+
+  /**
+   * Takes up what was kept, and writes nothing. Resolves with whether that is out of date already.
+   *
+   * @throws ConfigError when it cannot be read
+   */
+  async takeUp(): Promise<boolean> {
     const kept = await readKept(this.#parts.config.dataDir);
-    if (kept === null) return;
-    this.register.restore(kept.nodes);
+    if (kept === null) return false;
     this.localBoots.restore(kept.localBoots);
+    return this.register.restore(kept.nodes);
   }
 
   /** The entry in force; with the serial number that the machine told in an earlier boot, where it tells none now. */
@@ -100,12 +113,12 @@ export class NodesInForce {
   }
 
   use(inventory: Inventory): void {
-    this.register.use(inventory);
+    if (this.register.use(inventory)) this.#keepSoon();
   }
 
   /**
    * Somebody decides about a machine. Resolves when it is on the disk; with the reason when it could not be written,
-   * and is in force until the next restart only.
+   * and is in force all the same: writing is tried again until it succeeds.
    */
   async decide(match: NodeMatch, change: NodeChange, by: string): Promise<string | null> {
     const { emit } = this.#parts;
@@ -177,6 +190,7 @@ export class NodesInForce {
 
   /** Resolves when everything is kept that can be. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     if (this.#timer !== null) {
       clearTimeout(this.#timer);
       this.#timer = null;
@@ -240,23 +254,28 @@ export class NodesInForce {
     return { mac, uuid: boot?.uuid ?? null, serial: boot?.serial ?? null };
   }
 
-  #keepSoon(): void {
+  #keepSoon(afterMs = LEARNT_AFTER_MS): void {
+    if (this.#isClosed) return;
     this.#timer ??= setTimeout(() => {
       this.#timer = null;
       void this.#writing.run();
-    }, LEARNT_AFTER_MS);
+    }, afterMs);
+    // The process may end without it: closing writes what is left.
+    this.#timer.unref();
   }
 
   /** Never rejects. */
   async #write(): Promise<void> {
-    const { config, emit } = this.#parts;
+    const { config, emit, retryAfterMs = RETRY_AFTER_MS } = this.#parts;
     try {
       const localBoots = this.localBoots.worked();
       await writeKept(config.dataDir, { nodes: this.register.kept(), localBoots });
       this.#problem = null;
     } catch (error) {
-      this.#problem = messageOf(error);
-      emit({ event: "nodes-unkept", reason: this.#problem });
+      const reason = messageOf(error);
+      if (reason !== this.#problem) emit({ event: "nodes-unkept", reason });
+      this.#problem = reason;
+      this.#keepSoon(retryAfterMs);
     }
   }
 }

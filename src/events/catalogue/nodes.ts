@@ -37,7 +37,7 @@ export const nodeEvents = {
     level: "error",
     message: "what was decided about machines could not be written to disk",
     meaning:
-      "It is in force, and lost at the next restart: make room in `dataDir` (`reason` says what the system says), then decide once more.",
+      "It is in force, and a restart would lose it: make room in `dataDir` (`reason` says what the system says). Writing is tried again every 5 seconds.",
     show: { every: 60_000, by: ["reason"] },
   },
   "nodes-source-away": {

@@ -9,6 +9,7 @@ import { ConfigError } from "../../../src/lib/errors.ts";
 import { createInventory } from "../../../src/nodes/inventory.ts";
 import { parseNodes } from "../../../src/nodes/nodes-file.ts";
 import { BootSessions } from "../../../src/timeline/boots.ts";
+import { eventually } from "../../support/eventually.ts";
 
 const mac = "52:54:00:12:34:56";
 const address = "192.168.77.50";
@@ -35,6 +36,7 @@ async function nodesOf(text: string, more: object = {}): Promise<NodesInForce> {
     sessions,
     emit: (event) => events.push(event),
     clock: { now: () => nowMs, wall: () => nowMs },
+    retryAfterMs: 10,
   });
   await nodes.start();
   return nodes;
@@ -73,6 +75,32 @@ describe("a decision", () => {
     expect(await nodes.decide(byMac, { netboot: "deny" }, "ann")).toMatch(/ENOTDIR/);
     expect(nodes.find(machine)?.netboot).toBe("deny");
     expect(named("nodes-unkept")).toHaveLength(1);
+    await nodes.close();
+  });
+
+  test("is written as soon as the disk takes it, and what is in its way is reported once", async () => {
+    const dataDir = join(folder, "file", "data");
+    const nodes = await nodesOf(once, { dataDir });
+    writeFileSync(join(folder, "file"), "");
+    nodes.hear({ event: "micro-os", mac, address, evidence: "dhcp" });
+    expect(await nodes.decide(byMac, { name: "press" }, "ann")).toMatch(/ENOTDIR/);
+    expect(await nodes.decide(byMac, { name: "oven" }, "ann")).toMatch(/ENOTDIR/);
+    expect(named("nodes-unkept")).toHaveLength(1);
+    rmSync(join(folder, "file"));
+    await eventually(() => expect(existsSync(join(dataDir, "nodes.json"))).toBe(true));
+    const again = await nodesOf(once, { dataDir });
+    expect(again.find(machine)).toMatchObject({ name: "oven", netboot: "deny" });
+  });
+
+  test("is not tried again once it is closed", async () => {
+    const dataDir = join(folder, "file", "data");
+    const nodes = await nodesOf("", { dataDir });
+    writeFileSync(join(folder, "file"), "");
+    await nodes.decide(byMac, { netboot: "deny" }, "ann");
+    await nodes.close();
+    rmSync(join(folder, "file"));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(existsSync(dataDir)).toBe(false);
   });
 
   test.each([
@@ -126,6 +154,30 @@ describe("once", () => {
     expect(named("once-used")).toHaveLength(1);
     await nodes.close();
     expect((await nodesOf(once)).find(machine)?.netboot).toBe("deny");
+  });
+
+  const allow = `- { mac: "${mac}", netboot: allow }`;
+  const readAgain = (text: string) => createInventory(parseNodes(text, "nodes.yaml"));
+
+  test("that began anew by another word in the file is not used up again by a restart", async () => {
+    const nodes = await nodesOf(once);
+    nodes.hear({ ...microOs, evidence: "dhcp" });
+    for (const text of [allow, once]) nodes.use(readAgain(text));
+    expect(nodes.find(machine)?.netboot).toBe("allow");
+    await nodes.close();
+    expect((await nodesOf(once)).find(machine)?.netboot).toBe("allow");
+  });
+
+  test.each([
+    ["while the server was stopped", allow, "allow"],
+    ["by one with a wildcard, which may hold for others", '- { mac: "52:54:*" }', "deny"],
+    ["by none", "", "deny"],
+  ])("whose entry was replaced %s", async (_, meanwhile, expected) => {
+    const nodes = await nodesOf(once);
+    nodes.hear({ ...microOs, evidence: "dhcp" });
+    await nodes.close();
+    await (await nodesOf(meanwhile)).close();
+    expect((await nodesOf(once)).find(machine)?.netboot).toBe(expected);
   });
 
   test("ends with a beacon from the machine's own address, and with a forged one not", async () => {

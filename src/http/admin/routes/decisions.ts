@@ -45,7 +45,7 @@ export async function decide(
   throw new ApiError(
     507,
     "NOT_KEPT",
-    `this is in force until the server is restarted, and could not be written to dataDir: ${unkept}. ` +
-      "Make room there, then ask once more",
+    `this is in force, and could not be written to dataDir, so that a restart of the server loses it: ${unkept}. ` +
+      "Make room there: writing is tried again every 5 seconds",
   );
 }
