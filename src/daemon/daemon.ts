@@ -16,6 +16,7 @@ import { capturesOf, type SiteCaptures } from "./captures.ts";
 import { openAdminPort } from "./admin-port.ts";
 import { artifactFolder, mirrorFor } from "./content/mirror.ts";
 import { openLoaders } from "./content/loaders.ts";
+import { neighbourAt } from "./links/neighbours.ts";
 import { LinkSupervisor } from "./links/link-supervisor.ts";
 import { type ListenerOptions, type ListenerParts, LinkListeners } from "./links/listeners.ts";
 import type { WantedLink } from "./links/link-plan.ts";
@@ -123,7 +124,7 @@ class Site {
     const { emit } = this.#events;
     const { dataDir } = this.#config;
     const kept = { sessions: this.#sessions, emit, clock };
-    this.#firmware = new FirmwareMemory({ ...kept, dataDir, clock: steadyClock });
+    this.#firmware = new FirmwareMemory({ ...kept, neighbourAt, dataDir, clock: steadyClock });
     this.#timelineKeeper = new TimelineKeeper({ ...kept, dataDir, keepBoots });
     this.#nodes = new NodesInForce({ ...settings, ...kept });
     attachSubscribers(this.#events, {

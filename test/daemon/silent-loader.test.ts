@@ -60,6 +60,20 @@ async function boot(): Promise<string> {
   return offer?.file ?? "";
 }
 
+describe("field fault 47: a machine's loader", () => {
+  it("is not changed by whoever fetches it twice in its name", async () => {
+    const victim = "52:54:00:00:00:77";
+    const asked = { ...asks(1), chaddr: macToBytes(victim) };
+    for (let n = 0; n < 2; n++) {
+      expect((await answerTo(asked))?.file).toBe("ipxe.efi");
+      const forged = await fetch(`${site.httpUrl}/${victim}/ipxe.efi`);
+      expect(forged.status).toBe(200);
+      await forged.arrayBuffer();
+    }
+    expect((await answerTo(asked))?.file).toBe("ipxe.efi");
+  });
+});
+
 describe("a machine whose loader says nothing", () => {
   it("is given the other kind of loader the third time, and its timeline says so", async () => {
     expect([await boot(), await boot(), await boot()]).toEqual([

@@ -18,7 +18,7 @@ import { pxeVendorOptions, readPxeVendorOptions } from "../../src/dhcp/wire/vend
 import { toText } from "../../src/lib/bytes.ts";
 import { ANY_ADDRESS, ip4ToBytes } from "../../src/lib/ip4.ts";
 import { macToBytes } from "../../src/lib/mac.ts";
-import type { PxeEvent } from "../../src/events/types.ts";
+import type { Machine, PxeEvent } from "../../src/events/types.ts";
 import { readRequestedName } from "../../src/tftp/wire/file-names.ts";
 import { baseUrl, firmware, message, type Options, packetWith, policy } from "./dhcp.ts";
 
@@ -31,6 +31,12 @@ const loaders: readonly string[] = ["ipxe.efi", "snponly.efi"];
 export const mac = "08:00:27:29:4e:67";
 export const address = "192.168.77.50";
 
+/** How a loader is fetched; default: by TFTP, by the machine itself. */
+export interface Fetch {
+  readonly protocol?: "tftp" | "http";
+  readonly machine?: Partial<Machine>;
+}
+
 /** A run of the server on one link: packets in, packets out, what it learns kept in the folder `dataDir`. */
 export class Site {
   readonly memory: FirmwareMemory;
@@ -39,6 +45,9 @@ export class Site {
   readonly link: Link;
   readonly keeper: OfferStyleKeeper;
   readonly #siblings: Siblings;
+  /** Whose addresses are, as DHCP tells, and as the operating system's table of neighbours does. */
+  readonly owners = new Map([[address, mac]]);
+  readonly neighbours = new Map<string, string>();
   nowMs = 1_800_000_000_000;
   readonly #knowledge: Knowledge & { leases: LeaseTable };
 
@@ -52,7 +61,8 @@ export class Site {
     this.link = link;
     this.#siblings = siblings;
     this.memory = new FirmwareMemory({
-      sessions: { machineAt: () => mac },
+      sessions: { ownerOf: (asked) => this.owners.get(asked ?? "") ?? null },
+      neighbourAt: (asked) => this.neighbours.get(asked) ?? null,
       dataDir,
       emit: (event) => this.events.push(event),
       clock: new SteadyClock({ now: () => this.nowMs, wall: () => this.nowMs }),
@@ -96,17 +106,24 @@ export class Site {
     return reply;
   }
 
-  /** The machine asks TFTP for a name: true when that is the loader. */
-  fetch(asked: string): boolean {
+  /** The machine, or one that names it, asks for a file by its name: true when that is the loader. */
+  fetch(asked: string, by: Fetch = {}): boolean {
     const { spellings = [], repairs = [] } = readRequestedName(asked) ?? {};
     const name = [...spellings, ...repairs].find((one) => loaders.includes(one));
     if (name === undefined) return false;
-    const machine = { mac, address };
-    const file = { file: name, protocol: "tftp", bytes: 1 } as const;
-    this.memory.hear({ event: "loader-start", ...machine, ...file });
-    const terms = { blksize: 1468, windowsize: 4, timeoutSeconds: null };
-    const done = { durationMs: 1, retransmissions: 0, ...terms };
-    this.memory.hear({ event: "loader-done", ...machine, ...file, ...done });
+    const machine = { mac, address, ...by.machine };
+    const file = { file: name, bytes: 1 };
+    const done = { durationMs: 1, retransmissions: 0 };
+    if (by.protocol === "http") {
+      const about = { ...machine, ...file, protocol: "http" } as const;
+      this.memory.hear({ event: "loader-start", ...about });
+      this.memory.hear({ event: "loader-done", ...about, ...done });
+    } else {
+      const about = { ...machine, ...file, protocol: "tftp" } as const;
+      const terms = { blksize: 1468, windowsize: 4, timeoutSeconds: null };
+      this.memory.hear({ event: "loader-start", ...about });
+      this.memory.hear({ event: "loader-done", ...about, ...done, ...terms });
+    }
     return true;
   }
 

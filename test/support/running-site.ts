@@ -143,6 +143,12 @@ export class RunningSite {
     return this.#services.adminUrl;
   }
 
+  /** Base URL of the boot port. */
+  get httpUrl(): string {
+    const socket = this.#services.sockets().find((one) => one.startsWith("http "));
+    return `http://${socket?.replace("http ", "") ?? ""}`;
+  }
+
   get events(): Services["events"] {
     return this.#services.events;
   }

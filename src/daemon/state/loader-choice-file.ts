@@ -13,9 +13,9 @@ import {
 import type { Emit, Machine, PxeEvent } from "../../events/types.ts";
 import type { SteadyClock } from "../../lib/clock.ts";
 import { errnoOf, messageOf } from "../../lib/errors.ts";
-import type { Ip4 } from "../../lib/ip4.ts";
 import { type Mac, parseMac } from "../../lib/mac.ts";
 import { KeptFile } from "./kept-file.ts";
+import { provedSender, type SenderAt } from "./sender.ts";
 
 /*
  * Which machines run the loader of the other kind, in a file of the data folder, so that it survives a restart.
@@ -57,8 +57,7 @@ export async function readProvenLoaders(dataDir: string): Promise<readonly Prove
 
 export interface LoaderChoiceParts {
   readonly dataDir: string;
-  /** The machine that an address belongs to; null: nobody knows. */
-  readonly machineAt: (address: Ip4 | null) => Mac | null;
+  readonly senderAt: SenderAt;
   readonly emit: Emit;
   readonly clock: SteadyClock;
 }
@@ -98,10 +97,7 @@ export class LoaderChoiceKeeper {
   hear(event: PxeEvent): void {
     switch (event.event) {
       case "loader-done":
-        // Anybody can put a machine's hardware address into a URL.
-        if (event.protocol === "tftp" || this.#parts.machineAt(event.address) === event.mac) {
-          this.#loaded(event, event.file);
-        }
+        this.#loaded(event, event.file);
         return;
       case "offer":
         this.#offered(event, event.boots);
@@ -111,9 +107,11 @@ export class LoaderChoiceKeeper {
         if (event.userClass !== null) this.#ran(event);
         return;
       case "ipxe-discover":
+        this.#ran(event);
+        return;
       case "autoexec":
       case "script":
-        this.#ran(event);
+        this.#asked(event);
         return;
       default:
         return;
@@ -133,14 +131,22 @@ export class LoaderChoiceKeeper {
     return this.#file.close();
   }
 
-  #loaded({ mac }: Machine, file: string): void {
+  #loaded(machine: Machine, file: string): void {
     const { siblings } = this.table;
-    if (mac === null) return;
     // A shim's second stage, and whatever else there is, is none of the two kinds.
     if (siblings.has(file) || [...siblings.values()].includes(file)) {
+      const mac = provedSender(machine, this.#parts.senderAt);
+      if (mac === null) return;
       this.table.put(mac, loaded(this.table.of(mac), file, this.#parts.clock.wall()));
     }
     void this.#lookForSiblings();
+  }
+
+  /** iPXE asks by TFTP or HTTP. */
+  #asked(machine: Machine): void {
+    const { mac, address } = machine;
+    if (mac === null || this.table.of(mac).trial === null) return;
+    if (provedSender(machine, this.#parts.senderAt) !== null) this.#ran({ mac, address });
   }
 
   #offered({ mac, address }: Machine, boots: string): void {

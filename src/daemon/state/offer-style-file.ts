@@ -13,8 +13,9 @@ import {
 import type { SteadyClock } from "../../lib/clock.ts";
 import { errnoOf, messageOf } from "../../lib/errors.ts";
 import { type Mac, parseMac } from "../../lib/mac.ts";
-import type { Emit, PxeEvent } from "../../events/types.ts";
+import type { Emit, Machine, PxeEvent } from "../../events/types.ts";
 import { KeptFile } from "./kept-file.ts";
+import { provedSender, type SenderAt } from "./sender.ts";
 
 /*
  * What was learnt of the machines' firmware, in a file of the data folder, so that it survives a restart.
@@ -55,6 +56,7 @@ export async function readOfferStyles(dataDir: string): Promise<readonly ProvenS
 
 export interface OfferStyleKeeperParts {
   readonly table: OfferStyleTable;
+  readonly senderAt: SenderAt;
   readonly dataDir: string;
   readonly emit: Emit;
   readonly clock: SteadyClock;
@@ -85,10 +87,7 @@ export class OfferStyleKeeper {
     }
   }
 
-  /**
-   * Learns from every event. Only a transfer by TFTP proves a style: it comes from the machine's own
-   * address, whereas anybody can put its hardware address into a URL.
-   */
+  /** Learns from every event of which DHCP or the table of neighbours tells whose it is. */
   hear(event: PxeEvent): void {
     const nowMs = this.#parts.clock.wall();
     switch (event.event) {
@@ -102,6 +101,8 @@ export class OfferStyleKeeper {
         return;
       case "autoexec":
       case "script":
+        // Most scripts are asked for by machines of which nothing is to be learnt.
+        if (event.mac === null || this.#parts.table.of(event.mac).attempt === null) return;
         this.#learn(event, loaderRuns);
         return;
       default:
@@ -122,16 +123,14 @@ export class OfferStyleKeeper {
     return this.#file.close();
   }
 
-  #learn(
-    event: { readonly mac: Mac | null; readonly address: string | null },
-    step: (machine: MachineStyles) => MachineStyles,
-  ): void {
-    const { table, emit } = this.#parts;
-    if (event.mac === null) return;
-    const machine = step(table.of(event.mac));
+  #learn(event: Machine, step: (machine: MachineStyles) => MachineStyles): void {
+    const { table, emit, senderAt } = this.#parts;
+    const mac = provedSender(event, senderAt);
+    if (mac === null) return;
+    const machine = step(table.of(mac));
     if (!table.put(machine) || machine.proven === null) return;
     const { style } = machine.proven;
-    emit({ event: "way-learnt", mac: event.mac, address: event.address, way: style });
+    emit({ event: "way-learnt", mac, address: event.address, way: style });
     this.#file.changed();
   }
 
