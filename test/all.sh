@@ -13,7 +13,7 @@ packages=(
   qemu-system-arm qemu-efi-aarch64 u-boot-qemu debian-archive-keyring
   systemd systemd-container debootstrap e2fsprogs dnsmasq-base nftables iptables shellcheck isc-dhcp-server isc-dhcp-client isc-dhcp-relay kea-admin kea-dhcp4-server iproute2 tcpdump tshark tftp-hpa atftp curl openssl sbsigntool mtools
   chromium fonts-dejavu-core
-  nginx-light procps tmux
+  nginx-light procps tmux man-db zsh fish
 )
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   missing=()
@@ -22,8 +22,19 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   done
   if [ ${#missing[@]} -gt 0 ]; then
     echo "installing: ${missing[*]}"
+    # None of their servers is started: a DHCP server on the wrong network is an outage.
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+      trap 'rm -f "$policy"' EXIT
+      printf '#!/bin/sh\nexit 101\n' >"$policy"
+      chmod 755 "$policy"
+    else
+      policy=
+    fi
     apt-get -qq update
     DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${missing[@]}" >/dev/null
+    [ -z "$policy" ] || rm -f "$policy"
+    trap - EXIT
   fi
 fi
 

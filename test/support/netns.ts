@@ -26,6 +26,17 @@ export interface CableEnd {
   readonly addresses: readonly string[];
 }
 
+/** The kernel tells of a carrier up to a second after it is there (its linkwatch), and programs see no address before. */
+function awaitRunning({ host, device }: CableEnd): void {
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  for (let tries = 0; tries < 500; tries++) {
+    const text = execFileSync("ip", ["-n", host, "-o", "link", "show", "dev", device]).toString();
+    if (text.includes("state UP")) return;
+    Atomics.wait(pause, 0, 0, 10);
+  }
+  throw new Error(`${device} of ${host} has no carrier after 5 s`);
+}
+
 /** A program on a host. It tells what happens in lines of JSON on its standard output. */
 export interface Guest {
   /** `ip netns exec` becomes the program, so this is the program's. */
@@ -88,6 +99,7 @@ export function createNetns(): Netns {
         }
         ip("-n", end.host, "link", "set", end.device, "up");
       }
+      for (const end of [a, b]) awaitRunning(end);
     },
     ip: (host, ...parts) => ip("-n", host, ...parts),
     spawn: (host, command, ...parts) => {
