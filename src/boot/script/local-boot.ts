@@ -18,12 +18,20 @@ export function localBootScript(
   return [
     "#!ipxe",
     `set ${LOCAL_BOOT_SETTING}:int32 1`,
-    `echo eim-pxe: this machine goes on to its disk: ${plain(reason)}`,
+    `echo ${saying}${plain(reason)}`,
     ...(way === "sanboot" ? sanboot : []),
     "exit 1",
     "",
   ].join("\n");
 }
+
+/** Why a script sends its machine on to its disk; null: it is another script. */
+export function localBootReason(script: string): string | null {
+  const line = script.split(/\r?\n/).find((one) => one.startsWith(`echo ${saying}`));
+  return line?.slice(`echo ${saying}`.length) ?? null;
+}
+
+const saying = "eim-pxe: this machine goes on to its disk: ";
 
 /** The first disk as the BIOS numbers it; by UEFI the loader that every disk may have (UEFI 3.5.1.1). */
 const sanboot = [

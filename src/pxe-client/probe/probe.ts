@@ -19,14 +19,10 @@ import { BootFailure } from "../wire/failure.ts";
 import { type FetchSite, fetchSource, isTftpPortClosed, resolveSource } from "../wire/fetch.ts";
 import type { HttpAnswer } from "../wire/http-read.ts";
 import { Inbox } from "../wire/inbox.ts";
-import {
-  readChain,
-  readDownloads,
-  type ScriptDownloads,
-  type ScriptSettings,
-} from "./ipxe-interpreter.ts";
+import { type ScriptDownloads, type ScriptSettings } from "./ipxe-interpreter.ts";
 import type { Offer } from "../wire/offers.ts";
 import { diagnoseProbe, type ProbeFailure } from "./rules.ts";
+import { followScripts } from "./scripts.ts";
 import { describeChoice, describeServer, locationOf, type ServerHeard } from "./report.ts";
 
 export type StepName =
@@ -70,8 +66,6 @@ export interface ProbeSite extends FetchSite {
 
 type Stage = "firmware" | "ipxe";
 
-/** Scripts that hand over to another one, one after the other. */
-const maxScripts = 5;
 /** The probe found where the boot stops. */
 class Stopped extends Error {
   readonly failure: ProbeFailure;
@@ -125,8 +119,11 @@ class ProbeRun {
       ["initramfs", downloads.initrdUrl],
     ] as const) {
       const source = resolveSource(target, base);
-      if (source === null) this.#unreadable(base, `it fetches ${role} from ${target}`);
-      else await this.#download(role, source, false);
+      if (source === null) {
+        const seen = `it fetches ${role} from ${target}`;
+        throw new Stopped({ kind: "script", location: locationOf(base), seen });
+      }
+      await this.#download(role, source, false);
     }
   }
 
@@ -216,28 +213,15 @@ class ProbeRun {
     first: BootSource,
     offer: Offer,
   ): Promise<{ readonly downloads: ScriptDownloads; readonly base: BootSource }> {
+    const { mac } = this.#machine;
     const settings = settingsOf(this.#machine, offer, this.#site.address);
-    let source = first;
-    for (let count = 0; count < maxScripts; count++) {
-      const { text } = await this.#download("script", source, true);
-      if (!/^#!ipxe\s/.test(text)) this.#unreadable(source, "it does not begin with #!ipxe");
-      const downloads = readDownloads(text, settings);
-      if (downloads !== null) return { downloads, base: source };
-      const target = readChain(text, settings);
-      const next = target === null ? null : resolveSource(target, source);
-      if (next === null) {
-        return this.#unreadable(
-          source,
-          "it fetches no kernel and initramfs, and runs no other script",
-        );
-      }
-      source = next;
-    }
-    return this.#unreadable(source, `${maxScripts} scripts hand over to one another`);
-  }
-
-  #unreadable(source: BootSource, seen: string): never {
-    throw new Stopped({ kind: "script", location: locationOf(source), seen });
+    const read = async (source: BootSource) => (await this.#download("script", source, true)).text;
+    const end = await followScripts(first, settings, read);
+    if (end.kind === "downloads") return end;
+    if (end.kind === "script") throw new Stopped(end);
+    const detail = "it sends the machine on to its disk";
+    this.#report({ step: "script", ok: false, ms: 0, detail });
+    throw new Stopped({ ...end, mac });
   }
 
   async #download(role: FileRole, source: BootSource, keep: boolean): Promise<HttpAnswer> {

@@ -15,6 +15,12 @@ export type ProbeFailure =
   | { readonly kind: "nothing"; readonly reason: Nothing; readonly evidence: Circumstances }
   | ({ readonly kind: "boot-server" } & BootServerFailure)
   | ({ readonly kind: "download" } & DownloadFailure)
+  | {
+      readonly kind: "denied";
+      readonly location: string;
+      readonly mac: Mac;
+      readonly reason: string;
+    }
   | { readonly kind: "script"; readonly location: string; readonly seen: string };
 
 /** The machine, and what was found out about whether it is denied. */
@@ -44,6 +50,10 @@ export function diagnoseProbe(failure: ProbeFailure): Finding {
       return judge(bootServerRules, failure) ?? unexplained("boot-server");
     case "download":
       return diagnoseDownload(failure);
+    case "denied": {
+      const { mac, location, reason } = failure;
+      return filledIn(machineDenied, { mac, reason: `${location} says: ${reason}` });
+    }
     case "script":
       return filledIn(scriptUnusable, { location: failure.location, seen: failure.seen });
   }

@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { localBootScript } from "../../../src/boot/script/local-boot.ts";
+import { followScripts } from "../../../src/pxe-client/probe/scripts.ts";
 import type { Nothing } from "../../../src/pxe-client/probe/boot-choice.ts";
 import type { BootSource } from "../../../src/pxe-client/wire/boot-source.ts";
 import { diagnoseDownload } from "../../../src/pxe-client/probe/download-rules.ts";
@@ -146,6 +148,29 @@ describe("scripts", () => {
       readChain(autoexecScript({ bootUrl: "http://10.0.0.3/boot.ipxe", eventsUrl }), settings),
     ).toBe("http://10.0.0.3/boot.ipxe?mac=02:00:00:00:00:01&uuid=u&serial=");
     expect(readChain("#!ipxe\necho nothing\n", settings)).toBeNull();
+  });
+
+  it("that send the machine on to its disk deny it, also behind others", async () => {
+    const first: BootSource = { kind: "http", url: "http://10.0.0.3:8080/boot.ipxe" };
+    const texts = [
+      chainScript("http://10.0.0.3:8080/local.ipxe", eventsUrl),
+      localBootScript("exit", "nodes deny, by eim-pxe"),
+    ];
+    const end = await followScripts(first, settings, async () => texts.shift() ?? "");
+    expect(end).toEqual({
+      kind: "denied",
+      location: "http://10.0.0.3:8080/local.ipxe",
+      reason: "nodes deny, by eim-pxe",
+    });
+  });
+
+  it("that hand over to one another for ever boot nothing", async () => {
+    const url = "http://10.0.0.3:8080/boot.ipxe";
+    const read = async () => chainScript(url, eventsUrl);
+    expect(await followScripts({ kind: "http", url }, settings, read)).toMatchObject({
+      kind: "script",
+      seen: "5 scripts hand over to one another",
+    });
   });
 
   it("name files relative to themselves", () => {
