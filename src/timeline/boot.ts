@@ -132,7 +132,8 @@ export function newBoot(
     address: null,
     isAddressProved: false,
     uuid: null,
-    serial: null,
+    // It is told by iPXE only, and decides already what the firmware is answered.
+    serial: former?.mac == null ? null : former.serial,
     vendor: former?.vendor ?? null,
     model: former?.model ?? null,
     generation: null,

@@ -312,6 +312,17 @@ test("a machine whose entry names its serial number gets iPXE, tells its own, an
   await asked.site.close();
 });
 
+test("silent: a machine that was offered iPXE to tell its serial number, and is denied by that, gets a script that exits", async () => {
+  const nodes = [{ serial: "SN2", netboot: "deny" }];
+  const asked = await Asked.open({ nodes, boot: { localBoot: "silent" } });
+  const script = () => asked.http("unknown", "/MAC/boot.ipxe?serial=SN2");
+  expect(await asked.dhcp("unknown", firmware.uefi)).toBe("ipxe.efi");
+  expect(await script()).toMatch(/^200 #!ipxe[^]*exit 1/);
+  asked.agent = "curl/8";
+  expect(await script()).toMatch(/^403 /);
+  await asked.site.close();
+});
+
 test("a machine that told its serial number is known by it, also where its request tells nothing", async () => {
   const nodes = [{ serial: "SN1" }, { serial: "SN2", netboot: "deny" }];
   const asked = await Asked.open({ nodes });

@@ -50,6 +50,19 @@ describe("BootSessions", () => {
     expect(sessions.list().map((boot) => boot.stage)).toEqual(["discover", "loader-start"]);
   });
 
+  it("knows a machine's serial number in its next boot before iPXE tells it again, and no other machine by it", () => {
+    const sessions = new BootSessions();
+    play(sessions, ["discover", "script", "initramfs-done"], { mac, address, serial: "SN1" });
+    const later = at(start + 3_600_000);
+    expect(sessions.record("discover", { mac, address: null }, {}, later)).toMatchObject({
+      attempt: 1,
+      serial: "SN1",
+    });
+    const nameless = { mac: null, address: "192.168.77.101" };
+    sessions.record("script", { ...nameless, serial: "SN2" }, {}, at(start));
+    expect(sessions.record("discover", nameless, {}, later).serial).toBeNull();
+  });
+
   it("begins a new boot when iPXE asks again after its script", () => {
     const sessions = new BootSessions();
     play(sessions, ["ipxe-discover", "ipxe-offer", "script", "kernel"], { mac, address });

@@ -103,9 +103,12 @@ function sendOn(
   denial: Denial,
   mac: Mac | null,
 ): FastifyReply {
-  // Offered nothing, it came all the same. iPXE would only fail; a person is told why.
+  // Offered nothing, it came all the same; or it was offered iPXE to tell its serial number. iPXE would
+  // only fail, and its scripts try again; a person is told why.
   const isIpxe = request.headers["user-agent"]?.startsWith("iPXE/") === true;
-  const way = denial.way === "silent" && denial.isAuto && isIpxe ? "exit" : denial.way;
+  const { mac: known } = machineOf(options, request, mac);
+  const isExpected = denial.isAuto || options.policy.isUndecided?.(known) === true;
+  const way = denial.way === "silent" && isExpected && isIpxe ? "exit" : denial.way;
   if (way === "silent" || way === "not-found") {
     return refuseDenied(options, request, reply, denial, mac);
   }
