@@ -5,7 +5,7 @@ import { type GenerationStore, openGenerationStore } from "../artifacts/store/ge
 import { mirroredFiles } from "../config/schema.ts";
 import { systemClock } from "../lib/clock.ts";
 import { SyncError } from "../lib/errors.ts";
-import { type AdminClient, findAdmin } from "./shared/admin-client.ts";
+import { type AdminClient, findAdmin, userOf } from "./shared/admin-client.ts";
 import { artifactFolder } from "../daemon/content/mirror.ts";
 import { loadersOf } from "../daemon/content/loaders.ts";
 import type { Settings } from "../daemon/settings/settings.ts";
@@ -30,7 +30,7 @@ export async function openArtifacts(
   settings: Settings,
   purpose: string,
 ): Promise<ArtifactAccess> {
-  const admin = await findAdmin(settings);
+  const admin = await findAdmin({ ...settings, user: userOf(program) });
   return admin === null ? openLocal(program, settings, purpose) : askedOfServer(admin);
 }
 

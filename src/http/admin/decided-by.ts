@@ -5,7 +5,7 @@ import { printable } from "../../lib/bytes.ts";
 export function decidedBy(request: FastifyRequest): string {
   const sender = request.headers["x-eim-pxe-user"];
   const from = request.socket.remoteAddress ?? "an unknown address";
-  // The command says who ran it; anybody who may write could say the same.
+  // A command says who ran it; anybody who may write could say the same.
   const user = typeof sender === "string" ? printable(sender, 64) : "";
-  return user === "" ? `the API, from ${from}` : `${user} by eim-pxe nodes, from ${from}`;
+  return user === "" ? `the API, from ${from}` : `${user} by eim-pxe, from ${from}`;
 }

@@ -54,9 +54,9 @@ describe("/api/v1/artifacts", () => {
 });
 
 describe("the generations", () => {
-  const post = async (path: string, payload: object) => {
+  const post = async (path: string, payload: object, sender: Record<string, string> = {}) => {
     const url = `/api/v1/artifacts/${path}`;
-    const reply = await site.app().inject({ method: "POST", url, payload });
+    const reply = await site.app().inject({ method: "POST", url, payload, headers: sender });
     return { status: reply.statusCode, body: reply.json<unknown>() };
   };
 
@@ -66,9 +66,9 @@ describe("the generations", () => {
       body: { pinned: "g1", current: "g2" },
     });
     expect(site.pinnedBy).toBe("the API, from 127.0.0.1");
-    expect(await post("pin", { generation: "g1" })).toMatchObject({
-      status: 200,
-    });
+    const byCommand = { "x-eim-pxe-user": "alice" };
+    expect(await post("pin", { generation: "g1" }, byCommand)).toMatchObject({ status: 200 });
+    expect(site.pinnedBy).toBe("alice by eim-pxe, from 127.0.0.1");
     expect((await post("pin", { generation: null })).body).toMatchObject({ pinned: null });
     expect(await post("pin", { generation: "g9" })).toMatchObject({ status: 400 });
     expect(await post("pin", { generation: 1 })).toMatchObject({ status: 400 });
