@@ -3,7 +3,7 @@ import type { BootEvidence } from "./rules/evidence.ts";
 import { type BootRule, type Diagnosis, diagnosisOf, judgeBoot } from "./rules/diagnosis.ts";
 import { isLastWord } from "./rules/evidence.ts";
 import { loaderRules } from "./rules/loader-rules.ts";
-import { loopRules, machineRules } from "./rules/machine-rules.ts";
+import { cameUpAtMs, comesBackMs, loopRules, machineRules } from "./rules/machine-rules.ts";
 import { offerRules } from "./rules/offer-rules.ts";
 import { reportedRefusalRules, reportRules } from "./rules/report-rules.ts";
 import { refusalRules } from "./rules/refusal-rules.ts";
@@ -48,8 +48,7 @@ export function diagnose(evidence: BootEvidence, nowMs: number): Diagnosis | nul
   const { failed } = evidence.boot.seen;
   const isFailing =
     status === "booting" && isLastWord(evidence.boot, failed) && failed.errno !== null;
-  if (status === "up" || (status === "booting" && !isFailing))
-    return judgeBoot(loopRules, evidence);
+  if (status === "up" || (status === "booting" && !isFailing)) return loopOf(evidence, nowMs);
   if (status === "local") return null;
   const { refusal } = evidence.boot;
   return refusal === null
@@ -57,7 +56,17 @@ export function diagnose(evidence: BootEvidence, nowMs: number): Diagnosis | nul
     : diagnosisOf(refusal, unanswered, evidence);
 }
 
-/** The same in one sentence. */
+/** Why a machine boots the network again and again; null where it stays up, or goes on to its disk. */
+export function loopOf(evidence: BootEvidence, nowMs: number): Diagnosis | null {
+  const status = statusOf(evidence.boot, nowMs);
+  const isOver =
+    status === "local" ||
+    status === "denied" ||
+    (status === "up" && nowMs - cameUpAtMs(evidence.boot) > comesBackMs);
+  return isOver ? null : judgeBoot(loopRules, evidence);
+}
+
+/** What `diagnose` says, in one sentence. */
 export function explainStall(evidence: BootEvidence, nowMs: number): string | null {
   const found = diagnose(evidence, nowMs);
   return found === null ? null : inOneSentence(found);

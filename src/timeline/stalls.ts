@@ -1,6 +1,6 @@
 import { isProbe } from "../boot/synthetic-uuid.ts";
 import type { Boot } from "./boot.ts";
-import { type BootEvidence, type Diagnosis, diagnose, loopRules, statusOf } from "./rules.ts";
+import { type BootEvidence, type Diagnosis, diagnose, loopOf, statusOf } from "./rules.ts";
 import { judgeBoot } from "./rules/diagnosis.ts";
 import { repetitionRules } from "./rules/loader-rules.ts";
 
@@ -37,7 +37,7 @@ export class Stalls {
         lasting.add(boot.id);
         continue;
       }
-      const loop = stands ? null : judgeBoot(loopRules, this.#boots.evidence(boot, nowMs));
+      const loop = stands ? null : loopOf(this.#boots.evidence(boot, nowMs), nowMs);
       const finding = stands ? this.#explain(boot, nowMs) : (loop ?? this.#repetition(boot, nowMs));
       if (finding === null) continue;
       const since = loop === null ? boot.failingSinceMs : "";

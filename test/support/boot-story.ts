@@ -280,6 +280,12 @@ export const say = {
     manufacturer: "Example",
     product: "Model 1",
   }),
+  localBoot: (): PxeEvent => ({
+    event: "local-boot",
+    ...machine,
+    way: "exit",
+    reason: "once, and it reached the Micro-OS",
+  }),
   systemDhcp: (): PxeEvent => ({ event: "system-dhcp", ...machine, ...link }),
   microOs: (): PxeEvent => ({ event: "micro-os", ...located, evidence: "beacon" }),
 };

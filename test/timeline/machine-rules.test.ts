@@ -139,6 +139,30 @@ describe("row 29: a machine that boots from the network again and again", () => 
     expect(new BootStory().play(rounds(5, 8 * 3600)).diagnosis(0)).toBeNull();
   });
 
+  test("is over when the machine stays up at last, also for whoever looks anew", () => {
+    const story = new BootStory().play(rounds(4, 900));
+    expect(story.diagnosis(20 * 60)?.code).toBe("boots-again");
+    const hour = startMs + 3 * 900_000 + 3600_000;
+    expect(story.diagnosis(3600)).toBeNull();
+    expect(new Stalls(story.sessions).look(hour)).toEqual([]);
+  });
+
+  test("is nothing where the Micro-OS reported itself until shortly before", () => {
+    const days = Array.from({ length: 5 }, (_, day): readonly Beat[] =>
+      shifted([...whole, [8 * 3600 - 60, say.microOs()]], day * 8 * 3600),
+    ).flat();
+    expect(new BootStory().play(days).diagnosis(0)).toBeNull();
+  });
+
+  test.each([
+    ["goes on to its disk", say.localBoot()],
+    ["is denied", say.refused("machine-denied")],
+  ])("is over when the machine %s", (_, event) => {
+    const story = new BootStory().play([...rounds(4, 900), [3600, say.discover()], [3600, event]]);
+    expect(story.diagnosis(1)?.code).not.toBe("boots-again");
+    expect(new Stalls(story.sessions).look(startMs + 3_601_000)).toEqual([]);
+  });
+
   test("is one stall, not one for each boot", () => {
     const story = new BootStory();
     const stalls = new Stalls(story.sessions);

@@ -1,3 +1,4 @@
+import type { Boot } from "../boot.ts";
 import type { BootRule } from "./diagnosis.ts";
 import { type BootEvidence, isLastWord, stopsAt } from "./evidence.ts";
 
@@ -11,7 +12,7 @@ const firstRepeatSeconds = 4;
 /** More than any firmware asks: the field counts something else, or has its bytes the other way round. */
 const longestSeconds = 120;
 /** A Micro-OS that does its work keeps the machine up, or has it boot its disk. */
-const comesBackMs = 30 * 60_000;
+export const comesBackMs = 30 * 60_000;
 const timesInARow = 4;
 
 export const machineRules: readonly BootRule[] = [
@@ -82,6 +83,11 @@ export const loopRules: readonly BootRule[] = [
   },
 ];
 
+/** When the Micro-OS was first heard, which may report itself ever again. */
+export function cameUpAtMs({ steps, updatedAtMs }: Boot): number {
+  return steps.find(({ stage }) => stage === "micro-os")?.firstAtMs ?? updatedAtMs;
+}
+
 /** How many boots in a row, each soon after the one before, came to the Micro-OS. */
 function arrivalsInARow({ boot, earlier }: BootEvidence): number {
   const all = [boot, ...earlier];
@@ -90,7 +96,7 @@ function arrivalsInARow({ boot, earlier }: BootEvidence): number {
   for (; all[last]?.stage === "micro-os"; last += 1) {
     const [later, one] = [all[last - 1], all[last]];
     if (later !== undefined && one !== undefined) {
-      if (later.startedAtMs - one.updatedAtMs > comesBackMs) break;
+      if (later.startedAtMs - cameUpAtMs(one) > comesBackMs) break;
     }
   }
   return last - first;
