@@ -15,7 +15,17 @@ export interface HistoryListener {
 }
 
 /** What a single DHCP request brings about. */
-const asking: ReadonlySet<Stage> = new Set(["discover", "offer", "ipxe-discover", "ipxe-offer"]);
+export const asking: ReadonlySet<string> = new Set<Stage>([
+  "discover",
+  "offer",
+  "ipxe-discover",
+  "ipxe-offer",
+]);
+
+/** How many boots that got no further than to ask are kept, where there is no room for all. */
+export function mostAsked(keepBoots: number): number {
+  return Math.floor(keepBoots / 4);
+}
 
 /** Of one boot: the first and the last of these, so that one machine cannot fill the memory. */
 const firstEvents = 60;
@@ -149,7 +159,7 @@ export class BootHistory {
   }
 
   #forgetOldest(): void {
-    const tooManyAsked = this.#onlyAsked.size > this.#limits.keepBoots / 4;
+    const tooManyAsked = this.#onlyAsked.size > mostAsked(this.#limits.keepBoots);
     const [oldest] = (tooManyAsked ? this.#onlyAsked : this.#boots).keys();
     if (oldest !== undefined) this.#forget(oldest);
   }

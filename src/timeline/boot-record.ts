@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Moment } from "../lib/clock.ts";
-import type { Boot, StepDetail } from "./boot.ts";
+import type { Boot, Step } from "./boot.ts";
+import { asking, mostAsked } from "./boot-history.ts";
 import { certainties } from "./certainty.ts";
 import { nothingObserved } from "./observations.ts";
 import { stages } from "./stages.ts";
@@ -32,24 +33,38 @@ export function eventLine(number: number, event: string): string {
 }
 
 export function bootLine(boot: Boot, { nowMs, wallMs }: Moment): string {
-  return `{"n":${boot.number},"boot":${JSON.stringify(shifted(boot, wallMs - nowMs))}}\n`;
+  const byMs = wallMs - nowMs;
+  const state = JSON.stringify(boot, (key, value: unknown) =>
+    typeof value === "number" && isMoment(key) ? moved(value, byMs) : value,
+  );
+  return `{"n":${boot.number},"boot":${state}}\n`;
 }
 
 /** Fields that are moments of the monotonic clock. */
-const isMoment = /(^at|^since|At|Since)Ms$/;
+const moment = /(^at|^since|At|Since)Ms$/;
 
-/** The same with all moments moved by so many milliseconds. */
-function shifted(value: unknown, byMs: number): unknown {
-  if (Array.isArray(value)) return value.map((part) => shifted(part, byMs));
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, part]) => [
-      key,
-      typeof part === "number" && isMoment.test(key)
-        ? Math.round(part + byMs)
-        : shifted(part, byMs),
-    ]),
-  );
+function isMoment(key: string): boolean {
+  return key.endsWith("Ms") && moment.test(key);
+}
+
+function moved(value: number, byMs: number): number {
+  return Math.round(value + byMs);
+}
+
+/** Moves all moments in it by so many milliseconds, in place: ten thousand boots are read at a start. */
+function move(value: unknown, byMs: number): void {
+  if (Array.isArray(value)) for (const part of value) move(part, byMs);
+  else if (isRecord(value)) {
+    for (const key of Object.keys(value)) {
+      const part = value[key];
+      if (typeof part !== "number") move(part, byMs);
+      else if (isMoment(key)) value[key] = moved(part, byMs);
+    }
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
 }
 
 const text = z.string().nullable();
@@ -60,15 +75,21 @@ const finding = z.object({
   remedy: z.string(),
   who: z.enum(["site", "network", "orchestrator", "us"]),
 });
-const step = z.object({
-  stage: z.enum(stages),
-  firstAtMs: number,
-  lastAtMs: number,
-  count: number,
-  certainty: z.enum(certainties),
-  // Looked at value by value, ten thousand boots would take seconds.
-  detail: z.custom<StepDetail>((value) => typeof value === "object" && value !== null),
-});
+const knownStages: ReadonlySet<unknown> = new Set(stages);
+const knownCertainties: ReadonlySet<unknown> = new Set(certainties);
+
+/** Schemas for each of the hundred thousand steps of ten thousand boots would take half of a start. */
+function isStep(value: unknown): value is Step {
+  if (!isRecord(value)) return false;
+  const { stage, firstAtMs, lastAtMs, count, certainty, detail } = value;
+  return (
+    [firstAtMs, lastAtMs, count].every(Number.isFinite) &&
+    knownStages.has(stage) &&
+    knownCertainties.has(certainty) &&
+    isRecord(detail)
+  );
+}
+
 const kept = z.looseObject({
   id: z.string(),
   number: z.int(),
@@ -87,9 +108,11 @@ const kept = z.looseObject({
   refusal: finding.nullable(),
   isLocal: z.boolean(),
   download: z.object({ bytes: number, atMs: number }).nullable(),
-  steps: z.array(step),
+  steps: z.custom<readonly Step[]>((steps) => Array.isArray(steps) && steps.every(isStep)),
   // An observation that a later version makes is missing in what an earlier one wrote.
-  seen: z.looseObject({}).transform((seen) => ({ ...nothingObserved, ...seen })),
+  seen: z
+    .looseObject({})
+    .transform((seen) => ({ ...nothingObserved, competing: [], aborted: [], ...seen })),
   attempt: number,
   failingSinceMs: number,
 });
@@ -107,6 +130,14 @@ interface KeptBoots {
   readonly boots: readonly KeptBoot[];
   readonly bytes: number;
   readonly damaged: number;
+}
+
+/** Whether a boot did more than ask, by its state as it is written: a step's stage is the first of its fields. */
+function hasGoneOn(state: string): boolean {
+  for (const [, stage = ""] of state.matchAll(/\{"stage":"([a-z-]+)"/g)) {
+    if (!asking.has(stage)) return true;
+  }
+  return false;
 }
 
 /** Takes up the lines of a file, one after the other, and gives the boots that they tell of. */
@@ -130,17 +161,26 @@ export class TimelineReader {
 
   /** The newest boots in the order in which they began, what their lines take, and how many could not be read. */
   boots(most: number, now: Moment): KeptBoots {
-    const numbers = [...this.#boots.keys()].toSorted((a, b) => a - b).slice(-most);
     let bytes = 0;
-    const boots = numbers.flatMap((n) => {
+    const boots = this.#newest(most).flatMap((n) => {
       const state = this.#boots.get(n) ?? "";
-      const events = this.#events.get(n) ?? [];
+      const events = (this.#events.get(n) ?? []).map(copied);
       const boot = readBoot(state, now);
       if (boot === null) this.#damaged += 1;
       bytes += state.length + events.reduce((sum, event) => sum + event.length, 0);
       return boot === null ? [] : [{ boot, events }];
     });
     return { boots, bytes, damaged: this.#damaged };
+  }
+
+  /** The numbers of those that `BootHistory` would have kept, ascending. */
+  #newest(most: number): readonly number[] {
+    const numbers = [...this.#boots.keys()].toSorted((a, b) => a - b);
+    if (numbers.length <= most) return numbers;
+    const asked = numbers.filter((n) => !hasGoneOn(this.#boots.get(n) ?? ""));
+    const tooMany = Math.min(numbers.length - most, asked.length - mostAsked(most));
+    const left = new Set(asked.slice(0, Math.max(0, tooMany)));
+    return numbers.filter((n) => !left.has(n)).slice(-most);
   }
 
   #eventsOf(n: number): string[] {
@@ -152,12 +192,18 @@ export class TimelineReader {
   }
 }
 
+/** A part of a longer text would keep all of that in memory, a mebibyte of the file. */
+function copied(part: string): string {
+  return Buffer.from(part).toString();
+}
+
 function readBoot(json: string, { nowMs, wallMs }: Moment): Boot | null {
   try {
     const read = kept.parse(JSON.parse(json));
     // Where the clock was set back meanwhile, it was written in the future.
     const byMs = Math.min(nowMs - wallMs, nowMs - read.updatedAtMs);
-    return checked.parse(shifted(read, byMs));
+    move(read, byMs);
+    return checked.parse(read);
   } catch {
     return null;
   }

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
 import { InternalError } from "../../src/lib/errors.ts";
 import type { Boot } from "../../src/timeline/boot.ts";
@@ -78,10 +80,55 @@ describe("a boot that is kept", () => {
     expect(all[0]).toMatchObject({ boot: { serial: "new" }, events: ['{"at":"1"}', '{"at":"2"}'] });
   });
 
+  test("is kept before boots that only asked, of which a quarter is kept, as while the server runs", () => {
+    const now = { nowMs: startMs, wallMs: startMs };
+    const line = (boot: Boot, number: number) => bootLine({ ...boot, number }, now);
+    const real = bootOf(fetched);
+    const flood = bootOf(addressed);
+    const lines = [
+      ...Array.from({ length: 20 }, (_, n) => line(flood, n + 1)),
+      ...Array.from({ length: 80 }, (_, n) => line(real, n + 21)),
+      ...Array.from({ length: 200 }, (_, n) => line(flood, n + 101)),
+    ];
+    const { boots } = readAgain(lines.join(""), now);
+    const numbers = boots.map(({ boot: { number } }) => number);
+    const from = (first: number, count: number) =>
+      Array.from({ length: count }, (_, n) => first + n);
+    expect(numbers).toEqual([...from(26, 75), ...from(276, 25)]);
+    const few = readAgain(lines.slice(100, 150).join(""), now).boots;
+    expect(few).toHaveLength(50);
+  });
+
+  test("does not keep in memory what its file had beside its events", () => {
+    setFlagsFromString("--expose-gc");
+    const collect: unknown = runInNewContext("gc");
+    if (typeof collect !== "function")
+      throw new InternalError("this Node has no garbage collector");
+    const used = () => {
+      collect();
+      return process.memoryUsage().heapUsed;
+    };
+    const now = { nowMs: startMs, wallMs: startMs };
+    const boot = bootOf(addressed);
+    const others = eventLine(0, `{"at":"${"x".repeat(1000)}"}`).repeat(1000);
+    const before = used();
+    const read = Array.from({ length: 16 }, (_, n) => {
+      const own =
+        bootLine({ ...boot, number: n + 1 }, now) + eventLine(n + 1, `{"at":"${n}", "a":"b"}`);
+      return readAgain(Buffer.from(own + others).toString(), now).boots;
+    });
+    expect(used() - before).toBeLessThan(4_000_000);
+    expect(read.flat()).toHaveLength(16);
+  });
+
   test.each([
     ["half of it is there", (line: string) => line.slice(0, 200)],
     ["its middle is zeros", (line: string) => line.replace(/"steps".{60}/, "\0".repeat(68))],
     ["a stage is none", (line: string) => line.replace('"stage":"offer"', '"stage":"lunch"')],
+    ["a step is none", (line: string) => line.replace(/"steps":\[\{[^}]*\}/, '"steps":[null')],
+    ["its steps are none", (line: string) => line.replace('"steps":', '"steps":7,"was":')],
+    ["a count is a word", (line: string) => line.replace('"count":1', '"count":"one"')],
+    ["a step has no time", (line: string) => line.replace('"firstAtMs"', '"at"')],
     ["it is another text", () => "GET / HTTP/1.1"],
   ])("is left out and counted where %s", (_, damage) => {
     const boot = bootOf(addressed);
