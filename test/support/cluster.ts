@@ -23,7 +23,7 @@ export class Cluster {
   token = "";
   url = "";
   /** What every watch gets: the status of the answer, or of an error in it. Null: what has happened. */
-  watches: { readonly status: number } | { readonly error: number } | null = null;
+  watches: { readonly status: number } | { readonly error: number } | "nothing" | null = null;
 
   async open(): Promise<void> {
     const port = this.url === "" ? 0 : Number(new URL(this.url).port);
@@ -123,6 +123,7 @@ export class Cluster {
 
   #watch(since: number, response: ServerResponse): void {
     const refused = this.watches;
+    if (refused === "nothing") return void response.end();
     if (refused !== null && "status" in refused) {
       return void response.writeHead(refused.status).end("{}");
     }

@@ -77,8 +77,9 @@ export class ClusterNodes {
   #failures = 0;
   /** It was reported that the API server is away. */
   #isAway = false;
-  #timer: NodeJS.Timeout | null = null;
+  #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | null = null;
+  #takingUp: Promise<void> | null = null;
 
   constructor(parts: ClusterNodesParts) {
     this.#parts = parts;
@@ -104,8 +105,9 @@ export class ClusterNodes {
 
   async stop(): Promise<void> {
     this.#stopping.abort();
-    if (this.#timer !== null) clearTimeout(this.#timer);
     await this.#running;
+    clearTimeout(this.#timer);
+    await this.#takingUp;
   }
 
   /** Never rejects. */
@@ -218,13 +220,16 @@ export class ClusterNodes {
       if (isLasting()) this.#failures = 0;
     }
     // One that ends at once is not asked again without a pause.
-    if (!isLasting()) await sleep(LASTING_MS, undefined, { signal, ref: false }).catch(() => {});
+    if (!isLasting()) {
+      await this.#pause();
+      this.#failures += 1;
+    }
     return from;
   }
 
   #takeUpSoon(): void {
     this.#timer ??= setTimeout(() => {
-      this.#takeUp().catch((error: unknown) => {
+      this.#takingUp = this.#takeUp().catch((error: unknown) => {
         this.#follower.emit({ event: "node-unusable", reason: messageOf(error) });
       });
     }, SETTLE_MS);
@@ -250,7 +255,8 @@ export class ClusterNodes {
   }
 
   async #takeUp(): Promise<void> {
-    this.#timer = null;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     const { use, emit } = this.#follower;
     const { entries, problems } = this.#objects.all();
     use(createInventory(entries));

@@ -135,15 +135,19 @@ describe("nodes of a cluster", () => {
     ["410 in its answer", { error: 410 }],
     ["403", { status: 403 }],
     ["an error in its answer", { error: 500 }],
-  ])("are asked for with ever longer pauses where each watch gets %s", async (_what, answer) => {
-    cluster.put("a", hardware(1));
-    cluster.watches = answer;
-    const pauses = [1, 2, 3, 60_000];
-    await follow(undefined, pauses);
-    const watches = () => cluster.asked.filter((url) => url.includes("watch=1"));
-    await soon(() => expect(watches()).toHaveLength(4));
-    expect(macs()).toEqual([macOf(1)]);
-  });
+    ["nothing", "nothing"],
+  ] as const)(
+    "are asked for with ever longer pauses where each watch gets %s",
+    async (_what, answer) => {
+      cluster.put("a", hardware(1));
+      cluster.watches = answer;
+      const pauses = [1, 2, 3, 60_000];
+      await follow(undefined, pauses);
+      const watches = () => cluster.asked.filter((url) => url.includes("watch=1"));
+      await soon(() => expect(watches()).toHaveLength(4));
+      expect(macs()).toEqual([macOf(1)]);
+    },
+  );
 
   test("leave no connection behind when a watch says what nobody understands", async () => {
     cluster.put("a", hardware(1));
