@@ -101,9 +101,7 @@ export class OfferStyleKeeper {
         return;
       case "autoexec":
       case "script":
-        // Most scripts are asked for by machines of which nothing is to be learnt.
-        if (event.mac === null || this.#parts.table.of(event.mac).attempt === null) return;
-        this.#learn(event, loaderRuns);
+        if (event.mac !== null) this.#learn(event, loaderRuns);
         return;
       default:
         return;
@@ -125,6 +123,8 @@ export class OfferStyleKeeper {
 
   #learn(event: Machine, step: (machine: MachineStyles) => MachineStyles): void {
     const { table, emit, senderAt } = this.#parts;
+    // Of most machines nothing is to be learnt.
+    if (event.mac !== null && table.of(event.mac).attempt === null) return;
     const mac = provedSender(event, senderAt);
     if (mac === null) return;
     const machine = step(table.of(mac));
