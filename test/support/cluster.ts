@@ -130,6 +130,10 @@ export class Cluster {
     response.writeHead(200, { "content-type": "application/json" });
     if (since < this.#forgotten || refused !== null) {
       const code = refused?.error ?? 410;
+      if (refused !== null) {
+        const at = { metadata: { resourceVersion: String(this.#version) } };
+        response.write(`${JSON.stringify({ type: "BOOKMARK", object: at })}\n`);
+      }
       const object = { kind: "Status", code, message: "too old resource version" };
       response.end(`${JSON.stringify({ type: "ERROR", object })}\n`);
       return;

@@ -208,7 +208,6 @@ export class ClusterNodes {
         if (type === "ERROR") {
           throw new ClusterError(object.code ?? 0, object.message ?? "the watch was ended");
         }
-        this.#failures = 0;
         from = object.metadata?.resourceVersion ?? from;
         if (type === "BOOKMARK") continue;
         if (type === "DELETED") this.#objects.remove(object);

@@ -132,9 +132,9 @@ describe("nodes of a cluster", () => {
 
   test.each([
     ["410", { status: 410 }],
-    ["410 in its answer", { error: 410 }],
+    ["410 after a bookmark", { error: 410 }],
     ["403", { status: 403 }],
-    ["an error in its answer", { error: 500 }],
+    ["an error after a bookmark", { error: 500 }],
     ["nothing", "nothing"],
   ] as const)(
     "are asked for with ever longer pauses where each watch gets %s",
