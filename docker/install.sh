@@ -121,6 +121,19 @@ add_package() {
   comm -13 <(printf '%s\n' "$before") <(printf '%s\n' "$after") >>"$home/packages"
 }
 
+# Once, before anything is installed: what uninstall must leave.
+remember_what_was_there() {
+  local dir
+  if [ -e "$home/was-there" ] || [ -e "$home/package.sha256" ]; then return; fi
+  mkdir -p "$home"
+  for dir in "$config_dir" "$loader_dir" "${data_dirs[@]}"; do
+    if [ -e "$dir" ]; then printf '%s\n' "$dir"; fi
+  done >"$home/was-there"
+}
+
+# A file that is about to be put into a folder that may have been there before.
+brings() { if ! $dry && [ ! -e "$1" ]; then printf '%s\n' "$1" >>"$home/files"; fi; }
+
 same() { [ -e "$2" ] && cmp -s "$1" "$2"; }
 
 put_node() {
@@ -129,8 +142,12 @@ put_node() {
     node=$home/node
     same "$node_file" "$node" && return
     change "copy Node $("$node_file" --version) to $node"
-    apply install -D -m 755 "$node_file" "$node.new"
-    apply mv "$node.new" "$node"
+    node_changed=true
+    if $dry; then return; fi
+    install -D -m 755 "$node_file" "$node.new"
+    rm -f "$node.old"
+    [ ! -e "$node" ] || mv "$node" "$node.old"
+    mv "$node.new" "$node"
     return
   fi
   if [ -x "$home/node" ]; then node=$home/node; return; fi
@@ -161,7 +178,7 @@ put_program() {
   if [ -d "$source_dir/koffi" ]; then cp -R "$source_dir/koffi/." "$home/app.new/node_modules/"; fi
   chown -R root:root "$home/app.new"
   chmod -R u+rwX,go+rX,go-w "$home/app.new"
-  rm -rf "$home/app.old"
+  rm -rf "$home/app.old" "$home/package.sha256.old"
   [ ! -d "$home/app" ] || mv "$home/app" "$home/app.old"
   [ ! -e "$home/package.sha256" ] || mv "$home/package.sha256" "$home/package.sha256.old"
   mv "$home/app.new" "$home/app"
@@ -196,6 +213,7 @@ put_loaders() {
       target=$loader_dir/loaders/$(basename "$file")
       same "$file" "$target" && continue
       change "copy $(basename "$file") to $loader_dir/loaders"
+      brings "$target"
       apply install -D -m 644 "$file" "$target"
     done
     return
@@ -211,6 +229,7 @@ put_configuration() {
   if [ -n "${setting[ca-file]:-}" ]; then
     [ -r "${setting[ca-file]}" ] || fail "--ca-file ${setting[ca-file]}: cannot be read" 2
     change "copy the CA to $config_dir/orchestrator-ca.pem"
+    brings "$config_dir/orchestrator-ca.pem"
     apply install -D -m 644 "${setting[ca-file]}" "$config_dir/orchestrator-ca.pem"
     words+=(--ca-file "$config_dir/orchestrator-ca.pem")
   fi
@@ -219,6 +238,7 @@ put_configuration() {
   done
   change "write $config_file by eim-pxe init"
   if $dry; then return; fi
+  brings "$config_file"
   "$command_file" init "${words[@]}" 2>&1 | tee -a "$log_file" || fail "eim-pxe init could not write $config_file"
 }
 
@@ -234,7 +254,7 @@ start_service() {
   if ! systemctl is-active --quiet eim-pxe 2>/dev/null; then
     change "start eim-pxe"
     apply systemctl start eim-pxe || return 1
-  elif $program_changed || $unit_changed; then
+  elif $program_changed || $node_changed || $unit_changed; then
     change "restart eim-pxe"
     apply systemctl restart eim-pxe || return 1
   fi
@@ -266,7 +286,7 @@ closing_check() {
 }
 
 all_parts() {
-  program_changed=false unit_changed=false
+  program_changed=false node_changed=false unit_changed=false
   put_node
   put_program
   put_command
@@ -280,8 +300,10 @@ install_all() {
   need_systemd
   open_sources
   say "eim-pxe: $verb, log in $log_file"
+  remember_what_was_there
   all_parts
   start_service || fail "eim-pxe does not start: $(journalctl -u eim-pxe -n 5 --no-pager -o cat 2>/dev/null | tail -n 3)"
+  forget_former
   if [ "$changes" = 0 ]; then say "Nothing was to be changed."; else say "$changes changes."; fi
   if ! $start; then return; fi
   local code=0
@@ -302,41 +324,89 @@ upgrade() {
   need_systemd
   [ -d "$home/app" ] || fail "eim-pxe is not installed by this script: install.sh install"
   open_sources
+  cp -p "$command_file" "$work/command" 2>/dev/null || true
   all_parts
   if [ "$changes" = 0 ]; then say "This version is installed already."; return; fi
-  if start_service; then say "Upgraded to $("$command_file" --version)."; return; fi
-  [ -d "$home/app.old" ] || fail "the new version does not start: journalctl -u eim-pxe"
+  if start_service; then
+    forget_former
+    say "Upgraded to $("$command_file" --version)."
+    return
+  fi
+  if ! $program_changed && ! $node_changed; then fail "eim-pxe does not start, with the program as it was before: journalctl -u eim-pxe"; fi
   say "The new version does not start: going back to the former one."
-  rm -rf "$home/app"
-  mv "$home/app.old" "$home/app"
-  mv "$home/package.sha256.old" "$home/package.sha256"
-  put_unit
+  put_back
   systemctl reset-failed eim-pxe 2>/dev/null || true
-  systemctl restart eim-pxe
+  systemctl restart eim-pxe || fail "the new version does not start, and the former one, which is in place again, does not either: journalctl -u eim-pxe"
   fail "the new version does not start, and the former one runs again: journalctl -u eim-pxe"
+}
+
+forget_former() { rm -rf "$home/app.old" "$home/package.sha256.old" "$home/node.old"; }
+
+# What this run replaced, and nothing else: there may be parts of a version of long ago.
+put_back() {
+  if $program_changed && [ -d "$home/app.old" ]; then
+    rm -rf "$home/app" "$home/package.sha256"
+    mv "$home/app.old" "$home/app"
+    [ ! -e "$home/package.sha256.old" ] || mv "$home/package.sha256.old" "$home/package.sha256"
+  fi
+  if $node_changed; then
+    rm -f "$home/node"
+    [ ! -e "$home/node.old" ] || mv "$home/node.old" "$home/node"
+  fi
+  if [ -e "$work/command" ]; then cp -p "$work/command" "$command_file"; fi
+  put_unit
+}
+
+# Debian's packages that came with the installation, but those that something else needs by now.
+remove_packages() {
+  local one others
+  local -a packages=() removable=()
+  [ -s "$home/packages" ] || return 0
+  mapfile -t packages < <(sort -u "$home/packages")
+  for one in "${packages[@]}"; do
+    if ! dpkg-query -W -f '${db:Status-Status}\n' "$one" 2>/dev/null | grep -qx installed; then continue; fi
+    if ! others=$(apt-get -s purge "$one" 2>>"$log_file" | sed -n 's/^\(Purg\|Remv\) \([^ :]*\).*/\2/p' | sort -u | comm -23 - <(printf '%s\n' "${packages[@]}")); then
+      say "Kept: Debian's package $one, which apt-get cannot remove now."
+    elif [ -n "$others" ]; then say "Kept: Debian's package $one, which is needed by now by: ${others//$'\n'/ }"
+    else removable+=("$one"); fi
+  done
+  [ ${#removable[@]} -gt 0 ] || return 0
+  DEBIAN_FRONTEND=noninteractive apt-get -qq purge -y "${removable[@]}" >/dev/null || say "these packages are still there: ${removable[*]}"
+}
+
+# A folder of ours, unless it was there before the installation: then only what the installation put into it.
+remove_folder() {
+  local file
+  if ! grep -qxF "$1" "$home/was-there" 2>/dev/null; then rm -rf "$1"; return; fi
+  if [ -e "$home/files" ]; then
+    while IFS= read -r file; do if [[ $file == "$1"/* ]]; then rm -f "$file"; fi; done <"$home/files"
+  fi
+  if [ -e "$1" ]; then say "Kept: $1, which was there before the installation."; fi
 }
 
 uninstall() {
   need_root
   local dir
-  local -a packages=()
+  if [ ! -e "$home/was-there" ] && [ ! -e "$home/package.sha256" ]; then
+    fail "eim-pxe was not installed by this script, so nothing is removed: there is no $home/package.sha256"
+  fi
   if [ -e "$unit" ]; then
     systemctl disable --now --quiet eim-pxe 2>/dev/null || true
     rm -f "$unit"
     systemctl daemon-reload
     systemctl reset-failed eim-pxe 2>/dev/null || true
   fi
-  if [ -s "$home/packages" ]; then
-    mapfile -t packages < <(sort -u "$home/packages")
-    DEBIAN_FRONTEND=noninteractive apt-get -qq purge -y "${packages[@]}" >/dev/null || say "these packages are still there: ${packages[*]}"
-  fi
-  rm -rf "$home" "$command_file" "$loader_dir"
+  remove_packages
+  remove_folder "$loader_dir"
+  rm -rf "$home"/app "$home"/app.* "$home"/node "$home"/node.* "$home/packages" "$home"/package.sha256* "$command_file"
   if $keep_data; then
+    # So that it is known later what was there before.
+    touch "$home/was-there"
     say "Kept: $config_dir and /var/lib/eim-pxe. To remove them: install.sh uninstall"
   else
-    rm -rf "$config_dir"
-    for dir in "${data_dirs[@]}"; do rm -rf "$dir"; done
-
+    for dir in "$config_dir" "${data_dirs[@]}"; do remove_folder "$dir"; done
+    rm -f "$home/was-there" "$home/files"
+    rmdir "$home" 2>/dev/null || say "Kept: $home, in which there is more."
   fi
   printf 'Removed.\n'
   rm -f "$log_file"
