@@ -323,6 +323,15 @@ test("silent: a machine that was offered iPXE to tell its serial number, and is 
   await asked.site.close();
 });
 
+test("silent: in SMEE's compatibility it is refused its script as before", async () => {
+  const nodes = [...entries, { serial: "SN2", netboot: "deny" }];
+  const asked = await Asked.open({ nodes, compatibility: "smee", boot: { localBoot: "silent" } });
+  asked.baseUrl =
+    /^http:\/\/[^/]+/.exec(await asked.dhcp("allowed", firmware.uefiHttp))?.[0] ?? asked.baseUrl;
+  expect(await asked.http("unknown", "/MAC/boot.ipxe?serial=SN2")).toMatch(/^403 /);
+  await asked.site.close();
+});
+
 test("a machine that told its serial number is known by it, also where its request tells nothing", async () => {
   const nodes = [{ serial: "SN1" }, { serial: "SN2", netboot: "deny" }];
   const asked = await Asked.open({ nodes });

@@ -107,8 +107,9 @@ function sendOn(
   // only fail, and its scripts try again; a person is told why.
   const isIpxe = request.headers["user-agent"]?.startsWith("iPXE/") === true;
   const { mac: known } = machineOf(options, request, mac);
-  const isExpected = denial.isAuto || options.policy.isUndecided?.(known) === true;
-  const way = denial.way === "silent" && isExpected && isIpxe ? "exit" : denial.way;
+  const isOffered = options.smee === null && options.policy.isUndecided?.(known) === true;
+  const way =
+    denial.way === "silent" && (denial.isAuto || isOffered) && isIpxe ? "exit" : denial.way;
   if (way === "silent" || way === "not-found") {
     return refuseDenied(options, request, reply, denial, mac);
   }
