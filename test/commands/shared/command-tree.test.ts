@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { commandLine } from "../../../src/commands/command-line.ts";
 import { allCommands, commandTree } from "../../../src/commands/shared/command-tree.ts";
 import { completionScript, shells } from "../../../src/commands/shared/completion-scripts.ts";
@@ -65,8 +65,12 @@ describe.each(shells)("the completion script for %s", (shell) => {
   });
 
   it.skipIf(missingTools([shell]).length > 0)("is taken by the shell", () => {
-    const script = completionScript(shell, root);
-    expect(execFileSync(shell, ["-n"], { input: script, encoding: "utf8" })).toBe("");
+    // From a file: fish reads no script from the socket that a child process gets.
+    const folder = mkdtempSync(join(tmpdir(), "eim-pxe-completion-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const file = join(folder, `eim-pxe.${shell}`);
+    writeFileSync(file, completionScript(shell, root));
+    expect(execFileSync(shell, ["-n", file], { encoding: "utf8" })).toBe("");
   });
 });
 
