@@ -68,7 +68,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "setup",
   ],
   "doctor/firewall": [],
-  setup: ["config", "lib"],
+  setup: ["api/site.ts", "config", "lib"],
   api: ["boot", "events", "lib", "timeline"],
   dashboard: ["api"],
   capture: ["dhcp/wire", "lib", "tftp/wire"],

@@ -50,6 +50,30 @@ export interface NodeEntry {
   readonly isReservationOnly?: boolean;
 }
 
+/** An entry that says nothing. */
+export const emptyNode: NodeEntry = {
+  mac: null,
+  uuid: null,
+  serial: null,
+  name: null,
+  address: null,
+  netmask: null,
+  router: null,
+  dns: null,
+  ntp: null,
+  domain: null,
+  domainSearch: [],
+  broadcast: null,
+  leaseSeconds: null,
+  routes: [],
+  options: [],
+  dhcp: true,
+  netboot: "allow",
+  loader: null,
+  scriptUrl: null,
+  kernelArgs: [],
+};
+
 /** Whether nothing says of a machine with this entry that it is one of the site's. */
 export function isUnknown(node: NodeEntry | null): boolean {
   return node === null || node.isReservationOnly === true;

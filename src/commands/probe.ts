@@ -8,7 +8,7 @@ import { CLIENT_PORT } from "../dhcp/message/destination.ts";
 import { inFourLines } from "../lib/finding.ts";
 import { ConfigError } from "../lib/errors.ts";
 import { parseMac } from "../lib/mac.ts";
-import { openDeviceSocket } from "../net/device-socket.ts";
+import { openSharedSocket } from "../net/device-socket.ts";
 import { openDgram, openDgramConnected } from "../net/dgram.ts";
 import { interfaceNamed, readInterfaces } from "../net/interfaces.ts";
 import { ExitCode, type Program } from "./shared/context.ts";
@@ -37,15 +37,7 @@ export async function probe(program: Program, options: ProbeOptions): Promise<nu
   print(
     `Playing ${options.firmware} firmware as ${mac} on ${name} (${address}); it takes no lease.\n`,
   );
-  const clientPort = await openDeviceSocket({
-    device: name,
-    address,
-    port: CLIENT_PORT,
-    passed: [],
-    onlyDevice: true,
-    // A server on this host overhears the answers there.
-    share: true,
-  });
+  const clientPort = await openSharedSocket(name, address, CLIENT_PORT);
   try {
     const result = await runProbe(machine, {
       interface: name,

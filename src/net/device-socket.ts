@@ -55,6 +55,20 @@ export async function openDeviceSocket(
 }
 
 /**
+ * The same beside a server on this host, which hears the answers too, and never one that systemd passed: for what
+ * plays a client.
+ *
+ * @throws {BindError} when it cannot be had.
+ */
+export function openSharedSocket(
+  device: string,
+  address: Ip4,
+  port: number,
+): Promise<DeviceSocket> {
+  return openDeviceSocket({ device, address, port, passed: [], onlyDevice: true, share: true });
+}
+
+/**
  * A socket that receives the limited broadcasts to a port of one device and nothing else, and leaves the port
  * to a DHCP client of this host, which binds an address of its own (NetworkManager, systemd-networkd) or
  * shares the port (dhclient, udhcpc). It is not for sending.

@@ -1,4 +1,4 @@
-import { isUnknown, type NodeEntry } from "../boot/node.ts";
+import { emptyNode, isUnknown, type NodeEntry } from "../boot/node.ts";
 import type { Ip4 } from "../lib/ip4.ts";
 import type { MachineIdentity } from "../boot/identity/identity.ts";
 import type { Inventory } from "./inventory.ts";
@@ -11,30 +11,6 @@ import {
   OverrideTable,
 } from "./overrides.ts";
 import { type NamedBy, UsedOnceTable } from "./used-once.ts";
-
-/** An entry that says nothing: what a decision about a machine without an entry is laid over. */
-const BARE: NodeEntry = {
-  mac: null,
-  uuid: null,
-  serial: null,
-  name: null,
-  address: null,
-  netmask: null,
-  router: null,
-  dns: null,
-  ntp: null,
-  domain: null,
-  domainSearch: [],
-  broadcast: null,
-  leaseSeconds: null,
-  routes: [],
-  options: [],
-  dhcp: true,
-  netboot: "allow",
-  loader: null,
-  scriptUrl: null,
-  kernelArgs: [],
-};
 
 /** Whose word about netboot is in force. */
 export interface NetbootWord {
@@ -205,7 +181,7 @@ function namedBy({ match: { kind, value } }: NodeOverride): NamedBy {
 
 /** The entry with all that was decided but whether it may network-boot. */
 function laidOver(entry: NodeEntry | null, decided: Decided | null): NodeEntry {
-  const base = entry ?? BARE;
+  const base = entry ?? emptyNode;
   if (decided === null) return base;
   const { word, name, address, mac } = decided;
   return {

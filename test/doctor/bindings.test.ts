@@ -20,9 +20,7 @@ http: { port: ${plain}, tls: { certFile: a, keyFile: b, port: ${port} } }
 admin: { listen: "${own}:${admin}" }`,
     null,
   );
-  const found = await tryBindings(config, [
-    { name: "lo", address: null, ours: own, mode: "off" },
-  ]);
+  const found = await tryBindings(config, [{ name: "lo", address: null, ours: own, mode: "off" }]);
   taken.close();
   expect(found.map(({ socket, finding }) => [socket, finding?.code ?? null])).toEqual([
     [`TCP ${own}:${plain}`, null],

@@ -1,10 +1,7 @@
+import { otherServerKinds } from "../../src/api/site.ts";
 import { describe, expect, it } from "vitest";
 import type { BootSite } from "../../src/setup/other-servers/site.ts";
-import {
-  otherServerNames,
-  otherServers,
-  otherServerText,
-} from "../../src/setup/other-servers/text.ts";
+import { otherServers, otherServerText } from "../../src/setup/other-servers/text.ts";
 
 /** As `explain --other-server` has it for the configuration of the documents. */
 const site: BootSite = {
@@ -27,7 +24,7 @@ const site: BootSite = {
   userClasses: ["iPXE"],
 };
 
-describe.each(otherServerNames)("%s", (name) => {
+describe.each(otherServerKinds)("%s", (name) => {
   const text = (mode: BootSite["mode"]) => otherServerText(name, { ...site, mode });
 
   it("is told about this site in each mode, in its own language", () => {
@@ -51,7 +48,7 @@ describe.each(otherServerNames)("%s", (name) => {
 
 describe("docs/other-dhcp-servers.md", () => {
   it("is what the command prints", async () => {
-    const parts = otherServerNames.map((name) => {
+    const parts = otherServerKinds.map((name) => {
       const block = (mode: BootSite["mode"]) =>
         `\`\`\`\n${otherServerText(name, { ...site, mode }).trimEnd()}\n\`\`\``;
       return `## ${otherServers[name].title}\n\n${block("proxy")}\n\n${block("off")}\n`;

@@ -1,4 +1,3 @@
-import type { NodeEntry } from "../../src/boot/node.ts";
 import { OfferStyleTable } from "../../src/boot/offer-style.ts";
 import { planBoot } from "../../src/boot/policy.ts";
 import type { FullLink } from "../../src/dhcp/link.ts";
@@ -24,7 +23,7 @@ import {
   packetWith,
   policy,
 } from "./dhcp.ts";
-import { noNode } from "./node-entry.ts";
+import { emptyNode, type NodeEntry } from "../../src/boot/node.ts";
 
 /** What came back from one packet. */
 export interface Outcome {
@@ -62,7 +61,7 @@ export class FullSite {
   }
 
   addNode(entry: Partial<NodeEntry>): NodeEntry {
-    const node = { ...noNode, ...entry };
+    const node = { ...emptyNode, ...entry };
     this.nodes.push(node);
     return node;
   }

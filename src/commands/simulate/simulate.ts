@@ -4,7 +4,7 @@ import { type Finding, inFourLines, inOneSentence } from "../../lib/finding.ts";
 import { LIMITED_BROADCAST, parseIp4 } from "../../lib/ip4.ts";
 import { syntheticUuid } from "../../boot/synthetic-uuid.ts";
 import { CLIENT_PORT } from "../../dhcp/message/destination.ts";
-import { openDeviceSocket } from "../../net/device-socket.ts";
+import { openSharedSocket } from "../../net/device-socket.ts";
 import { type HostAddresses, openHostAddresses } from "../../net/host-addresses.ts";
 import { isOwnAddress } from "../../net/interfaces.ts";
 import { loadKernelSockets } from "../../net/kernel-sockets.ts";
@@ -114,14 +114,7 @@ async function planned(
     );
     return alone;
   }
-  const socket = await openDeviceSocket({
-    device: device.name,
-    address: own.address,
-    port: CLIENT_PORT,
-    passed: [],
-    onlyDevice: true,
-    share: true,
-  });
+  const socket = await openSharedSocket(device.name, own.address, CLIENT_PORT);
   // One more than are powered on: a server may remember what it was asked.
   const { mac } = simulatedMachines(nodes + 1, hostByte(device.name), firmware).at(-1) ?? {};
   if (mac === undefined) throw new InternalError("there is no machine to ask as");

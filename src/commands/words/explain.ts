@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { type OtherServerName, otherServerNames } from "../../setup/other-servers/text.ts";
+import { type OtherServerKind, otherServerKinds } from "../../api/site.ts";
 import { addConfigured, type CommandSite, wholeNumber } from "./common.ts";
 
 interface ExplainFlags {
@@ -11,7 +11,7 @@ interface ExplainFlags {
   readonly interface?: string;
   readonly source?: string;
   readonly port: string;
-  readonly otherServer?: OtherServerName;
+  readonly otherServer?: OtherServerKind;
   readonly mode?: "proxy" | "full" | "off";
 }
 
@@ -40,7 +40,7 @@ export function explainCommand(cli: Command, { program, finish }: CommandSite): 
       new Option(
         "--other-server <product>",
         "what to remove from and to set in the site's own DHCP server, ready to paste",
-      ).choices(otherServerNames),
+      ).choices(otherServerKinds),
     )
     .addOption(
       new Option(

@@ -4,12 +4,13 @@ import { ConfigError } from "../../lib/errors.ts";
 import { parseSubnet, subnetOf } from "../../lib/ip4.ts";
 import type { NetworkInterface } from "../../net/interfaces.ts";
 import type { BootLoader } from "../../setup/other-servers/site.ts";
-import { type OtherServerName, otherServerText } from "../../setup/other-servers/text.ts";
+import type { OtherServerKind } from "../../api/site.ts";
+import { otherServerText } from "../../setup/other-servers/text.ts";
 import { configuredLinks } from "../links/link-plan.ts";
 import { policyOf } from "./boot-settings.ts";
 
 export interface WantedText {
-  readonly server: OtherServerName;
+  readonly server: OtherServerKind;
   /** The link; null: the first that is configured. */
   readonly interface: string | null;
   /** As if the link were in this mode; null: its own. */

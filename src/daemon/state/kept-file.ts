@@ -1,7 +1,30 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
+import { z } from "zod";
 import { replaceFile } from "../../lib/atomic-file.ts";
-import { messageOf } from "../../lib/errors.ts";
+import { errnoOf, messageOf } from "../../lib/errors.ts";
+
+const machines = z.object({ machines: z.array(z.unknown()) });
+
+/**
+ * The machines in a kept file, `{"machines": […]}`; none where there is no file yet. One entry that was damaged by
+ * hand is no reason to lose the others.
+ *
+ * @throws when the file cannot be read or is not of that form
+ */
+export async function readMachines<T>(path: string, entry: z.ZodType<T>): Promise<readonly T[]> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return [];
+    throw error;
+  }
+  return machines.parse(JSON.parse(text)).machines.flatMap((one) => {
+    const read = entry.safeParse(one);
+    return read.success ? [read.data] : [];
+  });
+}
 
 /** News is written together: a site that is switched on is one write. */
 const WRITE_AFTER_MS = 2000;

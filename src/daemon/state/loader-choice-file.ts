@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import {
@@ -12,9 +11,9 @@ import {
 } from "../../boot/loader-choice.ts";
 import type { Emit, Machine, PxeEvent } from "../../events/types.ts";
 import type { SteadyClock } from "../../lib/clock.ts";
-import { errnoOf, messageOf } from "../../lib/errors.ts";
+import { messageOf } from "../../lib/errors.ts";
 import { type Mac, parseMac } from "../../lib/mac.ts";
-import { KeptFile } from "./kept-file.ts";
+import { KeptFile, readMachines } from "./kept-file.ts";
 import { provedSender, type SenderAt } from "./sender.ts";
 
 /*
@@ -27,7 +26,6 @@ const entry = z.object({
   insteadOf: z.string(),
   since: z.iso.datetime(),
 });
-const kept = z.object({ machines: z.array(z.unknown()) });
 
 function fileIn(dataDir: string): string {
   return join(dataDir, "loaders.json");
@@ -39,20 +37,10 @@ function fileIn(dataDir: string): string {
  * @throws when the file cannot be read or is not of that form
  */
 export async function readProvenLoaders(dataDir: string): Promise<readonly ProvenLoader[]> {
-  let text: string;
-  try {
-    text = await readFile(fileIn(dataDir), "utf8");
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return [];
-    throw error;
-  }
-  // One entry that was damaged by hand is no reason to lose the others.
-  return kept.parse(JSON.parse(text)).machines.flatMap((one): ProvenLoader[] => {
-    const found = entry.safeParse(one).data;
-    if (found === undefined || found.mac === null) return [];
-    const { mac, loader, insteadOf, since } = found;
-    return [{ mac, loader, insteadOf, provenAtMs: Date.parse(since) }];
-  });
+  const machines = await readMachines(fileIn(dataDir), entry);
+  return machines.flatMap(({ mac, loader, insteadOf, since }): ProvenLoader[] =>
+    mac === null ? [] : [{ mac, loader, insteadOf, provenAtMs: Date.parse(since) }],
+  );
 }
 
 export interface LoaderChoiceParts {

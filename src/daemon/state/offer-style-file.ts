@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import {
@@ -11,10 +10,10 @@ import {
   type OfferStyleTable,
 } from "../../boot/offer-style.ts";
 import type { SteadyClock } from "../../lib/clock.ts";
-import { errnoOf, messageOf } from "../../lib/errors.ts";
+import { messageOf } from "../../lib/errors.ts";
 import { type Mac, parseMac } from "../../lib/mac.ts";
 import type { Emit, Machine, PxeEvent } from "../../events/types.ts";
-import { KeptFile } from "./kept-file.ts";
+import { KeptFile, readMachines } from "./kept-file.ts";
 import { provedSender, type SenderAt } from "./sender.ts";
 
 /*
@@ -26,7 +25,6 @@ const entry = z.object({
   way: z.enum(offerStyles),
   since: z.iso.datetime(),
 });
-const kept = z.object({ machines: z.array(z.unknown()) });
 
 function fileIn(dataDir: string): string {
   return join(dataDir, "ways.json");
@@ -38,20 +36,10 @@ function fileIn(dataDir: string): string {
  * @throws when the file cannot be read or is not of that form
  */
 export async function readOfferStyles(dataDir: string): Promise<readonly ProvenStyle[]> {
-  let text: string;
-  try {
-    text = await readFile(fileIn(dataDir), "utf8");
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return [];
-    throw error;
-  }
-  const { machines } = kept.parse(JSON.parse(text));
-  // One entry that was damaged by hand is no reason to lose the others.
-  return machines.flatMap((one): ProvenStyle[] => {
-    const { mac = null, way, since } = entry.safeParse(one).data ?? {};
-    if (mac === null || way === undefined || since === undefined) return [];
-    return [{ mac, style: way, provenAtMs: Date.parse(since) }];
-  });
+  const machines = await readMachines(fileIn(dataDir), entry);
+  return machines.flatMap(({ mac, way: style, since }): ProvenStyle[] =>
+    mac === null ? [] : [{ mac, style, provenAtMs: Date.parse(since) }],
+  );
 }
 
 export interface OfferStyleKeeperParts {

@@ -6,7 +6,7 @@ import { MessageType } from "../../dhcp/wire/message-type.ts";
 import { decodePacket } from "../../dhcp/wire/packet.ts";
 import { decodedOrNull, messageOf } from "../../lib/errors.ts";
 import type { Mac } from "../../lib/mac.ts";
-import { openDeviceSocket, openListener } from "../../net/device-socket.ts";
+import { openListener, openSharedSocket } from "../../net/device-socket.ts";
 import { openDgram, openDgramConnected } from "../../net/dgram.ts";
 import type { UsableInterface } from "../../net/interfaces.ts";
 import { probe } from "../../pxe-client/probe/probe.ts";
@@ -28,14 +28,7 @@ export async function playOnLink(
   const played: PlayedFirmware[] = [];
   try {
     for (const firmware of kinds) {
-      const clientPort = await openDeviceSocket({
-        device: name,
-        address,
-        port: CLIENT_PORT,
-        passed: [],
-        onlyDevice: true,
-        share: true,
-      });
+      const clientPort = await openSharedSocket(name, address, CLIENT_PORT);
       try {
         const machine = { mac, uuid: syntheticUuid(mac), firmware };
         const result = await probe(machine, {

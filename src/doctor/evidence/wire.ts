@@ -3,7 +3,7 @@ import { syntheticUuid } from "../../boot/synthetic-uuid.ts";
 import type { Config } from "../../config/schema.ts";
 import { CLIENT_PORT } from "../../dhcp/message/destination.ts";
 import { messageOf } from "../../lib/errors.ts";
-import { openDeviceSocket } from "../../net/device-socket.ts";
+import { openSharedSocket } from "../../net/device-socket.ts";
 import type { NetworkInterface } from "../../net/interfaces.ts";
 import { bootRequest } from "../../pxe-client/wire/dhcp-requests.ts";
 import { newXid } from "../../pxe-client/wire/dhcp-wire.ts";
@@ -21,14 +21,7 @@ export async function listen(
   const { name, ours } = link;
   const heard = { link, config, offers: [] };
   try {
-    const socket = await openDeviceSocket({
-      device: name,
-      address: ours,
-      port: CLIENT_PORT,
-      passed: [],
-      onlyDevice: true,
-      share: true,
-    });
+    const socket = await openSharedSocket(name, ours, CLIENT_PORT);
     try {
       const mac = syntheticMac(macOf(name, ours));
       const machine = { mac, uuid: syntheticUuid(mac), firmware: "uefi" } as const;

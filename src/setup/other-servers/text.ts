@@ -1,3 +1,4 @@
+import type { OtherServerKind } from "../../api/site.ts";
 import { type Config } from "../../config/schema.ts";
 import { formatSubnet } from "../../lib/ip4.ts";
 import {
@@ -22,23 +23,10 @@ export const otherServers = {
   opnsense,
   openwrt,
   technitium,
-} as const satisfies Readonly<Record<string, OtherServer>>;
-
-export type OtherServerName = keyof typeof otherServers;
-
-export const otherServerNames: readonly OtherServerName[] = [
-  "dnsmasq",
-  "isc-dhcp",
-  "kea",
-  "windows",
-  "mikrotik",
-  "opnsense",
-  "openwrt",
-  "technitium",
-];
+} as const satisfies Readonly<Record<OtherServerKind, OtherServer>>;
 
 /** What to take away and what to set in a DHCP server so that this site's machines boot from here. */
-export function otherServerText(name: OtherServerName, site: BootSite): string {
+export function otherServerText(name: OtherServerKind, site: BootSite): string {
   const server: OtherServer = otherServers[name];
   const { comment } = server;
   const { interface: link, address, subnet } = site;

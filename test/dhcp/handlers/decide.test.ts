@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { NodeEntry } from "../../../src/boot/node.ts";
+import { emptyNode, type NodeEntry } from "../../../src/boot/node.ts";
 import { planBoot } from "../../../src/boot/policy.ts";
 import { decide, type Knowledge, type Role } from "../../../src/dhcp/handlers/decide.ts";
 import { OfferStyleTable } from "../../../src/boot/offer-style.ts";
@@ -23,7 +23,6 @@ import {
   selecting,
   sent,
 } from "../../support/dhcp.ts";
-import { noNode } from "../../support/node-entry.ts";
 
 const uuid = "33221100-5544-7766-8899-aabbccddeeff";
 const nowMs = 1_800_000_000_000;
@@ -62,7 +61,7 @@ describe("decide", () => {
 
   test("names a node's script in mode full; a proxy's own script chains to it", () => {
     const scriptUrl = "https://boot.example/x.ipxe";
-    const knowledge = knowing({ ...noNode, mac: clientMac, scriptUrl });
+    const knowledge = knowing({ ...emptyNode, mac: clientMac, scriptUrl });
     const asked = (link: Link) => decided(message(firmware.ipxe), link, "server", knowledge);
     expect(onlyReply(asked(fullLink)).file).toBe(scriptUrl);
     expect(onlyReply(asked(proxyLink)).file).toBe(`${baseUrl}/${clientMac}/boot.ipxe`);
@@ -73,7 +72,7 @@ describe("decide", () => {
     ["on port 4011", proxyLink, "boot-server"],
     ["in mode full", fullLink, "server"],
   ] as const)("a machine whose entry says dhcp: false is not answered %s", (_, link, role) => {
-    const knowledge = knowing({ ...noNode, mac: clientMac, dhcp: false });
+    const knowledge = knowing({ ...emptyNode, mac: clientMac, dhcp: false });
     for (const type of [1, 3]) {
       const effects = decided(message(firmware.uefi, type), link, role, knowledge);
       expect(effects.map(({ kind }) => kind)).not.toContain("send");
@@ -99,7 +98,7 @@ describe("decide", () => {
     ["leased", true],
   ])("field fault 16: tells which card of a machine has its address, once %s", (_, leased) => {
     const reserved = "192.168.77.20";
-    const knowledge = knowing({ ...noNode, uuid, address: reserved });
+    const knowledge = knowing({ ...emptyNode, uuid, address: reserved });
     const run = (options: Options, card: string, pools = fullLink.full.pools) => {
       const link = { ...fullLink, full: { ...fullLink.full, pools } };
       const request = requestWith(options, { chaddr: macToBytes(card) });
@@ -137,7 +136,7 @@ describe("decide", () => {
   );
 
   test("an operating system is the node by whose UUID its firmware was recognised", () => {
-    const knowledge = knowing({ ...noNode, uuid, name: "by-uuid", address: "192.168.77.20" });
+    const knowledge = knowing({ ...emptyNode, uuid, name: "by-uuid", address: "192.168.77.20" });
     const offer = decided(message(firmware.uefi), fullLink, "server", knowledge);
     expect(onlyReply(offer).yiaddr).toBe("192.168.77.20");
     const take = selecting(firmware.uefi, ourAddress, "192.168.77.20");

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { isQuarantine, LeaseTable } from "../../../src/dhcp/leases/lease-table.ts";
 import { ConflictChecks } from "../../../src/dhcp/server/conflict-checks.ts";
 import { fullLink, message, ourAddress, selecting } from "../../support/dhcp.ts";
-import { noNode } from "../../support/node-entry.ts";
+import { emptyNode } from "../../../src/boot/node.ts";
 
 import { EffectSite, macA, macB, system } from "../../support/effect-site.ts";
 const other = (uses: boolean) => Promise.resolve(uses ? ("other" as const) : ("nobody" as const));
@@ -36,7 +36,7 @@ describe("before an address is offered", () => {
 
   test("a reserved address in use is offered all the same, and reported", async () => {
     const site = new EffectSite();
-    site.node = { ...noNode, mac: macA, address: "192.168.77.20" };
+    site.node = { ...emptyNode, mac: macA, address: "192.168.77.20" };
     site.usedBy = () => other(true);
     expect(await site.lease(macA)).toBe("192.168.77.20");
     expect(site.names()).toEqual(["address-in-use", "lease-granted"]);
@@ -48,7 +48,7 @@ describe("before an address is offered", () => {
     site.link = { ...fullLink, full: { ...fullLink.full, pools: [] } };
     site.usedBy = () => other(true);
     for (const mac of machines(30)) {
-      site.node = { ...noNode, mac, address: `192.168.77.${20 + Number(`0x${mac.slice(-2)}`)}` };
+      site.node = { ...emptyNode, mac, address: `192.168.77.${20 + Number(`0x${mac.slice(-2)}`)}` };
       expect(await site.lease(mac)).toBe(site.node.address);
     }
     expect(site.names().filter((name) => name === "address-in-use")).toHaveLength(3);

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { MessageType } from "../../../src/dhcp/wire/message-type.ts";
 import { message, ourAddress, selecting } from "../../support/dhcp.ts";
 import { EffectSite, macA, macB, system } from "../../support/effect-site.ts";
-import { noNode } from "../../support/node-entry.ts";
+import { emptyNode } from "../../../src/boot/node.ts";
 
 const attacker = (n: number) =>
   `02:00:00:00:${(n >> 8).toString(16).padStart(2, "0")}:${(n & 255).toString(16).padStart(2, "0")}`;
@@ -10,7 +10,7 @@ const attacker = (n: number) =>
 /** A site with a reserved address, leased by its machine. */
 async function reservedSite() {
   const site = new EffectSite();
-  site.node = { ...noNode, mac: macA, address: "192.168.77.20" };
+  site.node = { ...emptyNode, mac: macA, address: "192.168.77.20" };
   expect(await site.lease(macA)).toBe("192.168.77.20");
   return site;
 }
@@ -120,7 +120,7 @@ describe("field fault 43: addresses taken and declined by ever new machines", ()
     await site.ask(macB, message(system, MessageType.RELEASE), former);
     await attack(site);
     await attack(site, 98, 1000);
-    site.node = { ...noNode, mac: macA };
+    site.node = { ...emptyNode, mac: macA };
     for (const mac of [macA, macB, "52:54:00:00:00:0c"]) {
       expect(await site.lease(mac)).toMatch(/^192\.168\.77\.1/);
     }
@@ -168,7 +168,7 @@ describe("field fault 43: addresses taken and declined by ever new machines", ()
 
   test("leases of ever new machines leave a tenth of the pool for machines with an entry", async () => {
     const site = new EffectSite().withPool("192.168.77.100", "192.168.77.119");
-    site.node = { ...noNode, mac: macA };
+    site.node = { ...emptyNode, mac: macA };
     const leased = [];
     for (let n = 0; n < 40; n++) leased.push(await site.lease(attacker(n)));
     expect(leased.filter((address) => address !== "")).toHaveLength(19);
@@ -182,7 +182,7 @@ describe("field fault 43: addresses taken and declined by ever new machines", ()
     const leased = [];
     for (let n = 0; n < 10; n++) leased.push(await site.lease(attacker(n)));
     const last = leased.indexOf("192.168.77.109");
-    site.node = { ...noNode, mac: macA };
+    site.node = { ...emptyNode, mac: macA };
     expect((await site.renew(attacker(last), "192.168.77.109"))?.yiaddr).toBe("192.168.77.109");
   });
 });

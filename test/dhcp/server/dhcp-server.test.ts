@@ -11,7 +11,7 @@ import { macToBytes } from "../../../src/lib/mac.ts";
 import { openDgram } from "../../../src/net/dgram.ts";
 import type { UdpSocket } from "../../../src/net/udp.ts";
 import { firmware, message, packetWith, selecting } from "../../support/dhcp.ts";
-import { noNode } from "../../support/node-entry.ts";
+import { emptyNode } from "../../../src/boot/node.ts";
 import { shownEvents } from "../../support/shown-events.ts";
 import { mutated, randomBytes, randomNumbers } from "../../support/random.ts";
 import { address, answer, DhcpServers, fullLink, proxyLink } from "../../support/dhcp-servers.ts";
@@ -136,7 +136,7 @@ describe("a flood of strangers", () => {
     const { ports, leases } = await site.start({
       links,
       emit,
-      findNode: ({ mac }) => (mac === "52:54:00:00:00:01" ? { ...noNode, mac } : null),
+      findNode: ({ mac }) => (mac === "52:54:00:00:00:01" ? { ...emptyNode, mac } : null),
     });
     const [port = 0] = ports;
     const crowd = await site.openClient();
