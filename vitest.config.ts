@@ -23,6 +23,8 @@ const everyCore = "100%";
 const hangMs = 60_000;
 /** For tests that run the program, which take up to a minute on a quiet machine. */
 const longHangMs = 600_000;
+/** For tests that boot emulated machines, several of them at times. */
+const bootsHangMs = 1_500_000;
 
 export default defineConfig({
   test: {
@@ -69,8 +71,8 @@ export default defineConfig({
           name: "qemu",
           include: ["test/qemu/**/*.test.ts"],
           exclude: ["test/qemu/firmware/**"],
-          testTimeout: 300_000,
-          hookTimeout: 300_000,
+          testTimeout: bootsHangMs,
+          hookTimeout: bootsHangMs,
           fileParallelism: false,
         },
       },
@@ -79,8 +81,8 @@ export default defineConfig({
         test: {
           name: "firmware",
           include: ["test/qemu/firmware/**/*.test.ts"],
-          testTimeout: 300_000,
-          hookTimeout: 300_000,
+          testTimeout: bootsHangMs,
+          hookTimeout: bootsHangMs,
           fileParallelism: false,
         },
       },

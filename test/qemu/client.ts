@@ -20,7 +20,7 @@ export interface BootOptions {
   readonly raw?: boolean | undefined;
   /** Further arguments for QEMU. */
   readonly flags?: readonly string[] | undefined;
-  /** How long it may take; default: three times as long as a boot of this firmware usually takes. */
+  /** How long it may take; default: ten times as long as a boot of this firmware usually takes, for a busy machine. */
   readonly limitSeconds?: number | undefined;
   /** Powers the machine off before its time. */
   readonly signal?: AbortSignal | undefined;
@@ -47,7 +47,7 @@ const givenUp = /No bootable device|No bootable option or device was found|UEFI 
 
 /**
  * Powers a machine on and waits until its Micro-OS has reported and powered it off.
- * Fails with a `LabError` that names the serial log when that takes longer than three times as usual,
+ * Fails with a `LabError` that names the serial log when that takes longer than ten times as usual,
  * or when the machine resets, stops or gives up before.
  */
 export async function bootMachine(machine: Machine, options: BootOptions): Promise<BootResult> {
@@ -115,7 +115,7 @@ async function powerOn(machine: Machine, tap: string, options: BootOptions): Pro
   // KVM that is not even as fast as emulation is of no use: it was seen to hang, and to crawl.
   const { usualSeconds } = firmwareFacts[machine.firmware];
   const limitSeconds =
-    options.limitSeconds ?? (accelerator === "kvm" ? usualSeconds : usualSeconds * 3);
+    options.limitSeconds ?? (accelerator === "kvm" ? usualSeconds : usualSeconds * 10);
   const timer = setTimeout(() => {
     const why = `${limitSeconds} s were over, far more than it usually takes`;
     stop(accelerator === "kvm" ? kvmFailed : why);
