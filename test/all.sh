@@ -50,7 +50,10 @@ results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
 failed=0
 for project in unit mocked slow interop qemu; do
-  npx vitest run --project "$project" --reporter=default --reporter=json --outputFile.json="$results/$project.json" || failed=1
+  npx vitest run --project "$project" --reporter=default --reporter=json --outputFile.json="$results/$project.json" || {
+    failed=1
+    touch "$results/$project.failed"
+  }
 done
 node test/summary.mjs "$results" || failed=1
 exit "$failed"

@@ -4,7 +4,7 @@
 #   npm run test:steady -- named   the two tests that once did, 50 times in a row beside 8 busy processes
 #   npm run test:steady -- quiet   unit tests and interoperation 5 times in a row; meant for a machine that does nothing else
 #   npm run test:steady -- busy    the same once, beside 4 busy processes
-# Ends with `N passed, N failed, N skipped` of all runs.
+# Ends with the names of the tests that failed and `N passed, N failed, N skipped` of all runs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -25,8 +25,12 @@ burden() {
 
 failed=0
 run() {
-  npx vitest run --reporter=default --reporter=json \
-    --outputFile.json="$(mktemp "$results/XXXXXX.json")" "$@" || failed=1
+  local report
+  report=$(mktemp "$results/XXXXXX.json")
+  npx vitest run --reporter=default --reporter=json --outputFile.json="$report" "$@" || {
+    failed=1
+    touch "${report%.json}.failed"
+  }
 }
 whole() {
   run --project unit --project mocked
