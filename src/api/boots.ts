@@ -71,6 +71,17 @@ export const boot = z.object({
     })
     .nullable()
     .describe("it waits in line for a download, because of `http.queue`; null while it does not"),
+  expected: z
+    .object({
+      usualMs: z.int().describe("how long boots here are at its stage: the median"),
+      elapsedMs: z.int().describe("how long this one has been there"),
+      isLate: z
+        .boolean()
+        .describe("longer than nine of ten boots here: it is time to act, no longer to wait"),
+      boots: z.int().describe("boots that came up here lately, of which that is made"),
+    })
+    .nullable()
+    .describe("null: it is at its end, it waits in line, or no boot came up here yet"),
   steps: z.array(step).readonly(),
 });
 export type BootReply = z.output<typeof boot>;

@@ -1,3 +1,4 @@
+import type { BootReply } from "../api/boots.ts";
 import { endpoints } from "../api/endpoints.ts";
 import type { NodeReply } from "../api/nodes.ts";
 import { identityOf } from "../boot/identity/identity.ts";
@@ -9,6 +10,7 @@ import { toOrchestratorCsv } from "../nodes/orchestrator-csv.ts";
 import { type AdminClient, askPages, requireAdmin, userOf } from "./shared/admin-client.ts";
 import { loadSettings } from "../daemon/settings/settings.ts";
 import { ExitCode, type Program, type ReportOptions } from "./shared/context.ts";
+import { paceInWords } from "./shared/pace.ts";
 import { tableLines } from "./shared/table.ts";
 
 /** `eim-pxe nodes list`: every machine that the server knows. */
@@ -91,7 +93,7 @@ export async function showNode(
   text: string,
   options: ReportOptions,
 ): Promise<number> {
-  let steps: readonly string[] = [];
+  let lines: readonly string[] = [];
   return withNode(
     program,
     text,
@@ -99,11 +101,17 @@ export async function showNode(
     async (admin, mac) => {
       const node = await admin.ask(endpoints.showNode, { params: { mac } });
       const last = await admin.ask(endpoints.listBoots, { query: { mac, limit: "1" } });
-      if (typeof last !== "string") steps = (last.boots[0]?.steps ?? []).map(stepLine);
+      if (typeof last !== "string") lines = last.boots.slice(0, 1).flatMap(bootLines);
       return node;
     },
-    (node) => [sheet(node), ...steps.map((line) => `${line}\n`)].join(""),
+    (node) => [sheet(node), ...lines.map((line) => `${line}\n`)].join(""),
   );
+}
+
+/** Its stages, and whether to wait or to act. */
+function bootLines(boot: BootReply): readonly string[] {
+  const pace = paceInWords(boot);
+  return [...boot.steps.map(stepLine), ...(pace === null ? [] : [`  ${pace}`])];
 }
 
 /** `+  12.3 s  kernel` */

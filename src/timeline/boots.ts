@@ -21,6 +21,7 @@ import {
 import { observed } from "./observations.ts";
 import { type BootEvidence, interfaceOf } from "./rules/evidence.ts";
 import { SiteObservations } from "./site-observations.ts";
+import { type Pace, StageTimes } from "./stage-times.ts";
 import type { Stage } from "./stages.ts";
 
 export interface SessionLimits extends HistoryLimits {
@@ -40,6 +41,7 @@ export class BootSessions {
   readonly #owners: AddressOwners;
   readonly #holds: GenerationHolds;
   readonly #site = new SiteObservations();
+  readonly #times = new StageTimes();
 
   constructor(given: Partial<SessionLimits> = {}) {
     const limits = { ...usualLimits, ...given };
@@ -61,6 +63,7 @@ export class BootSessions {
     }
     const byTime = kept.map(({ boot }) => boot).toSorted((a, b) => a.updatedAtMs - b.updatedAtMs);
     for (const boot of byTime) {
+      if (boot.stage === "micro-os") this.#times.note(boot);
       const { mac, address, generation, updatedAtMs } = boot;
       this.#site.noteKept(boot, this.#keyOf(boot));
       if (address === null) continue;
@@ -91,6 +94,7 @@ export class BootSessions {
       isAddressProved: this.#isProved(boot, seen),
     };
     this.#history.put(key, updated);
+    if (stage === "micro-os" && boot.stage !== "micro-os") this.#times.note(updated);
     return updated;
   }
 
@@ -160,6 +164,11 @@ export class BootSessions {
     if (passes || event.event === "loader-start") this.#site.notePassing(key, passes, nowMs);
     const at = new Date(wallMs).toISOString();
     this.#history.addEvent(boot.number, JSON.stringify({ at, ...event }));
+  }
+
+  /** How long a boot that has not come up is at its stage; null: nothing is known to compare that with. */
+  paceOf(boot: Boot, nowMs: number): Pace | null {
+    return this.#times.paceOf(boot, nowMs);
   }
 
   /** What the rules judge a boot by. */

@@ -1,11 +1,14 @@
 import type { BootReply } from "../../api/boots.ts";
 import { inOneSentence } from "../../lib/finding.ts";
+import { lateInWords } from "../shared/pace.ts";
 import { nameOf, plain, statusWords } from "./machines.ts";
 
 /** What was written of a boot already. */
 interface Written {
   readonly steps: ReadonlySet<string>;
   readonly status: BootReply["status"];
+  /** It was said that the boot is at this stage for longer than usual. */
+  readonly lateAt: BootReply["stage"] | null;
 }
 
 /**
@@ -31,13 +34,26 @@ export class NewLines {
     const line = (at: string, what: string) =>
       `${at.slice(11, 19)}  ${name.padEnd(17)}  ${(firmware ?? "").padEnd(9)}  ${what}`;
     const fresh = steps.filter(({ stage }) => former?.steps.has(stage) !== true);
-    this.#written.set(id, { steps: new Set(steps.map(({ stage }) => stage)), status });
-    const lines = fresh.map(({ stage, at, afterMs }) =>
+    const late = lateInWords(boot);
+    const lateAt = late === null ? (former?.lateAt ?? null) : boot.stage;
+    this.#written.set(id, { steps: new Set(steps.map(({ stage }) => stage)), status, lateAt });
+    const stepLines = fresh.map(({ stage, at, afterMs }) =>
       line(at, `${stage.padEnd(15)}  after ${(afterMs / 1000).toFixed(1)} s`),
     );
+    const isNewlyLate = late !== null && former?.lateAt !== boot.stage;
+    const lateLines = isNewlyLate
+      ? [line(momentOf(boot), `longer than usual at ${boot.stage}: ${late}`)]
+      : [];
+    const lines = [...stepLines, ...lateLines];
     const isTold = status === "booting" || status === "up" || former?.status === status;
     if (isTold) return lines;
     const why = diagnosis === null ? "" : `: ${inOneSentence(diagnosis)}`;
     return [...lines, line(boot.updatedAt, plain(`${statusWords[status]}${why}`, 1000))];
   }
+}
+
+/** When the server said how long the boot is at its stage. */
+function momentOf({ stage, steps, expected, updatedAt }: BootReply): string {
+  const at = steps.find((step) => step.stage === stage)?.at ?? updatedAt;
+  return new Date(Date.parse(at) + (expected?.elapsedMs ?? 0)).toISOString();
 }

@@ -2,6 +2,7 @@ import { styleText } from "node:util";
 import type { BootReply } from "../../api/boots.ts";
 import { whoInWords } from "../../lib/finding.ts";
 import { machineLines, type ShownMachine } from "../shared/machine-lines.ts";
+import { lateInWords, paceInWords } from "../shared/pace.ts";
 import { tableLines } from "../shared/table.ts";
 import {
   type Filter,
@@ -161,7 +162,7 @@ function shownMachine({ name, boot }: WatchedMachine): ShownMachine {
         : null;
   const remark =
     waiting === null
-      ? null
+      ? lateInWords(boot)
       : waiting.ahead === 0
         ? "next in line"
         : `in line: ${waiting.ahead} before it`;
@@ -182,6 +183,7 @@ function detailLines({ name, boot }: WatchedMachine, columns: number): readonly 
   const facts = [mac, serial, vendor, model, address, firmware, architecture].flatMap((fact) =>
     fact === null || fact === name ? [] : [plain(fact, 64)],
   );
+  const pace = paceInWords(boot);
   const steps = boot.steps.map(({ stage, afterMs, count, certainty }) => [
     stage,
     `${(afterMs / 1000).toFixed(1)} s`,
@@ -206,6 +208,7 @@ function detailLines({ name, boot }: WatchedMachine, columns: number): readonly 
           "",
         ]),
     ...tableLines(steps).map((line) => line.slice(0, columns)),
+    ...(pace === null ? [] : ["", ...wrapped(`Wait or act: ${pace}`, columns)]),
   ];
 }
 

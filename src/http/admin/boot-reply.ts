@@ -7,6 +7,7 @@ import {
   interfaceOf,
   statusOf,
 } from "../../timeline/rules.ts";
+import type { Pace } from "../../timeline/stage-times.ts";
 import type { Stage } from "../../timeline/stages.ts";
 import type { AdminAppOptions } from "./context.ts";
 
@@ -28,6 +29,9 @@ export function describeBoot(
 ): BootReply {
   const { mac, uuid, serial } = boot;
   const { waiting } = boot.seen;
+  const status = statusOf(boot, nowMs);
+  const isUnderWay = waiting === null && (status === "booting" || status === "stalled");
+  const pace = isUnderWay ? sessions.paceOf(boot, nowMs) : null;
   const wall = (atMs: number) =>
     new Date(boot.startedWallMs + atMs - boot.startedAtMs).toISOString();
   return {
@@ -42,7 +46,7 @@ export function describeBoot(
     interface: interfaceOf(boot),
     firmware: firmwareKindOf(boot),
     architecture: architectureNameOf(boot),
-    status: statusOf(boot, nowMs),
+    status,
     stage: boot.stage,
     startedAt: wall(boot.startedAtMs),
     updatedAt: wall(boot.updatedAtMs),
@@ -50,6 +54,7 @@ export function describeBoot(
     generation: boot.generation,
     diagnosis: diagnose(sessions.evidence(boot, nowMs), nowMs),
     waiting: waiting === null ? null : { ahead: waiting.ahead, since: wall(waiting.sinceMs) },
+    expected: pace === null ? null : inWholeMs(pace),
     steps: boot.steps.map((step) => ({
       stage: step.stage,
       at: wall(step.firstAtMs),
@@ -60,6 +65,10 @@ export function describeBoot(
       detail: { ...step.detail, ...transferOf(boot, step) },
     })),
   };
+}
+
+function inWholeMs({ elapsedMs, usualMs, ...rest }: Pace): Pace {
+  return { elapsedMs: Math.round(elapsedMs), usualMs: Math.round(usualMs), ...rest };
 }
 
 /** How fast a download was, or how far one is that runs. */

@@ -32,6 +32,7 @@ function boot(part: Partial<BootReply> & { readonly id: string }): BootReply {
     generation: null,
     diagnosis: null,
     waiting: null,
+    expected: null,
     steps: [
       {
         stage: "discover",
@@ -164,6 +165,34 @@ describe("watch on a terminal", () => {
   test("breaks texts at blanks, and what has none anywhere", () => {
     expect(wrapped("one two three", 7)).toEqual(["one two", "three"]);
     expect(wrapped("a unbreakable b", 4)).toEqual(["a", "unbr", "eaka", "ble", "b"]);
+  });
+});
+
+describe("a boot that is at a stage for longer than usual", () => {
+  const expected = { usualMs: 4000, elapsedMs: 5000, isLate: false, boots: 12 };
+  const late = boot({ id: "1", expected: { ...expected, elapsedMs: 30_000, isLate: true } });
+
+  test("is told apart from one in its normal time", () => {
+    const [usual, slow] = [{ ...late, expected }, late].map((one) => shown({ boots: [one] }));
+    expect(usual).toMatch(/ 4\.0 s$/m);
+    expect(slow).toMatch(/ 30 s, usually 4\.0 s$/m);
+    const open = (one: BootReply) => shown({ boots: [one], open: true, selected: one.mac });
+    expect(open({ ...late, expected })).toContain("Wait or act: wait: it has been at loader-start");
+    expect(open(late)).toContain("Wait or act: act: it has been at loader-start for 30 s");
+    expect(open({ ...late, expected: null })).not.toContain("Wait or act");
+  });
+
+  test("is a line of its own, once for each stage", () => {
+    const lines = new NewLines();
+    lines.since([{ ...late, expected }]);
+    const steps = late.steps.map((step) => ({ ...step, stage: "loader-start" as const }));
+    const said = lines.since([{ ...late, steps }]);
+    expect(said.at(-1)).toBe(
+      "10:00:30  node 1             uefi       longer than usual at loader-start: 30 s, usually 4.0 s",
+    );
+    expect(lines.since([{ ...late, steps }])).toEqual([]);
+    const next = { ...late, steps, stage: "kernel" as const };
+    expect(lines.since([next])).toHaveLength(1);
   });
 });
 

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { bootsReply } from "../../../../src/api/boots.ts";
+import type { Stage } from "../../../../src/timeline/stages.ts";
 import { AdminSite, at, startedAtMs } from "../../../support/admin-site.ts";
 
 const mac = "52:54:00:12:34:56";
@@ -8,6 +9,8 @@ beforeEach(() => {
   site = new AdminSite();
 });
 afterEach(() => site.close());
+
+const macOf = (n: number) => `52:54:00:00:00:${n.toString(16).padStart(2, "0")}`;
 
 describe("/api/v1/boots", () => {
   test("is the timeline of each boot", async () => {
@@ -60,6 +63,7 @@ describe("/api/v1/boots", () => {
             },
           ],
           waiting: null,
+          expected: null,
         },
       ],
       next: null,
@@ -111,6 +115,31 @@ describe("/api/v1/boots", () => {
     });
   });
 
+  test("tells a boot that is at its stage for longer than usual from one in its normal time", async () => {
+    const { sessions } = site;
+    const record = (stage: Stage, machine: number, ms: number) =>
+      sessions.record(stage, { mac: macOf(machine), address: null }, {}, at(startedAtMs + ms));
+    for (const machine of [1, 2, 3]) {
+      record("script", machine, 0);
+      record("kernel", machine, 4000 * machine);
+      record("micro-os", machine, 30_000);
+    }
+    record("script", 4, 20_000);
+    const app = site.app();
+    const expectedAt = async (ms: number) => {
+      site.nowMs = startedAtMs + ms;
+      const reply = await app.inject(`/api/v1/boots?mac=${macOf(4)}`);
+      return bootsReply.parse(reply.json()).boots[0]?.expected;
+    };
+    const usual = { usualMs: 8000, boots: 3 };
+    expect(await expectedAt(30_000)).toEqual({ ...usual, elapsedMs: 10_000, isLate: false });
+    expect(await expectedAt(45_000)).toEqual({ ...usual, elapsedMs: 25_000, isLate: true });
+    // One that stands still as well.
+    expect(await expectedAt(200_000)).toMatchObject({ isLate: true });
+    record("micro-os", 4, 200_000);
+    expect(await expectedAt(200_000)).toBeNull();
+  });
+
   test("has how far a running download is, and how fast one was", async () => {
     const { sessions } = site;
     const machine = { mac, address: "192.168.77.100" };
@@ -157,8 +186,6 @@ describe("/api/v1/boots", () => {
     const none = await app.inject("/api/v1/boots?mac=52:54:00:00:00:02");
     expect(none.json()).toEqual({ boots: [], next: null });
   });
-
-  const macOf = (n: number) => `52:54:00:00:00:${n.toString(16).padStart(2, "0")}`;
 
   /** Of the boots of some machines, each a minute after the one before. */
   async function idsOf(query: string): Promise<{ macs: readonly string[]; next: string | null }> {
