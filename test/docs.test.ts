@@ -27,12 +27,19 @@ import {
 } from "../src/pxe-client/probe/rules.ts";
 import { type FieldCause, fieldCauses } from "./support/reproductions.ts";
 import { bootRules, loopRules } from "../src/timeline/rules.ts";
+import { keysOf, keyTable } from "./support/docs/config-keys.ts";
+import { isOfFirstVersion } from "./support/docs/first-version.ts";
+import { withParts } from "./support/docs/parts.ts";
 import { FakeProgram } from "./support/program.ts";
 
 /*
  * Tables in docs/ that are made from data. After a change of the data write them anew with
  *   npx vitest run --project unit test/docs.test.ts -u
  */
+
+const { version: packageVersion } = z
+  .object({ version: z.string() })
+  .parse(JSON.parse(readFileSync("package.json", "utf8")));
 
 describe("docs/events.md", () => {
   const units: readonly (readonly [string, number])[] = [
@@ -174,9 +181,7 @@ ${fieldCauses.map(fieldRow).join("\n")}
 
 describe("docs/eim-pxe.1", () => {
   it("is made from the command line, for the version of the package", async () => {
-    const { version } = z
-      .object({ version: z.string() })
-      .parse(JSON.parse(readFileSync("package.json", "utf8")));
+    const version = packageVersion;
     const tree = commandTree(commandLine(new FakeProgram(), version, () => {}));
     await expect(manPage(tree, version, exitCodes)).toMatchFileSnapshot("../docs/eim-pxe.1");
   });
@@ -213,22 +218,28 @@ ${rows.join("\n")}
 });
 
 describe("docs/configuration.md", () => {
-  const text = readFileSync("docs/configuration.md", "utf8");
-  const keysOf = (schema: z.ZodType) => {
-    const found = new Set<string>();
-    const walk = (part: unknown) => {
-      if (typeof part !== "object" || part === null) return;
-      if ("properties" in part && typeof part.properties === "object") {
-        for (const key of Object.keys(part.properties ?? {})) found.add(key);
-      }
-      Object.values(part).forEach(walk);
-    };
-    walk(z.toJSONSchema(schema, { io: "input" }));
-    return [...found];
-  };
+  const keys = keysOf(configSchema);
+  const nodeKeys = keysOf(nodeSchema);
+  const changelog = readFileSync("CHANGELOG.md", "utf8");
 
-  it.each([...keysOf(configSchema), ...keysOf(nodeSchema)])("names the key %s", (key) => {
-    expect(text).toMatch(new RegExp(`\\b${key}\\b`));
+  it("has every key of the schema", async () => {
+    const text = withParts("docs/configuration.md", {
+      keys: keyTable(keys),
+      "node keys": keyTable(nodeKeys),
+    });
+    await expect(text).toMatchFileSnapshot("../docs/configuration.md");
+  });
+
+  it.each([...keys, ...nodeKeys])("says what $path is for", ({ description }) => {
+    // A sentence in `meta({ description })` beside the key, for somebody who has never read an RFC.
+    expect(description).toMatch(/^[A-Z`].{15,}\.$/);
+    expect(description).not.toContain("\n");
+  });
+
+  it.each([...keys, ...nodeKeys])("says since when $path is there", ({ path, since }) => {
+    // `meta({ since })`: the version that the key first comes with. Those of 0.1.0 need none.
+    expect([path, since === "0.1.0"]).toEqual([path, isOfFirstVersion(path)]);
+    expect(changelog).toContain(`\n## ${since}\n`);
   });
 });
 

@@ -1,10 +1,9 @@
-import { z } from "zod";
-import { configSchema } from "../config/schema.ts";
+import { configJsonSchema } from "../config/schema.ts";
 import { ExitCode, type Program } from "./shared/context.ts";
 
 /** `eim-pxe schema`: prints the configuration's JSON Schema, for editors and other programs. */
 export function schema(program: Program): number {
-  const text = JSON.stringify(z.toJSONSchema(configSchema, { io: "input" }), null, 2);
+  const text = JSON.stringify(configJsonSchema(), null, 2);
   program.out.write(`${text}\n`);
   return ExitCode.ok;
 }

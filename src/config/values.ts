@@ -35,11 +35,21 @@ const ip6 = z.ipv6();
 /** As a client names a host, without a port: a name or an address; read in lower case. */
 export const hostName = z
   .string()
+  .meta({ examples: ["eim-pxe.site.example"] })
   .refine(
     (text) => /^[a-z0-9]([a-z0-9._-]{0,251}[a-z0-9])?$/i.test(text) || ip6.safeParse(text).success,
     "must be a host name or an address without port, such as pxe.site.example",
   )
   .transform((text) => text.toLowerCase());
+
+export const port = z.int().min(0).max(65535);
+
+/** A file's path; a relative one is relative to the configuration. */
+export const filePath = (example: string) =>
+  z
+    .string()
+    .min(1)
+    .meta({ examples: [example] });
 
 export const seconds = z.int().min(1).max(0xffffffff);
 

@@ -1,0 +1,73 @@
+import { z } from "zod";
+import { localBootSettings } from "../../boot/local-boot.ts";
+import { kernelArgument, loaderName } from "../values.ts";
+
+/** `boot`: what machines are given to boot. */
+export const boot = z
+  .strictObject({
+    localBoot: z.enum(localBootSettings).default("auto").meta({
+      description:
+        "How a machine that may not boot from the network is sent on to its own disk. `auto` finds out what its firmware accepts and remembers it. A node's own `localBoot` goes before it.",
+      see: "booting.md#who-may-boot",
+      since: "0.2.0",
+    }),
+    path: z.enum(["mirror", "orchestrator"]).default("mirror").meta({
+      description:
+        "`mirror`: machines fetch script, kernel and initramfs from here. `orchestrator`: x86-64 UEFI machines get the orchestrator's own `signed_ipxe.efi` from here and everything else from the cloud; for Secure Boot with the orchestrator's keys.",
+      see: "booting.md#the-orchestrators-own-loader",
+    }),
+    loaders: z
+      .record(z.string().regex(/^(0|[1-9][0-9]{0,4})$/, "must be an option-93 number"), loaderName)
+      .default({})
+      .meta({
+        description:
+          "Another loader (the program that firmware starts first) for a kind of machine, by the number that the machine announces in DHCP option 93.",
+        unset: "the table of loaders",
+        see: "loaders.md",
+        examples: [{ 7: "snponly.efi" }],
+      }),
+    userClasses: z
+      .array(z.string().min(1).max(255))
+      .default(["iPXE", "Tinkerbell"])
+      .meta({
+        description:
+          "What iPXE calls itself in DHCP option 77: who says one of these gets the boot script instead of the loader. Add the name of a build of your own.",
+        examples: [["iPXE", "Tinkerbell"]],
+      }),
+    vendorClasses: z
+      .array(z.string().min(1).max(255))
+      .default([])
+      .meta({
+        description:
+          "How DHCP option 60 begins for machines that are served as PXE clients besides those that say `PXEClient`. Name a loader for their option 93 under `boot.loaders`; replies carry the same beginning as option 60.",
+        examples: [["U-Boot"]],
+        since: "0.2.0",
+      }),
+    script: z
+      .string()
+      .min(1)
+      .default("mirror")
+      .meta({
+        description:
+          "`mirror`: the orchestrator's `boot.ipxe`, with this site's addresses in it. Otherwise the path of an iPXE script of your own.",
+        see: "booting.md#a-script-of-your-own",
+        examples: ["mirror", "/etc/eim-pxe/boot.ipxe"],
+      }),
+    loaderPatch: z
+      .string()
+      .refine((text) => new TextEncoder().encode(text).length <= 131, {
+        error: "must have at most 131 bytes, which is the room in SMEE's builds of iPXE",
+      })
+      .nullable()
+      .default(null)
+      .meta({
+        description:
+          "Up to 131 bytes of iPXE script that are written into SMEE's builds of iPXE, which have a place for them; other loaders stay as they are.",
+        since: "0.2.0",
+      }),
+    kernelArgs: z.array(kernelArgument).default([]).meta({
+      description: "Words that are appended to the kernel's command line of every machine.",
+    }),
+  })
+  .prefault({})
+  .meta({ description: "What machines are given to boot." });
