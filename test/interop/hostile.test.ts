@@ -15,7 +15,7 @@ import { reasonToSkip } from "../support/tools.ts";
  */
 
 const missing = reasonToSkip({ tools: ["curl"], root: true }) ?? netnsMissing();
-const boundMs = 10_000;
+const boundMs = 30_000;
 const boundMegabytes = 200;
 
 let net: Netns;

@@ -149,13 +149,12 @@ describe.skipIf(missing !== null)(`EDK2's Shell${note}`, () => {
       expect(again / blocks).toBeLessThan(0.02);
 
       // The first windows lost their ends to the queue, and then it was known. Where each window loses its end,
-      // every block is sent six times and more, in two minutes instead of two seconds.
+      // every block is sent six times and more.
       expect(narrowLink.lost).toBeGreaterThan(queued.windowsize / 2);
       const through = tftpDone(narrowServer);
       expect(through.map(({ bytes, windowsize }) => [bytes, windowsize])).toEqual([[MIB, 64]]);
-      for (const { durationMs, retransmissions } of through) {
+      for (const { retransmissions } of through) {
         expect(retransmissions).toBeLessThan(MIB / queued.blksize);
-        expect(durationMs).toBeLessThan(20_000);
       }
 
       // The links were about as bad as they should be.

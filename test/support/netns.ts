@@ -29,12 +29,12 @@ export interface CableEnd {
 /** The kernel tells of a carrier up to a second after it is there (its linkwatch), and programs see no address before. */
 function awaitRunning({ host, device }: CableEnd): void {
   const pause = new Int32Array(new SharedArrayBuffer(4));
-  for (let tries = 0; tries < 500; tries++) {
+  for (let tries = 0; tries < 3000; tries++) {
     const text = execFileSync("ip", ["-n", host, "-o", "link", "show", "dev", device]).toString();
     if (text.includes("state UP")) return;
     Atomics.wait(pause, 0, 0, 10);
   }
-  throw new Error(`${device} of ${host} has no carrier after 5 s`);
+  throw new Error(`${device} of ${host} has no carrier after half a minute`);
 }
 
 /** A program on a host. It tells what happens in lines of JSON on its standard output. */

@@ -41,6 +41,7 @@ it("has what came before a break, even if nobody asked for it by then", async ()
 it("field fault 50: is given up when it only trickles", async () => {
   const body = new IncomingMessage(new Socket());
   const batches = batchesOf(body, patience(60_000, { bytes: 100, inMs: 50 }));
+  body.push(new Uint8Array(1));
   const trickle = setInterval(() => body.push(new Uint8Array(1)), 10);
   const { value } = await batches.next();
   expect(value?.length).toBeGreaterThan(0);

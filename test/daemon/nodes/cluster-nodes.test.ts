@@ -1,13 +1,14 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { parseConfig } from "../../../src/config/load.ts";
 import { clusterAccess } from "../../../src/daemon/nodes/cluster-access.ts";
 import { ClusterNodes } from "../../../src/daemon/nodes/cluster-nodes.ts";
 import type { PxeEvent } from "../../../src/events/types.ts";
 import type { Inventory } from "../../../src/nodes/inventory.ts";
 import { Cluster } from "../../support/cluster.ts";
+import { eventually } from "../../support/eventually.ts";
 
 let folder: string;
 let cluster: Cluster;
@@ -59,7 +60,6 @@ async function follow(token?: string, backoffMs: readonly number[] = [5]): Promi
 }
 
 const macs = () => inventory?.entries.map(({ mac }) => mac).toSorted();
-const soon = (check: () => void) => vi.waitFor(check, { timeout: 10_000, interval: 10 });
 const named = (name: PxeEvent["event"]) => events.filter(({ event }) => event === name);
 
 describe("nodes of a cluster", () => {
@@ -67,13 +67,13 @@ describe("nodes of a cluster", () => {
     cluster.token = "secret";
     cluster.put("a", hardware(1));
     await follow();
-    await soon(() => expect(macs()).toEqual([macOf(1)]));
+    await eventually(() => expect(macs()).toEqual([macOf(1)]));
     cluster.put("b", hardware(2));
-    await soon(() => expect(macs()).toEqual([macOf(1), macOf(2)]));
+    await eventually(() => expect(macs()).toEqual([macOf(1), macOf(2)]));
     cluster.put("a", hardware(3));
-    await soon(() => expect(macs()).toEqual([macOf(2), macOf(3)]));
+    await eventually(() => expect(macs()).toEqual([macOf(2), macOf(3)]));
     cluster.remove("b");
-    await soon(() => expect(macs()).toEqual([macOf(3)]));
+    await eventually(() => expect(macs()).toEqual([macOf(3)]));
     expect(cluster.asked[1]).toMatch(
       /^\/apis\/tinkerbell\.org\/v1alpha1\/namespaces\/tink\/hardware/,
     );
@@ -82,21 +82,21 @@ describe("nodes of a cluster", () => {
   test("come in pages", async () => {
     for (let n = 0; n < 1200; n++) cluster.put(`n${n}`, hardware(n));
     await follow();
-    await soon(() => expect(inventory?.entries).toHaveLength(1200));
+    await eventually(() => expect(inventory?.entries).toHaveLength(1200));
     expect(cluster.asked.filter((url) => url.includes("continue="))).toHaveLength(2);
   });
 
   test("go on from a bookmark when the API server ends the watch", async () => {
     cluster.put("a", hardware(1));
     await follow();
-    await soon(() => expect(macs()).toEqual([macOf(1)]));
+    await eventually(() => expect(macs()).toEqual([macOf(1)]));
     const lists = () => cluster.asked.filter((url) => url.includes("limit=")).length;
     const former = lists();
     cluster.bookmark();
     cluster.put("b", hardware(2));
-    await soon(() => expect(macs()).toHaveLength(2));
+    await eventually(() => expect(macs()).toHaveLength(2));
     cluster.endWatches();
-    await soon(() => expect(cluster.asked.at(-1)).toContain("resourceVersion=112"));
+    await eventually(() => expect(cluster.asked.at(-1)).toContain("resourceVersion=112"));
     expect(lists()).toBe(former);
   });
 
@@ -104,21 +104,21 @@ describe("nodes of a cluster", () => {
     cluster.put("a", hardware(1));
     cluster.put("b", hardware(2));
     await follow();
-    await soon(() => expect(macs()).toHaveLength(2));
+    await eventually(() => expect(macs()).toHaveLength(2));
     cluster.remove("a");
     cluster.forget();
-    await soon(() => expect(macs()).toEqual([macOf(2)]));
+    await eventually(() => expect(macs()).toEqual([macOf(2)]));
     cluster.put("c", hardware(3));
-    await soon(() => expect(macs()).toEqual([macOf(2), macOf(3)]));
+    await eventually(() => expect(macs()).toEqual([macOf(2), macOf(3)]));
     expect(named("nodes-source-away")).toEqual([]);
   });
 
   test("stay in force while the API server is away, also over a restart", async () => {
     cluster.put("a", hardware(1));
     const first = await follow();
-    await soon(() => expect(macs()).toEqual([macOf(1)]));
+    await eventually(() => expect(macs()).toEqual([macOf(1)]));
     await cluster.close();
-    await soon(() => expect(named("nodes-source-away")).not.toEqual([]));
+    await eventually(() => expect(named("nodes-source-away")).not.toEqual([]));
     expect(macs()).toEqual([macOf(1)]);
     await first.stop();
     inventory = null;
@@ -126,8 +126,8 @@ describe("nodes of a cluster", () => {
     expect(macs()).toEqual([macOf(1)]);
     cluster.put("b", hardware(2));
     await cluster.open();
-    await soon(() => expect(macs()).toEqual([macOf(1), macOf(2)]));
-    await soon(() => expect(named("nodes-source-back")).not.toEqual([]));
+    await eventually(() => expect(macs()).toEqual([macOf(1), macOf(2)]));
+    await eventually(() => expect(named("nodes-source-back")).not.toEqual([]));
   });
 
   test.each([
@@ -144,7 +144,7 @@ describe("nodes of a cluster", () => {
       const pauses = [1, 2, 3, 60_000];
       await follow(undefined, pauses);
       const watches = () => cluster.asked.filter((url) => url.includes("watch=1"));
-      await soon(() => expect(watches()).toHaveLength(4));
+      await eventually(() => expect(watches()).toHaveLength(4));
       expect(macs()).toEqual([macOf(1)]);
     },
   );
@@ -152,10 +152,10 @@ describe("nodes of a cluster", () => {
   test("leave no connection behind when a watch says what nobody understands", async () => {
     cluster.put("a", hardware(1));
     await follow(undefined, [60_000]);
-    await soon(() => expect(cluster.watching).toBe(1));
+    await eventually(() => expect(cluster.watching).toBe(1));
     cluster.say("nonsense");
-    await soon(() => expect(named("nodes-source-away")).toHaveLength(1));
-    await soon(() => expect(cluster.watching).toBe(0));
+    await eventually(() => expect(named("nodes-source-away")).toHaveLength(1));
+    await eventually(() => expect(cluster.watching).toBe(0));
     // What comes from there later disturbs nobody.
     cluster.say("nonsense");
     await cluster.close();
@@ -168,9 +168,9 @@ describe("nodes of a cluster", () => {
     cluster.put("c", { interfaces: "none" });
     cluster.put("d", hardware(2));
     await follow();
-    await soon(() => expect(macs()).toEqual([macOf(2)]));
+    await eventually(() => expect(macs()).toEqual([macOf(2)]));
     cluster.put("e", hardware(5));
-    await soon(() => expect(macs()).toHaveLength(2));
+    await eventually(() => expect(macs()).toHaveLength(2));
     expect(named("node-unusable")).toMatchObject([
       { reason: expect.stringContaining("Hardware tink/a: mac: must be a MAC address") },
       { reason: expect.stringContaining("Hardware tink/c: is no Hardware object") },
@@ -181,7 +181,7 @@ describe("nodes of a cluster", () => {
   test("that may not be looked at are told of with what the account needs", async () => {
     cluster.token = "secret";
     await follow("another");
-    await soon(() => expect(named("nodes-source-away")[0]).toMatchObject({ nodes: 0 }));
+    await eventually(() => expect(named("nodes-source-away")[0]).toMatchObject({ nodes: 0 }));
     expect(named("nodes-source-away")[0]).toMatchObject({
       reason: expect.stringContaining("get, list and watch on hardware.tinkerbell.org"),
     });

@@ -9,7 +9,7 @@ import { received } from "../../support/connections.ts";
 const get = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 /** Never over by themselves: the tests move the clock of headers and bodies, and say themselves that a socket was silent. */
 const timeouts = { headerMs: 15_000, bodyMs: 15_000, idleMs: 600_000 };
-const hang = { timeout: 15_000, interval: 2 };
+const hang = { timeout: 45_000, interval: 2 };
 
 describe("a connection", () => {
   /** Each as the server has it, the latest last. */
