@@ -4,7 +4,7 @@ import { bootStatuses, firmwareKinds } from "../timeline/rules.ts";
 import { stages } from "../timeline/stages.ts";
 import { packet } from "./packets.ts";
 import { next, pageLimit, wrongCursor } from "./pages.ts";
-import { macInUrl, moment } from "./values.ts";
+import { macsInUrl, moment } from "./values.ts";
 
 export const bootStatus = z.enum(bootStatuses);
 const stage = z.enum(stages);
@@ -107,7 +107,12 @@ const cursor = z
   .transform(Number);
 
 export const bootsQuery = z.object({
-  mac: macInUrl.optional(),
+  mac: macsInUrl.optional().describe("of these machines, separated by commas: 100 at most"),
+  latest: z
+    .enum(["true", "false"])
+    .transform((text) => text === "true")
+    .default(false)
+    .describe("only the last boot of each machine"),
   status: bootStatus.optional(),
   stage: stage.optional().describe("the furthest one that was reached"),
   since: z

@@ -6,7 +6,7 @@ import { offerStyles } from "../boot/offer-style.ts";
 import { stages } from "../timeline/stages.ts";
 import { bootStatus } from "./boots.ts";
 import { next, pageLimit } from "./pages.ts";
-import { macInUrl, moment } from "./values.ts";
+import { macInUrl, macsInUrl, moment } from "./values.ts";
 
 const netboot = z.enum(netbootWords);
 export const nodeStatuses = ["allowed", "denied", "waiting"] as const;
@@ -58,6 +58,11 @@ export const nodesQuery = z.object({
   limit: pageLimit(1000),
   cursor: macInUrl.optional().describe("behind this machine"),
   status: z.enum(nodeStatuses).optional().describe("only such machines"),
+  mac: macsInUrl
+    .optional()
+    .describe(
+      "only these machines, separated by commas: 100 at most; those of which nothing is known are left out",
+    ),
 });
 export const nodesReply = z.object({ nodes: z.array(node).readonly(), next });
 

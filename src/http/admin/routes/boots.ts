@@ -49,9 +49,14 @@ function wantedBoots(
   nowMs: number,
 ): readonly Boot[] {
   const { mac, limit, cursor = Infinity } = query;
-  const isNext = (boot: Boot) => isWanted(boot, query, nowMs);
+  const isNext = (boot: Boot) =>
+    isWanted(boot, query, nowMs) &&
+    (!query.latest || sessions.latest(boot)?.number === boot.number);
   if (mac === undefined) return sessions.newest(limit + 1, isNext, cursor);
-  return sessions.bootsOf(mac).filter((boot) => boot.number < cursor && isNext(boot));
+  return mac
+    .flatMap((one) => sessions.bootsOf(one))
+    .filter((boot) => boot.number < cursor && isNext(boot))
+    .toSorted((a, b) => b.number - a.number);
 }
 
 function isWanted(boot: Boot, query: BootsQuery, nowMs: number): boolean {

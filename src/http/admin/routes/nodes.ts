@@ -15,8 +15,11 @@ import { decide } from "./decisions.ts";
 export function nodeRoutes(app: AdminApp, options: AdminAppOptions): void {
   app.route({
     ...endpoints.listNodes,
-    handler: ({ query: { limit, cursor = "", status } }) => {
-      const known = knownMachines(options, cursor);
+    handler: ({ query: { limit, cursor = "", status, mac: macs } }) => {
+      const known =
+        macs === undefined
+          ? knownMachines(options, cursor)
+          : macs.filter((one) => one > cursor && isKnown(options, one));
       const wanted = status === undefined ? known : ofStatus(options, known, status);
       const found = firstOf(wanted, limit + 1, byText);
       const page = found.slice(0, limit);
@@ -46,13 +49,17 @@ export function nodeRoutes(app: AdminApp, options: AdminAppOptions): void {
   });
 }
 
-function requireKnown({ nodes, sessions }: AdminAppOptions, mac: Mac): Mac {
-  const isKnown =
+function isKnown({ nodes, sessions }: AdminAppOptions, mac: Mac): boolean {
+  return (
     sessions.latest({ mac, address: null }) !== null ||
     nodes.offerStyleOf(mac) !== null ||
     nodes.waitingSince(mac) !== null ||
-    nodes.find({ mac, uuid: null, serial: null }) !== null;
-  if (isKnown) return mac;
+    nodes.find({ mac, uuid: null, serial: null }) !== null
+  );
+}
+
+function requireKnown(options: AdminAppOptions, mac: Mac): Mac {
+  if (isKnown(options, mac)) return mac;
   throw new ApiError(404, "NOT_FOUND", `nothing is known of a machine ${mac}`);
 }
 

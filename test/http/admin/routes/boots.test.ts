@@ -158,6 +158,34 @@ describe("/api/v1/boots", () => {
     expect(await detailOf()).toEqual({ ...done, bytesPerSecond: 40_000_000 });
   });
 
+  test("has the last boot alone of each machine that is named", async () => {
+    const { sessions } = site;
+    const machines = [mac, "52:54:00:12:34:57", "52:54:00:12:34:58"];
+    for (let hour = 0; hour < 3; hour += 1) {
+      for (const one of machines) {
+        const seen = at(startedAtMs + hour * 3_600_000);
+        sessions.record("discover", { mac: one, address: null }, {}, seen);
+      }
+    }
+    const app = site.app();
+    const asked = async (query: string) => {
+      const { boots, next } = bootsReply.parse((await app.inject(`/api/v1/boots?${query}`)).json());
+      return [boots.map((one) => `${one.mac?.slice(-2)} ${one.startedAt.slice(11, 13)}`), next];
+    };
+    expect(await asked("latest=true")).toEqual([["58 12", "57 12", "56 12"], null]);
+    expect(await asked("latest=true&limit=2")).toEqual([["58 12", "57 12"], "8"]);
+    const two = "52-54-00-12-34-58,52:54:00:12:34:56,52:54:00:12:34:56";
+    expect(await asked(`latest=true&mac=${two}`)).toEqual([["58 12", "56 12"], null]);
+    expect(await asked(`mac=${two}&limit=3`)).toEqual([["58 12", "56 12", "58 11"], "6"]);
+    const many = Array.from({ length: 101 }, () => mac).join(",");
+    for (const wrong of ["mac=", `mac=${mac},`, `mac=${mac},any`, `mac=${many}`, "latest=yes"]) {
+      expect([wrong, (await app.inject(`/api/v1/boots?${wrong}`)).statusCode]).toEqual([
+        wrong,
+        400,
+      ]);
+    }
+  });
+
   test("of one boot has all that was reported of it, and 404 says that there is none", async () => {
     const { sessions } = site;
     const boot = sessions.record("discover", { mac, address: null }, {}, at(startedAtMs));

@@ -57,6 +57,21 @@ describe("/api/v1/nodes", () => {
     expect(await page("")).toEqual([[1, 2, 3, 4, 5, 6].map(macOf), null]);
   });
 
+  test("has the machines that are named, without those of which nothing is known", async () => {
+    site.entries.push(nodeEntry({ mac: other, netboot: "deny" }));
+    site.sessions.record("discover", { mac, address: null }, {}, at(startedAtMs));
+    const app = site.app();
+    const asked = async (query: string) => {
+      const { nodes } = nodesReply.parse((await app.inject(`/api/v1/nodes?${query}`)).json());
+      return nodes.map((one) => one.mac);
+    };
+    const unknown = "52:54:00:99:99:99";
+    expect(await asked(`mac=${mac},${unknown},${other}`)).toEqual([other, mac]);
+    expect(await asked(`mac=${mac},${other}&status=denied`)).toEqual([other]);
+    expect(await asked(`mac=${unknown}`)).toEqual([]);
+    expect((await app.inject("/api/v1/nodes?mac=any")).statusCode).toBe(400);
+  });
+
   test("has one machine by any form of its address, and no unknown one", async () => {
     site.offerStyles.restore([{ mac, style: "direct", provenAtMs: startedAtMs }]);
     const app = site.app();
