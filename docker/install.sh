@@ -25,6 +25,8 @@ readonly config_dir=/etc/eim-pxe config_file=/etc/eim-pxe/eim-pxe.yaml
 readonly unit=/etc/systemd/system/eim-pxe.service
 readonly loader_dir=/usr/share/eim-pxe
 readonly data_dirs=(/var/lib/eim-pxe /var/lib/private/eim-pxe)
+# apt's notes on which packages came with others.
+readonly apt_marks=/var/lib/apt/extended_states
 readonly log_file=${EIM_PXE_INSTALL_LOG:-/var/log/eim-pxe-install.log}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly here
@@ -107,14 +109,27 @@ open_sources() {
 
 node_fits() { "$1" -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' 2>/dev/null; }
 
+# apt with lists and archives of its own, so that the system's stay as they are; packages are known after this.
+own_apt=()
+read_package_lists() {
+  if [ ${#own_apt[@]} -gt 0 ]; then return 0; fi
+  own_apt=(-o "Dir::State::Lists=$work/lists" -o "Dir::Cache=$work/cache" -o DPkg::Lock::Timeout=300)
+  mkdir -p "$work/lists/partial" "$work/cache/archives/partial"
+  # apt downloads as a user of its own.
+  chmod 755 "$work"
+  apt-get "${own_apt[@]}" -qq update >>"$log_file" 2>&1 ||
+    fail "Debian's package lists could not be fetched: see $log_file; without a registry use --offline"
+}
+
 add_package() {
   if dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed; then return; fi
   [ -z "${setting[offline]:-}" ] || fail "$1 is missing here and in the bundle: make the bundle anew with it"
   change "install Debian's package $1"
   if $dry; then return; fi
   local before after
+  read_package_lists
   before=$(dpkg-query -W -f '${Package}\n' | sort)
-  { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$1"; } >>"$log_file" 2>&1 ||
+  DEBIAN_FRONTEND=noninteractive apt-get "${own_apt[@]}" -qq install -y --no-install-recommends "$1" >>"$log_file" 2>&1 ||
     fail "Debian's package $1 could not be installed: see $log_file; without a registry use --offline"
   after=$(dpkg-query -W -f '${Package}\n' | sort)
   mkdir -p "$home"
@@ -126,7 +141,7 @@ remember_what_was_there() {
   local dir
   if [ -e "$home/was-there" ] || [ -e "$home/package.sha256" ]; then return; fi
   mkdir -p "$home"
-  for dir in "$config_dir" "$loader_dir" "${data_dirs[@]}"; do
+  for dir in "$config_dir" "$loader_dir" "${data_dirs[@]}" "$apt_marks"; do
     if [ -e "$dir" ]; then printf '%s\n' "$dir"; fi
   done >"$home/was-there"
 }
@@ -154,7 +169,8 @@ put_node() {
   node=$(command -v node || true)
   if [ -n "$node" ] && node_fits "$node"; then return; fi
   local candidate
-  candidate=$(apt-cache policy nodejs 2>/dev/null | sed -n 's/^ *Candidate: \([0-9]*\)\..*/\1/p')
+  if ! $dry && [ -z "${setting[offline]:-}" ]; then read_package_lists; fi
+  candidate=$(apt-cache "${own_apt[@]}" policy nodejs 2>/dev/null | sed -n 's/^ *Candidate: \([0-9]*\)\..*/\1/p')
   if [ -n "$candidate" ] && [ "$candidate" -lt 20 ]; then
     fail "this system's package of Node is of version $candidate, and 20.19 is needed: give one of nodejs.org by --node FILE, or use a bundle"
   fi
@@ -372,6 +388,8 @@ remove_packages() {
   done
   [ ${#removable[@]} -gt 0 ] || return 0
   DEBIAN_FRONTEND=noninteractive apt-get -qq purge -y "${removable[@]}" >/dev/null || say "these packages are still there: ${removable[*]}"
+  # Empty, it says as much as none.
+  if ! grep -qxF "$apt_marks" "$home/was-there" 2>/dev/null && [ ! -s "$apt_marks" ]; then rm -f "$apt_marks"; fi
 }
 
 # A folder of ours, unless it was there before the installation: then only what the installation put into it.

@@ -27,6 +27,11 @@ describe.skipIf(reasonToSkip({ tools: ["systemd-analyze"] }) !== null)("the unit
     expect({ status, ours }).toEqual({ status: 0, ours: [] });
   });
 
+  it("run nothing but the program and the shell: a small Debian has no other kill than the shell's", () => {
+    const started = readFileSync("docker/systemd/eim-pxe.service", "utf8").match(/^Exec\w+=\S+/gm);
+    expect(started).toEqual(["ExecStart=eim-pxe", "ExecReload=/bin/sh"]);
+  });
+
   it("expose at most 2.0 of 10", () => {
     const out = execFileSync(
       "systemd-analyze",
