@@ -1,12 +1,13 @@
 import { connect as connectPlain } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { get } from "node:https";
-import { afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Certificate } from "../../src/demo/certificate.ts";
 import type { TlsIdentity } from "../../src/http/connections/handshakes.ts";
 import { type HttpPort, listen } from "../../src/http/listen.ts";
 import { BootPort, orchestratorScript } from "../support/boot-port.ts";
 import { certify } from "../support/certificates.ts";
+import { eventually } from "../support/eventually.ts";
 
 const initramfs = Buffer.alloc(5_000_000, "0123456789");
 let ca: Certificate;
@@ -107,21 +108,21 @@ test("http.tls: a renewed certificate is shown to whoever connects from then on"
 test("http.tls: a client that does not trust us, or speaks plain HTTP, is told of and leaves nothing behind", async () => {
   const mistrustful = connectTls({ host: "127.0.0.1", port: open.port });
   mistrustful.on("error", () => {});
-  await vi.waitFor(() => expect(failures.join()).toMatch(/during the handshake/));
+  await eventually(() => expect(failures.join()).toMatch(/during the handshake/));
   const plain = connectPlain(open.port, "127.0.0.1");
   plain.on("error", () => {});
   plain.write("GET /boot.ipxe HTTP/1.1\r\nHost: a\r\n\r\n");
-  await vi.waitFor(() => expect(failures.join()).toMatch(/http request/));
-  await vi.waitFor(() => expect(port.connections.admission.open).toBe(0));
+  await eventually(() => expect(failures.join()).toMatch(/http request/));
+  await eventually(() => expect(port.connections.admission.open).toBe(0));
 });
 
 test("http.tls: handshakes that go no further take no place from a machine", async () => {
   const silent = Array.from({ length: 8 }, () => connectPlain(open.port, "127.0.0.1"));
   for (const socket of silent) socket.on("error", () => {});
-  await vi.waitFor(() => expect(port.connections.admission.open).toBe(8));
+  await eventually(() => expect(port.connections.admission.open).toBe(8));
   expect((await fetchBy("/boot.ipxe")).status).toBe(200);
   for (const socket of silent) socket.destroy();
-  await vi.waitFor(() => expect(port.connections.admission.open).toBe(0));
+  await eventually(() => expect(port.connections.admission.open).toBe(0));
 });
 
 test("http.tls: a client that closes in the middle of a download frees everything", async () => {
@@ -129,5 +130,5 @@ test("http.tls: a client that closes in the middle of a download frees everythin
   socket.write("GET /artifacts/initramfs-x86_64 HTTP/1.1\r\nHost: a\r\n\r\n");
   socket.once("data", () => socket.destroy());
   expect(await port.event("download-aborted")).toMatchObject({ file: "initramfs-x86_64" });
-  await vi.waitFor(() => expect(port.connections.admission.open).toBe(0));
+  await eventually(() => expect(port.connections.admission.open).toBe(0));
 });

@@ -126,6 +126,7 @@ artifacts:
     const system = net.spawn(machine ?? "", "busybox", ...client).ended();
     const leased = await Promise.race([system.then(({ output }) => output), over]);
     expect(leased).toContain(`lease of ${known} obtained from 10.9.0.1`);
+    attack.write("enough");
     await attack.ended();
     expect(await until(serving, "dhcp-flood")).toMatchObject({
       interface: "eth1",

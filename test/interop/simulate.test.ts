@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { makeMicroOs, orchestratorBootScript } from "../../src/demo/micro-os.ts";
 import { Program } from "../support/command.ts";
+import { eventually } from "../support/eventually.ts";
 import { netnsMissing } from "../support/netns.ts";
 import { StormSite, type StormSiteOptions, stormTarget } from "../support/storm-site.ts";
 import { reasonToSkip } from "../support/tools.ts";
@@ -161,7 +162,7 @@ describe.skipIf(missing !== null)(`simulate${missing ? ` (${missing})` : ""}`, (
     const own = await opened();
     const first = await started(own);
     process.kill(first.pid, "SIGKILL");
-    await expect.poll(() => addresses(own)).toEqual(["10.77.0.2"]);
+    await eventually(() => expect(addresses(own)).toEqual(["10.77.0.2"]));
 
     const second = await started(own);
     const pids = [second.pid, ...workersOf(second.pid)];

@@ -1,6 +1,7 @@
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { request } from "node:http";
 import { BootPort, orchestratorScript } from "../../../support/boot-port.ts";
+import { eventually } from "../../../support/eventually.ts";
 
 const mebibyte = 1024 * 1024;
 let port: BootPort;
@@ -84,7 +85,7 @@ test("http.queue: a machine that gives up leaves the line, and its timeline says
   const second = ask("/artifacts/vmlinuz-x86_64", "127.0.0.2");
   await port.event("download-waiting");
   const third = ask("/artifacts/vmlinuz-x86_64", "127.0.0.3");
-  await vi.waitFor(() => expect(port.named("download-waiting")).toHaveLength(2));
+  await eventually(() => expect(port.named("download-waiting")).toHaveLength(2));
   second.giveUp();
   expect(await port.event("download-aborted")).toMatchObject({
     address: "127.0.0.2",
@@ -103,9 +104,9 @@ test("http.queue: after a while the machine is asked to come again, and keeps it
   const { status, headers, take } = await second.answer;
   expect([status, headers["retry-after"], await take()]).toEqual([503, "3", 0]);
   const third = ask("/artifacts/vmlinuz-x86_64", "127.0.0.3");
-  await vi.waitFor(() => expect(port.named("download-waiting").at(-1)).toMatchObject({ ahead: 1 }));
+  await eventually(() => expect(port.named("download-waiting").at(-1)).toMatchObject({ ahead: 1 }));
   const again = ask("/artifacts/vmlinuz-x86_64", "127.0.0.2");
-  await vi.waitFor(() => expect(port.named("download-waiting").at(-1)).toMatchObject({ ahead: 0 }));
+  await eventually(() => expect(port.named("download-waiting").at(-1)).toMatchObject({ ahead: 0 }));
   await first.take();
   expect((await again.answer).status).toBe(200);
   third.giveUp();
