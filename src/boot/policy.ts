@@ -1,7 +1,8 @@
-import { type Mac, parseMac } from "../lib/mac.ts";
+import type { Mac } from "../lib/mac.ts";
 import { architectureOf } from "./architecture.ts";
 import type { BootClient } from "./client.ts";
 import type { LocalBootWay } from "./local-boot.ts";
+import { macSegment, type MacInUrls, usualMacInUrls } from "./machine-urls.ts";
 import { isUnknown, type NodeEntry } from "./node.ts";
 
 /** What a machine boots next, decided once for every protocol. */
@@ -42,6 +43,8 @@ export interface BootPolicy {
   readonly isUndecided?: (mac: Mac | null) => boolean;
   /** How a machine that may not network-boot is sent on to its disk. Default: it is offered nothing. */
   readonly localBoot?: (mac: Mac | null, node: NodeEntry | null) => LocalBootChoice;
+  /** How the MAC is written into URLs. Default: with colons. */
+  readonly macInUrls?: MacInUrls;
   /** Who is told an `https` URL; null or absent: nobody. */
   readonly https?: HttpsOffer | null;
 }
@@ -88,7 +91,7 @@ export function planBoot(
   if (runsIpxe(client, policy)) {
     const base = client.lacksHttps ? baseUrl : baseUrlFor("ipxe", policy, baseUrl);
     const own = denial === null ? (node?.scriptUrl ?? null) : null;
-    return { kind: "script", url: own ?? scriptUrl(base, client.mac) };
+    return { kind: "script", url: own ?? scriptUrl(base, client.mac, policy) };
   }
   const choice = chooseLoader(client, node, policy);
   if (choice === null) {
@@ -100,7 +103,8 @@ export function planBoot(
     };
   }
   if (client.transport === "http") {
-    const folder = parseMac(client.mac) === null ? "loaders" : client.mac;
+    const { loader } = policy.macInUrls ?? usualMacInUrls;
+    const folder = macSegment(client.mac, loader) ?? "loaders";
     const base = baseUrlFor("uefi-http", policy, baseUrl);
     const url = `${base}/${folder}/${encodeURIComponent(choice)}`;
     return { kind: "loader", transport: "http", file: choice, url };
@@ -163,8 +167,9 @@ function runsIpxe(client: BootClient, policy: BootPolicy): boolean {
  * The boot script's URL. A machine without a hardware address of 6 bytes (InfiniBand has none in DHCP,
  * RFC 4390) gets the one that holds for all.
  */
-export function scriptUrl(baseUrl: string, mac: Mac): string {
-  return parseMac(mac) === null ? `${baseUrl}/boot.ipxe` : `${baseUrl}/${mac}/boot.ipxe`;
+function scriptUrl(baseUrl: string, mac: Mac, { macInUrls = usualMacInUrls }: BootPolicy): string {
+  const folder = macSegment(mac, macInUrls.script);
+  return folder === null ? `${baseUrl}/boot.ipxe` : `${baseUrl}/${folder}/boot.ipxe`;
 }
 
 /** The node's own loader, else that of the first announced architecture that has one. */

@@ -1,6 +1,7 @@
 import type { Ip4 } from "../lib/ip4.ts";
 import type { Mac } from "../lib/mac.ts";
 import { RASPBERRY_PI } from "./architecture.ts";
+import { filledUrl, type MacForm, type MacInUrls, writtenMac } from "./machine-urls.ts";
 
 /**
  * What Tinkerbell SMEE hands out, where it differs from us: for sites whose machines and tools were
@@ -56,11 +57,15 @@ export interface SmeeEndpoints {
   readonly address: Ip4;
   readonly tftpPort: number;
   readonly httpPort: number;
+  readonly macInUrls: MacInUrls;
+  /** `boot.scriptUrl`: a script elsewhere for every machine; null: ours. */
+  readonly scriptUrl: string | null;
 }
 
 /** A machine without a hardware address gets the path without one. */
-function underMac(folder: string, mac: Mac, file: string): string {
-  return mac === "" ? `${folder}${file}` : `${folder}${mac}/${file}`;
+function underMac(folder: string, mac: Mac, form: MacForm, file: string): string {
+  if (mac === "" || form === "off") return `${folder}${file}`;
+  return `${folder}${writtenMac(mac, form)}/${file}`;
 }
 
 export function smeeBinaryUrl(
@@ -69,17 +74,30 @@ export function smeeBinaryUrl(
   mac: Mac,
   name: string,
 ): string {
-  const path = underMac(smeeLayouts[flavour].binaryFolder, mac, encodeURIComponent(name));
+  const { binaryFolder } = smeeLayouts[flavour];
+  const path = underMac(binaryFolder, mac, at.macInUrls.loader, encodeURIComponent(name));
   return `http://${at.address}:${at.httpPort}${path}`;
 }
 
-export function smeeScriptUrl(flavour: SmeeFlavour, at: SmeeEndpoints, mac: Mac): string {
+export function smeeScriptUrl(
+  flavour: SmeeFlavour,
+  at: SmeeEndpoints,
+  machine: { readonly mac: Mac; readonly uuid: string | null },
+): string {
+  const { mac } = machine;
+  const { macInUrls, scriptUrl } = at;
+  if (scriptUrl !== null) {
+    const url = mac === "" ? scriptUrl.replaceAll("{mac}/", "") : scriptUrl;
+    return filledUrl(url, machine, macInUrls.script);
+  }
   const { scriptFolder, hidesPort80 } = smeeLayouts[flavour];
   const port = hidesPort80 && at.httpPort === 80 ? "" : `:${at.httpPort}`;
-  return `http://${at.address}${port}${underMac(scriptFolder, mac, "auto.ipxe")}`;
+  const path = underMac(scriptFolder, mac, macInUrls.script, "auto.ipxe");
+  return `http://${at.address}${port}${path}`;
 }
 
 /** The port is always there, even 69. */
 export function smeeTftpUrl(at: SmeeEndpoints, mac: Mac, name: string): string {
-  return `tftp://${at.address}:${at.tftpPort}${underMac("/", mac, encodeURIComponent(name))}`;
+  const path = underMac("/", mac, at.macInUrls.loader, encodeURIComponent(name));
+  return `tftp://${at.address}:${at.tftpPort}${path}`;
 }

@@ -9,7 +9,7 @@ import { type DescribedPacket, describePacket } from "../dhcp/wire/packet-json.t
 import { journalFile } from "../dhcp/leases/journal.ts";
 import { replayJournal } from "../dhcp/leases/journal-format.ts";
 import { LeaseTable } from "../dhcp/leases/lease-table.ts";
-import type { Link } from "../dhcp/link.ts";
+import { advertisedAddress, type Link } from "../dhcp/link.ts";
 import { OfferTable } from "../dhcp/leases/offer-table.ts";
 import { decodePacket, encodePacket } from "../dhcp/wire/packet.ts";
 import { type DhcpRequest, readRequest, type Source } from "../dhcp/message/request.ts";
@@ -158,7 +158,7 @@ export async function knowledgeOf({
   const loaders = await knownLoaders(config.dataDir);
   return {
     plan: (client, node, link) => {
-      const baseUrl = `http://${link.address}:${config.http.port}`;
+      const baseUrl = `http://${advertisedAddress(link)}:${config.http.port}`;
       const plan = planBoot(client, node, nodes.policy, baseUrl);
       const isStandard = config.dhcp.compatibility === "standard";
       return isStandard ? loaders.applied(plan, client.mac, node, systemClock.wall()) : plan;

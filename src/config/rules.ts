@@ -14,6 +14,7 @@ export function ruleFaults(config: Config): Fault[] {
     ...config.interfaces.flatMap((link, index) => linkFaults(link, index, config)),
     ...adminFaults(config),
     ...tlsFaults(config),
+    ...proxyFaults(config),
     ...artifactFaults(config),
     ...bootFaults(config),
     ...smeeFaults(config),
@@ -27,7 +28,12 @@ function linkFaults(link: LinkConfig, index: number, config: Config): Fault[] {
   if (config.interfaces.findIndex((other) => other.name === link.name) !== index) {
     faults.push({ path: [...path, "name"], message: `interface ${link.name} is listed twice` });
   }
-  const { dhcp, address } = link;
+  const { dhcp, address, advertise } = link;
+  const shared = config.interfaces.find((other) => address !== null && other.address === address);
+  if (shared !== undefined && shared.advertise !== advertise) {
+    const message = `interface ${shared.name} has the same address and another advertise; HTTP and TFTP of an address can name only one`;
+    faults.push({ path: [...path, "advertise"], message });
+  }
   const subnet = dhcp.subnet === null ? null : parseSubnet(dhcp.subnet);
   if (subnet !== null && address !== null && !subnetContains(subnet, address)) {
     faults.push({ path: [...path, "address"], message: `is not in the subnet ${dhcp.subnet}` });
@@ -119,6 +125,15 @@ function adminFaults(config: Config): Fault[] {
   ];
 }
 
+function proxyFaults({ http: { trustedProxies } }: Config): Fault[] {
+  return trustedProxies.flatMap((subnet, at): Fault[] => {
+    if (subnet.prefixLength > 0) return [];
+    const message =
+      "is every address there is: any machine could then say that it is another one; name the proxies";
+    return [{ path: ["http", "trustedProxies", at], message }];
+  });
+}
+
 function tlsFaults({ http: { port, tls }, dhcp }: Config): Fault[] {
   if (tls === null) return [];
   const faults: Fault[] = [];
@@ -185,17 +200,18 @@ function smeeFaults({ boot, dhcp }: Config): Fault[] {
 
 /** What the orchestrator's own loader does cannot be changed from here. */
 function bootFaults({ boot, dhcp }: Config): Fault[] {
-  if (boot.path !== "orchestrator") return [];
   const faults: Fault[] = [];
   const refuse = (path: Fault["path"]) =>
-    faults.push({
-      path,
-      message:
-        "has no effect with boot.path orchestrator, whose loader fetches its script from the cloud",
-    });
+    faults.push({ path, message: `has no effect with ${why}` });
+  const why =
+    boot.path === "orchestrator"
+      ? "boot.path orchestrator, whose loader fetches its script from the cloud"
+      : "boot.scriptUrl: machines get the script that is there";
+  if (boot.path !== "orchestrator" && boot.scriptUrl === null) return [];
+  if (boot.path === "orchestrator" && boot.scriptUrl !== null) refuse(["boot", "scriptUrl"]);
   if (boot.script !== "mirror") refuse(["boot", "script"]);
   if (boot.kernelArgs.length > 0) refuse(["boot", "kernelArgs"]);
-  if (dhcp.compatibility !== "standard") {
+  if (boot.path === "orchestrator" && dhcp.compatibility !== "standard") {
     faults.push({
       path: ["dhcp", "compatibility"],
       message: "must be standard with boot.path orchestrator: SMEE hands out loaders of its own",

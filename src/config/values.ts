@@ -1,7 +1,15 @@
 import { z } from "zod";
 import { encodeValue, type OptionValue } from "../dhcp/wire/option-values.ts";
 import { fromHex } from "../lib/bytes.ts";
-import { ip4ToNumber, parseIp4, parseSubnet, prefixLengthOf } from "../lib/ip4.ts";
+import {
+  ANY_ADDRESS,
+  ip4ToNumber,
+  parseIp4,
+  parseSubnet,
+  prefixLengthOf,
+  type Subnet,
+  subnetOf,
+} from "../lib/ip4.ts";
 
 /** Kinds of values that several keys of the configuration share. */
 
@@ -22,6 +30,20 @@ export const subnet = z
   .string()
   .refine((text) => parseSubnet(text) !== null, "must be a network such as 192.168.77.0/24")
   .meta({ examples: ["192.168.77.0/24"] });
+
+/** An address or a network, as a network. */
+export const ip4OrSubnet = z
+  .string()
+  .refine(
+    (text) => readIp4OrSubnet(text) !== null,
+    "must be an IPv4 address or a network such as 10.20.0.0/16",
+  )
+  .meta({ examples: ["192.168.77.5", "10.20.0.0/16"] })
+  .transform((text): Subnet => readIp4OrSubnet(text) ?? subnetOf(ANY_ADDRESS, 32));
+
+function readIp4OrSubnet(text: string): Subnet | null {
+  return parseIp4(text) === null ? parseSubnet(text) : subnetOf(text, 32);
+}
 
 /** Labels of 63 letters at most, as option 119 carries them (RFC 1035 3.1). */
 export const domainName = z

@@ -273,7 +273,7 @@ class Site {
       links,
       interfaces,
       lookEveryMs,
-      openAddress: (address) => namingHolder(() => services.openAddress(address)),
+      openAddress: (link) => namingHolder(() => services.openAddress(link)),
       openLink: (link) => namingHolder(() => services.openLink(link)),
       emit: this.#events.emit,
     });

@@ -41,6 +41,8 @@ export type Link = {
   readonly interface: string;
   /** Our own address on it: server identifier, TFTP and HTTP server. */
   readonly address: Ip4;
+  /** What machines are told instead, where they reach that address by another one (NAT, a load balancer). */
+  readonly advertised?: Ip4 | null;
   readonly subnet: Subnet;
 } & (
   | { readonly mode: "proxy" }
@@ -50,6 +52,19 @@ export type Link = {
       readonly relayed: readonly RelayedNetwork[];
     }
 );
+
+/** Ours on a link. */
+export type Addresses = Pick<Link, "address" | "advertised">;
+
+/** The address by which the link's machines reach us: in option 54, as next server, in URLs. */
+export function advertisedAddress({ address, advertised }: Addresses): Ip4 {
+  return advertised ?? address;
+}
+
+/** Whether `address` is ours, as the link has it or as its machines are told. */
+export function isOurs(link: Addresses, address: Ip4): boolean {
+  return address === link.address || address === link.advertised;
+}
 
 /** A link in mode full. */
 export type FullLink = Extract<Link, { mode: "full" }>;

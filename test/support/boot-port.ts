@@ -85,6 +85,7 @@ export class BootPort {
       kernelArgs: [],
       autoexec: true,
       baseUrls: new Map(),
+      trustedProxies: [],
       smee: null,
       emit: (event) => this.#hear(event),
       clock: { now: () => this.nowMs, wall: () => this.nowMs },

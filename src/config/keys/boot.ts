@@ -1,6 +1,19 @@
 import { z } from "zod";
 import { localBootSettings } from "../../boot/local-boot.ts";
-import { kernelArgument, loaderName } from "../values.ts";
+import { macForms, unknownPlaceholders, usualMacInUrls } from "../../boot/machine-urls.ts";
+import { httpUrl, kernelArgument, loaderName } from "../values.ts";
+
+/** A script elsewhere, for every machine. */
+const scriptUrlOfAll = httpUrl.refine((text) => unknownPlaceholders(text).length === 0, {
+  error: ({ input }) =>
+    `knows {mac} and {uuid}, not ${unknownPlaceholders(String(input)).join(", ")}`,
+});
+
+const macForm = z.enum(macForms);
+const macInUrls = z.union([
+  macForm.transform((one) => ({ script: one, loader: one })),
+  z.strictObject({ script: macForm.default("colon"), loader: macForm.default("colon") }),
+]);
 
 /** `boot`: what machines are given to boot. */
 export const boot = z
@@ -15,6 +28,23 @@ export const boot = z
       description:
         "`mirror`: machines fetch script, kernel and initramfs from here. `orchestrator`: x86-64 UEFI machines get the orchestrator's own `signed_ipxe.efi` from here and everything else from the cloud; for Secure Boot with the orchestrator's keys.",
       see: "booting.md#the-orchestrators-own-loader",
+    }),
+    scriptUrl: scriptUrlOfAll
+      .nullable()
+      .default(null)
+      .meta({
+        description:
+          "A script elsewhere, for every machine: ours only chains to it, and reports where that fails. `{mac}` and `{uuid}` are replaced by the machine's. A node's own `scriptUrl` goes before it. Without `artifacts.origin` nothing is mirrored then. In SMEE's compatibility DHCP itself names this URL.",
+        unset: "our own script",
+        examples: ["https://boot.example/{mac}/boot.ipxe"],
+        since: "0.2.0",
+      }),
+    macInUrls: macInUrls.default(usualMacInUrls).meta({
+      description:
+        "How the MAC is written into the URLs that machines are told: `colon`, `dash`, `dot` (`0800.2729.4e67`), `none` (no delimiter) or `off`; for scripts and loaders apart by `{ script: colon, loader: dash }`. Where it is off, a machine is known by its address. What machines ask for is understood in every form.",
+      unset: "`colon`",
+      examples: ["dash"],
+      since: "0.2.0",
     }),
     loaders: z
       .record(z.string().regex(/^(0|[1-9][0-9]{0,4})$/, "must be an option-93 number"), loaderName)

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { parseIp4 } from "../../lib/ip4.ts";
-import { filePath, hostName, port } from "../values.ts";
+import { filePath, hostName, ip4OrSubnet, port } from "../values.ts";
 
 /** `http` and `admin`: the port that machines see, and the port that people see. */
 
@@ -40,6 +40,12 @@ export const http = z
       unit: "machines",
       unset: "all at once",
       see: "configuration.md#the-queue-for-downloads",
+      since: "0.2.0",
+    }),
+    trustedProxies: z.array(ip4OrSubnet).default([]).meta({
+      description:
+        "Reverse proxies in front of this port, as addresses or networks: what they say of a machine's address (`X-Forwarded-For`, `Forwarded`) counts, and by what URL it asked (`X-Forwarded-Host` and `-Proto`, `Forwarded`). Nobody else is believed. A proxy must set these headers itself, not pass on what machines wrote.",
+      unset: "nobody is believed",
       since: "0.2.0",
     }),
     tls: tlsFiles

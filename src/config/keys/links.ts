@@ -106,6 +106,13 @@ const link = z.strictObject({
       "This host's address on the link, where it has several: machines fetch their files from it.",
     unset: "the interface's first IPv4 address",
   }),
+  advertise: ip4.nullable().default(null).meta({
+    description:
+      "The address that machines are told in its place, where they reach this host by another one: behind NAT, a load balancer or a Kubernetes Service. It is in DHCP option 54, the next server and every URL; the ports stay the same.",
+    unset: "the address itself",
+    see: "configuration.md#behind-another-address",
+    since: "0.2.0",
+  }),
   dhcp: linkDhcp,
 });
 

@@ -38,6 +38,8 @@ export class BootPort {
   readonly connections: HttpConnections;
   readonly #parts: BootPortParts;
   readonly #files: Files;
+  /** By an address of ours, the base URL that machines are told where they reach it by another one. */
+  readonly #baseUrls = new Map<Ip4, string>();
   /** Null: no TLS. */
   readonly #tls: { readonly port: number; readonly identity: BootCertificate } | null;
   #port: number;
@@ -57,6 +59,7 @@ export class BootPort {
     this.connections = new HttpConnections({
       port: "boot",
       connections: maxConnections,
+      proxies: config.http.trustedProxies,
       emit,
       clock,
     });
@@ -69,15 +72,22 @@ export class BootPort {
     return this.#port;
   }
 
+  /** Ours as machines are told it that reach this address of ours. */
   baseUrl(address: Ip4): string {
-    return `http://${address}:${this.#port}`;
+    return this.#baseUrls.get(address) ?? `http://${address}:${this.#port}`;
   }
 
-  /** Plain HTTP, and TLS beside it where it is configured. Throws `BindError`; nothing stays open then. */
-  async open(address: Ip4): Promise<Opened> {
+  /**
+   * Plain HTTP, and TLS beside it where it is configured. Throws `BindError`; nothing stays open then.
+   *
+   * @param advertised what machines are told instead of the address; null: the address itself
+   */
+  async open(address: Ip4, advertised: Ip4 | null): Promise<Opened> {
     const plain = await this.#listen({ host: address, port: this.#port }, null);
     // Where any free port will do, the first one is it for all addresses.
     this.#port = plain.port;
+    if (advertised === null) this.#baseUrls.delete(address);
+    else this.#baseUrls.set(address, `http://${advertised}:${this.#port}`);
     const sockets = [`http ${plain.host}:${plain.port}`];
     if (this.#tls === null) return { sockets, close: (graceMs) => plain.close(graceMs) };
     const { port, identity } = this.#tls;
@@ -114,7 +124,8 @@ export class BootPort {
       kernelArgs: config.boot.kernelArgs,
       script: scriptOf(config),
       autoexec: config.boot.path === "mirror",
-      baseUrls: new Map(),
+      baseUrls: this.#baseUrls,
+      trustedProxies: config.http.trustedProxies,
       smee: compatibility === "standard" ? null : compatibility,
       emit,
       clock,

@@ -6,6 +6,7 @@ import {
 } from "../../http/connections/admission.ts";
 import type { ListenOptions } from "../../http/listen.ts";
 import type { Clock } from "../../lib/clock.ts";
+import { parseIp4, type Subnet, subnetContains } from "../../lib/ip4.ts";
 
 /** A client may have a quarter: enough for a cache that many machines share, and three others are not hindered. */
 const SHARES = 4;
@@ -16,6 +17,8 @@ export interface HttpConnectionsOptions {
   readonly port: "boot" | "admin";
   /** Of all clients at the same time. */
   readonly connections: number;
+  /** Reverse proxies, each of which stands for many clients. */
+  readonly proxies?: readonly Subnet[];
   readonly emit: Emit;
   readonly clock: Pick<Clock, "now">;
 }
@@ -27,10 +30,12 @@ export class HttpConnections {
   #usedUpAtMs: number | null = null;
 
   constructor(options: HttpConnectionsOptions) {
-    const { connections } = options;
+    const { connections, proxies = [] } = options;
     const perClient = Math.max(MIN_PER_CLIENT, Math.floor(connections / SHARES));
     this.#options = options;
-    this.#admission = new Admission({ connections, perClient });
+    const isShared = (address: string): boolean =>
+      parseIp4(address) !== null && proxies.some((subnet) => subnetContains(subnet, address));
+    this.#admission = new Admission({ connections, perClient, isShared });
   }
 
   get limits(): AdmissionLimits {

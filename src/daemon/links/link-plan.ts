@@ -2,14 +2,7 @@ import type { Config, LinkConfig, NetworkConfig } from "../../config/schema.ts";
 import type { FullSettings, Link, RelayedNetwork } from "../../dhcp/link.ts";
 import { withoutRanges } from "../../dhcp/leases/pool.ts";
 import { ConfigError } from "../../lib/errors.ts";
-import {
-  formatSubnet,
-  type Ip4,
-  parseSubnet,
-  type Subnet,
-  subnetOf,
-  subnetsOverlap,
-} from "../../lib/ip4.ts";
+import { formatSubnet, type Ip4, parseSubnet, subnetOf, subnetsOverlap } from "../../lib/ip4.ts";
 import {
   interfaceNamed,
   interfaceProblem,
@@ -22,6 +15,8 @@ import { chooseInterface } from "../../net/interface-choice.ts";
 export interface ServedLink {
   readonly interface: string;
   readonly address: string;
+  /** What machines are told instead; null: the address itself. */
+  readonly advertised: Ip4 | null;
   readonly dhcp: Link | null;
 }
 
@@ -110,6 +105,7 @@ function soleLink(name: string): WantedLink {
     servedAs: ({ address, subnet }) => ({
       interface: name,
       address,
+      advertised: null,
       dhcp: { interface: name, address, subnet, mode: "proxy" },
     }),
   };
@@ -136,16 +132,18 @@ function servedLink(link: LinkConfig, found: UsableInterface, config: Config): S
         "interface is in itself; a machine must be in one of them only",
     ]);
   }
+  const { advertise: advertised } = link;
   return {
     interface: name,
     address,
-    dhcp: dhcpLink(link, { interface: name, address, subnet }, config),
+    advertised,
+    dhcp: dhcpLink(link, { interface: name, address, advertised, subnet }, config),
   };
 }
 
 function dhcpLink(
   link: LinkConfig,
-  base: { readonly interface: string; readonly address: string; readonly subnet: Subnet },
+  base: Pick<Link, "interface" | "address" | "advertised" | "subnet">,
   config: Config,
 ): Link | null {
   switch (link.dhcp.mode) {

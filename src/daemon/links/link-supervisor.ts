@@ -23,7 +23,7 @@ export interface LinkSupervisorParts {
   readonly interfaces: () => readonly NetworkInterface[];
   readonly lookEveryMs: number;
   /** Opens what all links with this address have in common. Throws `BindError`. */
-  readonly openAddress: (address: Ip4) => Promise<Opened>;
+  readonly openAddress: (link: ServedLink) => Promise<Opened>;
   /** Opens what is the link's own, after its address. Throws `BindError`. */
   readonly openLink: (link: ServedLink) => Promise<Opened>;
   readonly emit: Emit;
@@ -75,7 +75,7 @@ export class LinkSupervisor {
       const change = linkChange(link.wanted, null, interfaces);
       return change?.kind === "open" ? [{ link, to: change.to }] : [];
     });
-    for (const { to } of openings) await this.#acquire(to.link.address);
+    for (const { to } of openings) await this.#acquire(to.link);
     // Side by side: in mode full each takes some seconds to look for other servers.
     const opened = openings.map((opening) => this.#open(opening));
     this.#looking = Promise.allSettled(opened);
@@ -148,9 +148,9 @@ export class LinkSupervisor {
     }
     const ready: Opening[] = [];
     for (const opening of openings) {
-      const { address } = opening.to.link;
+      const { link } = opening.to;
       if (this.#closed) break;
-      if (await this.#tried(opening.link, () => this.#acquire(address))) ready.push(opening);
+      if (await this.#tried(opening.link, () => this.#acquire(link))) ready.push(opening);
     }
     await Promise.all(
       ready.map(async (opening) => {
@@ -200,10 +200,13 @@ export class LinkSupervisor {
     await served?.opened.close(0);
   }
 
-  async #acquire(address: Ip4): Promise<void> {
-    const shared = this.#addresses.get(address);
+  async #acquire(link: ServedLink): Promise<void> {
+    const shared = this.#addresses.get(link.address);
     if (shared !== undefined) shared.users += 1;
-    else this.#addresses.set(address, { opened: await this.#parts.openAddress(address), users: 1 });
+    else {
+      const opened = await this.#parts.openAddress(link);
+      this.#addresses.set(link.address, { opened, users: 1 });
+    }
   }
 
   #release(address: Ip4): void {

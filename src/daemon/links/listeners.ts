@@ -139,8 +139,8 @@ export class LinkListeners {
   }
 
   /** HTTP comes first: what TFTP and DHCP hand out names its port. Throws `BindError`. */
-  async openAddress(address: Ip4): Promise<Opened> {
-    const http = await this.#bootPort.open(address);
+  async openAddress({ address, advertised }: ServedLink): Promise<Opened> {
+    const http = await this.#bootPort.open(address, advertised);
     try {
       const tftp = await this.#openTftp(address);
       return {

@@ -9,12 +9,14 @@ const orchestratorLoaders = [7, 9, 16].map((code) => [code, ORCHESTRATOR_LOADER]
 /** Whether machines fetch kernel and initramfs from here. */
 export function servesMicroOs({ boot, artifacts }: Config): boolean {
   if (boot.path === "orchestrator") return false;
-  return boot.script === "mirror" || artifacts.origin !== null;
+  const isOurs = boot.script === "mirror" && boot.scriptUrl === null;
+  return isOurs || artifacts.origin !== null;
 }
 
 /** What a machine in which iPXE runs is given. */
 export function scriptOf({ boot, artifacts }: Config): BootScript {
   if (boot.path === "orchestrator") return { kind: "loader", name: ORCHESTRATOR_LOADER };
+  if (boot.scriptUrl !== null) return { kind: "elsewhere", url: boot.scriptUrl };
   if (boot.script === "mirror") return { kind: "mirror" };
   return { kind: "template", path: boot.script, needsMicroOs: artifacts.origin !== null };
 }
@@ -30,6 +32,7 @@ export function policyOf(config: Config): BootPolicy {
     loaders: new Map([...(orchestrator ? orchestratorLoaders : []), ...loaders]),
     onlyNamedLoaders: orchestrator,
     userClasses: config.boot.userClasses,
+    macInUrls: config.boot.macInUrls,
     unknownNodes: config.nodes.unknown,
     https: tls === null ? null : { port: tls.port, to: tls.offer },
   };
@@ -43,5 +46,7 @@ export function smeeOf(
   const { compatibility } = config.dhcp;
   if (compatibility === "standard") return null;
   const { loaders, unknownNodes } = policyOf(config);
-  return { flavour: compatibility, ...running, loaders, unknownNodes };
+  const { macInUrls, scriptUrl } = config.boot;
+  const urls = { macInUrls, scriptUrl };
+  return { flavour: compatibility, ...running, ...urls, loaders, unknownNodes };
 }

@@ -3,7 +3,7 @@ import type { OfferStyle } from "../../boot/offer-style.ts";
 import { decodedOrNull } from "../../lib/errors.ts";
 import { addressEvents, ignored, nothingToBoot, offerEvents, unanswered } from "./boot-events.ts";
 import type { Effect } from "./effects.ts";
-import type { Link } from "../link.ts";
+import { advertisedAddress, type Link } from "../link.ts";
 import { OptionCode } from "../wire/option-codes.ts";
 import { BOOTREQUEST, type DhcpPacket } from "../wire/packet.ts";
 import { MessageType } from "../wire/message-type.ts";
@@ -85,7 +85,7 @@ export function bootServerReply(
   const steps = [
     (to: DhcpPacket) => withClientAddress(to, request),
     (to: DhcpPacket) => withServerId(to, serverIdFor(request, link)),
-    (to: DhcpPacket) => withServerName(to, link.address),
+    (to: DhcpPacket) => withServerName(to, advertisedAddress(link)),
     (to: DhcpPacket) => withVendorClass(to, request),
     (to: DhcpPacket) => withBootSource(to, request, plan, link),
     (to: DhcpPacket) =>

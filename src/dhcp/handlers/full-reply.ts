@@ -3,7 +3,7 @@ import type { Plan } from "../../boot/policy.ts";
 import type { OfferStyle } from "../../boot/offer-style.ts";
 import { concat, fromText, toText } from "../../lib/bytes.ts";
 import { ANY_ADDRESS, type Ip4, ip4ToBytes, parseIp4 } from "../../lib/ip4.ts";
-import type { FullLink } from "../link.ts";
+import { advertisedAddress, type FullLink } from "../link.ts";
 import { leaseTimeOptions } from "./lease-time.ts";
 import {
   networkOptions,
@@ -105,7 +105,7 @@ function withOwnBootFile(reply: DhcpPacket, { node, plan, link }: Answer): DhcpP
   if (discovers && own(OptionCode.VENDOR_SPECIFIC) === null) {
     options.delete(OptionCode.VENDOR_SPECIFIC);
   }
-  const siaddr = parseIp4(toText(server ?? new Uint8Array())) ?? link.address;
+  const siaddr = parseIp4(toText(server ?? new Uint8Array())) ?? advertisedAddress(link);
   const served = { ...reply, options, siaddr };
   if (file === null) return served;
   const name = toText(file);

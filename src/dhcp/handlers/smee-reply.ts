@@ -10,7 +10,7 @@ import {
   prefixLengthOf,
   subnetOf,
 } from "../../lib/ip4.ts";
-import type { Link } from "../link.ts";
+import { advertisedAddress, type Link } from "../link.ts";
 import { OptionCode } from "../wire/option-codes.ts";
 import { encodeOption } from "../wire/options.ts";
 import { type DhcpPacket, MAX_FILE_BYTES } from "../wire/packet.ts";
@@ -76,7 +76,7 @@ export function smeeReservationReply(
     // SMEE turns the operation round, whatever it was.
     op: request.packet.op === 1 ? 2 : 1,
     yiaddr: node.address ?? ANY_ADDRESS,
-    siaddr: link.address,
+    siaddr: advertisedAddress(link),
   };
   const settled = networkOptions(node, link, flavour).reduce(
     (reply, [code, value]) => withOption(reply, code, value),
@@ -106,13 +106,13 @@ function networkOptions(
     [OptionCode.ROUTER, addresses(node.router?.slice(0, 1) ?? [])],
     [OptionCode.DOMAIN_NAME_SERVER, addresses(node.dns ?? [])],
     // SMEE takes itself for the log server unless it is told another one.
-    [OptionCode.LOG_SERVER, addresses([logServers[0] ?? link.address])],
+    [OptionCode.LOG_SERVER, addresses([logServers[0] ?? advertisedAddress(link)])],
     [OptionCode.HOST_NAME, fromText(node.name ?? "")],
     [OptionCode.DOMAIN_NAME, fromText(node.domain ?? "")],
     [OptionCode.BROADCAST_ADDRESS, addresses(broadcast === null ? [] : [broadcast])],
     [OptionCode.NTP_SERVERS, addresses(node.ntp ?? [])],
     [OptionCode.LEASE_TIME, u32(node.leaseSeconds ?? 0)],
-    [OptionCode.SERVER_IDENTIFIER, ip4ToBytes(link.address)],
+    [OptionCode.SERVER_IDENTIFIER, ip4ToBytes(advertisedAddress(link))],
     [OptionCode.DOMAIN_SEARCH, searchList(domains)],
     [OptionCode.CLASSLESS_STATIC_ROUTE, current ? routes(node) : new Uint8Array()],
   ];
@@ -147,7 +147,11 @@ function withNetboot(
   // 43.69 has 26 zeros while nothing is traced.
   const trace = boot.trace === null ? new Uint8Array(26) : traceparentBytes(boot.trace);
   const vendor = concat([discovery(request), buildSubOptions([[69, trace]])]);
-  return withOption({ ...named, siaddr: link.address }, OptionCode.VENDOR_SPECIFIC, vendor);
+  return withOption(
+    { ...named, siaddr: advertisedAddress(link) },
+    OptionCode.VENDOR_SPECIFIC,
+    vendor,
+  );
 }
 
 /** Option 43 without End: discovery control, and for a Raspberry Pi the menu that its ROM looks for. */

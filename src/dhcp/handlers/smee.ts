@@ -35,7 +35,7 @@ import {
   wantsToBoot,
 } from "./boot-events.ts";
 import type { Effect } from "./effects.ts";
-import type { Link } from "../link.ts";
+import { advertisedAddress, type Link } from "../link.ts";
 import { OptionCode } from "../wire/option-codes.ts";
 import { BOOTREQUEST, type DhcpPacket } from "../wire/packet.ts";
 import { MessageType } from "../wire/message-type.ts";
@@ -44,10 +44,8 @@ import { routeToSource } from "../message/destination.ts";
 import { type SmeeBoot, smeeProxyReply, smeeReservationReply } from "./smee-reply.ts";
 
 /** What SMEE's answers depend on besides the request and the machine's entry. */
-export interface SmeeSettings {
+export interface SmeeSettings extends Omit<SmeeEndpoints, "address"> {
   readonly flavour: SmeeFlavour;
-  readonly tftpPort: number;
-  readonly httpPort: number;
   /** `boot.loaders`: they win over SMEE's table. */
   readonly loaders: ReadonlyMap<number, string>;
   /** `nodes.unknown`: deny is SMEE's mode proxy, allow its auto-proxy. */
@@ -91,7 +89,7 @@ export function handleSmee(
   if (!wantsToBoot(request)) return [...learnt, ...ignored(NOT_A_BOOT_CLIENT)];
   const boot = proxyBoot(request, node, link, settings);
   if ("why" in boot) return [...learnt, ...unserved(request, link, boot.why, boot.values)];
-  const reply = smeeProxyReply(request, type, link.address, boot);
+  const reply = smeeProxyReply(request, type, advertisedAddress(link), boot);
   return [...learnt, ...answered(request, reply, link, node, boot)];
 }
 
@@ -206,11 +204,11 @@ function fileFor(
   loader: string,
   scriptUrl: string | null,
 ): string {
-  const { flavour, tftpPort, httpPort } = settings;
-  const at: SmeeEndpoints = { address: link.address, tftpPort, httpPort };
+  const { flavour } = settings;
+  const at: SmeeEndpoints = { ...settings, address: advertisedAddress(link) };
   const { mac, client } = request;
   const userClass = userClassOf(request);
-  if (userClass === "Tinkerbell") return scriptUrl ?? smeeScriptUrl(flavour, at, mac);
+  if (userClass === "Tinkerbell") return scriptUrl ?? smeeScriptUrl(flavour, at, client);
   if (client.transport === "http") return smeeBinaryUrl(flavour, at, mac, loader);
   return userClass === "iPXE" ? smeeTftpUrl(at, mac, loader) : loader;
 }

@@ -8,7 +8,7 @@ import {
 } from "../../lib/ip4.ts";
 import type { Mac } from "../../lib/mac.ts";
 import { isActive, isQuarantine, type Lease, type Leases } from "./lease-table.ts";
-import type { FullLink } from "../link.ts";
+import { type FullLink, isOurs } from "../link.ts";
 import type { Offer, Offers } from "./offer-table.ts";
 import { inRanges, isAmongLast, pickAddress, poolSize } from "./pool.ts";
 
@@ -159,7 +159,7 @@ export function poolUse(context: AllocationContext): PoolUse {
 /** An address of the link's network that no other use is known for. */
 function isHostAddress(link: FullLink, address: Ip4): boolean {
   const { subnet, full } = link;
-  if (!subnetContains(subnet, address) || address === link.address) return false;
+  if (!subnetContains(subnet, address) || isOurs(link, address)) return false;
   // RFC 3021: a network of two addresses has neither a network nor a broadcast address.
   const wide = subnet.prefixLength < 31;
   if (wide && (address === subnet.network || address === broadcastOf(subnet))) return false;

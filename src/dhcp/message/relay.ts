@@ -1,7 +1,6 @@
 import { decodedOrNull } from "../../lib/errors.ts";
 import { ANY_ADDRESS, type Ip4, subnetContains } from "../../lib/ip4.ts";
-import type { FullLink } from "../link.ts";
-import type { Link } from "../link.ts";
+import { advertisedAddress, type FullLink, isOurs, type Link } from "../link.ts";
 import type { DhcpPacket } from "../wire/packet.ts";
 import { readRelayInformation, type RelayInformation } from "../wire/vendor-options.ts";
 
@@ -27,11 +26,11 @@ function given(address: Ip4 | null): Ip4 | null {
 }
 
 /**
- * Option 54 of our answers: our address on the link, or what the relay agent wants its clients to see
+ * Option 54 of our answers: our address as machines reach it, or what the relay agent wants its clients to see
  * there, so that they renew through it (RFC 5107 4).
  */
 export function serverIdFor({ relay }: { readonly relay: RelayAgent | null }, link: Link): Ip4 {
-  return relay?.serverIdOverride ?? link.address;
+  return relay?.serverIdOverride ?? advertisedAddress(link);
 }
 
 /** Whether a request names another server than us in option 54; one that names none does not. */
@@ -40,7 +39,7 @@ export function namesAnotherServer(
   link: Link,
 ): boolean {
   const { serverId } = request;
-  return serverId !== null && serverId !== link.address && serverId !== serverIdFor(request, link);
+  return serverId !== null && !isOurs(link, serverId) && serverId !== serverIdFor(request, link);
 }
 
 /** The addresses of the relay agent that the request came through; none without one. */

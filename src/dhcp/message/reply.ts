@@ -3,7 +3,7 @@ import type { Plan } from "../../boot/policy.ts";
 import type { OfferStyle } from "../../boot/offer-style.ts";
 import { concat, fromText, toText } from "../../lib/bytes.ts";
 import { ANY_ADDRESS, type Ip4, ip4ToBytes } from "../../lib/ip4.ts";
-import type { Link } from "../link.ts";
+import { advertisedAddress, type Link } from "../link.ts";
 import { OptionCode } from "../wire/option-codes.ts";
 import { BOOTREPLY, BROADCAST_FLAG, type DhcpPacket, MAX_FILE_BYTES } from "../wire/packet.ts";
 import type { DhcpRequest } from "./request.ts";
@@ -136,7 +136,7 @@ export function withBootSource(
   plan: BootPlan,
   link: Link,
 ): DhcpPacket {
-  const named = withBootFile(withNextServer(reply, link.address), bootFileOf(plan));
+  const named = withBootFile(withNextServer(reply, advertisedAddress(link)), bootFileOf(plan));
   return withMachineId97(named, request);
 }
 
@@ -158,12 +158,12 @@ export function withNetboot(
   style: OfferStyle = "direct",
 ): DhcpPacket {
   if (plan.kind === "refused") return reply;
-  if (plan.kind === "none") return { ...reply, siaddr: link.address };
+  if (plan.kind === "none") return { ...reply, siaddr: advertisedAddress(link) };
   const booting = withBootSource(reply, request, plan, link);
   const http = request.client.transport === "http";
   const typed = withDiscovery(booting, request, link, http ? "direct" : style);
   if (link.mode === "proxy") {
-    return withServerName(withVendorClass(typed, request), link.address);
+    return withServerName(withVendorClass(typed, request), advertisedAddress(link));
   }
   if (http || style !== "direct") return withVendorClass(typed, request);
   return plan.kind === "script" ? withNoProxyWait(typed) : typed;
@@ -196,7 +196,7 @@ function withDiscovery(
       const menu = pxeVendorOptions({
         // Neither broadcast nor multicast, and no server that is not in the list.
         discoveryControl: 7,
-        bootServers: [{ type: MENU_ITEM, addresses: [link.address] }],
+        bootServers: [{ type: MENU_ITEM, addresses: [advertisedAddress(link)] }],
         bootMenu: [{ type: MENU_ITEM, text: MENU_TEXT }],
         menuPrompt: { timeoutSeconds: 0, text: MENU_TEXT },
       });

@@ -267,7 +267,7 @@ class RunningServer {
   }
 
   #reportCompeting(packet: DhcpPacket, offers: OverheardOffers, link: Link): void {
-    const offer = offers.competing(packet, link.address);
+    const offer = offers.competing(packet, link);
     if (offer === null) return;
     const { address: offered, ...rest } = offer;
     const machine = { mac: macFromBytes(packet.chaddr), address: null };

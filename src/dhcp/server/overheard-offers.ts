@@ -1,6 +1,7 @@
 import { ANY_ADDRESS, type Ip4 } from "../../lib/ip4.ts";
 import { type Mac, macFromBytes } from "../../lib/mac.ts";
 import { BoundedMap } from "../../lib/bounded-map.ts";
+import { type Addresses, isOurs } from "../link.ts";
 import { OptionCode } from "../wire/option-codes.ts";
 import { BROADCAST_FLAG, type DhcpPacket } from "../wire/packet.ts";
 import { MessageType } from "../wire/message-type.ts";
@@ -45,11 +46,11 @@ export class OverheardOffers {
     if (client.transport !== null) this.#clients.set(mac, true);
   }
 
-  /** What a packet to the client port offers a machine that boots; null otherwise, and for `own` offers. */
-  competing(packet: DhcpPacket, own: Ip4): CompetingOffer | null {
+  /** What a packet to the client port of `link` offers a machine that boots; null otherwise, and for our own offers. */
+  competing(packet: DhcpPacket, link: Addresses): CompetingOffer | null {
     if (!this.#clients.has(macFromBytes(packet.chaddr))) return null;
-    const offer = readCompetingOffer(packet, own);
-    return offer?.server === own ? null : offer;
+    const offer = readCompetingOffer(packet, link.address);
+    return offer === null || isOurs(link, offer.server) ? null : offer;
   }
 
   /**

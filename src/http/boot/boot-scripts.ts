@@ -1,3 +1,4 @@
+import { filledUrl, usualMacInUrls } from "../../boot/machine-urls.ts";
 import { chainScript } from "../../boot/script/chain.ts";
 import type { NodeEntry } from "../../boot/node.ts";
 import {
@@ -22,6 +23,8 @@ export type ScriptOutcome =
 
 export interface ScriptRequest {
   readonly machine: Machine;
+  /** As the machine told it in this boot; null: it did not. */
+  readonly uuid: string | null;
   readonly node: Pick<NodeEntry, "scriptUrl" | "kernelArgs"> | null;
   /** Our base URL as the machine reaches it; null: its connection is gone. */
   readonly baseUrl: string | null;
@@ -83,7 +86,7 @@ export class BootScripts {
 
   /** What is known without reading anything. */
   #withoutSource(
-    { node, baseUrl }: ScriptRequest,
+    { machine, uuid, node, baseUrl }: ScriptRequest,
     generation: ServedGeneration | null,
   ): ScriptOutcome | null {
     if (baseUrl === null) {
@@ -93,7 +96,12 @@ export class BootScripts {
       const text = chainScript(node.scriptUrl, `${baseUrl}/events`);
       return { kind: "script", text, generation: null };
     }
-    const { script } = this.#options;
+    const { script, policy } = this.#options;
+    if (script.kind === "elsewhere") {
+      const { script: form } = policy.macInUrls ?? usualMacInUrls;
+      const url = filledUrl(script.url, { mac: machine.mac, uuid }, form);
+      return { kind: "script", text: chainScript(url, `${baseUrl}/events`), generation: null };
+    }
     const needsMicroOs =
       script.kind === "mirror" || (script.kind === "template" && script.needsMicroOs);
     if (generation === null && needsMicroOs) {

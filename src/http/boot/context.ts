@@ -10,7 +10,7 @@ import type { Ip4 } from "../../lib/ip4.ts";
 import type { Mac } from "../../lib/mac.ts";
 import type { Emit, Machine } from "../../events/types.ts";
 import type { Files } from "../files/files.ts";
-import { clientAddress } from "./peer.ts";
+import { machineAddress, type Reached } from "./peer.ts";
 import type { BootScripts } from "./boot-scripts.ts";
 import type { ServedGenerations, ServedLoaders } from "./content.ts";
 
@@ -20,11 +20,13 @@ export type BootScript =
   | { readonly kind: "mirror" }
   /** A file of the site's own; read at each request, so that a change holds at once. */
   | { readonly kind: "template"; readonly path: string; readonly needsMicroOs: boolean }
+  /** One that does nothing but run the script at this URL, with `{mac}` and `{uuid}` in it. */
+  | { readonly kind: "elsewhere"; readonly url: string }
   /** One that does nothing but start this loader. */
   | { readonly kind: "loader"; readonly name: string };
 
 /** What the boot port works with. Everything is asked anew for each request, so it may change under it. */
-export interface BootAppOptions {
+export interface BootAppOptions extends Reached {
   readonly generations: ServedGenerations;
   readonly loaders: ServedLoaders;
   /** Shared by all addresses. */
@@ -56,7 +58,7 @@ export function machineOf(
   request: FastifyRequest,
   mac: Mac | null,
 ): Machine {
-  const address = clientAddress(request.socket);
+  const address = machineAddress(request, options);
   return { mac: mac ?? options.sessions.machineAt(address), address };
 }
 
@@ -66,10 +68,14 @@ export function nodeOf(
   machine: Machine,
   smbios: { readonly uuid: string | null; readonly serial: string | null },
 ): NodeEntry | null {
-  const { mac } = machine;
-  const known = mac === null ? null : (options.sessions.latest(machine)?.uuid ?? null);
+  const uuid = smbios.uuid ?? knownUuid(options, machine);
   // A machine whose MAC is not known can still match by UUID or serial number.
-  return options.findNode({ mac: mac ?? "", uuid: smbios.uuid ?? known, serial: smbios.serial });
+  return options.findNode({ mac: machine.mac ?? "", uuid, serial: smbios.serial });
+}
+
+/** The UUID that a machine told earlier in this boot. */
+export function knownUuid({ sessions }: BootAppOptions, machine: Machine): string | null {
+  return machine.mac === null ? null : (sessions.latest(machine)?.uuid ?? null);
 }
 
 /** That the machine may not boot from here, or null when it may. */

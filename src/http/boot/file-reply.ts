@@ -5,6 +5,7 @@ import { CLIENT_ENDED } from "../connections/connection.ts";
 import { type DownloadWatch, type Part, startDownload } from "../files/download.ts";
 import type { OpenFile } from "../files/open-file.ts";
 import type { DownloadQueue, Place } from "../files/queue.ts";
+import type { Machine } from "../../events/types.ts";
 import type { Turns } from "../files/turns.ts";
 
 export interface FileAnswer {
@@ -14,6 +15,8 @@ export interface FileAnswer {
   readonly contentType: string;
   readonly turns: Turns;
   readonly watch: DownloadWatch;
+  /** Whose turn it is. */
+  readonly machine: Pick<Machine, "address">;
   /** Null: it need not wait. */
   readonly queued: QueuedDownload | null;
 }
@@ -95,7 +98,7 @@ function sendPart(reply: FastifyReply, part: Part, answer: FileAnswer): FastifyR
     return reply.hijack();
   }
   reply.hijack();
-  const client = reply.request.socket.remoteAddress ?? "";
+  const client = answer.machine.address ?? reply.request.socket.remoteAddress ?? "";
   const begin = (watched: DownloadWatch): void => {
     const headers = Object.entries(reply.getHeaders());
     response.writeHead(

@@ -1,7 +1,8 @@
 import type { FastifyRequest } from "fastify";
 import type { Peer } from "../connections/connection.ts";
 import { secureUrl } from "../../boot/policy.ts";
-import { type Ip4, parseIp4 } from "../../lib/ip4.ts";
+import { type Ip4, parseIp4, type Subnet } from "../../lib/ip4.ts";
+import { readForwarded } from "./forwarded.ts";
 
 /** The IPv4 address behind `socket`'s text for one; a dual-stack socket says `::ffff:192.168.77.5`. */
 function ip4Of(socketAddress: string | undefined): Ip4 | null {
@@ -9,7 +10,7 @@ function ip4Of(socketAddress: string | undefined): Ip4 | null {
 }
 
 /** The two ends of a request's connection. */
-export function peerOf({ socket, protocol }: FastifyRequest): Peer {
+function peerOf({ socket, protocol }: FastifyRequest): Peer {
   const { remoteAddress, localAddress, localPort } = socket;
   return { remoteAddress, localAddress, localPort, encrypted: protocol === "https" };
 }
@@ -33,4 +34,26 @@ export function baseUrlFor(peer: Peer, baseUrls: ReadonlyMap<Ip4, string>): stri
   const told = baseUrls.get(ip4);
   if (told === undefined) return `${protocol}://${ip4}:${localPort}`;
   return protocol === "https" ? secureUrl(told, localPort) : told;
+}
+
+/** How the port is reached by others than machines directly. */
+export interface Reached {
+  readonly baseUrls: ReadonlyMap<Ip4, string>;
+  /** Reverse proxies whose word on machines counts. */
+  readonly trustedProxies: readonly Subnet[];
+}
+
+/** The machine's address: the connection's, or the one that a trusted proxy tells; null when it is no IPv4 address. */
+export function machineAddress(request: FastifyRequest, { trustedProxies }: Reached): Ip4 | null {
+  const peer = clientAddress(request.socket);
+  const forwarded = readForwarded(request.headers, peer, trustedProxies);
+  return forwarded === null ? peer : forwarded.client;
+}
+
+/** `baseUrlFor` of a request; by a trusted proxy, the URL by which the machine asked that one, where it tells. */
+export function baseUrlOf(request: FastifyRequest, reached: Reached): string | null {
+  const { baseUrls, trustedProxies } = reached;
+  const peer = clientAddress(request.socket);
+  const forwarded = readForwarded(request.headers, peer, trustedProxies);
+  return forwarded?.baseUrl ?? baseUrlFor(peerOf(request), baseUrls);
 }

@@ -1,7 +1,7 @@
 import { isUnknown } from "../../boot/node.ts";
 import { type Mac, parseMac } from "../../lib/mac.ts";
 import type { QuickAnswer } from "../connections/connection.ts";
-import { type BootAppContext, denialOf, nodeOf } from "./context.ts";
+import { type BootAppContext, denialOf, knownUuid, nodeOf } from "./context.ts";
 import { baseUrlFor, clientAddress } from "./peer.ts";
 
 const unknownIdentity = { uuid: null, serial: null };
@@ -18,12 +18,13 @@ export function quickScripts(options: BootAppContext): QuickAnswer {
     if (pathMac === null) return null;
     const address = clientAddress(peer);
     const machine = { mac: pathMac.mac ?? options.sessions.machineAt(address), address };
+    const uuid = knownUuid(options, machine);
     const node = nodeOf(options, machine, unknownIdentity);
     if (denialOf(options, machine, node, false) !== null) return null;
     // It is asked for its serial number first.
     if (isUnknown(node) && options.policy.isUndecided?.(machine.mac) === true) return null;
     const baseUrl = baseUrlFor(peer, options.baseUrls);
-    const script = options.scripts.now({ machine, node, baseUrl });
+    const script = options.scripts.now({ machine, uuid, node, baseUrl });
     if (script === null) return null;
     const { text, generation } = script;
     options.emit({ event: "script", ...machine, ...unknownIdentity, generation });

@@ -11,6 +11,8 @@ export interface AdmissionLimits {
   readonly connections: number;
   /** Of them, from one address. */
   readonly perClient: number;
+  /** Whether an address is that of many clients, a reverse proxy's: it has no limit of its own. Default: none is. */
+  readonly isShared?: (address: string) => boolean;
 }
 
 /** Whose share is used up: the client's own, or that of all together. */
@@ -43,9 +45,9 @@ export class Admission {
 
   /** Null when there is room for one more of this client, after it was made; else what is short. */
   shortageFor(address: string): Shortage | null {
-    const { connections, perClient } = this.limits;
+    const { connections, perClient, isShared } = this.limits;
     const own = this.#clients.get(address)?.size ?? 0;
-    if (own >= perClient) {
+    if (own >= perClient && isShared?.(address) !== true) {
       const idle = [...this.#idle].find((place) => place.address === address);
       if (idle === undefined) return "client";
       this.#end(idle);

@@ -65,17 +65,14 @@ export const flagRows: readonly FlagRow[] = [
   },
   {
     flags: ["dhcp-ipxe-http-script-prepend-mac", "dhcp-http-ipxe-script-prepend-mac"],
-    where: "absent: the script's URL has the MAC in it; `boot.scriptUrl` takes {mac}",
-    read: (value) =>
-      isTrue(value)
-        ? nothing
-        : note("the script's URL has the MAC in it; boot.scriptUrl takes {mac}"),
+    where: "`boot.macInUrls.script`: off where it is false",
+    read: (value) => (isTrue(value) ? nothing : set(["boot", "macInUrls", "script"], "off")),
   },
-  absentUnless(
-    ["ipxe-binary-inject-mac-addr-format"],
-    ["", "colon"],
-    "the MAC in URLs is written with colons",
-  ),
+  {
+    flags: ["ipxe-binary-inject-mac-addr-format"],
+    where: "`boot.macInUrls.loader`",
+    read: readMacFormat,
+  },
   {
     flags: ["ipxe-override-arch-mapping"],
     where: "`boot.loaders`",
@@ -200,6 +197,22 @@ export const flagRows: readonly FlagRow[] = [
   },
   absent(["version"], "eim-pxe --version"),
 ];
+
+/** SMEE's word for each form; `empty` is in its help, though its parser refuses it. */
+const macForms: ReadonlyMap<string, string> = new Map([
+  ["dash", "dash"],
+  ["dot", "dot"],
+  ["no-delimiter", "none"],
+  ["empty", "off"],
+]);
+
+function readMacFormat(value: string): Outcome {
+  if (value === "" || value === "colon") return nothing;
+  const form = macForms.get(value);
+  return form === undefined
+    ? note(`"${value}" is no form of a MAC that SMEE knows`)
+    : set(["boot", "macInUrls", "loader"], form);
+}
 
 /** `7=snp.efi,11=arm.efi`. */
 function readMapping(value: string): Outcome {

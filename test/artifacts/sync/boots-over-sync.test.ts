@@ -79,6 +79,7 @@ it("gives each of 200 machines a kernel and initramfs of one release while the m
     kernelArgs: [],
     autoexec: true,
     baseUrls: new Map(),
+    trustedProxies: [],
     smee: null,
     emit: bus.emit,
     clock: systemClock,

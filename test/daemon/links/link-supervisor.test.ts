@@ -55,7 +55,7 @@ beforeEach(() => {
     links: wantedLinks(config, [eth1, eth2]),
     interfaces: () => interfaces(),
     lookEveryMs,
-    openAddress: (address) => take(`address ${address}`),
+    openAddress: ({ address }) => take(`address ${address}`),
     openLink: async ({ interface: name, address }) => {
       const own = `link ${name} ${address}`;
       const waits = openingMs > 0 && !taken.has(own);

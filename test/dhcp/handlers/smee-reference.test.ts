@@ -1,3 +1,4 @@
+import { usualMacInUrls } from "../../../src/boot/machine-urls.ts";
 import { describe, expect, it } from "vitest";
 import { planBoot } from "../../../src/boot/policy.ts";
 import { parseTraceparent } from "../../../src/boot/trace-context.ts";
@@ -141,6 +142,8 @@ function ourAnswer(bytes: Uint8Array, source: string, site: SmeeSite): Reference
         flavour: site.line,
         tftpPort: 69,
         httpPort: site.httpPort,
+        macInUrls: usualMacInUrls,
+        scriptUrl: null,
         loaders: new Map(),
         unknownNodes: site.mode === "proxy" ? "deny" : "allow",
         trace: parseTraceparent(site.traceparent ?? ""),

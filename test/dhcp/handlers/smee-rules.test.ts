@@ -1,3 +1,4 @@
+import { usualMacInUrls } from "../../../src/boot/machine-urls.ts";
 import { describe, expect, it } from "vitest";
 import { OptionCode } from "../../../src/dhcp/wire/option-codes.ts";
 import { encodePacket } from "../../../src/dhcp/wire/packet.ts";
@@ -17,6 +18,8 @@ const settings: SmeeSettings = {
   flavour: "smee",
   tftpPort: 69,
   httpPort: 7080,
+  macInUrls: usualMacInUrls,
+  scriptUrl: null,
   loaders: new Map(),
   unknownNodes: "allow",
   trace: null,

@@ -126,7 +126,7 @@ describe("an offer that is overheard", () => {
 
 describe("what others offer a machine that boots", () => {
   const discover = requestWith(message(firmware.uefi));
-  const own = "192.168.77.1";
+  const own = { address: "192.168.77.1" };
 
   test("is of interest where the machine asked to boot", () => {
     const offers = new OverheardOffers();
@@ -141,7 +141,8 @@ describe("what others offer a machine that boots", () => {
   test("leaves out our own offers, and what is no offer", () => {
     const offers = new OverheardOffers();
     offers.asked(discover);
-    expect(offers.competing(offer(), server)).toBeNull();
+    expect(offers.competing(offer(), { address: server })).toBeNull();
+    expect(offers.competing(offer(), { ...own, advertised: server })).toBeNull();
     expect(offers.competing(offer({}, MessageType.ACK), own)).toBeNull();
   });
 });

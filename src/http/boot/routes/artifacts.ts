@@ -63,7 +63,8 @@ async function sendArtifact(
   const { sha256 } = file;
   const contentType = contentTypeOf(name);
   const etag = `"${sha256}"`;
-  return sendFile(request, reply, { file: opened, etag, contentType, turns, watch, queued });
+  const answer = { file: opened, etag, contentType, turns, watch, machine, queued };
+  return sendFile(request, reply, answer);
 }
 
 /** What is smaller takes no longer than waiting would. */

@@ -5,6 +5,7 @@ import { type Mac, parseMac } from "../../../lib/mac.ts";
 import { TokenBuckets } from "../../../lib/token-bucket.ts";
 import type { Machine } from "../../../events/types.ts";
 import { type BootAppOptions, machineOf, refuse, sendText } from "../context.ts";
+import { machineAddress } from "../peer.ts";
 import { readSerial, readUuid } from "../smbios.ts";
 
 /** What nobody needs, so that nothing of it is an error. */
@@ -41,7 +42,7 @@ export function beaconRoutes(app: FastifyInstance, options: BootAppOptions): voi
     url: "/events",
     handler: (request, reply) => {
       // No Retry-After: iPXE would wait for it, and a beacon must never hold up a boot.
-      if (!limits.take(request.socket.remoteAddress ?? "", options.clock.now())) {
+      if (!limits.take(machineAddress(request, options) ?? "", options.clock.now())) {
         const reason = "too many reports from this address";
         return refuse(options, request, reply, { status: 429, reason });
       }

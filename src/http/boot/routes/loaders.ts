@@ -67,7 +67,8 @@ export async function sendLoader(
   const { turns } = options.files;
   const watch = watchLoader(options, machine, { name: opened.name, bytes: file.size });
   const contentType = contentTypeOf(name);
-  return sendFile(request, reply, { file, etag, contentType, turns, watch, queued: null });
+  const answer = { file, etag, contentType, turns, watch, machine, queued: null };
+  return sendFile(request, reply, answer);
 }
 
 interface OpenLoader {

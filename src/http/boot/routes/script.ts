@@ -9,6 +9,7 @@ import {
   type BootAppContext,
   type BootAppOptions,
   denialOf,
+  knownUuid,
   machineOf,
   nodeOf,
   refuse,
@@ -19,7 +20,7 @@ import {
 import type { Denial } from "../../../boot/policy.ts";
 import { chainScript } from "../../../boot/script/chain.ts";
 import { localBootScript } from "../../../boot/script/local-boot.ts";
-import { baseUrlFor, peerOf } from "../peer.ts";
+import { baseUrlOf } from "../peer.ts";
 import { readSerial, readUuid } from "../smbios.ts";
 
 const macParams = z.object({ mac: z.string() });
@@ -82,8 +83,13 @@ export async function sendBootScript(
   if (isUnknown(node) && !serialIsKnown && options.policy.isUndecided?.(machine.mac) === true) {
     return askForSerial(options, request, reply);
   }
-  const baseUrl = baseUrlFor(peerOf(request), options.baseUrls);
-  const script = await options.scripts.of({ machine, node, baseUrl });
+  const baseUrl = baseUrlOf(request, options);
+  const script = await options.scripts.of({
+    machine,
+    uuid: uuid ?? knownUuid(options, machine),
+    node,
+    baseUrl,
+  });
   if (script.kind === "unavailable") {
     if (script.status === 503) reply.header("retry-after", retryAfterSeconds);
     return refuse(options, request, reply, { status: script.status, reason: script.reason, mac });
@@ -126,7 +132,7 @@ function askForSerial(
   request: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply {
-  const baseUrl = baseUrlFor(peerOf(request), options.baseUrls);
+  const baseUrl = baseUrlOf(request, options);
   if (baseUrl === null) {
     const reason = "the connection is gone";
     return refuse(options, request, reply, { status: 503, reason });
@@ -141,7 +147,7 @@ function sendAutoexec(
   request: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply {
-  const baseUrl = options.autoexec ? baseUrlFor(peerOf(request), options.baseUrls) : null;
+  const baseUrl = options.autoexec ? baseUrlOf(request, options) : null;
   if (baseUrl === null) return refuseUnknown(options, request, reply);
   if (request.method === "GET") {
     const machine = machineOf(options, request, macOf(request));
