@@ -25,7 +25,7 @@ import {
   offerRules,
   scriptUnusable,
 } from "../src/pxe-client/probe/rules.ts";
-import { type FieldCause, fieldCauses } from "./support/reproductions.ts";
+import { type FieldCause, fieldCauses, furtherCauses } from "./support/reproductions.ts";
 import { bootRules, loopRules } from "../src/timeline/rules.ts";
 import { keysOf, keyTable } from "./support/docs/config-keys.ts";
 import { isOfFirstVersion } from "./support/docs/first-version.ts";
@@ -136,7 +136,7 @@ network *namespaces* or on loopback; or by *frames*, a boot's events played one 
 
 | # | on the screen | cause | reproduced | what is said |
 |---|---|---|---|---|
-${fieldCauses.map(fieldRow).join("\n")}
+${[...fieldCauses, ...furtherCauses].map(fieldRow).join("\n")}
 `;
     await expect(text).toMatchFileSnapshot("../docs/diagnosis.md");
   });
@@ -145,7 +145,7 @@ ${fieldCauses.map(fieldRow).join("\n")}
     const how = reproductions.map((one) => `${one.means}: ${one.how} (\`${one.test}\`)`);
     const said = reproductions.map(({ code }) => `\`${code}\`${sentenceOf(code)}`);
     const made = how.length === 0 ? `not: ${why}` : how.join("<br>");
-    return `| ${row} | ${onScreen} | ${cause} | ${made} | ${said.join("<br>")} |`;
+    return `| ${row ?? ""} | ${onScreen} | ${cause} | ${made} | ${said.join("<br>")} |`;
   }
 
   function sentenceOf(code: string): string {
@@ -155,7 +155,7 @@ ${fieldCauses.map(fieldRow).join("\n")}
 
   it("has every cause of the field's list, and tests that have its code", () => {
     expect(fieldCauses.map(({ row }) => row)).toEqual(Array.from({ length: 29 }, (_, i) => i + 1));
-    for (const { row, reproductions, why } of fieldCauses) {
+    for (const { row, reproductions, why } of [...fieldCauses, ...furtherCauses]) {
       expect([row, why === undefined]).toEqual([row, reproductions.length > 0]);
       for (const { code, test } of reproductions) {
         expect([test, readFileSync(test, "utf8").includes(`"${code}"`)]).toEqual([test, true]);

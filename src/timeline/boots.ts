@@ -20,8 +20,9 @@ import {
 } from "./boot.ts";
 import { observed } from "./observations.ts";
 import { type BootEvidence, interfaceOf } from "./rules/evidence.ts";
-import { SiteObservations } from "./site-observations.ts";
-import { type Pace, StageTimes } from "./stage-times.ts";
+import { SharedIdentities } from "./site/shared-identities.ts";
+import { SiteObservations } from "./site/site-observations.ts";
+import { type Pace, StageTimes } from "./site/stage-times.ts";
 import type { Stage } from "./stages.ts";
 
 export interface SessionLimits extends HistoryLimits {
@@ -42,6 +43,7 @@ export class BootSessions {
   readonly #holds: GenerationHolds;
   readonly #site = new SiteObservations();
   readonly #times = new StageTimes();
+  readonly #identities = new SharedIdentities();
 
   constructor(given: Partial<SessionLimits> = {}) {
     const limits = { ...usualLimits, ...given };
@@ -60,6 +62,7 @@ export class BootSessions {
     for (const { boot, events } of kept) {
       this.#history.put(this.#keyOf({ mac: boot.mac, address: boot.address }), boot);
       for (const text of events) this.#history.addEvent(boot.number, text);
+      this.#identities.noteKept(boot, events, boot.updatedAtMs);
     }
     const byTime = kept.map(({ boot }) => boot).toSorted((a, b) => a.updatedAtMs - b.updatedAtMs);
     for (const boot of byTime) {
@@ -160,6 +163,7 @@ export class BootSessions {
     if (key === null || boot === null) return;
     const seen = observed(boot.seen, event, nowMs);
     if (seen !== boot.seen) this.#history.put(key, { ...boot, seen });
+    this.#identities.note(boot, event, nowMs);
     const passes = boot.stage === "offer" && seen.addressAtMs !== null;
     if (passes || event.event === "loader-start") this.#site.notePassing(key, passes, nowMs);
     const at = new Date(wallMs).toISOString();
@@ -178,6 +182,7 @@ export class BootSessions {
     const site = {
       ...this.#site.evidence(key, interfaceOf(boot), nowMs),
       otherCard: this.#site.otherCard(boot, nowMs),
+      shared: this.#identities.sharedWith(boot, nowMs),
     };
     return {
       boot,

@@ -21,6 +21,8 @@ export interface Observations {
   readonly addressAtMs: number | null;
   /** It declined the address that it was leased, because another host has it. */
   readonly declined: Seen<"lease-declined"> | null;
+  /** Its address was refused (DHCPNAK). */
+  readonly addressRefused: Seen<"lease-refused"> | null;
   /** How long it had asked when it was first heard, as it says itself (`secs`). */
   readonly firstSecs: number | null;
   /** Its DHCP request could not be answered. */
@@ -50,6 +52,7 @@ export const nothingObserved: Observations = {
   offersAddress: false,
   addressAtMs: null,
   declined: null,
+  addressRefused: null,
   firstSecs: null,
   dhcpFailed: null,
   tftpProbedAtMs: null,
@@ -74,6 +77,8 @@ export function observed(before: Observations, event: PxeEvent, atMs: number): O
       return before.firstSecs === null ? { ...before, firstSecs: event.secs } : before;
     case "lease-declined":
       return { ...before, declined: { ...event, atMs } };
+    case "lease-refused":
+      return { ...before, addressRefused: { ...event, atMs } };
     case "offer":
       return event.address === null || before.offersAddress
         ? before

@@ -217,12 +217,13 @@ export const say = {
     ...link,
     boots: `http://192.168.77.1:8080/${storyMac}/boot.ipxe`,
   }),
-  script: (): PxeEvent => ({
+  script: (changes: Partial<Extract<PxeEvent, { event: "script" }>> = {}): PxeEvent => ({
     event: "script",
     ...located,
     uuid: null,
     serial: null,
     generation: "000001",
+    ...changes,
   }),
   kernel: (): PxeEvent => ({
     event: "kernel",

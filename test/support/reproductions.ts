@@ -17,8 +17,8 @@ export interface Reproduction {
 }
 
 export interface FieldCause {
-  /** The number in the field's list. */
-  readonly row: number;
+  /** The number in the field's list; null: it has none there. */
+  readonly row: number | null;
   /** What the machine's screen shows. */
   readonly onScreen: string;
   readonly cause: string;
@@ -328,6 +328,51 @@ export const fieldCauses: readonly FieldCause[] = [
         "the Micro-OS comes up, and the machine boots from the network again",
         "boots-again",
         machine,
+      ),
+    ],
+  },
+];
+
+/** What people report beside that list. */
+export const furtherCauses: readonly FieldCause[] = [
+  {
+    row: null,
+    onScreen: "the network boot ends at once (Dell)",
+    cause: "the machine's address is refused (DHCPNAK), or another host has it (DHCPDECLINE)",
+    reproductions: [
+      frames("our DHCPNAK is the last that is heard", "address-refused", machine),
+      frames("the machine declines its lease", "address-declined", machine),
+    ],
+  },
+  {
+    row: null,
+    onScreen: "another server's boot menu, or PXE-E18",
+    cause: "a second proxy answers on the link",
+    reproductions: [
+      frames("its whole offer is overheard, and the machine asks for nothing here", "second-proxy"),
+    ],
+  },
+  {
+    row: null,
+    onScreen: "nothing; the orchestrator shows one machine for two",
+    cause: "two machines have one UUID or one serial number",
+    reproductions: [
+      frames(
+        "two machines boot with them, one after the other and at the same time",
+        "identity-shared",
+        "test/timeline/site/shared-identities.test.ts",
+      ),
+    ],
+  },
+  {
+    row: null,
+    onScreen: "nothing; the mirror is empty",
+    cause: "the clock of this host is wrong",
+    reproductions: [
+      namespaces(
+        "`doctor` asks an orchestrator whose clock differs",
+        "clock-wrong",
+        "test/commands/doctor.test.ts",
       ),
     ],
   },

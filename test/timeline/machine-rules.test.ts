@@ -116,6 +116,25 @@ test("a machine that declines its address is told who has to look", () => {
   expect(saidOf(full)).toMatchObject({ code: "address-declined", certainty: "proved" });
 });
 
+test("a machine that gave up when its address was refused is told from one that asked again", () => {
+  const refused = {
+    event: "lease-refused",
+    mac: storyMac,
+    address: "10.9.9.9",
+    interface: "eth1",
+    reason: "not on this network",
+  } as const;
+  const asked: readonly Beat[] = [
+    [0, say.discover()],
+    [0, say.fullOffer()],
+    [1, refused],
+  ];
+  const cause = expect.stringContaining("asked for (not on this network)");
+  expect(saidOf(asked)).toMatchObject({ code: "address-refused", certainty: "proved", cause });
+  const again: readonly Beat[] = [...asked, [5, say.discover()], [5, say.fullOffer()]];
+  expect(saidOf(again)?.code).toBe("offer-not-taken");
+});
+
 describe("row 29: a machine that boots from the network again and again", () => {
   const whole: readonly Beat[] = [...fetched, [40, say.microOs()]];
   const rounds = (count: number, everySeconds: number): readonly Beat[] =>

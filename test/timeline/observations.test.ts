@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { nothingObserved, observed } from "../../src/timeline/observations.ts";
-import { SiteObservations } from "../../src/timeline/site-observations.ts";
+import { SiteObservations } from "../../src/timeline/site/site-observations.ts";
 import { BootStory, otherMac, say, startMs, storyMac } from "../support/boot-story.ts";
 import { loaded } from "../support/failing-boots.ts";
 

@@ -47,6 +47,11 @@ describe("what looks alike and is something else", () => {
       ...asked,
       [1, say.competing({ offered: null, pxe: true, bootFile: true })],
     ]),
+    one("a second proxy where the machine came to our TFTP server", "tftp-answers-blocked", [
+      ...addressed,
+      [2, say.competing({ offered: null, pxe: true, bootFile: true })],
+      [34, say.tftpFailed(0)],
+    ]),
     one("a refusal before the machine was allowed", "no-address", [
       [0, say.discover()],
       [0, say.refused("machine-denied")],

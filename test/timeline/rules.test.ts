@@ -107,6 +107,25 @@ const cases: readonly Case[] = [
     [...addressed, [3, say.tftpFailed(0, 20, 1468, "cannot send: send EPERM")]],
     /own firewall forbids sending ipxe\.efi/,
   ),
+  one(
+    "",
+    "second-proxy",
+    [
+      ...asked,
+      [1, say.competing({ server: "192.168.77.3", offered: null, pxe: true, bootFile: true })],
+      [2, say.address()],
+    ],
+    /192\.168\.77\.3, offers this machine boot information too/,
+  ),
+  one(
+    "",
+    "second-proxy",
+    [
+      ...addressed,
+      [2, say.competing({ server: "192.168.77.3", offered: null, pxe: true, discovery: true })],
+    ],
+    /192\.168\.77\.3/,
+  ),
   one("12a", "tftp-blocked", addressed, /UDP 69 is blocked/),
   one(
     "12b",

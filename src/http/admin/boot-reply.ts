@@ -7,7 +7,7 @@ import {
   interfaceOf,
   statusOf,
 } from "../../timeline/rules.ts";
-import type { Pace } from "../../timeline/stage-times.ts";
+import type { Pace } from "../../timeline/site/stage-times.ts";
 import type { Stage } from "../../timeline/stages.ts";
 import type { AdminAppOptions } from "./context.ts";
 

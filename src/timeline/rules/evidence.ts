@@ -1,6 +1,6 @@
 import type { Boot, Step } from "../boot.ts";
 import type { Seen } from "../observations.ts";
-import type { SiteEvidence } from "../site-observations.ts";
+import type { SiteEvidence } from "../site/site-observations.ts";
 import { isBefore, type Stage } from "../stages.ts";
 
 /** All that the rules judge a boot by: what it did, what was seen of it, and what is known beside it. */

@@ -31,6 +31,8 @@ function observationsOf(seen: Observations): readonly Fact[] {
         `${pxe ? ", option 60 PXEClient" : ""}${bootFile ? ", a boot file" : ""}`,
     })),
     ...at(seen.addressAtMs, "it took an address"),
+    ...at(seen.addressRefused?.atMs, `its address was refused: ${seen.addressRefused?.reason}`),
+    ...at(seen.declined?.atMs, "it declined its address"),
     ...at(seen.tftpProbedAtMs, "it asked for the loader's size"),
     ...at(seen.autoexecAtMs, "iPXE fetched autoexec.ipxe"),
     ...at(seen.kernelDoneAtMs, "the kernel's last byte left"),

@@ -26,7 +26,8 @@ export const machineRules: readonly BootRule[] = [
     certainty: "inferred",
     onScreen: { bios: ["PXE-E61"], uefi: ["PXE-E12", "PXE-E16"], later: ["040ee1"] },
     when: (evidence) => {
-      const { otherCard } = evidence.site;
+      const { shared } = evidence.site;
+      const otherCard = shared?.mac === evidence.site.otherCard ? null : evidence.site.otherCard;
       const waits = stopsAt(evidence, "discover", "offer", "loader-done", "ipxe-offer");
       return waits && otherCard !== null ? { mac: otherCard } : null;
     },
@@ -44,6 +45,23 @@ export const machineRules: readonly BootRule[] = [
       const { boot } = evidence;
       return stopsAt(evidence, "offer", "ipxe-offer") && isLastWord(boot, boot.seen.declined)
         ? {}
+        : null;
+    },
+  },
+  {
+    code: "address-refused",
+    cause:
+      "this server refused the address that the machine asked for ({reason}), and the machine did not ask again: some firmware (Dell) ends its network boot then",
+    remedy:
+      "switch the machine on again: it is offered an address of this link from the start; for one that comes from another network each time, see that its port is in the right VLAN",
+    who: "site",
+    certainty: "proved",
+    onScreen: { bios: ["PXE-E51"], uefi: ["PXE-E16"], later: ["040ee1"] },
+    when: (evidence) => {
+      const { boot } = evidence;
+      const { addressRefused } = boot.seen;
+      return stopsAt(evidence, "offer", "ipxe-offer") && isLastWord(boot, addressRefused)
+        ? { reason: addressRefused.reason }
         : null;
     },
   },
@@ -80,6 +98,17 @@ export const loopRules: readonly BootRule[] = [
       const times = arrivalsInARow(evidence);
       return times >= timesInARow ? { times } : null;
     },
+  },
+  {
+    code: "identity-shared",
+    cause:
+      "another machine, {mac}, calls itself by the same {identity}: whoever tells machines apart by it, as the orchestrator does, takes both for one",
+    remedy:
+      "give one of them an identity of its own (the maker's tool for SMBIOS, or another UUID of the virtual machine) and register it anew; in the nodes file name both by their MAC",
+    who: "site",
+    certainty: "inferred",
+    onScreen: {},
+    when: ({ site }) => (site.shared === null ? null : { ...site.shared }),
   },
 ];
 

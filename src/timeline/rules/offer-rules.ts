@@ -169,6 +169,23 @@ export const offerRules: readonly BootRule[] = [
     },
   },
   {
+    code: "second-proxy",
+    cause:
+      "another proxy, {server}, offers this machine boot information too, and the machine took an address and asked for nothing here: its firmware took that offer",
+    remedy:
+      "stop the PXE service on {server}, or have it leave out the machines that are to boot from here; of two proxies on one link firmware takes the one that is quicker",
+    who: "site",
+    certainty: "inferred",
+    onScreen: { bios: ["PXE-E32", "PXE-E53"], uefi: ["PXE-E18", "PXE-E23"] },
+    when: (evidence) => {
+      const proxy = evidence.boot.seen.competing.find(
+        ({ offered, pxe, bootFile, discovery }) =>
+          offered === null && pxe && (bootFile || discovery),
+      );
+      return ignoresTftp(evidence) && proxy !== undefined ? { server: proxy.server } : null;
+    },
+  },
+  {
     code: "offers-dropped",
     cause:
       "this machine and others took addresses of the site's DHCP server and asked for nothing here: a switch drops our offers (DHCP snooping), or UDP 69 is blocked on the way to this server",

@@ -1,6 +1,6 @@
-import type { Boot } from "./boot.ts";
-import { stepOf } from "./rules/evidence.ts";
-import type { Stage } from "./stages.ts";
+import type { Boot } from "../boot.ts";
+import { stepOf } from "../rules/evidence.ts";
+import type { Stage } from "../stages.ts";
 
 /** How long a boot is at its stage, beside how long boots here usually are. */
 export interface Pace {

@@ -1,8 +1,9 @@
-import { swappedUuid } from "../boot/identity/uuid.ts";
-import type { PxeEvent } from "../events/types.ts";
-import { BoundedMap } from "../lib/bounded-map.ts";
-import type { Mac } from "../lib/mac.ts";
-import { type Boot, silenceMs } from "./boot.ts";
+import { swappedUuid } from "../../boot/identity/uuid.ts";
+import type { PxeEvent } from "../../events/types.ts";
+import { BoundedMap } from "../../lib/bounded-map.ts";
+import type { Mac } from "../../lib/mac.ts";
+import { type Boot, silenceMs } from "../boot.ts";
+import type { SharedIdentity } from "./shared-identities.ts";
 
 /** What is known of a site beside one boot: how its other machines fare. */
 export interface SiteEvidence {
@@ -14,6 +15,8 @@ export interface SiteEvidence {
   readonly othersPassUs: boolean;
   /** The last network card with another hardware address and the same UUID that asked after the boot's last sign. */
   readonly otherCard: Mac | null;
+  /** Another machine that calls itself by the same UUID or serial number. */
+  readonly shared: SharedIdentity | null;
   /** Other servers' offers are overheard on this interface. */
   readonly hearsOffers: boolean;
 }
@@ -89,7 +92,7 @@ export class SiteObservations {
     machine: string,
     interfaceName: string | null,
     nowMs: number,
-  ): Omit<SiteEvidence, "otherCard"> {
+  ): Omit<SiteEvidence, "otherCard" | "shared"> {
     return {
       othersPassUs: this.#passing.hasOther(machine, nowMs - dayMs),
       othersUseTftp: this.#tftp.hasOther(machine, nowMs - dayMs),

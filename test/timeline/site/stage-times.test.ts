@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { BootSessions } from "../../src/timeline/boots.ts";
-import type { Stage } from "../../src/timeline/stages.ts";
-import { at } from "../support/admin-site.ts";
+import { BootSessions } from "../../../src/timeline/boots.ts";
+import type { Stage } from "../../../src/timeline/stages.ts";
+import { at } from "../../support/admin-site.ts";
 
 const startMs = 1_000_000;
 
