@@ -10,6 +10,7 @@ const slow = [
   "test/commands/serve-reload.test.ts",
   "test/daemon/content/mirror.test.ts",
   "test/daemon/state/timeline-kill.test.ts",
+  "test/webhooks/kill.test.ts",
 ];
 
 /** Tests that replace a module of Node (`vi.mock`): they need modules of their own. */

@@ -6,11 +6,13 @@ import { architectures } from "../src/boot/architecture.ts";
 import { commandLine, exitCodes } from "../src/commands/command-line.ts";
 import { commandTree } from "../src/commands/shared/command-tree.ts";
 import { manPage } from "../src/commands/shared/man-page.ts";
+import { usualEvents } from "../src/config/keys/elsewhere.ts";
 import { configSchema } from "../src/config/schema.ts";
 import { statusRules, transportRules } from "../src/artifacts/origin/origin-rules.ts";
 import { trustRules } from "../src/artifacts/origin/trust-rules.ts";
 import { bindRules } from "../src/lib/bind-error.ts";
 import { type Finding, whoInWords } from "../src/lib/finding.ts";
+import { receiverRules } from "../src/daemon/elsewhere/receiver-rules.ts";
 import { readinessRules } from "../src/daemon/content/readiness-rules.ts";
 import { checks } from "../src/doctor/doctor.ts";
 import { nodeSchema } from "../src/nodes/schema.ts";
@@ -18,6 +20,7 @@ import { refusals } from "../src/boot/refusals.ts";
 import { eventCatalogue } from "../src/events/catalogue.ts";
 import { lineLimits, type ShowRule } from "../src/events/catalogue/entry.ts";
 import { createMetrics } from "../src/observe/metrics.ts";
+import { addWebhookMetrics } from "../src/observe/webhook-metrics.ts";
 import { downloadBroken, httpRules, tftpRules } from "../src/pxe-client/probe/download-rules.ts";
 import {
   bootServerRules,
@@ -105,6 +108,7 @@ describe("docs/diagnosis.md", () => {
     "opening a port": bindRules,
     "a synchronisation": [...transportRules, ...statusRules],
     "a synchronisation, at the origin's certificate": trustRules,
+    "a webhook": receiverRules,
   };
   const all = Object.values(tables).flat();
   const codes = [...new Set(all.map(({ code }) => code))];
@@ -243,6 +247,13 @@ describe("docs/configuration.md", () => {
   });
 });
 
+describe("docs/webhooks.md", () => {
+  it("lists the events that a webhook is told of by default", () => {
+    const listed = [...readFileSync("docs/webhooks.md", "utf8").matchAll(/^\| `([\w-]+)` \|/gm)];
+    expect(listed.map((match) => match[1])).toEqual(usualEvents);
+  });
+});
+
 describe("docs/ports.md", () => {
   const text = readFileSync("docs/ports.md", "utf8");
   const { registry } = createMetrics(
@@ -250,6 +261,7 @@ describe("docs/ports.md", () => {
     () => [],
     () => ({ busy: 0, idle: 0 }),
   );
+  addWebhookMetrics(registry, () => []);
   const ours = registry.getMetricsAsArray().filter(({ name }) => name.startsWith("eim_pxe_"));
   const documented = [...text.matchAll(/^\| `(eim_pxe_\w+)/gm)].map((match) => match[1] ?? "");
 

@@ -14,7 +14,7 @@ export const exitCodes: readonly string[] = [
   "1 cannot bind, or a fault",
   "2 bad configuration or arguments",
   "3 synchronisation failed",
-  "4 a machine would not or did not boot",
+  "4 a machine would not or did not boot, or a webhook was not told",
   "5 no server to ask",
 ];
 

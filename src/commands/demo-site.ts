@@ -75,6 +75,7 @@ export async function startDemoSite(
         configFile: null,
         adminToken: null,
         adminReadToken: null,
+        webhooks: [],
       },
       links: wantedLinks(config, interfaces),
       interfaces: () => interfaces,

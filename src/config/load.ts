@@ -115,6 +115,14 @@ function withAbsolutePaths(config: Config, base: string): Config {
       ca: { ...config.artifacts.ca, file: maybe(config.artifacts.ca.file) },
       loaderDirs: config.artifacts.loaderDirs.map(absolute),
     },
+    notify: {
+      ...config.notify,
+      webhooks: config.notify.webhooks.map(({ secretFile, caFile, ...webhook }) => ({
+        ...webhook,
+        secretFile: maybe(secretFile),
+        caFile: maybe(caFile),
+      })),
+    },
     http: { ...config.http, tls: withAbsoluteFiles(config.http.tls, absolute) },
     nodes: {
       ...config.nodes,

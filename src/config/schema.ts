@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { artifacts } from "./keys/artifacts.ts";
 import { boot } from "./keys/boot.ts";
+import { notify } from "./keys/elsewhere.ts";
 import { admin, http } from "./keys/http.ts";
 import { dhcp, interfaces, type network } from "./keys/links.ts";
 import { log, nodes, timeline } from "./keys/site.ts";
@@ -33,6 +34,7 @@ export const configSchema = z
     artifacts,
     nodes,
     timeline,
+    notify,
     log,
   })
   .prefault({});

@@ -83,6 +83,13 @@ export const httpUrl = z
   )
   .meta({ examples: ["https://tinkerbell-haproxy.example.com/tink-stack"] });
 
+/** What it names is shown in events and messages, so nothing secret may be in it. */
+export const openUrl = httpUrl.refine((text) => {
+  if (!URL.canParse(text)) return true;
+  const { username, password } = new URL(text);
+  return `${username}${password}` === "";
+}, "must be a URL without user name and password");
+
 /** `192.168.77.100-192.168.77.199` → its two ends. */
 export const ip4Range = z
   .string()

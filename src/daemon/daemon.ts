@@ -13,6 +13,7 @@ import { EventBus } from "../events/bus.ts";
 import type { Logger } from "../observe/log.ts";
 import { createMetrics } from "../observe/metrics.ts";
 import { capturesOf, type SiteCaptures } from "./captures.ts";
+import { ToldElsewhere } from "./elsewhere/told-elsewhere.ts";
 import { openAdminPort } from "./admin-port.ts";
 import { artifactFolder, mirrorFor } from "./content/mirror.ts";
 import { openLoaders } from "./content/loaders.ts";
@@ -91,6 +92,7 @@ class Site {
   readonly #nodes: NodesInForce;
   readonly #events: EventBus;
   readonly #metrics;
+  readonly #elsewhere: ToldElsewhere;
   /** What was opened, each with how it is closed. */
   readonly #opened: ((graceMs: number) => Promise<void>)[] = [];
   /** Null where they are switched off. */
@@ -127,6 +129,7 @@ class Site {
     this.#firmware = new FirmwareMemory({ ...kept, neighbourAt, dataDir, clock: steadyClock });
     this.#timelineKeeper = new TimelineKeeper({ ...kept, dataDir, keepBoots });
     this.#nodes = new NodesInForce({ ...settings, ...kept });
+    this.#elsewhere = new ToldElsewhere({ ...options, metrics: this.#metrics, emit });
     attachSubscribers(this.#events, {
       sessions: this.#sessions,
       nodes: (event) => this.#nodes.hear(event),
@@ -134,6 +137,7 @@ class Site {
       metrics: this.#metrics,
       log,
       readiness: (event) => this.#readiness?.hear(event),
+      elsewhere: this.#elsewhere.subscribers,
       clock,
     });
   }
@@ -141,6 +145,7 @@ class Site {
   async start(): Promise<Services> {
     const { emit } = this.#events;
     const { settings, proxyEnvironment, clock } = this.#options;
+    await this.#elsewhere.start();
     // Before the generations: a boot that goes on holds its own.
     await this.#timelineKeeper.start();
     const { keepGenerations, loaderDirs, origin } = this.#config.artifacts;
@@ -245,6 +250,7 @@ class Site {
   async close(graceMs: number): Promise<void> {
     // All at once: nothing takes on more, and each has the whole time for what is under way.
     await Promise.all(this.#opened.splice(0).map((close) => close(graceMs)));
+    await this.#elsewhere.close();
   }
 
   #readinessNow(): Readiness {

@@ -17,6 +17,8 @@ export interface SubscriberParts {
   readonly log: Logger;
   /** Looks again whether a machine could boot. */
   readonly readiness: Subscriber["hear"];
+  /** Tell other programs; default: nobody is told. */
+  readonly elsewhere?: readonly Subscriber[];
   readonly clock: Clock;
 }
 
@@ -26,7 +28,7 @@ export interface SubscriberParts {
  * last.
  */
 export function attachSubscribers(bus: EventBus, parts: SubscriberParts): void {
-  const { sessions, nodes, firmware, metrics, log, readiness, clock } = parts;
+  const { sessions, nodes, firmware, metrics, log, readiness, elsewhere = [], clock } = parts;
   bus.attach([
     new TimelineRecorder({
       sessions,
@@ -47,5 +49,6 @@ export function attachSubscribers(bus: EventBus, parts: SubscriberParts): void {
     },
     new LogSink({ log, clock, suppressed: (event) => metrics.logLineSuppressed(event) }),
     { name: "readiness", hears: "shown", hear: readiness },
+    ...elsewhere,
   ]);
 }

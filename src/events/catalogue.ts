@@ -1,5 +1,6 @@
 import { bootEvents } from "./catalogue/boots.ts";
 import { dhcpEvents } from "./catalogue/dhcp.ts";
+import { elsewhereEvents } from "./catalogue/elsewhere.ts";
 import type { EventEntry } from "./catalogue/entry.ts";
 import { mirrorEvents } from "./catalogue/mirror.ts";
 import { processEvents } from "./catalogue/process.ts";
@@ -17,4 +18,5 @@ export const eventCatalogue: { readonly [Name in EventName]: EventEntry<Name> } 
   ...transferEvents,
   ...mirrorEvents,
   ...nodeEvents,
+  ...elsewhereEvents,
 };

@@ -273,6 +273,14 @@ export interface EventFields {
   "generation-unread": { generation: string; reason: string };
   "generation-imported": { generation: string };
   "generation-pinned": { generation: string | null; by: string };
+
+  // What is told elsewhere.
+  "webhook-failed": { webhook: string; reason: string; waiting: number };
+  "webhook-restored": { webhook: string; failures: number };
+  "webhook-refused": { webhook: string; id: string; reason: string };
+  "webhook-dropped": { webhook: string; events: number; keepEvents: number };
+  "webhook-unkept": { webhook: string; reason: string };
+  "webhook-kept": { webhook: string };
 }
 
 export type EventName = keyof EventFields;

@@ -35,10 +35,11 @@ export async function startTunnelProxy(
     const { port, pathname, search } = new URL(url);
     const { headers, method } = asked;
     const onward = { host: onwardHost, port, path: pathname + search, headers, method };
-    request(onward, (found) => {
+    const passed = request(onward, (found) => {
       answer.writeHead(found.statusCode ?? 502, found.headers);
       found.pipe(answer);
-    }).end();
+    });
+    asked.pipe(passed);
   });
   server.on("connection", (socket) => sockets.add(socket));
   server.on("connect", (asked, socket: Socket) => {

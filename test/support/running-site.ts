@@ -103,6 +103,7 @@ export class RunningSite {
         configFile: null,
         adminToken: settings.tokens?.token ?? null,
         adminReadToken: settings.tokens?.readToken ?? null,
+        webhooks: [],
       },
       links: wantedLinks(config, interfaces),
       interfaces: () => interfaces,

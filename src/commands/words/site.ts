@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { Argument, type Command, InvalidArgumentError, Option } from "commander";
 import { commandTree } from "../shared/command-tree.ts";
 import { type Shell, shells } from "../shared/completion-scripts.ts";
-import { addReport, type CommandSite, type ReportFlags } from "./common.ts";
+import { addReport, type CommandSite, type ReportFlags, reportOptions } from "./common.ts";
 
 interface InitFlags {
   readonly interface?: string;
@@ -18,7 +18,7 @@ interface InitFlags {
   readonly force?: boolean;
 }
 
-/** What sets a site up and looks after it: `init`, `doctor`, `import`, `completion`. */
+/** What sets a site up and looks after it: `init`, `doctor`, `import`, `notify`, `completion`. */
 export function siteCommands(cli: Command, { program, finish }: CommandSite): void {
   cli
     .command("init")
@@ -95,6 +95,15 @@ export function siteCommands(cli: Command, { program, finish }: CommandSite): vo
       const { env = null, values = null } = options;
       finish(importFromSmee(program, { env, values, flags }));
     });
+  const notify = cli.command("notify").description("what other programs are told of events");
+  addReport(
+    notify,
+    "test",
+    "tell each webhook of the configuration of a made-up event, once; ends with 4 where one did not take it",
+  ).action(async (options: ReportFlags) => {
+    const { notifyTest } = await import("../notify-test.ts");
+    finish(await notifyTest(program, reportOptions(options)));
+  });
   cli
     .command("completion")
     .description("a script by which a shell completes this command line")

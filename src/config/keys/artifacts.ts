@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { filePath, httpUrl, loaderName } from "../values.ts";
+import { filePath, httpUrl, openUrl, loaderName } from "../values.ts";
 
 /** `artifacts`: the mirror of the orchestrator's files. */
 
@@ -19,13 +19,6 @@ const artifactName = z
   .regex(/^(keys\/)?[A-Za-z0-9_][A-Za-z0-9._-]*$/, "must be the name of a file under the origin")
   .max(200)
   .refine((name) => name !== "manifest.json", "is a name that the mirror needs for itself");
-
-/** What it names is shown in events and messages, so nothing secret may be in it. */
-const openUrl = httpUrl.refine((text) => {
-  if (!URL.canParse(text)) return true;
-  const { username, password } = new URL(text);
-  return `${username}${password}` === "";
-}, "must be a URL without user name and password");
 
 const originUrl = httpUrl.refine((text) => {
   if (!URL.canParse(text)) return true;

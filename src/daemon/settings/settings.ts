@@ -11,6 +11,7 @@ import { createInventory, type Inventory } from "../../nodes/inventory.ts";
 import type { Environment } from "./environment.ts";
 import { nodesFileOf, readNodes } from "./nodes-file.ts";
 import { readServerCertificate, type ServerCertificate } from "./tls-files.ts";
+import { readWebhooks, type WebhookSettings } from "./webhook-files.ts";
 
 /** Where the configuration is looked for when no `--config` says otherwise. */
 export const defaultConfigFile = "/etc/eim-pxe/eim-pxe.yaml";
@@ -30,6 +31,7 @@ export interface Settings {
   readonly adminToken: string | null;
   /** May only read. */
   readonly adminReadToken: string | null;
+  readonly webhooks: readonly WebhookSettings[];
 }
 
 /**
@@ -103,8 +105,11 @@ function readNamedFiles(config: Config): Omit<Settings, "config" | "configFile">
       `${readTokenFile}:1:1: holds the token of admin.tokenFile, which may change everything; make another one with: openssl rand -hex 32`,
     );
   }
-  if (problems.length > 0 || inventory === null) throw new ConfigError(problems);
-  return { inventory, ca, bootCertificate, adminCertificate, adminToken, adminReadToken };
+  const webhooks = attempt(() => readWebhooks(config));
+  if (problems.length > 0 || inventory === null || webhooks === null) {
+    throw new ConfigError(problems);
+  }
+  return { inventory, ca, bootCertificate, adminCertificate, adminToken, adminReadToken, webhooks };
 }
 
 /** @throws ConfigError when the nodes file cannot be read or is not right */

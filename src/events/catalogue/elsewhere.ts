@@ -1,0 +1,42 @@
+import type { Entries } from "./entry.ts";
+
+/** Of what is told to other programs: webhooks and traces. */
+export const elsewhereEvents = {
+  "webhook-failed": {
+    level: "warn",
+    message: "a webhook's receiver took nothing; it is tried again",
+    meaning:
+      "`reason` says why and what to do. `waiting` events are kept on disk in their order, `notify.keepEvents` at most, and are sent when it answers again; it is asked after a second, then more and more seldom, at last every five minutes.",
+    show: { every: 60_000, by: ["webhook"], upTo: 3_600_000, until: "webhook-restored" },
+  },
+  "webhook-restored": {
+    level: "info",
+    message: "a webhook's receiver takes events again",
+    meaning: "After `failures` attempts; what waited is being sent.",
+  },
+  "webhook-refused": {
+    level: "warn",
+    message: "a webhook's receiver refused an event for good",
+    meaning:
+      "It answered that the request itself is wrong (400, 413, 415 or 422), which sending it again does not change, so the event with this `id` was given up. See whether the receiver takes CloudEvents in JSON: `eim-pxe notify test`.",
+    show: { every: 60_000, by: ["webhook"], upTo: 3_600_000 },
+  },
+  "webhook-dropped": {
+    level: "warn",
+    message: "the oldest events for a webhook were dropped",
+    meaning:
+      "More than `keepEvents` wait for a receiver that does not take them (`webhook-failed` says why); `events` is how many of the oldest were given up since the last one of these.",
+    show: { every: 60_000, by: ["webhook"], upTo: 3_600_000, sum: "events" },
+  },
+  "webhook-unkept": {
+    level: "warn",
+    message: "what waits for a webhook is not whole on disk",
+    meaning:
+      "`reason` says why (a full disk?). It is sent all the same, and writing is tried again every five seconds; what the receiver has not taken when the server ends is lost.",
+  },
+  "webhook-kept": {
+    level: "info",
+    message: "what waits for a webhook is on disk again",
+    meaning: "What came after `webhook-unkept` is written too.",
+  },
+} as const satisfies Entries;
