@@ -5,6 +5,8 @@ import type { BootReply, DiagnosisReply } from "../api/boots.ts";
  */
 
 export const english = {
+  /** As HTML's `lang` has it. */
+  language: "en",
   title: "Machines that boot from the network",
   nav: { machines: "Machines", site: "Site", addresses: "Addresses" },
   skip: "Go to the content",
@@ -35,6 +37,20 @@ export const english = {
     os: "kernel and Micro-OS are being downloaded",
     up: "the Micro-OS runs",
   },
+  /** The steps of a boot, as a person would say them. */
+  stages: {
+    discover: "its firmware asked",
+    offer: "was told which loader to fetch",
+    "loader-start": "began to fetch the loader",
+    "loader-done": "has the loader",
+    "ipxe-discover": "the loader runs and asked",
+    "ipxe-offer": "was told where its script is",
+    script: "has its script",
+    kernel: "began to fetch the kernel",
+    "initramfs-start": "began to fetch the Micro-OS",
+    "initramfs-done": "has the whole Micro-OS",
+    "micro-os": "the Micro-OS runs",
+  } satisfies Record<BootReply["stage"], string>,
   reached: "reached",
   notReached: "not reached",
   now: "now",
@@ -83,6 +99,8 @@ export const english = {
     inLine: (ahead: number) =>
       ahead === 0 ? "next in line for its download" : `in line: ${ahead} before it`,
     usually: (time: string) => `usually up after ${time} here`,
+    late: (elapsed: string, usual: string) => `${elapsed} at this step, usually ${usual}`,
+    serial: (serial: string) => `SN ${serial}`,
     since: (time: string) => `${time} ago`,
     justNow: "just now",
   },
@@ -95,11 +113,18 @@ export const english = {
     byFile: "Leave it to the nodes file",
     rename: "Name",
     save: "Save",
-    forgetWay: "Forget how its firmware is answered",
+    forgetWay: "Forget what was learnt of its firmware",
+    forgetHelp:
+      "How it wants to be answered, which loader runs on it, how it goes on to its disk: the next boot finds out anew.",
     forgotten: "Forgotten. The next boot starts from the beginning.",
     retry: "How do I try again?",
     retryHelp:
-      "Switch the machine off and on (or reset it) and choose network boot. Nothing has to be changed here for another try.",
+      "First do what is said above. Then switch the machine off and on (or reset it) and choose network boot. Nothing has to be set back here.",
+    retryDenied:
+      "Press Allow or Allow once above, then switch the machine off and on and choose network boot.",
+    copy: "Copy",
+    copied: "Copied.",
+    close: "Close",
     capture: "Download its packets",
     captureHelp:
       "A capture file for Wireshark. Addresses and serial numbers of other machines are replaced.",
@@ -134,9 +159,56 @@ export const english = {
       local: "It was sent on to its own disk.",
     },
     timeline: "This boot",
-    timelineHelp: "Each bar is the time from the step before; the mark is what is usual here.",
-    usual: "usual here",
-    steps: { step: "Step", at: "After", took: "Took", usual: "Usual", detail: "Detail" },
+    timelineHelp:
+      "Each bar is the time since the step before. The upright mark is when boots here usually come to that step.",
+    retransmissions: (count: number) => `${count} packets sent again`,
+    steps: {
+      step: "Step",
+      at: "After",
+      took: "Took",
+      usual: "Usually after",
+      detail: "Detail",
+    },
+    late: (elapsed: string, usual: string) =>
+      `It is at this step for ${elapsed}, which is longer than usual: boots here take ${usual}. Look at its screen.`,
+    inTime: (usual: string) => `Boots here usually take ${usual} for this step: wait.`,
+    allowHere: "Press Allow above if this machine is yours, then switch it off and on.",
+    admission: {
+      unknown: "It may boot: nothing says otherwise.",
+      waiting:
+        "It may not boot yet: nothing names it, and nodes.unknown is deny. Somebody has to allow it.",
+      denied: (why: string) => `It may not boot: ${why}.`,
+      usual: "It may boot: nothing names it, and nodes.unknown is allow.",
+      byFile: (word: string) => `It may boot: its entry in the nodes file says netboot: ${word}.`,
+      byPerson: (word: string, by: string) => `It may boot: "${word}" was decided by ${by}.`,
+    },
+    answers: {
+      title: "Our answers, and why",
+      none: "Nothing was answered in this boot.",
+      after: "After",
+      answer: "What we answered",
+      why: "Why",
+      offer: (file: string) => `fetch the loader ${file}`,
+      offerWhy: (architecture: string, way: string) =>
+        [architecture === "" ? null : `its firmware is ${architecture}`, way]
+          .filter((text) => text !== null)
+          .join("; "),
+      ways: {
+        direct: "the loader is named in the answer itself, which most firmware wants",
+        "boot-server":
+          "told without option 43, and again on port 4011: its firmware passed over the usual form",
+        menu: "told as a boot menu of one item: its firmware passed over the other forms",
+      },
+      ipxeOffer: (url: string) => `fetch the script ${url}`,
+      ipxeOfferWhy: "who asks is our loader already: it says that it is iPXE",
+      lease: (address: string) => `take the address ${address}`,
+      leaseWhy: "this server gives out the addresses of this link",
+      script: (generation: string) => `the script of generation ${generation}`,
+      scriptWhy: "the whole boot gets the files of that generation, also when a newer one comes",
+      dhcpRefused: "nothing to boot",
+      refused: (file: string) => `no ${file}`,
+      localBoot: "go on to your own disk",
+    },
     earlier: "Its boots",
     began: "Began",
     lasted: "Lasted",
@@ -146,7 +218,8 @@ export const english = {
     noPackets: "No packets are kept of this boot.",
     events: "What happened",
     option: "Option",
-    means: "Value",
+    value: "What it says",
+    means: "What it is for",
     damaged: "This packet could not be read.",
   },
 
@@ -159,7 +232,6 @@ export const english = {
   },
 
   site: {
-    readiness: "Could a machine boot now?",
     links: "Network links",
     link: { name: "Link", address: "Our address", mode: "DHCP", state: "State" },
     modes: {
@@ -222,9 +294,37 @@ export const english = {
     perHour: "Boots by the hour",
     began: "began",
     up: "came up",
-    seconds: "seconds after the start",
     version: "Version",
   },
+
+  /** What DHCP options are for, by their number: those that matter for a network boot. */
+  optionHelp: {
+    1: "how large the network is",
+    3: "the way to other networks",
+    6: "who knows names",
+    12: "the machine's name",
+    43: "what PXE firmware and its boot server tell one another",
+    50: "the address that the machine would like, or takes",
+    51: "for how long it has the address",
+    52: "that the fields for names hold options too",
+    53: "what kind of message this is",
+    54: "who answers, or whose answer is taken",
+    55: "what the machine wants to be told",
+    56: "why something is refused",
+    57: "how large an answer may be",
+    60: "what the machine is: PXEClient, HTTPClient; firmware takes boot information only from who says the same",
+    61: "by what it wants to be known; firmware and operating system may differ",
+    66: "where the file to boot is",
+    67: "the file to boot",
+    77: "which program asks: iPXE says so here",
+    82: "which relay or switch port it came through",
+    93: "BIOS or UEFI, and which processor: it decides which loader is right",
+    94: "which interface its network driver has",
+    97: "the machine's UUID",
+    118: "of which network it wants an address",
+    150: "where the file to boot is, for some firmware",
+    175: "what iPXE can do, and what it is told",
+  } as Readonly<Record<number, string>>,
 
   leases: {
     pools: "Pools",

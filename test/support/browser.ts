@@ -4,14 +4,19 @@ import { type Browser, type BrowserContext, chromium, type Page } from "playwrig
 /** Where Debian has it. */
 export const chromiumPath = "/usr/bin/chromium";
 
+/** Only for a page that hangs: a busy machine may need many times what a quiet one does. */
+const patienceMs = 120_000;
+
 /** Bundles the dashboard, as `npm run build` does. */
 export function buildDashboard(): void {
   execFileSync("npm", ["run", "--silent", "dashboard"]);
 }
 
-export function openBrowser(): Promise<Browser> {
+/** `executablePath`: for a browser that is started some other way, such as in a network namespace. */
+export function openBrowser(executablePath = chromiumPath): Promise<Browser> {
   return chromium.launch({
-    executablePath: chromiumPath,
+    executablePath,
+    timeout: patienceMs,
     args: [
       "--no-sandbox",
       "--disable-gpu",
@@ -38,6 +43,7 @@ export async function watchedPage(
   expected: RegExp = /^$/,
 ): Promise<WatchedPage> {
   const page = await context.newPage();
+  page.setDefaultTimeout(patienceMs);
   const complaints: string[] = [];
   page.on("console", (message) => {
     const isBad = message.type() === "error" || message.type() === "warning";

@@ -68,6 +68,8 @@ export const api = {
     ask<{ readonly nodes: readonly NodeReply[]; readonly next: string | null }>(
       `${v1}/nodes?limit=1000${cursor === null ? "" : `&cursor=${part(cursor)}`}`,
     ),
+  nodesOf: (macs: readonly string[]) =>
+    ask<{ readonly nodes: readonly NodeReply[] }>(`${v1}/nodes?mac=${macs.join(",")}`),
   changeNode: (mac: string, change: object) =>
     ask<NodeReply>(`${v1}/nodes/${part(mac)}`, "PATCH", change),
   leases: (cursor: string | null) =>

@@ -126,14 +126,30 @@ export function statusRank(status: MachineStatus): number {
   return statusOrder.indexOf(status);
 }
 
-export function sorted(machines: readonly Machine[], sort: Sort): readonly Machine[] {
+/** Machines that did something in that time stand in one order, by name: else rows would jump all the time. */
+const atOnceMs = 60_000;
+
+export function sorted(
+  machines: readonly Machine[],
+  sort: Sort,
+  nowMs: number,
+): readonly Machine[] {
+  const nowText = new Date(nowMs - atOnceMs).toISOString();
+  const activity = ({ boot }: Machine): string => {
+    const at = boot?.updatedAt ?? "";
+    return at > nowText ? "now" : at;
+  };
   const compare: Readonly<Record<Sort, (a: Machine, b: Machine) => number>> = {
-    activity: (a, b) => byText(b.boot?.updatedAt ?? "", a.boot?.updatedAt ?? ""),
-    name: (a, b) => byText(nameOf(a) ?? "\uffff", nameOf(b) ?? "\uffff"),
+    activity: (a, b) => byText(activity(b), activity(a)) || byName(a, b),
+    name: byName,
     progress: (a, b) => rankOf(b) - rankOf(a),
     status: (a, b) => statusRank(statusOf(a)) - statusRank(statusOf(b)),
   };
   return machines.toSorted((a, b) => compare[sort](a, b) || byText(a.key, b.key));
+}
+
+function byName(a: Machine, b: Machine): number {
+  return byText(nameOf(a) ?? "\uffff", nameOf(b) ?? "\uffff");
 }
 
 function rankOf({ boot }: Machine): number {

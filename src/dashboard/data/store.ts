@@ -23,11 +23,23 @@ export interface Shown {
 const tickMs = 500;
 /** A download moves without events. */
 const downloadMs = 2000;
-const siteMs = 5000;
-/** So many machines are asked for one by one; more of them by the list. */
-const oneByOne = 8;
+const siteMs = 30_000;
+/** The same while the mirror fetches. */
+const fetchMs = 1000;
+/** Everything is read again so often: what no event tells, such as a boot that is no longer kept. */
+const everythingMs = 300_000;
+/** As many machines as one request can name. */
+const atOnce = 100;
+/** The first answer has what a screen shows, and is there at once. */
+const firstPage = 40;
 const pageSize = 500;
 const mostPages = 8;
+/** After a failed request nothing is asked for so long. */
+const pauseMs = 2000;
+/** Of more machines than the list can have it is not kept which ones changed. */
+const mostMachines = pageSize * mostPages;
+
+const isMac = (key: string): boolean => /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/.test(key);
 
 const siteEvents =
   /^(sync-|link-|ready|not-ready|other-dhcp|competing|origin|generation|certificate|disk|reload)/;
@@ -46,9 +58,17 @@ export class Store {
   readonly #dirty = new Set<string>();
   #siteIsOld = true;
   #isOld = true;
+  /** Something happened to a boot of which only the address is known. */
+  #newestIsOld = false;
   #working = false;
   #lastDownloadsMs = 0;
-  #lastSiteMs = 0;
+  #lastSiteMs = -Infinity;
+  #lastEverythingMs = 0;
+  #notBeforeMs = 0;
+  /** Machines that are in sight: they are asked for first. */
+  #inSight: ReadonlySet<string> = new Set();
+  /** What has to be added to this computer's clock to have the server's. */
+  #clockOffsetMs = 0;
   #stops: (() => void)[] = [];
 
   get shown(): Shown {
@@ -58,6 +78,16 @@ export class Store {
   subscribe(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** The present moment by the server's clock, by which all times are that the page shows. */
+  nowMs(): number {
+    return Date.now() + this.#clockOffsetMs;
+  }
+
+  /** Says which machines are in sight. */
+  look(keys: readonly string[]): void {
+    this.#inSight = new Set(keys);
   }
 
   start(): void {
@@ -83,37 +113,39 @@ export class Store {
   /** Asks for this machine again, now. */
   async refresh(mac: string): Promise<void> {
     await this.#askFor([mac]);
-    this.#showMachines();
   }
 
   refreshSite(): void {
     this.#siteIsOld = true;
-    this.#lastSiteMs = 0;
     void this.#tick();
   }
 
   #hear(event: LiveEvent): void {
     if (typeof event.mac === "string") this.#dirty.add(event.mac);
+    else if (typeof event["address"] === "string") this.#newestIsOld = true;
     if (siteEvents.test(event.event)) this.#siteIsOld = true;
-    if (event.event === "reloaded") this.#isOld = true;
+    if (event.event === "reloaded" || this.#dirty.size > mostMachines) this.#isOld = true;
   }
 
   async #tick(): Promise<void> {
-    if (this.#working || document.hidden) return;
+    const nowMs = performance.now();
+    if (this.#working || document.hidden || nowMs < this.#notBeforeMs) return;
     this.#working = true;
     try {
-      const nowMs = performance.now();
-      if (this.#siteIsOld || nowMs - this.#lastSiteMs > 6 * siteMs) {
-        if (nowMs - this.#lastSiteMs > tickMs) await this.#askForSite(nowMs);
-      }
-      if (this.#isOld) await this.#askForAll();
-      if (nowMs - this.#lastDownloadsMs > downloadMs) {
-        this.#lastDownloadsMs = nowMs;
-        for (const [mac, { status }] of this.#boots) if (status === "booting") this.#dirty.add(mac);
-      }
-      if (this.#dirty.size > 0) await this.#askForDirty();
+      const isFetching = this.#shown.site?.origin?.state === "asking";
+      const isSiteWanted =
+        this.#siteIsOld || nowMs - this.#lastSiteMs > (isFetching ? fetchMs : siteMs);
+      const isEverythingWanted = this.#isOld || nowMs - this.#lastEverythingMs > everythingMs;
+      await Promise.all([
+        isSiteWanted && nowMs - this.#lastSiteMs >= tickMs ? this.#askForSite(nowMs) : null,
+        isEverythingWanted ? this.#askForAll(nowMs) : this.#askForChanged(nowMs),
+      ]);
     } catch (thrown) {
       if (thrown instanceof Refused && thrown.status === 401) this.#show({ signedOut: true });
+      // It is not known what was missed.
+      this.#isOld = true;
+      this.#siteIsOld = true;
+      this.#notBeforeMs = nowMs + pauseMs;
     } finally {
       this.#working = false;
     }
@@ -122,92 +154,101 @@ export class Store {
   async #askForSite(nowMs: number): Promise<void> {
     this.#siteIsOld = false;
     this.#lastSiteMs = nowMs;
-    this.#show({ site: await api.site() });
+    const site = await api.site();
+    this.#clockOffsetMs = Date.parse(site.now) - Date.now();
+    this.#show({ site });
   }
 
-  async #askForAll(): Promise<void> {
+  async #askForAll(nowMs: number): Promise<void> {
     this.#isOld = false;
+    this.#lastEverythingMs = nowMs;
     this.#dirty.clear();
     const boots = new Map<string, BootReply>();
     let cursor: string | null = null;
-    for (let page = 0; page < mostPages; page += 1) {
-      const query: Record<string, string> = { limit: String(pageSize) };
-      if (cursor !== null) query["cursor"] = cursor;
-      const reply: Awaited<ReturnType<typeof api.boots>> = await api.boots(query);
-      for (const boot of reply.boots) {
-        const key = boot.mac ?? boot.id;
-        if (!boots.has(key)) boots.set(key, boot);
-      }
-      if (page === 0 && !this.#shown.loaded) this.#replaceBoots(boots);
+    for (let page = 0; page <= mostPages; page += 1) {
+      const limit = String(page === 0 ? firstPage : pageSize);
+      const reply: Awaited<ReturnType<typeof api.boots>> = await api.boots({
+        latest: "true",
+        limit,
+        ...(cursor === null ? {} : { cursor }),
+      });
+      for (const boot of reply.boots) boots.set(keyOf(boot), boot);
+      if (page === 0 && !this.#shown.loaded) this.#keep(reply.boots, []);
       cursor = reply.next;
       if (cursor === null) break;
     }
-    this.#replaceBoots(boots);
-    this.#nodes.clear();
+    const nodes = new Map<string, NodeReply>();
     for (let next: string | null = null, page = 0; page < mostPages; page += 1) {
       const reply: Awaited<ReturnType<typeof api.nodes>> = await api.nodes(next);
-      for (const node of reply.nodes) this.#nodes.set(node.mac, node);
+      for (const node of reply.nodes) nodes.set(node.mac, node);
       next = reply.next;
       if (next === null) break;
     }
-    this.#showMachines();
+    for (const key of this.#boots.keys()) if (!boots.has(key)) this.#boots.delete(key);
+    for (const key of this.#nodes.keys()) if (!nodes.has(key)) this.#nodes.delete(key);
+    this.#keep([...boots.values()], [...nodes.values()]);
   }
 
-  #replaceBoots(boots: ReadonlyMap<string, BootReply>): void {
-    this.#boots.clear();
-    for (const [key, boot] of boots) this.#boots.set(key, boot);
-    this.#showMachines();
-  }
-
-  async #askForDirty(): Promise<void> {
-    const dirty = [...this.#dirty];
-    if (dirty.length > oneByOne) {
-      const { boots } = await api.boots({ limit: String(pageSize) });
-      const seen = new Set<string>();
-      for (const boot of boots) {
-        const key = boot.mac ?? boot.id;
-        if (seen.has(key)) continue;
-        seen.add(key);
-        this.#boots.set(key, boot);
-        this.#dirty.delete(key);
+  async #askForChanged(nowMs: number): Promise<void> {
+    const inSight = [...this.#inSight].filter(isMac);
+    if (nowMs - this.#lastDownloadsMs > downloadMs) {
+      this.#lastDownloadsMs = nowMs;
+      for (const key of inSight) {
+        if (this.#boots.get(key)?.status === "booting") this.#dirty.add(key);
       }
     }
-    const rest = [...this.#dirty].slice(0, oneByOne);
-    for (const mac of rest) this.#dirty.delete(mac);
-    await this.#askFor(rest);
-    this.#showMachines();
+    if (this.#newestIsOld) {
+      this.#newestIsOld = false;
+      const { boots } = await api.boots({ latest: "true", limit: String(firstPage) });
+      this.#keep(boots, []);
+    }
+    if (this.#dirty.size === 0) return;
+    const first = inSight.filter((key) => this.#dirty.has(key));
+    const macs = [...new Set([...first, ...this.#dirty])].slice(0, atOnce);
+    for (const mac of macs) this.#dirty.delete(mac);
+    await this.#askFor(macs);
   }
 
   async #askFor(macs: readonly string[]): Promise<void> {
-    await Promise.all(
-      macs.map(async (mac) => {
-        const [{ boots }, node] = await Promise.all([
-          api.boots({ mac, limit: "1" }),
-          api.node(mac).catch(() => null),
-        ]);
-        const [boot] = boots;
-        if (boot !== undefined) this.#boots.set(mac, boot);
-        if (node !== null) this.#nodes.set(mac, node);
-      }),
-    );
+    const [{ boots }, { nodes }] = await Promise.all([
+      api.boots({ mac: macs.join(","), latest: "true", limit: String(atOnce) }),
+      api.nodesOf(macs),
+    ]);
+    this.#keep(boots, nodes);
   }
 
-  /** Machines that did not change stay the same objects, so that their rows are not drawn again. */
-  #showMachines(): void {
+  /** What did not change stays the same object, so that its row is not drawn again. */
+  #keep(boots: readonly BootReply[], nodes: readonly NodeReply[]): void {
+    for (const boot of boots) keepChanged(this.#boots, keyOf(boot), boot);
+    for (const node of nodes) keepChanged(this.#nodes, node.mac, node);
     const former = this.#shown.machines;
+    let isSame = this.#shown.loaded;
     const machines = new Map<string, Machine>();
     for (const key of new Set([...this.#boots.keys(), ...this.#nodes.keys()])) {
       const boot = this.#boots.get(key) ?? null;
       const node = this.#nodes.get(key) ?? null;
-      const same = former.get(key);
-      const isSame = same !== undefined && same.boot === boot && same.node === node;
-      machines.set(key, isSame ? same : { key, boot, node });
+      const before = former.get(key);
+      const isKept = before !== undefined && before.boot === boot && before.node === node;
+      machines.set(key, isKept ? before : { key, boot, node });
+      isSame &&= isKept;
     }
-    this.#show({ machines, loaded: true });
+    if (!isSame || machines.size !== former.size) this.#show({ machines, loaded: true });
   }
 
   #show(change: Partial<Shown>): void {
     this.#shown = { ...this.#shown, ...change };
     for (const listener of this.#listeners) listener();
+  }
+}
+
+/** A boot of which no hardware address is known stands for itself. */
+function keyOf({ mac, id }: BootReply): string {
+  return mac ?? id;
+}
+
+function keepChanged<T>(kept: Map<string, T>, key: string, value: T): void {
+  const former = kept.get(key);
+  if (former === undefined || JSON.stringify(former) !== JSON.stringify(value)) {
+    kept.set(key, value);
   }
 }

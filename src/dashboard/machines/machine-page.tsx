@@ -2,11 +2,15 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { BootReply } from "../../api/boots.ts";
 import { api, type BootDetail } from "../data/api.ts";
-import { addressOf, labelOf, type Machine, nameOf, serialOf, statusOf } from "../data/machine.ts";
-import { NameField, NetbootButtons, useChange } from "./actions.tsx";
+import { labelOf, type Machine, nameOf, statusOf } from "../data/machine.ts";
+import { NetbootButtons } from "./actions.tsx";
+import { Answers } from "./answers.tsx";
+import { FactsCard } from "./facts-card.tsx";
+import { Verdict } from "./verdict.tsx";
 import { CodeBox } from "../view/code-box.tsx";
 import { duration, moment, sentence } from "../view/format.ts";
-import { useAsked, useNow, usePage, useShown } from "../view/hooks.ts";
+import { useAsked, usePage, useShown } from "../view/hooks.ts";
+import { Table } from "../view/table.tsx";
 import { Packets } from "./packets.tsx";
 import { Status } from "../view/status.tsx";
 import { Timeline } from "./timeline.tsx";
@@ -17,6 +21,7 @@ export function MachinePage({ id }: { id: string }) {
   const { words: texts, store } = usePage();
   const { machines, loaded } = useShown();
   const machine = machines.get(id) ?? null;
+  useEffect(() => store.look([id]), [store, id]);
   useEffect(() => {
     if (machine === null && loaded && id.includes(":")) void store.refresh(id).catch(() => {});
   }, [id, loaded]);
@@ -39,6 +44,8 @@ export function MachinePage({ id }: { id: string }) {
     );
   }
   const isThis = boot !== null && boot.id === bootId;
+  // A download that runs moves in the list alone.
+  const shown = isThis && latest?.id === bootId ? { ...boot, ...latest } : isThis ? boot : null;
   return (
     <Frame>
       <header class="machine-head">
@@ -49,15 +56,16 @@ export function MachinePage({ id }: { id: string }) {
         <Status status={statusOf(machine)} />
         <NetbootButtons machine={machine} />
       </header>
-      <Verdict boot={isThis ? boot : latest} />
-      {isThis && <Timeline boot={boot} />}
+      <Verdict machine={machine} boot={shown ?? latest} />
+      {shown !== null && <Timeline boot={shown} />}
       <div class="columns">
-        <FactsCard machine={machine} boot={isThis ? boot : null} />
+        <FactsCard machine={machine} boot={shown} />
         <CodeBox architecture={architectureOf(latest)} />
       </div>
+      {shown !== null && <Answers boot={shown} machine={machine} />}
       <EarlierBoots machine={machine} chosen={bootId} choose={setChosen} />
-      {isThis && <Packets boot={boot} />}
-      {isThis && <Events boot={boot} />}
+      {shown !== null && <Packets boot={shown} />}
+      {shown !== null && <Events boot={shown} />}
     </Frame>
   );
 }
@@ -71,139 +79,6 @@ function Frame({ children }: { children: ComponentChildren }) {
       </p>
       {children}
     </>
-  );
-}
-
-/** The first thing that a person reads: how far, and if it stopped, why and what to do. */
-function Verdict({ boot }: { boot: BootReply | null }) {
-  const { words: texts } = usePage();
-  const now = useNow();
-  const { site } = useShown();
-  if (boot === null) return null;
-  const { diagnosis, status } = boot;
-  const usual = site?.medians.find(({ stage }) => stage === "micro-os");
-  return (
-    <section class={`card verdict ${status}`} aria-live="polite">
-      <Track boot={boot} />
-      {diagnosis === null ? (
-        <p class="fine">
-          {status === "booting"
-            ? `${texts.machine.fine.booting} ${duration(Math.max(0, now - Date.parse(boot.startedAt)))}`
-            : status === "up" || status === "local"
-              ? texts.machine.fine[status]
-              : texts.status[status]}
-          {usual !== undefined &&
-            status === "booting" &&
-            ` · ${texts.machines.usually(duration(usual.afterMs))}`}
-        </p>
-      ) : (
-        <dl class="diagnosis">
-          <dt>{texts.machine.cause}</dt>
-          <dd class="cause">
-            {sentence(diagnosis.cause)}
-            {diagnosis.certainty !== "proved" && (
-              <span class="certainty"> ({texts.certainty[diagnosis.certainty]})</span>
-            )}
-          </dd>
-          <dt>{texts.machine.remedy}</dt>
-          <dd class="remedy">{sentence(diagnosis.remedy)}</dd>
-          <dt>{texts.machine.who}</dt>
-          <dd>{texts.who[diagnosis.who]}</dd>
-          {diagnosis.onScreen.length > 0 && (
-            <>
-              <dt>{texts.machine.onScreen}</dt>
-              <dd>
-                {diagnosis.onScreen.map((code) => (
-                  <code key={code} class="screen">
-                    {code}
-                  </code>
-                ))}
-              </dd>
-            </>
-          )}
-          {diagnosis.evidence.length > 0 && (
-            <>
-              <dt>{texts.machine.evidence}</dt>
-              <dd>
-                <ul>
-                  {diagnosis.evidence.map((line) => (
-                    <li key={line}>{line}</li>
-                  ))}
-                </ul>
-              </dd>
-            </>
-          )}
-        </dl>
-      )}
-      {(status === "stalled" || status === "denied") && (
-        <details>
-          <summary>{texts.actions.retry}</summary>
-          <p>{texts.actions.retryHelp}</p>
-        </details>
-      )}
-    </section>
-  );
-}
-
-function FactsCard({ machine, boot }: { machine: Machine; boot: BootDetail | null }) {
-  const { words: texts, session } = usePage();
-  const { node } = machine;
-  const latest = machine.boot;
-  const { busy, change } = useChange(machine.key);
-  const { fact } = texts.machine;
-  const facts: readonly (readonly [string, string | null | undefined])[] = [
-    [fact.mac, machine.key],
-    [fact.serial, serialOf(machine)],
-    [fact.uuid, latest?.uuid ?? node?.uuid],
-    [fact.vendor, latest?.vendor],
-    [fact.model, latest?.model],
-    [fact.address, addressOf(machine)],
-    [fact.link, latest?.interface],
-    [
-      fact.firmware,
-      [latest?.firmware, latest?.architecture].filter((one) => one != null).join(", "),
-    ],
-    [fact.entry, node === null ? null : (node.denied ?? texts.machine.mayBoot)],
-    [fact.way, node?.way],
-  ];
-  return (
-    <section class="card">
-      <h2>{texts.machine.facts}</h2>
-      <NameField machine={machine} />
-      <dl class="facts-list">
-        {facts
-          .filter(([, value]) => value != null && value !== "")
-          .map(([name, value]) => (
-            <div key={name}>
-              <dt>{name}</dt>
-              <dd>{value}</dd>
-            </div>
-          ))}
-      </dl>
-      {session.access === "write" && node?.way != null && (
-        <button
-          type="button"
-          disabled={busy}
-          onClick={() => void change({ way: null }, texts.actions.forgotten)}
-        >
-          {texts.actions.forgetWay}
-        </button>
-      )}
-      {boot !== null && boot.packets.length > 0 && (
-        <p class="capture">
-          <a href={api.captureUrl(boot.id, true)} download>
-            {texts.actions.capture}
-          </a>{" "}
-          (
-          <a href={api.captureUrl(boot.id, false)} download>
-            {texts.actions.captureWhole}
-          </a>
-          )
-          <br />
-          <small>{texts.actions.captureHelp}</small>
-        </p>
-      )}
-    </section>
   );
 }
 
@@ -226,33 +101,25 @@ function EarlierBoots({
   return (
     <section class="card">
       <h2>{texts.machine.earlier}</h2>
-      <div class="scroll" tabIndex={0} role="region" aria-label={texts.machine.earlier}>
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">{texts.machine.began}</th>
-              <th scope="col">{texts.machine.lasted}</th>
-              <th scope="col">{texts.machine.ended}</th>
-            </tr>
-          </thead>
-          <tbody>
-            {boots.map((one) => (
-              <tr key={one.id} class={one.id === chosen ? "chosen" : ""}>
-                <td>
-                  <button type="button" class="link" onClick={() => choose(one.id)}>
-                    {moment(one.startedAt)}
-                  </button>
-                </td>
-                <td>{duration(one.durationMs)}</td>
-                <td>
-                  <Status status={one.status} /> <Track boot={one} small />{" "}
-                  {one.diagnosis !== null && sentence(one.diagnosis.cause)}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table
+        label={texts.machine.earlier}
+        heads={[texts.machine.began, texts.machine.lasted, texts.machine.ended]}
+      >
+        {boots.map((one) => (
+          <tr key={one.id} class={one.id === chosen ? "chosen" : ""}>
+            <td>
+              <button type="button" class="link" onClick={() => choose(one.id)}>
+                {moment(one.startedAt)}
+              </button>
+            </td>
+            <td>{duration(one.durationMs)}</td>
+            <td>
+              <Status status={one.status} /> <Track boot={one} small />{" "}
+              {one.diagnosis !== null && sentence(one.diagnosis.cause)}
+            </td>
+          </tr>
+        ))}
+      </Table>
     </section>
   );
 }

@@ -23,6 +23,14 @@ export const MachineRow = memo(function MachineRow({ machine }: { machine: Machi
         {boot?.waiting != null && (
           <p class="sentence">{texts.machines.inLine(boot.waiting.ahead)}</p>
         )}
+        {boot?.status === "booting" && boot.expected?.isLate === true && (
+          <p class="sentence late">
+            {texts.machines.late(
+              duration(boot.expected.elapsedMs),
+              duration(boot.expected.usualMs),
+            )}
+          </p>
+        )}
       </div>
       <div class="state">
         <Status status={status} />
@@ -49,11 +57,13 @@ export function Title({ machine }: { machine: Machine }) {
 
 /** What tells this box from the one beside it. */
 function Facts({ machine }: { machine: Machine }) {
+  const texts = useWords();
   const { boot } = machine;
+  const serial = serialOf(machine);
   const label = nameOf(machine) === null ? "" : labelOf(machine);
   const facts = [
     label === "" ? null : label,
-    serialOf(machine) === null ? null : `SN ${serialOf(machine)}`,
+    serial === null ? null : texts.machines.serial(serial),
     addressOf(machine),
     boot?.interface ?? null,
     boot?.firmware ?? null,

@@ -27,7 +27,7 @@ const sorts: readonly Sort[] = ["activity", "name", "progress", "status"];
 
 /** All machines: what stands still first, to be searched, filtered, sorted, grouped. */
 export function Machines() {
-  const { words: texts } = usePage();
+  const { words: texts, store } = usePage();
   const { machines, loaded } = useShown();
   const [search, setSearch] = useState("");
   const [filter, setFilter] = useKept("filter", ["all", ...statuses], "all");
@@ -42,7 +42,7 @@ export function Machines() {
         (filter === "all" || statusOf(machine) === filter) &&
         (wanted === "" || searchTextOf(machine).includes(wanted)),
     );
-    const ordered = sorted(found, sort);
+    const ordered = sorted(found, sort, store.nowMs());
     return group === "no"
       ? ordered
       : ordered.toSorted((a, b) => statusRank(statusOf(a)) - statusRank(statusOf(b)));
@@ -113,6 +113,7 @@ export function Machines() {
             return row === undefined ? "" : "key" in row ? row.key : `heading ${row.heading}`;
           }}
           estimate={88}
+          look={(keys) => store.look(keys)}
           draw={(index) => {
             const row = rows[index];
             if (row === undefined) return null;

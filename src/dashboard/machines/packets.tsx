@@ -1,6 +1,7 @@
 import type { BootDetail } from "../data/api.ts";
 import { duration } from "../view/format.ts";
 import { usePage } from "../view/hooks.ts";
+import { Table } from "../view/table.tsx";
 
 /** The packets of a boot in the order in which they came, each with its options in words. */
 export function Packets({ boot }: { boot: BootDetail }) {
@@ -46,33 +47,27 @@ function Fields({
   if (packet === null) return damaged ? <p>{texts.machine.damaged}</p> : null;
   const { options, ...header } = packet;
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label={texts.machine.option}>
-      <table class="options">
-        <thead>
-          <tr>
-            <th scope="col">{texts.machine.option}</th>
-            <th scope="col">{texts.machine.means}</th>
+    <Table
+      label={texts.machine.option}
+      kind="options"
+      heads={[texts.machine.option, texts.machine.value, texts.machine.means]}
+    >
+      {options.map(({ code, name, value, hex }) => (
+        <tr key={code}>
+          <th scope="row">
+            {code} {name}
+          </th>
+          <td title={hex}>{value}</td>
+        </tr>
+      ))}
+      {Object.entries(header)
+        .filter(([, value]) => value !== "" && value !== "0.0.0.0")
+        .map(([name, value]) => (
+          <tr key={name} class="header">
+            <th scope="row">{name}</th>
+            <td>{value}</td>
           </tr>
-        </thead>
-        <tbody>
-          {options.map(({ code, name, value, hex }) => (
-            <tr key={code}>
-              <th scope="row">
-                {code} {name}
-              </th>
-              <td title={hex}>{value}</td>
-            </tr>
-          ))}
-          {Object.entries(header)
-            .filter(([, value]) => value !== "" && value !== "0.0.0.0")
-            .map(([name, value]) => (
-              <tr key={name} class="header">
-                <th scope="row">{name}</th>
-                <td>{value}</td>
-              </tr>
-            ))}
-        </tbody>
-      </table>
-    </div>
+        ))}
+    </Table>
   );
 }

@@ -6,7 +6,7 @@ import {
   windowScroll,
 } from "@tanstack/virtual-core";
 import type { ComponentChildren } from "preact";
-import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 interface ListProps {
   readonly label: string;
@@ -15,10 +15,12 @@ interface ListProps {
   /** A row's usual height in pixels. */
   readonly estimate: number;
   readonly draw: (index: number) => ComponentChildren;
+  /** Told which rows are drawn. */
+  readonly look: (keys: readonly string[]) => void;
 }
 
 /** A list of which only what can be seen is drawn; it scrolls with the page. */
-export function VirtualList({ label, count, keyOf, estimate, draw }: ListProps) {
+export function VirtualList({ label, count, keyOf, estimate, draw, look }: ListProps) {
   const list = useRef<HTMLUListElement>(null);
   const [, drawAgain] = useState(0);
   const options: VirtualizerOptions<Window, HTMLLIElement> = {
@@ -39,6 +41,8 @@ export function VirtualList({ label, count, keyOf, estimate, draw }: ListProps) 
   virtual.setOptions(options);
   useLayoutEffect(() => virtual._didMount(), [virtual]);
   useLayoutEffect(() => virtual._willUpdate());
+  const items = virtual.getVirtualItems();
+  useEffect(() => look(items.map(({ key }) => `${key}`)));
   const margin = virtual.options.scrollMargin;
   return (
     <ul
@@ -47,7 +51,7 @@ export function VirtualList({ label, count, keyOf, estimate, draw }: ListProps) 
       aria-label={label}
       style={{ height: `${virtual.getTotalSize()}px` }}
     >
-      {virtual.getVirtualItems().map((item) => (
+      {items.map((item) => (
         <li
           key={item.key}
           ref={(element) => virtual.measureElement(element)}

@@ -3,6 +3,7 @@ import type { LeasesReply } from "../../api/leases.ts";
 import { api } from "../data/api.ts";
 import { moment } from "../view/format.ts";
 import { messageOf, useAsked, usePage, useShown } from "../view/hooks.ts";
+import { Table } from "../view/table.tsx";
 import { Card } from "./site-page.tsx";
 
 /** Leases of mode full and how full its pools are; a lease becomes a reservation. */
@@ -33,57 +34,53 @@ export function Addresses() {
         {leases.length === 0 ? (
           <p>{texts.leases.none}</p>
         ) : (
-          <div class="scroll" tabIndex={0} role="region" aria-label={texts.leases.title}>
-            <table>
-              <thead>
-                <tr>
-                  <th scope="col">{texts.leases.address}</th>
-                  <th scope="col">{texts.leases.machine}</th>
-                  <th scope="col">{texts.leases.host}</th>
-                  <th scope="col">{texts.leases.state}</th>
-                  <th scope="col">{texts.leases.ends}</th>
-                  {mayChange && <th scope="col" />}
-                </tr>
-              </thead>
-              <tbody>
-                {leases.map((lease) => (
-                  <tr key={lease.address}>
-                    <th scope="row">{lease.address}</th>
-                    <td>
-                      <a href={`#/machine/${encodeURIComponent(lease.mac)}`}>
-                        {machines.get(lease.mac)?.node?.name ?? lease.mac}
-                      </a>
-                    </td>
-                    <td>{lease.hostname}</td>
-                    <td>{lease.state}</td>
-                    <td>{moment(new Date(lease.expiresAtMs).toISOString())}</td>
-                    {mayChange && (
-                      <td class="buttons">
-                        <button
-                          type="button"
-                          title={texts.leases.reserveHelp}
-                          onClick={() =>
-                            void act(
-                              () => api.reserve(lease.address),
-                              texts.leases.reserved(lease.address),
-                            )
-                          }
-                        >
-                          {texts.leases.reserve}
-                        </button>
-                        <button
-                          type="button"
-                          onClick={() => void act(() => api.release(lease.address), null)}
-                        >
-                          {texts.leases.release}
-                        </button>
-                      </td>
-                    )}
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
+          <Table
+            label={texts.leases.title}
+            heads={[
+              texts.leases.address,
+              texts.leases.machine,
+              texts.leases.host,
+              texts.leases.state,
+              texts.leases.ends,
+              ...(mayChange ? [null] : []),
+            ]}
+          >
+            {leases.map((lease) => (
+              <tr key={lease.address}>
+                <th scope="row">{lease.address}</th>
+                <td>
+                  <a href={`#/machine/${encodeURIComponent(lease.mac)}`}>
+                    {machines.get(lease.mac)?.node?.name ?? lease.mac}
+                  </a>
+                </td>
+                <td>{lease.hostname}</td>
+                <td>{lease.state}</td>
+                <td>{moment(new Date(lease.expiresAtMs).toISOString())}</td>
+                {mayChange && (
+                  <td class="buttons">
+                    <button
+                      type="button"
+                      title={texts.leases.reserveHelp}
+                      onClick={() =>
+                        void act(
+                          () => api.reserve(lease.address),
+                          texts.leases.reserved(lease.address),
+                        )
+                      }
+                    >
+                      {texts.leases.reserve}
+                    </button>
+                    <button
+                      type="button"
+                      onClick={() => void act(() => api.release(lease.address), null)}
+                    >
+                      {texts.leases.release}
+                    </button>
+                  </td>
+                )}
+              </tr>
+            ))}
+          </Table>
         )}
         {next !== null && (
           <button
@@ -106,39 +103,30 @@ function Pools({ pools }: { pools: LeasesReply["pools"] }) {
   const { pool } = texts.leases;
   return (
     <Card title={texts.leases.pools}>
-      <div class="scroll" tabIndex={0} role="region" aria-label={texts.leases.pools}>
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">{pool.network}</th>
-              <th scope="col">{pool.leased}</th>
-              <th scope="col">{pool.free}</th>
-              <th scope="col">{pool.quarantined}</th>
-            </tr>
-          </thead>
-          <tbody>
-            {pools.map((one) => (
-              <tr key={`${one.interface} ${one.network}`}>
-                <th scope="row">
-                  {one.network} ({one.interface})
-                </th>
-                <td>
-                  <meter
-                    aria-label={pool.leased}
-                    min={0}
-                    max={one.addresses}
-                    high={one.addresses * 0.9}
-                    value={one.leased}
-                  />{" "}
-                  {one.leased} / {one.addresses}
-                </td>
-                <td class={one.free === 0 ? "bad" : ""}>{one.free}</td>
-                <td>{one.quarantined}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table
+        label={texts.leases.pools}
+        heads={[pool.network, pool.leased, pool.free, pool.quarantined]}
+      >
+        {pools.map((one) => (
+          <tr key={`${one.interface} ${one.network}`}>
+            <th scope="row">
+              {one.network} ({one.interface})
+            </th>
+            <td>
+              <meter
+                aria-label={pool.leased}
+                min={0}
+                max={one.addresses}
+                high={one.addresses * 0.9}
+                value={one.leased}
+              />{" "}
+              {one.leased} / {one.addresses}
+            </td>
+            <td class={one.free === 0 ? "bad" : ""}>{one.free}</td>
+            <td>{one.quarantined}</td>
+          </tr>
+        ))}
+      </Table>
     </Card>
   );
 }

@@ -3,6 +3,7 @@ import type { SiteReply } from "../../api/site.ts";
 import { api } from "../data/api.ts";
 import { moment, rate, size } from "../view/format.ts";
 import { messageOf, useAsked, usePage } from "../view/hooks.ts";
+import { Table } from "../view/table.tsx";
 import { Card, Since, Until } from "./site-page.tsx";
 
 /** The mirror: where it comes from, its generations, and going back to an earlier one. */
@@ -98,38 +99,29 @@ export function Mirror({ site }: { site: SiteReply }) {
       {generations.length === 0 ? (
         <p>{texts.site.noGenerations}</p>
       ) : (
-        <div class="scroll" tabIndex={0} role="region" aria-label={texts.site.generation}>
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">{texts.site.generation}</th>
-                <th scope="col">{texts.site.from}</th>
-                <th scope="col">{texts.site.size}</th>
-                <th scope="col" />
-              </tr>
-            </thead>
-            <tbody>
-              {generations.map((one, index) => (
-                <tr key={one.id}>
-                  <th scope="row">
-                    <code>{one.id}</code>
-                  </th>
-                  <td>{moment(one.manifest.createdAt)}</td>
-                  <td>{size(one.manifest.files.reduce((sum, file) => sum + file.size, 0))}</td>
-                  <td>
-                    {one.current && <strong class="good">{texts.site.current}</strong>}{" "}
-                    {site.pinned === one.id && texts.site.pinned}
-                    {mayChange && !one.current && (
-                      <button type="button" disabled={busy} onClick={() => void pin(one.id)}>
-                        {index === 0 ? texts.site.use : texts.site.rollback}
-                      </button>
-                    )}
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table
+          label={texts.site.generation}
+          heads={[texts.site.generation, texts.site.from, texts.site.size, null]}
+        >
+          {generations.map((one, index) => (
+            <tr key={one.id}>
+              <th scope="row">
+                <code>{one.id}</code>
+              </th>
+              <td>{moment(one.manifest.createdAt)}</td>
+              <td>{size(one.manifest.files.reduce((sum, file) => sum + file.size, 0))}</td>
+              <td>
+                {one.current && <strong class="good">{texts.site.current}</strong>}{" "}
+                {site.pinned === one.id && texts.site.pinned}
+                {mayChange && !one.current && (
+                  <button type="button" disabled={busy} onClick={() => void pin(one.id)}>
+                    {index === 0 ? texts.site.use : texts.site.rollback}
+                  </button>
+                )}
+              </td>
+            </tr>
+          ))}
+        </Table>
       )}
     </Card>
   );

@@ -1,7 +1,8 @@
 import { useState } from "preact/hooks";
 import type { SiteReply } from "../../api/site.ts";
 import { api } from "../data/api.ts";
-import { useAsked, usePage } from "../view/hooks.ts";
+import { messageOf, useAsked, usePage } from "../view/hooks.ts";
+import { Table } from "../view/table.tsx";
 import { Card, Since } from "./site-page.tsx";
 
 /** Other DHCP and PXE servers that were heard, and what they do. */
@@ -13,37 +14,25 @@ export function OtherServers({ site }: { site: SiteReply }) {
       {site.otherServers.length === 0 ? (
         <p>{texts.site.othersNone}</p>
       ) : (
-        <div class="scroll" tabIndex={0} role="region" aria-label={texts.site.others}>
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">{other.server}</th>
-                <th scope="col">{other.on}</th>
-                <th scope="col">{other.does}</th>
-                <th scope="col">{other.heard}</th>
-              </tr>
-            </thead>
-            <tbody>
-              {site.otherServers.map((one) => (
-                <tr key={`${one.interface} ${one.server}`}>
-                  <th scope="row">{one.server}</th>
-                  <td>{one.interface}</td>
-                  <td>
-                    {[
-                      one.givesAddresses ? texts.site.gives : null,
-                      one.answersPxe ? texts.site.pxe : null,
-                    ]
-                      .filter((text) => text !== null)
-                      .join("; ")}
-                  </td>
-                  <td>
-                    <Since iso={one.lastHeardAt} />
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table label={texts.site.others} heads={[other.server, other.on, other.does, other.heard]}>
+          {site.otherServers.map((one) => (
+            <tr key={`${one.interface} ${one.server}`}>
+              <th scope="row">{one.server}</th>
+              <td>{one.interface}</td>
+              <td>
+                {[
+                  one.givesAddresses ? texts.site.gives : null,
+                  one.answersPxe ? texts.site.pxe : null,
+                ]
+                  .filter((text) => text !== null)
+                  .join("; ")}
+              </td>
+              <td>
+                <Since iso={one.lastHeardAt} />
+              </td>
+            </tr>
+          ))}
+        </Table>
       )}
       <Settings site={site} />
     </Card>
@@ -52,7 +41,7 @@ export function OtherServers({ site }: { site: SiteReply }) {
 
 /** What to paste into the other server. */
 function Settings({ site }: { site: SiteReply }) {
-  const { words: texts } = usePage();
+  const { words: texts, say } = usePage();
   const [kind, setKind] = useState("");
   const [link, setLink] = useState(site.links[0]?.interface ?? "");
   const { value, failed } = useAsked(
@@ -88,9 +77,25 @@ function Settings({ site }: { site: SiteReply }) {
       </div>
       {failed !== null && <p class="bad">{failed}</p>}
       {value !== null && (
-        <pre class="paste" tabIndex={0} aria-label={texts.site.settingsFor}>
-          {value.text}
-        </pre>
+        <>
+          <pre class="paste" tabIndex={0} aria-label={texts.site.settingsFor}>
+            {value.text}
+          </pre>
+          {/* Browsers let a page copy only over HTTPS, and on the server itself. */}
+          {isSecureContext && (
+            <button
+              type="button"
+              onClick={() =>
+                void navigator.clipboard.writeText(value.text).then(
+                  () => say(texts.actions.copied),
+                  (thrown: unknown) => say(messageOf(thrown), "bad"),
+                )
+              }
+            >
+              {texts.actions.copy}
+            </button>
+          )}
+        </>
       )}
     </>
   );

@@ -3,6 +3,7 @@ import uPlot from "uplot";
 import type { SiteReply } from "../../api/site.ts";
 import { duration } from "../view/format.ts";
 import { useWords } from "../view/hooks.ts";
+import { Chart, Table } from "../view/table.tsx";
 
 /** Boots that began, and those that came up, in each of the last hours; with the same in a table for who reads by ear. */
 export function HoursPlot({ site }: { site: SiteReply }) {
@@ -41,29 +42,21 @@ export function MediansPlot({ site }: { site: SiteReply }) {
   const texts = useWords();
   const whole = Math.max(1, ...site.medians.map(({ afterMs }) => afterMs));
   return (
-    <table class="timeline">
-      <thead>
-        <tr>
-          <th scope="col">{texts.machine.steps.step}</th>
-          <th scope="col">{texts.machine.steps.at}</th>
-          <th scope="col" class="chart" aria-hidden="true" />
+    <Table
+      label={texts.site.medians}
+      kind="timeline"
+      heads={[texts.machine.steps.step, texts.machine.steps.at, null]}
+    >
+      {site.medians.map(({ stage, afterMs }) => (
+        <tr key={stage}>
+          <th scope="row">{texts.stages[stage]}</th>
+          <td>{duration(afterMs)}</td>
+          <Chart>
+            <span class="took" style={{ left: "0", width: `${(100 * afterMs) / whole}%` }} />
+          </Chart>
         </tr>
-      </thead>
-      <tbody>
-        {site.medians.map(({ stage, afterMs }) => (
-          <tr key={stage}>
-            <th scope="row">{stage}</th>
-            <td>{duration(afterMs)}</td>
-            <td class="chart" aria-hidden="true">
-              <span class="lane">
-                {" "}
-                <span class="took" style={{ left: "0", width: `${(100 * afterMs) / whole}%` }} />
-              </span>{" "}
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </Table>
   );
 }
 

@@ -2,6 +2,7 @@ import type { ComponentChildren } from "preact";
 import type { SiteReply } from "../../api/site.ts";
 import { day, duration, moment, size } from "../view/format.ts";
 import { useNow, usePage, useShown } from "../view/hooks.ts";
+import { Table } from "../view/table.tsx";
 import { Mirror } from "./mirror.tsx";
 import { OtherServers } from "./other-servers.tsx";
 import { HoursPlot, MediansPlot } from "./plots.tsx";
@@ -57,30 +58,18 @@ function Links({ site }: { site: SiteReply }) {
       {site.links.length === 0 ? (
         <p>{texts.site.noLinks}</p>
       ) : (
-        <div class="scroll" tabIndex={0} role="region" aria-label={texts.site.links}>
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">{link.name}</th>
-                <th scope="col">{link.address}</th>
-                <th scope="col">{link.mode}</th>
-                <th scope="col">{link.state}</th>
-              </tr>
-            </thead>
-            <tbody>
-              {site.links.map((one) => (
-                <tr key={one.interface}>
-                  <th scope="row">{one.interface}</th>
-                  <td>{one.address ?? "–"}</td>
-                  <td>{texts.site.modes[one.mode]}</td>
-                  <td class={one.served ? "good" : "bad"}>
-                    {one.served ? texts.site.served : one.reason}
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table label={texts.site.links} heads={[link.name, link.address, link.mode, link.state]}>
+          {site.links.map((one) => (
+            <tr key={one.interface}>
+              <th scope="row">{one.interface}</th>
+              <td>{one.address ?? "–"}</td>
+              <td>{texts.site.modes[one.mode]}</td>
+              <td class={one.served ? "good" : "bad"}>
+                {one.served ? texts.site.served : one.reason}
+              </td>
+            </tr>
+          ))}
+        </Table>
       )}
     </Card>
   );
@@ -122,7 +111,7 @@ export function Since({ iso }: { iso: string }) {
 
 /** A day to come; what is near is said loudly. */
 export function Until({ iso }: { iso: string }) {
-  const near = Date.parse(iso) - Date.now() < 30 * 86_400_000;
+  const near = Date.parse(iso) - useNow() < 30 * 86_400_000;
   return (
     <time class={near ? "bad" : ""} dateTime={iso}>
       {day(iso)}

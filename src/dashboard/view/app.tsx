@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
+import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { SessionReply } from "../../api/session.ts";
 import { api } from "../data/api.ts";
 import { Store } from "../data/store.ts";
@@ -54,7 +54,12 @@ function Room({
         {said !== null && (
           <p class={said.kind}>
             {said.text}{" "}
-            <button type="button" class="link" aria-label="×" onClick={() => setSaid(null)}>
+            <button
+              type="button"
+              class="link"
+              aria-label={words.actions.close}
+              onClick={() => setSaid(null)}
+            >
               ×
             </button>
           </p>
@@ -74,8 +79,17 @@ function Frame({ changed }: { changed: (session: SessionReply) => void }) {
   }, [signedOut]);
   useEffect(() => {
     document.documentElement.classList.toggle("wall", wall === "yes");
+    document.documentElement.lang = texts.language;
     document.title = texts.title;
   }, [wall]);
+  const shownRoute = useRef(route);
+  useEffect(() => {
+    if (shownRoute.current === route) return;
+    shownRoute.current = route;
+    // Where a link led to is where the keyboard goes on, and where a screen reader reads on.
+    document.getElementById("content")?.focus({ preventScroll: true });
+    scrollTo(0, 0);
+  }, [route]);
   const [room = "", id = ""] = route.split(/\/(.*)/s);
   return (
     <>

@@ -50,13 +50,14 @@ function currentRoute(): string {
   return decodeURIComponent(location.hash.replace(/^#\/?/, ""));
 }
 
-/** The present moment, again every second. */
-export function useNow(everyMs = 1000): number {
-  const [now, setNow] = useState(Date.now);
+/** The present moment by the server's clock, again every second. */
+export function useNow(): number {
+  const { store } = usePage();
+  const [now, setNow] = useState(() => store.nowMs());
   useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), everyMs);
+    const timer = setInterval(() => setNow(store.nowMs()), 1000);
     return () => clearInterval(timer);
-  }, [everyMs]);
+  }, [store]);
   return now;
 }
 

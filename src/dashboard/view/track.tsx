@@ -19,7 +19,7 @@ export function Track({ boot, small = false }: { boot: BootReply | null; small?:
           <span class="bar">
             <span
               class="fill"
-              style={{ width: `${state.percent ?? (state.reached ? 100 : 0)}%` }}
+              style={{ transform: `scaleX(${(state.percent ?? (state.reached ? 100 : 0)) / 100})` }}
             />
           </span>
           <span class="word">

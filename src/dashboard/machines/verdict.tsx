@@ -1,0 +1,97 @@
+import type { BootReply } from "../../api/boots.ts";
+import { type Machine, statusOf } from "../data/machine.ts";
+import { duration, sentence } from "../view/format.ts";
+import { useNow, usePage, useShown } from "../view/hooks.ts";
+import { Track } from "../view/track.tsx";
+
+/** The first thing that a person reads: how far, and if it stopped, why and what to do. */
+export function Verdict({ machine, boot }: { machine: Machine; boot: BootReply | null }) {
+  const { words: texts, session } = usePage();
+  const now = useNow();
+  const { site } = useShown();
+  if (boot === null) return null;
+  const { diagnosis, status } = boot;
+  const mayAllow =
+    session.access === "write" && (statusOf(machine) === "waiting" || status === "denied");
+  const usual = site?.medians.find(({ stage }) => stage === "micro-os");
+  return (
+    <section class={`card verdict ${status}`} aria-live="polite">
+      <Track boot={boot} />
+      {diagnosis === null ? (
+        <p class="fine">
+          {status === "booting"
+            ? `${texts.machine.fine.booting} ${duration(Math.max(0, now - Date.parse(boot.startedAt)))}`
+            : status === "up" || status === "local"
+              ? texts.machine.fine[status]
+              : texts.status[status]}
+          {usual !== undefined &&
+            status === "booting" &&
+            ` · ${texts.machines.usually(duration(usual.afterMs))}`}
+          <Pace boot={boot} />
+        </p>
+      ) : (
+        <dl class="diagnosis">
+          <dt>{texts.machine.cause}</dt>
+          <dd class="cause">
+            {sentence(diagnosis.cause)}
+            {diagnosis.certainty !== "proved" && (
+              <span class="certainty"> ({texts.certainty[diagnosis.certainty]})</span>
+            )}
+          </dd>
+          <dt>{texts.machine.remedy}</dt>
+          <dd class="remedy">
+            {mayAllow && <strong>{texts.machine.allowHere} </strong>}
+            {sentence(diagnosis.remedy)}
+          </dd>
+          <dt>{texts.machine.who}</dt>
+          <dd>{texts.who[diagnosis.who]}</dd>
+          {diagnosis.onScreen.length > 0 && (
+            <>
+              <dt>{texts.machine.onScreen}</dt>
+              <dd>
+                {diagnosis.onScreen.map((code) => (
+                  <code key={code} class="screen">
+                    {code}
+                  </code>
+                ))}
+              </dd>
+            </>
+          )}
+          {diagnosis.evidence.length > 0 && (
+            <>
+              <dt>{texts.machine.evidence}</dt>
+              <dd>
+                <ul>
+                  {diagnosis.evidence.map((line) => (
+                    <li key={line}>{line}</li>
+                  ))}
+                </ul>
+              </dd>
+            </>
+          )}
+        </dl>
+      )}
+      {(status === "stalled" || status === "denied") && (
+        <details>
+          <summary>{texts.actions.retry}</summary>
+          <p>{mayAllow ? texts.actions.retryDenied : texts.actions.retryHelp}</p>
+        </details>
+      )}
+    </section>
+  );
+}
+
+/** Whether to wait or to act. */
+function Pace({ boot: { status, expected } }: { boot: BootReply }) {
+  const { words: texts } = usePage();
+  if (status !== "booting" || expected === null) return null;
+  const usual = duration(expected.usualMs);
+  return (
+    <span class={expected.isLate ? "pace late" : "pace"}>
+      {" "}
+      {expected.isLate
+        ? texts.machine.late(duration(expected.elapsedMs), usual)
+        : texts.machine.inTime(usual)}
+    </span>
+  );
+}
