@@ -1,7 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
+import { endpoints } from "../src/api/endpoints.ts";
+import { apiErrorCodes } from "../src/api/errors.ts";
 import { architectures } from "../src/boot/architecture.ts";
 import { commandLine, exitCodes } from "../src/commands/command-line.ts";
 import { commandTree } from "../src/commands/shared/command-tree.ts";
@@ -30,9 +32,14 @@ import {
 } from "../src/pxe-client/probe/rules.ts";
 import { type FieldCause, fieldCauses, furtherCauses } from "./support/reproductions.ts";
 import { bootRules, loopRules } from "../src/timeline/rules.ts";
+import { apiReference } from "./support/docs/api-reference.ts";
+import { codeTables } from "./support/docs/codes.ts";
 import { keysOf, keyTable } from "./support/docs/config-keys.ts";
 import { isOfFirstVersion } from "./support/docs/first-version.ts";
+import { brokenLinks } from "./support/docs/links.ts";
+import { unknownNames } from "./support/docs/names.ts";
 import { withParts } from "./support/docs/parts.ts";
+import { smeeFlags } from "./support/docs/smee-flags.ts";
 import { FakeProgram } from "./support/program.ts";
 
 /*
@@ -89,28 +96,30 @@ ${rows.join("\n")}
   });
 });
 
+/** All tables of rules, by who judges by them. */
+const tables: Readonly<Record<string, readonly Finding[]>> = {
+  "a boot's timeline": [...bootRules, ...loopRules],
+  "`dhcp-refused` and a boot's timeline": refusals,
+  "`probe`": [
+    ...offerRules,
+    ...bootServerRules,
+    ...tftpRules,
+    ...httpRules,
+    downloadBroken,
+    scriptUnusable,
+    noRule,
+  ],
+  "`/readyz`": readinessRules,
+  "`doctor`": checks.flatMap(({ faults }) => faults),
+  "opening a port": bindRules,
+  "a synchronisation": [...transportRules, ...statusRules],
+  "a synchronisation, at the origin's certificate": trustRules,
+  "a webhook": receiverRules,
+};
+const causes = Object.values(tables).flat();
+
 describe("docs/diagnosis.md", () => {
-  /** All tables of rules, by who judges by them. */
-  const tables: Readonly<Record<string, readonly Finding[]>> = {
-    "a boot's timeline": [...bootRules, ...loopRules],
-    "`dhcp-refused` and a boot's timeline": refusals,
-    "`probe`": [
-      ...offerRules,
-      ...bootServerRules,
-      ...tftpRules,
-      ...httpRules,
-      downloadBroken,
-      scriptUnusable,
-      noRule,
-    ],
-    "`/readyz`": readinessRules,
-    "`doctor`": checks.flatMap(({ faults }) => faults),
-    "opening a port": bindRules,
-    "a synchronisation": [...transportRules, ...statusRules],
-    "a synchronisation, at the origin's certificate": trustRules,
-    "a webhook": receiverRules,
-  };
-  const all = Object.values(tables).flat();
+  const all = causes;
   const codes = [...new Set(all.map(({ code }) => code))];
 
   it("is all rules", async () => {
@@ -120,7 +129,7 @@ describe("docs/diagnosis.md", () => {
         tables[name]?.some((one) => one.code === code),
       );
       const { cause = "", remedy = "", who = "us" } = row ?? {};
-      return `| \`${code}\` | ${cause} | ${remedy} | ${whoInWords[who]} | ${foundBy.join(", ")} |`;
+      return `| <a id="${code}"></a>\`${code}\` | ${cause} | ${remedy} | ${whoInWords[who]} | ${foundBy.join(", ")} |`;
     });
     const text = `# What can be wrong, and who does what about it
 
@@ -254,8 +263,8 @@ describe("docs/webhooks.md", () => {
   });
 });
 
-describe("docs/ports.md", () => {
-  const text = readFileSync("docs/ports.md", "utf8");
+describe("docs/metrics.md", () => {
+  const text = readFileSync("docs/metrics.md", "utf8");
   const { registry } = createMetrics(
     () => false,
     () => [],
@@ -270,19 +279,61 @@ describe("docs/ports.md", () => {
   });
 });
 
-describe("links in the documents", () => {
-  const documents = ["README.md", "CONTRIBUTING.md"].concat(
+describe("docs/api.md", () => {
+  it("has every endpoint of the admin port", async () => {
+    const text = withParts("docs/api.md", { endpoints: apiReference(Object.values(endpoints)) });
+    await expect(text).toMatchFileSnapshot("../docs/api.md");
+  });
+
+  it("has every code of an error", () => {
+    const text = readFileSync("docs/api.md", "utf8");
+    expect(apiErrorCodes.filter((code) => !text.includes(`\`${code}\``))).toEqual([]);
+  });
+});
+
+describe("docs/troubleshooting.md", () => {
+  it("has every code that machines show", async () => {
+    const text = withParts("docs/troubleshooting.md", { codes: codeTables() });
+    await expect(text).toMatchFileSnapshot("../docs/troubleshooting.md");
+  });
+
+  it("names only causes that there are", () => {
+    const known = new Set([...Object.keys(eventCatalogue), ...causes.map(({ code }) => code)]);
+    const [symptoms = ""] = readFileSync("docs/troubleshooting.md", "utf8").split(
+      "<!-- made: codes",
+    );
+    const named = [...symptoms.matchAll(/`([a-z]+(?:-[a-z]+)+)`/g)].map(([, name = ""]) => name);
+    expect(named.filter((name) => !known.has(name))).toEqual([]);
+  });
+});
+
+describe("docs/smee-flags.md", () => {
+  it("is every flag of SMEE", async () => {
+    await expect(smeeFlags()).toMatchFileSnapshot("../docs/smee-flags.md");
+  });
+});
+
+describe("the documents", () => {
+  const documents = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].concat(
     readdirSync("docs", { recursive: true, encoding: "utf8" })
       .filter((name) => name.endsWith(".md"))
       .map((name) => join("docs", name)),
   );
 
-  it.each(documents)("of %s lead to files that exist", (document) => {
-    const targets = [...readFileSync(document, "utf8").matchAll(/\]\(([^)#]+)(#[^)]*)?\)/g)]
-      .map((match) => match[1] ?? "")
-      .filter((target) => !target.startsWith("http"));
-    const missing = targets.filter((target) => !existsSync(join(dirname(document), target)));
-    expect(missing).toEqual([]);
+  it.each(documents)("%s has links that lead somewhere", (document) => {
+    expect(brokenLinks(document)).toEqual([]);
+  });
+
+  it.each(documents)("%s names commands, keys, endpoints and events that there are", (document) => {
+    expect(unknownNames(document)).toEqual([]);
+  });
+
+  it("are all in the index", () => {
+    const index = readFileSync("docs/README.md", "utf8");
+    const pages = documents.filter(
+      (name) => /^docs\/[^/]+\.md$/.test(name) && name !== "docs/README.md",
+    );
+    expect(pages.filter((name) => !index.includes(`](${basename(name)}`))).toEqual([]);
   });
 });
 

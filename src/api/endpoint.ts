@@ -10,6 +10,8 @@ export interface Endpoint<Reply = unknown> {
   readonly url: string;
   readonly schema: {
     readonly summary: string;
+    /** What else there is to know, in whole sentences. */
+    readonly description?: string;
     /** The content type of what is answered; default: JSON. */
     readonly produces?: readonly string[];
     readonly params?: z.ZodType;

@@ -15,13 +15,19 @@ export const endpoints = {
   healthz: {
     method: "GET",
     url: "/healthz",
-    schema: { summary: "whether the process is alive", response: { 200: aliveReply } },
+    schema: {
+      summary: "whether the process is alive",
+      description: "Open without a token.",
+      response: { 200: aliveReply },
+    },
   },
   readyz: {
     method: "GET",
     url: "/readyz",
     schema: {
       summary: "whether a machine could boot now",
+      description:
+        "200 when a machine could boot now, with what links lack that are not served (`unserved`); 503 with the `reasons` otherwise. Open without a token.",
       response: { 200: readyReply, 503: notReadyReply },
     },
   },
@@ -30,6 +36,7 @@ export const endpoints = {
     url: "/metrics",
     schema: {
       summary: "metrics in Prometheus' text format",
+      description: "Listed in [metrics.md](metrics.md).",
       produces: ["text/plain"],
       response: { 200: z.string() },
     },
@@ -37,18 +44,28 @@ export const endpoints = {
   openApi: {
     method: "GET",
     url: "/openapi.json",
-    schema: { summary: "this description of the API", response: { 200: openApiReply } },
+    schema: {
+      summary: "this description of the API",
+      description: "As an OpenAPI 3.1 document, made from the shapes that requests are judged by.",
+      response: { 200: openApiReply },
+    },
   },
   showSession: {
     method: "GET",
     url: "/api/v1/session",
-    schema: { summary: "what whoever asks may do", response: { 200: session } },
+    schema: {
+      summary: "what whoever asks may do",
+      description: "Open without a token.",
+      response: { 200: session },
+    },
   },
   signIn: {
     method: "POST",
     url: "/api/v1/session",
     schema: {
       summary: "keeps a token in a cookie, for the dashboard",
+      description:
+        "The cookie is `HttpOnly` and `SameSite=Strict`, holds a code made from the token, and ends when the token changes.",
       body: signIn,
       response: { 200: session },
     },
@@ -63,6 +80,8 @@ export const endpoints = {
     url: "/api/v1/site",
     schema: {
       summary: "whether a machine could boot now, and what is known of the site",
+      description:
+        "Readiness with its reasons, links, other DHCP and PXE servers that were heard, the orchestrator and its certificate, the generation that is served, the disk, how long boots take here, and boots by the hour.",
       response: { 200: siteReply },
     },
   },
@@ -72,6 +91,7 @@ export const endpoints = {
     schema: {
       summary:
         "what to remove from and to set in the site's own DHCP server, with this site's addresses",
+      description: "What `eim-pxe explain --other-server` prints.",
       params: otherServerPath,
       querystring: otherServerQuery,
       response: { 200: otherServerReply },
@@ -82,6 +102,8 @@ export const endpoints = {
     url: "/api/v1/boots",
     schema: {
       summary: "boots as timelines, newest first",
+      description:
+        "Up to 100 in an answer, 500 where `limit` asks for them. `expected` says whether to wait or to act: how long boots here are at its stage (the median of the last 100 that came up), how long this one has been there, and whether that is longer than nine of ten took and than half as long again as the median, each by two seconds.",
       querystring: bootsQuery,
       response: { 200: bootsReply },
     },
@@ -91,6 +113,8 @@ export const endpoints = {
     url: "/api/v1/boots/:id",
     schema: {
       summary: "one boot with all that was reported of it",
+      description:
+        "With the `events` of it and its last `packets`, decoded: each DHCP option with its name and what it says.",
       params: bootPath,
       response: { 200: bootDetail },
     },
@@ -100,6 +124,8 @@ export const endpoints = {
     url: "/api/v1/boots/:id/capture",
     schema: {
       summary: "the DHCP and TFTP packets of a boot as a capture file, without TFTP's data",
+      description: "As they were heard and sent. 404 where `timeline.captures` is `false`.",
+      produces: ["application/vnd.tcpdump.pcap"],
       params: bootPath,
       querystring: captureQuery,
       response: { 200: captureReply },
@@ -110,6 +136,7 @@ export const endpoints = {
     url: "/api/v1/codes/:code",
     schema: {
       summary: "what a code on a machine's screen means",
+      description: "What `eim-pxe explain --code` prints.",
       params: codePath,
       querystring: codeQuery,
       response: { 200: codeReply },
@@ -120,6 +147,7 @@ export const endpoints = {
     url: "/api/v1/events",
     schema: {
       summary: "every event as it happens, as server-sent events",
+      description: "[How to read it](#the-stream-of-events).",
       produces: ["text/event-stream"],
       response: { 200: z.string() },
     },
@@ -129,6 +157,8 @@ export const endpoints = {
     url: "/api/v1/nodes",
     schema: {
       summary: "every machine that has an entry by mac, booted lately, or has a known offer style",
+      description:
+        "A machine is in it that was decided about, was seen booting, waits for a decision, or of whose firmware something was learnt, too.",
       querystring: nodes.nodesQuery,
       response: { 200: nodes.nodesReply },
     },
@@ -143,6 +173,8 @@ export const endpoints = {
     url: "/api/v1/nodes/:mac",
     schema: {
       summary: "changes what is kept of one machine",
+      description:
+        '`{"netboot": "allow"}`, `"deny"` or `"once"` decides [whether it may boot](booting.md#who-may-boot), `{"name": NAME}` names it, and `{"way": null}` forgets [how its firmware is answered](booting.md#firmware-that-wants-it-otherwise).',
       params: nodes.nodePath,
       body: nodes.nodeChange,
       response: { 200: nodes.node },
@@ -162,6 +194,8 @@ export const endpoints = {
     url: "/api/v1/decisions",
     schema: {
       summary: "decides about machines by MAC address, UUID or serial number, with wildcards",
+      description:
+        '`{"kind": "serial", "value": "VM*", "netboot": "deny"}` denies all machines whose serial number begins with VM.',
       body: nodes.decisionRequest,
       response: { 200: nodes.decision },
     },
@@ -180,6 +214,7 @@ export const endpoints = {
     url: "/api/v1/leases",
     schema: {
       summary: "imports leases of another server",
+      description: "A thousand at most: what `eim-pxe leases import` sends.",
       body: leases.leaseImport,
       response: { 200: leases.leaseImportReply },
     },
@@ -198,6 +233,7 @@ export const endpoints = {
     url: "/api/v1/leases/:address/pin",
     schema: {
       summary: "reserves an address for the machine that has leased it",
+      description: "What `eim-pxe leases pin` does.",
       params: leases.leasePath,
       body: leases.pinRequest,
       response: { 200: leases.pinReply },
@@ -219,7 +255,11 @@ export const endpoints = {
   verifyArtifacts: {
     method: "POST",
     url: "/api/v1/artifacts/verify",
-    schema: { summary: "reads every generation again", response: { 200: artifacts.verifyReply } },
+    schema: {
+      summary: "reads every generation again",
+      description: "The server does that every day by itself.",
+      response: { 200: artifacts.verifyReply },
+    },
   },
   pinArtifacts: {
     method: "POST",
@@ -235,6 +275,7 @@ export const endpoints = {
     url: "/api/v1/artifacts/adopt",
     schema: {
       summary: "makes a generation of an import in the data folder",
+      description: "For `eim-pxe artifacts import`, which puts the set into `dataDir` before.",
       body: artifacts.adoptRequest,
       response: { 200: artifacts.adoptReply },
     },

@@ -85,7 +85,7 @@ export const admin = z
     listen: listenAddress.default("127.0.0.1:8081").meta({
       description:
         "Address and TCP port for people: dashboard, API, metrics, health. Anything but this host itself (127.0.0.1) needs a token.",
-      see: "ports.md#admin-port",
+      see: "api.md#admin-port",
     }),
     tokenFile: filePath("/etc/eim-pxe/admin-token").nullable().default(null).meta({
       description:
@@ -106,7 +106,7 @@ export const admin = z
     allowedHosts: z.array(hostName).default([]).meta({
       description:
         "Further names and addresses, without port, under which the admin port may be asked beside the addresses of this host and `localhost`.",
-      see: "ports.md#who-may-ask-the-admin-port",
+      see: "api.md#who-may-ask-the-admin-port",
       since: "0.2.0",
     }),
   })

@@ -34,7 +34,7 @@ export const tftp = z
     singlePort: z.boolean().default(false).meta({
       description:
         "Send everything from the port above, for firewalls, NAT and load balancers that let nothing else through. Otherwise each transfer has a port of its own.",
-      see: "ports.md",
+      see: "network.md#firewalls",
     }),
     maxBlockSize: z.int().min(8).max(65464).default(1468).meta({
       description:
@@ -55,7 +55,7 @@ export const tftp = z
       description:
         "The UDP ports that transfers answer from, so that a firewall can let them through.",
       unset: "any free one",
-      see: "ports.md",
+      see: "network.md#firewalls",
     }),
     allowFrom: z
       .union([clients.transform((one) => [one]), z.array(clients).min(1)])

@@ -27,30 +27,6 @@ describe("every flag of SMEE", () => {
   it.each(Object.entries(lines))("of %s has its row", (_line, flags) => {
     expect(flags.filter((flag) => !known.has(flag))).toEqual([]);
   });
-
-  it("is in docs/smee-flags.md", async () => {
-    const rows = flagRows.map(
-      ({ flags, where }) =>
-        `| ${flags.map((flag) => `\`${flag}\``).join(", ")} | ${where.replaceAll("{mac}", "`{mac}`")} |`,
-    );
-    const text = `# SMEE's flags, and where they went
-
-\`\`\`
-eim-pxe import smee --env smee.env > eim-pxe.yaml           # its environment: TINKERBELL_… or SMEE_…
-eim-pxe import smee --values values.yaml > eim-pxe.yaml     # Helm values of the charts tinkerbell, stack and smee
-eim-pxe import smee -- --dhcp-mode=proxy … > eim-pxe.yaml   # its command line
-\`\`\`
-
-The result passes \`eim-pxe check\` and has SMEE's answers ([migrating-from-smee.md](migrating-from-smee.md)). What has no counterpart, or
-what this version does not take, stands in comments above it. Each flag is also the variable of its name in capitals
-behind \`TINKERBELL_\` or \`SMEE_\`. Names of 2026 end in \`-v4\`, which is left out here; what ends in \`-v6\` becomes a comment.
-
-| flag | where it went |
-|---|---|
-${rows.join("\n")}
-`;
-    await expect(text).toMatchFileSnapshot("../../../docs/smee-flags.md");
-  });
 });
 
 describe("the import", () => {

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { table } from "./parts.ts";
 
 /*
- * The configuration's keys as tables for people, from the schema alone.
+ * The keys of a shape as tables for people, from its schema alone: the configuration's, and what the API takes and answers.
  */
 
 type Schema = z.core.JSONSchema.JSONSchema;
@@ -23,11 +23,19 @@ export interface Key {
 }
 
 /** All keys of a schema in the order in which it has them, groups before their own. */
-export function keysOf(schema: z.ZodType): readonly Key[] {
-  return keysBelow(objectOf(z.toJSONSchema(schema, { io: "input" })), "", null);
+export function keysOf(schema: z.ZodType, io: "input" | "output" = "input"): readonly Key[] {
+  return keysBelow(objectOf(z.toJSONSchema(schema, { io })), { path: "", since: null, io });
 }
 
-function keysBelow(object: Schema, path: string, groupSince: string | null): readonly Key[] {
+interface Place {
+  /** Empty for the whole. */
+  readonly path: string;
+  /** Of the group that the keys are in. */
+  readonly since: string | null;
+  readonly io: "input" | "output";
+}
+
+function keysBelow(object: Schema, { path, since: groupSince, io }: Place): readonly Key[] {
   const required = new Set(object.required ?? []);
   return Object.entries(object.properties ?? {}).flatMap(([name, part]) => {
     if (typeof part === "boolean") return [];
@@ -37,14 +45,15 @@ function keysBelow(object: Schema, path: string, groupSince: string | null): rea
     const isGroup = inside.properties !== undefined;
     const key: Key = {
       path: own,
-      type: isGroup ? (isList(part) ? "a list of entries" : "keys of its own") : typeOf(part, name),
+      type: (isGroup ? groupWord(part) : typeOf(part, name)) + orNull(part, io),
       unset: required.has(name) ? "must be there" : unsetOf(part, isGroup),
       description,
       since,
       see,
       isGroup,
     };
-    return [key, ...(isGroup ? keysBelow(inside, own + (isList(part) ? "[]" : ""), since) : [])];
+    const below = { path: own + (isList(part) ? "[]" : ""), since, io };
+    return [key, ...(isGroup ? keysBelow(inside, below) : [])];
   });
 }
 
@@ -58,7 +67,9 @@ function metaOf(part: Schema): { since?: string; see?: string; unit?: string; un
 }
 
 function branches(part: Schema): readonly Schema[] {
-  return (part.anyOf ?? [part]).filter((one) => typeof one !== "boolean" && one.type !== "null");
+  const all = (part.anyOf ?? [part]).filter((one) => typeof one !== "boolean");
+  const others = all.filter(({ type }) => type !== "null");
+  return others.length > 0 ? others : all;
 }
 
 function isList(part: Schema): boolean {
@@ -75,6 +86,17 @@ function objectOf(part: Schema): Schema {
   return only.items;
 }
 
+function groupWord(part: Schema): string {
+  return isList(part) ? "a list of entries" : "keys of its own";
+}
+
+/** Where null is the default it says "not set"; an answer has it as a value of its own. */
+function orNull({ anyOf = [] }: Schema, io: "input" | "output"): string {
+  return io === "output" && anyOf.some((one) => typeof one === "object" && one.type === "null")
+    ? ", or null"
+    : "";
+}
+
 function typeOf(part: Schema, name: string): string {
   const words = branches(part).map((one) => wordOf(one, name, metaOf(part).unit));
   const example = exampleOf(part);
@@ -85,6 +107,7 @@ function typeOf(part: Schema, name: string): string {
 function wordOf(part: Schema, name: string, unit: string | undefined): string {
   if (part.enum !== undefined) return part.enum.map((one) => `\`${String(one)}\``).join(", ");
   if (part.const !== undefined) return `\`${String(part.const)}\``;
+  if (part.format === "date-time") return "moment, as `2026-03-06T10:00:00Z`";
   switch (part.type) {
     case "boolean":
       return "`true`, `false`";
@@ -97,6 +120,8 @@ function wordOf(part: Schema, name: string, unit: string | undefined): string {
     }
     case "object":
       return "map";
+    case "null":
+      return "`null`";
     default:
       return part.anyOf === undefined ? "text" : branches(part).map((one) => wordOf(one, name, unit)).join(", or ");
   }
@@ -111,7 +136,7 @@ function inUnit(name: string, unit: string | undefined): string {
 
 function boundsOf({ minimum, maximum }: Schema): string {
   const most = maximum === undefined || maximum >= 0xffffffff ? undefined : maximum;
-  if (minimum === undefined) return "";
+  if (minimum === undefined || minimum === Number.MIN_SAFE_INTEGER) return "";
   return most === undefined ? `, at least ${minimum}` : `, ${minimum} to ${most}`;
 }
 
