@@ -2,7 +2,9 @@ import { randomBytes } from "node:crypto";
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { z } from "zod";
 import { messageOf } from "../../src/lib/errors.ts";
+import { complaintsIn } from "../support/complaints.ts";
 import { addressLines, startAddressServer } from "./address-server.ts";
 import { captureTools, dhcpReplies, startCapture } from "./capture.ts";
 import type { SeenMessage } from "./capture.ts";
@@ -37,6 +39,15 @@ export const labTools = [
   "/usr/lib/ipxe/ipxe.efi",
   "/lib/modules",
 ] as const;
+
+const diagnosedPage = z.object({
+  boots: z.array(
+    z.object({
+      mac: z.string().nullable(),
+      diagnosis: z.object({ code: z.string(), cause: z.string() }).nullable(),
+    }),
+  ),
+});
 
 const cacheFolder = join(labFolder, "cache");
 
@@ -178,6 +189,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
       boot: async (machine, how) => {
         try {
           const result = await bootMachine(machine, { network, folder, accelerator, ...how });
+          if (kind === "eim-pxe") await expectNoComplaint(machine.mac);
           // Where KVM has failed once it is not tried again.
           accelerator = result.accelerator;
           return result;
@@ -210,6 +222,17 @@ export async function openSite(options: SiteOptions): Promise<Site> {
       },
       close,
     };
+
+    /** Central, so that it holds for every boot that comes up. */
+    async function expectNoComplaint(mac: string): Promise<void> {
+      await server.waitForEvent("micro-os", mac, 60_000);
+      const path = `/api/v1/boots?mac=${mac}`;
+      const page = run(network.inside("busybox", "wget", "-qO-", `${adminUrl}${path}`));
+      const { boots } = diagnosedPage.parse(JSON.parse(await page));
+      const complaints = complaintsIn(mac, boots, server.events);
+      if (complaints.length === 0) return;
+      throw new LabError(`nothing is wrong with a boot, and it is said: ${complaints.join("; ")}`);
+    }
 
     async function startServer({ links, settings }: Extension): Promise<BootServer> {
       if (kind === "dnsmasq") {

@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { judge } from "../../src/lib/finding.ts";
 import type { BootSessions } from "../../src/timeline/boots.ts";
 import { bootRules, diagnose } from "../../src/timeline/rules.ts";
@@ -20,6 +21,37 @@ export function complaintsOf(sessions: BootSessions, nowMs: number): readonly st
       const found = diagnose(evidence, nowMs + dayMs) ?? judge(bootRules, evidence);
       return found === null ? [] : [`${boot.mac} ${found.code}`];
     });
+}
+
+const logLine = z.looseObject({
+  event: z.string(),
+  mac: z.string().nullish(),
+  code: z.string().optional(),
+});
+
+/** What a server's log says of boots that came up all the same: `MAC code`. */
+export function complaintsInLog(text: string): readonly string[] {
+  const complaints: string[] = [];
+  const said = new Map<string, string>();
+  for (const data of text.split("\n").flatMap(readLine)) {
+    const { mac } = data;
+    if (mac === null || mac === undefined) continue;
+    if (data.event === "boot-stalled") said.set(mac, data.code ?? "?");
+    // The boot that stood still is over.
+    if (data.event === "discover" || data.event === "ipxe-discover") said.delete(mac);
+    const code = said.get(mac);
+    if (data.event === "micro-os" && code !== undefined) complaints.push(`${mac} ${code}`);
+  }
+  return complaints;
+}
+
+/** Nothing where it is no event, such as half a line of a program that was killed. */
+function readLine(line: string): readonly z.output<typeof logLine>[] {
+  try {
+    return [logLine.parse(JSON.parse(line))];
+  } catch {
+    return [];
+  }
 }
 
 interface ReportedBoot {

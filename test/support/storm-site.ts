@@ -8,6 +8,7 @@ import { fromText } from "../../src/lib/bytes.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import type { SimulationResult } from "../../src/pxe-client/simulation/result.ts";
 import type { Program } from "./command.ts";
+import { complaintsInLog } from "./complaints.ts";
 import { type CableEnd, createNetns, type Guest, nextEvent } from "./netns.ts";
 
 /*
@@ -135,10 +136,16 @@ export class StormSite {
     return ["ip", "netns", "exec", host, ...core, ...by, ...node, ...words];
   }
 
+  /** Central, for all simulated boots: fails where one was said to fail, and came up. */
   async close(): Promise<void> {
     await this.#server?.stop();
+    const output = (await this.#server?.ended())?.output ?? "";
     await this.#net.close();
     rmSync(this.#folder, { recursive: true, force: true });
+    const complaints = complaintsInLog(output);
+    if (complaints.length > 0) {
+      throw new Error(`nothing is wrong with boots, and it is said: ${complaints.join("; ")}`);
+    }
   }
 
   async #publish(): Promise<void> {
