@@ -8,6 +8,7 @@ const slow = [
   "test/commands/few-descriptors.test.ts",
   "test/commands/serve.test.ts",
   "test/commands/serve-reload.test.ts",
+  "test/commands/serve-registration.test.ts",
   "test/daemon/content/mirror.test.ts",
   "test/daemon/state/timeline-kill.test.ts",
   "test/webhooks/kill.test.ts",

@@ -31,7 +31,6 @@ import {
   scriptUnusable,
 } from "../src/pxe-client/probe/rules.ts";
 import { type FieldCause, fieldCauses, furtherCauses } from "./support/reproductions.ts";
-import { bootRules, loopRules } from "../src/timeline/rules.ts";
 import { apiReference } from "./support/docs/api-reference.ts";
 import { codeTables } from "./support/docs/codes.ts";
 import { keysOf, keyTable } from "./support/docs/config-keys.ts";
@@ -40,6 +39,8 @@ import { brokenLinks } from "./support/docs/links.ts";
 import { unknownNames } from "./support/docs/names.ts";
 import { withParts } from "./support/docs/parts.ts";
 import { smeeFlags } from "./support/docs/smee-flags.ts";
+import { apiFindings } from "../src/daemon/orchestrator/api-rules.ts";
+import { bootRules, loopRules, registrationRules } from "../src/timeline/rules.ts";
 import { FakeProgram } from "./support/program.ts";
 
 /*
@@ -98,7 +99,7 @@ ${rows.join("\n")}
 
 /** All tables of rules, by who judges by them. */
 const tables: Readonly<Record<string, readonly Finding[]>> = {
-  "a boot's timeline": [...bootRules, ...loopRules],
+  "a boot's timeline": [...bootRules, ...loopRules, ...registrationRules],
   "`dhcp-refused` and a boot's timeline": refusals,
   "`probe`": [
     ...offerRules,
@@ -109,6 +110,7 @@ const tables: Readonly<Record<string, readonly Finding[]>> = {
     scriptUnusable,
     noRule,
   ],
+  "`registration-unknown`": Object.values(apiFindings),
   "`/readyz`": readinessRules,
   "`doctor`": checks.flatMap(({ faults }) => faults),
   "opening a port": bindRules,

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { registrationStatuses } from "../boot/registration.ts";
 import { certainties } from "../timeline/certainty.ts";
 import { bootStatuses, firmwareKinds } from "../timeline/rules.ts";
 import { stages } from "../timeline/stages.ts";
@@ -82,6 +83,18 @@ export const boot = z.object({
     })
     .nullable()
     .describe("null: it is at its end, it waits in line, or no boot came up here yet"),
+  registration: z
+    .object({
+      status: z.enum(registrationStatuses),
+      host: z.string().nullable().describe("the orchestrator's id of it"),
+      reason: z.string().nullable().describe("null where it is registered"),
+      remedy: z.string().nullable(),
+      at: moment,
+    })
+    .nullable()
+    .describe(
+      "what the orchestrator said of the machine (`nodes.orchestrator`); null while it was not asked",
+    ),
   steps: z.array(step).readonly(),
 });
 export type BootReply = z.output<typeof boot>;

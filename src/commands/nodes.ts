@@ -111,7 +111,19 @@ export async function showNode(
 /** Its stages, and whether to wait or to act. */
 function bootLines(boot: BootReply): readonly string[] {
   const pace = paceInWords(boot);
-  return [...boot.steps.map(stepLine), ...(pace === null ? [] : [`  ${pace}`])];
+  const paceLines = pace === null ? [] : [`  ${pace}`];
+  return [...boot.steps.map(stepLine), ...paceLines, ...registrationLines(boot)];
+}
+
+/** What the orchestrator said of the machine; nothing while it was not asked. */
+function registrationLines({ registration }: BootReply): readonly string[] {
+  if (registration === null) return [];
+  const { status, host, reason, remedy } = registration;
+  const said =
+    status === "registered"
+      ? `the orchestrator knows it as ${host ?? "a host"}`
+      : `${reason ?? status}. To do: ${remedy ?? "nothing"}`;
+  return [`orchestrator ${said}`];
 }
 
 /** `+  12.3 s  kernel` */

@@ -11,6 +11,7 @@ import { serviceManager } from "../net/service-manager.ts";
 import { createLog } from "../observe/log.ts";
 import { clusterAccess } from "../daemon/nodes/cluster-access.ts";
 import { ClusterNodes } from "../daemon/nodes/cluster-nodes.ts";
+import { followRegistrations } from "../daemon/orchestrator/follow.ts";
 import { watchFile } from "../daemon/nodes/file-watch.ts";
 import { nodesFileOf } from "../daemon/settings/nodes-file.ts";
 import { Repeatable } from "../daemon/settings/reload.ts";
@@ -82,6 +83,10 @@ export async function serve(program: Program, file: string | null): Promise<numb
   }));
   const { emit } = services.events;
   cluster?.follow({ use: (inventory) => services.useInventory(inventory), emit });
+  const registrations = followRegistrations(config, proxyEnvironment(program.environment), {
+    ...services,
+    clock: systemClock,
+  });
   const running = {
     pid: program.pid,
     admin: services.adminUrl,
@@ -103,7 +108,7 @@ export async function serve(program: Program, file: string | null): Promise<numb
   manager.stopping();
   manager.close();
   stopReloading();
-  await cluster?.stop();
+  await Promise.all([cluster?.stop(), registrations?.stop()]);
   await Promise.all([services.close(graceMs), within(graceMs, reloads.idle())]);
   await withdrawRunning(config.dataDir, running);
   await (await taken).release();

@@ -128,6 +128,7 @@ function withAbsolutePaths(config: Config, base: string): Config {
       ...config.nodes,
       file: maybe(config.nodes.file),
       kubernetes: withAbsoluteKubeconfig(config.nodes.kubernetes, absolute),
+      orchestrator: withAbsoluteSecrets(config.nodes.orchestrator, maybe),
     },
   };
 }
@@ -138,6 +139,20 @@ function withAbsoluteKubeconfig(
 ): Config["nodes"]["kubernetes"] {
   if (kubernetes === null || kubernetes.kubeconfig === null) return kubernetes;
   return { ...kubernetes, kubeconfig: absolute(kubernetes.kubeconfig) };
+}
+
+function withAbsoluteSecrets(
+  orchestrator: Config["nodes"]["orchestrator"],
+  maybe: (path: string | null) => string | null,
+): Config["nodes"]["orchestrator"] {
+  if (orchestrator === null) return null;
+  return {
+    ...orchestrator,
+    clientSecretFile: maybe(orchestrator.clientSecretFile),
+    usernameFile: maybe(orchestrator.usernameFile),
+    passwordFile: maybe(orchestrator.passwordFile),
+    caFile: maybe(orchestrator.caFile),
+  };
 }
 
 function deepFreeze<T>(value: T): T {

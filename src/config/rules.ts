@@ -19,6 +19,7 @@ export function ruleFaults(config: Config): Fault[] {
     ...bootFaults(config),
     ...smeeFaults(config),
     ...nodesFaults(config),
+    ...orchestratorFaults(config),
   ];
 }
 
@@ -234,6 +235,30 @@ function nodesFaults({ nodes: { file, format, kubernetes } }: Config): Fault[] {
   if (format !== "eim" && format !== "kubernetes" && file === null) {
     const message = `${format} needs nodes.file`;
     faults.push({ path: ["nodes", "format"], message });
+  }
+  return faults;
+}
+
+/** Who asks the orchestrator, and that nobody on the way reads the password. */
+function orchestratorFaults({ nodes: { orchestrator } }: Config): Fault[] {
+  if (orchestrator === null) return [];
+  const path = ["nodes", "orchestrator"];
+  const faults: Fault[] = [];
+  for (const key of ["apiUrl", "issuerUrl"] as const) {
+    const { protocol, hostname } = new URL(orchestrator[key]);
+    const isHere = hostname === "localhost" || hostname.startsWith("127.");
+    if (protocol === "https:" || isHere) continue;
+    const message = "must be https: the password and the token go there";
+    faults.push({ path: [...path, key], message });
+  }
+  const { usernameFile, passwordFile, clientSecretFile } = orchestrator;
+  if ((usernameFile === null) !== (passwordFile === null)) {
+    const missing = usernameFile === null ? "usernameFile" : "passwordFile";
+    faults.push({ path, message: `needs ${missing}, too: a user has a name and a password` });
+  } else if (usernameFile === null && clientSecretFile === null) {
+    const message =
+      "needs usernameFile and passwordFile of a user who may read hosts, or clientSecretFile of a client that may";
+    faults.push({ path, message });
   }
   return faults;
 }

@@ -4,6 +4,7 @@ import { boot } from "./keys/boot.ts";
 import { notify } from "./keys/elsewhere.ts";
 import { admin, http } from "./keys/http.ts";
 import { dhcp, interfaces, type network } from "./keys/links.ts";
+import type { orchestratorApi } from "./keys/orchestrator.ts";
 import { log, nodes, timeline } from "./keys/site.ts";
 import { tftp } from "./keys/tftp.ts";
 import { ownMeta } from "./keys/meta.ts";
@@ -40,6 +41,7 @@ export const configSchema = z
   .prefault({});
 
 export type Config = z.output<typeof configSchema>;
+export type OrchestratorConfig = z.output<typeof orchestratorApi>;
 export type LinkConfig = Config["interfaces"][number];
 export type NetworkConfig = z.output<typeof network>;
 

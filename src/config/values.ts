@@ -90,6 +90,13 @@ export const openUrl = httpUrl.refine((text) => {
   return `${username}${password}` === "";
 }, "must be a URL without user name and password");
 
+/** What other URLs are put together from. */
+export const originUrl = httpUrl.refine((text) => {
+  if (!URL.canParse(text)) return true;
+  const { search, hash, username, password } = new URL(text);
+  return `${search}${hash}${username}${password}` === "";
+}, "must be a URL without query, fragment, user name and password");
+
 /** `192.168.77.100-192.168.77.199` → its two ends. */
 export const ip4Range = z
   .string()

@@ -132,6 +132,7 @@ export const english = {
   },
 
   machine: {
+    registered: "registered as",
     back: "All machines",
     unknown: "Nothing is known of this machine.",
     facts: "Which machine",
@@ -146,6 +147,7 @@ export const english = {
       firmware: "Firmware",
       entry: "May boot",
       way: "Firmware is answered by",
+      registration: "At the orchestrator",
     },
     mayBoot: "yes",
     cause: "Why it stopped",

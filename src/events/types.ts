@@ -1,21 +1,18 @@
-import type { LocalBootWay } from "../boot/local-boot.ts";
-import type { Netboot } from "../boot/node.ts";
 import type { OfferStyle } from "../boot/offer-style.ts";
 import type { RefusalCode } from "../boot/refusals.ts";
 import type { Ip4 } from "../lib/ip4.ts";
 import type { Who } from "../lib/finding.ts";
 import type { Mac } from "../lib/mac.ts";
+import type { Machine } from "./machine.ts";
+import type { NodeEventFields } from "./node-events.ts";
+
+export type { Machine } from "./machine.ts";
+export type { TokenUse } from "./node-events.ts";
 
 /**
  * Everything that eim-pxe reports is one of these events. `catalogue.ts` has the level and the words
  * for each; from `bus.ts` each goes to the timelines, the metrics, the log and the live streams.
  */
-
-/** Whom an event is about. Either may be unknown where it is raised; the timeline's recorder fills in what it knows. */
-export interface Machine {
-  readonly mac: Mac | null;
-  readonly address: Ip4 | null;
-}
 
 export type TransferProtocol = "tftp" | "http";
 
@@ -30,7 +27,7 @@ export interface TftpTerms {
 }
 
 /** What each event carries, by its name. Sizes are in bytes, `…Ms` in milliseconds. */
-export interface EventFields {
+export interface EventFields extends NodeEventFields {
   // The process.
   listening: { sockets: readonly string[] };
   "http-limits": { memoryBytes: number; connections: number; connectionsPerClient: number };
@@ -103,28 +100,6 @@ export interface EventFields {
     remedy: string;
     who: Who;
   };
-  "local-boot": Machine & {
-    /** The way in which its firmware was sent on, such as `exit`. */
-    way: string;
-    reason: string;
-  };
-  "local-boot-learnt": Machine & { way: LocalBootWay };
-  "machine-waiting": Machine & { uuid: string | null; serial: string | null };
-  "node-decided": Machine & {
-    /** What it holds for: `mac 08:00:27:*`. */
-    match: string;
-    /** Null: what the nodes file says. */
-    netboot: Netboot | null;
-    name: string | null;
-    reserved: Ip4 | null;
-    by: string;
-  };
-  "once-used": Machine & { evidence: "beacon" | "dhcp" };
-  "nodes-unkept": { reason: string };
-  /** `nodes` are in force meanwhile. */
-  "nodes-source-away": { source: string; reason: string; nodes: number };
-  "nodes-source-back": { source: string; nodes: number };
-  "node-unusable": { reason: string };
   autoexec: Machine & { file: string; protocol: "tftp" | "http" };
   beacon: Machine & {
     stage: string;

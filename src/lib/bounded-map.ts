@@ -36,6 +36,11 @@ export class BoundedMap<Key, Value> {
   }
 
   /** The oldest first. */
+  entries(): MapIterator<[Key, Value]> {
+    return this.#entries.entries();
+  }
+
+  /** The oldest first. */
   values(): MapIterator<Value> {
     return this.#entries.values();
   }

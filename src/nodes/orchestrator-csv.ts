@@ -68,6 +68,11 @@ export function serialFault(serial: string): string | null {
   return `"${serial}" is not 5 to 20 letters and digits, which the orchestrator asks for`;
 }
 
+/** Whether a UUID is one of a machine's own. */
+export function namesMachine(uuid: string): boolean {
+  return !noUuids.has(uuid.toLowerCase());
+}
+
 export interface SeenMachine {
   readonly mac: string;
   readonly uuid: string | null;
@@ -88,7 +93,7 @@ export function toOrchestratorCsv(machines: readonly SeenMachine[]): CsvExport {
   for (const { mac, serial, uuid } of machines) {
     const fault = serial === null ? null : serialFault(serial);
     const goodSerial = serial === null || fault !== null ? "" : serial;
-    const goodUuid = uuid === null || noUuids.has(uuid) ? "" : uuid;
+    const goodUuid = uuid === null || !namesMachine(uuid) ? "" : uuid;
     if (goodSerial === "" && goodUuid === "") {
       const why = fault ?? "neither its serial number nor its UUID is known; iPXE tells both";
       leftOut.push(`${mac} was left out: ${why}`);
@@ -126,7 +131,7 @@ export function parseOrchestratorCsv(content: string, file: string): readonly No
     const fault = serial === "" ? null : serialFault(serial);
     if (fault !== null) faults.push(`${place}: the serial number ${fault}`);
     else if (serial === "" && uuid === "") faults.push(`${place}: has neither Serial nor UUID`);
-    else if (noUuids.has(uuid.toLowerCase())) {
+    else if (!namesMachine(uuid)) {
       faults.push(`${place}: the UUID ${uuid} is one that many boards share`);
     } else {
       const value = { serial: serial === "" ? null : serial, uuid: uuid === "" ? null : uuid };

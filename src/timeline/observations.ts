@@ -1,3 +1,4 @@
+import type { RegistrationStatus } from "../boot/registration.ts";
 import type { EventFields, Machine, PxeEvent } from "../events/types.ts";
 import type { Ip4 } from "../lib/ip4.ts";
 
@@ -44,6 +45,19 @@ export interface Observations {
   readonly bootingAtMs: number | null;
   /** When its script last reported that it failed. */
   readonly failed: Seen<"beacon"> | null;
+  /** Null: it was not asked. */
+  readonly registration: SeenRegistration | null;
+}
+
+/** What the orchestrator said of the machine, or why it could not be asked. */
+export interface SeenRegistration {
+  readonly status: RegistrationStatus;
+  /** The orchestrator's id of it; null: it has none. */
+  readonly host: string | null;
+  readonly code: string | null;
+  readonly reason: string | null;
+  readonly remedy: string | null;
+  readonly atMs: number;
 }
 
 export const nothingObserved: Observations = {
@@ -65,6 +79,7 @@ export const nothingObserved: Observations = {
   kernelDoneAtMs: null,
   bootingAtMs: null,
   failed: null,
+  registration: null,
 };
 
 const maxCompeting = 8;
@@ -124,7 +139,26 @@ export function observed(before: Observations, event: PxeEvent, atMs: number): O
     case "beacon":
       if (event.stage === "booting") return { ...before, bootingAtMs: atMs };
       return event.stage === "failed" ? { ...before, failed: { ...event, atMs } } : before;
+    case "registered": {
+      const { host } = event;
+      const rest = { code: null, reason: null, remedy: null };
+      return { ...before, registration: { status: "registered", host, ...rest, atMs } };
+    }
+    case "not-registered":
+    case "registration-conflict":
+    case "registration-unknown": {
+      const { code, reason, remedy } = event;
+      const host = "host" in event ? event.host : null;
+      const status = registrationStatusOf[event.event];
+      return { ...before, registration: { status, host, code, reason, remedy, atMs } };
+    }
     default:
       return before;
   }
 }
+
+const registrationStatusOf = {
+  "not-registered": "not-registered",
+  "registration-conflict": "conflict",
+  "registration-unknown": "unknown",
+} as const;

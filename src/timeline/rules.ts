@@ -4,6 +4,7 @@ import { type BootRule, type Diagnosis, diagnosisOf, judgeBoot } from "./rules/d
 import { isLastWord } from "./rules/evidence.ts";
 import { loaderRules } from "./rules/loader-rules.ts";
 import { cameUpAtMs, comesBackMs, loopRules, machineRules } from "./rules/machine-rules.ts";
+import { registrationFinding } from "./rules/registration-rules.ts";
 import { offerRules } from "./rules/offer-rules.ts";
 import { reportedRefusalRules, reportRules } from "./rules/report-rules.ts";
 import { refusalRules } from "./rules/refusal-rules.ts";
@@ -40,6 +41,7 @@ const unanswered = {
 } as const;
 
 export { loopRules } from "./rules/machine-rules.ts";
+export { registrationRules } from "./rules/registration-rules.ts";
 
 /** Why a boot stands still, and what to do about it; null while there is nothing to explain. */
 export function diagnose(evidence: BootEvidence, nowMs: number): Diagnosis | null {
@@ -48,12 +50,21 @@ export function diagnose(evidence: BootEvidence, nowMs: number): Diagnosis | nul
   const { failed } = evidence.boot.seen;
   const isFailing =
     status === "booting" && isLastWord(evidence.boot, failed) && failed.errno !== null;
-  if (status === "up" || (status === "booting" && !isFailing)) return loopOf(evidence, nowMs);
+  if (status === "up") return loopOf(evidence, nowMs) ?? waitsAtOrchestrator(evidence);
+  if (status === "booting" && !isFailing) return loopOf(evidence, nowMs);
   if (status === "local") return null;
   const { refusal } = evidence.boot;
   return refusal === null
     ? judgeBoot(bootRules, evidence)
     : diagnosisOf(refusal, unanswered, evidence);
+}
+
+/** Why its Micro-OS, which is up, goes no further, as the orchestrator says. */
+function waitsAtOrchestrator(evidence: BootEvidence): Diagnosis | null {
+  const finding = registrationFinding(evidence.boot);
+  return finding === null
+    ? null
+    : diagnosisOf(finding, { certainty: "proved", onScreen: {} }, evidence);
 }
 
 /** Why a machine boots the network again and again; null where it stays up, or goes on to its disk. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { filePath, httpUrl, openUrl, loaderName } from "../values.ts";
+import { filePath, httpUrl, loaderName, openUrl, originUrl } from "../values.ts";
 
 /** `artifacts`: the mirror of the orchestrator's files. */
 
@@ -19,12 +19,6 @@ const artifactName = z
   .regex(/^(keys\/)?[A-Za-z0-9_][A-Za-z0-9._-]*$/, "must be the name of a file under the origin")
   .max(200)
   .refine((name) => name !== "manifest.json", "is a name that the mirror needs for itself");
-
-const originUrl = httpUrl.refine((text) => {
-  if (!URL.canParse(text)) return true;
-  const { search, hash, username, password } = new URL(text);
-  return `${search}${hash}${username}${password}` === "";
-}, "must be a URL without query, fragment, user name and password");
 
 const originText = z
   .string()

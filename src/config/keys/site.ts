@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { filePath } from "../values.ts";
+import { orchestratorApi } from "./orchestrator.ts";
 
 /** `nodes`, `timeline` and `log`: who may boot, and what is kept and told of it. */
 
@@ -45,6 +46,13 @@ export const nodes = z
         unset: "the one that the pod runs in",
         since: "0.2.0",
       }),
+    orchestrator: orchestratorApi.nullable().default(null).meta({
+      description:
+        "The orchestrator's API, asked of each machine that boots whether it is registered there. Nothing is decided by the answer, and no machine waits for it.",
+      unset: "it is not asked",
+      see: "configuration.md#is-this-machine-registered",
+      since: "0.2.0",
+    }),
   })
   .prefault({})
   .meta({ description: "Who may boot, and what is known of single machines." });

@@ -8,6 +8,7 @@ import type { Config } from "../../config/schema.ts";
 import { fromText } from "../../lib/bytes.ts";
 import { ConfigError, errnoOf, messageOf, SyncError } from "../../lib/errors.ts";
 import { createInventory, type Inventory } from "../../nodes/inventory.ts";
+import { checkOrchestratorFiles } from "../orchestrator/host-api.ts";
 import type { Environment } from "./environment.ts";
 import { nodesFileOf, readNodes } from "./nodes-file.ts";
 import { readServerCertificate, type ServerCertificate } from "./tls-files.ts";
@@ -94,6 +95,8 @@ function readNamedFiles(config: Config): Omit<Settings, "config" | "configFile">
   const { tls } = config.http;
   const bootCertificate = attempt(() => (tls === null ? null : readServerCertificate(tls)));
   attempt(() => checkTemplate(config));
+  const { orchestrator } = config.nodes;
+  attempt(() => (orchestrator === null ? null : checkOrchestratorFiles(orchestrator)));
   const { tokenFile, readTokenFile, tls: adminTls } = config.admin;
   const adminCertificate = attempt(() =>
     adminTls === null ? null : readServerCertificate(adminTls, "admin.tls"),

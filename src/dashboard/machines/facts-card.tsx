@@ -1,6 +1,7 @@
 import { api, type BootDetail } from "../data/api.ts";
 import { addressOf, type Machine, serialOf } from "../data/machine.ts";
 import { usePage } from "../view/hooks.ts";
+import { registrationOf } from "../view/registration.ts";
 import { NameField, useChange } from "./actions.tsx";
 
 /** Which machine it is, and what can be done with it besides booting. */
@@ -24,6 +25,7 @@ export function FactsCard({ machine, boot }: { machine: Machine; boot: BootDetai
     ],
     [fact.entry, node === null ? null : (node.denied ?? texts.machine.mayBoot)],
     [fact.way, node?.way],
+    [fact.registration, latest == null ? null : registrationOf(latest, texts)],
   ];
   return (
     <section class="card">

@@ -28,6 +28,36 @@ export const nodeEvents = {
     meaning:
       "By `eim-pxe nodes` or the API; `by` says who. It goes before the nodes file and is kept over a restart. `netboot: null` gives the word back to the nodes file.",
   },
+  registered: {
+    level: "info",
+    message: "the orchestrator knows this machine",
+    meaning:
+      "It is registered as `host` (found `by` UUID or serial number, in this `state`), and the Micro-OS can go on. `token` is how we were logged in: `kept`, `new`, or `renewed` since the former token had expired.",
+  },
+  "not-registered": {
+    level: "warn",
+    message: "this machine is not registered at the orchestrator yet: the Micro-OS will wait",
+    meaning:
+      "Neither its UUID nor its serial number is known there (`nodes.orchestrator`). It boots all the same, and is asked for once a minute from then on; `registered` follows when somebody has registered it.",
+  },
+  "registration-conflict": {
+    level: "warn",
+    message: "the orchestrator will not take this machine as it is",
+    meaning:
+      "It is onboarded there already, or has another UUID or serial number there: `reason` says which, `remedy` what to do. The Micro-OS boots and hangs.",
+  },
+  "registration-unknown": {
+    level: "warn",
+    message: "the orchestrator could not be asked whether this machine is registered",
+    meaning:
+      "`reason` says why, `remedy` what to do. Machines boot meanwhile; it is asked again by itself, at last every five minutes. The timeline of each machine has it, the log once for each cause.",
+    show: { every: 60_000, by: ["code"], upTo: 3_600_000, until: "orchestrator-answers" },
+  },
+  "orchestrator-answers": {
+    level: "info",
+    message: "the orchestrator's API can be asked again",
+    meaning: "The machines that it was to be asked for have their answers now.",
+  },
   "once-used": {
     level: "info",
     message: "a machine that may boot once reached the Micro-OS",

@@ -1,5 +1,6 @@
 import type { BootReply } from "../../api/boots.ts";
 import type { Boot, Step, StepDetail } from "../../timeline/boot.ts";
+import type { SeenRegistration } from "../../timeline/observations.ts";
 import {
   architectureNameOf,
   diagnose,
@@ -28,7 +29,7 @@ export function describeBoot(
   nowMs: number,
 ): BootReply {
   const { mac, uuid, serial } = boot;
-  const { waiting } = boot.seen;
+  const { waiting, registration } = boot.seen;
   const status = statusOf(boot, nowMs);
   const isUnderWay = waiting === null && (status === "booting" || status === "stalled");
   const pace = isUnderWay ? sessions.paceOf(boot, nowMs) : null;
@@ -55,6 +56,7 @@ export function describeBoot(
     diagnosis: diagnose(sessions.evidence(boot, nowMs), nowMs),
     waiting: waiting === null ? null : { ahead: waiting.ahead, since: wall(waiting.sinceMs) },
     expected: pace === null ? null : inWholeMs(pace),
+    registration: registrationReply(registration, wall),
     steps: boot.steps.map((step) => ({
       stage: step.stage,
       at: wall(step.firstAtMs),
@@ -69,6 +71,15 @@ export function describeBoot(
 
 function inWholeMs({ elapsedMs, usualMs, ...rest }: Pace): Pace {
   return { elapsedMs: Math.round(elapsedMs), usualMs: Math.round(usualMs), ...rest };
+}
+
+function registrationReply(
+  registration: SeenRegistration | null,
+  wall: (atMs: number) => string,
+): BootReply["registration"] {
+  if (registration === null) return null;
+  const { status, host, reason, remedy, atMs } = registration;
+  return { status, host, reason, remedy, at: wall(atMs) };
 }
 
 /** How fast a download was, or how far one is that runs. */

@@ -33,6 +33,7 @@ function boot(part: Partial<BootReply> & { readonly id: string }): BootReply {
     diagnosis: null,
     waiting: null,
     expected: null,
+    registration: null,
     steps: [
       {
         stage: "discover",

@@ -64,6 +64,7 @@ describe("/api/v1/boots", () => {
           ],
           waiting: null,
           expected: null,
+          registration: null,
         },
       ],
       next: null,
