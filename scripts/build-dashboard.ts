@@ -7,6 +7,7 @@ import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { dashboardPackages } from "./shipped-packages.ts";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
 const source = join(root, "src/dashboard");
@@ -36,6 +37,12 @@ const page = (await readFile(join(source, "index.html"), "utf8"))
 await rm(target, { recursive: true, force: true });
 await keep("index.html", Buffer.from(page));
 await keep("assets/icon.svg", await readFile(join(source, "icon.svg")));
+// Their licences ask for their texts wherever they go.
+const licences = dashboardPackages.map(
+  async (name) =>
+    `${name}\n\n${await readFile(join(root, "node_modules", name, "LICENSE"), "utf8")}`,
+);
+await keep("assets/licences.txt", Buffer.from((await Promise.all(licences)).join("\n\n")));
 for (const { path, contents } of outputFiles) await keep(`assets/${basename(path)}`, contents);
 
 /** Writes a file and its compressed forms. */

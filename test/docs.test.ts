@@ -35,6 +35,8 @@ import { apiReference } from "./support/docs/api-reference.ts";
 import { codeTables } from "./support/docs/codes.ts";
 import { keysOf, keyTable } from "./support/docs/config-keys.ts";
 import { isOfFirstVersion } from "./support/docs/first-version.ts";
+import { shippedPackages } from "../scripts/shipped-packages.ts";
+import { allowedLicences, licencesPage } from "./support/docs/licences.ts";
 import { brokenLinks } from "./support/docs/links.ts";
 import { unknownNames } from "./support/docs/names.ts";
 import { withParts } from "./support/docs/parts.ts";
@@ -312,6 +314,17 @@ describe("docs/troubleshooting.md", () => {
 describe("docs/smee-flags.md", () => {
   it("is every flag of SMEE", async () => {
     await expect(smeeFlags()).toMatchFileSnapshot("../docs/smee-flags.md");
+  });
+});
+
+describe("docs/licences.md", () => {
+  it("is what the lock file says", async () => {
+    await expect(licencesPage()).toMatchFileSnapshot("../docs/licences.md");
+  });
+
+  it("names licences only under which everything may be passed on", () => {
+    const others = shippedPackages().filter(({ licence }) => !allowedLicences.includes(licence));
+    expect(others).toEqual([]);
   });
 });
 

@@ -3,6 +3,8 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { shippedPackages } from "../../scripts/shipped-packages.ts";
+import { packagesWithoutText } from "../support/docs/licences.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 const execute = promisify(execFile);
@@ -135,10 +137,52 @@ console.log(bytes.length, MessageType.DISCOVER, typeof negotiate, typeof ReadTra
     expect(err).not.toMatch(/fault of its own|SyntaxError/);
   });
 
-  it("holds the program and its licence, and no tests", async () => {
+  it("holds the program, its documents and its licence, and nothing else", async () => {
     const { out } = await run("tar", ["-tzf", tarball], folder);
-    expect(out).toContain("package/dist/cli.js");
-    expect(out).toContain("package/LICENSE");
-    expect(out).not.toMatch(/package\/(test|src|docker(?!\/systemd))\//);
+    const files = out
+      .trim()
+      .split("\n")
+      .map((name) => name.replace("package/", ""));
+    const tops = new Set(files.map((name) => /^(?:docker\/)?[^/]+/.exec(name)?.[0] ?? ""));
+    expect([...tops].toSorted()).toEqual(
+      // prettier-ignore
+      ["CHANGELOG.md", "LICENSE", "README.md", "dist", "docker/systemd", "docs", "examples", "node_modules", "package.json"],
+    );
+    const own = files.filter((name) => !name.startsWith("node_modules/"));
+    expect(own).toEqual(
+      expect.arrayContaining(["dist/cli.js", "docs/README.md", "docs/eim-pxe.1"]),
+    );
+    expect(own).toEqual(
+      expect.arrayContaining([
+        "dist/dashboard/index.html",
+        "dist/dashboard/assets/licences.txt",
+        "docker/systemd/eim-pxe.service",
+      ]),
+    );
+    expect(
+      own.filter((name) => /\.test\.|\.tsx?$(?<!\.d\.ts)|\.env|\.pem$|\.key$/.test(name)),
+    ).toEqual([]);
+  });
+
+  it("brings along what its licences and its bill of materials name, each with its licence", async () => {
+    const { out } = await run("tar", ["-tzf", tarball], folder);
+    const files = out
+      .trim()
+      .split("\n")
+      .map((name) => name.replace("package/", ""));
+    const folders = files.flatMap(
+      (name) => /^(.*node_modules\/(?:@[^/]+\/)?[^/@]+)\/package\.json$/.exec(name)?.[1] ?? [],
+    );
+    const brought = [...new Set(folders.map((path) => path.replace(/^.*node_modules\//, "")))];
+    const named = shippedPackages().filter(({ where }) => where === "package");
+    expect(brought.toSorted()).toEqual([...new Set(named.map(({ name }) => name))].toSorted());
+    const withoutText = folders.filter(
+      (path) =>
+        !files.some(
+          (name) => name.startsWith(`${path}/`) && /\/(licen[cs]e|copying)[^/]*$/i.test(name),
+        ),
+    );
+    // Their makers published no text of it; docs/licences.md says so.
+    expect(withoutText).toEqual(packagesWithoutText.map((name) => `node_modules/${name}`));
   });
 });
