@@ -21,11 +21,14 @@ export class ServedSite {
     this.write("loaders/ipxe.efi", kernel);
   }
 
-  static async open({ initramfsBytes = 100_000 } = {}): Promise<ServedSite> {
+  static async open({
+    initramfsBytes = 100_000,
+    script = orchestratorBootScript("https://orchestrator.example/tink-stack"),
+  } = {}): Promise<ServedSite> {
     const certificate = await makeCertificate([], Date.now());
     const { kernel, initramfs } = makeMicroOs({ kernelBytes: 20_000, initramfsBytes });
     const files = new Map<string, Content>([
-      ["boot.ipxe", Buffer.from(orchestratorBootScript("https://orchestrator.example/tink-stack"))],
+      ["boot.ipxe", Buffer.from(script)],
       ["vmlinuz-x86_64", kernel],
       ["initramfs-x86_64", initramfs],
     ]);

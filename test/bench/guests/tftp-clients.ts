@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { ip4FromNumber, ip4ToNumber } from "../../../src/lib/ip4.ts";
 import { openDgram } from "../../../src/net/dgram.ts";
 import type { UdpEndpoint, UdpSocket } from "../../../src/net/udp.ts";
 import { decodePacket, encodePacket } from "../../../src/tftp/wire/packet.ts";
@@ -6,12 +7,15 @@ import { decodePacket, encodePacket } from "../../../src/tftp/wire/packet.ts";
 /*
  * Many TFTP clients at once in a process of their own, which is told in arguments: the server's address and port,
  * the name to ask for, the file to compare with, how many, and the options to ask for.
- * They ask again after a second of silence, as firmware does, and give up after 20 s without progress.
+ * They ask again after a second of silence, as firmware does, and give up after 20 s without progress. Where more is
+ * told: the first of the clients' addresses, how many these are, and after how many seconds they give up.
  * Prints one line of JSON: what became of them.
  */
 
-const [address = "", port = "0", remote = "", path = "", count = "1", asked = ""] =
+const [address = "", port = "0", remote = "", path = "", count = "1", asked = "", ...more] =
   process.argv.slice(2);
+// Addresses of their own, as machines have.
+const [first = "127.1.0.1", hosts = "10000", patienceSeconds = "20"] = more;
 const server: UdpEndpoint = { address, port: Number(port) };
 const file = readFileSync(path);
 const options = new Map(
@@ -22,7 +26,7 @@ const options = new Map(
 );
 const request = encodePacket({ opcode: "rrq", filename: remote, mode: "octet", options });
 const repeatMs = 1000;
-const giveUpMs = 20_000;
+const giveUpMs = Number(patienceSeconds) * 1000;
 
 interface End {
   readonly ms: number;
@@ -54,7 +58,8 @@ function download(socket: UdpSocket): Promise<End> {
     const timer = setInterval(() => {
       const nowMs = performance.now();
       const at = peer === null ? "the first answer" : `block ${block === 0 ? "1" : "n"}`;
-      if (nowMs - progressMs > giveUpMs) return end(`no progress for 20 s, waiting for ${at}`);
+      if (nowMs - progressMs > giveUpMs)
+        return end(`no progress for ${patienceSeconds} s, waiting for ${at}`);
       if (nowMs - heardMs < repeatMs) return;
       repeats += 1;
       heardMs = nowMs;
@@ -89,8 +94,7 @@ function download(socket: UdpSocket): Promise<End> {
 
 const sockets: UdpSocket[] = [];
 for (let i = 0; i < Number(count); i++) {
-  // Addresses of their own, as machines have.
-  const own = `127.1.${Math.floor(i / 250)}.${1 + (i % 250)}`;
+  const own = ip4FromNumber(ip4ToNumber(first) + (i % Number(hosts)));
   sockets.push(await openDgram({ address: own, port: 0 }));
 }
 const startMs = performance.now();
