@@ -31,6 +31,7 @@ import {
   scriptUnusable,
 } from "../src/pxe-client/probe/rules.ts";
 import { type FieldCause, fieldCauses, furtherCauses } from "./support/reproductions.ts";
+import { sharedRules } from "../src/pxe-client/probe/boot-rules.ts";
 import { apiReference } from "./support/docs/api-reference.ts";
 import { codeTables } from "./support/docs/codes.ts";
 import { keysOf, keyTable } from "./support/docs/config-keys.ts";
@@ -110,6 +111,7 @@ const tables: Readonly<Record<string, readonly Finding[]>> = {
     ...httpRules,
     downloadBroken,
     scriptUnusable,
+    ...sharedRules,
     noRule,
   ],
   "`registration-unknown`": Object.values(apiFindings),

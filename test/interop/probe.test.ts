@@ -12,7 +12,7 @@ import { reasonToSkip } from "../support/tools.ts";
  */
 
 const missing = reasonToSkip({ tools: ["dnsmasq"], root: true }) ?? netnsMissing();
-const mac = (number: number) => `52:54:00:00:00:0${number}`;
+const mac = (number: number) => `52:54:00:00:00:${String(number).padStart(2, "0")}`;
 
 const nodes = `
 - { mac: "${mac(1)}", loader: absent.efi }
@@ -61,8 +61,9 @@ describe.skipIf(missing !== null)(`probe${missing === null ? "" : ` (${missing})
     const lan = link();
     hosts.boot = lan.host("boot", "10.9.1.1");
     hosts.addresses = lan.host("dhcp", "10.9.1.2");
+    net.ip(hosts.addresses, "addr", "add", "10.8.8.2/24", "dev", "eth0");
     const emptyHost = lan.host("empty", "10.9.1.3");
-    hosts.machines = Array.from({ length: 10 }, (_, i) => lan.host(`m${i}`, `10.9.1.${20 + i}`));
+    hosts.machines = Array.from({ length: 12 }, (_, i) => lan.host(`m${i}`, `10.9.1.${20 + i}`));
     // What the boot server answers to this one's HTTP does not arrive: a firewall that drops.
     net.ip(hosts.boot, "route", "add", "blackhole", "10.9.1.28/32");
     hosts.lonely = link().host("lonely", "10.9.2.9");
@@ -79,6 +80,12 @@ describe.skipIf(missing !== null)(`probe${missing === null ? "" : ` (${missing})
         "--dhcp-option-force=tag:old,60,PXEClient",
         `--dhcp-host=${mac(7)},set:own`,
         "--dhcp-boot=tag:own,boot.efi,,10.9.1.2",
+        `--dhcp-host=${mac(10)},set:menu`,
+        "--dhcp-option-force=tag:menu,60,PXEClient",
+        "--dhcp-option-force=tag:menu,vendor:PXEClient,6,7",
+        "--dhcp-range=10.8.8.0,static,255.255.255.0",
+        `--dhcp-host=${mac(11)},set:far,10.8.8.11`,
+        "--dhcp-option=tag:far,3",
       ]),
       dnsmasq(plainLan.host("dhcp2", "10.9.3.2"), [
         `--dhcp-leasefile=${files.path("leases2")}`,
@@ -234,6 +241,23 @@ describe.skipIf(missing !== null)(`probe${missing === null ? "" : ` (${missing})
       "script",
       "http-blocked",
       /10\.9\.1\.1:8080 is blocked/,
+    ],
+    // By the rows that a server judges boots by.
+    [
+      "broken boot menu",
+      10,
+      [],
+      "boot-server",
+      "broken-boot-menu",
+      /10\.9\.1\.2 offers .* lacks 43/,
+    ],
+    [
+      "address of another network",
+      11,
+      [],
+      "discover",
+      "server-out-of-reach",
+      /10\.9\.1\.2|10\.8\.8\.2 gives this machine an address of 10\.8\.8\.0\/24 and no router/,
     ],
   ])("%s", async (_, number, flags, step, code, cause) => {
     const result = await probe(machine(number), "--mac", mac(number), ...flags);

@@ -150,6 +150,8 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   config: ["boot", "dhcp/wire", "events/catalogue.ts", "lib"],
   "pxe-client": ["boot", "dhcp/message", "dhcp/wire", "lib", "net/udp.ts", "tftp/wire"],
   "pxe-client/probe": [
+    // It judges by the same rows as the server does.
+    "timeline",
     "boot",
     "dhcp/message",
     "dhcp/wire",

@@ -13,6 +13,7 @@ import {
   type ClientPort,
   collectOffers,
 } from "../wire/discovery.ts";
+import { whyAskedInVain, whyOutOfReach } from "./boot-rules.ts";
 import { denialEvidence } from "./denial.ts";
 import type { FileRole } from "./download-rules.ts";
 import { BootFailure } from "../wire/failure.ts";
@@ -145,8 +146,13 @@ class ProbeRun {
     const heard = offers.map((offer) => describeServer(stage, offer));
     this.servers.push(...heard);
     const choice = chooseBoot(firmware, offers);
-    const ok = choice.kind !== "nothing";
+    // This host reaches the server by an address of its own; the machine has the one that it is offered.
+    const offered = { mac: this.#machine.mac, firmware, offers };
+    const source = choice.kind === "load" ? choice.source : null;
+    const lost = source?.kind === "tftp" ? whyOutOfReach(offered, source.server) : null;
+    const ok = choice.kind !== "nothing" && lost === null;
     this.#report({ step, ok, ms: since(startMs), detail: describeChoice(choice) }, heard);
+    if (lost !== null) throw new Stopped({ kind: "found", finding: lost });
     switch (choice.kind) {
       case "load":
         return choice;
@@ -190,6 +196,9 @@ class ProbeRun {
     if (answer === null) {
       this.#report({ step, ok: false, ms, detail: `no answer from ${server}:4011` });
       const unbeatable = choice.unbeatable ? offer.server : null;
+      const offered = { mac: this.#machine.mac, firmware: this.#machine.firmware, offers };
+      const finding = choice.unbeatable ? null : whyAskedInVain(offered, offer);
+      if (finding !== null) throw new Stopped({ kind: "found", finding });
       const proxies = offers.filter((one) => one.address === null).map((one) => one.server);
       throw new Stopped({ kind: "boot-server", server, answered: false, unbeatable, proxies });
     }

@@ -21,6 +21,8 @@ export type ProbeFailure =
       readonly mac: Mac;
       readonly reason: string;
     }
+  /** Judged by the rows of a boot's timeline. */
+  | { readonly kind: "found"; readonly finding: Finding }
   | { readonly kind: "script"; readonly location: string; readonly seen: string };
 
 /** The machine, and what was found out about whether it is denied. */
@@ -48,6 +50,8 @@ export function diagnoseProbe(failure: ProbeFailure): Finding {
     }
     case "boot-server":
       return judge(bootServerRules, failure) ?? unexplained("boot-server");
+    case "found":
+      return failure.finding;
     case "download":
       return diagnoseDownload(failure);
     case "denied": {

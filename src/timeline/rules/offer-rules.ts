@@ -152,7 +152,7 @@ export const offerRules: readonly BootRule[] = [
   {
     code: "server-out-of-reach",
     cause:
-      "{server} gives this machine an address of {network} and no router: this server is in another network, and cannot be reached from there",
+      "{server} gives this machine an address of {network} and no router: the boot server is in another network, and cannot be reached from there",
     remedy:
       "set the router (option 3) of {network} in {server}, or have it give these machines addresses of this server's network",
     who: "site",
