@@ -12,6 +12,7 @@ export const apiErrorCodes = [
   "SYNC_FAILED",
   "TOO_MANY_STREAMS",
   "NOT_KEPT",
+  "NOT_LEADER",
   "INTERNAL",
 ] as const;
 export type ApiErrorCode = (typeof apiErrorCodes)[number];

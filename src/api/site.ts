@@ -12,6 +12,16 @@ const link = z.object({
 });
 export type SiteLink = z.output<typeof link>;
 
+const leader = z.object({
+  lease: z.string().describe("NAMESPACE/NAME of the Lease object"),
+  leading: z.boolean().describe("whether this replica answers DHCP in mode full"),
+  leader: z.string().nullable().describe("the replica that does; null: none is known"),
+  recoveringSeconds: z
+    .int()
+    .describe("for so long machines may have leases of a former leader that are not known here"),
+});
+export type SiteLeader = z.output<typeof leader>;
+
 const otherServer = z.object({
   interface: z.string(),
   server: z.string().describe("its address"),
@@ -49,6 +59,7 @@ export const siteReply = z.object({
   reasons: z.array(z.string()).readonly().describe("what is missing; empty when ready"),
   unserved: z.array(z.string()).readonly(),
   links: z.array(link).readonly(),
+  leader: leader.nullable().describe("null: there is one server only, or no link in mode full"),
   otherServers: z.array(otherServer).readonly().describe("DHCP and PXE servers that were heard"),
   origin: origin.nullable().describe("null: none is configured"),
   generation: z.object({ id: z.string(), createdAt: z.string() }).nullable(),

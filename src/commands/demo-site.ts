@@ -13,7 +13,8 @@ import type { UdpEndpoint } from "../net/udp.ts";
 import { createInventory } from "../nodes/inventory.ts";
 import type { Logger } from "../observe/log.ts";
 import { wantedLinks, withAssumed } from "../daemon/links/link-plan.ts";
-import { type ServiceOptions, type Services, startServices } from "../daemon/daemon.ts";
+import { startServices } from "../daemon/daemon.ts";
+import type { ServiceOptions, Services } from "../daemon/services.ts";
 import { noProxies } from "../artifacts/origin/proxy.ts";
 
 /** The server's; what its machines lease is near it. Loopback takes every address that begins with 127. */

@@ -140,7 +140,12 @@ async function inJournal<T>(
   { config }: Settings,
   work: (leaseAdmin: LeaseAdmin) => Promise<T>,
 ): Promise<T> {
-  const { dataDir } = config;
+  const { dataDir, leader } = config;
+  if (leader.kubernetesLease !== null) {
+    throw new ConfigError([
+      "no server runs here, and the leases are the leader's (leader.kubernetesLease), which may have the journal open: run this beside the leader (kubectl exec)",
+    ]);
+  }
   const patienceMs = commandPatienceMs;
   const lock = await lockFolder({ dataDir, pid, purpose: "leases", patienceMs });
   try {

@@ -1,5 +1,5 @@
 import type { Config } from "../config/schema.ts";
-import type { Services } from "../daemon/daemon.ts";
+import type { Services } from "../daemon/services.ts";
 import { reloadInventory } from "../daemon/settings/reload.ts";
 import { changedKeys, loadConfiguration } from "../daemon/settings/settings.ts";
 import { ConfigError, messageOf } from "../lib/errors.ts";

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { systemClock } from "../lib/clock.ts";
 import { CLIENT_PORT } from "../dhcp/message/destination.ts";
@@ -9,9 +10,10 @@ import { ConflictProbe } from "../net/conflict-probe.ts";
 import { adoptPassed, passedDescriptors } from "../net/systemd-sockets.ts";
 import { serviceManager } from "../net/service-manager.ts";
 import { createLog } from "../observe/log.ts";
-import { clusterAccess } from "../daemon/nodes/cluster-access.ts";
 import { ClusterNodes } from "../daemon/nodes/cluster-nodes.ts";
 import { followRegistrations } from "../daemon/orchestrator/follow.ts";
+import { nodesAccess } from "../daemon/nodes/nodes-access.ts";
+import { type LeaderAccess, leaderAccess } from "../daemon/leader/open-leadership.ts";
 import { watchFile } from "../daemon/nodes/file-watch.ts";
 import { nodesFileOf } from "../daemon/settings/nodes-file.ts";
 import { Repeatable } from "../daemon/settings/reload.ts";
@@ -21,7 +23,8 @@ import { type FolderLock, lockFolder } from "../daemon/state/data-folder-lock.ts
 import { ExitCode, type Program } from "./shared/context.ts";
 import { proxyEnvironment, traceOf } from "../daemon/settings/environment.ts";
 import { announceRunning, findRunning, withdrawRunning } from "../daemon/state/instance-file.ts";
-import { type Services, startServices } from "../daemon/daemon.ts";
+import { startServices } from "../daemon/daemon.ts";
+import type { Services } from "../daemon/services.ts";
 import { reloadAll, reloadNodes } from "./serve-reload.ts";
 import { firstSignal } from "./shared/signals.ts";
 import { withConfig } from "../events/own-commands.ts";
@@ -45,13 +48,14 @@ export async function serve(program: Program, file: string | null): Promise<numb
   const settings = loadSettings(file, program.environment);
   const { config } = settings;
   const access =
-    config.nodes.format === "kubernetes" ? clusterAccess(config, program.environment) : null;
+    config.nodes.format === "kubernetes" ? nodesAccess(config, program.environment) : null;
+  const leader = leaderAccess(config, program.environment, hostname());
   const cluster = access === null ? null : new ClusterNodes({ access, dataDir: config.dataDir });
   const taken = takeFolder(program, config.dataDir);
   const started = taken.then(async () => {
     // Before any machine can ask: the cluster may be away for long.
     const known = (await cluster?.restore()) ?? settings.inventory;
-    return start(program, { ...settings, inventory: known }, instance);
+    return start(program, { ...settings, inventory: known }, instance, leader);
   });
   let signalled = false;
   const reloads = new Repeatable(async () => {
@@ -177,7 +181,12 @@ async function takeFolder({ pid }: Program, dataDir: string): Promise<FolderLock
   return lockFolder({ dataDir, pid, purpose: "serve", patienceMs: lockPatienceMs });
 }
 
-async function start(program: Program, settings: Settings, instance: string): Promise<Services> {
+async function start(
+  program: Program,
+  settings: Settings,
+  instance: string,
+  leader: LeaderAccess | null,
+): Promise<Services> {
   const { config } = settings;
   const links = wantedLinks(config, readInterfaces());
   const names = links.map((link) => link.interface);
@@ -213,6 +222,7 @@ async function start(program: Program, settings: Settings, instance: string): Pr
     preemptions: () => program.preemptions(),
     availableMemory: () => program.availableMemory(),
     instance,
+    leader,
     conflictProbe: new ConflictProbe(systemClock),
     openClientPort: (link) =>
       openDeviceSocket({

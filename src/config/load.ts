@@ -124,6 +124,11 @@ function withAbsolutePaths(config: Config, base: string): Config {
       })),
     },
     http: { ...config.http, tls: withAbsoluteFiles(config.http.tls, absolute) },
+    leader: {
+      ...config.leader,
+      kubeconfig: maybe(config.leader.kubeconfig),
+      journalDir: maybe(config.leader.journalDir),
+    },
     nodes: {
       ...config.nodes,
       file: maybe(config.nodes.file),

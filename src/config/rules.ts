@@ -20,6 +20,7 @@ export function ruleFaults(config: Config): Fault[] {
     ...smeeFaults(config),
     ...nodesFaults(config),
     ...orchestratorFaults(config),
+    ...leaderFaults(config),
   ];
 }
 
@@ -219,6 +220,15 @@ function bootFaults({ boot, dhcp }: Config): Fault[] {
     });
   }
   return faults;
+}
+
+/** The others say how the Lease is used. */
+function leaderFaults({ leader }: Config): Fault[] {
+  if (leader.kubernetesLease !== null) return [];
+  return (["namespace", "kubeconfig", "journalDir"] as const).flatMap((key) => {
+    if (leader[key] === null) return [];
+    return [{ path: ["leader", key], message: "has no effect without leader.kubernetesLease" }];
+  });
 }
 
 /** Which keys a source of nodes needs, and which mean nothing beside it. */

@@ -5,6 +5,7 @@ import { notify } from "./keys/elsewhere.ts";
 import { admin, http } from "./keys/http.ts";
 import { dhcp, interfaces, type network } from "./keys/links.ts";
 import type { orchestratorApi } from "./keys/orchestrator.ts";
+import { leader } from "./keys/leader.ts";
 import { log, nodes, timeline } from "./keys/site.ts";
 import { tftp } from "./keys/tftp.ts";
 import { ownMeta } from "./keys/meta.ts";
@@ -34,6 +35,7 @@ export const configSchema = z
     admin,
     artifacts,
     nodes,
+    leader,
     timeline,
     notify,
     log,

@@ -14,6 +14,8 @@ import { InternalError, SyncError } from "../lib/errors.ts";
 import { isOwnAddress, type NetworkInterface } from "../net/interfaces.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { BootSessions } from "../timeline/boots.ts";
+import { leaderLeases } from "./leader/leader-leases.ts";
+import type { Leadership } from "./leader/leadership.ts";
 import type { SiteCaptures } from "./captures.ts";
 import { managedArtifacts } from "./content/mirror.ts";
 import { SiteNotes } from "./site-notes.ts";
@@ -44,6 +46,8 @@ export interface AdminPortParts {
   readonly firmware: FirmwareMemory;
   /** Null where no link is in mode full. */
   readonly leases: LeaseAdmin | null;
+  /** Null: this server is the only one. */
+  readonly leadership: Pick<Leadership, "state"> | null;
   readonly events: EventBus;
   /** Null where they are switched off. */
   readonly captures: SiteCaptures | null;
@@ -72,6 +76,7 @@ export async function openAdminPort(parts: AdminPortParts): Promise<AdminPort> {
   const app = createAdminApp({
     site: async () => ({
       links: parts.links(),
+      leader: parts.leadership?.state() ?? null,
       otherServers: notes.otherServers(),
       origin: notes.origin(),
       generation: generationNow(store),
@@ -99,17 +104,7 @@ export async function openAdminPort(parts: AdminPortParts): Promise<AdminPort> {
       return mirror.sync();
     },
     nodes: listedNodes(nodes, firmware, (mac) => captures?.forget(mac)),
-    leases: {
-      page: (after, limit) => leases?.page(after, limit) ?? [],
-      at: (address) => leases?.at(address) ?? null,
-      pools: () => leases?.pools() ?? [],
-      release: async (address) => leases?.release(address) ?? null,
-      import: async (imported) =>
-        leases?.import(imported) ?? {
-          imported: 0,
-          skipped: [],
-        },
-    },
+    leases: leaderLeases(leases, parts.leadership),
     captures: {
       packetsOf: (boot) => captures?.packetsOf(boot) ?? null,
       fileOf: (boot, isRedacted) => captures?.fileOf(boot, isRedacted) ?? null,

@@ -1,5 +1,4 @@
 import { siblingsOf } from "../artifacts/loaders/siblings.ts";
-import type { Mirror } from "../artifacts/sync/mirror.ts";
 import { startReverification } from "../artifacts/store/scrub.ts";
 import { openGenerationStore } from "../artifacts/store/generation-store.ts";
 import { BootSessions } from "../timeline/boots.ts";
@@ -8,9 +7,7 @@ import { SteadyClock } from "../lib/clock.ts";
 import { LeaseAdmin } from "../dhcp/leases/lease-admin.ts";
 import { LeaseTable } from "../dhcp/leases/lease-table.ts";
 import type { Readiness } from "../http/admin/app.ts";
-import type { Inventory } from "../nodes/inventory.ts";
 import { EventBus } from "../events/bus.ts";
-import type { Logger } from "../observe/log.ts";
 import { createMetrics } from "../observe/metrics.ts";
 import { capturesOf, type SiteCaptures } from "./captures.ts";
 import { ToldElsewhere } from "./elsewhere/told-elsewhere.ts";
@@ -18,11 +15,10 @@ import { openAdminPort } from "./admin-port.ts";
 import { artifactFolder, mirrorFor } from "./content/mirror.ts";
 import { openLoaders } from "./content/loaders.ts";
 import { neighbourAt } from "./links/neighbours.ts";
+import { type Leading, openLeadership } from "./leader/open-leadership.ts";
 import { LinkSupervisor } from "./links/link-supervisor.ts";
-import { type ListenerOptions, type ListenerParts, LinkListeners } from "./links/listeners.ts";
-import type { WantedLink } from "./links/link-plan.ts";
+import { type ListenerParts, LinkListeners } from "./links/listeners.ts";
 import { servesMicroOs } from "./settings/boot-settings.ts";
-import type { ProxyEnvironment } from "../artifacts/origin/proxy.ts";
 import { NodesInForce } from "./nodes/nodes-in-force.ts";
 import { ReadinessWatch } from "./content/readiness.ts";
 import { readHostStart, watchClock } from "./state/clock-watch.ts";
@@ -30,39 +26,9 @@ import { openLeaseJournal } from "./state/lease-journal.ts";
 import { FirmwareMemory } from "./state/firmware-memory.ts";
 import { TimelineKeeper } from "./state/timeline-file.ts";
 import { namingHolder } from "./state/port-holder.ts";
+import type { Services, ServiceOptions } from "./services.ts";
 import { startStallWatch } from "./stall-watch.ts";
 import { attachSubscribers } from "./subscribers.ts";
-
-/** What differs between a server on a site and the demo's on loopback. */
-export interface ServiceOptions extends ListenerOptions {
-  /** Those whose interface is there are served at once, the others when it comes. */
-  readonly links: readonly WantedLink[];
-  /** How often to look at the interfaces. */
-  readonly lookEveryMs: number;
-  readonly proxyEnvironment: ProxyEnvironment;
-  readonly log: Logger;
-  /** Tells this run of the program from every other. */
-  readonly instance: string;
-}
-
-export interface Services {
-  readonly events: EventBus;
-  readonly sessions: BootSessions;
-  readonly mirror: Mirror | null;
-  /** Base URL of the admin port. */
-  readonly adminUrl: string;
-  /** All that is open now, such as `tftp 192.168.77.1:69`. */
-  readonly sockets: () => readonly string[];
-  /** As it was really taken on the first link; null when TFTP is switched off. */
-  readonly tftpPort: number | null;
-  readonly readiness: () => Readiness;
-  /** Takes another inventory of nodes into force. */
-  useInventory(inventory: Inventory): void;
-  /** Takes up renewed files of `http.tls`; what cannot be used changes nothing. */
-  reloadCertificate(): void;
-  /** Stops answering; running transfers have `graceMs` to end. */
-  close(graceMs: number): Promise<void>;
-}
 
 /**
  * Builds the whole program from its configuration and binds every socket.
@@ -90,6 +56,8 @@ class Site {
   readonly #leases = new LeaseTable();
   readonly #firmware: FirmwareMemory;
   readonly #nodes: NodesInForce;
+  /** Null where this server is the only one, or no link is in mode full. */
+  readonly #leading: Leading | null;
   readonly #events: EventBus;
   readonly #metrics;
   readonly #elsewhere: ToldElsewhere;
@@ -121,6 +89,7 @@ class Site {
       () => this.#readinessNow().ready,
       () => this.#leaseAdmin?.pools() ?? [],
       () => this.#listeners?.http.counts() ?? { busy: 0, idle: 0 },
+      () => this.#leading?.leadership.isLeading() ?? null,
     );
     this.#events = new EventBus(clock);
     const { emit } = this.#events;
@@ -130,6 +99,15 @@ class Site {
     this.#timelineKeeper = new TimelineKeeper({ ...kept, dataDir, keepBoots });
     this.#nodes = new NodesInForce({ ...settings, ...kept });
     this.#elsewhere = new ToldElsewhere({ ...options, metrics: this.#metrics, emit });
+    this.#leading = openLeadership({
+      leader: null,
+      ...options,
+      config: this.#config,
+      leases: this.#leases,
+      inventory: () => this.#nodes.register,
+      clock: steadyClock,
+      emit,
+    });
     attachSubscribers(this.#events, {
       sessions: this.#sessions,
       nodes: (event) => this.#nodes.hear(event),
@@ -169,10 +147,13 @@ class Site {
       emit,
     });
     this.#opened.push(() => Promise.resolve(stopLoaders()));
+    const leading = this.#leading;
     const inModeFull = this.#options.links.some(({ mode }) => mode === "full");
-    const journal = inModeFull
-      ? await openLeaseJournal(this.#config.dataDir, this.#leases, this.#steadyClock, emit)
-      : null;
+    const journal =
+      leading?.journal ??
+      (inModeFull
+        ? await openLeaseJournal(this.#config.dataDir, this.#leases, this.#steadyClock, emit)
+        : null);
     const { services, keeper } = this.#serveLinks({ store, loaders, journal });
     this.#listeners = services;
     if (journal !== null) {
@@ -193,6 +174,7 @@ class Site {
       onlyLoader: this.#config.boot.path === "orchestrator" ? ORCHESTRATOR_LOADER : null,
       loaderDirs,
       usedUpConnections: () => services.http.usedUp(),
+      leaderProblem: () => leading?.leadership.problem() ?? null,
     });
     this.#readiness = readiness;
     this.#opened.push(() => Promise.resolve(readiness.stop()));
@@ -214,6 +196,7 @@ class Site {
       nodes: this.#nodes,
       firmware: this.#firmware,
       leases: this.#leaseAdmin,
+      leadership: leading?.leadership ?? null,
       events: this.#events,
     };
     const admin = await namingHolder(() => openAdminPort(adminParts));
@@ -222,6 +205,7 @@ class Site {
     const sockets = () => [...keeper.sockets(), admin.socket];
     emit({ event: "listening", sockets: sockets() });
     keeper.follow();
+    leading?.leadership.start(() => keeper.lookNow());
     await readiness.start();
     mirror?.start();
     const stop = startReverification(store, () => void mirror?.sync().catch(() => {}));
@@ -263,9 +247,11 @@ class Site {
     readonly services: LinkListeners;
     readonly keeper: LinkSupervisor;
   } {
-    const { links, interfaces, lookEveryMs } = this.#options;
+    const { interfaces, lookEveryMs } = this.#options;
+    const links = this.#leading?.links ?? this.#options.links;
     const services = new LinkListeners({
       ...parts,
+      leadership: this.#leading?.leadership ?? null,
       options: this.#options,
       sessions: this.#sessions,
       nodes: this.#nodes,
@@ -284,7 +270,8 @@ class Site {
       emit: this.#events.emit,
     });
     this.#opened.push(async (graceMs) => {
-      await Promise.all([keeper.close(graceMs), services.close(graceMs)]);
+      const others = [keeper.close(graceMs), services.close(graceMs)];
+      await Promise.all([this.#leading?.leadership.stop(), ...others]);
       // Transfers that end in this time still teach something.
       await Promise.all([this.#firmware.close(), this.#nodes.close()]);
       await this.#timelineKeeper.close();

@@ -49,6 +49,11 @@ export interface EventFields extends NodeEventFields {
   "restart-needed": { keys: readonly string[] };
   "clock-step": { seconds: number; found: "running" | "starting" };
   stopping: { signal: string };
+  "leader-acquired": { lease: string; replica: string; recoveringSeconds: number };
+  "leader-lost": { lease: string; replica: string; reason: string };
+  "leader-elsewhere": { lease: string; leader: string };
+  "leader-unknown": { lease: string; source: string; reason: string };
+  "leader-unfit": { lease: string; reason: string };
   "subscriber-failed": { subscriber: string; reason: string };
 
   // The stages of a boot.

@@ -25,6 +25,8 @@ export type AddressUse = "nobody" | "machine" | "other" | "somebody" | null;
 const WAIT_MS = 100;
 /** Probes at once, and further ones each second; without a token an address is offered unprobed. */
 const RATE = { burst: 20, perSecond: 3 };
+/** The same where an address must not be offered unprobed: the machine asks again, and then there is a token. */
+const URGENT_RATE = { burst: 200, perSecond: 100 };
 /** After a probe was refused, none is made until there were no requests for so long. */
 const QUIET_MS = 1000;
 /** RFC 863: a service there discards what it receives. */
@@ -48,6 +50,7 @@ export class ConflictProbe {
   readonly #load: () => Promise<Libc | null>;
   readonly #arpTable: () => Promise<string>;
   readonly #bucket: TokenBucket;
+  readonly #urgentBucket: TokenBucket;
   #busyUntilMs = -Infinity;
   readonly #probers = new Map<string, Promise<Prober>>();
   readonly #waiting = new Map<Ip4, () => void>();
@@ -57,6 +60,7 @@ export class ConflictProbe {
     this.#load = load;
     this.#arpTable = table;
     this.#bucket = new TokenBucket(RATE, clock.now());
+    this.#urgentBucket = new TokenBucket(URGENT_RATE, clock.now());
   }
 
   /**
@@ -64,8 +68,13 @@ export class ConflictProbe {
    * is possible. Beyond the link's own network only an echo counts, which does not tell who sent it: there a
    * router answers ARP for all (RFC 1027).
    */
-  readonly usedBy = async (link: ProbedLink, address: Ip4, mac: Mac): Promise<AddressUse> => {
-    if (this.#isBusy()) return null;
+  readonly usedBy = async (
+    link: ProbedLink,
+    address: Ip4,
+    mac: Mac,
+    urgent = false,
+  ): Promise<AddressUse> => {
+    if (urgent ? !this.#urgentBucket.take(this.#clock.now()) : this.#isBusy()) return null;
     const device = link.interface;
     const near = subnetContains(link.subnet, address);
     const before = near ? arpEntry(await this.#arpTable(), device, address) : null;

@@ -31,6 +31,7 @@ export function createMetrics(
   ready: () => boolean,
   pools: () => readonly PoolFilling[],
   connections: () => ConnectionCounts,
+  leading: () => boolean | null = () => null,
 ): Metrics {
   const registry = new Registry();
   // Its default of 10 ms wakes an idle process a hundred times a second; each sample costs the same.
@@ -97,6 +98,19 @@ export function createMetrics(
       registers: [],
       collect() {
         this.set(ready() ? 1 : 0);
+      },
+    }),
+  );
+  registry.registerMetric(
+    new Gauge({
+      name: "eim_pxe_leader",
+      help: "1 while this replica answers DHCP in mode full, 0 while another one does; absent without leader.kubernetesLease",
+      registers: [],
+      collect() {
+        this.reset();
+        const is = leading();
+        if (is === null) this.remove();
+        else this.set(is ? 1 : 0);
       },
     }),
   );

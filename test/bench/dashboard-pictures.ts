@@ -140,6 +140,7 @@ const shown = {
       reason: "eth2 has no carrier: plug in its cable",
     },
   ],
+  leader: null,
   otherServers: [
     {
       interface: "eth1",

@@ -85,6 +85,7 @@ export class AdminSite {
       site: () =>
         Promise.resolve({
           links: [],
+          leader: null,
           otherServers: [],
           origin: null,
           generation: { id: "g2", createdAt: manifest.createdAt },

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { LeaseObjects } from "./lease-objects.ts";
 
 interface StoredObject {
   readonly metadata: {
@@ -22,6 +23,7 @@ export class Cluster {
   readonly asked: string[] = [];
   token = "";
   url = "";
+  readonly leases = new LeaseObjects();
   /** What every watch gets: the status of the answer, or of an error in it. Null: what has happened. */
   watches: { readonly status: number } | { readonly error: number } | "nothing" | null = null;
 
@@ -102,6 +104,9 @@ export class Cluster {
       response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
     if (this.token !== "" && request.headers.authorization !== `Bearer ${this.token}`) {
       return void json(401, { kind: "Status", code: 401 });
+    }
+    if (pathname.startsWith("/apis/coordination.k8s.io/")) {
+      return void this.leases.answer(pathname, request, response);
     }
     if (pathname === "/apis/tinkerbell.org") {
       const version = { groupVersion: "tinkerbell.org/v1alpha1", version: "v1alpha1" };

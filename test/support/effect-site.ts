@@ -61,6 +61,8 @@ export class EffectSite {
   readonly checked: string[] = [];
   link = fullLink;
   node: NodeEntry | null = null;
+  /** Another replica granted leases that are not known here. */
+  recovering = false;
   usedBy: UsedBy = () => Promise.resolve("nobody");
   readonly #time: { nowMs: number };
   readonly #runner: EffectRunner;
@@ -77,9 +79,9 @@ export class EffectSite {
       offers: this.offers,
       offerStyles: new OfferStyleTable(),
       journal: journal ?? this.disk,
-      usedBy: (link, address, mac) => {
+      usedBy: (link, address, mac, urgent) => {
         this.checked.push(address);
-        return this.usedBy(link, address, mac);
+        return this.usedBy(link, address, mac, urgent);
       },
       emit: (event) => void this.events.push(event),
       clock: { now: () => this.nowMs, wall: () => this.nowMs },
@@ -101,7 +103,8 @@ export class EffectSite {
     const reservedFor = (address: string) => (this.node?.address === address ? this.node : null);
     const entriesWithoutAddress = () => (this.node !== null && this.node.address === null ? 1 : 0);
     const { leases, offers } = this;
-    const state = { leases, offers, reservedFor, entriesWithoutAddress };
+    const mayLackLeases = () => this.recovering;
+    const state = { leases, offers, reservedFor, entriesWithoutAddress, mayLackLeases };
     const plan = planFor(request);
     const before = this.replies.length;
     const send = (reply: DhcpPacket) => void this.replies.push(reply);

@@ -23,6 +23,8 @@ export interface ReadinessParts {
   readonly loaderDirs: readonly string[];
   /** How many HTTP connections there are, where that is too few now; else null. */
   readonly usedUpConnections: () => number | null;
+  /** Why no replica answers DHCP in mode full; null, and by default: one does, or there is one server only. */
+  readonly leaderProblem?: () => string | null;
 }
 
 // Loaders come and go with packages of the distribution.
@@ -37,6 +39,10 @@ const turns: ReadonlySet<EventName> = new Set([
   "link-up",
   "link-down",
   "http-connections-refused",
+  "leader-acquired",
+  "leader-elsewhere",
+  "leader-lost",
+  "leader-unknown",
 ]);
 const loadersOfTheTable: ReadonlySet<string | null> = new Set(
   architectures.map(({ loader }) => loader),
@@ -84,7 +90,12 @@ export class ReadinessWatch {
       loaderDirs,
       usedUpConnections: this.#parts.usedUpConnections(),
     });
-    const reasons = [...(anyServed ? [] : problems), ...found.map(inOneSentence)];
+    const leader = this.#parts.leaderProblem?.() ?? null;
+    const reasons = [
+      ...(anyServed ? [] : problems),
+      ...(leader === null ? [] : [leader]),
+      ...found.map(inOneSentence),
+    ];
     return { ready: reasons.length === 0, reasons, unserved: anyServed ? problems : [] };
   }
 

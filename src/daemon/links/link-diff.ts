@@ -13,8 +13,8 @@ export interface CurrentLink {
 export type LinkChange =
   /** It is not served and can be. */
   | { readonly kind: "open"; readonly to: CurrentLink }
-  /** It is served as it no longer is. */
-  | { readonly kind: "move"; readonly to: CurrentLink; readonly reason: string }
+  /** It is served as it no longer is; `reason` null: nothing is wrong, another replica leads. */
+  | { readonly kind: "move"; readonly to: CurrentLink; readonly reason: string | null }
   /** It is served and cannot be any more. */
   | { readonly kind: "close"; readonly reason: string }
   /** It is not served and cannot be. */
@@ -47,6 +47,9 @@ export function linkChange(
   }
   const to: CurrentLink = { link, index: there?.index ?? null };
   if (current === null) return { kind: "open", to };
+  if ((current.link.dhcp === null) !== (link.dhcp === null)) {
+    return { kind: "move", to, reason: null };
+  }
   const reason = difference(current, to);
   return reason === null ? null : { kind: "move", to, reason };
 }

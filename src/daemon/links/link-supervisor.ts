@@ -58,6 +58,8 @@ export class LinkSupervisor {
   #looking: Promise<unknown> = Promise.resolve();
   #timer: NodeJS.Timeout | null = null;
   #closed = false;
+  /** The next look is to come at once. */
+  #isDue = false;
 
   constructor(parts: LinkSupervisorParts) {
     this.#parts = parts;
@@ -90,10 +92,22 @@ export class LinkSupervisor {
   /** Says which links are not served, and follows all of them from now on. */
   follow(): void {
     if (this.#closed) return;
+    this.#timer = null;
+    this.#isDue = false;
     this.#looking = this.#look().finally(() => {
       // One look after the other, however long an attempt takes.
-      if (!this.#closed) this.#timer = setTimeout(() => this.follow(), this.#parts.lookEveryMs);
+      if (this.#closed) return;
+      const waitMs = this.#isDue ? 0 : this.#parts.lookEveryMs;
+      this.#timer = setTimeout(() => this.follow(), waitMs);
     });
+  }
+
+  /** Looks at once, or after the look that is under way: something has changed that links depend on. */
+  lookNow(): void {
+    this.#isDue = true;
+    if (this.#timer === null) return;
+    clearTimeout(this.#timer);
+    this.follow();
   }
 
   /** Whether any link is served, and of each one that is not what is missing. */
@@ -140,7 +154,7 @@ export class LinkSupervisor {
     for (const link of this.#links) {
       const change = this.#closed ? null : linkChange(link.wanted, link.served, interfaces);
       if (change === null) continue;
-      if (change.kind !== "open") this.#troubled(link, change.reason);
+      if (change.kind !== "open" && change.reason !== null) this.#troubled(link, change.reason);
       if (link.served !== null) left.push(link.served.link.address);
       if (await this.#tried(link, () => this.#shut(link))) {
         if ("to" in change) openings.push({ link, to: change.to });

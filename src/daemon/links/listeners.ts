@@ -20,11 +20,13 @@ import { formatEndpoint, type UdpSocket } from "../../net/udp.ts";
 import { startTftpServer, type TftpServer } from "../../tftp/server/tftp-server.ts";
 import { findTftpFile } from "../content/mirror.ts";
 import type { SiteCaptures } from "../captures.ts";
+import type { Leadership } from "../leader/leadership.ts";
 import type { NodesInForce } from "../nodes/nodes-in-force.ts";
 import type { FirmwareMemory } from "../state/firmware-memory.ts";
 import type { Settings } from "../settings/settings.ts";
 import { BootPort } from "./boot-port.ts";
 import type { HttpConnections } from "./http-connections.ts";
+import { dhcpSocketOpener } from "./dhcp-sockets.ts";
 import type { Opened } from "./link-supervisor.ts";
 import type { ServedLink } from "./link-plan.ts";
 import { smeeOf } from "../settings/boot-settings.ts";
@@ -74,6 +76,8 @@ export interface ListenerParts {
   readonly firmware: Pick<FirmwareMemory, "offerStyles" | "loaders">;
   /** Null where no link is in mode full. */
   readonly journal: Journal | null;
+  /** Whether this replica answers in mode full; null: it is the only one. */
+  readonly leadership: Pick<Leadership, "isLeading" | "mayLackLeases"> | null;
   readonly emit: Emit;
   /** Null: packets are not recorded. */
   readonly captures: SiteCaptures | null;
@@ -248,25 +252,12 @@ export class LinkListeners {
   }
 
   #startDhcp(): Promise<DhcpServer> {
-    const { options, nodes, leases, firmware, journal, emit, captures, steadyClock } = this.#parts;
+    const { options, nodes, leases, leadership, firmware, journal, emit, captures, steadyClock } =
+      this.#parts;
     const tftpPort = this.tftpPort ?? this.#config.tftp.port;
     return startDhcpServer({
       links: [],
-      openSocket: async (link, port) => {
-        const socket = await options.openDhcpSocket(link, port);
-        if (socket.means === "shared") {
-          emit({ event: "shared-socket", interface: link.interface });
-        }
-        const local = { address: link.address, port: socket.local.port };
-        const recorded = captures?.dhcp(socket, local) ?? socket;
-        if (link.mode !== "proxy") return recorded;
-        // It answers machines of networks that it does not know; they come for their loader next.
-        const send: UdpSocket["send"] = (payload, to) => {
-          this.#tftpClients.dhcpAnswered(to);
-          recorded.send(payload, to);
-        };
-        return { ...recorded, send };
-      },
+      openSocket: dhcpSocketOpener(this.#parts, this.#tftpClients),
       openListener: captures?.offers(options.openOfferListener) ?? options.openOfferListener,
       vendorClasses: this.#config.boot.vendorClasses,
       plan: (client, node, link) => {
@@ -279,6 +270,7 @@ export class LinkListeners {
       reservedFor: nodes.register.reservedFor,
       entriesWithoutAddress: () => nodes.register.withoutAddress,
       leases,
+      mayLackLeases: () => leadership?.mayLackLeases() ?? false,
       offerStyles: firmware.offerStyles,
       smee: smeeOf(this.#config, { tftpPort, httpPort: this.#bootPort.port, trace: options.trace }),
       journal,

@@ -7,8 +7,8 @@ import { replaceFile } from "../../lib/atomic-file.ts";
 import { messageOf } from "../../lib/errors.ts";
 import { HardwareObjects, objectMeta } from "../../nodes/hardware-objects.ts";
 import { createInventory, type Inventory } from "../../nodes/inventory.ts";
-import type { ClusterAccess } from "./cluster-access.ts";
-import { ClusterError, getJson, getLines } from "./cluster-request.ts";
+import type { ClusterAccess } from "../kubernetes/cluster-access.ts";
+import { ClusterError, getJson, getLines } from "../kubernetes/cluster-request.ts";
 
 const GROUP = "/apis/tinkerbell.org";
 const versions = ["v1alpha1", "v1alpha2"] as const;
@@ -166,7 +166,7 @@ export class ClusterNodes {
         limit: String(PAGE),
         ...(page === "" ? {} : { continue: page }),
       });
-      const read = list.parse(await getJson(access, `${path}?${query.toString()}`, signal));
+      const read = list.parse(await getJson(access, `${path}?${query.toString()}`, { signal }));
       for (const [index, item] of read.items.entries()) {
         if (index % IN_ONE_TURN === IN_ONE_TURN - 1) await nextTurn();
         // Items of a list do not say what they are; the list does.
@@ -243,7 +243,9 @@ export class ClusterNodes {
 
   async #findVersion(): Promise<(typeof versions)[number]> {
     try {
-      const read = group.parse(await getJson(this.#parts.access, GROUP, this.#stopping.signal));
+      const read = group.parse(
+        await getJson(this.#parts.access, GROUP, { signal: this.#stopping.signal }),
+      );
       const served = [read.preferredVersion, ...read.versions].map((one) => one?.version);
       return versions.find((one) => one === served.find((name) => isVersion(name))) ?? versions[0];
     } catch (error) {

@@ -35,6 +35,8 @@ export interface Knowledge {
   /** How many machines have an entry that reserves no address for them; default: none. */
   readonly entriesWithoutAddress?: () => number;
   readonly leases: Leases;
+  /** Whether machines may have leases of a former leader that `leases` lacks; default: none has. */
+  readonly mayLackLeases?: () => boolean;
   /** What each machine's firmware is content with. */
   readonly offerStyles: OfferStyles;
   readonly offers: Offers;

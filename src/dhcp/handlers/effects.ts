@@ -25,6 +25,8 @@ export type Effect =
       readonly event: PxeEvent;
       /** What to do in place of all that follows when it cannot be checked; null: what follows. */
       readonly unchecked: readonly Effect[] | null;
+      /** Leases may be missing here: it is checked however many checks there are, and many addresses are in use. */
+      readonly recovering?: boolean;
     }
   | {
       /** A machine says that another host uses its address: this is checked before it is believed. */

@@ -8,8 +8,8 @@ import {
 } from "../../boot/refusals.ts";
 import { filledIn } from "../../lib/finding.ts";
 import { formatSubnet, type Ip4 } from "../../lib/ip4.ts";
-import type { AllocationContext, PoolUse } from "../leases/allocator.ts";
-import { isActive } from "../leases/lease-table.ts";
+import { type AllocationContext, isAllotted, mayHave, type PoolUse } from "../leases/allocator.ts";
+import { isActive, isQuarantine } from "../leases/lease-table.ts";
 import type { FullLink } from "../link.ts";
 import type { DhcpRequest } from "../message/request.ts";
 import { refused, unserved } from "./boot-events.ts";
@@ -86,4 +86,25 @@ export function informsElsewhere(
   address: Ip4,
 ): readonly Effect[] {
   return refused(request, link, addressElsewhere, { address, network: formatSubnet(link.subnet) });
+}
+
+/**
+ * Another replica has led, with a journal of its own: machines have leases that are not known here, and what is known of
+ * a machine or an address may be older. Nobody is refused then until all have renewed. Returns what has to be done
+ * before a machine is acknowledged an address that it says is its own; null: it may be another
+ * machine's, so nothing is said, and the machine keeps what it has.
+ *
+ * @param used the address that it uses already (`ciaddr`); null: none yet
+ */
+export function recoverable(
+  context: AllocationContext,
+  used: Ip4 | null,
+  address: Ip4,
+): readonly Effect[] | null {
+  if (mayHave(context, address)) return [];
+  const held = context.leases.at(address);
+  // The host that was found there by a check may well be this machine.
+  const isItsOwn = used === address && held !== null && isQuarantine(held);
+  if (!isItsOwn || !isAllotted(context, address)) return null;
+  return [{ kind: "record", lease: { ...held, expiresAtMs: context.nowMs } }];
 }

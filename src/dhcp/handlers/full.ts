@@ -28,6 +28,7 @@ import {
   fromElsewhere,
   informsElsewhere,
   nothingToOffer,
+  recoverable,
   requestsNoAddress,
   reservationHeld,
 } from "./full-refusals.ts";
@@ -54,10 +55,14 @@ export interface FullState {
   readonly reservedFor: (address: Ip4) => NodeEntry | null;
   /** How many machines have an entry that reserves no address for them; default: none. */
   readonly entriesWithoutAddress?: () => number;
+  /** Whether machines may have leases of a former leader that `leases` lacks; default: none has. */
+  readonly mayLackLeases?: () => boolean;
 }
 
 /** A request with everything that decides about it. */
-interface Context extends Answer, AllocationContext {}
+interface Context extends Answer, AllocationContext {
+  readonly recovering: boolean;
+}
 
 /**
  * A whole DHCP server for one link and the networks behind its relay agents (RFC 2131 4.3): pools,
@@ -89,6 +94,7 @@ export function handleFull(
     offers,
     reservedFor,
     entriesWithoutAddress: state.entriesWithoutAddress?.() ?? 0,
+    recovering: state.mayLackLeases?.() ?? false,
     request,
     plan,
     link: network,
@@ -128,7 +134,7 @@ function discover(context: Context): readonly Effect[] {
   const reply = offerReply(context, address, leaseSecondsFor(context));
   const held = context.leases.at(address);
   // A machine that starts again keeps its lease until it takes up the offer.
-  const keeps = held !== null && held.state === "bound" && isActive(held, context.nowMs);
+  const keeps = held?.state === "bound" && isActive(held, context.nowMs) && !context.recovering;
   return [
     ...told,
     ...(quarantined === null ? [] : endQuarantine(context, quarantined)),
@@ -142,12 +148,13 @@ function discover(context: Context): readonly Effect[] {
 function endQuarantine(context: Context, quarantine: Lease): readonly Effect[] {
   const { mac, nowMs, request, link } = context;
   const ended: Effect = { kind: "record", lease: { ...quarantine, expiresAtMs: nowMs } };
-  if (quarantine.state !== "declined") return [ended];
+  if (quarantine.state !== "declined" && !context.recovering) return [ended];
   const { address } = quarantine;
   const event = { event: "address-in-use", ...machine(context, address) } as const;
   const inUse = leaseOf(context, address, "in-use", QUARANTINE_MS);
   const unchecked = nothingToOffer(request, link, poolUse(context), reservedAddress(context));
-  return [{ kind: "check", address, mac, quarantine: inUse, event, unchecked }, ended];
+  const { recovering } = context;
+  return [{ kind: "check", address, mac, quarantine: inUse, event, unchecked, recovering }, ended];
 }
 
 /** RFC 2131 4.3.1: before an address is offered anew, it is checked whether it is in use. */
@@ -156,14 +163,16 @@ function hold(context: Context, address: Ip4, mayCheck: boolean): readonly Effec
   const network = context.link.subnet;
   const offer = { mac, address, network, untilMs: nowMs + OFFER_MS, known: isKnown(context) };
   const checked = offers.ofMachine(mac, network, nowMs)?.address === address;
-  if (checked || !mayCheck) return [{ kind: "offer", offer }];
+  if ((checked && !context.recovering) || !mayCheck) return [{ kind: "offer", offer }];
   const event = { event: "address-in-use", ...machine(context, address) } as const;
   // A machine with a reserved address has no other: it finds out itself, and declines it if need be.
   const reserved = context.reservedFor(address) !== null;
   const quarantine = reserved ? null : leaseOf(context, address, "in-use", QUARANTINE_MS);
+  const { recovering } = context;
+  const unchecked = recovering ? ignored("its address is checked when it asks again") : null;
   return [
     { kind: "offer", offer },
-    { kind: "check", address, mac, quarantine, event, unchecked: null },
+    { kind: "check", address, mac, quarantine, event, unchecked, recovering },
   ];
 }
 
@@ -190,7 +199,12 @@ function requested(context: Context): readonly Effect[] {
       : ignored("it asks for an address of another network");
   }
   const refusal = refusalOf(context, address);
-  return refusal === null ? acknowledge(context, address) : refuse(context, address, refusal);
+  if (refusal === null) return acknowledge(context, address);
+  if (!context.recovering) return refuse(context, address, refusal);
+  const first = recoverable(context, request.clientAddress, address);
+  return first === null
+    ? ignored("a former leader may know this lease, which is not known here")
+    : [...first, ...acknowledge(context, address)];
 }
 
 /**

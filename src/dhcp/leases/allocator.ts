@@ -106,7 +106,7 @@ export function mayHave(context: AllocationContext, address: Ip4): boolean {
 }
 
 /** Whether the address is reserved for the machine, or is in a pool and not reserved. */
-function isAllotted(context: AllocationContext, address: Ip4): boolean {
+export function isAllotted(context: AllocationContext, address: Ip4): boolean {
   const { link, node, relayAgent, reservedFor } = context;
   if (!isHostAddress(link, address) || relayAgent.includes(address)) return false;
   const owner = reservedFor(address);

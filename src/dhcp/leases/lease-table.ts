@@ -108,6 +108,12 @@ export class LeaseTable implements Leases {
     return this.#byAddress.size < this.#limit;
   }
 
+  /** Forgets all. */
+  clear(): void {
+    this.#byAddress.clear();
+    this.#byMac.clear();
+  }
+
   ofMachine(mac: Mac, network: Subnet): Lease | null {
     const own = this.#byMac.get(mac) ?? NONE;
     for (let i = own.length - 1; i >= 0; i--) {

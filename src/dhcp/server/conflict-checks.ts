@@ -11,11 +11,13 @@ import type { Mac } from "../../lib/mac.ts";
  */
 export type AddressUse = "nobody" | "machine" | "other" | "somebody" | null;
 
-/** Asks who uses an address, as seen by the machine. */
-export type UsedBy = (link: Link, address: Ip4, mac: Mac) => Promise<AddressUse>;
+/** Asks who uses an address, as seen by the machine; `urgent`: however many are asked for. */
+export type UsedBy = (link: Link, address: Ip4, mac: Mac, urgent?: boolean) => Promise<AddressUse>;
 
 /** So many addresses in use, one after the other and none free between them, are not static addresses. */
 const UNBELIEVABLE = 3;
+/** The same where machines have leases that are not known here. */
+const UNBELIEVABLE_WHILE_RECOVERING = 256;
 /** For how long no address is checked in a network where something answers for every address. */
 const DISTRUST_MS = 600_000;
 
@@ -59,9 +61,14 @@ export class ConflictChecks {
     return usedBy !== null && clock.now() >= this.#of(link, address).distrustedUntilMs;
   }
 
+  /** Whether every address of this network can be checked: that of the link itself, where hosts answer ARP. */
+  arePossible(link: Link, address: Ip4): boolean {
+    return this.areReliable(link, address) && subnetContains(link.subnet, address);
+  }
+
   /** Who uses an address. When it resolves, another check may have shown that they are not reliable here. */
-  usedBy(link: Link, address: Ip4, mac: Mac): Promise<AddressUse> {
-    return this.#parts.usedBy?.(link, address, mac) ?? Promise.resolve(null);
+  usedBy(link: Link, address: Ip4, mac: Mac, urgent = false): Promise<AddressUse> {
+    return this.#parts.usedBy?.(link, address, mac, urgent) ?? Promise.resolve(null);
   }
 
   /** An address was found free: this confirms the quarantines of those found in use before it, which are to be written. */
@@ -81,11 +88,11 @@ export class ConflictChecks {
    * is not, that is reported, this quarantine and those before it are withdrawn, and the network is not checked
    * for a while.
    */
-  foundInUse(link: Link, address: Ip4, quarantine: Lease | null): boolean {
+  foundInUse(link: Link, address: Ip4, quarantine: Lease | null, recovering = false): boolean {
     const network = this.#of(link, address);
     const former = this.#parts.leases.at(address);
     network.unconfirmed.set(address, { quarantine, former });
-    if (network.unconfirmed.size >= UNBELIEVABLE) {
+    if (network.unconfirmed.size >= (recovering ? UNBELIEVABLE_WHILE_RECOVERING : UNBELIEVABLE)) {
       this.#withdraw(network);
       const name = networkName(link, address);
       const { interface: device } = link;

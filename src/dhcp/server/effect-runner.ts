@@ -35,6 +35,8 @@ export interface RequestInHand {
 
 /** After so many addresses in use, one is offered without a check: the machine declines it if need be. */
 const MOST_CHECKS = 3;
+/** The same where leases may be missing here; a check that finds a host takes a millisecond. */
+const MOST_CHECKS_WHILE_RECOVERING = 256;
 
 const UNWRITABLE = "no lease can be written to dataDir, so no address is offered";
 
@@ -61,8 +63,13 @@ export class EffectRunner {
   async answer(request: RequestInHand, decide: () => readonly Effect[]): Promise<void> {
     try {
       let checks = 0;
-      while ((await this.run(decide(), request, checks < MOST_CHECKS)) === "decide-again")
+      for (;;) {
+        const effects = decide();
+        const recovering = effects.some((one) => one.kind === "check" && one.recovering === true);
+        const most = recovering ? MOST_CHECKS_WHILE_RECOVERING : MOST_CHECKS;
+        if ((await this.run(effects, request, checks < most)) === "done") break;
         checks += 1;
+      }
     } catch (error) {
       const { mac, link } = request;
       const fields = { mac, address: null, interface: link.interface };
@@ -98,11 +105,15 @@ export class EffectRunner {
           offers.withdraw(effect.mac, effect.address);
           break;
         case "check": {
-          const { address } = effect;
+          const { address, recovering = false } = effect;
           const may = mayCheck && this.#conflicts.areReliable(link, address);
-          const use = may ? await this.#conflicts.usedBy(link, address, effect.mac) : null;
+          const use = may
+            ? await this.#conflicts.usedBy(link, address, effect.mac, recovering)
+            : null;
           if (use === null || !this.#conflicts.areReliable(link, address)) {
-            if (effect.unchecked === null) break;
+            // Where no check is possible, or none tells anything, recovering waits for none.
+            const inVain = recovering && !this.#conflicts.arePossible(link, address);
+            if (effect.unchecked === null || inVain) break;
             return this.run(effect.unchecked, request, false);
           }
           if (use === "nobody" || use === "machine") {
@@ -110,7 +121,7 @@ export class EffectRunner {
             break;
           }
           emit(effect.event);
-          this.#conflicts.foundInUse(link, address, effect.quarantine);
+          this.#conflicts.foundInUse(link, address, effect.quarantine, recovering);
           if (effect.quarantine === null) break;
           offers.withdraw(effect.mac, address);
           return "decide-again";

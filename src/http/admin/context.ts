@@ -142,7 +142,9 @@ export interface AdminAppOptions extends OwnHosts, Tokens {
   /** Whether a machine could boot now. */
   readiness(): Readiness;
   /** What is known of the site. */
-  site(): Promise<Pick<SiteReply, "links" | "otherServers" | "origin" | "generation" | "disk">>;
+  site(): Promise<
+    Pick<SiteReply, "links" | "leader" | "otherServers" | "origin" | "generation" | "disk">
+  >;
   /** What the site's own DHCP server of that kind has to say; throws `ConfigError` when there is no such link. */
   otherServerText(kind: OtherServerKind, link: string | null): string;
   /** A registry of Prometheus metrics, as prom-client has them. */

@@ -5,7 +5,8 @@ import type { MachineIdentity } from "../../../src/pxe-client/wire/dhcp-requests
 import { bootMachine, type MachineBoot } from "../../../src/pxe-client/simulated-machine.ts";
 import { loadSettings } from "../../../src/daemon/settings/settings.ts";
 import { wantedLinks } from "../../../src/daemon/links/link-plan.ts";
-import { type Services, startServices } from "../../../src/daemon/daemon.ts";
+import { startServices } from "../../../src/daemon/daemon.ts";
+import type { Services } from "../../../src/daemon/services.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { type Ip4, subnetOf } from "../../../src/lib/ip4.ts";
 import { openDgram } from "../../../src/net/dgram.ts";

@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { parseConfig } from "../../../src/config/load.ts";
-import { clusterAccess } from "../../../src/daemon/nodes/cluster-access.ts";
+
 import { ClusterNodes } from "../../../src/daemon/nodes/cluster-nodes.ts";
+import { nodesAccess } from "../../../src/daemon/nodes/nodes-access.ts";
 import type { PxeEvent } from "../../../src/events/types.ts";
 import type { Inventory } from "../../../src/nodes/inventory.ts";
 import { Cluster } from "../../support/cluster.ts";
@@ -48,7 +49,7 @@ function kubeconfig(token = "secret"): string {
 
 async function follow(token?: string, backoffMs: readonly number[] = [5]): Promise<ClusterNodes> {
   const nodes = { format: "kubernetes", kubernetes: { kubeconfig: kubeconfig(token) } };
-  const access = clusterAccess(parseConfig(JSON.stringify({ nodes }), null), {});
+  const access = nodesAccess(parseConfig(JSON.stringify({ nodes }), null), {});
   const following = new ClusterNodes({ access, dataDir: folder, backoffMs });
   opened.push(following);
   inventory = await following.restore();
@@ -188,12 +189,12 @@ describe("nodes of a cluster", () => {
   });
 });
 
-describe("clusterAccess", () => {
+describe("nodesAccess", () => {
   const configOf = (kubernetes: object | null) =>
     parseConfig(JSON.stringify({ nodes: { format: "kubernetes", kubernetes } }), null);
 
   test("says what is missing outside of a pod", () => {
-    expect(() => clusterAccess(configOf(null), {})).toThrow(/nodes\.kubernetes\.kubeconfig/);
+    expect(() => nodesAccess(configOf(null), {})).toThrow(/nodes\.kubernetes\.kubeconfig/);
   });
 
   test.each([
@@ -202,6 +203,6 @@ describe("clusterAccess", () => {
   ])("says what is wrong with a kubeconfig: %s", (content, message) => {
     const file = join(folder, "broken");
     writeFileSync(file, content);
-    expect(() => clusterAccess(configOf({ kubeconfig: file }), {})).toThrow(message);
+    expect(() => nodesAccess(configOf({ kubeconfig: file }), {})).toThrow(message);
   });
 });

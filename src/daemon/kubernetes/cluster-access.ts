@@ -2,7 +2,6 @@ import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
 import { readText } from "../../config/load.ts";
-import type { Config } from "../../config/schema.ts";
 import { readYaml } from "../../config/yaml.ts";
 import { ConfigError, messageOf } from "../../lib/errors.ts";
 import type { Environment } from "../settings/environment.ts";
@@ -26,23 +25,33 @@ export interface ClusterAccess {
 
 const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
 
+/** What the configuration says of a cluster. */
+export interface ClusterSetting {
+  /** The key that needs the cluster, and the one that names a kubeconfig, for messages. */
+  readonly neededBy: string;
+  readonly kubeconfigKey: string;
+  readonly kubeconfig: string | null;
+  readonly namespace: string | null;
+}
+
 /**
- * As the configuration says: by a kubeconfig, else by the pod's own service account.
+ * By a kubeconfig, else by the pod's own service account.
  *
  * @throws ConfigError when there is neither, or it cannot be used
  */
-export function clusterAccess({ nodes }: Config, environment: Environment): ClusterAccess {
-  const { kubeconfig = null, namespace = null } = nodes.kubernetes ?? {};
+export function clusterAccess(setting: ClusterSetting, environment: Environment): ClusterAccess {
+  const { kubeconfig, namespace } = setting;
   if (kubeconfig !== null) return fromKubeconfig(kubeconfig, namespace);
-  return fromServiceAccount(environment, namespace);
+  return fromServiceAccount(setting, environment);
 }
 
-function fromServiceAccount(environment: Environment, namespace: string | null): ClusterAccess {
+function fromServiceAccount(setting: ClusterSetting, environment: Environment): ClusterAccess {
+  const { neededBy, kubeconfigKey, namespace } = setting;
   const host = environment["KUBERNETES_SERVICE_HOST"];
   const port = environment["KUBERNETES_SERVICE_PORT"] ?? "443";
   if (host === undefined) {
     throw new ConfigError([
-      "nodes.format: kubernetes: this is no pod of a cluster (KUBERNETES_SERVICE_HOST is not set); name a file under nodes.kubernetes.kubeconfig",
+      `${neededBy}: this is no pod of a cluster (KUBERNETES_SERVICE_HOST is not set); name a file under ${kubeconfigKey}`,
     ]);
   }
   return {

@@ -17,13 +17,39 @@ export class ClusterError extends SyncError {
 const LIMIT_BYTES = 128 * 1024 * 1024;
 const SILENT_MS = 30_000;
 
+/** What is asked for, and for how long an answer is waited for. */
+export interface Asked {
+  readonly signal: AbortSignal;
+  /** It is given up when nothing comes for so long; default: 30 s. */
+  readonly silentMs?: number;
+  /** What the account needs, for a message; default: to read Hardware. */
+  readonly needs?: string;
+}
+
 /** The body of a GET as JSON. Rejects with `ClusterError`, or with what the system says. */
-export async function getJson(
+export function getJson(access: ClusterAccess, path: string, asked: Asked): Promise<unknown> {
+  return askJson(access, { method: "GET", path, body: null }, asked);
+}
+
+/** Creates (POST) or replaces (PUT) an object; resolves with it as the API server has it now. Rejects as `getJson`. */
+export function sendJson(
   access: ClusterAccess,
+  method: "POST" | "PUT",
   path: string,
-  signal: AbortSignal,
+  body: object,
+  asked: Asked,
 ): Promise<unknown> {
-  const response = await open(access, path, signal, SILENT_MS);
+  return askJson(access, { method, path, body: JSON.stringify(body) }, asked);
+}
+
+interface Question {
+  readonly method: "GET" | "POST" | "PUT";
+  readonly path: string;
+  readonly body: string | null;
+}
+
+async function askJson(access: ClusterAccess, question: Question, asked: Asked): Promise<unknown> {
+  const response = await open(access, question, asked);
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of response as AsyncIterable<Uint8Array>) {
@@ -51,7 +77,7 @@ export async function* getLines(
   path: string,
   { signal, silentMs, opened }: LinesOptions,
 ): AsyncIterable<string> {
-  const response = await open(access, path, signal, silentMs);
+  const response = await open(access, { method: "GET", path, body: null }, { signal, silentMs });
   opened();
   response.setEncoding("utf8");
   let line = "";
@@ -77,14 +103,17 @@ export async function* getLines(
 
 function open(
   access: ClusterAccess,
-  path: string,
-  signal: AbortSignal,
-  silentMs: number,
+  { method, path, body }: Question,
+  { signal, silentMs = SILENT_MS, needs = "get, list and watch on hardware.tinkerbell.org" }: Asked,
 ): Promise<IncomingMessage> {
   const url = `${access.server}${path}`;
-  const headers = { accept: "application/json", ...authorization(access) };
+  const headers = {
+    accept: "application/json",
+    ...(body === null ? {} : { "content-type": "application/json" }),
+    ...authorization(access),
+  };
   return new Promise((resolve, reject) => {
-    const options = { headers, signal, agent: false as const };
+    const options = { method, headers, signal, agent: false as const };
     const asked = url.startsWith("https:")
       ? requestHttps(url, { ...options, ...access.tls })
       : requestHttp(url, options);
@@ -94,14 +123,14 @@ function open(
       // One that comes when nobody reads any more.
       response.on("error", () => {});
       const status = response.statusCode ?? 0;
-      if (status === 200) return resolve(response);
+      if (status === 200 || status === 201) return resolve(response);
       response.destroy();
       const what =
         status === 401 || status === 403
-          ? `its answer is ${status}: the account needs get, list and watch on hardware.tinkerbell.org`
+          ? `its answer is ${status}: the account needs ${needs}`
           : `its answer is ${status}`;
       return reject(new ClusterError(status, what));
     });
-    asked.end();
+    asked.end(body ?? undefined);
   });
 }
