@@ -8,20 +8,10 @@ import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { buildDashboard, openBrowser } from "../support/browser.ts";
 import { type Beat, say, storyAddress, storyMac } from "../support/boot-story.ts";
-import {
-  addressed,
-  asked,
-  biosLoaded,
-  fetched,
-  inIpxe,
-  initramfs,
-  kernel,
-  loaded,
-  scripted,
-  twiceInVain,
-} from "../support/failing-boots.ts";
+import { addressed, initramfs, loaded, scripted, twiceInVain } from "../support/failing-boots.ts";
 import { nodeEntry } from "../support/node-entry.ts";
 import { MadeUpSite } from "../support/made-up-site.ts";
+import { preparedFaults } from "../support/prepared-faults.ts";
 
 interface Told {
   readonly name: string | null;
@@ -96,20 +86,6 @@ const room: readonly Told[] = [
     beats: whole,
     endedSecondsAgo: 90,
   },
-];
-
-/** Each a boot that stands still. */
-const faults: readonly (readonly [string, readonly Beat[]])[] = [
-  ["only-asked", asked],
-  ["address-and-no-loader", addressed],
-  ["loader-and-nothing-more", loaded],
-  ["loader-twice", twiceInVain],
-  ["bios-loader", biosLoaded],
-  ["ipxe-without-script", inIpxe],
-  ["script-and-nothing-more", scripted],
-  ["kernel-and-no-more", kernel],
-  ["initramfs-broken-off", initramfs],
-  ["fetched-and-not-up", fetched],
 ];
 
 function macOf(index: number): string {
@@ -215,9 +191,10 @@ if (folder === null) {
       await page.close();
     }
   }
-  for (const [name, beats] of faults) {
+  for (const { name, beats, unknownNodes } of preparedFaults) {
     const told = { name: null, vendor: "Dell Inc.", model: "PowerEdge XR12" };
     const faulty = siteOf([{ ...told, beats, endedSecondsAgo: 600 }]);
+    faulty.site.unknownNodes = unknownNodes;
     const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
     await show(page, await open(faulty), `machine/${macOf(0)}`);
     await page.screenshot({ path: join(folder, `fault-${name}.png`) });

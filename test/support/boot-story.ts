@@ -143,12 +143,12 @@ export const say = {
   }),
   address: (): PxeEvent => ({ event: "address-learned", ...located, ...link }),
   lease: (): PxeEvent => ({ event: "lease-granted", ...located, ...link, leaseSeconds: 120 }),
-  refused: (why: RefusalCode): PxeEvent => ({
+  refused: (why: RefusalCode, reason = `because of ${why}`): PxeEvent => ({
     event: "dhcp-refused",
     ...machine,
     ...link,
     why,
-    reason: `because of ${why}`,
+    reason,
     remedy: "change that",
   }),
   dhcpFailed: (): PxeEvent => ({ event: "dhcp-failed", ...machine, ...link, reason: "disk full" }),
