@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { bootsReply } from "../../../../src/api/boots.ts";
 import type { Stage } from "../../../../src/timeline/stages.ts";
 import { AdminSite, at, startedAtMs } from "../../../support/admin-site.ts";
@@ -269,6 +269,31 @@ describe("/api/v1/boots", () => {
     }
     expect((await idsOf("limit=100000")).macs).toHaveLength(500);
     expect((await idsOf("")).macs).toHaveLength(100);
+  });
+
+  test("a page takes as much work among 10,000 boots as among 100", async () => {
+    const begin = (n: number) => {
+      const mac6 = n.toString(16).padStart(4, "0");
+      const machine = { mac: `02:00:00:00:${mac6.slice(0, 2)}:${mac6.slice(2)}`, address: null };
+      site.sessions.record("script", machine, {}, at(startedAtMs + n));
+    };
+    /** Machines that were looked up for one page: of each boot that is described, and of no other. */
+    const lookedUp = async () => {
+      const find = vi.spyOn(site.register, "find");
+      const reply = await site.app().inject("/api/v1/boots?limit=100");
+      const { boots } = bootsReply.parse(reply.json());
+      const times = find.mock.calls.length;
+      find.mockRestore();
+      return { boots: boots.length, times };
+    };
+    for (let n = 0; n < 100; n++) begin(n);
+    const few = await lookedUp();
+    expect(few).toEqual({ boots: 100, times: 100 });
+    for (let n = 100; n < 10_000; n++) begin(n);
+    expect(await lookedUp()).toEqual(few);
+    let seen = 0;
+    site.sessions.newest(101, () => ++seen > 0);
+    expect(seen).toBe(101);
   });
 
   test.each([
