@@ -115,6 +115,34 @@ describe("a loader that stays silent", () => {
   });
 });
 
+describe("a loader that stays silent behind a router", () => {
+  const relay = { giaddr: "192.168.77.254" };
+  /** To the site's own server, and by the relay agent to this one. */
+  const takesAddress = (site: Site) => {
+    const options = { 50: ip4ToBytes(address), 54: ip4ToBytes("192.168.77.2") };
+    const request = { ...message(firmware.uefi, MessageType.REQUEST), ...options };
+    expect(site.ask(request, "server", relay)).toBeNull();
+    for (const event of site.named("address-learned")) {
+      if ("mac" in event && event.mac !== null) site.owners.set(event.address ?? "", event.mac);
+    }
+  };
+
+  test("is known by the REQUEST that the relay agent forwards, and not where it forwards none", async () => {
+    for (const forwards of [false, true]) {
+      const site = await new Site(proxyLink, dataDir, { siblings }).start();
+      site.owners.clear();
+      const files = [1, 2, 3].map(() => {
+        const file = site.ask(message(firmware.uefi), "server", relay)?.file ?? "";
+        if (forwards) takesAddress(site);
+        site.fetch(file);
+        site.nowMs += 5 * 60_000;
+        return file;
+      });
+      expect(files).toEqual(["ipxe.efi", "ipxe.efi", forwards ? "snponly.efi" : "ipxe.efi"]);
+    }
+  });
+});
+
 describe("the file with the loaders that run", () => {
   test("of which an entry is spoilt keeps the others", async () => {
     const kept = {
