@@ -109,14 +109,19 @@ open_sources() {
 
 node_fits() { "$1" -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' 2>/dev/null; }
 
-# apt with lists and archives of its own, so that the system's stay as they are; packages are known after this.
+# apt with lists and archives of its own, so that the system's stay as they are.
 own_apt=()
-read_package_lists() {
-  if [ ${#own_apt[@]} -gt 0 ]; then return 0; fi
+use_own_apt() {
   own_apt=(-o "Dir::State::Lists=$work/lists" -o "Dir::Cache=$work/cache" -o DPkg::Lock::Timeout=300)
   mkdir -p "$work/lists/partial" "$work/cache/archives/partial"
   # apt downloads as a user of its own.
   chmod 755 "$work"
+}
+
+# Packages are known after this.
+read_package_lists() {
+  if [ ${#own_apt[@]} -gt 0 ]; then return 0; fi
+  use_own_apt
   apt-get "${own_apt[@]}" -qq update >>"$log_file" 2>&1 ||
     fail "Debian's package lists could not be fetched: see $log_file; without a registry use --offline"
 }
@@ -378,16 +383,18 @@ remove_packages() {
   local one others
   local -a packages=() removable=()
   [ -s "$home/packages" ] || return 0
+  work=$(mktemp -d)
+  use_own_apt
   mapfile -t packages < <(sort -u "$home/packages")
   for one in "${packages[@]}"; do
     if ! dpkg-query -W -f '${db:Status-Status}\n' "$one" 2>/dev/null | grep -qx installed; then continue; fi
-    if ! others=$(apt-get -s purge "$one" 2>>"$log_file" | sed -n 's/^\(Purg\|Remv\) \([^ :]*\).*/\2/p' | sort -u | comm -23 - <(printf '%s\n' "${packages[@]}")); then
+    if ! others=$(apt-get "${own_apt[@]}" -s purge "$one" 2>>"$log_file" | sed -n 's/^\(Purg\|Remv\) \([^ :]*\).*/\2/p' | sort -u | comm -23 - <(printf '%s\n' "${packages[@]}")); then
       say "Kept: Debian's package $one, which apt-get cannot remove now."
     elif [ -n "$others" ]; then say "Kept: Debian's package $one, which is needed by now by: ${others//$'\n'/ }"
     else removable+=("$one"); fi
   done
   [ ${#removable[@]} -gt 0 ] || return 0
-  DEBIAN_FRONTEND=noninteractive apt-get -qq purge -y "${removable[@]}" >/dev/null || say "these packages are still there: ${removable[*]}"
+  DEBIAN_FRONTEND=noninteractive apt-get "${own_apt[@]}" -qq purge -y "${removable[@]}" >/dev/null || say "these packages are still there: ${removable[*]}"
   # Empty, it says as much as none.
   if ! grep -qxF "$apt_marks" "$home/was-there" 2>/dev/null && [ ! -s "$apt_marks" ]; then rm -f "$apt_marks"; fi
 }

@@ -32,7 +32,8 @@ left=$(cat "$BOX/failures" 2>/dev/null || echo 0)
 echo $((left - 1)) >"$BOX/failures"
 exit 1`,
   // What depends on a package stands in a file of its name.
-  "apt-get": `if [ "$1" = -s ]; then
+  "apt-get": `while [ "$1" = -o ]; do shift 2; done
+if [ "$1" = -s ]; then
   for name in "$3" $(cat "$BOX/needs/$3" 2>/dev/null); do echo "Purg $name [1.0]"; done
 else shift 3; echo "$*" >>"$BOX/purged"; fi`,
   "dpkg-query": "echo installed",
