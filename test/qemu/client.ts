@@ -22,6 +22,8 @@ export interface BootOptions {
   readonly flags?: readonly string[] | undefined;
   /** How long it may take; default: ten times as long as a boot of this firmware usually takes, for a busy machine. */
   readonly limitSeconds?: number | undefined;
+  /** Whether the server asks its machines for a beacon (`beaconArgument`); default: it does. */
+  readonly beacon?: boolean | undefined;
   /** Powers the machine off before its time. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -133,7 +135,7 @@ async function powerOn(machine: Machine, tap: string, options: BootOptions): Pro
     stoppedBecause === ""
       ? `the machine stopped by itself after ${secondsNow().toFixed(1)} s`
       : `stopped, because ${stoppedBecause}`;
-  const failure = failureOf(progress, end);
+  const failure = failureOf(progress, end, options.beacon ?? true);
   if (failure !== null) {
     const { title } = firmwareFacts[machine.firmware];
     const message = `${title}, ${machine.mac}: ${failure}; see ${serialLog}`;
@@ -158,10 +160,10 @@ function follow(progress: Progress, line: string, seconds: number): void {
   }
 }
 
-function failureOf(progress: Progress, end: string): string | null {
+function failureOf(progress: Progress, end: string, beacon: boolean): string | null {
   if (progress.marker === "") return `the Micro-OS never came up; ${end}`;
   if (progress.failure !== "") return `the Micro-OS came up, then: ${progress.failure}`;
-  return progress.beacon ? null : `the Micro-OS came up but sent no beacon; ${end}`;
+  return progress.beacon || !beacon ? null : `the Micro-OS came up but sent no beacon; ${end}`;
 }
 
 function afterMarker(line: string, marker: string): string {

@@ -85,7 +85,7 @@ export async function startEimPxe(
     logFile: join(folder, "server.log"),
   });
   const server = readEvents(service);
-  await server.waitForEvent("ready", null, 60_000);
+  await server.waitForEvent("ready", null, 600_000);
   return server;
 }
 

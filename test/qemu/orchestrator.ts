@@ -20,6 +20,7 @@ export async function startOrchestrator(
   folder: string,
   path: "mirror" | "orchestrator" = "mirror",
   listenAt = "",
+  names: { readonly hostName?: string; readonly port?: number } = {},
 ): Promise<OrchestratorDouble> {
   const loaderFolder = path === "orchestrator" ? await signLoader(join(folder, "loader")) : "";
   const caFile = join(folder, "orchestrator-ca.pem");
@@ -36,6 +37,8 @@ export async function startOrchestrator(
       microOs.arch,
       loaderFolder,
       listenAt,
+      names.hostName ?? "",
+      String(names.port ?? 0),
     ),
     logFile: join(folder, "orchestrator.log"),
   });

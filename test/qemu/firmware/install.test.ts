@@ -66,7 +66,8 @@ async function bootWhenReady(
   const uuid = `e1a9c0de-0077-4000-8000-0000000000${end}`;
   const names = { mac: `52:54:00:77:00:${end}`, uuid, serial: `LAB${end}` };
   const machine = { firmware: "uefi", ...names } as const;
-  const { seconds } = await bootMachine(machine, { network, folder, accelerator: "tcg" });
+  const how = { network, folder, accelerator: "tcg", beacon: false } as const;
+  const { seconds } = await bootMachine(machine, how);
   await box.told(`witness: ${from}: a machine is up`);
   return seconds;
 }
@@ -75,7 +76,7 @@ describe.skipIf(skipped !== null)(
   `docker/install.sh${skipped === null ? "" : ` (${skipped})`}`,
   () => {
     test.each(boxKinds)(
-      "takes a fresh Debian ($kind) to a machine in the Micro-OS, changes nothing the second time, and leaves nothing; with a registry, and with a bundle",
+      "on a $kind: takes a fresh Debian to the Micro-OS of another machine, changes nothing the second time, and leaves nothing; with a registry, and with a bundle",
       async ({ kind, console: terminal, command }) => {
         const folder = join(labFolder, `install-${kind}-${process.pid}`);
         await mkdir(folder, { recursive: true });
