@@ -83,6 +83,26 @@ trap finish EXIT
 need_root() { [ "$(id -u)" = 0 ] || fail "$verb has to be run as root: sudo $0 $verb"; }
 need_systemd() { [ -d /run/systemd/system ] || fail "systemd does not run here; in a container use docker/compose.yaml"; }
 
+# What can be seen before anything is installed.
+check_box() {
+  local link=${setting[interface]:-} host=${setting[origin]:-} present='' name
+  if [ -e "$config_file" ]; then return 0; fi
+  if [ -n "$link" ] && [ ! -e "/sys/class/net/$link" ]; then
+    present=$(cd /sys/class/net && printf '%s ' *)
+    fail "--interface ${link}: there is no such interface here; there are: $present" 2
+  fi
+  if [ -n "$link" ] && command -v ip >/dev/null && [ -z "$(ip -4 -o addr show dev "$link" scope global)" ]; then
+    fail "$link has no IPv4 address, and machines are told to ask it: give it a fixed one on their network, such as: ip addr add 192.168.77.10/24 dev $link"
+  fi
+  [ -n "$host" ] || return 0
+  host=${host#*://}; host=${host%%[/:]*}
+  # Of a bare domain these are the orchestrator's usual names.
+  for name in "$host" "tinkerbell-haproxy.$host" "tinkerbell-nginx.$host"; do
+    if getent ahosts "$name" >/dev/null; then return 0; fi
+  done
+  say "The name $host is not known here. Installing goes on, but nothing can be fetched until it is: mend this box's name service (/etc/resolv.conf), or put the orchestrator's address into /etc/hosts."
+}
+
 # Where the package, Node and loaders come from.
 open_sources() {
   work=$(mktemp -d)
@@ -319,6 +339,7 @@ all_parts() {
 install_all() {
   need_root
   need_systemd
+  check_box
   open_sources
   say "eim-pxe: $verb, log in $log_file"
   remember_what_was_there

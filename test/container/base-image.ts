@@ -1,10 +1,13 @@
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { LabError, run } from "../qemu/process.ts";
 import type { Engine } from "./engine.ts";
 
 /** The image that docker/Dockerfile starts from. */
 export const baseImage = "node:24-trixie-slim";
+
+/** The same for arm64, whose programs do not run here: unpacked, not configured. */
+export const arm64BaseImage = `${baseImage}-arm64`;
 
 /** Programs that making it needs, and Debian's packages for them. */
 export const baseImageTools: Readonly<Record<string, string>> = {
@@ -17,26 +20,48 @@ export const baseImageTools: Readonly<Record<string, string>> = {
  * Makes an image of the same name and content as Docker Hub's, for where there is no way to it:
  * Debian 13 from Debian's mirror, Node and npm from npm's registry.
  */
-export async function makeBaseImage(engine: Engine, workFolder: string): Promise<void> {
+export async function makeBaseImage(
+  engine: Engine,
+  workFolder: string,
+  architecture: "own" | "arm64" = "own",
+): Promise<void> {
+  const foreign = architecture === "arm64";
   await mkdir(workFolder, { recursive: true });
   const staging = await mkdtemp(join(workFolder, "base-"));
   try {
     const root = join(staging, "root");
     // In mounts of its own, because it leaves the new system's /proc mounted when it is interrupted.
-    const debootstrap = ["debootstrap", "--variant=minbase", "trixie", root] as const;
+    const words = foreign ? ["--arch=arm64", "--foreign"] : [];
+    const debootstrap = ["debootstrap", ...words, "--variant=minbase", "trixie", root] as const;
     await run(["unshare", "--mount", ...debootstrap]);
-    await installNode(join(root, "usr/local"), staging);
+    if (foreign) await unpack(root);
+    await installNode(join(root, "usr/local"), staging, foreign ? "arm64" : process.arch);
     await likeSlim(root);
     const archive = join(staging, "root.tar");
     await run(["tar", "-C", root, "-cf", archive, "."]);
-    await engine.run("import", "--change", 'CMD ["node"]', archive, baseImage);
+    const platform = foreign ? ["--platform=linux/arm64"] : [];
+    const name = foreign ? arm64BaseImage : baseImage;
+    await engine.run("import", ...platform, "--change", 'CMD ["node"]', archive, name);
   } finally {
     await rm(staging, { recursive: true, force: true });
   }
 }
 
-async function installNode(prefix: string, staging: string): Promise<void> {
-  const platform = `node-linux-${process.arch}@24`;
+/** What the packages' own scripts would do, as far as anybody needs it here: they do not run on this processor. */
+async function unpack(root: string): Promise<void> {
+  const archives = join(root, "var/cache/apt/archives");
+  for (const name of (await readdir(archives)).filter((file) => file.endsWith(".deb"))) {
+    await run(["dpkg-deb", "--extract", join(archives, name), root]);
+  }
+  await mkdir(join(root, "usr/local"), { recursive: true });
+  for (const name of ["passwd", "group"]) {
+    const master = join(root, "usr/share/base-passwd", `${name}.master`);
+    await copyFile(master, join(root, "etc", name));
+  }
+}
+
+async function installNode(prefix: string, staging: string, arch: string): Promise<void> {
+  const platform = `node-linux-${arch}@24`;
   const packed = await run(["npm", "pack", "--silent", "--pack-destination", staging, platform]);
   const archive = packed.trim().split("\n").at(-1);
   if (archive === undefined || archive === "") throw new LabError(`npm pack gave no ${platform}`);
@@ -68,7 +93,7 @@ async function likeSlim(root: string): Promise<void> {
   await run(["find", documents, "-type", "f", "!", "-name", "copyright", "-delete"]);
   const folders = ["var/cache/apt", "var/lib/apt/lists", "usr/share/man", "usr/share/locale"];
   for (const folder of folders) {
-    await rm(join(root, folder), { recursive: true });
-    await mkdir(join(root, folder));
+    await rm(join(root, folder), { recursive: true, force: true });
+    await mkdir(join(root, folder), { recursive: true });
   }
 }

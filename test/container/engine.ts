@@ -37,6 +37,8 @@ for folder in /run/containerd /etc/docker; do
   mkdir -p "$folder"
   mount -t tmpfs tmpfs "$folder"
 done
+# Containers on the host's network get the host's names.
+[ ! -e "$1/hosts" ] || mount --bind "$1/hosts" /etc/hosts
 exec 3<&0
 { cat <&3 >/dev/null; kill 1; } &
 exec dockerd --config-file "$1/daemon.json" 3<&-
@@ -63,8 +65,10 @@ export async function startEngine(options: {
   readonly logFile: string;
   /** The network namespace that `--network=host` means; null: this process's own. */
   readonly namespace: string | null;
+  /** Names that containers on the host's network know, with their addresses; default: this machine's. */
+  readonly hosts?: Readonly<Record<string, string>>;
 }): Promise<Engine> {
-  const { dataFolder, logFile, namespace } = options;
+  const { dataFolder, logFile, namespace, hosts } = options;
   await mkdir(dataFolder, { recursive: true });
   // A socket's path may not be longer than 107 characters, so not in the project's folder.
   const folder = await mkdtemp(join(tmpdir(), "eim-pxe-docker-"));
@@ -88,6 +92,14 @@ export async function startEngine(options: {
       "ip-forward": false,
     }),
   );
+
+  if (hosts !== undefined) {
+    const lines = Object.entries({ localhost: "127.0.0.1", ...hosts });
+    await writeFile(
+      join(folder, "hosts"),
+      lines.map(([name, address]) => `${address} ${name}\n`).join(""),
+    );
+  }
 
   const entered = namespace === null ? [] : ["nsenter", `--net=/run/netns/${namespace}`];
   const apart = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];

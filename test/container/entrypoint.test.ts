@@ -1,10 +1,10 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
-/* What the image starts, with `setpriv-net-bind` replaced by a program that prints what it is given. */
+/* What the image starts, with the program replaced by one that prints what it is given. */
 
 let folder: string;
 let etc: string;
@@ -12,28 +12,28 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "eim-pxe-entrypoint-"));
   etc = join(folder, "etc");
   mkdirSync(etc);
-  const started = join(folder, "setpriv-net-bind");
-  writeFileSync(started, '#!/bin/sh\necho "started: $*"\n');
-  chmodSync(started, 0o755);
-  const script = readFileSync("docker/entrypoint.sh", "utf8");
-  writeFileSync(join(folder, "entrypoint.sh"), script.replace("/etc/eim-pxe/", `${etc}/`));
+  mkdirSync(join(folder, "dist"));
+  const program = "console.log(`started: ${process.argv.slice(1).join(' ')}`)";
+  writeFileSync(join(folder, "dist/cli.js"), program);
+  writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+  const script = readFileSync("docker/entrypoint.mjs", "utf8");
+  writeFileSync(join(folder, "entrypoint.mjs"), script.replace("/etc/eim-pxe/", `${etc}/`));
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 function run(words: readonly string[], environment: Record<string, string> = {}) {
-  const path = `${folder}:/usr/bin:/bin`;
-  const env = { PATH: path, ...environment };
-  const done = spawnSync("/bin/sh", [join(folder, "entrypoint.sh"), ...words], {
-    env,
+  const done = spawnSync(process.execPath, [join(folder, "entrypoint.mjs"), ...words], {
+    env: environment,
     encoding: "utf8",
   });
   return { code: done.status, out: done.stdout, err: done.stderr };
 }
 
+/** By the program's own name: it starts further processes of itself by that. */
 const started = (...words: readonly string[]) => ({
   code: 0,
   err: "",
-  out: `started: --inh-caps=+net_bind_service --ambient-caps=+net_bind_service -- eim-pxe ${words.join(" ")}\n`,
+  out: `started: ${[join(folder, "dist/cli.js"), ...words].join(" ")}\n`,
 });
 
 describe("field fault 69: the image", () => {

@@ -8,11 +8,18 @@ export const imageName = "eim-pxe";
 const projectFolder = fileURLToPath(new URL("../../", import.meta.url));
 const dockerfile = join(projectFolder, "docker/Dockerfile");
 
+export interface Image {
+  readonly tag: string;
+  /** As `docker build` takes them. */
+  readonly buildArguments: readonly string[];
+}
+
 /** Builds docker/Dockerfile, telling `onStep` each instruction; gives the image's size in bytes. */
 export async function buildImage(
   engine: Engine,
   logFile: string,
   onStep: (step: string) => void,
+  image: Image = { tag: imageName, buildArguments: [] },
 ): Promise<number> {
   const told = new Set<string>();
   const onLine = (line: string) => {
@@ -22,12 +29,14 @@ export async function buildImage(
     onStep(step);
   };
   // The other stages are only kept from being pruned below when they have a name.
-  for (const stage of ["build", "loaders"]) {
-    await build(engine, logFile, onLine, ["--target", stage, "--tag", `${imageName}:${stage}`]);
+  const { tag, buildArguments } = image;
+  for (const stage of ["build", "loaders", "contents", "program", "privileges"]) {
+    const name = ["--target", stage, "--tag", `${tag}:${stage}`];
+    await build(engine, logFile, onLine, [...buildArguments, ...name]);
   }
-  await build(engine, logFile, onLine, ["--tag", imageName]);
+  await build(engine, logFile, onLine, [...buildArguments, "--tag", tag]);
   await engine.run("image", "prune", "--force");
-  return Number(await engine.run("image", "inspect", "--format", "{{.Size}}", imageName));
+  return Number(await engine.run("image", "inspect", "--format", "{{.Size}}", tag));
 }
 
 async function build(

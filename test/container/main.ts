@@ -14,7 +14,9 @@ import { LabError, startService } from "../qemu/process.ts";
 import type { Command } from "../qemu/process.ts";
 import { labFolder, labTools, openSite } from "../qemu/site.ts";
 import { missingTools } from "../support/tools.ts";
+import { buildArm64, emulator, runArm64 } from "./arm64.ts";
 import { baseImage, baseImageTools, makeBaseImage } from "./base-image.ts";
+import { followDocument } from "./document.ts";
 import { engineTools, startEngine } from "./engine.ts";
 import type { Engine } from "./engine.ts";
 import { buildImage, imageName } from "./image.ts";
@@ -38,7 +40,11 @@ function check(holds: boolean, otherwise: string): void {
 
 function checkRequirements(): void {
   check(process.getuid?.() === 0, "this needs root, for a Docker engine and network namespaces");
-  const packages = { ...engineTools, ...baseImageTools };
+  const packages: Readonly<Record<string, string>> = {
+    ...engineTools,
+    ...baseImageTools,
+    [emulator]: "qemu-user-static",
+  };
   const missing = missingTools(Object.keys(packages)).map((name) => packages[name] ?? name);
   check(missing.length === 0, `missing Debian packages: ${[...new Set(missing)].join(", ")}`);
   const labMissing = missingTools(labTools);
@@ -58,9 +64,14 @@ async function build(): Promise<number> {
       await makeBaseImage(engine, cacheFolder);
     }
     say("building docker/Dockerfile");
-    return await buildImage(engine, join(cacheFolder, "build.log"), (step) =>
-      say(`  ${step.slice(0, 80)}`),
-    );
+    const onStep = (step: string) => say(`  ${step.slice(0, 80)}`);
+    const bytes = await buildImage(engine, join(cacheFolder, "build.log"), onStep);
+    say(`${Math.round(bytes / 1e6)} MB: ${await sizes(engine)}`);
+    say("putting it together for arm64");
+    const arm64Bytes = await buildArm64(engine, cacheFolder, onStep);
+    say(`${Math.round(arm64Bytes / 1e6)} MB; running its demonstration, emulated`);
+    say(`  ${await runArm64(engine, cacheFolder)}`);
+    return bytes;
   } finally {
     await engine.stop();
   }
@@ -72,6 +83,7 @@ async function composeFlags(): Promise<string[]> {
   const service = z.object({
     image: z.literal(imageName),
     network_mode: z.literal("host"),
+    read_only: z.literal(true),
     cap_drop: z.array(z.string()),
     cap_add: z.array(z.string()),
   });
@@ -80,6 +92,7 @@ async function composeFlags(): Promise<string[]> {
     .services["eim-pxe"];
   return [
     `--network=${network_mode}`,
+    "--read-only",
     ...cap_drop.map((name) => `--cap-drop=${name}`),
     ...cap_add.map((name) => `--cap-add=${name}`),
   ];
@@ -118,6 +131,10 @@ async function boot() {
       return runCommand(engine, folder, flags);
     },
   });
+  const readyAfter = (performance.now() - startedAt) / 1000;
+  say(
+    `a machine could boot ${readyAfter.toFixed(1)} s after docker run; the first synchronisation is in that`,
+  );
   try {
     const healthy = waitUntilHealthy(running(), site.folder).then(
       () => (performance.now() - startedAt) / 1000,
@@ -134,12 +151,13 @@ async function boot() {
     );
     const ipxe = await ipxeVersion(result.serialLog);
     await checkPrivileges(running());
+    await checkContents(running());
     await checkLoaders(running());
     const healthySeconds = await healthy;
     say("its health status is healthy");
     const code = await site.server.service.stop();
     check(code === 0, `SIGTERM ended the container with exit ${code}`);
-    return { seconds: result.seconds, ipxe, healthySeconds };
+    return { seconds: result.seconds, ipxe, healthySeconds, readyAfter };
   } catch (cause) {
     site.keep();
     process.stderr.write(`logs, serial console and capture: ${site.folder}\n`);
@@ -182,6 +200,60 @@ async function checkPrivileges(engine: Engine): Promise<void> {
   }
 }
 
+/** It says what it is and what is in it; and its machine code can be loaded. */
+async function checkContents(engine: Engine): Promise<void> {
+  const labels = z
+    .record(z.string(), z.string())
+    .parse(
+      JSON.parse(
+        await engine.run("image", "inspect", "--format={{json .Config.Labels}}", imageName),
+      ),
+    );
+  const version = (await engine.run("exec", containerName, "eim-pxe", "--version")).trim();
+  check(
+    labels["org.opencontainers.image.version"] === version,
+    `the labels ${JSON.stringify(labels)} are not of version ${version}`,
+  );
+  const bill = z
+    .object({ components: z.array(z.looseObject({ name: z.string() })) })
+    .parse(
+      JSON.parse(
+        await engine.run("exec", containerName, "cat", "/usr/share/doc/eim-pxe/sbom.cdx.json"),
+      ),
+    );
+  const names = new Set(bill.components.map(({ name }) => name));
+  const lacking = ["fastify", "koffi", "node", "libc6", "ipxe"].filter((name) => !names.has(name));
+  check(lacking.length === 0, `the bill of materials lacks ${lacking.join(", ")}`);
+  const load =
+    "import('/opt/eim-pxe/node_modules/koffi/index.js').then(() => console.log('loaded'))";
+  await engine.run("exec", containerName, "node", "-e", load);
+}
+
+/** What is in the image, in MB: what it starts from, and each of its own layers that has a size. */
+async function sizes(engine: Engine): Promise<string> {
+  const format = "--format={{.Size}} {{.CreatedBy}}";
+  const history = await engine.run(
+    "image",
+    "history",
+    "--no-trunc",
+    "--human=false",
+    format,
+    imageName,
+  );
+  return history
+    .split("\n")
+    .flatMap((line) => {
+      const [, bytes, what = ""] = /^(\d+) (.*)$/.exec(line) ?? [];
+      const megabytes = Number(bytes ?? 0) / 1e6;
+      const target =
+        / in (\S+)\s*$/.exec(what)?.[1] ??
+        (what === "" ? "what it starts from" : what.slice(0, 60));
+      return megabytes < 0.5 ? [] : [`${megabytes.toFixed(0)} MB ${target}`];
+    })
+    .toReversed()
+    .join(", ");
+}
+
 async function checkLoaders(engine: Engine): Promise<void> {
   const present = new Set(
     (await engine.run("exec", containerName, "ls", loaderFolder)).split("\n"),
@@ -197,10 +269,13 @@ try {
   checkRequirements();
   await mkdir(cacheFolder, { recursive: true });
   const bytes = await build();
-  const { seconds, ipxe, healthySeconds } = await boot();
+  const { seconds, ipxe, healthySeconds, readyAfter } = await boot();
+  say("following docs/getting-started.md");
+  const followed = await followDocument(dataFolder, say);
+  say(`the machine was in its Micro-OS ${followed.toFixed(1)} s after power-on`);
   say(
     `passed: image ${Math.round(bytes / 1e6)} MB, UEFI power-on to Micro-OS ${seconds.toFixed(1)} s ` +
-      `with iPXE ${ipxe}, healthy ${healthySeconds.toFixed(0)} s after its start`,
+      `with iPXE ${ipxe}, ready ${readyAfter.toFixed(1)} s and healthy ${healthySeconds.toFixed(0)} s after its start`,
   );
 } catch (error) {
   if (!(error instanceof LabError)) throw error;

@@ -24,6 +24,8 @@ const missing = reasonToSkip({ tools: ["bash", "tar", "sha256sum"] });
 const programs = {
   id: "echo 0",
   chown: "exit 0",
+  ip: 'cat "$BOX/addresses" 2>/dev/null; exit 0',
+  getent: 'grep -qxF "$2" "$BOX/names"',
   journalctl: "exit 0",
   // So many restarts fail as the file says.
   systemctl: `case $1 in restart) ;; *) exit 0 ;; esac
@@ -119,6 +121,32 @@ describe.skipIf(missing !== null)(`install.sh${missing === null ? "" : ` (${miss
     program: read("opt/eim-pxe/app/dist/cli.js"),
     unit: read("etc/systemd/system/eim-pxe.service").trim(),
     node: /# (\w)/.exec(read("opt/eim-pxe/node"))?.[1],
+  });
+
+  test("install looks at the interface, its address and the orchestrator's name before it changes anything", () => {
+    const asked = (...words: readonly string[]) =>
+      run("install", ...sources("1.0.0"), "--without-start", ...words);
+    const absent = asked("--interface", "eth77");
+    expect(absent).toMatchObject({
+      code: 2,
+      out: expect.stringMatching(/eth77: there is no such interface here; there are: .*\blo\b/),
+    });
+    const bare = asked("--interface", "lo");
+    expect(bare).toMatchObject({ code: 1, out: expect.stringContaining("lo has no IPv4 address") });
+    expect(existsSync(at("opt/eim-pxe"))).toBe(false);
+
+    put("addresses", "1: lo inet 192.168.77.10/24");
+    put("names", "tinkerbell-nginx.site.example\npxe.example");
+    const unknown = asked("--interface", "lo", "--origin", "other.example");
+    expect(unknown).toMatchObject({
+      code: 0,
+      out: expect.stringContaining("The name other.example is not known here."),
+    });
+    for (const origin of ["site.example", "https://pxe.example:8443/tink-stack"]) {
+      rmSync(at("etc/eim-pxe"), { recursive: true });
+      const known = asked("--interface", "lo", "--origin", origin);
+      expect(known).toMatchObject({ code: 0, out: expect.not.stringContaining("not known here") });
+    }
   });
 
   test("uninstall removes nothing where install never was", () => {
