@@ -149,6 +149,7 @@ export async function knowledgeOf({
     config,
     inventory,
     sessions: new BootSessions(),
+    senderAt: () => null,
     emit: () => {},
     clock: systemClock,
   });

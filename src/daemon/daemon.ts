@@ -24,6 +24,7 @@ import { ReadinessWatch } from "./content/readiness.ts";
 import { readHostStart, watchClock } from "./state/clock-watch.ts";
 import { openLeaseJournal } from "./state/lease-journal.ts";
 import { FirmwareMemory } from "./state/firmware-memory.ts";
+import { senders } from "./state/sender.ts";
 import { TimelineKeeper } from "./state/timeline-file.ts";
 import { namingHolder } from "./state/port-holder.ts";
 import type { Services, ServiceOptions } from "./services.ts";
@@ -94,10 +95,11 @@ class Site {
     this.#events = new EventBus(clock);
     const { emit } = this.#events;
     const { dataDir } = this.#config;
+    const senderAt = senders(this.#sessions, neighbourAt);
     const kept = { sessions: this.#sessions, emit, clock };
-    this.#firmware = new FirmwareMemory({ ...kept, neighbourAt, dataDir, clock: steadyClock });
+    this.#firmware = new FirmwareMemory({ senderAt, emit, dataDir, clock: steadyClock });
     this.#timelineKeeper = new TimelineKeeper({ ...kept, dataDir, keepBoots });
-    this.#nodes = new NodesInForce({ ...settings, ...kept });
+    this.#nodes = new NodesInForce({ ...settings, ...kept, senderAt });
     this.#elsewhere = new ToldElsewhere({ ...options, metrics: this.#metrics, emit });
     this.#leading = openLeadership({
       leader: null,

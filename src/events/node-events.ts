@@ -12,6 +12,9 @@ export interface NodeEventFields {
     /** The way in which its firmware was sent on, such as `exit`. */
     way: string;
     reason: string;
+    /** What iPXE told, where the request for its script did. */
+    uuid?: string | null;
+    serial?: string | null;
   };
   "local-boot-learnt": Machine & { way: LocalBootWay };
   "machine-waiting": Machine & { uuid: string | null; serial: string | null };

@@ -212,7 +212,8 @@ export class BootSessions {
     const latest = this.latest(seen);
     const isOver = latest === null || at.nowMs - latest.updatedAtMs > discoverRetryMs;
     const boot = isOver ? this.record("discover", seen, detail, at) : latest;
-    const updated = { ...boot, isLocal: true, refusal: null, updatedAtMs: at.nowMs };
+    const told = { uuid: seen.uuid ?? boot.uuid, serial: seen.serial ?? boot.serial };
+    const updated = { ...boot, ...told, isLocal: true, refusal: null, updatedAtMs: at.nowMs };
     this.#history.put(this.#keyOf(seen), updated);
   }
 

@@ -4,7 +4,7 @@ import type { Ip4 } from "../lib/ip4.ts";
 import type { Mac } from "../lib/mac.ts";
 import type { Emit, EventName, Machine, PxeEvent } from "../events/types.ts";
 import type { Certainty } from "./certainty.ts";
-import type { StepDetail } from "./boot.ts";
+import type { Sighting, StepDetail } from "./boot.ts";
 import type { BootSessions } from "./boots.ts";
 import { isStage, type Stage } from "./stages.ts";
 
@@ -88,7 +88,7 @@ export class TimelineRecorder {
         break;
       }
       case "local-boot":
-        sessions.sendOn(sightingOf(event), detailOf(event), momentOf(clock));
+        sessions.sendOn(this.#believed(event), detailOf(event), momentOf(clock));
         break;
       case "system-dhcp":
         if (sessions.awaitsMicroOs(event, clock.now())) {
@@ -101,6 +101,15 @@ export class TimelineRecorder {
     }
     sessions.observe(event, momentOf(clock));
   };
+
+  /** By what it says of itself a machine is denied from then on: that counts where it is known who says it. */
+  #believed(event: PxeEvent & { event: "local-boot" }): Sighting {
+    const { sessions, neighbourAt } = this.#parts;
+    const { mac, address } = event;
+    const sender = address === null ? null : (sessions.ownerOf(address) ?? neighbourAt(address));
+    const seen = sightingOf(event);
+    return mac !== null && mac === sender ? seen : { ...seen, uuid: null, serial: null };
+  }
 
   #record(stage: Stage, event: PxeEvent & Machine): void {
     const { sessions, clock, stageReached } = this.#parts;
@@ -139,7 +148,7 @@ function isFromAddress(event: PxeEvent): boolean {
   return isReport || isSentOn || fromAddress.has(event.event);
 }
 
-function sightingOf(event: PxeEvent & Machine) {
+function sightingOf(event: PxeEvent & Machine): Sighting & { readonly certainty: Certainty } {
   return {
     mac: event.mac,
     address: event.address,

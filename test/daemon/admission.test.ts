@@ -332,6 +332,29 @@ test("silent: in SMEE's compatibility it is refused its script as before", async
   await asked.site.close();
 });
 
+test.each(["silent", "not-found", "exit"] as const)(
+  "%s: a machine that was denied by its serial number once is denied by DHCP from then on",
+  async (localBoot) => {
+    const nodes = [{ serial: "SN2", netboot: "deny" }];
+    const asked = await Asked.open({ nodes, unknown: "allow", boot: { localBoot } });
+    const denies = async (name: Who) =>
+      localBoot === "silent"
+        ? (await asked.dhcp(name, firmware.uefi)) === ""
+        : asked.http(name, "/MAC/boot.ipxe").then((text) => !text.includes("serial="));
+    expect(await denies("unknown")).toBe(false);
+    await asked.http("unknown", "/MAC/boot.ipxe?serial=SN2");
+    expect(await denies("unknown")).toBe(true);
+    // Another one says so of a machine that it is not.
+    await asked.http("unknown", `/${macs.allowed}/boot.ipxe?serial=SN2`);
+    expect(await denies("allowed")).toBe(false);
+    // What was decided on its serial number is decided anew by that.
+    await asked.decide({ kind: "serial", value: "SN2", netboot: "allow" });
+    expect(await asked.dhcp("unknown", firmware.uefi)).toBe("ipxe.efi");
+    expect(await asked.http("unknown", "/MAC/boot.ipxe")).toContain("vmlinuz");
+    await asked.site.close();
+  },
+);
+
 test("a machine that told its serial number is known by it, also where its request tells nothing", async () => {
   const nodes = [{ serial: "SN1" }, { serial: "SN2", netboot: "deny" }];
   const asked = await Asked.open({ nodes });

@@ -5,6 +5,7 @@ import type { Siblings } from "../../src/boot/loader-choice.ts";
 import type { NodeEntry } from "../../src/boot/node.ts";
 import type { OfferStyle, OfferStyleTable } from "../../src/boot/offer-style.ts";
 import { FirmwareMemory } from "../../src/daemon/state/firmware-memory.ts";
+import { senders } from "../../src/daemon/state/sender.ts";
 import type { OfferStyleKeeper } from "../../src/daemon/state/offer-style-file.ts";
 import { decide, type Knowledge, type Role } from "../../src/dhcp/handlers/decide.ts";
 import { OfferTable } from "../../src/dhcp/leases/offer-table.ts";
@@ -61,8 +62,10 @@ export class Site {
     this.link = link;
     this.#siblings = siblings;
     this.memory = new FirmwareMemory({
-      sessions: { ownerOf: (asked) => this.owners.get(asked ?? "") ?? null },
-      neighbourAt: (asked) => this.neighbours.get(asked) ?? null,
+      senderAt: senders(
+        { ownerOf: (asked) => this.owners.get(asked ?? "") ?? null },
+        (asked) => this.neighbours.get(asked) ?? null,
+      ),
       dataDir,
       emit: (event) => this.events.push(event),
       clock: new SteadyClock({ now: () => this.nowMs, wall: () => this.nowMs }),

@@ -21,6 +21,7 @@ import type { TftpDenial } from "../../tftp/server/tftp-server.ts";
 import type { BootSessions } from "../../timeline/boots.ts";
 import { policyOf } from "../settings/boot-settings.ts";
 import { Repeatable } from "../settings/reload.ts";
+import { provedSender, type SenderAt } from "../state/sender.ts";
 import { readKept, writeKept } from "./kept-nodes.ts";
 
 export interface NodesInForceParts {
@@ -29,6 +30,7 @@ export interface NodesInForceParts {
   readonly sessions: BootSessions;
   readonly emit: Emit;
   readonly clock: Clock;
+  readonly senderAt: SenderAt;
   /** How long after a failed write it is tried again, in milliseconds. Default: 5 s. */
   readonly retryAfterMs?: number;
 }
@@ -174,7 +176,10 @@ export class NodesInForce {
         if (this.denialOf(event) !== null) this.#noteWaiting(event, nowMs);
         return;
       case "local-boot":
-        this.localBoots.sentOn(mac, nowMs);
+        // That it was offered nothing is known by DHCP; the other ways by requests that can name any machine.
+        if (event.way === "silent" || provedSender(event, this.#parts.senderAt) !== null) {
+          this.localBoots.sentOn(mac, nowMs);
+        }
         this.#noteWaiting(event, nowMs);
         return;
       case "system-dhcp":

@@ -2,18 +2,14 @@ import { OfferStyleTable } from "../../boot/offer-style.ts";
 import type { Siblings } from "../../boot/loader-choice.ts";
 import type { Emit, PxeEvent } from "../../events/types.ts";
 import type { SteadyClock } from "../../lib/clock.ts";
-import type { Ip4 } from "../../lib/ip4.ts";
 import type { Mac } from "../../lib/mac.ts";
-import type { BootSessions } from "../../timeline/boots.ts";
 import { LoaderChoiceKeeper } from "./loader-choice-file.ts";
 import { OfferStyleKeeper } from "./offer-style-file.ts";
 import type { SenderAt } from "./sender.ts";
 
 export interface FirmwareMemoryParts {
   readonly dataDir: string;
-  readonly sessions: Pick<BootSessions, "ownerOf">;
-  /** The hardware address that the operating system knows an address on a link by; null: it knows none. */
-  readonly neighbourAt: (address: Ip4) => Mac | null;
+  readonly senderAt: SenderAt;
   readonly emit: Emit;
   readonly clock: SteadyClock;
 }
@@ -25,12 +21,8 @@ export class FirmwareMemory {
   readonly loaders: LoaderChoiceKeeper;
 
   constructor(parts: FirmwareMemoryParts) {
-    const { sessions, neighbourAt, ...rest } = parts;
-    // Field fault 47: anybody can write a machine's hardware address into a URL, or into a file name by TFTP.
-    const senderAt: SenderAt = (address) =>
-      address === null ? null : (sessions.ownerOf(address) ?? neighbourAt(address));
-    this.styles = new OfferStyleKeeper({ ...rest, senderAt, table: this.offerStyles });
-    this.loaders = new LoaderChoiceKeeper({ ...rest, senderAt });
+    this.styles = new OfferStyleKeeper({ ...parts, table: this.offerStyles });
+    this.loaders = new LoaderChoiceKeeper(parts);
   }
 
   /** Takes up what was kept. `findSiblings` looks which loaders there are. */

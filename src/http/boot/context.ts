@@ -97,19 +97,25 @@ export function knownDenialOf(options: BootAppOptions, machine: Machine): Denial
   return denialOf(options, machine, node, smbios.serial !== null);
 }
 
-/** Refuses what would boot a machine that is to go on to its disk: 404 where the way is `not-found`, else 403. */
+/**
+ * Refuses what would boot a machine that is to go on to its disk: 404 where the way is `not-found`, else 403.
+ *
+ * @param told what the request says of the machine
+ */
 export function refuseDenied(
   options: BootAppOptions,
   request: FastifyRequest,
   reply: FastifyReply,
   denial: Denial,
   mac: Mac | null,
+  told: { readonly uuid: string | null; readonly serial: string | null } | null = null,
 ): FastifyReply {
   const { way } = denial;
   const reason = `this machine may not boot from here: ${denial.reason}`;
   if (way !== "not-found") return refuse(options, request, reply, { status: 403, reason, mac });
   const machine = machineOf(options, request, mac);
-  options.emit({ event: "local-boot", ...machine, way, reason: printable(denial.reason, 256) });
+  const why = printable(denial.reason, 256);
+  options.emit({ event: "local-boot", ...machine, way, reason: why, ...told });
   return refuse(options, request, reply, { status: 404, reason, text: "not found", mac });
 }
 

@@ -19,11 +19,13 @@ const byMac = { kind: "mac", value: mac } as const;
 let folder: string;
 let events: PxeEvent[];
 let sessions: BootSessions;
+let senders: Map<string, string>;
 let nowMs: number;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "eim-pxe-nodes-"));
   events = [];
   sessions = new BootSessions();
+  senders = new Map([[address, mac]]);
   nowMs = Date.parse("2026-03-06T10:00:00Z");
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
@@ -35,6 +37,7 @@ async function nodesOf(text: string, more: object = {}): Promise<NodesInForce> {
     inventory: createInventory(parseNodes(text, "nodes.yaml")),
     sessions,
     emit: (event) => events.push(event),
+    senderAt: (at) => senders.get(at ?? "") ?? null,
     clock: { now: () => nowMs, wall: () => nowMs },
     retryAfterMs: 10,
   });
@@ -247,6 +250,23 @@ describe("the way to the disk", () => {
     expect(again.forgetLocalBoot(mac)).toBe(true);
     await again.close();
     expect((await nodesOf(denied)).denialOf({ mac, address: null })?.way).toBe("silent");
+  });
+
+  test("field fault 47: is not moved by requests in the machine's name from another address", async () => {
+    const other = "192.168.77.66";
+    const sentOn = { event: "local-boot", mac, way: "exit", reason: "denied" } as const;
+    for (const known of [null, "52:54:00:00:00:66"]) {
+      if (known !== null) senders.set(other, known);
+      const nodes = await nodesOf(denied);
+      nodes.hear({ ...sentOn, address: other });
+      expect(nodes.localBoots.of(mac)).toBeNull();
+      nodes.hear({ ...sentOn, address });
+      const before = nodes.localBoots.of(mac);
+      expect(before).not.toBeNull();
+      nowMs += 60_000;
+      nodes.hear({ ...sentOn, address: other });
+      expect(nodes.localBoots.of(mac)).toEqual(before);
+    }
   });
 
   test("is shown when the machine's own system is heard after it was offered nothing", async () => {

@@ -79,7 +79,7 @@ export async function sendBootScript(
   const node = nodeOf(options, machine, { uuid, serial });
   const serialIsKnown = query.serial !== undefined;
   const denial = denialOf(options, machine, node, serialIsKnown);
-  if (denial !== null) return sendOn(options, request, reply, denial, mac);
+  if (denial !== null) return sendOn(options, request, reply, { denial, mac, uuid, serial });
   if (isUnknown(node) && !serialIsKnown && options.policy.isUndecided?.(machine.mac) === true) {
     return askForSerial(options, request, reply);
   }
@@ -106,9 +106,14 @@ function sendOn(
   options: BootAppOptions,
   request: FastifyRequest,
   reply: FastifyReply,
-  denial: Denial,
-  mac: Mac | null,
+  told: {
+    readonly denial: Denial;
+    readonly mac: Mac | null;
+    readonly uuid: string | null;
+    readonly serial: string | null;
+  },
 ): FastifyReply {
+  const { denial, mac, uuid, serial } = told;
   // Offered nothing, it came all the same; or it was offered iPXE to tell its serial number. iPXE would
   // only fail, and its scripts try again; a person is told why.
   const isIpxe = request.headers["user-agent"]?.startsWith("iPXE/") === true;
@@ -117,11 +122,12 @@ function sendOn(
   const way =
     denial.way === "silent" && (denial.isAuto || isOffered) && isIpxe ? "exit" : denial.way;
   if (way === "silent" || way === "not-found") {
-    return refuseDenied(options, request, reply, denial, mac);
+    return refuseDenied(options, request, reply, denial, mac, { uuid, serial });
   }
   if (request.method === "GET") {
     const reason = printable(denial.reason, 256);
-    options.emit({ event: "local-boot", ...machineOf(options, request, mac), way, reason });
+    const machine = machineOf(options, request, mac);
+    options.emit({ event: "local-boot", ...machine, way, reason, uuid, serial });
   }
   return sendText(reply, 200, localBootScript(way, denial.reason));
 }
