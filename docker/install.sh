@@ -87,8 +87,9 @@ need_systemd() { [ -d /run/systemd/system ] || fail "systemd does not run here; 
 check_box() {
   local link=${setting[interface]:-} host=${setting[origin]:-} present='' name
   if [ -e "$config_file" ]; then return 0; fi
-  if [ -n "$link" ] && [ ! -e "/sys/class/net/$link" ]; then
-    present=$(cd /sys/class/net && printf '%s ' *)
+  # Not of /sys: in a container it may show the host's.
+  present=$(sed -n 's/^ *\([^ :]*\):.*/\1/p' /proc/net/dev | tr '\n' ' ')
+  if [ -n "$link" ] && [[ " $present" != *" $link "* ]]; then
     fail "--interface ${link}: there is no such interface here; there are: $present" 2
   fi
   if [ -n "$link" ] && command -v ip >/dev/null && [ -z "$(ip -4 -o addr show dev "$link" scope global)" ]; then
