@@ -243,6 +243,9 @@ export const english = {
     },
     served: "served",
     noLinks: "No link is configured.",
+    leading: (lease: string) => `Of several servers this one gives out addresses (Lease ${lease}).`,
+    following: (leader: string, lease: string) =>
+      `Another server gives out addresses now: ${leader} (Lease ${lease}). This one takes over when it is gone.`,
     others: "Other DHCP and PXE servers heard",
     othersNone: "No other server was heard.",
     other: {

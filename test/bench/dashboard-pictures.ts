@@ -5,10 +5,11 @@
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import type { Page } from "playwright-core";
+import type { Page, PageScreenshotOptions } from "playwright-core";
 import { buildDashboard, openBrowser } from "../support/browser.ts";
 import { type Beat, say, storyAddress, storyMac } from "../support/boot-story.ts";
 import { addressed, initramfs, loaded, scripted, twiceInVain } from "../support/failing-boots.ts";
+import { lease } from "../support/admin-site.ts";
 import { nodeEntry } from "../support/node-entry.ts";
 import { MadeUpSite } from "../support/made-up-site.ts";
 import { preparedFaults } from "../support/prepared-faults.ts";
@@ -134,14 +135,60 @@ const shown = {
     certificateExpiresAt: new Date(Date.now() + 200 * 86_400_000).toISOString(),
     progress: null,
   },
-  generation: { id: "g2", createdAt: new Date(Date.now() - 86_400_000).toISOString() },
+  generation: { id: "000008", createdAt: new Date(Date.now() - 86_400_000).toISOString() },
   disk: { folder: "/var/lib/eim-pxe", freeBytes: 41e9, totalBytes: 60e9 },
 } as const;
+
+function manifest(daysAgo: number) {
+  const file = { sha256: "", etag: null, lastModified: null };
+  return {
+    version: 1,
+    origin: shown.origin.url,
+    createdAt: new Date(Date.now() - daysAgo * 86_400_000).toISOString(),
+    files: [
+      { ...file, name: "vmlinuz-x86_64", size: 12_400_000 },
+      { ...file, name: "initramfs-x86_64", size: 391_000_000 + daysAgo * 70_000 },
+    ],
+  } as const;
+}
+
+const leases = ["press-1", "press-2", "press-3"].map((hostname, index) => ({
+  ...lease,
+  address: `192.168.78.${100 + index}`,
+  network: "192.168.78.0/24",
+  mac: macOf(index),
+  hostname,
+  startedAtMs: Date.now() - 600_000,
+  expiresAtMs: Date.now() + (index + 3) * 600_000,
+}));
 
 async function open(made: MadeUpSite): Promise<string> {
   return made.open(`${process.cwd()}/dist/dashboard`, {
     site: () => Promise.resolve(shown),
     readiness: () => ({ ready: true, reasons: [], unserved: [] }),
+    generations: {
+      current: () => ({ id: "000008" }),
+      list: () => [
+        { id: "000008", manifest: manifest(1) },
+        { id: "000007", manifest: manifest(9) },
+      ],
+    },
+    leases: {
+      at: () => null,
+      page: (after) => (after === null ? leases : []),
+      pools: () => [
+        {
+          interface: "eth2",
+          network: "192.168.78.0/24",
+          addresses: 100,
+          leased: leases.length,
+          quarantined: 1,
+          free: 96,
+        },
+      ],
+      release: () => Promise.resolve(null),
+      import: () => Promise.resolve({ imported: 0, skipped: [] }),
+    },
   });
 }
 
@@ -154,11 +201,17 @@ async function show(page: Page, url: string, route: string): Promise<void> {
   await page.waitForTimeout(1500);
 }
 
+/** A site of its own for each picture: else boots of the one before would stand still by now. */
+async function shoot(page: Page, route: string, how: PageScreenshotOptions): Promise<void> {
+  const made = siteOf(room);
+  await show(page, await open(made), route);
+  await page.screenshot(how);
+  await made.close();
+}
+
 buildDashboard();
 const folder = process.argv[2] ?? null;
 const browser = await openBrowser();
-const made = siteOf(room);
-const url = await open(made);
 const routes = [
   ["machines", ""],
   ["machine", `machine/${macOf(4)}`],
@@ -171,8 +224,7 @@ if (folder === null) {
     colorScheme: "light",
   });
   for (const [name, route] of routes.slice(0, 3)) {
-    await show(page, url, route);
-    await page.screenshot({ path: `docs/pictures/dashboard-${name}.png` });
+    await shoot(page, route, { path: `docs/pictures/dashboard-${name}.png` });
   }
 } else {
   mkdirSync(folder, { recursive: true });
@@ -184,9 +236,8 @@ if (folder === null) {
     ] as const) {
       const page = await browser.newPage({ viewport: { width, height }, colorScheme });
       for (const [name, route] of routes) {
-        await show(page, url, route);
         const path = join(folder, `${name}-${width}-${colorScheme}.png`);
-        await page.screenshot({ path, fullPage: width === 390 });
+        await shoot(page, route, { path, fullPage: width === 390 });
       }
       await page.close();
     }
@@ -203,4 +254,3 @@ if (folder === null) {
   }
 }
 await browser.close();
-await made.close();

@@ -3,12 +3,11 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { bootsReply } from "../../src/api/boots.ts";
 import { buildDashboard, chromiumPath, openBrowser, watchedPage } from "../support/browser.ts";
 import { MadeUpSite } from "../support/made-up-site.ts";
-import { preparedFaults } from "../support/prepared-faults.ts";
+import { faultMac as mac, preparedFaults } from "../support/prepared-faults.ts";
 import { reasonToSkip } from "../support/tools.ts";
 
 /* What the dashboard says first of a boot that stands still, for ten prepared faults. */
 
-const mac = "52:54:00:7a:10:01";
 const skip = reasonToSkip({ tools: [chromiumPath] });
 
 /** From a large screen to a telephone. */

@@ -143,13 +143,16 @@ export const say = {
   }),
   address: (): PxeEvent => ({ event: "address-learned", ...located, ...link }),
   lease: (): PxeEvent => ({ event: "lease-granted", ...located, ...link, leaseSeconds: 120 }),
-  refused: (why: RefusalCode, reason = `because of ${why}`): PxeEvent => ({
+  refused: (
+    why: RefusalCode,
+    { cause, remedy } = { cause: `because of ${why}`, remedy: "change that" },
+  ): PxeEvent => ({
     event: "dhcp-refused",
     ...machine,
     ...link,
     why,
-    reason,
-    remedy: "change that",
+    reason: cause,
+    remedy,
   }),
   dhcpFailed: (): PxeEvent => ({ event: "dhcp-failed", ...machine, ...link, reason: "disk full" }),
   tftpProbe: (): PxeEvent => ({ event: "tftp-probe", ...located, file: "ipxe.efi" }),

@@ -1,3 +1,5 @@
+import { machineDenied } from "../../src/boot/causes.ts";
+import { filledIn } from "../../src/lib/finding.ts";
 import { type Beat, say, siteServer } from "./boot-story.ts";
 import {
   addressed,
@@ -34,7 +36,13 @@ function fault(
   return { name, code, beats, prepared, action, unknownNodes };
 }
 
-const reason = "no node entry matches this machine and nodes.unknown is deny";
+/** The machine of the pages that show them. */
+export const faultMac = "52:54:00:7a:10:01";
+
+const denied = filledIn(machineDenied, {
+  mac: faultMac,
+  reason: "no node entry matches this machine and nodes.unknown is deny",
+});
 
 /** Ten that sites have, each of another kind. */
 export const preparedFaults: readonly PreparedFault[] = [
@@ -43,7 +51,7 @@ export const preparedFaults: readonly PreparedFault[] = [
     "machine-denied",
     [
       [0, say.discover()],
-      [0, say.refused("machine-denied", reason)],
+      [0, say.refused("machine-denied", denied)],
     ],
     "nodes.unknown is deny, and nothing names the machine",
     "allow the machine on this page, then power it on again",

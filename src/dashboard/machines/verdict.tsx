@@ -63,7 +63,7 @@ export function Verdict({ machine, boot }: { machine: Machine; boot: BootReply |
               <dd>
                 <ul>
                   {diagnosis.evidence.map((line) => (
-                    <li key={line}>{line}</li>
+                    <li key={line}>{inWords(line, texts.stages)}</li>
                   ))}
                 </ul>
               </dd>
@@ -94,4 +94,10 @@ function Pace({ boot: { status, expected } }: { boot: BootReply }) {
         : texts.machine.inTime(usual)}
     </span>
   );
+}
+
+/** What was seen, with stages as a person would say them. */
+function inWords(line: string, stages: Readonly<Record<string, string>>): string {
+  const [, before = "", stage = ""] = /^(.*: )(\S+)$/.exec(line) ?? [];
+  return stages[stage] === undefined ? line : `${before}${stages[stage]}`;
 }

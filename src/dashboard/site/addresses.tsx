@@ -57,25 +57,27 @@ export function Addresses() {
                 <td>{lease.state}</td>
                 <td>{moment(new Date(lease.expiresAtMs).toISOString())}</td>
                 {mayChange && (
-                  <td class="buttons">
-                    <button
-                      type="button"
-                      title={texts.leases.reserveHelp}
-                      onClick={() =>
-                        void act(
-                          () => api.reserve(lease.address),
-                          texts.leases.reserved(lease.address),
-                        )
-                      }
-                    >
-                      {texts.leases.reserve}
-                    </button>
-                    <button
-                      type="button"
-                      onClick={() => void act(() => api.release(lease.address), null)}
-                    >
-                      {texts.leases.release}
-                    </button>
+                  <td>
+                    <div class="buttons">
+                      <button
+                        type="button"
+                        title={texts.leases.reserveHelp}
+                        onClick={() =>
+                          void act(
+                            () => api.reserve(lease.address),
+                            texts.leases.reserved(lease.address),
+                          )
+                        }
+                      >
+                        {texts.leases.reserve}
+                      </button>
+                      <button
+                        type="button"
+                        onClick={() => void act(() => api.release(lease.address), null)}
+                      >
+                        {texts.leases.release}
+                      </button>
+                    </div>
                   </td>
                 )}
               </tr>

@@ -71,6 +71,13 @@ function Links({ site }: { site: SiteReply }) {
           ))}
         </Table>
       )}
+      {site.leader !== null && (
+        <p>
+          {site.leader.leading
+            ? texts.site.leading(site.leader.lease)
+            : texts.site.following(site.leader.leader ?? "–", site.leader.lease)}
+        </p>
+      )}
     </Card>
   );
 }

@@ -106,7 +106,11 @@ function Frame({ changed }: { changed: (session: SessionReply) => void }) {
         <span class={`live ${live}`} role="status">
           {texts.live[live]}
         </span>
-        <button type="button" onClick={() => setWall(wall === "yes" ? "no" : "yes")}>
+        <button
+          type="button"
+          class={wall === "yes" ? "" : "to-wall"}
+          onClick={() => setWall(wall === "yes" ? "no" : "yes")}
+        >
           {wall === "yes" ? texts.machines.leaveWall : texts.machines.wall}
         </button>
         {session.signedIn && (
