@@ -24,7 +24,7 @@ afterAll(async () => {
 
 async function seen(terminal: Tmux, text: string | RegExp): Promise<string> {
   await expect
-    .poll(() => terminal.screen().join("\n"), { timeout: 45_000, interval: 100 })
+    .poll(() => terminal.screen().join("\n"), { timeout: 300_000, interval: 100 })
     .toMatch(text);
   return terminal.screen().join("\n");
 }

@@ -94,17 +94,30 @@ export const tftpPackage: TftpProgram = {
   terms: allOf(blksizes, windowsizes).filter(
     ({ blksize, windowsize }) => blksize * windowsize <= 100_000,
   ),
-  fetch: ({ server, remote, local, blksize, windowsize }) =>
-    new Promise((resolve, reject) => {
-      const { address: host, port } = server;
-      const terms = { blockSize: blksize, windowSize: windowsize, retries: 20, timeout: 250 };
-      createClient({ host, port, ...terms }).get(remote, local, (error) => {
-        if (error === undefined || error === null) resolve("");
-        else reject(error);
-      });
-    }),
+  fetch: async (wanted) => {
+    for (let time = 1; ; time++) {
+      try {
+        return await fetchByPackage(wanted);
+      } catch (error) {
+        // Where an OACK comes twice it gives up, whoever sent it again: the link, or a server that heard nothing of it
+        // for long, as on a busy machine.
+        if (time === 20 || !/Illegal TFTP operation/.test(String(error))) throw error;
+      }
+    }
+  },
   notFound: /\(Server\) file not found/,
 };
+
+function fetchByPackage({ server, remote, local, blksize, windowsize }: Fetch): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const { address: host, port } = server;
+    const terms = { blockSize: blksize, windowSize: windowsize, retries: 20, timeout: 250 };
+    createClient({ host, port, ...terms }).get(remote, local, (error) => {
+      if (error === undefined || error === null) resolve("");
+      else reject(error);
+    });
+  });
+}
 
 export const tftpPrograms = [curl, atftp, busybox, tftpHpa, tftpPackage] as const;
 
