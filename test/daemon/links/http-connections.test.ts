@@ -12,8 +12,8 @@ describe("HTTP connections", () => {
   }
 
   test("are shared out so that one client can have a quarter, and eight in any case", () => {
-    expect(made(4096).http.limits).toEqual({ connections: 4096, perClient: 1024 });
-    expect(made(16).http.limits).toEqual({ connections: 16, perClient: 8 });
+    expect(made(4096).http.limits).toMatchObject({ connections: 4096, perClient: 1024 });
+    expect(made(16).http.limits).toMatchObject({ connections: 16, perClient: 8 });
   });
 
   test("that are refused are reported with who has them, and used up is what all together used up", () => {

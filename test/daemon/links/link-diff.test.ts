@@ -56,9 +56,11 @@ test("a link is opened when its interface is there, with that interface's addres
       link: {
         interface: "eth1",
         address: "10.0.0.1",
+        advertised: null,
         dhcp: {
           interface: "eth1",
           address: "10.0.0.1",
+          advertised: null,
           subnet: { network: "10.0.0.0", prefixLength: 24 },
           mode: "proxy",
         },
