@@ -1,4 +1,3 @@
-import { statfs } from "node:fs/promises";
 import type { LoaderStore } from "../artifacts/loaders/loader-store.ts";
 import type { GenerationStore } from "../artifacts/store/generation-store.ts";
 import type { Mirror } from "../artifacts/sync/mirror.ts";
@@ -13,14 +12,17 @@ import type { Clock } from "../lib/clock.ts";
 import { InternalError, SyncError } from "../lib/errors.ts";
 import { isOwnAddress, type NetworkInterface } from "../net/interfaces.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import { addSiteMetrics } from "../observe/site-metrics.ts";
 import type { BootSessions } from "../timeline/boots.ts";
 import { leaderLeases } from "./leader/leader-leases.ts";
 import type { Leadership } from "./leader/leadership.ts";
 import type { SiteCaptures } from "./captures.ts";
 import { managedArtifacts } from "./content/mirror.ts";
+import { diskOf, siteFigures } from "./site-figures.ts";
 import { SiteNotes } from "./site-notes.ts";
 import { BootCertificate } from "./links/boot-certificate.ts";
 import { HttpConnections } from "./links/http-connections.ts";
+import type { LinkListeners } from "./links/listeners.ts";
 import { dashboardFolder, packageVersion } from "./settings/package.ts";
 import { textForOtherServer } from "./settings/other-server.ts";
 import { listedNodes } from "./nodes/listed-nodes.ts";
@@ -30,6 +32,7 @@ import type { FirmwareMemory } from "./state/firmware-memory.ts";
 
 export interface AdminPortParts {
   readonly links: () => readonly SiteLink[];
+  readonly listeners: Pick<LinkListeners, "http" | "tftp">;
   /** The host's, as they are now. */
   readonly interfaces: () => readonly NetworkInterface[];
   readonly settings: Settings;
@@ -73,6 +76,10 @@ export async function openAdminPort(parts: AdminPortParts): Promise<AdminPort> {
   if (endpoint === null) throw new InternalError("admin.listen was not checked");
   const notes = new SiteNotes(settings.config.artifacts.origin?.[0] ?? null);
   const stopNotes = events.subscribe((event) => notes.hear(event, clock.wall()));
+  addSiteMetrics(
+    metrics.registry,
+    siteFigures({ ...parts, dataDir: settings.config.dataDir }, notes),
+  );
   const app = createAdminApp({
     site: async () => ({
       links: parts.links(),
@@ -171,13 +178,4 @@ function certificateOf(
 function generationNow(store: GenerationStore): SiteReply["generation"] {
   const current = store.current();
   return current === null ? null : { id: current.id, createdAt: current.manifest.createdAt };
-}
-
-async function diskOf(folder: string): Promise<SiteReply["disk"]> {
-  try {
-    const { bavail, blocks, bsize } = await statfs(folder);
-    return { folder, freeBytes: bavail * bsize, totalBytes: blocks * bsize };
-  } catch {
-    return null;
-  }
 }

@@ -189,6 +189,7 @@ class Site {
       captures: this.#captures,
       ...this.#options,
       links: () => keeper.links(),
+      listeners: services,
       sessions: this.#sessions,
       readiness: () => this.#readinessNow(),
       metrics: this.#metrics,
@@ -219,7 +220,7 @@ class Site {
       mirror,
       adminUrl: admin.url,
       sockets,
-      tftpPort: services.tftpPort,
+      tftpPort: services.tftp?.endpoints[0]?.port ?? null,
       readiness: () => this.#readinessNow(),
       useInventory: (inventory) => {
         this.#nodes.use(inventory);

@@ -1,13 +1,18 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
 import { eventCatalogue } from "../events/catalogue.ts";
 import type { EventName, PxeEvent } from "../events/types.ts";
+import { BoundedLabel } from "./bounded-label.ts";
+import { addTransferMetrics } from "./transfer-metrics.ts";
+
+/** More than there are rules. */
+const mostCauses = 256;
 
 export interface Metrics {
   readonly registry: Registry;
-  count(event: PxeEvent): void;
+  readonly count: (event: PxeEvent) => void;
   /** A machine reached a stage for the first time in this boot, so long after the boot began. */
-  stageReached(stage: string, seconds: number): void;
-  logLineSuppressed(event: EventName): void;
+  readonly stageReached: (stage: string, seconds: number) => void;
+  readonly logLineSuppressed: (event: EventName) => void;
 }
 
 /** How full the pools of a network are. */
@@ -36,6 +41,10 @@ export function createMetrics(
   const registry = new Registry();
   // Its default of 10 ms wakes an idle process a hundred times a second; each sample costs the same.
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 500 });
+  // Gauges with a counter's ending, which promtool objects to; the ones without it have the same by type.
+  for (const what of ["handles", "requests", "resources"]) {
+    registry.removeSingleMetric(`nodejs_active_${what}_total`);
+  }
   const events = new Counter({
     name: "eim_pxe_events_total",
     help: "Events by name, as in docs/events.md",
@@ -62,29 +71,19 @@ export function createMetrics(
     labelNames: ["event"] as const,
     registers: [registry],
   });
-  const sent = new Counter({
-    name: "eim_pxe_bytes_sent_total",
-    help: "Bytes of loaders and initramfs files that were handed out completely",
-    labelNames: ["protocol"] as const,
-    registers: [registry],
-  });
   const refusedConnections = new Counter({
     name: "eim_pxe_http_connections_refused_total",
     help: "HTTP connections that were refused because too many were open",
     labelNames: ["port"] as const,
     registers: [registry],
   });
-  const transfers = new Counter({
-    name: "eim_pxe_tftp_transfers_total",
-    help: "TFTP transfers by file and end: complete, failed, or probe (only the size was asked for)",
-    labelNames: ["file", "outcome"] as const,
+  const syncs = new Counter({
+    name: "eim_pxe_mirror_syncs_total",
+    help: "Synchronisations of the mirror by end: changed (a new generation), unchanged, failed",
+    labelNames: ["outcome"] as const,
     registers: [registry],
   });
-  const retransmissions = new Counter({
-    name: "eim_pxe_tftp_retransmissions_total",
-    help: "TFTP packets that were sent again",
-    registers: [registry],
-  });
+  for (const outcome of ["changed", "unchanged", "failed"] as const) syncs.inc({ outcome }, 0);
   const certificateExpiry = new Gauge({
     name: "eim_pxe_origin_certificate_expiry_timestamp_seconds",
     help: "When the certificate that an origin presents expires",
@@ -143,38 +142,25 @@ export function createMetrics(
       },
     }),
   );
-  // The files are those that exist, never what a client made up: so the labels are few.
-  const ended = (file: string, outcome: "complete" | "failed" | "probe"): void => {
-    transfers.inc({ file, outcome });
-  };
+  const countTransfer = addTransferMetrics(registry);
+  const causes = new BoundedLabel(mostCauses);
   return {
     registry,
     count(event) {
       events.inc({ event: event.event });
+      countTransfer(event);
       switch (event.event) {
-        case "loader-done":
-          sent.inc({ protocol: event.protocol }, event.bytes);
-          retransmissions.inc(event.retransmissions);
-          if (event.protocol === "tftp") ended(event.file, "complete");
-          break;
-        case "tftp-failed":
-          retransmissions.inc(event.retransmissions);
-          ended(event.file, "failed");
-          break;
-        case "tftp-probe":
-          ended(event.file, "probe");
-          break;
         case "boot-stalled":
-          stalled.inc({ diagnosis: event.code });
-          break;
-        case "autoexec":
-          if (event.protocol === "tftp") ended(event.file, "complete");
+          stalled.inc({ diagnosis: causes.take(event.code) });
           break;
         case "http-connections-refused":
           refusedConnections.inc({ port: event.port }, event.refused);
           break;
-        case "initramfs-done":
-          sent.inc({ protocol: "http" }, event.bytes);
+        case "sync-done":
+          syncs.inc({ outcome: event.changed ? "changed" : "unchanged" });
+          break;
+        case "sync-failed":
+          syncs.inc({ outcome: "failed" });
           break;
         case "origin-certificate":
           certificateExpiry.set({ origin: event.origin }, Date.parse(event.expiresAt) / 1000);

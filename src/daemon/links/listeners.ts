@@ -127,13 +127,13 @@ export class LinkListeners {
       openClientPort === null ? null : new RogueServerWatch({ openClientPort, allowOthers, emit });
   }
 
-  /** Of the first address; null when TFTP is switched off or nothing is served. */
-  get tftpPort(): number | null {
-    return this.#tftp?.endpoints[0]?.port ?? null;
+  /** Null when TFTP is switched off or nothing is served. */
+  get tftp(): TftpServer | null {
+    return this.#tftp;
   }
 
   /** Connections to the boot port, at all addresses. */
-  get http(): Pick<HttpConnections, "counts" | "usedUp"> {
+  get http(): Pick<HttpConnections, "counts" | "limits" | "usedUp"> {
     return this.#bootPort.connections;
   }
 
@@ -254,7 +254,7 @@ export class LinkListeners {
   #startDhcp(): Promise<DhcpServer> {
     const { options, nodes, leases, leadership, firmware, journal, emit, captures, steadyClock } =
       this.#parts;
-    const tftpPort = this.tftpPort ?? this.#config.tftp.port;
+    const tftpPort = this.#tftp?.endpoints[0]?.port ?? this.#config.tftp.port;
     return startDhcpServer({
       links: [],
       openSocket: dhcpSocketOpener(this.#parts, this.#tftpClients),

@@ -11,6 +11,8 @@ export type { TftpDenial, TftpLimits, TftpServerOptions } from "./server-options
 export interface TftpServer {
   /** Where it listens, in the order in which it began to. */
   readonly endpoints: readonly UdpEndpoint[];
+  /** Transfers that run, at all addresses, and how many may. */
+  readonly transfers: { readonly open: number; readonly limit: number };
   /** Listens on one more address. Throws `BindError`. */
   listen(address: Ip4): Promise<UdpEndpoint>;
   /** Takes no more requests on this address; the transfers that run there have `graceMs` to end. */
@@ -50,6 +52,10 @@ class Server implements TftpServer {
 
   get endpoints(): readonly UdpEndpoint[] {
     return this.#listeners.map((listener) => listener.endpoint);
+  }
+
+  get transfers(): { readonly open: number; readonly limit: number } {
+    return { open: this.#slots.size, limit: this.#options.limits.maxTransfers };
   }
 
   async listen(address: Ip4): Promise<UdpEndpoint> {
