@@ -133,6 +133,7 @@ export const bootsQuery = z.object({
     // In a query a plus that is not encoded is a blank.
     .overwrite((text) => text.replace(" ", "+"))
     .pipe(z.iso.datetime({ offset: true, error: "must be a moment such as 2026-03-06T10:00:00Z" }))
+    .meta({ format: "date-time" })
     .transform((text) => Date.parse(text))
     .optional()
     .describe("began then or later"),

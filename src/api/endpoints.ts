@@ -8,6 +8,7 @@ import { aliveReply, notReadyReply, readyReply } from "./health.ts";
 import * as leases from "./leases.ts";
 import * as nodes from "./nodes.ts";
 import { session, signIn } from "./session.ts";
+import { nothing } from "./values.ts";
 import { otherServerPath, otherServerQuery, otherServerReply, siteReply } from "./site.ts";
 
 /** Everything that the admin port answers. */
@@ -73,7 +74,7 @@ export const endpoints = {
   signOut: {
     method: "DELETE",
     url: "/api/v1/session",
-    schema: { summary: "forgets the cookie", response: { 200: session } },
+    schema: { summary: "forgets the cookie", body: nothing, response: { 200: session } },
   },
   showSite: {
     method: "GET",
@@ -225,6 +226,7 @@ export const endpoints = {
     schema: {
       summary: "frees an address, or ends its quarantine",
       params: leases.leasePath,
+      body: nothing,
       response: { 200: leases.lease },
     },
   },
@@ -250,7 +252,11 @@ export const endpoints = {
   sync: {
     method: "POST",
     url: "/api/v1/artifacts/sync",
-    schema: { summary: "brings the mirror up to date now", response: { 200: artifacts.syncReply } },
+    schema: {
+      summary: "brings the mirror up to date now",
+      body: nothing,
+      response: { 200: artifacts.syncReply },
+    },
   },
   verifyArtifacts: {
     method: "POST",
@@ -258,6 +264,7 @@ export const endpoints = {
     schema: {
       summary: "reads every generation again",
       description: "The server does that every day by itself.",
+      body: nothing,
       response: { 200: artifacts.verifyReply },
     },
   },

@@ -9,6 +9,7 @@ export const apiErrorCodes = [
   "ORIGIN_NOT_ALLOWED",
   "NOT_JSON",
   "NOT_FOUND",
+  "METHOD_NOT_ALLOWED",
   "SYNC_FAILED",
   "TOO_MANY_STREAMS",
   "NOT_KEPT",

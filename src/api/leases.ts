@@ -2,7 +2,7 @@ import { z } from "zod";
 import { parseIp4 } from "../lib/ip4.ts";
 import { parseMac } from "../lib/mac.ts";
 import { next, pageLimit } from "./pages.ts";
-import { ip4InUrl } from "./values.ts";
+import { ip4InUrl, ip4Pattern, macPattern } from "./values.ts";
 
 const epochMs = z.int().min(0).describe("milliseconds since the Unix epoch");
 
@@ -55,8 +55,14 @@ const textOrNull = z.string().max(510).nullable();
 
 /** A lease of another server, to be imported. */
 const importedLease = z.strictObject({
-  mac: z.string().refine((text) => parseMac(text) === text, "must be like 08:00:27:29:4e:67"),
-  address: z.string().refine((text) => parseIp4(text) !== null, "must be an IPv4 address"),
+  mac: z
+    .string()
+    .refine((text) => parseMac(text) === text, "must be like 08:00:27:29:4e:67")
+    .meta({ pattern: macPattern }),
+  address: z
+    .string()
+    .refine((text) => parseIp4(text) !== null, "must be an IPv4 address")
+    .meta({ pattern: ip4Pattern }),
   startedAtMs: epochMs,
   expiresAtMs: epochMs,
   hostname: textOrNull,

@@ -5,8 +5,8 @@ import { identities, netbootWords } from "../boot/node.ts";
 import { offerStyles } from "../boot/offer-style.ts";
 import { stages } from "../timeline/stages.ts";
 import { bootStatus } from "./boots.ts";
-import { next, pageLimit } from "./pages.ts";
-import { macInUrl, macsInUrl, moment } from "./values.ts";
+import { next, pageLimit, wrongCursor } from "./pages.ts";
+import { identityPatterns, macInUrl, macsInUrl, moment } from "./values.ts";
 
 const netboot = z.enum(netbootWords);
 export const nodeStatuses = ["allowed", "denied", "waiting"] as const;
@@ -85,7 +85,8 @@ export const nodeChange = z
     },
     "must have netboot (allow, deny, once or null), name (or null) or way (null)",
   )
-  .refine((change) => Object.keys(change).length > 0, "must have netboot, name or way");
+  .refine((change) => Object.keys(change).length > 0, "must have netboot, name or way")
+  .meta({ minProperties: 1 });
 
 /** What somebody decided about a machine, or about all that a wildcard fits. */
 export const decision = z.object({
@@ -101,7 +102,12 @@ export type DecisionReply = z.output<typeof decision>;
 
 export const decisionsQuery = z.object({
   limit: pageLimit(1000),
-  cursor: z.coerce.number().int().min(0).optional().describe("`next` of an earlier answer"),
+  cursor: z
+    .string(wrongCursor)
+    .regex(/^\d{1,15}$/, wrongCursor)
+    .transform(Number)
+    .optional()
+    .describe("`next` of an earlier answer"),
 });
 export const decisionsReply = z.object({
   unknown: z.enum(["allow", "deny"]).describe("what holds for machines that nothing names"),
@@ -123,4 +129,14 @@ export const decisionRequest = z
   .refine(
     ({ netboot: word, name, address }) => [word, name, address].some((one) => one !== undefined),
     "must have netboot, name or address",
-  );
+  )
+  .meta({
+    allOf: [
+      {
+        oneOf: identities.map((kind) => ({
+          properties: { kind: { const: kind }, value: { pattern: identityPatterns[kind] } },
+        })),
+      },
+      { anyOf: ["netboot", "name", "address"].map((key) => ({ required: [key] })) },
+    ],
+  });

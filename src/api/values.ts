@@ -7,13 +7,31 @@ import { parseMac } from "../lib/mac.ts";
 /** A moment in ISO 8601, UTC. */
 export const moment = z.iso.datetime();
 
+const pair = "[0-9A-Fa-f]{2}";
+const four = "[0-9A-Fa-f]{4}";
+/** What `parseMac` takes, for the OpenAPI document. */
+const anyMac = `${pair}(:${pair}){5}|${pair}(-${pair}){5}|${four}(\\.${four}){2}|[0-9A-Fa-f]{12}`;
+const byte = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])";
+
+/** What `parseIdentity` takes as each kind, for the OpenAPI document. */
+export const identityPatterns = {
+  mac: `^(${anyMac}|[0-9A-Fa-f:*?-]*[*?][0-9A-Fa-f:*?-]*)$`,
+  uuid: `^([0-9A-Fa-f]{8}(-${four}){4}[0-9A-Fa-f]{8}|[0-9A-Fa-f*?-]*[*?][0-9A-Fa-f*?-]*)$`,
+  serial: "^[\\s\\S]+$",
+} as const;
+
+/** A hardware address as it is written everywhere here, for the OpenAPI document. */
+export const macPattern = "^[0-9a-f]{2}(:[0-9a-f]{2}){5}$";
+export const ip4Pattern = `^${byte}(\\.${byte}){3}$`;
+
 const wrongMac = "must be a hardware address such as 08:00:27:29:4e:67";
 
 /** A hardware address in a path or a query, in any spelling; read as `08:00:27:29:4e:67`. */
 export const macInUrl = z
   .string("must be given once")
   .refine((text) => parseMac(text) !== null, { error: wrongMac, abort: true })
-  .overwrite((text) => parseMac(text) ?? text);
+  .overwrite((text) => parseMac(text) ?? text)
+  .meta({ pattern: `^(${anyMac})$` });
 
 /** So many machines one request can name. */
 const mostMacs = 100;
@@ -21,6 +39,7 @@ const mostMacs = 100;
 /** Hardware addresses separated by commas; read as a list without doubles. */
 export const macsInUrl = z
   .string("must be given once")
+  .meta({ pattern: `^(${anyMac})(,(${anyMac})){0,${mostMacs - 1}}$` })
   .refine((text) => text.split(",").every((one) => parseMac(one) !== null), {
     error: wrongMac,
     abort: true,
@@ -30,4 +49,8 @@ export const macsInUrl = z
 
 export const ip4InUrl = z
   .string()
-  .refine((text) => parseIp4(text) !== null, "must be an IPv4 address such as 192.168.77.100");
+  .refine((text) => parseIp4(text) !== null, "must be an IPv4 address such as 192.168.77.100")
+  .meta({ pattern: ip4Pattern });
+
+/** What a request has as body that takes none: no client has to send one. */
+export const nothing = z.object({}).nullish();

@@ -1,13 +1,16 @@
 import { fastify, type FastifyReply, type FastifyRequest } from "fastify";
 import { validatorCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
 import { endpoints } from "../../api/endpoints.ts";
+import { printable } from "../../lib/bytes.ts";
 import { repeatsHost } from "../repeated-host.ts";
+import { errorStatus } from "../error-status.ts";
 import { accessOf } from "./access.ts";
 import { answerTo, ApiError } from "./api-error.ts";
 import type { AdminApp, AdminAppOptions } from "./context.ts";
 import { dashboardPaths, dashboardRoutes } from "./dashboard.ts";
+import { RouteMethods } from "./methods.ts";
 import { describeApi } from "./open-api.ts";
-import { changes, objectionTo } from "./request-guard.ts";
+import { changes, foreignObjection, typeObjection } from "./request-guard.ts";
 import { artifactRoutes } from "./routes/artifacts.ts";
 import { bootRoutes } from "./routes/boots.ts";
 import { captureRoutes } from "./routes/captures.ts";
@@ -45,15 +48,21 @@ export function createAdminApp(options: AdminAppOptions): AdminApp {
     bodyLimit: 64 * 1024,
     // No limit on how long an answer takes: a synchronisation may take minutes.
     return503OnClosing: false,
-    frameworkErrors: (error, _request, reply) => void sendError(reply, error),
+    // More than anything that has a name here, which is told as for any other name that is not there.
+    routerOptions: { maxParamLength: 1024 },
+    frameworkErrors: (error, _request, reply) => {
+      void sendError(reply, errorStatus(error) === 414 ? nothingThere() : error);
+    },
   }).withTypeProvider<ZodTypeProvider>();
   app.setValidatorCompiler(validatorCompiler);
   // That replies have their shapes is judged by the compiler and by a test: no work for each one.
   app.setSerializerCompiler(
     () => (reply) => jsonWithConfig(JSON.stringify(reply), options.configFile),
   );
+  const methods = new RouteMethods();
+  methods.follow(app);
   app.addHook("onRequest", (request, reply, done) => {
-    done(objection(request, reply, options) ?? undefined);
+    done(objection(request, reply, options, methods) ?? undefined);
   });
   // Only JSON is taken, and what needs no body may come without one.
   app.removeAllContentTypeParsers();
@@ -63,7 +72,7 @@ export function createAdminApp(options: AdminAppOptions): AdminApp {
     else void parseJson(request, String(body), done);
   });
   app.setNotFoundHandler(() => {
-    throw new ApiError(404, "NOT_FOUND", "nothing is served at this path");
+    throw nothingThere();
   });
   app.setErrorHandler((error, _request, reply) => sendError(reply, error));
   describeApi(app, options.version);
@@ -101,12 +110,14 @@ function objection(
   request: FastifyRequest,
   reply: FastifyReply,
   options: AdminAppOptions,
+  methods: RouteMethods,
 ): ApiError | null {
   if (repeatsHost(request.raw.rawHeaders)) {
     return new ApiError(400, "BAD_REQUEST", "the request has two Host lines");
   }
-  const foreign = objectionTo(request, options);
-  if (foreign !== null || openPaths.has(request.routeOptions.url)) return foreign;
+  const foreign = foreignObjection(request, options);
+  if (foreign !== null) return foreign;
+  if (openPaths.has(request.routeOptions.url)) return typeObjection(request);
   const { access } = accessOf(request.headers, options);
   if (access === "none") {
     reply.header("www-authenticate", 'Bearer realm="eim-pxe"');
@@ -116,11 +127,33 @@ function objection(
       "present the token of admin.tokenFile as bearer token, or sign in with it on the dashboard",
     );
   }
-  if (access === "write" || !changes(request)) return null;
+  const other = request.is404 ? methodObjection(request, reply, methods) : null;
+  const wrong = other ?? typeObjection(request);
+  if (wrong !== null || access === "write" || !changes(request)) return wrong;
   return new ApiError(
     403,
     "READ_ONLY",
     "the token of admin.readTokenFile may only read: present that of admin.tokenFile to change something",
+  );
+}
+
+function nothingThere(): ApiError {
+  return new ApiError(404, "NOT_FOUND", "nothing is served at this path");
+}
+
+/** That the path is there, and takes other methods (RFC 9110 15.5.6); null: it is not there. */
+function methodObjection(
+  { method, url }: FastifyRequest,
+  reply: FastifyReply,
+  methods: RouteMethods,
+): ApiError | null {
+  const allowed = methods.of(url.replace(/[?#].*/s, ""));
+  if (allowed.length === 0) return null;
+  reply.header("allow", allowed.join(", "));
+  return new ApiError(
+    405,
+    "METHOD_NOT_ALLOWED",
+    `this path takes ${allowed.join(", ")}, not ${printable(method, 20)}`,
   );
 }
 

@@ -22,9 +22,9 @@ export interface GuardedRequest {
   readonly headers: IncomingHttpHeaders;
 }
 
-/** Why a request is not answered; null when it may be. */
-export function objectionTo(request: GuardedRequest, hosts: OwnHosts): ApiError | null {
-  return hostObjection(request, hosts) ?? originObjection(request, hosts) ?? typeObjection(request);
+/** Why a request is not answered, whatever it asks; null when it may be. */
+export function foreignObjection(request: GuardedRequest, hosts: OwnHosts): ApiError | null {
+  return hostObjection(request, hosts) ?? originObjection(request, hosts);
 }
 
 function hostObjection({ headers: { host } }: GuardedRequest, hosts: OwnHosts): ApiError | null {
@@ -79,7 +79,7 @@ function crossOrigin(origin: string): ApiError {
 }
 
 /** No form and no image of another site can send this type; what can asks first, and is refused. */
-function typeObjection(request: GuardedRequest): ApiError | null {
+export function typeObjection(request: GuardedRequest): ApiError | null {
   if (!changes(request)) return null;
   const type = request.headers["content-type"] ?? "";
   if (/^application\/json *(;|$)/i.test(type)) return null;

@@ -6,7 +6,7 @@ import { endpoints } from "../../../src/api/endpoints.ts";
 import { urlOf } from "../../../src/api/endpoint.ts";
 import { errorReply } from "../../../src/api/errors.ts";
 import { listen } from "../../../src/http/listen.ts";
-import { objectionTo } from "../../../src/http/admin/request-guard.ts";
+import { foreignObjection } from "../../../src/http/admin/request-guard.ts";
 import { AdminSite } from "../../support/admin-site.ts";
 import { anyNumber } from "../../support/connections.ts";
 
@@ -30,7 +30,7 @@ const requests = Object.values(endpoints)
 const changing = requests.filter(([method]) => method !== "GET");
 
 function hostObjection(host: string): string | null {
-  return objectionTo({ method: "GET", headers: { host } }, ours)?.code ?? null;
+  return foreignObjection({ method: "GET", headers: { host } }, ours)?.code ?? null;
 }
 
 async function refusal(

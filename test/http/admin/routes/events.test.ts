@@ -214,6 +214,6 @@ describe("/api/v1/events", () => {
 
   test("does not follow HEAD", async () => {
     const reply = await site.app().inject({ method: "HEAD", url: "/api/v1/events" });
-    expect(reply.statusCode).toBe(404);
+    expect(reply.statusCode).toBe(405);
   });
 });
