@@ -10,27 +10,13 @@ import { commandTree } from "../src/commands/shared/command-tree.ts";
 import { manPage } from "../src/commands/shared/man-page.ts";
 import { usualEvents } from "../src/config/keys/elsewhere.ts";
 import { configSchema } from "../src/config/schema.ts";
-import { statusRules, transportRules } from "../src/artifacts/origin/origin-rules.ts";
-import { trustRules } from "../src/artifacts/origin/trust-rules.ts";
-import { bindRules } from "../src/lib/bind-error.ts";
-import { type Finding, whoInWords } from "../src/lib/finding.ts";
-import { receiverRules } from "../src/daemon/elsewhere/receiver-rules.ts";
-import { readinessRules } from "../src/daemon/content/readiness-rules.ts";
-import { checks } from "../src/doctor/doctor.ts";
+import { whoInWords } from "../src/lib/finding.ts";
 import { nodeSchema } from "../src/nodes/schema.ts";
-import { refusals } from "../src/boot/refusals.ts";
 import { eventCatalogue } from "../src/events/catalogue.ts";
 import { lineLimits, type ShowRule } from "../src/events/catalogue/entry.ts";
-import { downloadBroken, httpRules, tftpRules } from "../src/pxe-client/probe/download-rules.ts";
-import {
-  bootServerRules,
-  noRule,
-  offerRules,
-  scriptUnusable,
-} from "../src/pxe-client/probe/rules.ts";
 import { type FieldCause, fieldCauses, furtherCauses } from "./support/reproductions.ts";
-import { sharedRules } from "../src/pxe-client/probe/boot-rules.ts";
 import { apiReference } from "./support/docs/api-reference.ts";
+import { causes, causeTables } from "./support/docs/causes.ts";
 import { codeTables } from "./support/docs/codes.ts";
 import { keysOf, keyTable } from "./support/docs/config-keys.ts";
 import { isOfFirstVersion } from "./support/docs/first-version.ts";
@@ -38,11 +24,15 @@ import { shippedPackages } from "../scripts/shipped-packages.ts";
 import { allowedLicences, licencesPage } from "./support/docs/licences.ts";
 import { brokenLinks } from "./support/docs/links.ts";
 import { allMetrics, labelsTable, metricsTable } from "./support/docs/metrics.ts";
+import {
+  commonFields,
+  commonFieldsTable,
+  eventFieldsTable,
+  fieldsOfEvents,
+} from "./support/docs/log-fields.ts";
 import { unknownNames } from "./support/docs/names.ts";
 import { withParts } from "./support/docs/parts.ts";
 import { smeeFlags } from "./support/docs/smee-flags.ts";
-import { apiFindings } from "../src/daemon/orchestrator/api-rules.ts";
-import { bootRules, loopRules, registrationRules } from "../src/timeline/rules.ts";
 import { FakeProgram } from "./support/program.ts";
 
 /*
@@ -99,29 +89,22 @@ ${rows.join("\n")}
   });
 });
 
-/** All tables of rules, by who judges by them. */
-const tables: Readonly<Record<string, readonly Finding[]>> = {
-  "a boot's timeline": [...bootRules, ...loopRules, ...registrationRules],
-  "`dhcp-refused` and a boot's timeline": refusals,
-  "`probe`": [
-    ...offerRules,
-    ...bootServerRules,
-    ...tftpRules,
-    ...httpRules,
-    downloadBroken,
-    scriptUnusable,
-    ...sharedRules,
-    noRule,
-  ],
-  "`registration-unknown`": Object.values(apiFindings),
-  "`/readyz`": readinessRules,
-  "`doctor`": checks.flatMap(({ faults }) => faults),
-  "opening a port": bindRules,
-  "a synchronisation": [...transportRules, ...statusRules],
-  "a synchronisation, at the origin's certificate": trustRules,
-  "a webhook": receiverRules,
-};
-const causes = Object.values(tables).flat();
+describe("docs/logs.md", () => {
+  it("has the fields of every event", async () => {
+    const text = withParts("docs/logs.md", {
+      common: commonFieldsTable(),
+      fields: eventFieldsTable(),
+    });
+    await expect(text).toMatchFileSnapshot("../docs/logs.md");
+  });
+
+  it("knows the type of every event, and explains only fields that there are", () => {
+    const fields = fieldsOfEvents();
+    expect(Object.keys(eventCatalogue).filter((name) => !fields.has(name))).toEqual([]);
+    const all = new Set([...fields.values()].flat());
+    expect(Object.keys(commonFields).filter((name) => !all.has(name))).toEqual([]);
+  });
+});
 
 describe("docs/diagnosis.md", () => {
   const all = causes;
@@ -130,8 +113,8 @@ describe("docs/diagnosis.md", () => {
   it("is all rules", async () => {
     const rows = codes.map((code) => {
       const row = all.find((one) => one.code === code);
-      const foundBy = Object.keys(tables).filter((name) =>
-        tables[name]?.some((one) => one.code === code),
+      const foundBy = Object.keys(causeTables).filter((name) =>
+        causeTables[name]?.some((one) => one.code === code),
       );
       const { cause = "", remedy = "", who = "us" } = row ?? {};
       return `| <a id="${code}"></a>\`${code}\` | ${cause} | ${remedy} | ${whoInWords[who]} | ${foundBy.join(", ")} |`;

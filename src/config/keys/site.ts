@@ -80,7 +80,7 @@ export const log = z
     level: z.enum(["debug", "info", "warn", "error"]).default("info").meta({
       description:
         "The least important events that still get a line in the log. `debug` has every packet that was passed over.",
-      see: "events.md",
+      see: "logs.md",
     }),
   })
   .prefault({})
