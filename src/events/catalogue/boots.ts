@@ -69,7 +69,7 @@ export const bootEvents = {
     level: "warn",
     message: "a boot stands still",
     meaning:
-      "It made no progress for a minute (three after `initramfs-done`), was not served, or starts over and over. `cause` says why, `remedy` what to do and `who` who has to do it; `code` is in the [list of causes](diagnosis.md). Once for each stall: a boot that goes on and stands still again has another one.",
+      "It made no progress for a minute (three after `initramfs-done`), was not served, starts over and over, or shares its UUID or serial number with another machine. `cause` says why, `remedy` what to do and `who` who has to do it; `code` is in the [list of causes](diagnosis.md). Once for each stall: a boot that goes on and stands still again has another one.",
   },
   "timeline-unread": {
     level: "warn",
