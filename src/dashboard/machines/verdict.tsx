@@ -71,6 +71,12 @@ export function Verdict({ machine, boot }: { machine: Machine; boot: BootReply |
           )}
         </dl>
       )}
+      {boot.registration?.reason != null && (
+        <p class="late">
+          {sentence(boot.registration.reason)}
+          {boot.registration.remedy !== null && ` ${sentence(boot.registration.remedy)}`}
+        </p>
+      )}
       {(status === "stalled" || status === "denied") && (
         <details>
           <summary>{texts.actions.retry}</summary>
