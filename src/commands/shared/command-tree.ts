@@ -36,7 +36,12 @@ export function commandTree(command: Command): CommandNode {
       const name = `${one.name()}${one.variadic ? "..." : ""}`;
       return one.required ? `<${name}>` : `[${name}]`;
     }),
-    commands: command.commands.map((one) => commandTree(one)),
+    // Without those that the program runs itself, such as a worker of `simulate`.
+    commands: command
+      .createHelp()
+      .visibleCommands(command)
+      .filter((one) => command.commands.includes(one))
+      .map((one) => commandTree(one)),
   };
 }
 

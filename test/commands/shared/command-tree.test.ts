@@ -1,7 +1,8 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Command } from "commander";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { commandLine } from "../../../src/commands/command-line.ts";
 import { allCommands, commandTree } from "../../../src/commands/shared/command-tree.ts";
@@ -12,6 +13,12 @@ import { missingTools } from "../../support/tools.ts";
 const root = commandTree(commandLine(new FakeProgram(), "1.2.3", () => {}));
 
 describe("the command line as data", () => {
+  it("has no command that is not for people", () => {
+    const hidden = new Command("x").addCommand(new Command("shown"));
+    hidden.addCommand(new Command("worker"), { hidden: true });
+    expect(commandTree(hidden).commands.map(({ name }) => name)).toEqual(["shown"]);
+  });
+
   it("has every command with its options and arguments", () => {
     const paths = allCommands(root).map(({ path }) => path);
     expect(paths).toEqual(
@@ -53,6 +60,20 @@ describe("completion in bash", () => {
     expect(proposed("explain", "--other-server", "k")).toEqual(["kea"]);
   });
 
+  it.each(allCommands(root).map(({ path, node }) => [path, node] as const))(
+    "proposes all that may follow %s",
+    (path, node) => {
+      const words = path.split(" ");
+      const options = node.options.map(({ long }) => long);
+      expect(proposed(...words, "--")).toEqual(expect.arrayContaining(options));
+      const verbs = node.commands.map(({ name }) => name);
+      expect(proposed(...words, "")).toEqual(expect.arrayContaining(verbs));
+      for (const { long, choices } of node.options.filter((one) => one.choices.length > 0)) {
+        expect(proposed(...words, long, "")).toEqual(choices);
+      }
+    },
+  );
+
   it("proposes files where a file is meant", () => {
     expect(proposed("check", "--config", "eim")).toEqual(["eim-pxe"]);
   });
@@ -71,6 +92,31 @@ describe.each(shells)("the completion script for %s", (shell) => {
     const file = join(folder, `eim-pxe.${shell}`);
     writeFileSync(file, completionScript(shell, root));
     expect(execFileSync(shell, ["-n", file], { encoding: "utf8" })).toBe("");
+  });
+});
+
+describe("the documents", () => {
+  const sections = readFileSync("docs/eim-pxe.1", "utf8").split(/^\.S[SH] /m);
+  const escaped = (text: string) => text.replaceAll("-", "\\-");
+
+  it.each(allCommands(root).map(({ path, node }) => [path, node] as const))(
+    "have %s with each of its options in the manual page",
+    (path, node) => {
+      const title = `"eim\\-pxe ${escaped(path)}`;
+      const section = sections.find(
+        (text) => text.startsWith(`${title}"`) || text.startsWith(`${title} `),
+      );
+      const options = node.options.map(({ long }) => escaped(long));
+      expect(options.filter((long) => section?.includes(long) !== true)).toEqual([]);
+      expect(section).toBeDefined();
+    },
+  );
+
+  it.each(root.commands.map(({ name }) => name))("have %s in the README", (name) => {
+    const rows = readFileSync("README.md", "utf8")
+      .split("\n")
+      .filter((line) => line.startsWith("| `"));
+    expect(rows.filter((row) => row.includes(`\`eim-pxe ${name}`)).length).toBeGreaterThan(0);
   });
 });
 
