@@ -296,6 +296,21 @@ describe("docs/smee-flags.md", () => {
   });
 });
 
+describe("docs/tested-machines.md", () => {
+  it("names every test that boots firmware, and no others", () => {
+    const text = readFileSync("docs/tested-machines.md", "utf8").split(
+      "## Which test boots what",
+    )[1];
+    const named = [...(text ?? "").matchAll(/^\| (`[^|]+`) \|/gm)].flatMap(([, cell = ""]) =>
+      cell.split(", ").map((name) => name.replaceAll("`", "")),
+    );
+    const tests = ["test/qemu", "test/qemu/firmware"].flatMap((folder) =>
+      readdirSync(folder).filter((name) => name.endsWith(".test.ts")),
+    );
+    expect(named.toSorted()).toEqual(tests.map((name) => basename(name, ".test.ts")).toSorted());
+  });
+});
+
 describe("docs/licences.md", () => {
   it("is what the lock file says", async () => {
     await expect(licencesPage()).toMatchFileSnapshot("../docs/licences.md");
