@@ -1,12 +1,18 @@
 import type { Mac } from "../lib/mac.ts";
 import { architectureOf } from "./architecture.ts";
 import type { BootClient } from "./client.ts";
+import type { TraceContext } from "./trace-context.ts";
 import type { LocalBootWay } from "./local-boot.ts";
 import { macSegment, type MacInUrls, usualMacInUrls } from "./machine-urls.ts";
 import { isUnknown, type NodeEntry } from "./node.ts";
 
 /** What a machine boots next, decided once for every protocol. */
-export type Plan =
+export type Plan = Decided & {
+  /** The trace that the boot belongs to, which the machine is told; absent: none. */
+  readonly trace?: TraceContext | null;
+};
+
+type Decided =
   /** The loader by its bare name, from our TFTP server. */
   | { readonly kind: "loader"; readonly transport: "tftp"; readonly file: string }
   /** The loader by URL, for UEFI HTTP boot. */

@@ -44,6 +44,19 @@ const named = /^(.*)-[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}/is;
 const cutOff =
   /^(.+\.k{0,3}(?:efi|pxe))-([0-9a-f]?|[0-9a-f]{2}(-([0-9a-f]{0,31}|[0-9a-f]{32}(-([0-9a-f]{0,15}|[0-9a-f]{16}(-[0-9a-f]?)?))?))?)$/is;
 
+/** The trace context that was appended to a name; null: none, or ids of zeros. SMEE takes every one for sampled. */
+export function traceIn(name: string): TraceContext | null {
+  const [, , traceId = "", parentId = ""] = named.exec(name) ?? [];
+  if (traceId === "" || /^0+$/.test(traceId) || /^0+$/.test(parentId)) return null;
+  return { traceId: traceId.toLowerCase(), parentId: parentId.toLowerCase(), sampled: true };
+}
+
+/** What an event says of a name that was asked for; nothing where no trace is appended to it. */
+export function tracedBy(name: string): { readonly traceparent?: string } {
+  const trace = traceIn(name);
+  return trace === null ? {} : { traceparent: formatTraceparent(trace) };
+}
+
 /** The name that a trace context was appended to; a name without one, or with ids of zeros, as it is. */
 export function withoutTraceparent(name: string): string {
   const [, before, traceId = "", parentId = ""] = named.exec(name) ?? [];

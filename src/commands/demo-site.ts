@@ -77,6 +77,7 @@ export async function startDemoSite(
         adminToken: null,
         adminReadToken: null,
         webhooks: [],
+        collector: null,
       },
       links: wantedLinks(config, interfaces),
       interfaces: () => interfaces,

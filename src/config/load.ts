@@ -94,6 +94,14 @@ function withAbsoluteFiles<T extends { readonly certFile: string; readonly keyFi
   return { ...tls, certFile: absolute(tls.certFile), keyFile: absolute(tls.keyFile) };
 }
 
+function withAbsoluteOtlp(
+  otlp: Config["telemetry"]["otlp"],
+  maybe: (path: string | null) => string | null,
+): Config["telemetry"]["otlp"] {
+  if (otlp === null) return null;
+  return { ...otlp, headersFile: maybe(otlp.headersFile), caFile: maybe(otlp.caFile) };
+}
+
 function withAbsolutePaths(config: Config, base: string): Config {
   const absolute = (path: string) => resolve(base, path);
   const maybe = (path: string | null) => (path === null ? null : absolute(path));
@@ -123,6 +131,7 @@ function withAbsolutePaths(config: Config, base: string): Config {
         caFile: maybe(caFile),
       })),
     },
+    telemetry: { otlp: withAbsoluteOtlp(config.telemetry.otlp, maybe) },
     http: { ...config.http, tls: withAbsoluteFiles(config.http.tls, absolute) },
     leader: {
       ...config.leader,

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { artifacts } from "./keys/artifacts.ts";
 import { boot } from "./keys/boot.ts";
-import { notify } from "./keys/elsewhere.ts";
+import { notify, telemetry } from "./keys/elsewhere.ts";
 import { admin, http } from "./keys/http.ts";
 import { dhcp, interfaces, type network } from "./keys/links.ts";
 import type { orchestratorApi } from "./keys/orchestrator.ts";
@@ -38,6 +38,7 @@ export const configSchema = z
     leader,
     timeline,
     notify,
+    telemetry,
     log,
   })
   .prefault({});

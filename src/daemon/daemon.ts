@@ -10,6 +10,7 @@ import type { Readiness } from "../http/admin/app.ts";
 import { EventBus } from "../events/bus.ts";
 import { createMetrics } from "../observe/metrics.ts";
 import { capturesOf, type SiteCaptures } from "./captures.ts";
+import { tracesOf } from "./elsewhere/boot-traces.ts";
 import { ToldElsewhere } from "./elsewhere/told-elsewhere.ts";
 import { openAdminPort } from "./admin-port.ts";
 import { artifactFolder, mirrorFor } from "./content/mirror.ts";
@@ -78,7 +79,7 @@ class Site {
     this.#steadyClock = steadyClock;
     this.#config = settings.config;
     const { keepBoots } = settings.config.timeline;
-    this.#sessions = new BootSessions({ keepBoots });
+    this.#sessions = new BootSessions({ keepBoots }, tracesOf(options));
     this.#captures = capturesOf(this.#config, {
       sessions: this.#sessions,
       inventory: () => this.#nodes.register,
@@ -100,7 +101,7 @@ class Site {
     this.#firmware = new FirmwareMemory({ senderAt, emit, dataDir, clock: steadyClock });
     this.#timelineKeeper = new TimelineKeeper({ ...kept, dataDir, keepBoots });
     this.#nodes = new NodesInForce({ ...settings, ...kept, senderAt });
-    this.#elsewhere = new ToldElsewhere({ ...options, metrics: this.#metrics, emit });
+    this.#elsewhere = new ToldElsewhere({ ...options, ...kept, metrics: this.#metrics });
     this.#leading = openLeadership({
       leader: null,
       ...options,

@@ -1,6 +1,7 @@
 import type { OfferStyle } from "../boot/offer-style.ts";
 import type { RefusalCode } from "../boot/refusals.ts";
 import type { Ip4 } from "../lib/ip4.ts";
+import type { ElsewhereEventFields } from "./elsewhere-events.ts";
 import type { Who } from "../lib/finding.ts";
 import type { Mac } from "../lib/mac.ts";
 import type { Machine } from "./machine.ts";
@@ -27,7 +28,7 @@ export interface TftpTerms {
 }
 
 /** What each event carries, by its name. Sizes are in bytes, `…Ms` in milliseconds. */
-export interface EventFields extends NodeEventFields {
+export interface EventFields extends NodeEventFields, ElsewhereEventFields {
   // The process.
   listening: { sockets: readonly string[] };
   "http-limits": { memoryBytes: number; connections: number; connectionsPerClient: number };
@@ -70,7 +71,13 @@ export interface EventFields extends NodeEventFields {
     secs: number;
   };
   offer: Machine & { interface: string; boots: string; way: OfferStyle };
-  "loader-start": Machine & { file: string; protocol: TransferProtocol; bytes: number };
+  "loader-start": Machine & {
+    file: string;
+    protocol: TransferProtocol;
+    bytes: number;
+    /** The trace that the requested name ends with (W3C Trace Context); absent: none. */
+    traceparent?: string;
+  };
   "loader-done": Machine & {
     file: string;
     bytes: number;
@@ -88,7 +95,13 @@ export interface EventFields extends NodeEventFields {
     userClass: string | null;
   };
   "ipxe-offer": Machine & { interface: string; boots: string };
-  script: Machine & { uuid: string | null; serial: string | null; generation: string | null };
+  script: Machine & {
+    uuid: string | null;
+    serial: string | null;
+    generation: string | null;
+    /** The request's header of this name; absent: none. */
+    traceparent?: string;
+  };
   kernel: Machine & { file: string; bytes: number; generation: string | null };
   "kernel-done": Machine & { file: string; bytes: number; durationMs: number };
   "initramfs-start": Machine & { file: string; bytes: number; generation: string | null };
@@ -253,14 +266,6 @@ export interface EventFields extends NodeEventFields {
   "generation-unread": { generation: string; reason: string };
   "generation-imported": { generation: string };
   "generation-pinned": { generation: string | null; by: string };
-
-  // What is told elsewhere.
-  "webhook-failed": { webhook: string; reason: string; waiting: number };
-  "webhook-restored": { webhook: string; failures: number };
-  "webhook-refused": { webhook: string; id: string; reason: string };
-  "webhook-dropped": { webhook: string; events: number; keepEvents: number };
-  "webhook-unkept": { webhook: string; reason: string };
-  "webhook-kept": { webhook: string };
 }
 
 export type EventName = keyof EventFields;

@@ -1,5 +1,6 @@
 import type { Boot } from "./boot.ts";
 import type { Stage } from "./stages.ts";
+import type { PlannedTraces } from "./traces.ts";
 
 export interface HistoryLimits {
   /** Boots that are kept in all. */
@@ -65,8 +66,9 @@ export class BootHistory {
     return this.#boots.size;
   }
 
-  nextNumber(): number {
-    return this.#lastNumber + 1;
+  /** What the next boot is known by. */
+  next(key: string, traces: PlannedTraces | null) {
+    return { key, number: this.#lastNumber + 1, trace: traces?.take(key) ?? null };
   }
 
   /** The machine's boots, the newest first. */

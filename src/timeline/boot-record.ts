@@ -115,6 +115,9 @@ const kept = z.looseObject({
     .transform((seen) => ({ ...nothingObserved, competing: [], aborted: [], ...seen })),
   attempt: number,
   failingSinceMs: number,
+  trace: z
+    .object({ traceId: z.string(), spanId: z.string(), parentId: text, sampled: z.boolean() })
+    .nullish(),
 });
 
 /** Has the shape of `kept`, whose observations are those of one version or another. */

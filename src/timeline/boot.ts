@@ -3,8 +3,10 @@ import type { Finding } from "../lib/finding.ts";
 import type { Moment } from "../lib/clock.ts";
 import type { Ip4 } from "../lib/ip4.ts";
 import type { Mac } from "../lib/mac.ts";
+import type { TraceContext } from "../boot/trace-context.ts";
 import { nothingObserved, type Observations } from "./observations.ts";
 import { rank, type Stage } from "./stages.ts";
+import type { BootTrace } from "./traces.ts";
 
 /** What is known of a machine when something of its boot is seen. Absent parts are filled in from earlier. */
 export interface Sighting {
@@ -13,6 +15,8 @@ export interface Sighting {
   readonly uuid?: string | null;
   readonly serial?: string | null;
   readonly generation?: string | null;
+  /** That what it asked for names; null or absent: none. */
+  readonly trace?: TraceContext | null;
   /** Default: proved. */
   readonly certainty?: Certainty;
 }
@@ -71,12 +75,16 @@ export interface Boot {
   readonly attempt: number;
   /** When the first of these attempts began. */
   readonly failingSinceMs: number;
+  /** By which it is known to whoever collects traces; null or absent: it is not traced. */
+  readonly trace?: BootTrace | null;
 }
 
 // A machine that was silent for longer starts a new boot with whatever it does next.
 export const silenceMs = 10 * 60_000;
 // EDK2 discovers at 0, 4, 12 and 28 s; a discover after a longer pause is a new power-on.
 export const discoverRetryMs = 60_000;
+/** How often the progress of a download is kept for after a restart. */
+export const keepProgressMs = 10_000;
 
 // The end of something belongs to the boot in which that began, however long it took.
 const endOf: ReadonlyMap<Stage, Stage> = new Map([
@@ -118,11 +126,12 @@ export function startsNewBoot(current: Boot, stage: Stage, nowMs: number): boole
 
 /** A boot without steps. `former` is the machine's boot before, if any. */
 export function newBoot(
-  { key, number }: { readonly key: string; readonly number: number },
+  begun: { readonly key: string; readonly number: number; readonly trace: BootTrace | null },
   stage: Stage,
   { nowMs, wallMs }: Moment,
   former: Boot | null,
 ): Boot {
+  const { key, number, trace } = begun;
   const again =
     former !== null && former.stage !== "micro-os" && nowMs - former.updatedAtMs <= silenceMs;
   return {
@@ -148,6 +157,7 @@ export function newBoot(
     seen: nothingObserved,
     attempt: again ? former.attempt + 1 : 1,
     failingSinceMs: again ? former.failingSinceMs : nowMs,
+    ...(trace === null ? {} : { trace }),
   };
 }
 
@@ -174,6 +184,7 @@ export function withStep(
     uuid: seen.uuid ?? boot.uuid,
     serial: seen.serial ?? boot.serial,
     generation: seen.generation ?? boot.generation,
+    ...joined(boot.trace ?? null, seen.trace ?? null),
     updatedAtMs: nowMs,
     isLocal: boot.isLocal && (stage === "discover" || stage === "ipxe-discover"),
     refusal: stage === "discover" || stage === "ipxe-discover" ? boot.refusal : null,
@@ -182,4 +193,11 @@ export function withStep(
       (a, b) => a.firstAtMs - b.firstAtMs || rank(a.stage) - rank(b.stage),
     ),
   };
+}
+
+/** A machine that was told of a trace by somebody else goes on with that one; one that is not traced is left alone. */
+function joined(own: BootTrace | null, told: TraceContext | null): Pick<Boot, "trace"> {
+  if (own === null || told === null || told.traceId === own.traceId)
+    return own === null ? {} : { trace: own };
+  return { trace: { ...own, ...told } };
 }

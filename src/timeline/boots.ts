@@ -10,6 +10,7 @@ import { GenerationHolds } from "./generation-holds.ts";
 import {
   type Boot,
   discoverRetryMs,
+  keepProgressMs,
   type MachineKey,
   newBoot,
   type Sighting,
@@ -24,14 +25,12 @@ import { SharedIdentities } from "./site/shared-identities.ts";
 import { SiteObservations } from "./site/site-observations.ts";
 import { type Pace, StageTimes } from "./site/stage-times.ts";
 import type { Stage } from "./stages.ts";
+import type { PlannedTraces } from "./traces.ts";
 
 export interface SessionLimits extends HistoryLimits {
   /** Addresses whose machine, and whose generation, is remembered. */
   readonly addresses: number;
 }
-
-/** How often the progress of a download is kept for after a restart. */
-const keepProgressMs = 10_000;
 
 const usualLimits: SessionLimits = { keepBoots: 10_000, bootsPerMachine: 50, addresses: 4096 };
 
@@ -44,8 +43,11 @@ export class BootSessions {
   readonly #site = new SiteObservations();
   readonly #times = new StageTimes();
   readonly #identities = new SharedIdentities();
+  /** Null: boots are not traced. */
+  readonly traces: PlannedTraces | null;
 
-  constructor(given: Partial<SessionLimits> = {}) {
+  constructor(given: Partial<SessionLimits> = {}, traces: PlannedTraces | null = null) {
+    this.traces = traces;
     const limits = { ...usualLimits, ...given };
     this.#history = new BootHistory(limits);
     this.#owners = new AddressOwners(limits.addresses);
@@ -89,7 +91,7 @@ export class BootSessions {
     const current = this.#history.latest(key);
     const boot =
       current === null || startsNewBoot(current, stage, nowMs)
-        ? newBoot({ key, number: this.#history.nextNumber() }, stage, at, current)
+        ? newBoot(this.#history.next(key, this.traces), stage, at, current)
         : current;
     const named = { ...boot, mac: mac ?? boot.mac };
     const updated = {

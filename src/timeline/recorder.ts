@@ -1,3 +1,4 @@
+import { parseTraceparent } from "../boot/trace-context.ts";
 import { refusals } from "../boot/refusals.ts";
 import { type Clock, momentOf } from "../lib/clock.ts";
 import type { Ip4 } from "../lib/ip4.ts";
@@ -155,6 +156,7 @@ function sightingOf(event: PxeEvent & Machine): Sighting & { readonly certainty:
     uuid: "uuid" in event ? event.uuid : null,
     serial: "serial" in event ? event.serial : null,
     generation: "generation" in event ? event.generation : null,
+    trace: "traceparent" in event ? parseTraceparent(event.traceparent ?? "") : null,
     certainty: certaintyOf(event),
   };
 }
@@ -169,7 +171,7 @@ function certaintyOf(event: PxeEvent): Certainty {
 function detailOf(event: PxeEvent): StepDetail {
   const detail: Record<string, string | number | boolean | null> = {};
   for (const [key, value] of Object.entries(event)) {
-    if (["event", "mac", "address", "uuid", "serial"].includes(key)) continue;
+    if (["event", "mac", "address", "uuid", "serial", "traceparent"].includes(key)) continue;
     if (value === null || ["string", "number", "boolean"].includes(typeof value)) {
       detail[key] = value;
     }

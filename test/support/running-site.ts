@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
+import { readCollector } from "../../src/daemon/settings/collector-files.ts";
 import { loadInventory } from "../../src/daemon/settings/settings.ts";
 import { wantedLinks, withAssumed } from "../../src/daemon/links/link-plan.ts";
 import { startServices } from "../../src/daemon/daemon.ts";
@@ -25,6 +26,7 @@ export interface SiteSettings {
   readonly nodes: readonly object[];
   readonly trace: TraceContext | null;
   readonly timeline?: object;
+  readonly telemetry?: object;
   readonly tls?: TlsFiles;
   /** Of the admin port. */
   readonly tokens?: { readonly token: string; readonly readToken: string };
@@ -86,6 +88,7 @@ export class RunningSite {
       },
       nodes: { file: nodes, unknown: settings.unknown ?? "allow" },
       timeline: settings.timeline ?? {},
+      telemetry: settings.telemetry ?? {},
     });
     writeFileSync(join(folder, "eim-pxe.yaml"), text);
     const config = parseConfig(text, join(folder, "eim-pxe.yaml"));
@@ -105,6 +108,7 @@ export class RunningSite {
         adminToken: settings.tokens?.token ?? null,
         adminReadToken: settings.tokens?.readToken ?? null,
         webhooks: [],
+        collector: readCollector(config),
       },
       links: wantedLinks(config, interfaces),
       interfaces: () => interfaces,

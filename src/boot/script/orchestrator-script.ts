@@ -3,7 +3,8 @@ import { beacon, failureReport, keepError } from "./failure-report.ts";
 import { commandsOf, type ScriptCommand, type ScriptWord } from "./ipxe-syntax.ts";
 import { retryBlock } from "./retry.ts";
 import { applyEdits, type Edit } from "./text-edits.ts";
-import { type KernelTiming, timingWords } from "./timings.ts";
+import type { TraceContext } from "../trace-context.ts";
+import { type KernelTiming, timingWords, traceWords } from "./timings.ts";
 
 /** How often a machine runs the orchestrator's script before it restarts. */
 const SCRIPT_ATTEMPTS = 3;
@@ -17,6 +18,8 @@ export interface ScriptRewrite {
   readonly kernelArgs: readonly string[];
   /** Appended as `s_eim_NAME=TIME`: the Micro-OS reports every `s_…` in its statistics. */
   readonly timings?: readonly KernelTiming[];
+  /** The boot's trace, appended as `traceparent=…`, so that the Micro-OS can go on with it; null or absent: none. */
+  readonly trace?: TraceContext | null;
 }
 
 /** The orchestrator's script, with the places where it is changed. */
@@ -59,27 +62,33 @@ export function parseOrchestratorScript(text: string): OrchestratorScript {
  * @throws SyncError when the script is not of the known form
  */
 export function rewriteScript(script: OrchestratorScript, how: ScriptRewrite): string {
-  return preparedScript(script, how)(how.timings ?? []);
+  return preparedScript(script, how)(how.timings ?? [], how.trace ?? null);
 }
 
+/** What differs from machine to machine, as words of the kernel's command line. */
+export type WithMachine = (timings: readonly KernelTiming[], trace: TraceContext | null) => string;
+
 /**
- * The same where only the timings differ from time to time.
+ * The same where only timings and trace differ from time to time.
  *
  * @throws SyncError when the script is not of the known form
  */
 export function preparedScript(
   script: OrchestratorScript,
-  how: Omit<ScriptRewrite, "timings">,
-): (timings: readonly KernelTiming[]) => string {
+  how: Omit<ScriptRewrite, "timings" | "trace">,
+): WithMachine {
   // No script that iPXE can read has a NUL.
   const place = "\0timings\0";
   const [before = "", after] = rewritten(script, how, place).split(place);
-  return (timings) => (after === undefined ? before : `${before}${timingWords(timings)}${after}`);
+  return (timings, trace) => {
+    if (after === undefined) return before;
+    return `${before}${timingWords(timings)}${traceWords(trace)}${after}`;
+  };
 }
 
 function rewritten(
   script: OrchestratorScript,
-  how: Omit<ScriptRewrite, "timings">,
+  how: Omit<ScriptRewrite, "timings" | "trace">,
   place: string,
 ): string {
   const { text, endOfLine } = script;

@@ -1,4 +1,5 @@
 import { requireScript, type ScriptRewrite, splitFirstLine } from "./orchestrator-script.ts";
+import { traceWord } from "./timings.ts";
 
 export interface TemplateValues extends ScriptRewrite {
   /** Our HTTP server as this machine reaches it, without a slash at the end. */
@@ -17,7 +18,8 @@ export function fillTemplate(text: string, values: TemplateValues): string {
   requireScript(text, "the template of boot.script");
   const endOfLine = text.includes("\r\n") ? "\r\n" : "\n";
   const [firstLine, body] = splitFirstLine(text);
-  const { baseUrl, downloadUrl, eventsUrl, generation, kernelArgs } = values;
+  const { baseUrl, downloadUrl, eventsUrl, generation, trace = null } = values;
+  const kernelArgs = [...values.kernelArgs, ...(trace === null ? [] : [traceWord(trace)])];
   const settings = [
     ["eim-base-url", baseUrl],
     ["download-url", downloadUrl],

@@ -60,6 +60,46 @@ const webhook = z.strictObject({
     }),
 });
 
+export const telemetry = z
+  .strictObject({
+    otlp: z
+      .strictObject({
+        url: openUrl.meta({
+          description:
+            "The collector's address for OTLP over HTTP, as `OTEL_EXPORTER_OTLP_ENDPOINT` has it: `/v1/traces` is appended unless it ends so.",
+          examples: ["http://collector.example.com:4318"],
+          since,
+        }),
+        headersFile: filePath("/etc/eim-pxe/otlp-headers").nullable().default(null).meta({
+          description:
+            "A file with headers for each request, such as `Authorization: Bearer …`, a line for each.",
+          unset: "no further headers",
+          since,
+        }),
+        caFile: filePath("/etc/eim-pxe/collector-ca.pem").nullable().default(null).meta({
+          description:
+            "The certificate (PEM) of the CA that the collector's own is checked against, where that is none of the public ones.",
+          unset: "the public CAs",
+          since,
+        }),
+        encoding: z.enum(["json", "protobuf"]).default("json").meta({
+          description:
+            "How traces are written: `json` or `protobuf`. Collectors take both as a rule.",
+          since,
+        }),
+      })
+      .nullable()
+      .default(null)
+      .meta({
+        description: "Where each boot is sent as an OpenTelemetry trace.",
+        unset: "nowhere: boots are not traced",
+        see: "tracing.md",
+        since,
+      }),
+  })
+  .prefault({})
+  .meta({ description: "What is told to programs that collect traces.", since });
+
 export const notify = z
   .strictObject({
     webhooks: z.array(webhook).max(16).default([]).meta({

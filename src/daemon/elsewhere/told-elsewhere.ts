@@ -4,13 +4,18 @@ import type { Emit } from "../../events/types.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Metrics } from "../../observe/metrics.ts";
 import { addWebhookMetrics } from "../../observe/webhook-metrics.ts";
+import type { BootSessions } from "../../timeline/boots.ts";
 import type { Settings } from "../settings/settings.ts";
+import { Traces } from "./traces.ts";
 import { Webhooks } from "./webhooks.ts";
 
 export interface ElsewhereParts {
   readonly settings: Settings;
   readonly proxyEnvironment: ProxyEnvironment;
   readonly metrics: Metrics;
+  readonly sessions: BootSessions;
+  /** Tells this run of the program from every other. */
+  readonly instance: string;
   readonly emit: Emit;
   readonly clock: Clock;
 }
@@ -18,11 +23,13 @@ export interface ElsewhereParts {
 /** Whoever is told of events in other programs. What goes wrong there is reported, and harms no boot. */
 export class ToldElsewhere {
   readonly #webhooks: Webhooks;
+  /** Null: nobody collects traces. */
+  readonly #traces: Traces | null;
 
   /** @throws ConfigError when the proxy on the way to one cannot be used */
   constructor(parts: ElsewhereParts) {
     const { settings, proxyEnvironment: environment, metrics, emit, clock } = parts;
-    const { config, webhooks } = settings;
+    const { config, webhooks, collector } = settings;
     const { dataDir, notify, artifacts } = config;
     const { proxy } = artifacts;
     const { keepEvents } = notify;
@@ -35,18 +42,23 @@ export class ToldElsewhere {
       emit,
       clock,
     });
+    const { sessions, instance } = parts;
+    const traced = { proxy, environment, sessions, instance, emit, clock };
+    this.#traces = collector === null ? null : new Traces({ collector, ...traced });
     addWebhookMetrics(metrics.registry, () => this.#webhooks.counts());
   }
 
   get subscribers(): readonly Subscriber[] {
-    return [{ name: "webhooks", hears: "shown", hear: this.#webhooks.hear }];
+    const webhooks: Subscriber = { name: "webhooks", hears: "shown", hear: this.#webhooks.hear };
+    if (this.#traces === null) return [webhooks];
+    return [webhooks, { name: "traces", hears: "every", hear: this.#traces.hear }];
   }
 
   async start(): Promise<void> {
-    await this.#webhooks.start();
+    await Promise.all([this.#webhooks.start(), this.#traces?.start()]);
   }
 
   async close(): Promise<void> {
-    await this.#webhooks.close();
+    await Promise.all([this.#webhooks.close(), this.#traces?.close()]);
   }
 }

@@ -19,6 +19,7 @@ import { eventLoopPoll } from "../../net/busy-poll.ts";
 import { formatEndpoint, type UdpSocket } from "../../net/udp.ts";
 import { startTftpServer, type TftpServer } from "../../tftp/server/tftp-server.ts";
 import { findTftpFile } from "../content/mirror.ts";
+import { traceOfRequest } from "../elsewhere/boot-traces.ts";
 import type { SiteCaptures } from "../captures.ts";
 import type { Leadership } from "../leader/leadership.ts";
 import type { NodesInForce } from "../nodes/nodes-in-force.ts";
@@ -252,8 +253,8 @@ export class LinkListeners {
   }
 
   #startDhcp(): Promise<DhcpServer> {
-    const { options, nodes, leases, leadership, firmware, journal, emit, captures, steadyClock } =
-      this.#parts;
+    const { options, nodes, leases, leadership, firmware, journal, emit, captures } = this.#parts;
+    const { steadyClock, sessions } = this.#parts;
     const tftpPort = this.#tftp?.endpoints[0]?.port ?? this.#config.tftp.port;
     return startDhcpServer({
       links: [],
@@ -273,6 +274,7 @@ export class LinkListeners {
       mayLackLeases: () => leadership?.mayLackLeases() ?? false,
       offerStyles: firmware.offerStyles,
       smee: smeeOf(this.#config, { tftpPort, httpPort: this.#bootPort.port, trace: options.trace }),
+      traceOf: traceOfRequest(sessions, options.clock),
       journal,
       usedBy: options.conflictProbe?.usedBy ?? null,
       guard: this.#watch,

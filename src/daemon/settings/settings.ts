@@ -9,6 +9,7 @@ import { fromText } from "../../lib/bytes.ts";
 import { ConfigError, errnoOf, messageOf, SyncError } from "../../lib/errors.ts";
 import { createInventory, type Inventory } from "../../nodes/inventory.ts";
 import { checkOrchestratorFiles } from "../orchestrator/host-api.ts";
+import { type CollectorSettings, readCollector } from "./collector-files.ts";
 import type { Environment } from "./environment.ts";
 import { nodesFileOf, readNodes } from "./nodes-file.ts";
 import { readServerCertificate, type ServerCertificate } from "./tls-files.ts";
@@ -33,6 +34,8 @@ export interface Settings {
   /** May only read. */
   readonly adminReadToken: string | null;
   readonly webhooks: readonly WebhookSettings[];
+  /** Who collects the traces of boots; null: nobody. */
+  readonly collector: CollectorSettings | null;
 }
 
 /**
@@ -108,11 +111,21 @@ function readNamedFiles(config: Config): Omit<Settings, "config" | "configFile">
       `${readTokenFile}:1:1: holds the token of admin.tokenFile, which may change everything; make another one with: openssl rand -hex 32`,
     );
   }
+  const collector = attempt(() => readCollector(config));
   const webhooks = attempt(() => readWebhooks(config));
   if (problems.length > 0 || inventory === null || webhooks === null) {
     throw new ConfigError(problems);
   }
-  return { inventory, ca, bootCertificate, adminCertificate, adminToken, adminReadToken, webhooks };
+  return {
+    inventory,
+    ca,
+    bootCertificate,
+    adminCertificate,
+    adminToken,
+    adminReadToken,
+    webhooks,
+    collector,
+  };
 }
 
 /** @throws ConfigError when the nodes file cannot be read or is not right */

@@ -2,6 +2,7 @@ import type { BootClient } from "../../boot/client.ts";
 import type { FindNode, NodeEntry } from "../../boot/node.ts";
 import { machineIgnored } from "../../boot/refusals.ts";
 import type { Plan } from "../../boot/policy.ts";
+import type { TraceContext } from "../../boot/trace-context.ts";
 import type { OfferStyles } from "../../boot/offer-style.ts";
 import type { Ip4 } from "../../lib/ip4.ts";
 import { isCardAddress } from "../../lib/mac.ts";
@@ -45,6 +46,12 @@ export interface Knowledge {
    * since the Unix epoch; 0: never; null, and by default: that cannot be heard.
    */
   readonly addressOfferedAtMs?: (request: DhcpRequest, link: Link) => number | null;
+  /**
+   * The trace of the boot that the request's machine is in, or begins now; null, and by default: boots are not traced.
+   *
+   * @param isIpxe whether it is iPXE that asks
+   */
+  readonly traceOf?: (request: DhcpRequest, isIpxe: boolean) => TraceContext | null;
   /** Answer as SMEE does; null: as this program does by itself. */
   readonly smee: SmeeSettings | null;
 }
@@ -66,7 +73,8 @@ export function decide(
   if (knowledge.smee !== null) {
     // SMEE has no boot server.
     if (role === "boot-server") return ignored("SMEE does not answer on port 4011");
-    const effects = handleSmee(request, node, link, knowledge.smee);
+    const trace = knowledge.traceOf?.(request, request.client.ipxe) ?? knowledge.smee.trace;
+    const effects = handleSmee(request, node, link, { ...knowledge.smee, trace });
     return [...effects, ...systemEvents(request, link)];
   }
   const { chaddr, htype } = request.packet;
@@ -83,7 +91,9 @@ export function decide(
     planScript: () => knowledge.plan(capable, entry, link),
     addressOfferedAtMs: knowledge.addressOfferedAtMs?.(request, link) ?? null,
   };
-  const { plan, style, effects: learnt } = adapt(request, planned, link, known, nowMs);
+  const adapted = adapt(request, planned, link, known, nowMs);
+  const { style, effects: learnt } = adapted;
+  const plan = withTrace(adapted.plan, request, knowledge);
   if (role === "boot-server") {
     const asked = rememberBootServer(request, knowledge.offerStyles);
     return whenAnswered(asked, handleBootServer(request, plan, link, style));
@@ -93,6 +103,12 @@ export function decide(
       ? handleProxy(request, plan, link, style)
       : handleFull(request, plan, link, node, knowledge, nowMs, style);
   return [...whenAnswered(learnt, effects), ...systemEvents(request, link)];
+}
+
+/** A plan that boots something, with the trace that the machine is told. */
+function withTrace(plan: Plan, request: DhcpRequest, { traceOf }: Knowledge): Plan {
+  if (traceOf === undefined || plan.kind === "none" || plan.kind === "refused") return plan;
+  return { ...plan, trace: traceOf(request, plan.kind === "script") };
 }
 
 /** What is learnt of a machine by answering it, ahead of the answer; nothing when there is none. */

@@ -1,6 +1,7 @@
 import { RASPBERRY_PI } from "../../boot/architecture.ts";
 import type { Plan } from "../../boot/policy.ts";
 import type { OfferStyle } from "../../boot/offer-style.ts";
+import { formatTraceparent, traceparentBytes } from "../../boot/trace-context.ts";
 import { concat, fromText, toText } from "../../lib/bytes.ts";
 import { ANY_ADDRESS, type Ip4, ip4ToBytes } from "../../lib/ip4.ts";
 import { advertisedAddress, type Link } from "../link.ts";
@@ -136,7 +137,7 @@ export function withBootSource(
   plan: BootPlan,
   link: Link,
 ): DhcpPacket {
-  const named = withBootFile(withNextServer(reply, advertisedAddress(link)), bootFileOf(plan));
+  const named = withBootFile(withNextServer(reply, advertisedAddress(link)), toldFileOf(plan));
   return withMachineId97(named, request);
 }
 
@@ -161,7 +162,9 @@ export function withNetboot(
   if (plan.kind === "none") return { ...reply, siaddr: advertisedAddress(link) };
   const booting = withBootSource(reply, request, plan, link);
   const http = request.client.transport === "http";
-  const typed = withDiscovery(booting, request, link, http ? "direct" : style);
+  const traceparent = plan.trace == null ? null : traceparentBytes(plan.trace);
+  const told = { link, traceparent };
+  const typed = withDiscovery(booting, request, told, http ? "direct" : style);
   if (link.mode === "proxy") {
     return withServerName(withVendorClass(typed, request), advertisedAddress(link));
   }
@@ -175,6 +178,13 @@ export function bootFileOf(plan: BootPlan): string {
   return plan.transport === "http" ? plan.url : plan.file;
 }
 
+/** The same as the reply has it: a loader's name ends with the trace of the boot, as SMEE's does. */
+function toldFileOf(plan: BootPlan): string {
+  const name = bootFileOf(plan);
+  const { trace = null } = plan;
+  return plan.kind === "script" || trace === null ? name : `${name}-${formatTraceparent(trace)}`;
+}
+
 /** The type of the one item in the menu that we offer (PXE 2.1, table 2-1: from 0x8000 on for vendors). */
 export const MENU_ITEM = 0x8000;
 /** What a person at the machine would see of it. */
@@ -184,12 +194,12 @@ const MENU_TEXT = "eim-pxe";
 function withDiscovery(
   reply: DhcpPacket,
   request: DhcpRequest,
-  link: Link,
+  { link, traceparent }: { readonly link: Link; readonly traceparent: Uint8Array | null },
   style: OfferStyle,
 ): DhcpPacket {
   switch (style) {
     case "direct":
-      return withVendorOption43(reply, discoveryOptions(request));
+      return withVendorOption43(reply, discoveryOptions(request, traceparent));
     case "boot-server":
       return reply;
     case "menu": {
@@ -199,6 +209,7 @@ function withDiscovery(
         bootServers: [{ type: MENU_ITEM, addresses: [advertisedAddress(link)] }],
         bootMenu: [{ type: MENU_ITEM, text: MENU_TEXT }],
         menuPrompt: { timeoutSeconds: 0, text: MENU_TEXT },
+        traceparent,
       });
       return withVendorOption43(reply, menu);
     }
@@ -209,12 +220,13 @@ function withDiscovery(
  * PXE 2.1: discovery control with bit 3, "load the boot file of this offer": no prompt, no menu, no
  * boot server. The Raspberry Pi's boot ROM goes on only when it finds its own menu item as well.
  */
-function discoveryOptions(request: DhcpRequest): Uint8Array {
+function discoveryOptions(request: DhcpRequest, traceparent: Uint8Array | null): Uint8Array {
   if (!request.client.architectures.includes(RASPBERRY_PI)) {
-    return pxeVendorOptions({ discoveryControl: 8 });
+    return pxeVendorOptions({ discoveryControl: 8, traceparent });
   }
   return pxeVendorOptions({
     discoveryControl: 8,
+    traceparent,
     bootMenu: [{ type: 0, text: "Raspberry Pi Boot" }],
     menuPrompt: { timeoutSeconds: 0, text: "PXE" },
   });

@@ -118,11 +118,11 @@ class RunningServer {
     this.#options = options;
     const offers = new OfferTable();
     const { plan, findNode, reservedFor, entriesWithoutAddress, leases } = options;
-    const { offerStyles, smee } = options;
+    const { offerStyles, smee, traceOf } = options;
     const addressOfferedAtMs = (request: DhcpRequest, link: Link) =>
       this.#overheard.get(link)?.addressOfferedAtMs(request) ?? null;
     const nodes = { findNode, reservedFor, entriesWithoutAddress: entriesWithoutAddress ?? none };
-    const known = { plan, ...nodes, leases, offerStyles, smee };
+    const known = { plan, ...nodes, leases, offerStyles, smee, ...(traceOf && { traceOf }) };
     this.#knowledge = { ...known, offers, addressOfferedAtMs };
     this.#runner = new EffectRunner({ ...options, offers });
   }

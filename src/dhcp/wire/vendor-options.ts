@@ -42,6 +42,8 @@ export interface PxeVendorOptions {
   readonly bootMenu: readonly PxeMenuItem[];
   readonly menuPrompt: PxeMenuPrompt | null;
   readonly bootItem: PxeBootItem | null;
+  /** 43.69, of SMEE's making: the trace that the boot belongs to, in 26 bytes. */
+  readonly traceparent: Uint8Array | null;
 }
 
 /** Sub-options of one length, by code, with that length. */
@@ -58,12 +60,20 @@ export function readPxeVendorOptions(value: Uint8Array): PxeVendorOptions {
     bootMenu: readBootMenu(found.get(9)),
     menuPrompt: readMenuPrompt(found.get(10)),
     bootItem: readBootItem(ofLength(found, 71, pxeLengths)),
+    traceparent: found.get(69)?.length === 26 ? (found.get(69) ?? null) : null,
   };
 }
 
 /** Option 43 for a PXE client, with End, which some firmware misses when it is not there. */
 export function pxeVendorOptions(options: Partial<PxeVendorOptions>): Uint8Array {
-  const { discoveryControl, bootServers = [], bootMenu = [], menuPrompt, bootItem } = options;
+  const {
+    discoveryControl,
+    bootServers = [],
+    bootMenu = [],
+    menuPrompt,
+    bootItem,
+    traceparent,
+  } = options;
   const parts: SubOption[] = [];
   if (isGiven(discoveryControl)) parts.push([6, Uint8Array.of(discoveryControl)]);
   if (bootServers.length > 0) parts.push([8, concat(bootServers.map(buildBootServers))]);
@@ -72,6 +82,7 @@ export function pxeVendorOptions(options: Partial<PxeVendorOptions>): Uint8Array
     const { timeoutSeconds, text } = menuPrompt;
     parts.push([10, concat([Uint8Array.of(timeoutSeconds), fromText(text)])]);
   }
+  if (isGiven(traceparent)) parts.push([69, traceparent]);
   if (isGiven(bootItem)) parts.push([71, concat([u16(bootItem.type), u16(bootItem.layer)])]);
   return concat([buildSubOptions(parts), Uint8Array.of(255)]);
 }

@@ -39,4 +39,30 @@ export const elsewhereEvents = {
     message: "what waits for a webhook is on disk again",
     meaning: "What came after `webhook-unkept` is written too.",
   },
+  "traces-failed": {
+    level: "warn",
+    message: "the collector of traces took nothing; it is tried again",
+    meaning:
+      "`reason` says why and what to do. `waiting` spans are kept in memory, 8192 at most, and are sent when it answers again; it is asked after a second, then more and more seldom, at last every minute.",
+    show: { every: 60_000, by: ["collector"], upTo: 3_600_000, until: "traces-restored" },
+  },
+  "traces-restored": {
+    level: "info",
+    message: "the collector takes traces again",
+    meaning: "After `failures` attempts; what waited is being sent.",
+  },
+  "traces-refused": {
+    level: "warn",
+    message: "the collector refused traces for good",
+    meaning:
+      "It answered that the request itself is wrong (400, 413, 415 or 422), which sending it again does not change, so these `spans` were given up. See whether `telemetry.otlp.url` is that of OTLP over HTTP (port 4318 as a rule, 4317 is gRPC), and whether it takes `telemetry.otlp.encoding`.",
+    show: { every: 60_000, by: ["collector"], upTo: 3_600_000, sum: "spans" },
+  },
+  "traces-dropped": {
+    level: "warn",
+    message: "the oldest parts of traces were dropped",
+    meaning:
+      "More than 8192 wait for a collector that does not take them (`traces-failed` says why); `spans` is how many of the oldest were given up since the last one of these.",
+    show: { every: 60_000, by: ["collector"], upTo: 3_600_000, sum: "spans" },
+  },
 } as const satisfies Entries;

@@ -5,14 +5,17 @@ import {
   type OrchestratorScript,
   preparedScript,
   type ScriptRewrite,
+  type WithMachine,
 } from "../../boot/script/orchestrator-script.ts";
 import { fillTemplate } from "../../boot/script/template.ts";
 import type { KernelTiming } from "../../boot/script/timings.ts";
+import type { TraceContext } from "../../boot/trace-context.ts";
 import type { Machine } from "../../events/types.ts";
 import { BoundedMap } from "../../lib/bounded-map.ts";
 import { printable } from "../../lib/bytes.ts";
 import { messageOf } from "../../lib/errors.ts";
 import type { Stage } from "../../timeline/stages.ts";
+import { traceOf } from "../../timeline/traces.ts";
 import type { BootAppOptions } from "./context.ts";
 import type { ServedGeneration } from "./content.ts";
 import { OrchestratorScripts } from "./orchestrator-scripts.ts";
@@ -28,6 +31,8 @@ export interface ScriptRequest {
   readonly node: Pick<NodeEntry, "scriptUrl" | "kernelArgs"> | null;
   /** Our base URL as the machine reaches it; null: its connection is gone. */
   readonly baseUrl: string | null;
+  /** That the request names; null or absent: none. */
+  readonly trace?: TraceContext | null;
 }
 
 /** What has to be read before a script can be made. */
@@ -35,8 +40,6 @@ type Source =
   | { readonly kind: "loader"; readonly name: string }
   | { readonly kind: "template"; readonly text: string }
   | { readonly kind: "mirror"; readonly sha256: string; readonly script: OrchestratorScript };
-
-type WithTimings = (timings: readonly KernelTiming[]) => string;
 
 /** One for each generation, address of ours and set of kernel arguments; nodes may have their own. */
 const maxPrepared = 256;
@@ -48,7 +51,7 @@ const timedStages: ReadonlySet<Stage> = new Set(["discover", "loader-start", "lo
 export class BootScripts {
   readonly #options: BootAppOptions;
   readonly #orchestratorScripts: OrchestratorScripts;
-  readonly #prepared = new BoundedMap<string, WithTimings>(maxPrepared);
+  readonly #prepared = new BoundedMap<string, WithMachine>(maxPrepared);
 
   constructor(options: BootAppOptions) {
     this.#options = options;
@@ -123,11 +126,12 @@ export class BootScripts {
   }
 
   #make(
-    { machine, node, baseUrl }: ScriptRequest,
+    { machine, node, baseUrl, trace: asked = null }: ScriptRequest,
     generation: ServedGeneration | null,
     source: Source,
   ): Extract<ScriptOutcome, { kind: "script" }> {
     const id = generation?.id ?? null;
+    const trace = this.#traceOf(machine, asked);
     const rewrite = {
       downloadUrl: `${baseUrl}/artifacts`,
       eventsUrl: `${baseUrl}/events`,
@@ -140,11 +144,11 @@ export class BootScripts {
       }
       case "template": {
         const timings = this.#timingsOf(machine);
-        const how = { ...rewrite, timings, baseUrl: baseUrl ?? "", generation: id };
+        const how = { ...rewrite, timings, trace, baseUrl: baseUrl ?? "", generation: id };
         return { kind: "script", text: fillTemplate(source.text, how), generation: id };
       }
       case "mirror": {
-        const text = this.#preparedOf(source, rewrite)(this.#timingsOf(machine));
+        const text = this.#preparedOf(source, rewrite)(this.#timingsOf(machine), trace);
         return { kind: "script", text, generation: id };
       }
     }
@@ -152,14 +156,21 @@ export class BootScripts {
 
   #preparedOf(
     { sha256, script }: { readonly sha256: string; readonly script: OrchestratorScript },
-    rewrite: Omit<ScriptRewrite, "timings">,
-  ): WithTimings {
+    rewrite: Omit<ScriptRewrite, "timings" | "trace">,
+  ): WithMachine {
     const key = [sha256, rewrite.downloadUrl, ...rewrite.kernelArgs].join("\n");
     const before = this.#prepared.get(key);
     if (before !== undefined) return before;
     const prepared = preparedScript(script, rewrite);
     this.#prepared.set(key, prepared);
     return prepared;
+  }
+
+  /** What the machine is told of the trace of its boot; the one that it names itself goes before. */
+  #traceOf(machine: Machine, asked: TraceContext | null): TraceContext | null {
+    const { sessions, clock } = this.#options;
+    const own = traceOf(sessions, machine, "script", clock.now());
+    return own === null || asked === null ? own : { ...own, traceId: asked.traceId };
   }
 
   /** When the stages of this boot were reached so far, for the orchestrator's own statistics. */

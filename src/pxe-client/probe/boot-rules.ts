@@ -52,7 +52,7 @@ function evidenceOf({ mac, firmware, offers }: OfferedBoot, own: Ip4): BootEvide
   const seen = { mac, address: null };
   const architecture = architectureName({ bios: 0, uefi: 7, "uefi-http": 16, ipxe: 7 }[firmware]);
   const asked = { architecture, broadcast: true };
-  const empty = newBoot({ key: mac, number: 0 }, "discover", at, null);
+  const empty = newBoot({ key: mac, number: 0, trace: null }, "discover", at, null);
   const discovered = withStep(empty, "discover", seen, asked, at.nowMs);
   const boot: Boot = {
     ...withStep(discovered, "offer", seen, {}, at.nowMs),

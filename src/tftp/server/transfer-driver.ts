@@ -1,3 +1,4 @@
+import { tracedBy } from "../../boot/trace-context.ts";
 import type { BlobSource } from "../../lib/blob.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { messageOf } from "../../lib/errors.ts";
@@ -177,7 +178,8 @@ export class TransferDriver {
     this.#announced = true;
     if (this.#found.kind !== "loader") return;
     const bytes = this.#found.blob.size;
-    this.#host.emit({ event: "loader-start", ...this.#about(), protocol: "tftp", bytes });
+    const about = { ...this.#about(), ...tracedBy(this.#subject.asked) };
+    this.#host.emit({ event: "loader-start", ...about, protocol: "tftp", bytes });
   }
 
   /** Machine and file of every event: the file that is sent, whatever its requested name was. */

@@ -37,6 +37,7 @@ describe("option 43 of PXE", () => {
       bootMenu: fc.array(fc.record({ type: word, text: ascii }), { maxLength: 5 }),
       menuPrompt: optional(fc.record({ timeoutSeconds: octet, text: ascii })),
       bootItem: optional(fc.record({ type: word, layer: word })),
+      traceparent: optional(fc.uint8Array({ minLength: 26, maxLength: 26 })),
     });
     fc.assert(
       fc.property(options, (original) => {

@@ -116,7 +116,9 @@ function wordOf(part: Schema, name: string, unit: string | undefined): string {
       return `number${inUnit(name, unit)}${boundsOf(part)}`;
     case "array": {
       const items = typeof part.items === "object" && !Array.isArray(part.items) ? part.items : {};
-      return items.enum === undefined ? "list" : `list of ${wordOf(items, name, unit)}`;
+      // A long list of words stands where `see` leads to.
+      const few = items.enum !== undefined && items.enum.length <= 20;
+      return few ? `list of ${wordOf(items, name, unit)}` : "list";
     }
     case "object":
       return "map";

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { loaderNames } from "../../../boot/architecture.ts";
 import { type Mac, parseMac } from "../../../lib/mac.ts";
+import { tracedBy, withoutTraceparent } from "../../../boot/trace-context.ts";
 import type { Machine } from "../../../events/types.ts";
 import {
   type BootAppOptions,
@@ -52,7 +53,8 @@ export async function sendLoader(
   reply: FastifyReply,
   wanted: { readonly name: string; readonly mac: Mac | null },
 ): Promise<FastifyReply> {
-  const { name, mac } = wanted;
+  const name = withoutTraceparent(wanted.name);
+  const { mac } = wanted;
   const machine = machineOf(options, request, mac);
   const denial = knownDenialOf(options, machine);
   // By the other ways it gets iPXE, and a script that sends it on.
@@ -65,7 +67,8 @@ export async function sendLoader(
   }
   const { file, etag } = opened;
   const { turns } = options.files;
-  const watch = watchLoader(options, machine, { name: opened.name, bytes: file.size });
+  const traced = { ...machine, ...tracedBy(wanted.name) };
+  const watch = watchLoader(options, traced, { name: opened.name, bytes: file.size });
   const contentType = contentTypeOf(name);
   const answer = { file, etag, contentType, turns, watch, machine, queued: null };
   return sendFile(request, reply, answer);
@@ -108,7 +111,7 @@ function etagByDate({ modifiedMs, size }: OpenFile): string {
 
 function watchLoader(
   options: BootAppOptions,
-  machine: Machine,
+  { traceparent, ...machine }: Machine & { readonly traceparent?: string },
   loader: { readonly name: string; readonly bytes: number },
 ): DownloadWatch {
   const { emit, clock } = options;
@@ -117,7 +120,8 @@ function watchLoader(
   return {
     started: ({ first }) => {
       if (first === 0) {
-        emit({ event: "loader-start", ...machine, file, protocol: "http", bytes });
+        const traced = traceparent === undefined ? {} : { traceparent };
+        emit({ event: "loader-start", ...machine, file, protocol: "http", bytes, ...traced });
       }
     },
     progressed: progressOf(options, machine),

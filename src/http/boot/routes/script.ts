@@ -3,6 +3,7 @@ import { z } from "zod";
 import { isUnknown } from "../../../boot/node.ts";
 import { autoexecScript } from "../../../boot/script/autoexec.ts";
 import { IDENTITY_QUERY } from "../../../boot/script/failure-report.ts";
+import { formatTraceparent, parseTraceparent } from "../../../boot/trace-context.ts";
 import { printable } from "../../../lib/bytes.ts";
 import { type Mac, parseMac } from "../../../lib/mac.ts";
 import {
@@ -84,8 +85,11 @@ export async function sendBootScript(
     return askForSerial(options, request, reply);
   }
   const baseUrl = baseUrlOf(request, options);
+  // SMEE's scripts join a trace so.
+  const trace = parseTraceparent(String(request.headers["traceparent"] ?? ""));
   const script = await options.scripts.of({
     machine,
+    trace,
     uuid: uuid ?? knownUuid(options, machine),
     node,
     baseUrl,
@@ -96,7 +100,8 @@ export async function sendBootScript(
   }
   if (request.method === "GET") {
     const { generation } = script;
-    options.emit({ event: "script", ...machine, uuid, serial, generation });
+    const traced = trace === null ? {} : { traceparent: formatTraceparent(trace) };
+    options.emit({ event: "script", ...machine, uuid, serial, generation, ...traced });
   }
   return sendText(reply, 200, script.text);
 }

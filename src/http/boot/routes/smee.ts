@@ -1,7 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { type SmeeFlavour, smeeLayouts } from "../../../boot/smee-layout.ts";
-import { withoutTraceparent } from "../../../boot/trace-context.ts";
 import { type Mac, parseMac } from "../../../lib/mac.ts";
 import { type BootAppContext, refuse, refuseUnknown } from "../context.ts";
 import { sendLoader } from "./loaders.ts";
@@ -21,8 +20,7 @@ export function smeeRoutes(
 
   route(`${binaryFolder}*`, (request, reply) => {
     const { folder, name } = splitPath(rest.parse(request.params)["*"]);
-    const loader = withoutTraceparent(name);
-    return sendLoader(options, request, reply, { name: loader, mac: macIn(folder) });
+    return sendLoader(options, request, reply, { name, mac: macIn(folder) });
   });
   app.route({
     method: ["POST", "PUT", "PATCH", "DELETE"],
