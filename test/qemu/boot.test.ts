@@ -1,12 +1,16 @@
-import { describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { stages } from "../../src/timeline/stages.ts";
+import { buildDashboard, chromiumPath } from "../support/browser.ts";
 import { reasonToSkip } from "../support/tools.ts";
 import { bootOne, poolAddress, useSite } from "./boots.ts";
+import { type LiveDashboard, openDashboard } from "./dashboard.ts";
 import { wire } from "./network.ts";
 import type { Mode } from "./server.ts";
+import type { Machine } from "./qemu-command.ts";
 import { labTools } from "./site.ts";
 
 const skipped = reasonToSkip({ root: true, tools: labTools });
+const noBrowser = reasonToSkip({ tools: [chromiumPath] });
 
 const booted = {
   full: ["bios", "uefi", "uefi-http"],
@@ -22,9 +26,20 @@ const expectedStages: { readonly [F in (typeof booted)[Mode][number]]: readonly 
   "uefi-ipxe-rom": withoutLoader,
 };
 
+const everyWord = ["asked", "loader", "script", "Micro-OS", "up"];
+
 describe.skipIf(skipped !== null)(`real firmware${skipped === null ? "" : ` (${skipped})`}`, () => {
   describe("in mode full", () => {
+    beforeAll(() => {
+      if (noBrowser === null) buildDashboard();
+    });
     const site = useSite({ mode: "full" });
+    let dashboard: LiveDashboard | null = null;
+    beforeAll(async () => {
+      if (noBrowser === null) dashboard = await openDashboard(site());
+    });
+    afterAll(() => dashboard?.close());
+    const machines: Machine[] = [];
 
     it.each(booted.full)(
       "boots %s into the Micro-OS, kernel arguments intact",
@@ -33,6 +48,23 @@ describe.skipIf(skipped !== null)(`real firmware${skipped === null ? "" : ` (${s
         expect(boot.commandLine).toMatch(boot.expectedArguments);
         expect(boot.stages).toEqual(expectedStages[firmware]);
         expect(boot.address).toMatch(poolAddress(wire));
+        machines.push(boot.machine);
+      },
+    );
+
+    it.skipIf(noBrowser !== null)(
+      "shows each of them on the dashboard as it goes on, in Chromium, without a reload",
+      async () => {
+        expect(machines).not.toHaveLength(0);
+        for (const { firmware, mac } of machines) {
+          const words = (await dashboard?.wordsUntilUp(mac)) ?? [];
+          process.stderr.write(`the dashboard showed ${firmware}: ${words.join(", ")}\n`);
+          expect(words).toEqual(everyWord.filter((word) => words.includes(word)));
+          // It was there while it booted, and not only when it was up.
+          expect(words[0]).toMatch(firmware === "bios" ? /^script$/ : /^(asked|loader)$/);
+          expect(words.at(-1)).toBe("up");
+        }
+        expect(dashboard?.complaints()).toEqual([]);
       },
     );
 
