@@ -1,4 +1,4 @@
-import { copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { LabError, run } from "../qemu/process.ts";
 import type { Engine } from "./engine.ts";
@@ -39,12 +39,27 @@ export async function makeBaseImage(
     await likeSlim(root);
     const archive = join(staging, "root.tar");
     await run(["tar", "-C", root, "-cf", archive, "."]);
-    const platform = foreign ? ["--platform=linux/arm64"] : [];
-    const name = foreign ? arm64BaseImage : baseImage;
-    await engine.run("import", ...platform, "--change", 'CMD ["node"]', archive, name);
+    if (foreign) await load(engine, archive, staging);
+    else await engine.run("import", "--change", 'CMD ["node"]', archive, baseImage);
   } finally {
     await rm(staging, { recursive: true, force: true });
   }
+}
+
+/** As `docker import`, which takes every file system for one of the engine's own architecture. */
+async function load(engine: Engine, archive: string, staging: string): Promise<void> {
+  const image = join(staging, "image");
+  await mkdir(image);
+  await rename(archive, join(image, "layer.tar"));
+  const [digest = ""] = (await run(["sha256sum", join(image, "layer.tar")])).split(" ");
+  const rootfs = { type: "layers", diff_ids: [`sha256:${digest}`] };
+  const config = { architecture: "arm64", os: "linux", config: { Cmd: ["node"] }, rootfs };
+  await writeFile(join(image, "config.json"), JSON.stringify(config));
+  const manifest = { Config: "config.json", RepoTags: [arm64BaseImage], Layers: ["layer.tar"] };
+  await writeFile(join(image, "manifest.json"), JSON.stringify([manifest]));
+  const loadable = join(staging, "image.tar");
+  await run(["tar", "-C", image, "-cf", loadable, "."]);
+  await engine.run("load", "--input", loadable);
 }
 
 /** What the packages' own scripts would do, as far as anybody needs it here: they do not run on this processor. */
