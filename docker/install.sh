@@ -22,7 +22,7 @@ set -euo pipefail
 
 readonly home=/opt/eim-pxe command_file=/usr/local/bin/eim-pxe
 readonly config_dir=/etc/eim-pxe config_file=/etc/eim-pxe/eim-pxe.yaml
-readonly unit=/etc/systemd/system/eim-pxe.service
+readonly unit=/etc/systemd/system/eim-pxe.service socket_unit=/etc/systemd/system/eim-pxe.socket
 readonly loader_dir=/usr/share/eim-pxe
 readonly data_dirs=(/var/lib/eim-pxe /var/lib/private/eim-pxe)
 # apt's notes on which packages came with others.
@@ -436,6 +436,12 @@ uninstall() {
   local dir
   if [ ! -e "$home/was-there" ] && [ ! -e "$home/package.sha256" ]; then
     fail "eim-pxe was not installed by this script, so nothing is removed: there is no $home/package.sha256"
+  fi
+  # Somebody may have it beside the service: systemd would go on holding the DHCP ports.
+  if [ -e "$socket_unit" ]; then
+    systemctl disable --now --quiet eim-pxe.socket 2>/dev/null || true
+    rm -f "$socket_unit"
+    say "Removed $socket_unit, too: without the service it only holds the ports."
   fi
   if [ -e "$unit" ]; then
     systemctl disable --now --quiet eim-pxe 2>/dev/null || true

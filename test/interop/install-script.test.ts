@@ -183,6 +183,16 @@ describe.skipIf(missing !== null)(`install.sh${missing === null ? "" : ` (${miss
     }
   });
 
+  test("uninstall leaves no socket unit behind that would hold the ports without the service", () => {
+    install();
+    put("etc/systemd/system/eim-pxe.socket", "[Socket]");
+    expect(run("uninstall")).toMatchObject({
+      code: 0,
+      out: expect.stringContaining("eim-pxe.socket, too"),
+    });
+    expect(existsSync(at("etc/systemd/system/eim-pxe.socket"))).toBe(false);
+  });
+
   test("uninstall leaves folders that were there before, without what install put into them", () => {
     put("etc/eim-pxe/notes", "mine");
     put("usr/share/eim-pxe/loaders/own.efi", "mine");
