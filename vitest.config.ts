@@ -35,7 +35,14 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/qemu/**", "test/interop/**", "test/bench/**", ...slow, ...mocked],
+          exclude: [
+            "test/qemu/**",
+            "test/interop/**",
+            "test/kubernetes/**",
+            "test/bench/**",
+            ...slow,
+            ...mocked,
+          ],
           testTimeout: hangMs,
           hookTimeout: hangMs,
           // Every module is loaded once for each worker, not once for each file: a third of the time.
@@ -76,6 +83,16 @@ export default defineConfig({
           testTimeout: bootsHangMs,
           hookTimeout: bootsHangMs,
           fileParallelism: false,
+        },
+      },
+      {
+        // By a real API server, helm and kubectl: `npm run test:kubernetes`.
+        test: {
+          name: "kubernetes",
+          fileParallelism: false,
+          include: ["test/kubernetes/**/*.test.ts"],
+          testTimeout: longHangMs,
+          hookTimeout: longHangMs,
         },
       },
       {

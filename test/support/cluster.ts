@@ -27,11 +27,11 @@ export class Cluster {
   /** What every watch gets: the status of the answer, or of an error in it. Null: what has happened. */
   watches: { readonly status: number } | { readonly error: number } | "nothing" | null = null;
 
-  async open(): Promise<void> {
+  async open(address = "127.0.0.1"): Promise<void> {
     const port = this.url === "" ? 0 : Number(new URL(this.url).port);
-    await new Promise<void>((resolve) => this.#server.listen(port, "127.0.0.1", resolve));
+    await new Promise<void>((resolve) => this.#server.listen(port, address, resolve));
     const bound = this.#server.address();
-    if (typeof bound === "object") this.url = `http://127.0.0.1:${bound?.port ?? 0}`;
+    if (typeof bound === "object") this.url = `http://${address}:${bound?.port ?? 0}`;
   }
 
   /** Breaks all connections, and takes no more. */

@@ -45,26 +45,26 @@ export async function takeLease(
     const xid = newXid();
     const discover = requestOf(machine, stage, xid, null);
     const offers = await dhcp.discover(discover, discoverTo, bootServer, isEnough, counters);
-    const address = offers.find(
-      (one) => one.server === addressServer && one.address !== null,
-    )?.address;
-    if (address === undefined || address === null) {
+    const chosen = offers.find((one) => givesAddress(plan, one));
+    const address = chosen?.address ?? null;
+    if (chosen === undefined || address === null) {
       throw new BootFailure(`no address was offered by ${addressServer} within 60 s`);
     }
+    const { server } = chosen;
     const choice = stage === "system" ? null : choiceOf(plan, stage, offers);
     if (choice?.kind === "nothing") {
       const { reason } = choice;
       const fault = reason.why === "unusable" ? `${reason.server}: ${reason.fault}` : reason.why;
       throw new BootFailure(`nothing to boot in the offers (${fault})`);
     }
-    const request = requestOf(machine, stage, xid, { server: addressServer, address });
+    const request = requestOf(machine, stage, xid, { server, address });
     const answer = await dhcp.request(request, discoverTo, bootServer, counters);
     if (answer === null) {
-      throw new BootFailure(`${addressServer} did not acknowledge within 60 s what it had offered`);
+      throw new BootFailure(`${server} did not acknowledge within 60 s what it had offered`);
     }
     if (answer.options.get(OptionCode.MESSAGE_TYPE)?.[0] === MessageType.ACK) {
       takeAddress(wire, answer.yiaddr, machine.index);
-      return { address: answer.yiaddr, choice, server: addressServer };
+      return { address: answer.yiaddr, choice, server };
     }
     counters.repeated();
   }
@@ -96,18 +96,25 @@ function requestOf(
 
 /** Whether firmware would not wait any longer; it does wait for the target. */
 function hasEnough(plan: SimulationPlan, stage: LeaseStage, offers: readonly Offer[]): boolean {
-  const { addressServer, bootServer } = plan;
-  if (!offers.some((one) => one.server === addressServer && one.address !== null)) return false;
+  if (!offers.some((one) => givesAddress(plan, one))) return false;
   if (stage === "system") return true;
-  if (!offers.some(({ server }) => server === bootServer)) return false;
+  if (!offers.some((one) => saysWhatToBoot(plan, one))) return false;
   return choiceOf(plan, stage, offers).kind !== "nothing";
 }
 
 function choiceOf(
-  { addressServer, bootServer, firmware }: SimulationPlan,
+  plan: SimulationPlan,
   stage: "firmware" | "ipxe",
   offers: readonly Offer[],
 ): Choice {
-  const relevant = offers.filter(({ server }) => server === addressServer || server === bootServer);
-  return chooseBoot(stage === "ipxe" ? "ipxe" : firmware, relevant);
+  const relevant = offers.filter((one) => givesAddress(plan, one) || saysWhatToBoot(plan, one));
+  return chooseBoot(stage === "ipxe" ? "ipxe" : plan.firmware, relevant);
+}
+
+function givesAddress({ addressServer }: SimulationPlan, { server, address }: Offer): boolean {
+  return address !== null && (addressServer === "any" || server === addressServer);
+}
+
+function saysWhatToBoot({ addressServer, bootServer }: SimulationPlan, { server }: Offer): boolean {
+  return addressServer === "any" || server === bootServer;
 }

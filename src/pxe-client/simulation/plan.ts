@@ -25,8 +25,11 @@ export interface SimulationPlan {
   readonly target: Ip4;
   /** What it calls itself in option 54; as a rule its address. */
   readonly bootServer: Ip4;
-  /** Who gives out addresses; null: nobody is asked, and all machines have `ownAddress`. */
-  readonly addressServer: Ip4 | null;
+  /**
+   * Who gives out addresses, and `any`: whoever offers one says what to boot as well; null: nobody is asked, and all
+   * machines have `ownAddress`.
+   */
+  readonly addressServer: Ip4 | "any" | null;
   /** Where DHCPDISCOVER goes: to everybody, or to the address server only. */
   readonly discoverTo: Ip4;
   /** This host's address on the link. */
