@@ -17,6 +17,8 @@
 #   --patience SECONDS   how long the first synchronisation may take (default: 900)
 #   --without-start      install only; do not start the service
 #
+# Into a Kubernetes cluster: install.sh --kubernetes --help
+#
 # Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 installed, but no machine could boot yet.
 set -euo pipefail
 
@@ -30,6 +32,13 @@ readonly apt_marks=/var/lib/apt/extended_states
 readonly log_file=${EIM_PXE_INSTALL_LOG:-/var/log/eim-pxe-install.log}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly here
+
+# Into a cluster, by kubectl: a script of its own.
+if [[ " $* " == *" --kubernetes "* ]]; then
+  words=()
+  for word in "$@"; do [ "$word" = --kubernetes ] || words+=("$word"); done
+  exec "$here/install-kubernetes.sh" "${words[@]}"
+fi
 
 dry=false changes=0 work=''
 verb=${1:-}

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openGenerationStore } from "../../src/artifacts/store/generation-store.ts";
 import { datagramsOf } from "../../src/capture/pcap-reader.ts";
@@ -150,6 +150,14 @@ export class ReplicasSite {
   machines(...words: readonly string[]): Guest {
     const file = new URL("../interop/guests/storm-machines.ts", import.meta.url);
     return this.net.run(this.#machinesHost, file, ...words);
+  }
+
+  /** A copy of a folder of the project, beside which stands a kustomization that uses it; returns where. */
+  write(name: string, from: string, kustomization: (folder: string) => object): string {
+    const folder = join(this.folder, name);
+    cpSync(from, join(folder, "all"), { recursive: true });
+    writeFileSync(join(folder, "kustomization.yaml"), JSON.stringify(kustomization("all")));
+    return folder;
   }
 
   addressOf(name: Name): string {
