@@ -2,13 +2,14 @@ import { idleEntries } from "../artifacts/origin/no-proxy.ts";
 import type { Config } from "../config/schema.ts";
 import { waysOut } from "../daemon/content/mirror.ts";
 import { type Environment, proxyEnvironment } from "../daemon/settings/environment.ts";
+import { withKnownNodes } from "../daemon/nodes/kept-hardware.ts";
 import { configurationFile, loadSettings } from "../daemon/settings/settings.ts";
 import { ExitCode, type Program } from "./shared/context.ts";
 import { withConfig } from "../events/own-commands.ts";
 
 /** `eim-pxe check`: validates the configuration and the files that it names, and changes nothing. */
-export function check(program: Program, file: string | null): number {
-  const { config, inventory } = loadSettings(file, program.environment);
+export async function check(program: Program, file: string | null): Promise<number> {
+  const { config, inventory } = await withKnownNodes(loadSettings(file, program.environment));
   const read = configurationFile(file);
   const proxies = waysOut(config, proxyEnvironment(program.environment));
   const links = config.interfaces.map((link) => `${link.name} (${link.dhcp.mode})`).join(", ");
@@ -57,7 +58,8 @@ function warningsOf(config: Config): readonly string[] {
         "server sends it. Set dhcp.mode: proxy to have it sent from here",
     );
   }
-  if (config.nodes.unknown === "deny" && config.nodes.file === null) {
+  const { unknown, file, format } = config.nodes;
+  if (unknown === "deny" && file === null && format !== "kubernetes") {
     warnings.push(
       "nodes.unknown is deny and there is no nodes.file: every machine is refused. Name a nodes.file, or " +
         "set nodes.unknown: allow",

@@ -5,6 +5,7 @@ import { firmwareLine, linkVerdict, otherMachineLines } from "../doctor/link-che
 import { ConfigError } from "../lib/errors.ts";
 import { whoInWords } from "../lib/finding.ts";
 import { interfaceNamed, readInterfaces } from "../net/interfaces.ts";
+import { withKnownNodes } from "../daemon/nodes/kept-hardware.ts";
 import { configurationFile, loadSettings } from "../daemon/settings/settings.ts";
 import { ExitCode, type Program } from "./shared/context.ts";
 import { jsonWithConfig, withConfig } from "../events/own-commands.ts";
@@ -31,7 +32,7 @@ async function examineSite(program: Program, options: DoctorOptions): Promise<nu
   let lines: readonly CheckLine[];
   try {
     const site = await openSite({
-      settings: loadSettings(file, program.environment),
+      settings: await withKnownNodes(loadSettings(file, program.environment)),
       file: configurationFile(file),
       environment: program.environment,
       interfaces: readInterfaces(),

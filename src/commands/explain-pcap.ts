@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { type Datagram, isDhcp, ports } from "../capture/datagram.ts";
 import { type CapturedDatagram, datagramsOf } from "../capture/pcap-reader.ts";
-import { loadConfiguration, loadInventory } from "../daemon/settings/settings.ts";
+import { knownInventory } from "../daemon/nodes/kept-hardware.ts";
+import { loadConfiguration } from "../daemon/settings/settings.ts";
 import { traceOf } from "../daemon/settings/environment.ts";
 import { printable } from "../lib/bytes.ts";
 import { ConfigError, DecodeError, messageOf } from "../lib/errors.ts";
@@ -31,7 +32,7 @@ export async function explainPcap(
 ): Promise<number> {
   const config = loadConfiguration(file, program.environment);
   const trace = traceOf(program.environment);
-  const known = { config, inventory: loadInventory(config), trace };
+  const known = { config, inventory: await knownInventory(config), trace };
   const capture = await readFile(options.pcap).catch((error: unknown) => {
     throw new ConfigError([`${options.pcap}: cannot be read: ${messageOf(error)}`]);
   });

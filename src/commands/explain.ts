@@ -5,7 +5,8 @@ import { fromHex } from "../lib/bytes.ts";
 import { systemClock } from "../lib/clock.ts";
 import { ConfigError } from "../lib/errors.ts";
 import { parseIp4 } from "../lib/ip4.ts";
-import { loadConfiguration, loadInventory } from "../daemon/settings/settings.ts";
+import { knownInventory } from "../daemon/nodes/kept-hardware.ts";
+import { loadConfiguration } from "../daemon/settings/settings.ts";
 import {
   explained,
   type Explanation,
@@ -41,7 +42,7 @@ export async function explain(
 ): Promise<number> {
   const config = loadConfiguration(file, program.environment);
   const trace = traceOf(program.environment);
-  const settings = { config, inventory: loadInventory(config), trace };
+  const settings = { config, inventory: await knownInventory(config), trace };
   const link = linkNamed(settings, options.interface);
   const source = sourceOf(options.source);
   const bytes = await packetBytes(program, options.hex);

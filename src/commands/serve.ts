@@ -11,6 +11,7 @@ import { adoptPassed, passedDescriptors } from "../net/systemd-sockets.ts";
 import { serviceManager } from "../net/service-manager.ts";
 import { createLog } from "../observe/log.ts";
 import { ClusterNodes } from "../daemon/nodes/cluster-nodes.ts";
+import { withKnownNodes } from "../daemon/nodes/kept-hardware.ts";
 import { followRegistrations } from "../daemon/orchestrator/follow.ts";
 import { nodesAccess } from "../daemon/nodes/nodes-access.ts";
 import { type LeaderAccess, leaderAccess } from "../daemon/leader/open-leadership.ts";
@@ -129,7 +130,8 @@ async function reportFailedChecks(
   try {
     const { openSite, quickChecks, runChecks } = await import("../doctor/doctor.ts");
     const interfaces = readInterfaces();
-    const parts = { settings, file: configurationFile(file), environment, interfaces };
+    const known = await withKnownNodes(settings);
+    const parts = { settings: known, file: configurationFile(file), environment, interfaces };
     const site = await openSite({ ...parts, only: null, now: () => systemClock.wall() });
     for (const { id, status, found, remedy, code } of await runChecks(site, quickChecks)) {
       if (status !== "fail") continue;

@@ -21,7 +21,7 @@ export function serverCommands(cli: Command, { program, finish }: CommandSite): 
     "validate the configuration; problems as FILE:LINE:COLUMN: message",
   ).action(async (options: { config?: string }) => {
     const { check } = await import("../check.ts");
-    finish(check(program, options.config ?? null));
+    finish(await check(program, options.config ?? null));
   });
   addReport(cli, "sync", "bring the mirror up to date once").action(
     async (options: ReportFlags) => {

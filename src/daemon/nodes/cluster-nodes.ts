@@ -1,14 +1,12 @@
-import { mkdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import type { Emit } from "../../events/types.ts";
-import { replaceFile } from "../../lib/atomic-file.ts";
 import { messageOf } from "../../lib/errors.ts";
 import { HardwareObjects, objectMeta } from "../../nodes/hardware-objects.ts";
 import { createInventory, type Inventory } from "../../nodes/inventory.ts";
 import type { ClusterAccess } from "../kubernetes/cluster-access.ts";
 import { ClusterError, getJson, getLines } from "../kubernetes/cluster-request.ts";
+import { keepHardware, restoreHardware } from "./kept-hardware.ts";
 
 const GROUP = "/apis/tinkerbell.org";
 const versions = ["v1alpha1", "v1alpha2"] as const;
@@ -40,10 +38,6 @@ const change = z.looseObject({
     code: z.number().nullish(),
     message: z.string().nullish(),
   }),
-});
-const keptFile = z.object({
-  version: z.literal(1),
-  hardware: z.array(z.object({ object: z.string(), inputs: z.array(z.looseObject({})) })),
 });
 
 export interface ClusterNodesParts {
@@ -87,14 +81,9 @@ export class ClusterNodes {
 
   /** What an earlier run knew; null: nothing. Never rejects. */
   async restore(): Promise<Inventory | null> {
-    try {
-      const read = keptFile.parse(JSON.parse(await readFile(fileIn(this.#parts.dataDir), "utf8")));
-      this.#objects.restore(read.hardware);
-      return createInventory(this.#objects.all().entries);
-    } catch {
-      // There is none, or it is damaged: the cluster has it all.
-      return null;
-    }
+    const { dataDir } = this.#parts;
+    const isKept = await restoreHardware(this.#objects, dataDir);
+    return isKept ? createInventory(this.#objects.all().entries) : null;
   }
 
   /** Begins to follow the cluster. */
@@ -273,22 +262,11 @@ export class ClusterNodes {
     const { dataDir } = this.#parts;
     const { emit } = this.#follower;
     try {
-      await mkdir(dataDir, { recursive: true, mode: 0o750 });
-      const content: z.input<typeof keptFile> = {
-        version: 1,
-        hardware: this.#objects.kept().map(({ object, inputs }) => {
-          return { object, inputs: inputs.map((input) => ({ ...input })) };
-        }),
-      };
-      await replaceFile(fileIn(dataDir), JSON.stringify(content), { durable: false });
+      await keepHardware(this.#objects, dataDir);
     } catch (error) {
       emit({ event: "nodes-unkept", reason: messageOf(error) });
     }
   }
-}
-
-function fileIn(dataDir: string): string {
-  return join(dataDir, "kubernetes-nodes.json");
 }
 
 function isVersion(name: string | undefined): boolean {
