@@ -7,8 +7,8 @@ import { labTools, type Site, type SiteOptions } from "./site.ts";
 
 export const localBootTools = [...labTools, ...diskTools];
 
-/** EDK2 without an offer tries each of the card's boot entries for a minute before it comes to the disk. */
-const limitSeconds = 400;
+/** EDK2 without an offer tries each of the card's boot entries for a minute before it comes to the disk; beside other programs that takes ten times as long. */
+const limitSeconds = 1_300;
 
 export interface LocalBootCase {
   readonly firmware: Firmware;

@@ -15,6 +15,8 @@ describe.skipIf(skipped !== null)(
       { firmware: "uefi", mode: "full", netboot: "once", loaders: "modern" },
       { firmware: "bios", mode: "proxy", netboot: "deny" },
       { firmware: "uefi", mode: "proxy", netboot: "deny" },
+      { firmware: "bios", mode: "full", netboot: "deny" },
+      { firmware: "uefi", mode: "full", netboot: "deny" },
       ...(["bios", "uefi", "uefi-ipxe-rom"] as const).flatMap((firmware) =>
         ways.map((localBoot): LocalBootCase => ({
           firmware,
