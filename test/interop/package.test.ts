@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { shippedPackages } from "../../scripts/shipped-packages.ts";
 import { packagesWithoutText } from "../support/docs/licences.ts";
+import { z } from "zod";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 const execute = promisify(execFile);
@@ -184,5 +185,41 @@ console.log(bytes.length, MessageType.DISCOVER, typeof negotiate, typeof ReadTra
     );
     // Their makers published no text of it; docs/licences.md says so.
     expect(withoutText).toEqual(packagesWithoutText.map((name) => `node_modules/${name}`));
+  });
+});
+
+describe("a release", () => {
+  const version = z
+    .object({ version: z.string() })
+    .parse(JSON.parse(readFileSync("package.json", "utf8"))).version;
+
+  it("has for its notes what the changelog says of this version", async () => {
+    const { code, out } = await run("npx", ["tsx", "scripts/release-notes.ts"], ".");
+    expect(code).toBe(0);
+    expect(out).toMatch(/^### When you upgrade from /);
+    const [, section = ""] = readFileSync("CHANGELOG.md", "utf8").split(`\n## ${version}\n`);
+    expect(section.trim().startsWith(out.trim())).toBe(true);
+    expect(section.trim().slice(out.trim().length).trim()).toMatch(/^## \d/);
+  });
+
+  it("has a bill of materials with everything that the package brings along, and its licences", async () => {
+    const { out } = await run("npx", ["tsx", "scripts/sbom.ts"], ".");
+    const bill = z
+      .object({
+        bomFormat: z.literal("CycloneDX"),
+        metadata: z.object({ component: z.object({ name: z.string(), version: z.string() }) }),
+        components: z.array(
+          z.object({
+            name: z.string(),
+            version: z.string(),
+            licenses: z.array(z.unknown()).min(1),
+          }),
+        ),
+      })
+      .parse(JSON.parse(out));
+    expect(bill.metadata.component).toEqual({ name: "eim-pxe", version });
+    const named = (all: readonly { readonly name: string; readonly version: string }[]) =>
+      [...new Set(all.map((one) => `${one.name}@${one.version}`))].toSorted();
+    expect(named(bill.components)).toEqual(named(shippedPackages()));
   });
 });
