@@ -187,7 +187,7 @@ describe("the tests", () => {
   );
 
   it("stand in the rooms of src", () => {
-    const own = ["bench", "container", "fixtures", "interop", "qemu", "support"];
+    const own = ["bench", "container", "fixtures", "interop", "kubernetes", "qemu", "support"];
     const lost = tests
       .map((name) => dirname(name))
       .filter((folder) => folder !== "." && !own.includes(folder.split("/")[0] ?? ""))

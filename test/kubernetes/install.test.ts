@@ -34,10 +34,25 @@ describe("install.sh --kubernetes", () => {
   test("makes manifests of the settings that are valid", () => {
     const { status, out, err } = install(
       "manifests",
-      ...["--interface", "eth1", "--mode", "full", "--pool", "10.0.0.5-10.0.0.9"],
-      ...["--origin", "example.com", "--ca-file", join(folder, "ca.pem"), "--namespace", "edge"],
-      ...["--image", "registry.example:5000/eim-pxe:0.2.0", "--replicas", "2", "--volumes"],
-      ...["--node-label", "site=edge"],
+      "--interface",
+      "eth1",
+      "--mode",
+      "full",
+      "--pool",
+      "10.0.0.5-10.0.0.9",
+      "--origin",
+      "example.com",
+      "--ca-file",
+      join(folder, "ca.pem"),
+      "--namespace",
+      "edge",
+      "--image",
+      "registry.example:5000/eim-pxe:0.2.0",
+      "--replicas",
+      "2",
+      "--volumes",
+      "--node-label",
+      "site=edge",
     );
     expect([status, err]).toEqual([0, ""]);
     for (const part of [

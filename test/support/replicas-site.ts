@@ -72,8 +72,15 @@ export class ReplicasSite {
     this.#capture = net.spawn(
       this.apiHost,
       "tcpdump",
-      ...["-i", "br0", "-U", "--immediate-mode", "-Z", "root"],
-      ...["-w", join(this.folder, "dhcp.pcap"), "udp port 68"],
+      "-i",
+      "br0",
+      "-U",
+      "--immediate-mode",
+      "-Z",
+      "root",
+      "-w",
+      join(this.folder, "dhcp.pcap"),
+      "udp port 68",
     );
   }
 

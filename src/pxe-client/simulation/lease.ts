@@ -8,7 +8,7 @@ import { newXid } from "../wire/dhcp-wire.ts";
 import { BootFailure } from "../wire/failure.ts";
 import type { Offer } from "../wire/offers.ts";
 import { type Counters, type MachineWire, takeAddress } from "./machine-wire.ts";
-import type { SimulatedMachine, SimulationPlan } from "./plan.ts";
+import { anyServer, type SimulatedMachine, type SimulationPlan } from "./plan.ts";
 
 /** Who asks for a lease. */
 export type LeaseStage = "firmware" | "ipxe" | "system";
@@ -112,9 +112,9 @@ function choiceOf(
 }
 
 function givesAddress({ addressServer }: SimulationPlan, { server, address }: Offer): boolean {
-  return address !== null && (addressServer === "any" || server === addressServer);
+  return address !== null && (addressServer === anyServer || server === addressServer);
 }
 
 function saysWhatToBoot({ addressServer, bootServer }: SimulationPlan, { server }: Offer): boolean {
-  return addressServer === "any" || server === bootServer;
+  return addressServer === anyServer || server === bootServer;
 }

@@ -19,6 +19,9 @@ export const simulatedStages = [
 ] as const;
 export type SimulatedStage = (typeof simulatedStages)[number];
 
+/** For machines that take the address of whoever offers one. */
+export const anyServer = "any";
+
 /** What all machines of a run have in common. */
 export interface SimulationPlan {
   /** The server that is measured. */
@@ -26,10 +29,10 @@ export interface SimulationPlan {
   /** What it calls itself in option 54; as a rule its address. */
   readonly bootServer: Ip4;
   /**
-   * Who gives out addresses, and `any`: whoever offers one says what to boot as well; null: nobody is asked, and all
+   * Who gives out addresses, and `anyServer`: whoever offers one says what to boot as well; null: nobody is asked, and all
    * machines have `ownAddress`.
    */
-  readonly addressServer: Ip4 | "any" | null;
+  readonly addressServer: Ip4 | null;
   /** Where DHCPDISCOVER goes: to everybody, or to the address server only. */
   readonly discoverTo: Ip4;
   /** This host's address on the link. */

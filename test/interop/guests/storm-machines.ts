@@ -6,6 +6,7 @@ import { ANY_ADDRESS, LIMITED_BROADCAST, parseSubnet } from "../../../src/lib/ip
 import { simulateBoot } from "../../../src/pxe-client/simulation/boot.ts";
 import { DhcpPort } from "../../../src/pxe-client/simulation/dhcp-port.ts";
 import {
+  anyServer,
   powerOnMs,
   simulatedMachines,
   type SimulationPlan,
@@ -37,7 +38,7 @@ const index = Number(readFileSync(`/sys/class/net/${device}/ifindex`, "utf8"));
 const plan: SimulationPlan = {
   target: own.address,
   bootServer: own.address,
-  addressServer: "any",
+  addressServer: anyServer,
   discoverTo: LIMITED_BROADCAST,
   ownAddress: own.address,
   network,
