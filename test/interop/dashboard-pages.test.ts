@@ -1,3 +1,5 @@
+import { readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { decisionsReply } from "../../src/api/nodes.ts";
@@ -88,6 +90,14 @@ describe.skipIf(skip !== null)(`the dashboard's pages${skip === null ? "" : ` ($
     await page.getByRole("button", { name: "Leave wall mode" }).click();
     await page.getByRole("searchbox").waitFor();
     expect(complaints).toEqual([]);
+  });
+
+  it("weigh less than 150 kB together, as they go over the wire", () => {
+    const folder = "dist/dashboard/assets";
+    const packed = readdirSync(folder).filter((name) => name.endsWith(".gz"));
+    expect(packed.length).toBeGreaterThanOrEqual(3);
+    const bytes = packed.map((name) => statSync(join(folder, name)).size);
+    expect(bytes.reduce((sum, one) => sum + one, 0)).toBeLessThan(150_000);
   });
 
   it("are worked with the keyboard alone", async () => {

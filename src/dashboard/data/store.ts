@@ -121,7 +121,7 @@ export class Store {
   }
 
   #hear(event: LiveEvent): void {
-    if (typeof event.mac === "string") this.#dirty.add(event.mac);
+    if (typeof event.mac === "string" && isMac(event.mac)) this.#dirty.add(event.mac);
     else if (typeof event["address"] === "string") this.#newestIsOld = true;
     if (siteEvents.test(event.event)) this.#siteIsOld = true;
     if (event.event === "reloaded" || this.#dirty.size > mostMachines) this.#isOld = true;
