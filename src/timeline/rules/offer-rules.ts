@@ -157,7 +157,7 @@ export const offerRules: readonly BootRule[] = [
       "set the router (option 3) of {network} in {server}, or have it give these machines addresses of this server's network",
     who: "site",
     certainty: "inferred",
-    onScreen: { bios: ["PXE-E11"], uefi: ["PXE-E18"] },
+    onScreen: { bios: ["PXE-E11"], uefi: ["PXE-E53", "PXE-E18"] },
     when: (evidence) => {
       const addresses = evidence.boot.seen.competing.filter(({ offered }) => offered !== null);
       const [first] = addresses;

@@ -38,7 +38,7 @@ describe.skipIf(skipped !== null)(
             return { addresses: ["dhcp-range=10.9.9.100,10.9.9.199,255.255.255.0,2m"] };
           },
         },
-        screen: /PXE-E18|PXE-E16/,
+        screen: /PXE-E53|PXE-E18|PXE-E16/,
         stage: "offer",
         code: "server-out-of-reach",
         cause: "gives this machine an address of 10.9.9.0/24 and no router",
