@@ -17,6 +17,9 @@ const slow = [
 /** Tests that replace a module of Node (`vi.mock`): they need modules of their own. */
 const mocked = ["test/artifacts/loaders/loader-store.test.ts"];
 
+/** By a program that is not installed everywhere: `npm run test:metrics` fetches it. */
+const metrics = ["test/observe/promtool.test.ts"];
+
 // By default one core is left idle, which are half of two. Tests of the running program have the machine to
 // themselves: what they say of answer times would be about each other.
 const everyCore = "100%";
@@ -40,6 +43,7 @@ export default defineConfig({
             "test/interop/**",
             "test/kubernetes/**",
             "test/bench/**",
+            ...metrics,
             ...slow,
             ...mocked,
           ],
@@ -83,6 +87,12 @@ export default defineConfig({
           testTimeout: bootsHangMs,
           hookTimeout: bootsHangMs,
           fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: "metrics",
+          include: metrics,
         },
       },
       {

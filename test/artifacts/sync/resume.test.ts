@@ -68,7 +68,8 @@ describe("a download that breaks", () => {
     const ranges = cutDownloads(0, () => 0);
     const { fetched } = await site.mirror(await site.openStore()).sync();
     expect(ranges).toEqual([`bytes=${ninety}-`]);
-    expect(fetched).toEqual([{ file: big, bytes: whole.length - ninety }]);
+    // Whether the other files were whole by then is a matter of which was quicker.
+    expect(fetched.find(({ file }) => file === big)?.bytes).toBe(whole.length - ninety);
   });
 
   it("after a power cut goes on behind what was on the disk for sure", async () => {
