@@ -139,6 +139,8 @@ export class ClusterNodes {
   #back(): void {
     if (!this.#isAway) return;
     this.#isAway = false;
+    // A server that has started anew has often forgotten what it had listed (410): that is asked for at once.
+    this.#failures = 0;
     const source = this.#parts.access.server;
     this.#follower.emit({ event: "nodes-source-back", source, nodes: this.#objects.size });
   }
