@@ -22,6 +22,14 @@ export const ipxeTrustCodes: readonly CodeRow[] = [
     "use the orchestrator's signed_ipxe.efi of today (eim-pxe sync), or a loader built with the CA",
     "site",
   ],
+  // What iPXE 1.21.1 says of a certificate that signed itself.
+  [
+    "0216eb",
+    "No usable certificates",
+    "this loader does not know the CA of the server",
+    "use the orchestrator's signed_ipxe.efi of today (eim-pxe sync), or a loader built with the CA",
+    "site",
+  ],
   [
     "0216ea",
     "Certificate has another name",

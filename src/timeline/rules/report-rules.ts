@@ -37,6 +37,7 @@ export const reportedCodes: ReadonlyMap<string, string> = new Map([
   ["0b0220", "reported-cancelled"],
   ["0216e4", "reported-certificate-time"],
   ["0216e6", "reported-certificate-root"],
+  ["0216eb", "reported-certificate-root"],
   ["0216ea", "reported-certificate-name"],
   ["0216e1", "reported-certificate-issuer"],
   ["3c0de1", "reported-tls-cipher"],
