@@ -8,17 +8,17 @@ import type { Finding } from "../lib/finding.ts";
 export const unbeatableServer = {
   code: "unbeatable-server",
   cause:
-    "the DHCP server {server} sends option 60 PXEClient with its addresses and no option 43: firmware then asks port 4011 of {server} and looks at no proxy (passed over: {proxies})",
+    "another DHCP server, {server}, makes machines pass over every boot server but itself: {server} sends option 60 PXEClient with its addresses and no option 43, so firmware asks port 4011 of {server} and looks at no proxy (passed over: {proxies})",
   remedy:
     "remove option 60 (vendor class identifier) from the DHCP server {server}; it is left there by WDS or an older PXE set-up. No setting of a proxy helps",
-  who: "site",
+  who: "network",
 } as const satisfies Finding;
 
 export const noAddress = {
   code: "no-address",
   cause: "{server} offers boot information, and no server offers an address",
   remedy:
-    "start the site's DHCP server, or check that it has free addresses and answers unknown machines; where there is none, set dhcp.mode: full",
+    "first start the site's DHCP server; if it runs, check that it has free addresses and answers unknown machines; only where the site has none, set dhcp.mode: full, so that this server gives out addresses",
   who: "site",
 } as const satisfies Finding;
 
@@ -26,7 +26,7 @@ export const machineDenied = {
   code: "machine-denied",
   cause: "this machine, {mac}, is denied: {reason}",
   remedy:
-    "write an entry for {mac} with netboot: allow into the nodes file, or set nodes.unknown: allow for all machines",
+    "write an entry for {mac} with netboot: allow into the nodes file; or, instead, set nodes.unknown: allow for all machines",
   who: "site",
 } as const satisfies Finding;
 

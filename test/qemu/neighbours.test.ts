@@ -64,7 +64,7 @@ describe.skipIf(skipped !== null)(`mode proxy${skipped === null ? "" : ` (${skip
         stage: "offer",
         code: "unbeatable-server",
         cause: expect.stringContaining(wire.siteAddress),
-        who: "site",
+        who: "network",
       });
     });
   });

@@ -4,8 +4,15 @@ import { type HttpPort, listen } from "../../src/http/listen.ts";
 import { BootSessions } from "../../src/timeline/boots.ts";
 import { TimelineRecorder } from "../../src/timeline/recorder.ts";
 import { AdminSite } from "./admin-site.ts";
-import type { Beat } from "./boot-story.ts";
+import { type Beat, storyMac } from "./boot-story.ts";
 import { anyNumber } from "./connections.ts";
+
+/** The same as another machine tells it, whose URL has its own hardware address. */
+function toldBy<Event extends PxeEvent>(event: Event, mac: string): Event {
+  return "boots" in event
+    ? { ...event, mac, boots: event.boots.replace(storyMac, mac) }
+    : { ...event, mac };
+}
 
 /** Behind the admin port, machines that are told instead of booted: for pictures and for loads. */
 export class MadeUpSite {
@@ -45,7 +52,7 @@ export class MadeUpSite {
       this.#offsetMs = (seconds - last - endedSecondsAgo) * 1000;
       if (event === "moved") this.sessions.progress({ mac, address }, this.#clock.now());
       else if (!("mac" in event)) this.emit(event);
-      else this.emit({ ...event, mac, address: event.address === null ? null : address });
+      else this.emit({ ...toldBy(event, mac), address: event.address === null ? null : address });
     }
     this.#offsetMs = 0;
   }

@@ -3,7 +3,7 @@ import type { CodeRow } from "./meaning.ts";
 /* iPXE's codes about certificates and about files that are not started. */
 
 const clock =
-  "set the machine's clock in its firmware; renew the certificate; see that the loader knows the CA";
+  "first set the machine's clock in its firmware's set-up; if that does not help, renew the server's certificate, and see that the loader knows its CA";
 const secureBoot =
   "switch Secure Boot off, or sign the file with a key that this firmware knows; check that the file is for this processor";
 

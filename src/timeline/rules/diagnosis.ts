@@ -47,7 +47,7 @@ export function diagnosisOf(
     ...finding,
     onScreen: shownBy(onScreen, evidence).map((text) => textWith(text, values)),
     certainty,
-    evidence: factsOf(evidence.boot),
+    evidence: factsOf(evidence),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Boot } from "../boot.ts";
+import type { BootEvidence } from "./evidence.ts";
 import type { Observations } from "../observations.ts";
 
 /** No more than a person reads. */
@@ -9,8 +10,30 @@ interface Fact {
   readonly text: string;
 }
 
-/** What was seen of a boot, in the order in which it happened, each with how long after its start. */
-export function factsOf(boot: Boot): readonly string[] {
+/** Of the boots in a row before this one, so many of the latest. */
+const mostBefore = 3;
+
+/**
+ * What was seen of a boot, in the order in which it happened, each with how long after its start. Of the boots
+ * in a row before it, how far each came: a cause may lie in the repetition.
+ */
+export function factsOf({ boot, earlier }: Pick<BootEvidence, "boot" | "earlier">) {
+  const before = earlier
+    .slice(0, Math.min(boot.attempt - 1, mostBefore))
+    .toReversed()
+    .flatMap(({ steps }) => steps.at(-1) ?? [])
+    .map(
+      ({ stage, lastAtMs }) =>
+        `${secondsOf(boot.startedAtMs - lastAtMs)} s before, in another boot: ${stage}`,
+    );
+  return [...before, ...ownFactsOf(boot)];
+}
+
+function secondsOf(ms: number): string {
+  return (ms / 1000).toFixed(1);
+}
+
+function ownFactsOf(boot: Boot): readonly string[] {
   const steps = boot.steps.map(({ stage, lastAtMs, count }) => ({
     atMs: lastAtMs,
     text: count === 1 ? stage : `${stage} (${count} times)`,
@@ -18,7 +41,7 @@ export function factsOf(boot: Boot): readonly string[] {
   return [...steps, ...observationsOf(boot.seen)]
     .toSorted((a, b) => a.atMs - b.atMs)
     .slice(-most)
-    .map(({ atMs, text }) => `${((atMs - boot.startedAtMs) / 1000).toFixed(1)} s: ${text}`);
+    .map(({ atMs, text }) => `${secondsOf(atMs - boot.startedAtMs)} s: ${text}`);
 }
 
 function observationsOf(seen: Observations): readonly Fact[] {
@@ -41,7 +64,7 @@ function observationsOf(seen: Observations): readonly Fact[] {
     ...at(tftpRefused?.atMs, `TFTP refused ${tftpRefused?.file}: ${tftpRefused?.reason}`),
     ...at(
       tftpFailed?.atMs,
-      `the TFTP transfer of ${tftpFailed?.file} broke off after ${tftpFailed?.bytesSent} bytes`,
+      `the TFTP transfer of ${tftpFailed?.file} was given up, with ${inWords(tftpFailed?.bytesSent)} sent: ${tftpFailed?.reason}`,
     ),
     ...at(
       httpRefused?.atMs,
@@ -53,9 +76,14 @@ function observationsOf(seen: Observations): readonly Fact[] {
     ),
     ...seen.aborted.map(({ atMs, file, bytesSent }) => ({
       atMs,
-      text: `the machine broke off the download of ${file} after ${bytesSent} bytes`,
+      text: `the machine broke off the download of ${file} after ${inWords(bytesSent)}`,
     })),
   ];
+}
+
+function inWords(bytes = 0): string {
+  if (bytes < 1000) return `${bytes} bytes`;
+  return bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${Math.round(bytes / 1e6)} MB`;
 }
 
 function at(atMs: number | null | undefined, text: string): readonly Fact[] {

@@ -47,7 +47,7 @@ export const repetitionRules: readonly BootRule[] = [
     cause:
       "the firmware fetched the loader {times} times in a row, did not start it and asked again: Secure Boot refuses it",
     remedy:
-      "switch Secure Boot off in the firmware's set-up, or enrol the key that signed the loader; the screen says Access Denied or Security Violation",
+      "either switch Secure Boot off in the firmware's set-up, or enrol there the key that signed the loader; the screen says Access Denied or Security Violation",
     who: "site",
     certainty: "inferred",
     onScreen: { uefi: ["Access Denied", "Security Violation"] },
@@ -69,7 +69,7 @@ export const loaderRules: readonly BootRule[] = [
     cause:
       "BIOS firmware was given {file} ({kilobytes} kB), which is a UEFI program or does not fit into the memory that BIOS has for a loader",
     remedy:
-      "give BIOS machines undionly.kpxe: remove the entry for 0 in boot.loaders, or the node's loader",
+      "give BIOS machines undionly.kpxe: first remove the entry for 0 (which stands for BIOS machines) from boot.loaders; if that does not help, remove the loader from this machine's entry in the nodes file",
     who: "site",
     certainty: "inferred",
     onScreen: { bios: ["PXE-E79"] },
@@ -90,7 +90,8 @@ export const loaderRules: readonly BootRule[] = [
     code: "large-packets-lost",
     cause:
       "the machine acknowledges no TFTP block of {blksize} bytes of {file}: packets of that size are lost on the way (a VLAN, a tunnel or a VPN with a smaller MTU)",
-    remedy: "correct the MTU on the way, or set tftp.maxBlockSize: 512",
+    remedy:
+      "first correct the MTU on the way; if that cannot be done, set tftp.maxBlockSize: 512 here, which every network carries",
     who: "network",
     certainty: "inferred",
     onScreen: { bios: ["PXE-E32"], uefi: ["PXE-E18"] },

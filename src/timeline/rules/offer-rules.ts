@@ -35,7 +35,7 @@ export const offerRules: readonly BootRule[] = [
     cause:
       "{server} offers this machine a boot menu in option 43 that lacks {missing}, which its own discovery control (43.6) needs",
     remedy: "remove option 43 from {server}, or complete it",
-    who: "site",
+    who: "network",
     certainty: "proved",
     onScreen: { bios: ["PXE-E77", "PXE-E74"], uefi: ["PXE-E16"] },
     when: (evidence) => {
@@ -52,7 +52,7 @@ export const offerRules: readonly BootRule[] = [
       "the DHCP server {server} sends options 60 PXEClient and 43 with the machine's address: firmware boots by them and prefers them to every proxy",
     remedy:
       "remove options 60 and 43 from {server}, if its machines are to boot from here; no setting of a proxy helps",
-    who: "site",
+    who: "network",
     certainty: "proved",
     onScreen: { bios: ["PXE-E55"], uefi: ["PXE-E16"] },
     when: (evidence) => {
@@ -104,7 +104,7 @@ export const offerRules: readonly BootRule[] = [
     cause:
       "the machine asks for {file} by TFTP, and our answers do not reach it: a firewall lets UDP 69 through but not the ports that we answer from",
     remedy:
-      "set tftp.singlePort: true, or tftp.dataPorts to a range and let that range through between the machines and this server",
+      "either set tftp.singlePort: true here, which needs port 69 only; or set tftp.dataPorts to a range here, and let that range through the firewall between the machines and this server",
     who: "network",
     certainty: "inferred",
     onScreen: { bios: ["PXE-E32"], uefi: ["PXE-E18"] },
