@@ -55,6 +55,12 @@ export const siteReply = z.object({
   version: z.string(),
   instance: z.string(),
   now: moment.describe("by the server's clock"),
+  configFile: z
+    .string()
+    .nullable()
+    .describe(
+      "the configuration file that the server was started with; null: `/etc/eim-pxe/eim-pxe.yaml`",
+    ),
   ready: z.boolean(),
   reasons: z.array(z.string()).readonly().describe("what is missing; empty when ready"),
   unserved: z.array(z.string()).readonly(),

@@ -17,7 +17,12 @@ export const english = {
   failed: "That did not work",
 
   banner: {
-    yes: "A machine could boot now.",
+    yes: "This server is ready: a machine could boot now.",
+    readyBut: "This server is ready.",
+    stopped: (count: number) =>
+      count === 1
+        ? "But 1 machine stopped for a cause at the site or in its network: its page says what to do."
+        : `But ${count} machines stopped for causes at the site or in its network: their pages say what to do.`,
     no: "No machine could boot now",
     partly: "Machines on some links could not boot",
     asking: "Asking whether a machine could boot",
@@ -57,7 +62,7 @@ export const english = {
   certainty: {
     proved: "proved",
     reported: "the machine says so",
-    inferred: "inferred, not proved",
+    inferred: "probably",
   } satisfies Record<DiagnosisReply["certainty"], string>,
 
   status: {
@@ -117,11 +122,9 @@ export const english = {
     forgetHelp:
       "How it wants to be answered, which loader runs on it, how it goes on to its disk: the next boot finds out anew.",
     forgotten: "Forgotten. The next boot starts from the beginning.",
-    retry: "How do I try again?",
+    retry: "Then try again",
     retryHelp:
-      "First do what is said above. Then switch the machine off and on (or reset it) and choose network boot. Nothing has to be set back here.",
-    retryDenied:
-      "Press Allow or Allow once above, then switch the machine off and on and choose network boot.",
+      "Switch the machine off and on (or reset it) and choose network boot. Nothing has to be set back here.",
     copy: "Copy",
     copied: "Copied.",
     close: "Close",
@@ -154,15 +157,19 @@ export const english = {
     remedy: "What to do",
     who: "Who does it",
     onScreen: "The machine's screen should show",
+    when: "When",
+    happened: (began: string, last: string) => `began ${began}, last heard of ${last}`,
     evidence: "What was seen",
+    evidenceHelp: "times since it began",
+    thisServer: (address: string) => `${address} (this server)`,
     fine: {
       booting: "It is on its way.",
       up: "It is up.",
       local: "It was sent on to its own disk.",
     },
     timeline: "This boot",
-    timelineHelp:
-      "Each bar is the time since the step before. The upright mark is when boots here usually come to that step.",
+    timelineHelp: "Each bar is the time since the step before.",
+    timelineUsual: "The upright mark is when boots here usually come to that step.",
     retransmissions: (count: number) => `${count} packets sent again`,
     steps: {
       step: "Step",
@@ -174,7 +181,10 @@ export const english = {
     late: (elapsed: string, usual: string) =>
       `It is at this step for ${elapsed}, which is longer than usual: boots here take ${usual}. Look at its screen.`,
     inTime: (usual: string) => `Boots here usually take ${usual} for this step: wait.`,
-    allowHere: "Press Allow above if this machine is yours, then switch it off and on.",
+    allowHere: "Press Allow or Allow once above, if this machine is yours.",
+    settings: (file: string | null) =>
+      `Settings are in ${file ?? "/etc/eim-pxe/eim-pxe.yaml"} on this server. Restart eim-pxe after you have changed one.`,
+    allowElse: (remedy: string) => `or ${remedy}`,
     admission: {
       unknown: "It may boot: nothing says otherwise.",
       waiting:

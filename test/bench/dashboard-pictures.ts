@@ -195,7 +195,7 @@ async function open(made: MadeUpSite): Promise<string> {
 async function show(page: Page, url: string, route: string): Promise<void> {
   await page.goto(`${url}/#/${route}`);
   await page.reload();
-  await page.getByText("A machine could boot now.").waitFor();
+  await page.getByText("This server is ready").waitFor();
   // What is not there at once comes with the next answer.
   await page.waitForLoadState("load");
   await page.waitForTimeout(1500);

@@ -1,5 +1,13 @@
 import { expect, test } from "vitest";
-import { duration, rate, sentence, size } from "../../src/dashboard/view/format.ts";
+import {
+  duration,
+  factInWords,
+  namesSetting,
+  rate,
+  sentence,
+  size,
+  withOwn,
+} from "../../src/dashboard/view/format.ts";
 
 test.each([
   [0, "0 ms"],
@@ -29,4 +37,39 @@ test.each([
 test("a cause becomes a sentence, once", () => {
   expect(sentence("the port is shut")).toBe("The port is shut.");
   expect(sentence("Why?")).toBe("Why?");
+});
+
+test.each([
+  ["3.0 s: loader-done", "3.0 s: has the loader"],
+  ["5.0 s: loader-done (2 times)", "5.0 s: has the loader (2 times)"],
+  ["6.0 s before, in another boot: loader-done", "6.0 s before, in another boot: has the loader"],
+  ["2.0 s: it took an address", "2.0 s: it took an address"],
+])("the evidence %s reads as %s", (line, text) => {
+  expect(factInWords(line, { "loader-done": "has the loader" })).toBe(text);
+});
+
+test.each([
+  [
+    "the HTTP port of 192.168.77.1:8080 is blocked",
+    "the HTTP port of 192.168.77.1:8080 (us) is blocked",
+  ],
+  ["let TCP to 192.168.77.1, as said", "let TCP to 192.168.77.1 (us), as said"],
+  ["the server 192.168.77.10 and 192.168.77.2", "the server 192.168.77.10 and 192.168.77.2"],
+  [
+    "http://192.168.77.1:8080/boot.ipxe in 192.168.77.1/24",
+    "http://192.168.77.1:8080/boot.ipxe in 192.168.77.1/24",
+  ],
+])("of %s this server's address is told from others", (text, shown) => {
+  expect(withOwn(text, ["192.168.77.1"], (address) => `${address} (us)`)).toBe(shown);
+});
+
+test.each([
+  ["either set tftp.singlePort: true here", true],
+  ["remove the entry for 0 from boot.loaders", true],
+  ["or set nodes.unknown: allow", true],
+  ["run eim-pxe artifacts verify", false],
+  ["correct the URL http://10.0.0.1/boot.ipxe", false],
+  ["remove option 60 from the DHCP server 192.168.77.2", false],
+])("%s names a setting: %s", (text, expected) => {
+  expect(namesSetting(text)).toBe(expected);
 });

@@ -5,6 +5,7 @@ import {
   progressOf,
   searchTextOf,
   sorted,
+  stoppedOutside,
 } from "../../src/dashboard/data/machine.ts";
 
 const nowMs = Date.parse("2026-03-06T10:10:00Z");
@@ -114,4 +115,26 @@ test("a search finds a machine by whatever is written on it", () => {
     machine("52:54:00:7a:10:01", { vendor: "Dell Inc.", model: "XR12", serial: "7XK2" }),
   );
   for (const part of ["7a:10", "dell", "xr12", "7xk2"]) expect(text).toContain(part);
+});
+
+test("machines that stopped are counted where they or their site have to be mended, for a day", () => {
+  const diagnosis = {
+    code: "no-address",
+    cause: "no server offers an address",
+    remedy: "start it",
+    onScreen: [],
+    certainty: "inferred",
+    evidence: [],
+  } as const;
+  const stalled = { status: "stalled", updatedAt: "2026-03-06T10:00:00.000Z" } as const;
+  const machines = [
+    machine("a", { ...stalled, diagnosis: { ...diagnosis, who: "site" } }),
+    machine("b", { ...stalled, diagnosis: { ...diagnosis, who: "network" } }),
+    machine("c", { ...stalled, diagnosis: { ...diagnosis, who: "us" } }),
+    machine("d", { ...stalled, status: "up", diagnosis: { ...diagnosis, who: "site" } }),
+    machine("e", { ...stalled, diagnosis: null }),
+    { key: "f", node: null, boot: null },
+  ];
+  expect(stoppedOutside(machines, nowMs)).toBe(2);
+  expect(stoppedOutside(machines, nowMs + 25 * 3_600_000)).toBe(0);
 });

@@ -16,6 +16,15 @@ const screens = [
   { width: 390, height: 844 },
 ];
 
+/** Those of which the remedy names a key of the configuration. */
+const setInTheConfiguration: readonly string[] = [
+  "machine-denied",
+  "no-address",
+  "tftp-answers-blocked",
+  "large-packets-lost",
+  "loader-too-large",
+];
+
 describe.skipIf(skip !== null)(`a stopped machine${skip === null ? "" : ` (${skip})`}`, () => {
   let browser: Browser;
   let made: MadeUpSite;
@@ -48,6 +57,22 @@ describe.skipIf(skip !== null)(`a stopped machine${skip === null ? "" : ` (${ski
             ([, end]) => Number(end) <= screen.height,
           );
         }
+      }
+      const isStalled = boots[0]?.status === "stalled";
+      expect(await page.locator(".banner").innerText()).toMatch(
+        isStalled ? /This server is ready\. But 1 machine stopped/ : /a machine could boot now/,
+      );
+      const settings = await page.locator(".diagnosis .settings").allInnerTexts();
+      const saysWhere = settings.map((line) =>
+        line.includes("Settings are in /etc/eim-pxe/eim-pxe.yaml on this server."),
+      );
+      expect(saysWhere).toEqual(setInTheConfiguration.includes(code) ? [true] : []);
+      expect(await page.locator(".diagnosis .again").innerText()).toContain("off and on");
+      const bars = await page.locator(".timeline .took").all();
+      expect(bars.length).toBeGreaterThan(0);
+      for (const bar of bars) {
+        const place = await bar.boundingBox();
+        expect([place?.width ?? 0, place?.height ?? 0].every((length) => length > 0)).toBe(true);
       }
       const text = await page.locator(".diagnosis").innerText();
       const [said] = boots.flatMap(({ diagnosis }) => (diagnosis === null ? [] : [diagnosis]));

@@ -159,3 +159,17 @@ function rankOf({ boot }: Machine): number {
 function byText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
+
+/** Who stopped longer ago may have been carried away. */
+const latelyMs = 24 * 3_600_000;
+
+/** How many machines stand still for what is not this server's to mend: those of the last day. */
+export function stoppedOutside(machines: Iterable<Machine>, nowMs: number): number {
+  let count = 0;
+  for (const { boot } of machines) {
+    const isStopped = boot?.status === "stalled" && nowMs - Date.parse(boot.updatedAt) < latelyMs;
+    const who = boot?.diagnosis?.who;
+    if (isStopped && (who === "site" || who === "network")) count += 1;
+  }
+  return count;
+}

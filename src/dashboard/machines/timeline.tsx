@@ -34,14 +34,19 @@ export function Timeline({ boot }: { boot: BootReply }) {
   const last = medians.findIndex(({ stage }) => stage === boot.steps.at(-1)?.stage);
   const toCome = boot.status === "up" || last < 0 ? [] : medians.slice(last + 1);
   const { step, took, at, detail } = texts.machine.steps;
+  // Before a machine came up here nothing is usual.
+  const hasUsual = usual.size > 0;
   return (
     <section class="card">
       <h2>{texts.machine.timeline}</h2>
-      <p class="help">{texts.machine.timelineHelp}</p>
+      <p class="help">
+        {texts.machine.timelineHelp}
+        {hasUsual && ` ${texts.machine.timelineUsual}`}
+      </p>
       <Table
         label={texts.machine.timeline}
         kind="timeline"
-        heads={[step, null, at, texts.machine.steps.usual, took, detail]}
+        heads={[step, null, at, ...(hasUsual ? [texts.machine.steps.usual] : []), took, detail]}
       >
         {boot.steps.map((one, index) => {
           const fromMs = boot.steps[index - 1]?.afterMs ?? 0;
@@ -62,7 +67,7 @@ export function Timeline({ boot }: { boot: BootReply }) {
                 {mark(one.stage)}
               </Chart>
               <td>{duration(one.afterMs)}</td>
-              <td>{usually(one.stage)}</td>
+              {hasUsual && <td>{usually(one.stage)}</td>}
               <td>{duration(tookMs)}</td>
               <td>{detailOf(one, texts)}</td>
             </tr>

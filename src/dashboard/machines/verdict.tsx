@@ -1,6 +1,6 @@
 import type { BootReply } from "../../api/boots.ts";
 import { type Machine, statusOf } from "../data/machine.ts";
-import { duration, sentence } from "../view/format.ts";
+import { duration, factInWords, moment, namesSetting, sentence, withOwn } from "../view/format.ts";
 import { useNow, usePage, useShown } from "../view/hooks.ts";
 import { Track } from "../view/track.tsx";
 
@@ -13,6 +13,9 @@ export function Verdict({ machine, boot }: { machine: Machine; boot: BootReply |
   const { diagnosis, status } = boot;
   const mayAllow =
     session.access === "write" && (statusOf(machine) === "waiting" || status === "denied");
+  const hasToTryAgain = status === "stalled" || status === "denied";
+  const addresses = (site?.links ?? []).flatMap(({ address }) => address ?? []);
+  const said = (text: string) => sentence(withOwn(text, addresses, texts.machine.thisServer));
   const usual = site?.medians.find(({ stage }) => stage === "micro-os");
   return (
     <section class={`card verdict ${status}`} aria-live="polite">
@@ -33,7 +36,7 @@ export function Verdict({ machine, boot }: { machine: Machine; boot: BootReply |
         <dl class="diagnosis">
           <dt>{texts.machine.cause}</dt>
           <dd class="cause">
-            {sentence(diagnosis.cause)}
+            {said(diagnosis.cause)}
             {diagnosis.certainty !== "proved" && (
               <span class="certainty"> ({texts.certainty[diagnosis.certainty]})</span>
             )}
@@ -41,10 +44,21 @@ export function Verdict({ machine, boot }: { machine: Machine; boot: BootReply |
           <dt>{texts.machine.remedy}</dt>
           <dd class="remedy">
             {mayAllow && <strong>{texts.machine.allowHere} </strong>}
-            {sentence(diagnosis.remedy)}
+            {said(mayAllow ? texts.machine.allowElse(diagnosis.remedy) : diagnosis.remedy)}
+            {site !== null && namesSetting(diagnosis.remedy) && (
+              <small class="settings">{texts.machine.settings(site.configFile)}</small>
+            )}
           </dd>
           <dt>{texts.machine.who}</dt>
           <dd>{texts.who[diagnosis.who]}</dd>
+          {hasToTryAgain && (
+            <>
+              <dt>{texts.actions.retry}</dt>
+              <dd class="again">{texts.actions.retryHelp}</dd>
+            </>
+          )}
+          <dt>{texts.machine.when}</dt>
+          <dd>{texts.machine.happened(moment(boot.startedAt), moment(boot.updatedAt))}</dd>
           {diagnosis.onScreen.length > 0 && (
             <>
               <dt>{texts.machine.onScreen}</dt>
@@ -59,11 +73,19 @@ export function Verdict({ machine, boot }: { machine: Machine; boot: BootReply |
           )}
           {diagnosis.evidence.length > 0 && (
             <>
-              <dt>{texts.machine.evidence}</dt>
+              <dt>
+                {texts.machine.evidence} <small>({texts.machine.evidenceHelp})</small>
+              </dt>
               <dd>
                 <ul>
                   {diagnosis.evidence.map((line) => (
-                    <li key={line}>{inWords(line, texts.stages)}</li>
+                    <li key={line}>
+                      {withOwn(
+                        factInWords(line, texts.stages),
+                        addresses,
+                        texts.machine.thisServer,
+                      )}
+                    </li>
                   ))}
                 </ul>
               </dd>
@@ -77,11 +99,11 @@ export function Verdict({ machine, boot }: { machine: Machine; boot: BootReply |
           {boot.registration.remedy !== null && ` ${sentence(boot.registration.remedy)}`}
         </p>
       )}
-      {(status === "stalled" || status === "denied") && (
-        <details>
-          <summary>{texts.actions.retry}</summary>
-          <p>{mayAllow ? texts.actions.retryDenied : texts.actions.retryHelp}</p>
-        </details>
+      {diagnosis === null && hasToTryAgain && (
+        <p>
+          {mayAllow && <strong>{texts.machine.allowHere} </strong>}
+          {texts.actions.retry}: {texts.actions.retryHelp}
+        </p>
       )}
     </section>
   );
@@ -100,10 +122,4 @@ function Pace({ boot: { status, expected } }: { boot: BootReply }) {
         : texts.machine.inTime(usual)}
     </span>
   );
-}
-
-/** What was seen, with stages as a person would say them. */
-function inWords(line: string, stages: Readonly<Record<string, string>>): string {
-  const [, before = "", stage = ""] = /^(.*: )(\S+)$/.exec(line) ?? [];
-  return stages[stage] === undefined ? line : `${before}${stages[stage]}`;
 }

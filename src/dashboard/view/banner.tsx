@@ -1,16 +1,19 @@
+import { stoppedOutside } from "../data/machine.ts";
 import { usePage, useShown } from "./hooks.ts";
 
 /** "Is it our side or mine?": whether a machine could boot now, always in sight. */
 export function Banner() {
-  const { words: texts } = usePage();
-  const { site } = useShown();
+  const { words: texts, store } = usePage();
+  const { site, machines } = useShown();
   if (site === null) return <p class="banner">{texts.banner.asking} …</p>;
   const lines = site.ready ? site.unserved : site.reasons;
   if (site.ready && lines.length === 0) {
+    const stopped = stoppedOutside(machines.values(), store.nowMs());
     return (
       <p class="banner yes">
         <span aria-hidden="true">✔ </span>
-        {texts.banner.yes}
+        {stopped === 0 ? texts.banner.yes : texts.banner.readyBut}
+        {stopped > 0 && <span class="but"> {texts.banner.stopped(stopped)}</span>}
       </p>
     );
   }

@@ -54,3 +54,27 @@ export function sentence(phrase: string): string {
   const text = phrase.charAt(0).toUpperCase() + phrase.slice(1);
   return /[.!?:]$/.test(text) ? text : `${text}.`;
 }
+
+/** A line of evidence, with the stage of a boot as a person would say it. */
+export function factInWords(line: string, stages: Readonly<Record<string, string>>): string {
+  const [, before = "", stage = "", times = ""] = /^(.*: )(\S+)( \(\d+ times\))?$/.exec(line) ?? [];
+  return stages[stage] === undefined ? line : `${before}${stages[stage]}${times}`;
+}
+
+/** A text in which addresses of this server, with their port, are followed by that they are. */
+export function withOwn(
+  text: string,
+  addresses: readonly string[],
+  own: (address: string) => string,
+): string {
+  return text.replaceAll(/(?<![\d./])\d+(?:\.\d+){3}(?::\d+)?(?![\d/]|\.\d)/g, (found) =>
+    addresses.includes(found.replace(/:\d+$/, "")) ? own(found) : found,
+  );
+}
+
+/** Whether a text names a key of the configuration, as `tftp.singlePort`; `boot.ipxe` is a file. */
+export function namesSetting(text: string): boolean {
+  return /\b(?:admin|artifacts|boot|dhcp|http|leader|nodes|notify|orchestrator|tftp)\.(?!ipxe\b)[a-z][A-Za-z]+\b(?!\.)/.test(
+    text,
+  );
+}

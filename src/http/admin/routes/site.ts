@@ -52,6 +52,7 @@ export function siteRoutes(app: AdminApp, options: AdminAppOptions): void {
         version: options.version,
         instance: options.instance,
         now: new Date(clock.wall()).toISOString(),
+        configFile: options.configFile,
         ready,
         reasons,
         unserved,
