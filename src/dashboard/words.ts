@@ -158,7 +158,7 @@ export const english = {
     who: "Who does it",
     onScreen: "The machine's screen should show",
     when: "When",
-    happened: (began: string, last: string) => `began ${began}, last heard of ${last}`,
+    happened: (began: string, last: string) => `began ${began}, came to its last step ${last}`,
     evidence: "What was seen",
     evidenceHelp: "times since it began",
     thisServer: (address: string) => `${address} (this server)`,

@@ -59,6 +59,9 @@ describe.skipIf(skip !== null)(`a stopped machine${skip === null ? "" : ` (${ski
         }
       }
       const isStalled = boots[0]?.status === "stalled";
+      // Both come with answers of their own.
+      await page.locator(".banner.yes").waitFor();
+      await page.locator(".timeline .took").first().waitFor();
       expect(await page.locator(".banner").innerText()).toMatch(
         isStalled ? /This server is ready\. But 1 machine stopped/ : /a machine could boot now/,
       );
