@@ -26,7 +26,7 @@ describe.skipIf(skipped !== null)(
         stage: "offer",
         code: "broken-boot-menu",
         cause: `${wire.siteAddress} offers this machine a boot menu`,
-        who: "site",
+        who: "network",
       },
       {
         what: "the site's server gives addresses of another network, and no router",
