@@ -58,6 +58,15 @@ describe("a stall", () => {
     expect(foundIn(repeated(loaded, 15, 20), 320)).toEqual(["30 loader-refused"]);
   });
 
+  test("is also an iPXE that asks for an address again each time that it cannot fetch its script", () => {
+    const asks: readonly Beat[] = [
+      [10, say.ipxeDiscover()],
+      [10, say.ipxeOffer()],
+      [11, say.address()],
+    ];
+    expect(foundIn([...loaded, ...repeated(asks, 35, 8)], 290)).toEqual(["75 http-blocked"]);
+  });
+
   test("is none where a machine is denied, nor where it is served late", () => {
     const denied: readonly Beat[] = [...asked, [5, say.refused("machine-denied")]];
     expect(foundIn(denied, 600)).toEqual([]);

@@ -19,5 +19,14 @@ export function statusOf(boot: Boot, nowMs: number): BootStatus {
   if (boot.isLocal) return "local";
   if (boot.refusal !== null) return isDenial(boot.refusal.code) ? "denied" : "stalled";
   const patience = boot.stage === "initramfs-done" ? startPatienceMs : patienceMs;
-  return nowMs - boot.updatedAtMs > patience ? "stalled" : "booting";
+  return nowMs - progressedAtMs(boot) > patience ? "stalled" : "booting";
+}
+
+/**
+ * When it last came further. An iPXE that cannot fetch its script asks for an address again each time that it tries,
+ * as `autoexec.ipxe` has it do: that is no progress.
+ */
+function progressedAtMs({ stage, steps, updatedAtMs }: Boot): number {
+  if (stage !== "ipxe-offer") return updatedAtMs;
+  return steps.find((step) => step.stage === stage)?.firstAtMs ?? updatedAtMs;
 }
