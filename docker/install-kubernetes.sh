@@ -108,14 +108,20 @@ write_site() {
         "$(quoted "${setting[node-label]%%=*}")" "$(quoted "${setting[node-label]#*=}")"
     fi
   } >"$site/kustomization.yaml"
+  local made=", $made_here: install.sh"
+  if kubectl get namespace "${setting[namespace]}" >/dev/null 2>&1 && ! is_made_here; then made=; fi
   cat >"$site/namespace.yaml" <<END
 apiVersion: v1
 kind: Namespace
 metadata:
   name: ${setting[namespace]}
-  labels: { pod-security.kubernetes.io/enforce: privileged }
+  labels: { pod-security.kubernetes.io/enforce: privileged$made }
 END
 }
+
+# The label of a namespace that this script made, and that it may take away again.
+made_here=eim-pxe/made-by
+is_made_here() { kubectl get namespace -l "$made_here=install.sh" -o name 2>/dev/null | grep -qx "namespace/${setting[namespace]}"; }
 
 # A server-side diff needs the namespace: before the first installation everything is new.
 show_diff() {
@@ -140,19 +146,21 @@ install_all() {
   say "$in exec -it eim-pxe-0 -- eim-pxe watch      the machines, live"
 }
 
-# The namespace is removed only if this script, or nobody else, has anything in it that is not eim-pxe's.
+# Whatever is not eim-pxe's stays; so does a namespace that was there before, or that has something else in it by now.
 uninstall() {
-  local in="kubectl -n ${setting[namespace]}"
+  local in="kubectl -n ${setting[namespace]}" ours=app.kubernetes.io/name=eim-pxe
   kubectl get namespace "${setting[namespace]}" >/dev/null 2>&1 || { say "The namespace ${setting[namespace]} is not there: nothing to remove."; return; }
+  $in delete statefulset,service,configmap,serviceaccount,role,rolebinding,poddisruptionbudget -l "$ours" --ignore-not-found
   if $keep_data; then
-    $in delete statefulset,service,configmap,serviceaccount,role,rolebinding,poddisruptionbudget -l app.kubernetes.io/name=eim-pxe --ignore-not-found
     say "Kept: the namespace ${setting[namespace]} with its volumes."
     return
   fi
+  $in delete persistentvolumeclaim -l "$ours" --ignore-not-found
   local others
-  others=$($in get statefulset,deployment,daemonset,job -o name | grep -vx 'statefulset.apps/eim-pxe' || true)
-  [ -z "$others" ] || fail "the namespace ${setting[namespace]} has more than eim-pxe (${others//$'\n'/, }): remove that first, or use --keep-data"
-  kubectl delete namespace "${setting[namespace]}"
+  others=$($in get statefulset,deployment,daemonset,job,cronjob,pod,service,secret,configmap,persistentvolumeclaim -l "${ours/=/!=}" -o name | grep -vx 'configmap/kube-root-ca.crt' || true)
+  if [ -n "$others" ]; then say "Kept: the namespace ${setting[namespace]}, which has more than eim-pxe in it: ${others//$'\n'/, }."
+  elif ! is_made_here; then say "Kept: the namespace ${setting[namespace]}, which was there before."
+  else kubectl delete namespace "${setting[namespace]}"; fi
 }
 
 verb=${1:-}
