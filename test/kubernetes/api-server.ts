@@ -13,7 +13,7 @@ export const cache = join(
 );
 export const tool = (name: string): string => join(cache, "bin", name);
 
-const adminToken = "token-of-the-cluster's-administrator".replaceAll("'", "");
+export const adminToken = "token-of-the-cluster's-administrator".replaceAll("'", "");
 
 export class ApiServer {
   readonly #net: Netns;
