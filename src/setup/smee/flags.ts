@@ -150,7 +150,9 @@ export const flagRows: readonly FlagRow[] = [
       if (value === "") return nothing;
       const scheme = isTrue(all.get("otel-insecure") ?? "false") ? "http" : "https";
       const url = value.includes("://") ? value : `${scheme}://${value}`;
-      return set(["telemetry", "otlp"], { url });
+      const remark =
+        "--otel-endpoint: SMEE sends traces by gRPC (port 4317), eim-pxe by HTTP: have the collector listen for that (usually port 4318), and compare telemetry.otlp.url";
+      return set(["telemetry", "otlp"], { url: url.replace(/:4317(?=\/|$)/, ":4318") }, remark);
     },
   },
   ofLink(["otel-insecure"], "the scheme of `telemetry.otlp`'s URL"),

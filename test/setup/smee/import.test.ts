@@ -223,3 +223,9 @@ describe("import smee", () => {
     expect(() => importFromSmee(new FakeProgram(), absent)).toThrow(/smee\.env/);
   });
 });
+
+it("SMEE's collector is asked by HTTP, and it is said that SMEE's port is another one", () => {
+  const text = fromFlags("--otel-endpoint=collector.example:4317", "--otel-insecure=true");
+  expect(configOf(text).telemetry.otlp?.url).toBe("http://collector.example:4318");
+  expect(text).toContain("SMEE sends traces by gRPC (port 4317)");
+});
