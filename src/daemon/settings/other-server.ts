@@ -1,5 +1,6 @@
 import { architectureName, architectureOf } from "../../boot/architecture.ts";
 import type { Config } from "../../config/schema.ts";
+import { advertisedAddress } from "../../dhcp/link.ts";
 import { ConfigError } from "../../lib/errors.ts";
 import { parseSubnet, subnetOf } from "../../lib/ip4.ts";
 import type { NetworkInterface } from "../../net/interfaces.ts";
@@ -45,10 +46,11 @@ export function textForOtherServer(
     .find((one) => one.address === address)?.subnet;
   const subnet =
     (configured === null ? null : parseSubnet(configured)) ?? there ?? subnetOf(address, 24);
-  const base = `http://${address}:${config.http.port}`;
+  const told = advertisedAddress(link);
+  const base = `http://${told}:${config.http.port}`;
   return otherServerText(wanted.server, {
     interface: device,
-    address,
+    address: told,
     subnet,
     mode: wanted.mode ?? own?.mode ?? "proxy",
     loaders: loadersOf(config, base),

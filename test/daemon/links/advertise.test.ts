@@ -3,6 +3,7 @@ import { MessageType } from "../../../src/dhcp/wire/message-type.ts";
 import { encodePacket } from "../../../src/dhcp/wire/packet.ts";
 import { explain } from "../../../src/commands/explain.ts";
 import { parseConfig } from "../../../src/config/load.ts";
+import { textForOtherServer } from "../../../src/daemon/settings/other-server.ts";
 import { ConfigError } from "../../../src/lib/errors.ts";
 import { fromHex, toHex } from "../../../src/lib/bytes.ts";
 import { ip4ToBytes } from "../../../src/lib/ip4.ts";
@@ -142,4 +143,15 @@ test("an address that nobody can be told is refused", () => {
   expect(() => parseConfig("interfaces: [{ name: eth1, advertise: nas }]", "test.yaml")).toThrow(
     /advertise/,
   );
+});
+
+test("the site's own DHCP server is told the advertised address to hand out", () => {
+  const text = textForOtherServer(
+    parseConfig(configured("proxy", "standard").replace("nodes: { file: nodes.yaml }", ""), null),
+    [],
+    { server: "isc-dhcp", interface: null, mode: "off" },
+  );
+  expect(text).toContain(`next-server ${told}`);
+  expect(text).not.toContain(`next-server ${own}`);
+  expect(text).not.toContain(`//${own}:`);
 });
