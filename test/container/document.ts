@@ -67,7 +67,7 @@ export async function followDocument(
           .split("\n")
           .join("; ")}`,
       );
-      return run(["env", `PATH=${path}`, "-C", where, "bash", "-e", "-c", block]);
+      return run(["env", "-C", where, `PATH=${path}`, "bash", "-e", "-c", block]);
     };
     await follow(build, projectFolder);
     for (const block of others) await follow(block, folder);
