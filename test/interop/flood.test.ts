@@ -82,6 +82,9 @@ artifacts:
     const serving = net.spawn(
       host ?? "",
       process.execPath,
+      // So that garbage which is yet to be collected does not look like memory that is kept.
+      "--max-semi-space-size=2",
+      "--max-old-space-size=96",
       program.entry,
       "serve",
       "--config",
