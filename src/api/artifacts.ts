@@ -1,4 +1,6 @@
 import { z } from "zod";
+import type { Endpoint } from "./endpoint.ts";
+import { nothing } from "./values.ts";
 
 /** A generation as its manifest lists it. */
 const manifest = z.object({
@@ -65,3 +67,53 @@ export const adoptRequest = z.strictObject({
   import: z.string().max(64).describe("the name of the import in the data folder"),
 });
 export const adoptReply = z.object({ generation: z.string() });
+
+/** What is asked of the mirror. */
+export const artifactEndpoints = {
+  listArtifacts: {
+    method: "GET",
+    url: "/api/v1/artifacts",
+    schema: {
+      summary: "generations with their manifests, and the loaders with what each one is",
+      response: { 200: artifactsReply },
+    },
+  },
+  sync: {
+    method: "POST",
+    url: "/api/v1/artifacts/sync",
+    schema: {
+      summary: "brings the mirror up to date now",
+      body: nothing,
+      response: { 200: syncReply },
+    },
+  },
+  verifyArtifacts: {
+    method: "POST",
+    url: "/api/v1/artifacts/verify",
+    schema: {
+      summary: "reads every generation again",
+      description: "The server does that every day by itself.",
+      body: nothing,
+      response: { 200: verifyReply },
+    },
+  },
+  pinArtifacts: {
+    method: "POST",
+    url: "/api/v1/artifacts/pin",
+    schema: {
+      summary: "serves this generation until another is pinned; null: the newest again",
+      body: pinRequest,
+      response: { 200: pinReply },
+    },
+  },
+  adoptArtifacts: {
+    method: "POST",
+    url: "/api/v1/artifacts/adopt",
+    schema: {
+      summary: "makes a generation of an import in the data folder",
+      description: "For `eim-pxe artifacts import`, which puts the set into `dataDir` before.",
+      body: adoptRequest,
+      response: { 200: adoptReply },
+    },
+  },
+} as const satisfies Record<string, Endpoint>;

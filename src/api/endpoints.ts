@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { captureQuery, captureReply } from "./packets.ts";
-import * as artifacts from "./artifacts.ts";
+import { artifactEndpoints } from "./artifacts.ts";
 import { type Endpoint, openApiReply } from "./endpoint.ts";
 import { bootDetail, bootPath, bootsQuery, bootsReply } from "./boots.ts";
 import { codePath, codeQuery, codeReply } from "./codes.ts";
@@ -181,6 +181,18 @@ export const endpoints = {
       response: { 200: nodes.node },
     },
   },
+  wakeNode: {
+    method: "POST",
+    url: "/api/v1/nodes/:mac/wake",
+    schema: {
+      summary: "switches a machine on by Wake-on-LAN",
+      description:
+        "Sends a [magic packet](booting.md#switching-machines-on) on the machine's link: that of its last boot, or of its address; on every link where neither is known. Whether the machine wakes is seen by its next boot.",
+      params: nodes.wakePath,
+      body: nothing,
+      response: { 200: nodes.wakeReply },
+    },
+  },
   listDecisions: {
     method: "GET",
     url: "/api/v1/decisions",
@@ -241,50 +253,5 @@ export const endpoints = {
       response: { 200: leases.pinReply },
     },
   },
-  listArtifacts: {
-    method: "GET",
-    url: "/api/v1/artifacts",
-    schema: {
-      summary: "generations with their manifests, and the loaders with what each one is",
-      response: { 200: artifacts.artifactsReply },
-    },
-  },
-  sync: {
-    method: "POST",
-    url: "/api/v1/artifacts/sync",
-    schema: {
-      summary: "brings the mirror up to date now",
-      body: nothing,
-      response: { 200: artifacts.syncReply },
-    },
-  },
-  verifyArtifacts: {
-    method: "POST",
-    url: "/api/v1/artifacts/verify",
-    schema: {
-      summary: "reads every generation again",
-      description: "The server does that every day by itself.",
-      body: nothing,
-      response: { 200: artifacts.verifyReply },
-    },
-  },
-  pinArtifacts: {
-    method: "POST",
-    url: "/api/v1/artifacts/pin",
-    schema: {
-      summary: "serves this generation until another is pinned; null: the newest again",
-      body: artifacts.pinRequest,
-      response: { 200: artifacts.pinReply },
-    },
-  },
-  adoptArtifacts: {
-    method: "POST",
-    url: "/api/v1/artifacts/adopt",
-    schema: {
-      summary: "makes a generation of an import in the data folder",
-      description: "For `eim-pxe artifacts import`, which puts the set into `dataDir` before.",
-      body: artifacts.adoptRequest,
-      response: { 200: artifacts.adoptReply },
-    },
-  },
+  ...artifactEndpoints,
 } as const satisfies Record<string, Endpoint>;

@@ -14,6 +14,7 @@ export const apiErrorCodes = [
   "TOO_MANY_STREAMS",
   "NOT_KEPT",
   "NOT_LEADER",
+  "NOT_SENT",
   "INTERNAL",
 ] as const;
 export type ApiErrorCode = (typeof apiErrorCodes)[number];

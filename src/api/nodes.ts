@@ -6,6 +6,7 @@ import { offerStyles } from "../boot/offer-style.ts";
 import { stages } from "../timeline/stages.ts";
 import { bootStatus } from "./boots.ts";
 import { next, pageLimit, wrongCursor } from "./pages.ts";
+import { isCardAddress, macToBytes } from "../lib/mac.ts";
 import { identityPatterns, macInUrl, macsInUrl, moment } from "./values.ts";
 
 const netboot = z.enum(netbootWords);
@@ -53,6 +54,33 @@ export const node = z.object({
 export type NodeReply = z.output<typeof node>;
 
 export const nodePath = z.object({ mac: macInUrl });
+
+/** The machine that is to be woken: one card, no group of them. */
+export const wakePath = z.object({
+  mac: macInUrl.refine(
+    (text) => isCardAddress(macToBytes(text), true),
+    "must be the address of one network card, not of a group of them",
+  ),
+});
+
+/** Where a magic packet was sent, and where it could not be. */
+export const wakeReply = z.object({
+  mac: z.string(),
+  isKnown: z
+    .boolean()
+    .describe("whether it is known on which link the machine is; if not, every link was tried"),
+  sent: z
+    .array(
+      z.object({
+        interface: z.string(),
+        address: z.string().describe("ours, from which it came"),
+        to: z.string().describe("the broadcast address that it went to"),
+      }),
+    )
+    .readonly(),
+  failed: z.array(z.object({ interface: z.string(), reason: z.string() })).readonly(),
+});
+export type WakeReply = z.output<typeof wakeReply>;
 
 export const nodesQuery = z.object({
   limit: pageLimit(1000),

@@ -5,7 +5,7 @@ import { identityOf } from "../boot/identity/identity.ts";
 import type { Netboot } from "../boot/node.ts";
 import { replaceFile } from "../lib/atomic-file.ts";
 import { ConfigError, messageOf } from "../lib/errors.ts";
-import { type Mac, parseMac } from "../lib/mac.ts";
+import { isCardAddress, type Mac, macToBytes, parseMac } from "../lib/mac.ts";
 import { toOrchestratorCsv } from "../nodes/orchestrator-csv.ts";
 import { type AdminClient, askPages, requireAdmin, userOf } from "./shared/admin-client.ts";
 import { loadSettings } from "../daemon/settings/settings.ts";
@@ -137,6 +137,35 @@ function stepLine({
   return `  +${(afterMs / 1000).toFixed(1).padStart(6)} s  ${stage}`;
 }
 
+/** `eim-pxe nodes wake MAC`: switches a machine on by Wake-on-LAN. */
+export async function wakeNode(
+  program: Program,
+  text: string,
+  options: ReportOptions,
+): Promise<number> {
+  const mac = macOf(text);
+  if (!isCardAddress(macToBytes(mac), true)) {
+    throw new ConfigError([
+      `${text}: must be the address of one network card, not of a group of them`,
+    ]);
+  }
+  const admin = await adminOf(program, options);
+  const reply = await admin.ask(endpoints.wakeNode, { params: { mac } });
+  if (typeof reply === "string") return refused(program, reply);
+  for (const { interface: name, reason } of reply.failed) {
+    program.err.write(`Nothing could be sent on ${name}: ${reason}\n`);
+  }
+  if (options.json) print(program, reply);
+  else {
+    const links = reply.sent.map(({ interface: name }) => name).join(", ");
+    const why = reply.isKnown ? "" : " (nothing says on which link it is)";
+    program.out.write(
+      `A magic packet for ${mac} was sent on ${links}${why}. If the machine wakes, eim-pxe watch shows its boot.\n`,
+    );
+  }
+  return ExitCode.ok;
+}
+
 /** `eim-pxe nodes forget MAC`: forgets which offer style its firmware accepted. */
 export async function forgetNode(
   program: Program,
@@ -159,10 +188,7 @@ async function withNode(
   ask: (admin: AdminClient, mac: Mac) => Promise<NodeReply | string>,
   shown: (node: NodeReply) => string,
 ): Promise<number> {
-  const mac = parseMac(text);
-  if (mac === null) {
-    throw new ConfigError([`${text}: must be a hardware address such as 08:00:27:29:4e:67`]);
-  }
+  const mac = macOf(text);
   const admin = await adminOf(program, options);
   const found = await ask(admin, mac);
   if (typeof found === "string") {
@@ -173,6 +199,12 @@ async function withNode(
   if (options.json) print(program, found);
   else program.out.write(shown(found));
   return ExitCode.ok;
+}
+
+function macOf(text: string): Mac {
+  const mac = parseMac(text);
+  if (mac !== null) return mac;
+  throw new ConfigError([`${text}: must be a hardware address such as 08:00:27:29:4e:67`]);
 }
 
 function refused(program: Program, reason: string): number {

@@ -22,6 +22,7 @@ import { diskOf, siteFigures } from "./site-figures.ts";
 import { SiteNotes } from "./site-notes.ts";
 import { BootCertificate } from "./links/boot-certificate.ts";
 import { HttpConnections } from "./links/http-connections.ts";
+import { wake, type WakerParts } from "./links/wake.ts";
 import type { LinkListeners } from "./links/listeners.ts";
 import { dashboardFolder, packageVersion } from "./settings/package.ts";
 import { textForOtherServer } from "./settings/other-server.ts";
@@ -30,7 +31,7 @@ import type { NodesInForce } from "./nodes/nodes-in-force.ts";
 import type { Settings } from "./settings/settings.ts";
 import type { FirmwareMemory } from "./state/firmware-memory.ts";
 
-export interface AdminPortParts {
+export interface AdminPortParts extends Pick<WakerParts, "leased"> {
   readonly links: () => readonly SiteLink[];
   readonly listeners: Pick<LinkListeners, "http" | "tftp">;
   /** The host's, as they are now. */
@@ -110,6 +111,8 @@ export async function openAdminPort(parts: AdminPortParts): Promise<AdminPort> {
         throw new SyncError("artifacts.origin is not set: nothing to fetch from");
       return mirror.sync();
     },
+    wake: (mac, by) =>
+      wake({ ...parts, config: settings.config, findNode: nodes.find, emit: events.emit }, mac, by),
     nodes: listedNodes(nodes, firmware, (mac) => captures?.forget(mac)),
     leases: leaderLeases(leases, parts.leadership),
     captures: {

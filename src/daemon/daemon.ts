@@ -200,6 +200,7 @@ class Site {
       nodes: this.#nodes,
       firmware: this.#firmware,
       leases: this.#leaseAdmin,
+      leased: this.#leases.addressesOf,
       leadership: leading?.leadership ?? null,
       events: this.#events,
     };

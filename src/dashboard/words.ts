@@ -122,6 +122,12 @@ export const english = {
     forgetHelp:
       "How it wants to be answered, which loader runs on it, how it goes on to its disk: the next boot finds out anew.",
     forgotten: "Forgotten. The next boot starts from the beginning.",
+    wake: "Switch on",
+    wakeName: "Switch on (Wake-on-LAN)",
+    wakeHelp:
+      "Sends a Wake-on-LAN packet on the machine's link. The machine must have that switched on in its firmware.",
+    woken: (links: string) =>
+      `A Wake-on-LAN packet was sent on ${links}. If the machine wakes, its boot appears here.`,
     retry: "Then try again",
     retryHelp:
       "Switch the machine off and on (or reset it) and choose network boot. Nothing has to be set back here.",

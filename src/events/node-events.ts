@@ -27,6 +27,8 @@ export interface NodeEventFields {
     reserved: Ip4 | null;
     by: string;
   };
+  /** `interfaces`: on which it was sent. */
+  "wake-sent": Machine & { interfaces: readonly string[]; by: string };
   registered: Machine & {
     /** The orchestrator's id of it. */
     host: string;

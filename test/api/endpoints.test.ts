@@ -82,6 +82,7 @@ const asked: readonly (readonly [Endpoint, (() => Promise<EndpointRequest>) | En
       endpoints.changeNode,
       { params: { mac }, body: { netboot: "once", name: "press-5", way: null } },
     ],
+    [endpoints.wakeNode, { params: { mac } }],
     [endpoints.decide, { body: { kind: "serial", value: "VM*", netboot: "deny" } }],
     [endpoints.listDecisions, {}],
     [endpoints.importLeases, { body: { leases: [lease, { ...lease, address: "192.0.2.1" }] } }],

@@ -43,6 +43,10 @@ export class AdminSite {
   readonly entries: NodeEntry[] = [];
   readonly listeners = new Set<(event: PxeEvent) => void>();
   nowMs = startedAtMs;
+  /** Whom a magic packet was sent to, and by whose word. */
+  readonly woken: { readonly mac: string; readonly by: string }[] = [];
+  /** The links that are served. */
+  served: readonly string[] = ["eth1"];
   pinned: string | null = null;
   pinnedBy: string | null = null;
   unknownNodes: "allow" | "deny" = "allow";
@@ -146,6 +150,15 @@ export class AdminSite {
         offerStyles: () => this.offerStyles.proven(),
         offerStyleOf: (machine) => this.offerStyles.provenOf(machine),
         forgetOfferStyle: (machine) => void this.offerStyles.forget(machine),
+      },
+      wake: (mac, by) => {
+        this.woken.push({ mac, by });
+        const sent = this.served.map((name) => ({
+          interface: name,
+          address: "192.168.77.1",
+          to: "255.255.255.255",
+        }));
+        return Promise.resolve({ mac, isKnown: true, sent, failed: [] });
       },
       leases: {
         at: (address) => (address === lease.address ? lease : null),

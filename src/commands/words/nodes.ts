@@ -38,6 +38,13 @@ export function nodesCommands(cli: Command, { program, finish }: CommandSite): v
       finish(await forgetNode(program, mac, reportOptions(options)));
     });
 
+  addReport(nodes, "wake", "switch a machine on by Wake-on-LAN")
+    .argument("<mac>", "its hardware address")
+    .action(async (mac: string, options: ReportFlags) => {
+      const { wakeNode } = await import("../nodes.ts");
+      finish(await wakeNode(program, mac, reportOptions(options)));
+    });
+
   for (const [word, what] of decisions) {
     addReport(nodes, word, what)
       .argument("<machine>", "its MAC address, UUID or serial number; * and ? stand for letters")

@@ -3,7 +3,7 @@ import type { BootReply } from "../../api/boots.ts";
 import type { CodeReply } from "../../api/codes.ts";
 import type { ErrorReply } from "../../api/errors.ts";
 import type { LeaseReply, LeasesReply } from "../../api/leases.ts";
-import type { NodeReply } from "../../api/nodes.ts";
+import type { NodeReply, WakeReply } from "../../api/nodes.ts";
 import type { PacketReply } from "../../api/packets.ts";
 import type { SessionReply } from "../../api/session.ts";
 import type { SiteReply } from "../../api/site.ts";
@@ -72,6 +72,7 @@ export const api = {
     ask<{ readonly nodes: readonly NodeReply[] }>(`${v1}/nodes?mac=${macs.join(",")}`),
   changeNode: (mac: string, change: object) =>
     ask<NodeReply>(`${v1}/nodes/${part(mac)}`, "PATCH", change),
+  wake: (mac: string) => ask<WakeReply>(`${v1}/nodes/${part(mac)}/wake`, "POST"),
   leases: (cursor: string | null) =>
     ask<LeasesReply>(`${v1}/leases?limit=200${cursor === null ? "" : `&cursor=${part(cursor)}`}`),
   release: (address: string) => ask<LeaseReply>(`${v1}/leases/${part(address)}`, "DELETE"),

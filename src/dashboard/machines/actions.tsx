@@ -58,6 +58,35 @@ export function NetbootButtons({ machine, few = false }: { machine: Machine; few
   );
 }
 
+/** Switches the machine on by Wake-on-LAN. */
+export function WakeButton({ machine }: { machine: Machine }) {
+  const { words: texts, session, say } = usePage();
+  const [busy, setBusy] = useState(false);
+  if (session.access !== "write" || !machine.key.includes(":")) return null;
+  const wake = async () => {
+    setBusy(true);
+    try {
+      const { sent } = await api.wake(machine.key);
+      say(texts.actions.woken(sent.map((one) => one.interface).join(", ")));
+    } catch (thrown) {
+      say(messageOf(thrown), "bad");
+    } finally {
+      setBusy(false);
+    }
+  };
+  return (
+    <button
+      type="button"
+      disabled={busy}
+      title={texts.actions.wakeHelp}
+      aria-label={texts.actions.wakeName}
+      onClick={() => void wake()}
+    >
+      {texts.actions.wake}
+    </button>
+  );
+}
+
 /** The machine's name, and a field to change it. */
 export function NameField({ machine }: { machine: Machine }) {
   const { words: texts, session } = usePage();

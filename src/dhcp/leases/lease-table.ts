@@ -123,6 +123,10 @@ export class LeaseTable implements Leases {
     return null;
   }
 
+  /** The addresses that a machine has leased, or had last in each network. */
+  readonly addressesOf = (mac: Mac): readonly Ip4[] =>
+    this.allOfMachine(mac).map(({ address }) => address);
+
   allOfMachine(mac: Mac): readonly Lease[] {
     return this.#byMac.get(mac) ?? NONE;
   }

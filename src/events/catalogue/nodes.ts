@@ -28,6 +28,12 @@ export const nodeEvents = {
     meaning:
       "By `eim-pxe nodes` or the API; `by` says who. It goes before the nodes file and is kept over a restart. `netboot: null` gives the word back to the nodes file.",
   },
+  "wake-sent": {
+    level: "info",
+    message: "somebody had a machine switched on by Wake-on-LAN",
+    meaning:
+      "By `eim-pxe nodes wake`, the dashboard or the API; `by` says who. A magic packet left on `interfaces`. No answer comes: whether the machine wakes is seen by its `discover`.",
+  },
   registered: {
     level: "info",
     message: "the orchestrator knows this machine",

@@ -8,7 +8,7 @@ import type {
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { LoaderReply, ManifestReply, SyncReply } from "../../api/artifacts.ts";
 import type { ImportedLease, LeaseImportReply, LeaseReply, PoolReply } from "../../api/leases.ts";
-import type { DecisionReply } from "../../api/nodes.ts";
+import type { DecisionReply, WakeReply } from "../../api/nodes.ts";
 import type { PacketReply } from "../../api/packets.ts";
 import type { OtherServerKind, SiteReply } from "../../api/site.ts";
 import type { LocalBootWay } from "../../boot/local-boot.ts";
@@ -154,6 +154,8 @@ export interface AdminAppOptions extends OwnHosts, Tokens {
   /** Runs one synchronisation; resolves with its result. Throws `SyncError`. */
   sync(): Promise<SyncReply>;
   readonly nodes: ListedNodes;
+  /** Sends a machine a magic packet; resolves with where it went, and where it could not. */
+  wake(mac: Mac, by: string): Promise<WakeReply>;
   readonly leases: AdminLeases;
   readonly captures: RecordedCaptures;
   /** Calls `listener` with every event from now on, until the returned function is called. */

@@ -1,5 +1,5 @@
 import { endpoints } from "../../../api/endpoints.ts";
-import type { NodeReply } from "../../../api/nodes.ts";
+import type { NodeReply, WakeReply } from "../../../api/nodes.ts";
 import { explainStall, statusOf } from "../../../timeline/rules.ts";
 import { firstOf } from "../../../lib/first-of.ts";
 import type { Mac } from "../../../lib/mac.ts";
@@ -7,6 +7,7 @@ import { isUnknown } from "../../../boot/node.ts";
 import { hasWildcard } from "../../../boot/identity/wildcard.ts";
 import { ApiError } from "../api-error.ts";
 import type { AdminApp, AdminAppOptions } from "../context.ts";
+import { decidedBy } from "../decided-by.ts";
 import { decide } from "./decisions.ts";
 
 /**
@@ -47,6 +48,22 @@ export function nodeRoutes(app: AdminApp, options: AdminAppOptions): void {
       return describeNode(options, mac);
     },
   });
+
+  app.route({
+    ...endpoints.wakeNode,
+    handler: async (request) => {
+      const reply = await options.wake(request.params.mac, decidedBy(request));
+      if (reply.sent.length > 0) return reply;
+      throw new ApiError(503, "NOT_SENT", whyNotSent(reply.failed));
+    },
+  });
+}
+
+function whyNotSent(failed: WakeReply["failed"]): string {
+  const reasons = failed.map((one) => `${one.interface}: ${one.reason}`);
+  return reasons.length === 0
+    ? "no link is served now, so no magic packet could be sent. /api/v1/site says what the links lack"
+    : `no magic packet could be sent: ${reasons.join("; ")}. Mend that, and try again`;
 }
 
 function isKnown({ nodes, sessions }: AdminAppOptions, mac: Mac): boolean {

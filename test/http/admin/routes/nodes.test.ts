@@ -93,3 +93,40 @@ describe("/api/v1/nodes", () => {
     expect(site.offerStyles.proven()).toEqual([]);
   });
 });
+
+describe("/api/v1/nodes/MAC/wake", () => {
+  const wake = (which: string) =>
+    site.app().inject({ method: "POST", url: `/api/v1/nodes/${which}/wake`, headers: json });
+  const json = { "content-type": "application/json", "x-eim-pxe-user": "anna" };
+
+  test("sends a magic packet to machines that are known or not, in the name of who asked", async () => {
+    const reply = await wake("52-54-00-12-34-56");
+    const sent = [{ interface: "eth1", address: "192.168.77.1", to: "255.255.255.255" }];
+    expect([reply.statusCode, reply.json()]).toEqual([
+      200,
+      { mac, isKnown: true, sent, failed: [] },
+    ]);
+    expect(site.woken).toEqual([{ mac, by: "anna by eim-pxe, from 127.0.0.1" }]);
+  });
+
+  test.each([
+    ["01:00:5e:00:00:01", "the path: mac must be the address of one network card"],
+    ["ff:ff:ff:ff:ff:ff", "the path: mac must be the address of one network card"],
+    ["00:00:00:00:00:00", "the path: mac must be the address of one network card"],
+    ["nonsense", "the path: mac must be a hardware address"],
+  ])("wakes no group and no nonsense: %s", async (which, message) => {
+    const reply = await wake(which);
+    expect([reply.statusCode, reply.json()]).toMatchObject([
+      400,
+      { error: { message: expect.stringContaining(message) } },
+    ]);
+    expect(site.woken).toEqual([]);
+  });
+
+  test("says so when it could be sent nowhere", async () => {
+    site.served = [];
+    const reply = await wake(mac);
+    expect([reply.statusCode, reply.json()]).toMatchObject([503, { error: { code: "NOT_SENT" } }]);
+    expect(reply.json().error.message).toContain("no link is served now");
+  });
+});
