@@ -118,7 +118,7 @@ describe.skipIf(missing !== null)(`EDK2's Shell${note}`, () => {
           commandFor(queued, narrowLink.endpoint),
         ],
         folder,
-        limitMs: 240_000,
+        limitMs: 900_000,
       });
 
       const sums: Record<string, string> = {};

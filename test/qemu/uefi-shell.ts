@@ -18,6 +18,8 @@ export interface ShellResult {
 /** Sectors of 512 bytes: half a GiB, of which the file on this host holds only what is written. */
 const DISK_SECTORS = 1024 * 1024;
 const ready = "network is up";
+/** Now and then the Shell ends before it reads its script, and the firmware has nothing else to start. */
+const SHELL_STARTS = 4;
 
 /**
  * Starts the UEFI Shell that is built into OVMF, on a machine with an empty disk and QEMU's user
@@ -37,6 +39,28 @@ export async function runInShell(options: {
   await run(["mformat", "-i", disk, "-C", "-F", "-T", String(DISK_SECTORS), "::"]);
   await truncate(disk, DISK_SECTORS * 512);
   await run(["mcopy", "-i", disk, script, "::"]);
+  for (let start = 1; ; start++) {
+    const lines = await runMachine({ folder, disk, limitMs });
+    if (lines === null && start < SHELL_STARTS) continue;
+    if (lines === null) throw new LabError(`the Shell ended at once ${start} times`);
+    return {
+      lines,
+      copyOf: async (name) => {
+        const copy = join(folder, name);
+        await run(["mcopy", "-n", "-i", disk, `::${name}`, copy]);
+        return copy;
+      },
+    };
+  }
+}
+
+/** What the console showed after the network was up; null where the Shell ended before. */
+async function runMachine(options: {
+  readonly folder: string;
+  readonly disk: string;
+  readonly limitMs: number;
+}): Promise<string[] | null> {
+  const { folder, disk, limitMs } = options;
   const flags = [
     ["-accel", "tcg", "-cpu", "max", "-m", "1024"],
     ["-nographic", "-nodefaults", "-no-reboot", "-serial", "stdio"],
@@ -54,21 +78,20 @@ export async function runInShell(options: {
   const lines: string[] = [];
   machine.onLine((line) => lines.push(withoutEscapes(line).trimEnd()));
   try {
-    const end = (line: string) => (line.includes("Reset with") ? line : null);
-    await machine.waitForLine("end of the script", end, limitMs);
+    const end = (line: string) =>
+      line.includes("Reset with") || line.includes("No bootable option") ? line : null;
+    const last = await machine.waitForLine("end of the script", end, limitMs);
+    const up = lines.indexOf(ready);
+    if (!last.includes("Reset with")) {
+      if (up === -1) return null;
+      throw new LabError(`the Shell ended amid its script; see ${machine.logFile}`);
+    }
     const code = await machine.exited;
     if (code !== 0) throw new LabError(`QEMU ended with exit code ${code}; see ${machine.logFile}`);
+    return lines.slice(up + 1);
   } finally {
     await machine.stop();
   }
-  return {
-    lines: lines.slice(lines.indexOf(ready) + 1),
-    copyOf: async (name) => {
-      const copy = join(folder, name);
-      await run(["mcopy", "-n", "-i", disk, `::${name}`, copy]);
-      return copy;
-    },
-  };
 }
 
 function scriptOf(commands: readonly string[]): string {
