@@ -48,12 +48,22 @@ npm run --silent types
 
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
+run() {
+  npx vitest run --project "$1" --reporter=default --reporter=json --outputFile.json="$results/$1.json" ||
+    touch "$results/$1.failed"
+}
+
+run unit
+run mocked
+# Boots take one core, and the tests beside them wait most of the time. What the boots print comes when they are over.
+run qemu >"$results/qemu.log" 2>&1 &
+boots=$!
+trap 'kill "$boots" 2>/dev/null; rm -rf "$results"' EXIT
+run slow
+run interop
+echo "now the boots of real firmware, which began after the unit tests"
+wait "$boots"
+cat "$results/qemu.log"
 failed=0
-for project in unit mocked slow interop qemu; do
-  npx vitest run --project "$project" --reporter=default --reporter=json --outputFile.json="$results/$project.json" || {
-    failed=1
-    touch "$results/$project.failed"
-  }
-done
 node test/summary.mjs "$results" || failed=1
 exit "$failed"

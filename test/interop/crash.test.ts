@@ -9,6 +9,7 @@ import { decodePacket } from "../../src/dhcp/wire/packet.ts";
 import { MessageType } from "../../src/dhcp/wire/message-type.ts";
 import { OptionCode } from "../../src/dhcp/wire/option-codes.ts";
 import { macFromBytes } from "../../src/lib/mac.ts";
+import { rounds } from "../support/cases.ts";
 import { Program } from "../support/command.ts";
 import { createNetns, type Guest, type Netns, netnsMissing } from "../support/netns.ts";
 import { readPcap } from "../support/pcap.ts";
@@ -21,7 +22,7 @@ import { reasonToSkip } from "../support/tools.ts";
  */
 
 const missing = reasonToSkip({ tools: ["perfdhcp", "tcpdump"], root: true }) ?? netnsMissing();
-const KILLS = 50;
+const KILLS = rounds(50, 15);
 
 let net: Netns;
 let folder = "";

@@ -5,10 +5,11 @@ import { z } from "zod";
 import type { Content } from "../../../src/demo/orchestrator.ts";
 import { makeMicroOs, orchestratorBootScript } from "../../../src/demo/micro-os.ts";
 import { Program } from "../../support/command.ts";
+import { rounds } from "../../support/cases.ts";
 import { held, MirrorSite, sums } from "../../support/orchestrator.ts";
 import { randomNumbers } from "../../support/random.ts";
 
-const kills = 100;
+const kills = rounds(100, 25);
 const mirroredBytes = 3_000_000;
 
 let program: Program;
