@@ -48,10 +48,14 @@ export type OrchestratorConfig = z.output<typeof orchestratorApi>;
 export type LinkConfig = Config["interfaces"][number];
 export type NetworkConfig = z.output<typeof network>;
 
-/** The configuration's JSON Schema, as editors take it. */
-export function configJsonSchema(): object {
+/**
+ * The configuration's JSON Schema.
+ * @param target the version: editors take the newest, Helm knows `draft-7`
+ */
+export function configJsonSchema(target: "draft-2020-12" | "draft-7" = "draft-2020-12"): object {
   return z.toJSONSchema(configSchema, {
     io: "input",
+    target,
     override: ({ jsonSchema }) => {
       for (const name of ownMeta) Reflect.deleteProperty(jsonSchema, name);
     },
