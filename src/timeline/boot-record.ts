@@ -98,6 +98,7 @@ const kept = z.looseObject({
   isAddressProved: z.boolean(),
   uuid: text,
   serial: text,
+  claims: z.array(z.enum(["uuid", "serial"])).default([]),
   vendor: text,
   model: text,
   generation: text,

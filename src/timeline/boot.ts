@@ -7,6 +7,7 @@ import type { TraceContext } from "../boot/trace-context.ts";
 import { nothingObserved, type Observations } from "./observations.ts";
 import { rank, type Stage } from "./stages.ts";
 import type { BootTrace } from "./traces.ts";
+import { type Claim, identityBy } from "./claims.ts";
 
 /** What is known of a machine when something of its boot is seen. Absent parts are filled in from earlier. */
 export interface Sighting {
@@ -19,6 +20,8 @@ export interface Sighting {
   readonly trace?: TraceContext | null;
   /** Default: proved. */
   readonly certainty?: Certainty;
+  /** Whether only the request itself says which machine it is of. Default: false. */
+  readonly isClaim?: boolean;
 }
 
 /** A machine by what is known of it. */
@@ -51,6 +54,8 @@ export interface Boot {
   readonly isAddressProved: boolean;
   readonly uuid: string | null;
   readonly serial: string | null;
+  /** Which of these two nobody but a request told that anybody could have sent: shown, and not decided by. */
+  readonly claims: readonly Claim[];
   /** Who made the machine, and which one it is, as it says itself. */
   readonly vendor: string | null;
   readonly model: string | null;
@@ -98,6 +103,14 @@ export function reached(boot: Boot, stage: Stage): boolean {
   return rank(boot.stage) >= rank(stage);
 }
 
+/** Whether an operating system heard from the boot's machine must be the Micro-OS that it was just handed. */
+export function awaitsMicroOs(boot: Boot, nowMs: number): boolean {
+  const handed = boot.steps.find(({ stage }) => stage === "initramfs-done");
+  // Whoever fetches the files in a machine's name has not handed them to it.
+  if (boot.stage !== "initramfs-done" || handed?.certainty !== "proved") return false;
+  return nowMs - boot.updatedAtMs <= silenceMs;
+}
+
 /** Whether a machine that comes to this stage is in another boot than its latest one. */
 export function startsNewBoot(current: Boot, stage: Stage, nowMs: number): boolean {
   const begun = endOf.get(stage);
@@ -143,6 +156,7 @@ export function newBoot(
     uuid: null,
     // It is told by iPXE only, and decides already what the firmware is answered.
     serial: former?.mac == null ? null : former.serial,
+    claims: former?.mac == null ? [] : former.claims.filter((claim) => claim === "serial"),
     vendor: former?.vendor ?? null,
     model: former?.model ?? null,
     generation: null,
@@ -181,8 +195,7 @@ export function withStep(
   return {
     ...boot,
     address: seen.address ?? boot.address,
-    uuid: seen.uuid ?? boot.uuid,
-    serial: seen.serial ?? boot.serial,
+    ...identityBy(boot, seen),
     generation: seen.generation ?? boot.generation,
     ...joined(boot.trace ?? null, seen.trace ?? null),
     updatedAtMs: nowMs,

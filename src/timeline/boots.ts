@@ -4,10 +4,12 @@ import type { Moment } from "../lib/clock.ts";
 import type { Ip4 } from "../lib/ip4.ts";
 import type { Mac } from "../lib/mac.ts";
 import { AddressOwners } from "./address-owners.ts";
+import { identityBy } from "./claims.ts";
 import { BootHistory, type HistoryLimits, type HistoryListener } from "./boot-history.ts";
 import type { KeptBoot } from "./boot-record.ts";
 import { GenerationHolds } from "./generation-holds.ts";
 import {
+  awaitsMicroOs,
   type Boot,
   discoverRetryMs,
   keepProgressMs,
@@ -186,11 +188,7 @@ export class BootSessions {
       otherCard: this.#site.otherCard(boot, nowMs),
       shared: this.#identities.sharedWith(boot, nowMs),
     };
-    return {
-      boot,
-      earlier,
-      site,
-    };
+    return { boot, earlier, site };
   }
 
   /**
@@ -214,8 +212,13 @@ export class BootSessions {
     const latest = this.latest(seen);
     const isOver = latest === null || at.nowMs - latest.updatedAtMs > discoverRetryMs;
     const boot = isOver ? this.record("discover", seen, detail, at) : latest;
-    const told = { uuid: seen.uuid ?? boot.uuid, serial: seen.serial ?? boot.serial };
-    const updated = { ...boot, ...told, isLocal: true, refusal: null, updatedAtMs: at.nowMs };
+    const updated = {
+      ...boot,
+      ...identityBy(boot, seen),
+      isLocal: true,
+      refusal: null,
+      updatedAtMs: at.nowMs,
+    };
     this.#history.put(this.#keyOf(seen), updated);
   }
 
@@ -231,9 +234,7 @@ export class BootSessions {
   /** Whether an operating system heard from this machine must be the Micro-OS that it was just handed. */
   awaitsMicroOs(machine: MachineKey, nowMs: number): boolean {
     const boot = this.latest(machine);
-    return (
-      boot !== null && boot.stage === "initramfs-done" && nowMs - boot.updatedAtMs <= silenceMs
-    );
+    return boot !== null && awaitsMicroOs(boot, nowMs);
   }
 
   /** The generation that an address boots from; null when it has not begun with one lately. */

@@ -7,6 +7,7 @@ import type { Emit, EventName, Machine, PxeEvent } from "../events/types.ts";
 import type { Certainty } from "./certainty.ts";
 import type { Sighting, StepDetail } from "./boot.ts";
 import type { BootSessions } from "./boots.ts";
+import { SenderProof } from "./sender-proof.ts";
 import { isStage, type Stage } from "./stages.ts";
 
 export interface RecorderParts {
@@ -28,9 +29,11 @@ export class TimelineRecorder {
   readonly name = "timeline";
   readonly hears = "every";
   readonly #parts: RecorderParts;
+  readonly #proof: SenderProof;
 
   constructor(parts: RecorderParts) {
     this.#parts = parts;
+    this.#proof = new SenderProof(parts);
   }
 
   /**
@@ -44,6 +47,7 @@ export class TimelineRecorder {
       const mac = event.mac ?? sessions.machineAt(event.address);
       return mac === null ? event : { ...event, mac };
     }
+    if (event.address !== null) this.#proof.settle(event.address);
     const owner = sessions.ownerOf(event.address);
     if (owner !== null) return { ...event, mac: owner };
     if (event.event === "beacon" || event.event === "micro-os") return this.#completeReport(event);
@@ -72,6 +76,10 @@ export class TimelineRecorder {
     if (isStage(event.event) && "mac" in event) this.#record(event.event, event);
     switch (event.event) {
       case "address-learned":
+        if (event.mac !== null && event.address !== null) {
+          this.#proof.asksFor(event.mac, event.address);
+        }
+        break;
       case "lease-granted":
         if (event.mac !== null && event.address !== null) {
           sessions.learnAddress(event.mac, event.address);
@@ -112,10 +120,18 @@ export class TimelineRecorder {
     return mac !== null && mac === sender ? seen : { ...seen, uuid: null, serial: null };
   }
 
+  /** Whether only the request itself says which machine it is of. */
+  #isClaim(event: PxeEvent & Machine): boolean {
+    const { mac, address } = event;
+    if (mac === null || address === null || !isFromAddress(event)) return false;
+    return !this.#proof.isSender(mac, address);
+  }
+
   #record(stage: Stage, event: PxeEvent & Machine): void {
     const { sessions, clock, stageReached } = this.#parts;
     const at = momentOf(clock);
-    const boot = sessions.record(stage, sightingOf(event), detailOf(event), at);
+    const seen = this.#isClaim(event) ? claimed(sightingOf(event)) : sightingOf(event);
+    const boot = sessions.record(stage, seen, detailOf(event), at);
     const step = boot.steps.find((one) => one.stage === stage);
     if (step?.count === 1) stageReached(stage, (at.nowMs - boot.startedAtMs) / 1000);
   }
@@ -159,6 +175,11 @@ function sightingOf(event: PxeEvent & Machine): Sighting & { readonly certainty:
     trace: "traceparent" in event ? parseTraceparent(event.traceparent ?? "") : null,
     certainty: certaintyOf(event),
   };
+}
+
+/** What anybody could have sent joins no trace, and decides nothing. */
+function claimed(seen: Sighting): Sighting {
+  return { ...seen, trace: null, certainty: "reported", isClaim: true };
 }
 
 /** The Micro-OS is heard by its own DHCP request, or it reports itself; all else the machine does with us. */

@@ -18,6 +18,7 @@ import { NodeRegister } from "../../nodes/node-register.ts";
 import type { NodeChange, NodeMatch } from "../../nodes/overrides.ts";
 import { WaitingMachines } from "../../nodes/waiting-machines.ts";
 import type { TftpDenial } from "../../tftp/server/tftp-server.ts";
+import { provedIdentity } from "../../timeline/claims.ts";
 import type { BootSessions } from "../../timeline/boots.ts";
 import { policyOf } from "../settings/boot-settings.ts";
 import { Repeatable } from "../settings/reload.ts";
@@ -52,7 +53,7 @@ export class NodesInForce {
   #isClosed = false;
 
   constructor(parts: NodesInForceParts) {
-    const { config, inventory, sessions } = parts;
+    const { config, inventory } = parts;
     this.#parts = parts;
     this.register = new NodeRegister(inventory);
     const asSmee = config.dhcp.compatibility !== "standard";
@@ -60,8 +61,7 @@ export class NodesInForce {
       ...policyOf(config),
       // A serial number is told by iPXE only, and kept with the machine's boots.
       isUndecided: (mac) =>
-        this.register.namesSerials &&
-        (mac === null || (sessions.latest({ mac, address: null })?.serial ?? null) === null),
+        this.register.namesSerials && (mac === null || this.#identityOf(mac).serial === null),
       localBoot: asSmee
         ? () => ({ way: "silent", isAuto: false })
         : (mac, node) => this.#choose(node?.localBoot ?? config.boot.localBoot, mac, node),
@@ -88,8 +88,7 @@ export class NodesInForce {
   /** The entry in force; with the serial number that the machine told in an earlier boot, where it tells none now. */
   readonly find: FindNode = (machine) => {
     if (machine.serial !== null || !this.register.namesSerials) return this.register.find(machine);
-    const { sessions } = this.#parts;
-    const serial = sessions.latest({ mac: machine.mac, address: null })?.serial ?? null;
+    const { serial } = this.#identityOf(machine.mac);
     return this.register.find({ ...machine, serial });
   };
 
@@ -98,7 +97,7 @@ export class NodesInForce {
     const { sessions } = this.#parts;
     const known = mac ?? sessions.machineAt(address);
     if (known === null) return null;
-    const uuid = sessions.latest({ mac: known, address: null })?.uuid ?? null;
+    const { uuid } = this.#identityOf(known);
     return admissionOf(known, this.find({ mac: known, uuid, serial: null }), this.policy);
   }
 
@@ -253,10 +252,9 @@ export class NodesInForce {
     }
   }
 
-  /** A machine by all that it told in its latest boot. */
+  /** A machine by all that it told in its latest boot, and nobody else in its name. */
   #identityOf(mac: Mac): MachineIdentity {
-    const boot = this.#parts.sessions.latest({ mac, address: null });
-    return { mac, uuid: boot?.uuid ?? null, serial: boot?.serial ?? null };
+    return { mac, ...provedIdentity(this.#parts.sessions.latest({ mac, address: null })) };
   }
 
   #keepSoon(afterMs = LEARNT_AFTER_MS): void {

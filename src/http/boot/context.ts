@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import type { FindNode, NodeEntry } from "../../boot/node.ts";
 import { isOptionalFile } from "../../boot/optional-files.ts";
 import { admissionOf, type BootPolicy, type Denial } from "../../boot/policy.ts";
+import { provedIdentity } from "../../timeline/claims.ts";
 import type { BootSessions } from "../../timeline/boots.ts";
 import type { SmeeFlavour } from "../../boot/smee-layout.ts";
 import { printable } from "../../lib/bytes.ts";
@@ -75,7 +76,7 @@ export function nodeOf(
 
 /** The UUID that a machine told earlier in this boot. */
 export function knownUuid({ sessions }: BootAppOptions, machine: Machine): string | null {
-  return machine.mac === null ? null : (sessions.latest(machine)?.uuid ?? null);
+  return machine.mac === null ? null : provedIdentity(sessions.latest(machine)).uuid;
 }
 
 /** That the machine may not boot from here, or null when it may. */
@@ -91,8 +92,7 @@ export function denialOf(
 /** The same for a request that tells nothing of the machine but, perhaps, its MAC; as far as the machine is known. */
 export function knownDenialOf(options: BootAppOptions, machine: Machine): Denial | null {
   if (machine.mac === null) return null;
-  const boot = options.sessions.latest(machine);
-  const smbios = { uuid: boot?.uuid ?? null, serial: boot?.serial ?? null };
+  const smbios = provedIdentity(options.sessions.latest(machine));
   const node = nodeOf(options, machine, smbios);
   return denialOf(options, machine, node, smbios.serial !== null);
 }

@@ -1,5 +1,6 @@
 import { endpoints } from "../../../api/endpoints.ts";
 import type { NodeReply, WakeReply } from "../../../api/nodes.ts";
+import { provedIdentity } from "../../../timeline/claims.ts";
 import { explainStall, statusOf } from "../../../timeline/rules.ts";
 import { firstOf } from "../../../lib/first-of.ts";
 import type { Mac } from "../../../lib/mac.ts";
@@ -104,7 +105,7 @@ function* ofStatus(
 /** Whether a machine may boot, by all that is known of it. */
 function admission({ nodes, sessions }: AdminAppOptions, mac: Mac) {
   const boot = sessions.latest({ mac, address: null });
-  const machine = { mac, uuid: boot?.uuid ?? null, serial: boot?.serial ?? null };
+  const machine = { mac, ...provedIdentity(boot) };
   const entry = nodes.find(machine);
   const denied = nodes.denialOf(entry);
   const status: NodeReply["status"] =
@@ -121,7 +122,7 @@ function describeNode(options: AdminAppOptions, mac: Mac): NodeReply {
   const { nodes, sessions, clock } = options;
   const nowMs = clock.now();
   const { boot, machine, entry, denied, status } = admission(options, mac);
-  const { uuid, serial } = machine;
+  const { uuid = null, serial = null } = boot ?? {};
   const proven = nodes.offerStyleOf(mac);
   const word = nodes.wordFor(machine);
   const waitingSince = nodes.waitingSince(mac);
