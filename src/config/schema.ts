@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { artifacts } from "./keys/artifacts.ts";
 import { boot } from "./keys/boot.ts";
-import { notify, telemetry } from "./keys/elsewhere.ts";
+import { notify, syslog, telemetry } from "./keys/elsewhere.ts";
 import { admin, http } from "./keys/http.ts";
 import { dhcp, interfaces, type network } from "./keys/links.ts";
 import type { orchestratorApi } from "./keys/orchestrator.ts";
@@ -39,6 +39,7 @@ export const configSchema = z
     timeline,
     notify,
     telemetry,
+    syslog,
     log,
   })
   .prefault({});

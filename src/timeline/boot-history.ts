@@ -1,4 +1,5 @@
 import type { Boot } from "./boot.ts";
+import { addBounded, isLogLine, LogLineCounts } from "./kept-events.ts";
 import type { Stage } from "./stages.ts";
 import type { PlannedTraces } from "./traces.ts";
 
@@ -28,16 +29,6 @@ export function mostAsked(keepBoots: number): number {
   return Math.floor(keepBoots / 4);
 }
 
-/** Of one boot: the first and the last of these, so that one machine cannot fill the memory. */
-const firstEvents = 60;
-const lastEvents = 60;
-
-/** Adds to the events of one boot, of which the first and the last are kept. */
-export function addBounded(events: string[], text: string): void {
-  if (events.length >= firstEvents + lastEvents) events.splice(firstEvents, 1);
-  events.push(text);
-}
-
 /**
  * The boots that are kept, in the order in which they began. Where there are too many the oldest goes
  * first; but machines that only asked have no more than a quarter of the room, so that whoever sends
@@ -55,6 +46,7 @@ export class BootHistory {
   readonly #machines = new Map<string, readonly number[]>();
   readonly #keys = new Map<number, string>();
   readonly #events = new Map<number, string[]>();
+  readonly #logLines = new LogLineCounts();
   #lastNumber = 0;
   listener: HistoryListener | null = null;
 
@@ -114,6 +106,7 @@ export class BootHistory {
     if (!this.#boots.has(number)) return;
     addBounded(events, text);
     this.#events.set(number, events);
+    if (isLogLine(text)) this.#boundLogs(number, events);
     this.listener?.event(number, text);
   }
 
@@ -166,11 +159,19 @@ export class BootHistory {
     if (oldest !== undefined) this.#forget(oldest);
   }
 
+  #boundLogs(number: number, events: readonly string[]): void {
+    for (const other of this.#logLines.set(number, events.filter(isLogLine).length)) {
+      const left = (this.#events.get(other) ?? []).filter((text) => !isLogLine(text));
+      this.#events.set(other, left);
+    }
+  }
+
   #forget(number: number): void {
     const key = this.#keys.get(number) ?? "";
     this.#boots.delete(number);
     this.#onlyAsked.delete(number);
     this.#events.delete(number);
+    this.#logLines.delete(number);
     this.#keys.delete(number);
     const left = (this.#machines.get(key) ?? []).filter((other) => other !== number);
     if (left.length === 0) this.#machines.delete(key);

@@ -45,6 +45,8 @@ export interface Observations {
   readonly bootingAtMs: number | null;
   /** When its script last reported that it failed. */
   readonly failed: Seen<"beacon"> | null;
+  /** The last error of iPXE that stood in the machine's log (syslog), with its code: 8 hex digits. */
+  readonly logged: { readonly errno: string; readonly text: string; readonly atMs: number } | null;
   /** Null: it was not asked. */
   readonly registration: SeenRegistration | null;
 }
@@ -79,6 +81,7 @@ export const nothingObserved: Observations = {
   kernelDoneAtMs: null,
   bootingAtMs: null,
   failed: null,
+  logged: null,
   registration: null,
 };
 
@@ -139,6 +142,10 @@ export function observed(before: Observations, event: PxeEvent, atMs: number): O
     case "beacon":
       if (event.stage === "booting") return { ...before, bootingAtMs: atMs };
       return event.stage === "failed" ? { ...before, failed: { ...event, atMs } } : before;
+    case "syslog": {
+      const errno = event.app === "ipxe" ? loggedErrno(event.text) : null;
+      return errno === null ? before : { ...before, logged: { errno, text: event.text, atMs } };
+    }
     case "registered": {
       const { host } = event;
       const rest = { code: null, reason: null, remedy: null };
@@ -155,6 +162,11 @@ export function observed(before: Observations, event: PxeEvent, atMs: number): O
     default:
       return before;
   }
+}
+
+/** iPXE ends what it says of an error with the page about it. */
+function loggedErrno(text: string): string | null {
+  return /\bipxe\.org\/(?:err\/)?([0-9a-f]{8})\b/.exec(text)?.[1] ?? null;
 }
 
 const registrationStatusOf = {

@@ -50,9 +50,21 @@ export class TimelineRecorder {
     if (event.address !== null) this.#proof.settle(event.address);
     const owner = sessions.ownerOf(event.address);
     if (owner !== null) return { ...event, mac: owner };
+    if (event.event === "syslog" || event.event === "syslog-dropped") {
+      return { ...event, mac: this.#writerAt(event.address) };
+    }
     if (event.event === "beacon" || event.event === "micro-os") return this.#completeReport(event);
     return { ...event, mac: sessions.claimant(event) };
   };
+
+  /** The machine at an address that DHCP does not tell of: the neighbour there, or else the one that boots from there. */
+  #writerAt(address: Ip4 | null): Mac | null {
+    const { sessions, neighbourAt } = this.#parts;
+    const neighbour = address === null ? null : neighbourAt(address);
+    if (neighbour === null || address === null) return sessions.machineAt(address);
+    sessions.learnAddress(neighbour, address);
+    return neighbour;
+  }
 
   /** A report from an address whose machine DHCP does not tell. */
   #completeReport(event: PxeEvent & { event: "beacon" | "micro-os" }): PxeEvent {
@@ -157,6 +169,8 @@ const fromAddress: ReadonlySet<EventName> = new Set<EventName>([
   "download-aborted",
   "download-waiting",
   "download-admitted",
+  "syslog",
+  "syslog-dropped",
 ]);
 
 function isFromAddress(event: PxeEvent): boolean {

@@ -84,6 +84,7 @@ export class BootPort {
       script: { kind: "mirror" },
       kernelArgs: [],
       autoexec: true,
+      syslog: false,
       baseUrls: new Map(),
       trustedProxies: [],
       smee: null,

@@ -27,6 +27,7 @@ export interface SiteSettings {
   readonly trace: TraceContext | null;
   readonly timeline?: object;
   readonly telemetry?: object;
+  readonly syslog?: object;
   readonly tls?: TlsFiles;
   /** Of the admin port. */
   readonly tokens?: { readonly token: string; readonly readToken: string };
@@ -89,6 +90,7 @@ export class RunningSite {
       nodes: { file: nodes, unknown: settings.unknown ?? "allow" },
       timeline: settings.timeline ?? {},
       telemetry: settings.telemetry ?? {},
+      syslog: settings.syslog ?? {},
     });
     writeFileSync(join(folder, "eim-pxe.yaml"), text);
     const config = parseConfig(text, join(folder, "eim-pxe.yaml"));

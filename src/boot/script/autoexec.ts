@@ -1,6 +1,8 @@
+import type { Ip4 } from "../../lib/ip4.ts";
 import { failureReport, IDENTITY_QUERY, keepError } from "./failure-report.ts";
 import { LOCAL_BOOT_SETTING } from "./local-boot.ts";
 import { retryBlock } from "./retry.ts";
+import { syslogLines } from "./syslog.ts";
 
 /** How often a machine asks for its script before it restarts. */
 const AUTOEXEC_ATTEMPTS = 5;
@@ -9,6 +11,8 @@ export interface AutoexecUrls {
   readonly bootUrl: string;
   /** Where a failure is reported to. */
   readonly eventsUrl: string;
+  /** Where its log is taken; null or absent: nowhere. */
+  readonly syslog?: Ip4 | null;
 }
 
 /**
@@ -17,7 +21,7 @@ export interface AutoexecUrls {
  * interfaces that already have an address from the firmware's DHCP, then every other one. What went wrong with
  * the script is reported while the interface is still open.
  */
-export function autoexecScript({ bootUrl, eventsUrl }: AutoexecUrls): string {
+export function autoexecScript({ bootUrl, eventsUrl, syslog = null }: AutoexecUrls): string {
   return [
     "#!ipxe",
     "set eim-try:int32 0",
@@ -31,6 +35,7 @@ export function autoexecScript({ bootUrl, eventsUrl }: AutoexecUrls): string {
     "echo eim-pxe: asking for an address on net${eim-nic} (${net${eim-nic}/mac})",
     // A bare `dhcp` or `ifconf` also waits about 16 seconds for IPv6 routers.
     "ifconf -c dhcp net${eim-nic} || goto eim-close",
+    ...syslogLines(syslog),
     `chain --timeout 15000 ${bootUrl}?${IDENTITY_QUERY} && exit 0 ||`,
     keepError,
     `isset \${${LOCAL_BOOT_SETTING}} && exit 1 ||`,

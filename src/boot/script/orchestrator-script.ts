@@ -1,7 +1,9 @@
 import { SyncError } from "../../lib/errors.ts";
+import type { Ip4 } from "../../lib/ip4.ts";
 import { beacon, failureReport, keepError } from "./failure-report.ts";
 import { commandsOf, type ScriptCommand, type ScriptWord } from "./ipxe-syntax.ts";
 import { retryBlock } from "./retry.ts";
+import { syslogLines } from "./syslog.ts";
 import { applyEdits, type Edit } from "./text-edits.ts";
 import type { TraceContext } from "../trace-context.ts";
 import { type KernelTiming, timingWords, traceWords } from "./timings.ts";
@@ -14,6 +16,8 @@ export interface ScriptRewrite {
   readonly downloadUrl: string;
   /** Where a failure is reported to; null for no report. */
   readonly eventsUrl: string | null;
+  /** Where machines' logs are taken; null or absent: nowhere. */
+  readonly syslog?: Ip4 | null;
   /** Appended to the kernel's command line, in this order. */
   readonly kernelArgs: readonly string[];
   /** Appended as `s_eim_NAME=TIME`: the Micro-OS reports every `s_…` in its statistics. */
@@ -102,7 +106,7 @@ function rewritten(
   const [firstLine, body] = splitFirstLine(applyEdits(text, edits));
   return [
     firstLine,
-    ...prologue,
+    ...prologue(how.syslog ?? null),
     withoutLastLineEnds(body),
     // Where the script ran off its end it keeps ending there.
     "exit 0",
@@ -117,7 +121,8 @@ export function rewriteOrchestratorScript(text: string, how: ScriptRewrite): str
 }
 
 /** Ahead of the orchestrator's own first command. */
-const prologue = [
+const prologue = (syslog: Ip4 | null): readonly string[] => [
+  ...syslogLines(syslog),
   "set eim-try:int32 0",
   // Only the orchestrator's own loader sets these; the Micro-OS prints them in its statistics.
   "isset ${network_scan_start} || set network_scan_start ${unixtime} ||",

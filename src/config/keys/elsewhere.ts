@@ -2,7 +2,7 @@ import { z } from "zod";
 import { eventCatalogue } from "../../events/catalogue.ts";
 import { filePath, openUrl } from "../values.ts";
 
-/** `notify` and `telemetry`: what is told to other programs. */
+/** `notify` and `telemetry`: what is told to other programs. `syslog`: what machines tell. */
 
 /** A webhook that were told what becomes of its own deliveries would never come to an end. */
 const tellable = Object.keys(eventCatalogue).filter((name) => !name.startsWith("webhook-"));
@@ -99,6 +99,26 @@ export const telemetry = z
   })
   .prefault({})
   .meta({ description: "What is told to programs that collect traces.", since });
+
+export const syslog = z
+  .strictObject({
+    port: z
+      .int()
+      .min(1)
+      .max(65_535)
+      .nullable()
+      .default(null)
+      .meta({
+        description:
+          "The UDP port at which lines of machines' logs are taken (syslog, RFC 3164 and 5424): iPXE's and their operating system's. They join the machine's timeline and this server's log, within limits.",
+        unset: "none are taken",
+        see: "syslog.md",
+        examples: [514],
+        since,
+      }),
+  })
+  .prefault({})
+  .meta({ description: "What machines write to their logs.", since });
 
 export const notify = z
   .strictObject({

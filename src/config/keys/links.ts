@@ -39,6 +39,7 @@ export const network = z.strictObject({
     }),
   logServers: z.array(ip4).default([]).meta({
     description: "Mode full: the syslog servers that machines are told, DHCP option 7.",
+    unset: "none, or this server where `syslog.port` is 514",
   }),
   leaseSeconds: seconds.default(3600).meta({
     description:

@@ -12,6 +12,7 @@ import type { GenerationStore } from "../../artifacts/store/generation-store.ts"
 import { createFetchedTrust, fixedTrust, type Trust } from "../../artifacts/origin/trust.ts";
 import { loaderNames } from "../../boot/architecture.ts";
 import { autoexecScript } from "../../boot/script/autoexec.ts";
+import { syslogServerAt } from "../../boot/script/syslog.ts";
 import { type Config, mirroredFiles } from "../../config/schema.ts";
 import type { ManagedArtifacts } from "../../http/admin/context.ts";
 import { memoryBlob } from "../../lib/blob.ts";
@@ -106,19 +107,24 @@ export function artifactFolder(config: Config): string {
  * What TFTP serves: loaders, the script that a modern iPXE looks for beside its loader, and iPXE to a
  * shim that asks for the GRUB which is not there.
  *
+ * @param baseUrl ours as the machine reaches it; null: there is no script
  * @param anyFolder the folder counts for nothing, as with SMEE, whose URLs have one for each machine
+ * @param takesSyslog whether the script has iPXE send us its log
  */
 export async function findTftpFile(
   path: string,
   loaders: LoaderStore,
   baseUrl: string | null,
   anyFolder: boolean,
+  takesSyslog = false,
 ): Promise<TftpFile | null> {
   const name = anyFolder ? path.slice(path.lastIndexOf("/") + 1) : path;
   if (name === "autoexec.ipxe") {
     if (baseUrl === null) return null;
     const urls = { bootUrl: `${baseUrl}/boot.ipxe`, eventsUrl: `${baseUrl}/events` };
-    return { name, kind: "script", blob: memoryBlob(fromText(autoexecScript(urls))) };
+    const syslog = takesSyslog ? syslogServerAt(baseUrl) : null;
+    const text = autoexecScript({ ...urls, syslog });
+    return { name, kind: "script", blob: memoryBlob(fromText(text)) };
   }
   for (const candidate of loaderNames(name)) {
     const loader = await loaders.find(candidate);

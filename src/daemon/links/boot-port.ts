@@ -11,7 +11,7 @@ import { type Ip4, parseIp4 } from "../../lib/ip4.ts";
 import type { BootSessions } from "../../timeline/boots.ts";
 import { openHttpFiles } from "../content/http-files.ts";
 import type { NodesInForce } from "../nodes/nodes-in-force.ts";
-import { scriptOf } from "../settings/boot-settings.ts";
+import { scriptOf, takesUsualSyslog } from "../settings/boot-settings.ts";
 import type { ServerCertificate } from "../settings/tls-files.ts";
 import { BootCertificate } from "./boot-certificate.ts";
 import { HttpConnections } from "./http-connections.ts";
@@ -124,6 +124,7 @@ export class BootPort {
       kernelArgs: config.boot.kernelArgs,
       script: scriptOf(config),
       autoexec: config.boot.path === "mirror",
+      syslog: takesUsualSyslog(config),
       baseUrls: this.#baseUrls,
       trustedProxies: config.http.trustedProxies,
       smee: compatibility === "standard" ? null : compatibility,

@@ -1,5 +1,12 @@
 import type { Config, LinkConfig, NetworkConfig } from "../../config/schema.ts";
-import type { FullSettings, Link, RelayedNetwork } from "../../dhcp/link.ts";
+import {
+  type Addresses,
+  advertisedAddress,
+  type FullSettings,
+  type Link,
+  type RelayedNetwork,
+} from "../../dhcp/link.ts";
+import { takesUsualSyslog } from "../settings/boot-settings.ts";
 import { withoutRanges } from "../../dhcp/leases/pool.ts";
 import { ConfigError } from "../../lib/errors.ts";
 import { formatSubnet, type Ip4, parseSubnet, subnetOf, subnetsOverlap } from "../../lib/ip4.ts";
@@ -152,20 +159,40 @@ function dhcpLink(
     case "proxy":
       return { ...base, mode: "proxy" };
     case "full": {
+      const logServers = ownLogServer(config, base);
       // A machine that we know nothing of may have its address from the other server.
       const authoritative = config.dhcp.authoritative && !config.dhcp.allowOtherServers;
       const relayed = link.dhcp.relayed.flatMap((network): RelayedNetwork[] => {
         const subnet = parseSubnet(network.subnet);
-        return subnet === null ? [] : [{ subnet, full: fullSettings(network, authoritative) }];
+        return subnet === null
+          ? []
+          : [{ subnet, full: fullSettings(network, authoritative, logServers) }];
       });
-      return { ...base, mode: "full", full: fullSettings(link.dhcp, authoritative), relayed };
+      return {
+        ...base,
+        mode: "full",
+        full: fullSettings(link.dhcp, authoritative, logServers),
+        relayed,
+      };
     }
   }
 }
 
-function fullSettings(network: NetworkConfig, authoritative: boolean): FullSettings {
+/** Where nobody names a log server, machines are told that we are one. SMEE's compatibilities have it as SMEE does. */
+function ownLogServer(config: Config, base: Addresses): readonly Ip4[] {
+  return takesUsualSyslog(config) && config.dhcp.compatibility === "standard"
+    ? [advertisedAddress(base)]
+    : [];
+}
+
+function fullSettings(
+  network: NetworkConfig,
+  authoritative: boolean,
+  ownLogServers: readonly Ip4[],
+): FullSettings {
   const pools = withoutRanges(network.pools, network.exclude);
-  const { router, dns, ntp, logServers, domain, options } = network;
+  const { router, dns, ntp, domain, options } = network;
+  const logServers = network.logServers.length === 0 ? ownLogServers : network.logServers;
   const { leaseSeconds, netbootLeaseSeconds } = network;
   const addresses = { pools, router, dns, ntp, logServers, domain, options };
   return { ...addresses, leaseSeconds, netbootLeaseSeconds, authoritative };

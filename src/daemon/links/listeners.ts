@@ -17,6 +17,7 @@ import type { ConflictProbe } from "../../net/conflict-probe.ts";
 import { transferSocketOpener } from "../../net/transfer-socket.ts";
 import { eventLoopPoll } from "../../net/busy-poll.ts";
 import { formatEndpoint, type UdpSocket } from "../../net/udp.ts";
+import type { SyslogServer } from "../../syslog/server/syslog-server.ts";
 import { startTftpServer, type TftpServer } from "../../tftp/server/tftp-server.ts";
 import { findTftpFile } from "../content/mirror.ts";
 import { traceOfRequest } from "../elsewhere/boot-traces.ts";
@@ -30,7 +31,8 @@ import type { HttpConnections } from "./http-connections.ts";
 import { dhcpSocketOpener } from "./dhcp-sockets.ts";
 import type { Opened } from "./link-supervisor.ts";
 import type { ServedLink } from "./link-plan.ts";
-import { smeeOf } from "../settings/boot-settings.ts";
+import { smeeOf, takesUsualSyslog } from "../settings/boot-settings.ts";
+import { syslogServer } from "./syslog.ts";
 import { TftpClients } from "./tftp-clients.ts";
 import {
   type DescriptorShares,
@@ -106,6 +108,8 @@ export class LinkListeners {
   /** The interface of each address that was served. */
   readonly #interfaces = new Map<Ip4, string>();
   readonly #tftpClients: TftpClients;
+  /** Null: machines' logs are not taken. */
+  readonly #syslog: SyslogServer | null;
   readonly #shares: DescriptorShares;
 
   constructor(parts: ListenerParts) {
@@ -124,6 +128,7 @@ export class LinkListeners {
       clock,
     });
     const { emit } = parts;
+    this.#syslog = syslogServer(this.#config, { ...parts, clock });
     this.#watch =
       openClientPort === null ? null : new RogueServerWatch({ openClientPort, allowOthers, emit });
   }
@@ -145,19 +150,18 @@ export class LinkListeners {
 
   /** HTTP comes first: what TFTP and DHCP hand out names its port. Throws `BindError`. */
   async openAddress({ address, advertised }: ServedLink): Promise<Opened> {
-    const http = await this.#bootPort.open(address, advertised);
+    const opened = [await this.#bootPort.open(address, advertised)];
+    const close = async (graceMs: number): Promise<void> => {
+      await Promise.all(opened.map((one) => one.close(graceMs)));
+    };
     try {
-      const tftp = await this.#openTftp(address);
-      return {
-        sockets: [...http.sockets, ...tftp.sockets],
-        close: async (graceMs) => {
-          await Promise.all([http.close(graceMs), tftp.close(graceMs)]);
-        },
-      };
+      opened.push(await this.#openTftp(address));
+      if (this.#syslog !== null) opened.push(await this.#syslog.open(address));
     } catch (error) {
-      await http.close(0);
+      await close(0);
       throw error;
     }
+    return { sockets: opened.flatMap(({ sockets }) => sockets), close };
   }
 
   /** Addresses that are or were served. */
@@ -192,6 +196,7 @@ export class LinkListeners {
     await Promise.all([this.#tftp?.close(graceMs), this.#watch?.close(), dhcp?.close()]);
     await this.#parts.options.conflictProbe?.close();
     this.#bootPort.close();
+    this.#syslog?.close();
   }
 
   async #openTftp(address: Ip4): Promise<Opened> {
@@ -238,7 +243,8 @@ export class LinkListeners {
       find: (name, asked) => {
         const baseUrl = this.#bootPort.baseUrl(asked);
         // The orchestrator's own loader asks for it, and has to get the answer at once that there is none.
-        return findTftpFile(name, loaders, boot.path === "mirror" ? baseUrl : null, anyFolder);
+        const scriptUrl = boot.path === "mirror" ? baseUrl : null;
+        return findTftpFile(name, loaders, scriptUrl, anyFolder, takesUsualSyslog(this.#config));
       },
       mtuAt: (asked) => {
         const name = this.#interfaces.get(asked);

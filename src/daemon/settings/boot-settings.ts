@@ -1,4 +1,5 @@
 import type { BootPolicy } from "../../boot/policy.ts";
+import { USUAL_SYSLOG_PORT } from "../../boot/script/syslog.ts";
 import { type Config, ORCHESTRATOR_LOADER } from "../../config/schema.ts";
 import type { SmeeSettings } from "../../dhcp/handlers/smee.ts";
 import type { BootScript } from "../../http/boot/context.ts";
@@ -19,6 +20,11 @@ export function scriptOf({ boot, artifacts }: Config): BootScript {
   if (boot.scriptUrl !== null) return { kind: "elsewhere", url: boot.scriptUrl };
   if (boot.script === "mirror") return { kind: "mirror" };
   return { kind: "template", path: boot.script, needsMicroOs: artifacts.origin !== null };
+}
+
+/** Whether machines are told to send us their logs: neither iPXE nor DHCP option 7 can name another port than the usual one. */
+export function takesUsualSyslog({ syslog }: Config): boolean {
+  return syslog.port === USUAL_SYSLOG_PORT;
 }
 
 /** The boot policy that a configuration says. */

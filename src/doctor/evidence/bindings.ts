@@ -25,10 +25,15 @@ export async function tryBindings(
         found.push(await tried(`UDP ${ours}:${port} on ${name}`, port, open));
       }
     }
-    const { tftp, http } = config;
+    const { tftp, http, syslog } = config;
     if (tftp.enabled) {
       const open = () => openDgram({ address: ours, port: tftp.port });
       found.push(await tried(`UDP ${ours}:${tftp.port}`, tftp.port, open));
+    }
+    if (syslog.port !== null) {
+      const { port } = syslog;
+      const open = () => openDgram({ address: ours, port });
+      found.push(await tried(`UDP ${ours}:${port}`, port, open));
     }
     for (const port of [http.port, ...(http.tls === null ? [] : [http.tls.port])]) {
       found.push(await tried(`TCP ${ours}:${port}`, port, () => openTcp(ours, port)));

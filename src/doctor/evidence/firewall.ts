@@ -48,7 +48,7 @@ function packetsFor(
   name: string,
   mode: "proxy" | "full" | "off",
 ): readonly IncomingPacket[] {
-  const { tftp, http } = settings.config;
+  const { tftp, http, syslog } = settings.config;
   const packet = (transport: "udp" | "tcp", port: number, broadcast = false): IncomingPacket => ({
     interface: name,
     transport,
@@ -58,6 +58,7 @@ function packetsFor(
   return [
     ...(mode === "off" ? [] : [packet("udp", 67, true), packet("udp", 4011)]),
     ...(tftp.enabled ? [packet("udp", tftp.port)] : []),
+    ...(syslog.port === null ? [] : [packet("udp", syslog.port)]),
     packet("tcp", http.port),
     ...(http.tls === null ? [] : [packet("tcp", http.tls.port)]),
   ];

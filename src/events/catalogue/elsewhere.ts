@@ -1,7 +1,20 @@
 import type { Entries } from "./entry.ts";
 
-/** Of what is told to other programs: webhooks and traces. */
+/** Of what is told to other programs, webhooks and traces, and of what machines tell by syslog. */
 export const elsewhereEvents = {
+  syslog: {
+    level: "info",
+    message: "a machine's log says",
+    meaning:
+      "A line that the machine at `address` sent to `syslog.port`: iPXE's or its operating system's. `text` is what it says, `app` the program, `facility` and `severity` as in logger(1). It stands in the machine's timeline, too. `mac` is null where neither DHCP nor the table of neighbours tells whose address it is. Anybody on the link can send such a line in another machine's name: see [syslog](syslog.md).",
+  },
+  "syslog-dropped": {
+    level: "warn",
+    message: "lines of machines' logs were dropped",
+    meaning:
+      "More came than are taken ([the limits](syslog.md#how-much-is-taken)); `lines` were not read. With an `address` it is that machine, which writes too much: look at what it says in its timeline. Without one, too many machines write at once, or somebody makes up addresses. Boots are not disturbed.",
+    show: { every: 60_000, by: ["address"], upTo: 3_600_000, sum: "lines" },
+  },
   "webhook-failed": {
     level: "warn",
     message: "a webhook's receiver took nothing; it is tried again",

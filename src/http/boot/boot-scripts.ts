@@ -8,6 +8,7 @@ import {
   type WithMachine,
 } from "../../boot/script/orchestrator-script.ts";
 import { fillTemplate } from "../../boot/script/template.ts";
+import { syslogServerAt } from "../../boot/script/syslog.ts";
 import type { KernelTiming } from "../../boot/script/timings.ts";
 import type { TraceContext } from "../../boot/trace-context.ts";
 import type { Machine } from "../../events/types.ts";
@@ -135,6 +136,7 @@ export class BootScripts {
     const rewrite = {
       downloadUrl: `${baseUrl}/artifacts`,
       eventsUrl: `${baseUrl}/events`,
+      syslog: this.#options.syslog && baseUrl !== null ? syslogServerAt(baseUrl) : null,
       kernelArgs: [...this.#options.kernelArgs, ...(node?.kernelArgs ?? [])],
     };
     switch (source.kind) {

@@ -40,6 +40,8 @@ export interface BootAppOptions extends Reached {
   readonly kernelArgs: readonly string[];
   /** Whether `autoexec.ipxe` is served: not when the orchestrator's own loader goes its own way. */
   readonly autoexec: boolean;
+  /** Whether iPXE's log is taken at our addresses. */
+  readonly syslog: boolean;
   /** By an address of ours, the base URL to write into scripts where `http://ADDRESS:PORT` would be wrong. */
   readonly baseUrls: ReadonlyMap<Ip4, string>;
   /** Serve SMEE's URLs too; null: only our own. */

@@ -74,6 +74,7 @@ function observationsOf(seen: Observations): readonly Fact[] {
       failed?.atMs,
       `the machine reported that its script failed${failed?.errno ? ` with error ${failed.errno}` : ""}`,
     ),
+    ...at(seen.logged?.atMs, `its log says: ${seen.logged?.text}`),
     ...seen.aborted.map(({ atMs, file, bytesSent }) => ({
       atMs,
       text: `the machine broke off the download of ${file} after ${inWords(bytesSent)}`,

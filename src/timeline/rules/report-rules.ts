@@ -116,7 +116,9 @@ function ruleOf(
   };
 }
 
+/** That its script reported, or else that its log says. */
 function reportedErrnoOf(boot: Boot): string | null {
-  const { failed } = boot.seen;
-  return isLastWord(boot, failed) ? failed.errno : null;
+  const { failed, logged } = boot.seen;
+  if (isLastWord(boot, failed) && failed.errno !== null) return failed.errno;
+  return isLastWord(boot, logged) ? logged.errno : null;
 }

@@ -78,6 +78,7 @@ it("gives each of 200 machines a kernel and initramfs of one release while the m
     script: { kind: "mirror" },
     kernelArgs: [],
     autoexec: true,
+    syslog: false,
     baseUrls: new Map(),
     trustedProxies: [],
     smee: null,

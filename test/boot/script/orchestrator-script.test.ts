@@ -230,6 +230,15 @@ describe("the script for autoexec.ipxe", () => {
     expect(lines[failed + 1]).toMatch(/^echo /);
   });
 
+  it("has iPXE log to us only where logs are taken, and nobody else is named by DHCP", () => {
+    const urls = { bootUrl: "http://a/boot.ipxe", eventsUrl: "http://a/events" };
+    const line = "isset ${syslog} || set syslog 192.168.77.1 ||";
+    const told = autoexecScript({ ...urls, syslog: "192.168.77.1" }).split("\n");
+    expect(told.indexOf(line)).toBe(told.findIndex((one) => one.startsWith("ifconf ")) + 1);
+    expect(rewrite(original, { syslog: "192.168.77.1" }).split("\n")[1]).toBe(line);
+    expect(`${script}${rewrite(original)}`).not.toMatch(/set syslog/);
+  });
+
   it("only jumps to labels that it has", () => {
     const eventsUrl = "http://192.168.77.1:8080/events";
     const chain = chainScript("http://10.0.0.3/a", eventsUrl);

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { isUnknown } from "../../../boot/node.ts";
 import { autoexecScript } from "../../../boot/script/autoexec.ts";
 import { IDENTITY_QUERY } from "../../../boot/script/failure-report.ts";
+import { syslogServerAt } from "../../../boot/script/syslog.ts";
 import { formatTraceparent, parseTraceparent } from "../../../boot/trace-context.ts";
 import { printable } from "../../../lib/bytes.ts";
 import { type Mac, parseMac } from "../../../lib/mac.ts";
@@ -164,9 +165,7 @@ function sendAutoexec(
     const machine = machineOf(options, request, macOf(request));
     options.emit({ event: "autoexec", ...machine, file: "autoexec.ipxe", protocol: "http" });
   }
-  return sendText(
-    reply,
-    200,
-    autoexecScript({ bootUrl: `${baseUrl}/boot.ipxe`, eventsUrl: `${baseUrl}/events` }),
-  );
+  const urls = { bootUrl: `${baseUrl}/boot.ipxe`, eventsUrl: `${baseUrl}/events` };
+  const syslog = options.syslog ? syslogServerAt(baseUrl) : null;
+  return sendText(reply, 200, autoexecScript({ ...urls, syslog }));
 }

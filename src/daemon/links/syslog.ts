@@ -1,0 +1,18 @@
+import type { Config } from "../../config/schema.ts";
+import { openDgram } from "../../net/dgram.ts";
+import { SyslogServer, type SyslogServerOptions } from "../../syslog/server/syslog-server.ts";
+import type { BootSessions } from "../../timeline/boots.ts";
+
+interface SyslogParts extends Pick<SyslogServerOptions, "emit" | "clock"> {
+  readonly sessions: Pick<BootSessions, "ownerOf">;
+}
+
+/** What takes machines' logs at our addresses; null where that is not configured. */
+export function syslogServer(
+  { syslog: { port } }: Config,
+  { sessions, emit, clock }: SyslogParts,
+): SyslogServer | null {
+  if (port === null) return null;
+  const isKnown = (address: string) => sessions.ownerOf(address) !== null;
+  return new SyslogServer({ port, openUdp: openDgram, isKnown, emit, clock });
+}
