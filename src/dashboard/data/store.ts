@@ -55,6 +55,7 @@ export class Store {
   readonly #boots = new Map<string, BootReply>();
   readonly #nodes = new Map<string, NodeReply>();
   readonly #listeners = new Set<() => void>();
+  readonly #seconds = new Set<() => void>();
   readonly #dirty = new Set<string>();
   #siteIsOld = true;
   #isOld = true;
@@ -80,6 +81,12 @@ export class Store {
     return () => this.#listeners.delete(listener);
   }
 
+  /** Calls each second until the returned function is called; all who wait are called together, and drawn at once. */
+  everySecond(listener: () => void): () => void {
+    this.#seconds.add(listener);
+    return () => this.#seconds.delete(listener);
+  }
+
   /** The present moment by the server's clock, by which all times are that the page shows. */
   nowMs(): number {
     return Date.now() + this.#clockOffsetMs;
@@ -92,8 +99,12 @@ export class Store {
 
   start(): void {
     const timer = setInterval(() => void this.#tick(), tickMs);
+    const seconds = setInterval(() => {
+      for (const listener of this.#seconds) listener();
+    }, 1000);
     this.#stops = [
       () => clearInterval(timer),
+      () => clearInterval(seconds),
       follow({
         event: (event) => this.#hear(event),
         reset: () => {

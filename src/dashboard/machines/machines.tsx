@@ -1,4 +1,4 @@
-import { useMemo, useState } from "preact/hooks";
+import { useMemo, useRef, useState } from "preact/hooks";
 import {
   type Machine,
   type MachineStatus,
@@ -9,7 +9,7 @@ import {
   statusRank,
 } from "../data/machine.ts";
 import { NetbootButtons } from "./actions.tsx";
-import { useKept, usePage, useShown } from "../view/hooks.ts";
+import { useKept, usePage, useScrolling, useShown } from "../view/hooks.ts";
 import { MachineRow, Title } from "./machine-row.tsx";
 import { VirtualList } from "./virtual-list.tsx";
 
@@ -33,9 +33,19 @@ export function Machines() {
   const [filter, setFilter] = useKept("filter", ["all", ...statuses], "all");
   const [sort, setSort] = useKept("sort", sorts, "activity");
   const [group, setGroup] = useKept("group", ["yes", "no"], "yes");
+  const moving = useScrolling();
   const all = useMemo(() => [...machines.values()], [machines]);
   const counts = useMemo(() => countsOf(all), [all]);
-  const shown = useMemo(() => {
+  const settings = JSON.stringify([search, filter, sort, group]);
+  const held = useRef<Rows & { readonly settings: string }>({ settings: "", rows: [], count: 0 });
+  const { rows, count } = useMemo((): Rows => {
+    // Nothing changes its place under the eyes of somebody who scrolls.
+    if (moving && held.current.settings === settings) {
+      const still = held.current.rows.flatMap((row) =>
+        "key" in row ? (machines.get(row.key) ?? []) : row,
+      );
+      return { rows: still, count: held.current.count };
+    }
     const wanted = search.trim().toLowerCase();
     const found = all.filter(
       (machine) =>
@@ -43,11 +53,11 @@ export function Machines() {
         (wanted === "" || searchTextOf(machine).includes(wanted)),
     );
     const ordered = sorted(found, sort, store.nowMs());
-    return group === "no"
-      ? ordered
-      : ordered.toSorted((a, b) => statusRank(statusOf(a)) - statusRank(statusOf(b)));
-  }, [all, search, filter, sort, group]);
-  const rows = useMemo(() => withHeadings(shown, group === "yes"), [shown, group]);
+    if (group === "no") return { rows: ordered, count: found.length };
+    const grouped = ordered.toSorted((a, b) => statusRank(statusOf(a)) - statusRank(statusOf(b)));
+    return { rows: withHeadings(grouped), count: found.length };
+  }, [machines, settings, moving]);
+  held.current = { settings, rows, count };
 
   return (
     <>
@@ -97,7 +107,7 @@ export function Machines() {
           {texts.machines.group}
         </label>
         <span class="count" role="status">
-          {texts.machines.count(shown.length, all.length)}
+          {texts.machines.count(count, all.length)}
         </span>
       </form>
       {!loaded ? (
@@ -136,11 +146,13 @@ interface Heading {
   readonly count: number;
 }
 
-function withHeadings(
-  machines: readonly Machine[],
-  grouped: boolean,
-): readonly (Machine | Heading)[] {
-  if (!grouped) return machines;
+interface Rows {
+  readonly rows: readonly (Machine | Heading)[];
+  /** Of machines among them. */
+  readonly count: number;
+}
+
+function withHeadings(machines: readonly Machine[]): readonly (Machine | Heading)[] {
   const counts = countsOf(machines);
   let last: MachineStatus | null = null;
   return machines.flatMap((machine) => {

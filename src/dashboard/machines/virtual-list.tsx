@@ -12,7 +12,7 @@ interface ListProps {
   readonly label: string;
   readonly count: number;
   readonly keyOf: (index: number) => string;
-  /** A row's usual height in pixels. */
+  /** A row's usual height in pixels, until rows were drawn. */
   readonly estimate: number;
   readonly draw: (index: number) => ComponentChildren;
   /** Told which rows are drawn. */
@@ -23,9 +23,10 @@ interface ListProps {
 export function VirtualList({ label, count, keyOf, estimate, draw, look }: ListProps) {
   const list = useRef<HTMLUListElement>(null);
   const [, drawAgain] = useState(0);
+  const [usual, setUsual] = useState(estimate);
   const options: VirtualizerOptions<Window, HTMLLIElement> = {
     count,
-    estimateSize: () => estimate,
+    estimateSize: () => usual,
     getItemKey: keyOf,
     getScrollElement: () => window,
     observeElementRect: observeWindowRect,
@@ -33,7 +34,7 @@ export function VirtualList({ label, count, keyOf, estimate, draw, look }: ListP
     scrollToFn: windowScroll,
     initialRect: { width: innerWidth, height: innerHeight },
     scrollMargin: list.current?.offsetTop ?? 0,
-    overscan: 8,
+    overscan: 4,
     onChange: () => drawAgain((one) => one + 1),
   };
   const kept = useRef<Virtualizer<Window, HTMLLIElement> | null>(null);
@@ -42,6 +43,15 @@ export function VirtualList({ label, count, keyOf, estimate, draw, look }: ListP
   useLayoutEffect(() => virtual._didMount(), [virtual]);
   useLayoutEffect(() => virtual._willUpdate());
   const items = virtual.getVirtualItems();
+  // A row that is not as high as was thought moves all below it: a page that is scrolled would be laid out twice.
+  useLayoutEffect(() => {
+    const heights = items.map(({ size }) => size).toSorted((a, b) => a - b);
+    const median = heights[Math.floor(heights.length / 2)] ?? usual;
+    if (Math.abs(median - usual) > usual / 8) {
+      setUsual(median);
+      virtual.measure();
+    }
+  });
   useEffect(() => look(items.map(({ key }) => `${key}`)));
   const margin = virtual.options.scrollMargin;
   return (
@@ -54,7 +64,8 @@ export function VirtualList({ label, count, keyOf, estimate, draw, look }: ListP
       {items.map((item) => (
         <li
           key={item.key}
-          ref={(element) => virtual.measureElement(element)}
+          // The same function each time: otherwise each row is measured again whenever one of them changes.
+          ref={virtual.measureElement}
           data-index={item.index}
           aria-setsize={count}
           aria-posinset={item.index + 1}

@@ -54,11 +54,27 @@ function currentRoute(): string {
 export function useNow(): number {
   const { store } = usePage();
   const [now, setNow] = useState(() => store.nowMs());
-  useEffect(() => {
-    const timer = setInterval(() => setNow(store.nowMs()), 1000);
-    return () => clearInterval(timer);
-  }, [store]);
+  useEffect(() => store.everySecond(() => setNow(store.nowMs())), [store]);
   return now;
+}
+
+/** Whether the page is being scrolled, or was a moment ago. */
+export function useScrolling(): boolean {
+  const [scrolling, setScrolling] = useState(false);
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const scrolled = () => {
+      clearTimeout(timer);
+      setScrolling(true);
+      timer = setTimeout(() => setScrolling(false), 500);
+    };
+    addEventListener("scroll", scrolled, { passive: true });
+    return () => {
+      clearTimeout(timer);
+      removeEventListener("scroll", scrolled);
+    };
+  }, []);
+  return scrolling;
 }
 
 /** Asks once and whenever `key` changes; `again` asks once more. The former answer stays until the next is there. */
