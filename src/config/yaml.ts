@@ -19,14 +19,15 @@ const parserErrors = 10;
 /**
  * Parses YAML text.
  *
+ * @param linesBefore of the file, where the text is only a part of it
  * @throws ConfigError with one problem a line as `FILE:LINE:COLUMN: message`
  */
-export function readYaml(text: string, file: string): YamlFile {
+export function readYaml(text: string, file: string, linesBefore = 0): YamlFile {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
   const at = (offset: number) => {
     const { line, col } = lines.linePos(offset);
-    return `${file}:${line}:${col}`;
+    return `${file}:${line + linesBefore}:${col}`;
   };
   if (document.errors.length > 0) {
     const problems = document.errors.slice(0, parserErrors).map((error) => {

@@ -12,7 +12,7 @@ export const objectMeta = z.looseObject({
   }),
 });
 
-interface Known {
+export interface HardwareEntries {
   readonly entries: readonly NodeEntry[];
   readonly problems: readonly string[];
 }
@@ -25,7 +25,7 @@ export interface KeptHardware {
 
 /** The `Hardware` objects of a cluster as entries, followed one by one. */
 export class HardwareObjects {
-  readonly #known = new Map<string, Known>();
+  readonly #known = new Map<string, HardwareEntries>();
   readonly #inputs = new Map<string, readonly object[]>();
 
   get size(): number {
@@ -53,14 +53,24 @@ export class HardwareObjects {
   }
 
   /** All entries, and what is wrong; of two objects with the same MAC or address the first by name counts. */
-  all(): { readonly entries: readonly NodeEntry[]; readonly problems: readonly string[] } {
+  all(): HardwareEntries {
+    const gathering = this.gather();
+    for (;;) {
+      const step = gathering.next();
+      if (step.done === true) return step.value;
+    }
+  }
+
+  /** The same, object by object: of those that there are at the first step, whatever changes before the last. */
+  *gather(): Generator<void, HardwareEntries> {
+    const byName = [...this.#known].toSorted(([one], [other]) => (one < other ? -1 : 1));
     const entries: NodeEntry[] = [];
     const problems: string[] = [];
     const taken = new Map<string, string>();
-    for (const name of [...this.#known.keys()].toSorted()) {
-      const known = this.#known.get(name);
-      problems.push(...(known?.problems ?? []));
-      for (const entry of known?.entries ?? []) {
+    for (const [name, known] of byName) {
+      yield;
+      problems.push(...known.problems);
+      for (const entry of known.entries) {
         const keys = [entry.mac, entry.address].flatMap((key) => key ?? []);
         const twice = keys.find((key) => taken.has(key));
         if (twice === undefined) {
@@ -73,8 +83,9 @@ export class HardwareObjects {
     return { entries, problems };
   }
 
+  /** Those that there are now. */
   kept(): readonly KeptHardware[] {
-    return [...this.#inputs].map(([object, inputs]) => ({ object, inputs }));
+    return Array.from(this.#inputs, ([object, inputs]) => ({ object, inputs }));
   }
 
   restore(kept: readonly KeptHardware[]): void {

@@ -21,36 +21,57 @@ export interface Inventory {
 }
 
 export function createInventory(entries: readonly NodeEntry[]): Inventory {
-  const index = (key: (entry: NodeEntry) => string | null) => {
-    const found = new Map<string, NodeEntry>();
+  const builder = new InventoryBuilder();
+  builder.add(entries);
+  return builder.done();
+}
+
+/** Makes an inventory of entries that come some at a time, so that no turn of the event loop has all of them to sort. */
+export class InventoryBuilder {
+  readonly #entries: NodeEntry[] = [];
+  readonly #byMac = new Map<string, NodeEntry>();
+  readonly #byUuid = new Map<string, NodeEntry>();
+  readonly #bySerial = new Map<string, NodeEntry>();
+  readonly #byAddress = new Map<string, NodeEntry>();
+  readonly #wide: NodeEntry[] = [];
+  readonly #loaders = new Set<string>();
+  #withoutAddress = 0;
+
+  add(entries: readonly NodeEntry[]): void {
     for (const entry of entries) {
-      const value = key(entry);
-      if (value !== null) found.set(value, entry);
+      const { mac, uuid, serial, address, loader, wildcards } = entry;
+      this.#entries.push(entry);
+      if (mac !== null) this.#byMac.set(mac, entry);
+      if (uuid !== null) this.#byUuid.set(uuid, entry);
+      if (serial !== null) this.#bySerial.set(serial, entry);
+      if (address !== null) this.#byAddress.set(address, entry);
+      else if (entry.dhcp) this.#withoutAddress += 1;
+      if (wildcards !== undefined) this.#wide.push(entry);
+      if (loader !== null) this.#loaders.add(loader);
     }
-    return found;
-  };
-  const byMac = index((entry) => entry.mac);
-  const byUuid = index((entry) => entry.uuid);
-  const bySerial = index((entry) => entry.serial);
-  const byAddress = index((entry) => entry.address);
-  const wide = entries.filter(({ wildcards }) => wildcards !== undefined);
-  const loaders = new Set(entries.map((entry) => entry.loader));
-  return {
-    entries,
-    find: (machine) => {
-      const { mac, uuid, serial } = machine;
-      const named =
-        byMac.get(mac) ??
-        (uuid === null ? undefined : (byUuid.get(uuid) ?? byUuid.get(swappedUuid(uuid)))) ??
-        (serial === null ? undefined : bySerial.get(serial));
-      return named ?? wide.find((entry) => fits(entry, machine)) ?? null;
-    },
-    reservedFor: (address) => byAddress.get(address) ?? null,
-    withoutAddress: entries.filter(({ address, dhcp }) => address === null && dhcp).length,
-    namesSerials:
-      bySerial.size > 0 || wide.some(({ wildcards }) => wildcards?.serial !== undefined),
-    namesLoader: (name) => loaders.has(name),
-  };
+  }
+
+  /** The inventory of all that were added. Nothing may be added after that. */
+  done(): Inventory {
+    const [byMac, byUuid, bySerial] = [this.#byMac, this.#byUuid, this.#bySerial];
+    const [byAddress, wide, loaders] = [this.#byAddress, this.#wide, this.#loaders];
+    return {
+      entries: this.#entries,
+      find: (machine) => {
+        const { mac, uuid, serial } = machine;
+        const named =
+          byMac.get(mac) ??
+          (uuid === null ? undefined : (byUuid.get(uuid) ?? byUuid.get(swappedUuid(uuid)))) ??
+          (serial === null ? undefined : bySerial.get(serial));
+        return named ?? wide.find((entry) => fits(entry, machine)) ?? null;
+      },
+      reservedFor: (address) => byAddress.get(address) ?? null,
+      withoutAddress: this.#withoutAddress,
+      namesSerials:
+        bySerial.size > 0 || wide.some(({ wildcards }) => wildcards?.serial !== undefined),
+      namesLoader: (name) => loaders.has(name),
+    };
+  }
 }
 
 function fits(

@@ -90,8 +90,8 @@ export class NodeRegister implements Inventory {
   #forgetOtherWords(former: Inventory | null): boolean {
     return this.#usedOnce.forget((machine) => {
       const entry = this.#inventory.find(machine);
-      const isDecided = (this.#overrides.find(machine)?.word ?? null) !== null;
-      if (entry === null || entry.netboot === "once" || isDecided) return false;
+      if (entry === null || entry.netboot === "once") return false;
+      if ((this.#overrides.find(machine)?.word ?? null) !== null) return false;
       // One with wildcards may hold only while the machine's own entry is missing.
       return entry.wildcards === undefined || former?.find(machine)?.netboot === "once";
     });

@@ -225,8 +225,8 @@ const container = z.union([
 export function parseHardware(content: string, file: string): PlacedResult["entries"] {
   const placed: PlacedEntry[] = [];
   const faults: string[] = [];
-  for (const document of documentsOf(content)) {
-    const yaml = readYaml(document, file);
+  for (const { document, linesBefore } of documentsOf(content)) {
+    const yaml = readYaml(document, file, linesBefore);
     const read = container.safeParse(yaml.value);
     const inList = read.success && !Array.isArray(read.data);
     const items = !read.success
@@ -248,13 +248,18 @@ export function parseHardware(content: string, file: string): PlacedResult["entr
   return entries;
 }
 
-/** The documents of a YAML stream, each with as many empty lines ahead as stand before it in the file. */
-function documentsOf(content: string): string[] {
-  const documents: string[] = [];
-  let before = 0;
+interface Part {
+  readonly document: string;
+  readonly linesBefore: number;
+}
+
+/** The documents of a YAML stream, and where each begins. */
+function documentsOf(content: string): Part[] {
+  const parts: Part[] = [];
+  let linesBefore = 0;
   for (const document of content.split(/^---(?=\s|$)/m)) {
-    documents.push("\n".repeat(before) + document);
-    before += document.split("\n").length - 1;
+    parts.push({ document, linesBefore });
+    linesBefore += document.split("\n").length - 1;
   }
-  return documents;
+  return parts;
 }

@@ -3,9 +3,10 @@ import { z } from "zod";
 import type { Emit } from "../../events/types.ts";
 import { messageOf } from "../../lib/errors.ts";
 import { HardwareObjects, objectMeta } from "../../nodes/hardware-objects.ts";
-import { createInventory, type Inventory } from "../../nodes/inventory.ts";
+import { createInventory, type Inventory, InventoryBuilder } from "../../nodes/inventory.ts";
 import type { ClusterAccess } from "../kubernetes/cluster-access.ts";
 import { ClusterError, getJson, getLines } from "../kubernetes/cluster-request.ts";
+import { Repeatable } from "../settings/reload.ts";
 import { keepHardware, restoreHardware } from "./kept-hardware.ts";
 
 const GROUP = "/apis/tinkerbell.org";
@@ -14,6 +15,9 @@ const versions = ["v1alpha1", "v1alpha2"] as const;
 const PAGE = 500;
 /** Objects that are read in one turn of the event loop, some milliseconds. */
 const IN_ONE_TURN = 20;
+/** Objects that are gathered, and entries that are indexed, each some microseconds. */
+const GATHERED_IN_ONE_TURN = 1000;
+const INDEXED_IN_ONE_TURN = 2000;
 /** The API server ends a watch after this time, and it goes on with the next one. */
 const WATCH_SECONDS = 300;
 const GONE = 410;
@@ -73,7 +77,7 @@ export class ClusterNodes {
   #isAway = false;
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | null = null;
-  #takingUp: Promise<void> | null = null;
+  readonly #takingUp = new Repeatable(() => this.#takeUp());
 
   constructor(parts: ClusterNodesParts) {
     this.#parts = parts;
@@ -96,7 +100,7 @@ export class ClusterNodes {
     this.#stopping.abort();
     await this.#running;
     clearTimeout(this.#timer);
-    await this.#takingUp;
+    await this.#takingUp.idle();
   }
 
   /** Never rejects. */
@@ -169,7 +173,7 @@ export class ClusterNodes {
       page = read.metadata.continue ?? "";
       if (page !== "") continue;
       this.#objects.keepOnly(found);
-      await this.#takeUp();
+      await this.#takingUp.run();
       return read.metadata.resourceVersion;
     }
   }
@@ -218,11 +222,7 @@ export class ClusterNodes {
   }
 
   #takeUpSoon(): void {
-    this.#timer ??= setTimeout(() => {
-      this.#takingUp = this.#takeUp().catch((error: unknown) => {
-        this.#follower.emit({ event: "node-unusable", reason: messageOf(error) });
-      });
-    }, SETTLE_MS);
+    this.#timer ??= setTimeout(() => void this.#takingUp.run(), SETTLE_MS);
   }
 
   async #path(): Promise<string> {
@@ -246,17 +246,27 @@ export class ClusterNodes {
     }
   }
 
+  /** Never rejects. What comes into force is what was known at one moment, all at once. */
   async #takeUp(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     const { use, emit } = this.#follower;
-    const { entries, problems } = this.#objects.all();
-    use(createInventory(entries));
-    for (const reason of problems) {
-      if (!this.#problems.has(reason)) emit({ event: "node-unusable", reason });
+    try {
+      const { entries, problems } = await inTurns(this.#objects.gather());
+      const inventory = new InventoryBuilder();
+      for (let at = 0; at < entries.length; at += INDEXED_IN_ONE_TURN) {
+        inventory.add(entries.slice(at, at + INDEXED_IN_ONE_TURN));
+        await nextTurn();
+      }
+      use(inventory.done());
+      for (const reason of problems) {
+        if (!this.#problems.has(reason)) emit({ event: "node-unusable", reason });
+      }
+      this.#problems.clear();
+      for (const reason of problems) this.#problems.add(reason);
+    } catch (error) {
+      emit({ event: "node-unusable", reason: messageOf(error) });
     }
-    this.#problems.clear();
-    for (const reason of problems) this.#problems.add(reason);
     await this.#keep();
   }
 
@@ -268,6 +278,15 @@ export class ClusterNodes {
     } catch (error) {
       emit({ event: "nodes-unkept", reason: messageOf(error) });
     }
+  }
+}
+
+/** What the steps come to; other work has its turn between them. */
+async function inTurns<Result>(work: Generator<void, Result>): Promise<Result> {
+  for (let steps = 1; ; steps += 1) {
+    const step = work.next();
+    if (step.done === true) return step.value;
+    if (steps % GATHERED_IN_ONE_TURN === 0) await nextTurn();
   }
 }
 

@@ -1,11 +1,13 @@
-import { mkdir, readFile } from "node:fs/promises";
+import { type FileHandle, mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import type { Config } from "../../config/schema.ts";
-import { replaceFile } from "../../lib/atomic-file.ts";
+import { replaceOpen } from "../../lib/atomic-file.ts";
 import { HardwareObjects } from "../../nodes/hardware-objects.ts";
 import { createInventory, type Inventory } from "../../nodes/inventory.ts";
 import { loadInventory, type Settings } from "../settings/settings.ts";
+
+const WRITTEN_AT_ONCE = 500;
 
 const keptFile = z.object({
   version: z.literal(1),
@@ -24,15 +26,20 @@ export async function restoreHardware(objects: HardwareObjects, dataDir: string)
   }
 }
 
+/** Written some at a time, so that the event loop turns meanwhile. */
 export async function keepHardware(objects: HardwareObjects, dataDir: string): Promise<void> {
   await mkdir(dataDir, { recursive: true, mode: 0o750 });
-  const content: z.input<typeof keptFile> = {
-    version: 1,
-    hardware: objects.kept().map(({ object, inputs }) => {
-      return { object, inputs: inputs.map((input) => ({ ...input })) };
-    }),
+  const kept = objects.kept();
+  const write = async (file: FileHandle): Promise<void> => {
+    await file.appendFile('{"version":1,"hardware":[');
+    for (let at = 0; at < kept.length; at += WRITTEN_AT_ONCE) {
+      const some = kept.slice(at, at + WRITTEN_AT_ONCE).map((one) => JSON.stringify(one));
+      await file.appendFile(`${at === 0 ? "" : ","}${some.join(",")}`);
+    }
+    await file.appendFile("]}");
   };
-  await replaceFile(fileIn(dataDir), JSON.stringify(content), { durable: false });
+  const { file } = await replaceOpen(fileIn(dataDir), write, { durable: false });
+  await file.close();
 }
 
 /** With the nodes of the Kubernetes cluster, where they come from one. */

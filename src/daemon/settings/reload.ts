@@ -1,8 +1,7 @@
 import { Worker } from "node:worker_threads";
-import type { NodeEntry } from "../../boot/node.ts";
 import type { Config } from "../../config/schema.ts";
 import { ConfigError, InternalError } from "../../lib/errors.ts";
-import { createInventory, type Inventory } from "../../nodes/inventory.ts";
+import { createInventory, type Inventory, InventoryBuilder } from "../../nodes/inventory.ts";
 import { nodesFileOf, type NodesJob, type NodesMessage } from "./nodes-file.ts";
 
 /**
@@ -13,22 +12,22 @@ import { nodesFileOf, type NodesJob, type NodesMessage } from "./nodes-file.ts";
  */
 export async function reloadInventory(config: Config): Promise<Inventory> {
   const source = nodesFileOf(config);
-  return createInventory(source === null ? [] : await readInThread(source));
+  return source === null ? createInventory([]) : readInThread(source);
 }
 
-function readInThread(source: Pick<NodesJob, "file" | "format">): Promise<readonly NodeEntry[]> {
+function readInThread(source: Pick<NodesJob, "file" | "format">): Promise<Inventory> {
   const isSource = import.meta.url.endsWith(".ts");
   const reader = new URL(isSource ? "./nodes-file.ts" : "./nodes-file.js", import.meta.url).href;
   const job: NodesJob = { ...source, reader };
   const worker = new Worker(new URL("./nodes-thread.js", import.meta.url), { workerData: job });
   // A server that stops does not wait for it.
   worker.unref();
-  const read: NodeEntry[] = [];
+  const read = new InventoryBuilder();
   return new Promise((resolve, reject) => {
     worker.on("message", (message: NodesMessage) => {
-      if (message === "done") resolve(read);
+      if (message === "done") resolve(read.done());
       else if ("entries" in message) {
-        read.push(...message.entries);
+        read.add(message.entries);
         worker.postMessage("more", []);
       } else if ("problems" in message) reject(new ConfigError(message.problems));
       else reject(new InternalError(`the nodes file was not read: ${message.failed}`));
