@@ -37,11 +37,34 @@ const loader = z.object({
 });
 export type LoaderReply = z.output<typeof loader>;
 
+const assets = z.object({
+  directory: z.string(),
+  files: z.int().describe("how many machines can fetch; at least so many where `more` is true"),
+  more: z.boolean().describe("the folder was not read to its end"),
+  listed: z
+    .array(
+      z.object({
+        path: z.string().describe("relative to the folder"),
+        size: z.int().describe("bytes"),
+        modifiedAt: z.string(),
+      }),
+    )
+    .readonly()
+    .describe("the first 1000 by name"),
+  passedOver: z
+    .array(z.object({ path: z.string(), why: z.string() }))
+    .readonly()
+    .describe("some of what is there and is not handed out"),
+  problem: z.string().nullable().describe("why nothing of it can be handed out"),
+});
+export type AssetsReply = z.output<typeof assets>;
+
 export const artifactsReply = z.object({
   current: z.string().nullable().describe("the generation that new boots get"),
   pinned: z.string().nullable().describe("the one that the operator chose; null: the newest"),
   generations: z.array(generation).readonly().describe("newest first"),
   loaders: z.array(loader).readonly(),
+  assets: assets.nullable().describe("the folder of the site's own files; null: there is none"),
 });
 export type ArtifactsReply = z.output<typeof artifactsReply>;
 

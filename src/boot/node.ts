@@ -46,8 +46,20 @@ export interface NodeEntry {
   readonly loader: string | null;
   readonly scriptUrl: string | null;
   readonly kernelArgs: readonly string[];
+  /** What PXELINUX and U-Boot are told to boot, in their own words. Default: null, the same as iPXE. */
+  readonly pxelinux?: string | null;
+  /** Of a Raspberry Pi that boots by its own boot loader. Default: null. */
+  readonly raspberryPi?: RaspberryPi | null;
   /** Nothing but an address is known: whether the machine may boot is decided as of an unknown one. Default: false. */
   readonly isReservationOnly?: boolean;
+}
+
+/** What a Raspberry Pi gets in the folder of its serial number. */
+export interface RaspberryPi {
+  /** The text of `config.txt`; null: the file that is there. */
+  readonly config: string | null;
+  /** The folder below the asset folder from which it gets what is not in its own; null: nothing. */
+  readonly firmware: string | null;
 }
 
 /** An entry that says nothing. */

@@ -110,9 +110,11 @@ export function planBoot(
   }
   if (client.transport === "http") {
     const { loader } = policy.macInUrls ?? usualMacInUrls;
-    const folder = macSegment(client.mac, loader) ?? "loaders";
+    const own = macSegment(client.mac, loader);
     const base = baseUrlFor("uefi-http", policy, baseUrl);
-    const url = `${base}/${folder}/${encodeURIComponent(choice)}`;
+    const path = choice.split("/").map(encodeURIComponent).join("/");
+    const inAssets = own === null ? `assets/${path}` : `assets/${own}/${path}`;
+    const url = `${base}/${choice.includes("/") ? inAssets : `${own ?? "loaders"}/${path}`}`;
     return { kind: "loader", transport: "http", file: choice, url };
   }
   return { kind: "loader", transport: "tftp", file: choice };

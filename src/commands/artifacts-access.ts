@@ -6,7 +6,7 @@ import { mirroredFiles } from "../config/schema.ts";
 import { systemClock } from "../lib/clock.ts";
 import { SyncError } from "../lib/errors.ts";
 import { type AdminClient, findAdmin, userOf } from "./shared/admin-client.ts";
-import { artifactFolder } from "../daemon/content/mirror.ts";
+import { artifactFolder, assetsOf } from "../daemon/content/mirror.ts";
 import { loadersOf } from "../daemon/content/loaders.ts";
 import type { Settings } from "../daemon/settings/settings.ts";
 import { lockForCommand } from "../daemon/state/data-folder-lock.ts";
@@ -66,6 +66,7 @@ async function openLocal(
         pinned: store.pinned,
         generations: store.list().map((one) => ({ ...one, current: one.id === current })),
         loaders: await loadersOf(config, { store, isHandedOut: () => false }).identify(),
+        assets: config.assets.directory === null ? null : await assetsOf(config.assets.directory),
       };
     },
     verify: () => Promise.resolve(problems),

@@ -3,8 +3,9 @@ import { exportGeneration, stageImport } from "../artifacts/store/bundle.ts";
 import { generationAt } from "../artifacts/store/generation.ts";
 import { parseManifest } from "../artifacts/store/manifest.ts";
 import { mirroredFiles } from "../config/schema.ts";
+import { printable } from "../lib/bytes.ts";
 import { SyncError } from "../lib/errors.ts";
-import type { ArtifactsReply, LoaderReply } from "../api/artifacts.ts";
+import type { ArtifactsReply, AssetsReply, LoaderReply } from "../api/artifacts.ts";
 import { type ArtifactAccess, openArtifacts } from "./artifacts-access.ts";
 import { artifactFolder } from "../daemon/content/mirror.ts";
 import { loadSettings, type Settings } from "../daemon/settings/settings.ts";
@@ -150,7 +151,27 @@ function asText(listing: ArtifactsReply): string {
     ({ name, path, size, facts }) =>
       `  ${sizeInWords(size).padStart(10)}  ${name}  ${describe(facts)}  ${path}\n`,
   );
-  return `${generationsAsText(listing)}Loaders:${loaders.length === 0 ? " none" : ""}\n${loaders.join("")}`;
+  const head = `${generationsAsText(listing)}Loaders:${loaders.length === 0 ? " none" : ""}\n`;
+  return `${head}${loaders.join("")}${assetsAsText(listing.assets)}`;
+}
+
+/** More are told by `--json`. */
+const shownAssets = 50;
+
+function assetsAsText(assets: AssetsReply | null): string {
+  if (assets === null) return "";
+  const { directory, files, more, listed, passedOver, problem } = assets;
+  if (problem !== null) return `Assets (${directory}): nothing is handed out: ${problem}\n`;
+  const lines = listed
+    .slice(0, shownAssets)
+    .map(({ path, size }) => `  ${sizeInWords(size).padStart(10)}  ${printable(path, 512)}\n`);
+  const others = files - lines.length;
+  const rest = others > 0 ? [`  … and ${others} more\n`] : [];
+  const unserved = passedOver.map(
+    ({ path, why }) => `  not handed out: ${printable(path, 512)}: ${why}\n`,
+  );
+  const count = `${more ? "more than " : ""}${files} ${files === 1 ? "file" : "files"}`;
+  return [`Assets (${directory}): ${count}\n`, ...lines, ...rest, ...unserved].join("");
 }
 
 /** `EFI x86-64, signed, iPXE 1.21.1, brings a script` */

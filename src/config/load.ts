@@ -108,6 +108,7 @@ function withAbsolutePaths(config: Config, base: string): Config {
   return {
     ...config,
     dataDir: absolute(config.dataDir),
+    assets: { ...config.assets, directory: maybe(config.assets.directory) },
     boot: {
       ...config.boot,
       script: config.boot.script === "mirror" ? "mirror" : absolute(config.boot.script),

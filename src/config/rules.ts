@@ -6,6 +6,7 @@ import {
   ORCHESTRATOR_LOADER,
   splitListen,
 } from "./schema.ts";
+import { assetFaults } from "./asset-rules.ts";
 import type { Fault } from "./faults.ts";
 
 /** What a configuration must hold beyond the form of its values. */
@@ -17,6 +18,7 @@ export function ruleFaults(config: Config): Fault[] {
     ...proxyFaults(config),
     ...artifactFaults(config),
     ...bootFaults(config),
+    ...assetFaults(config),
     ...smeeFaults(config),
     ...nodesFaults(config),
     ...orchestratorFaults(config),

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { artifacts } from "./keys/artifacts.ts";
+import { assets } from "./keys/assets.ts";
 import { boot } from "./keys/boot.ts";
 import { notify, syslog, telemetry } from "./keys/elsewhere.ts";
 import { admin, http } from "./keys/http.ts";
@@ -32,6 +33,7 @@ export const configSchema = z
     boot,
     tftp,
     http,
+    assets,
     admin,
     artifacts,
     nodes,

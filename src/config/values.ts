@@ -131,6 +131,28 @@ export const loaderName = z
   .regex(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,126}$/, "must be a bare file name such as ipxe.efi")
   .meta({ examples: ["ipxe.efi"] });
 
+/** The same, or a file of the asset folder with the sub-folder that it is in. */
+export const loaderPath = z
+  .string()
+  .max(127)
+  .regex(
+    /^[A-Za-z0-9_][A-Za-z0-9._-]*(\/[A-Za-z0-9_][A-Za-z0-9._-]*)*$/,
+    "must be a bare file name such as ipxe.efi, or a file of assets.directory such as grub/core.efi",
+  )
+  .meta({ examples: ["ipxe.efi"] });
+
+/** A folder below the asset folder. */
+export const assetPath = z
+  .string()
+  .max(255)
+  .refine(
+    (text) =>
+      !text.includes("\0") &&
+      text.split("/").every((part) => part !== "" && part !== "." && part !== ".."),
+    "must be a folder below assets.directory, such as rpi/bookworm",
+  )
+  .meta({ examples: ["rpi/bookworm"] });
+
 // RFC 2132 and 3046: the server computes these itself.
 const serversOwn: ReadonlySet<number> = new Set([50, 51, 52, 53, 54, 55, 58, 59, 61, 82]);
 

@@ -15,6 +15,7 @@ import { ToldElsewhere } from "./elsewhere/told-elsewhere.ts";
 import { openAdminPort } from "./admin-port.ts";
 import { artifactFolder, mirrorFor } from "./content/mirror.ts";
 import { openLoaders } from "./content/loaders.ts";
+import { SiteAssets } from "./content/site-assets.ts";
 import { neighbourAt } from "./links/neighbours.ts";
 import { type Leading, openLeadership } from "./leader/open-leadership.ts";
 import { LinkSupervisor } from "./links/link-supervisor.ts";
@@ -150,6 +151,9 @@ class Site {
       emit,
     });
     this.#opened.push(() => Promise.resolve(stopLoaders()));
+    const { directory } = this.#config.assets;
+    const known = { sessions: this.#sessions, nodes: this.#nodes, isHandedOut };
+    const assets = directory === null ? null : new SiteAssets({ directory, ...known });
     const leading = this.#leading;
     const inModeFull = this.#options.links.some(({ mode }) => mode === "full");
     const journal =
@@ -157,7 +161,7 @@ class Site {
       (inModeFull
         ? await openLeaseJournal(this.#config.dataDir, this.#leases, this.#steadyClock, emit)
         : null);
-    const { services, keeper } = this.#serveLinks({ store, loaders, journal });
+    const { services, keeper } = this.#serveLinks({ store, loaders, assets, journal });
     this.#listeners = services;
     if (journal !== null) {
       const links = () => services.dhcpLinks();
@@ -248,7 +252,7 @@ class Site {
     );
   }
 
-  #serveLinks(parts: Pick<ListenerParts, "store" | "loaders" | "journal">): {
+  #serveLinks(parts: Pick<ListenerParts, "store" | "loaders" | "assets" | "journal">): {
     readonly services: LinkListeners;
     readonly keeper: LinkSupervisor;
   } {

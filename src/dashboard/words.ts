@@ -309,6 +309,13 @@ export const english = {
     unpin: "Use the newest again",
     pinnedHelp: "The mirror keeps fetching, and machines keep getting the one that you chose.",
     noGenerations: "Nothing was fetched yet.",
+    assets: "Asset folder",
+    assetFiles: (count: number, more: boolean) =>
+      `${more ? "More than " : ""}${count} ${count === 1 ? "file" : "files"}`,
+    assetsMore: (count: number) => `and ${count} more`,
+    assetFile: "File",
+    assetChanged: "Changed",
+    assetUnserved: "Not handed out",
     disk: "Free on the disk",
     medians: "How long a boot takes here",
     mediansNone: "No machine came up here yet, so nothing is known of how long it takes.",

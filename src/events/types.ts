@@ -101,6 +101,8 @@ export interface EventFields extends NodeEventFields, ElsewhereEventFields {
     generation: string | null;
     /** The request's header of this name; absent: none. */
     traceparent?: string;
+    /** The configuration of another boot program than iPXE; absent: it is iPXE's script. */
+    file?: string;
   };
   kernel: Machine & { file: string; bytes: number; generation: string | null };
   "kernel-done": Machine & { file: string; bytes: number; durationMs: number };
@@ -200,6 +202,13 @@ export interface EventFields extends NodeEventFields, ElsewhereEventFields {
   "journal-damaged": { records: number; reason: string };
   "tftp-refused": Machine & { file: string; errorCode: number; reason: string };
   "optional-file": Machine & { file: string; protocol: "tftp" | "http" };
+  "asset-sent": Machine & {
+    file: string;
+    protocol: TransferProtocol;
+    bytes: number;
+    durationMs: number;
+    retransmissions: number;
+  };
   "tftp-rescued": Machine & { asked: string; file: string };
   "tftp-probe": Machine & { file: string };
   "tftp-failed": Machine & {

@@ -6,7 +6,8 @@ import {
   ip4,
   ip4List,
   kernelArgument,
-  loaderName,
+  assetPath,
+  loaderPath,
   netmask,
   seconds,
   subnet,
@@ -135,7 +136,7 @@ export const nodeSchema = z
       see: "booting.md#who-may-boot",
       since: "0.2.0",
     }),
-    loader: loaderName.nullable().default(null).meta({
+    loader: loaderPath.nullable().default(null).meta({
       description: "The loader for this machine.",
       unset: "by its architecture",
       see: "loaders.md",
@@ -146,8 +147,49 @@ export const nodeSchema = z
       unset: "the site's script",
     }),
     kernelArgs: z.array(kernelArgument).default([]).meta({
-      description: "Words that are appended to the kernel's command line, after `boot.kernelArgs`.",
+      description:
+        "Words that are appended to the kernel's command line, after `boot.kernelArgs`. A Raspberry Pi gets both as `cmdline.txt`.",
     }),
+    pxelinux: z
+      .string()
+      .min(1)
+      .max(65_536)
+      .nullable()
+      .default(null)
+      .meta({
+        description:
+          "What PXELINUX or U-Boot on this machine is told to boot, in PXELINUX's own words (`pxelinux.cfg/01-MAC`). A file of that name in the asset folder goes before it.",
+        unset: "the same as iPXE",
+        see: "assets.md#pxelinux",
+        examples: ["default a\nlabel a\n  kernel debian/linux\n  initrd debian/initrd.gz"],
+        since: "0.2.0",
+      }),
+    raspberryPi: z
+      .strictObject({
+        config: z
+          .string()
+          .min(1)
+          .max(65_536)
+          .nullable()
+          .default(null)
+          .meta({
+            description: "The text of its `config.txt`.",
+            unset: "the file of that name",
+            examples: ["arm_64bit=1\nkernel=kernel8.img"],
+          }),
+        firmware: assetPath.nullable().default(null).meta({
+          description:
+            "The folder below `assets.directory` with the files that are not in the folder of its serial number, so that many share them.",
+          unset: "none",
+        }),
+      })
+      .nullable()
+      .default(null)
+      .meta({
+        description: "For a Raspberry Pi that boots by its own boot loader.",
+        see: "assets.md#raspberry-pi",
+        since: "0.2.0",
+      }),
   })
   .refine((node) => node.mac !== null || node.uuid !== null || node.serial !== null, {
     error: "needs at least one of mac, uuid and serial to match a machine by",

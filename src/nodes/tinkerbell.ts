@@ -14,6 +14,8 @@ const list = z.array(z.string()).nullish();
 const yes = z.boolean().nullish();
 
 const ipxe = z.looseObject({ url: text, binary: text }).nullish();
+const pxelinux = z.looseObject({ config: text }).nullish();
+const rpi = z.looseObject({ serialNum: text, configTxt: text, firmwarePath: text }).nullish();
 
 /** `tinkerbell.org/v1alpha1`. */
 const interface1 = z.looseObject({
@@ -35,7 +37,13 @@ const interface1 = z.looseObject({
     })
     .nullish(),
   netboot: z
-    .looseObject({ allowPXE: yes, ipxe, osie: z.looseObject({ kernelParams: list }).nullish() })
+    .looseObject({
+      allowPXE: yes,
+      ipxe,
+      osie: z.looseObject({ kernelParams: list }).nullish(),
+      pxelinux,
+      rpi,
+    })
     .nullish(),
 });
 
@@ -64,7 +72,7 @@ const interface2 = z.looseObject({
   ipam: z
     .looseObject({ ipv4: z.looseObject({ address: text, gateway: text, prefix: text }).nullish() })
     .nullish(),
-  netboot: z.looseObject({ disabled: yes, ipxe }).nullish(),
+  netboot: z.looseObject({ disabled: yes, ipxe, pxelinux, rpi }).nullish(),
 });
 
 const metadata = z.looseObject({ name: text, namespace: text }).nullish();
@@ -133,6 +141,7 @@ function fromInterface1({ disableDhcp, dhcp, netboot }: Interface1, name: string
       loader: orNull(netboot?.ipxe?.binary),
       scriptUrl: orNull(netboot?.ipxe?.url),
       kernelArgs: words(netboot?.osie?.kernelParams),
+      ...otherLoaders(netboot),
     },
   ];
 }
@@ -157,6 +166,18 @@ function fromInterface2(mac: string, { dhcp, ipam, netboot }: Interface2, name: 
     netboot: netboot?.disabled === true ? "deny" : "allow",
     loader: orNull(netboot?.ipxe?.binary),
     scriptUrl: orNull(netboot?.ipxe?.url),
+    ...otherLoaders(netboot),
+  };
+}
+
+/** What PXELINUX and a Raspberry Pi get; the machine is known by its MAC, whatever serial number it says. */
+function otherLoaders(netboot: Interface1["netboot"] | Interface2["netboot"]): object {
+  const config = orNull(netboot?.rpi?.configTxt);
+  const firmware = orNull(netboot?.rpi?.firmwarePath?.replace(/^\/+|\/+$/g, ""));
+  const isPi = config !== null || firmware !== null;
+  return {
+    pxelinux: orNull(netboot?.pxelinux?.config),
+    raspberryPi: isPi ? { config, firmware } : null,
   };
 }
 

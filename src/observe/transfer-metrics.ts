@@ -29,7 +29,7 @@ export function addTransferMetrics(registry: Registry): (event: PxeEvent) => voi
   });
   const sent = new Counter({
     name: "eim_pxe_bytes_sent_total",
-    help: "Bytes of loaders and initramfs files that were handed out completely",
+    help: "Bytes of loaders, initramfs files and assets that were handed out completely",
     labelNames: ["protocol"] as const,
     registers,
   });
@@ -46,7 +46,7 @@ export function addTransferMetrics(registry: Registry): (event: PxeEvent) => voi
   });
   const downloads = new Counter({
     name: "eim_pxe_http_downloads_total",
-    help: "Downloads of loaders, kernel and initramfs by HTTP, by file and end: complete, or aborted by the machine",
+    help: "Downloads of loaders, kernel, initramfs and assets by HTTP, by file and end: complete, or aborted by the machine",
     labelNames: ["file", "outcome"] as const,
     registers,
   });
@@ -81,6 +81,14 @@ export function addTransferMetrics(registry: Registry): (event: PxeEvent) => voi
         if (content === "initramfs") sent.inc({ protocol: "http" }, event.bytes);
         seconds.observe({ protocol: "http", content }, event.durationMs / 1000);
         downloaded(event.file, "complete");
+        break;
+      }
+      case "asset-sent": {
+        const { protocol, bytes, file } = event;
+        sent.inc({ protocol }, bytes);
+        retransmissions.inc(event.retransmissions);
+        if (protocol === "tftp") transferred(file, "complete");
+        else downloaded(file, "complete");
         break;
       }
       case "download-aborted":

@@ -105,9 +105,15 @@ export function reached(boot: Boot, stage: Stage): boolean {
 
 /** Whether an operating system heard from the boot's machine must be the Micro-OS that it was just handed. */
 export function awaitsMicroOs(boot: Boot, nowMs: number): boolean {
-  const handed = boot.steps.find(({ stage }) => stage === "initramfs-done");
+  const handed = boot.steps.find(({ stage }) => stage === boot.stage);
   // Whoever fetches the files in a machine's name has not handed them to it.
-  if (boot.stage !== "initramfs-done" || handed?.certainty !== "proved") return false;
+  if (handed?.certainty !== "proved") return false;
+  // A kernel of the site's own may need nothing else.
+  const isKernelAlone =
+    boot.stage === "kernel" &&
+    boot.seen.kernelDoneAtMs !== null &&
+    handed.detail["generation"] === null;
+  if (boot.stage !== "initramfs-done" && !isKernelAlone) return false;
   return nowMs - boot.updatedAtMs <= silenceMs;
 }
 

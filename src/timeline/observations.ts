@@ -34,6 +34,8 @@ export interface Observations {
   readonly tftpFailed: Seen<"tftp-failed"> | null;
   /** When it fetched `autoexec.ipxe`, which proves that iPXE runs. */
   readonly autoexecAtMs: number | null;
+  /** The file of the asset folder that it fetched last, no stage of a boot. */
+  readonly asset: Seen<"asset-sent"> | null;
   readonly httpRefused: Seen<"http-refused"> | null;
   /** Downloads that the machine broke off, the latest few. */
   readonly aborted: readonly Seen<"download-aborted">[];
@@ -75,6 +77,7 @@ export const nothingObserved: Observations = {
   tftpRefused: null,
   tftpFailed: null,
   autoexecAtMs: null,
+  asset: null,
   httpRefused: null,
   aborted: [],
   waiting: null,
@@ -123,6 +126,8 @@ export function observed(before: Observations, event: PxeEvent, atMs: number): O
       return { ...before, tftpFailed: { ...event, atMs } };
     case "autoexec":
       return { ...before, autoexecAtMs: atMs };
+    case "asset-sent":
+      return { ...before, asset: { ...event, atMs } };
     case "http-refused":
       return { ...before, httpRefused: { ...event, atMs } };
     case "download-aborted": {

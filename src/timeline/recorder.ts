@@ -108,6 +108,9 @@ export class TimelineRecorder {
         sessions.describe(event, { vendor, model });
         break;
       }
+      case "asset-sent":
+        if (!this.#isClaim(event)) sessions.progress(event, clock.now());
+        break;
       case "local-boot":
         sessions.sendOn(this.#believed(event), detailOf(event), momentOf(clock));
         break;
@@ -159,6 +162,7 @@ const fromAddress: ReadonlySet<EventName> = new Set<EventName>([
   "initramfs-start",
   "initramfs-done",
   "autoexec",
+  "asset-sent",
   "beacon",
   "optional-file",
   "tftp-probe",

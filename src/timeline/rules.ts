@@ -2,6 +2,7 @@ import { inOneSentence } from "../lib/finding.ts";
 import type { BootEvidence } from "./rules/evidence.ts";
 import { type BootRule, type Diagnosis, diagnosisOf, judgeBoot } from "./rules/diagnosis.ts";
 import { isLastWord } from "./rules/evidence.ts";
+import { assetRules } from "./rules/asset-rules.ts";
 import { loaderRules } from "./rules/loader-rules.ts";
 import { cameUpAtMs, comesBackMs, loopRules, machineRules } from "./rules/machine-rules.ts";
 import { registrationFinding } from "./rules/registration-rules.ts";
@@ -28,6 +29,7 @@ export const bootRules: readonly BootRule[] = [
   ...refusalRules,
   ...reportedRefusalRules,
   ...machineRules,
+  ...assetRules,
   ...loaderRules,
   ...offerRules,
   ...scriptRules,

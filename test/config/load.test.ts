@@ -237,6 +237,25 @@ describe("parseConfig", () => {
     expect(problemsOf(`{${text}}`)).toEqual([expect.stringContaining(words)]);
   });
 
+  it.each([
+    ["assets: {directory: /}", "assets.directory: must not hold dataDir"],
+    ["assets: {directory: /var/lib}", "assets.directory: must not hold dataDir"],
+    ["assets: {directory: /var/lib/eim-pxe}", "assets.directory: must not hold dataDir"],
+    ["assets: {directory: /var/lib/eim-pxe/files}", "assets.directory: must not be in dataDir"],
+    ["boot: {loaders: {7: grub/core.efi}}", "there is no assets.directory"],
+    ["boot: {loaders: {7: ../x.efi}}, assets: {directory: /srv}", "must be a bare file name"],
+    ["assets: {directory: ''}", "assets.directory"],
+  ])("refuses an asset folder that cannot be one: %s", (text, words) => {
+    expect(problemsOf(`{${text}}`)).toEqual([expect.stringContaining(words)]);
+  });
+
+  it("takes the asset folder relative to the file, and loaders that are in it", () => {
+    const text = "{assets: {directory: files}, boot: {loaders: {7: grub/core.efi}}}";
+    const { assets, boot } = parseConfig(text, "/etc/eim-pxe/a.yaml");
+    expect(assets).toEqual({ directory: "/etc/eim-pxe/files", tftp: true, http: true });
+    expect(boot.loaders).toEqual({ 7: "grub/core.efi" });
+  });
+
   it("mirrors what the path of the boots needs, and takes one origin or several", () => {
     expect(mirroredFiles(parseConfig("", null))).toEqual([
       "boot.ipxe",

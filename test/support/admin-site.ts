@@ -116,6 +116,7 @@ export class AdminSite {
           return Promise.resolve();
         },
         loaders: () => Promise.resolve([]),
+        assets: () => Promise.resolve(null),
         verify: () => Promise.resolve(new Map([["g1", "a is missing"]])),
         adopt: (name) => Promise.resolve(`adopted ${name}`),
       },

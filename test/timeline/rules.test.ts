@@ -3,7 +3,14 @@ import type { PxeEvent } from "../../src/events/types.ts";
 import { bootRules, diagnose } from "../../src/timeline/rules.ts";
 import { machineRules } from "../../src/timeline/rules/machine-rules.ts";
 import { reportedCodes } from "../../src/timeline/rules/report-rules.ts";
-import { asOther, type Beat, BootStory, say } from "../support/boot-story.ts";
+import {
+  asOther,
+  type Beat,
+  BootStory,
+  say,
+  storyAddress,
+  storyMac,
+} from "../support/boot-story.ts";
 import {
   addressed,
   asked,
@@ -151,6 +158,27 @@ const cases: readonly Case[] = [
   one("17", "loader-too-large", biosLoaded, /BIOS firmware was given ipxe\.efi \(1000 kB\)/),
   one("18", "loader-refused", twiceInVain, /2 times in a row.*Secure Boot/),
   one("18", "loader-refused", [...twiceInVain, [20, say.discover()], [20, say.offer()]], /2 times/),
+  one(
+    "",
+    "asset-boot-silent",
+    [
+      ...loaded,
+      [
+        5,
+        {
+          event: "asset-sent",
+          mac: storyMac,
+          address: storyAddress,
+          file: "grub/grub.cfg",
+          protocol: "tftp",
+          bytes: 10,
+          durationMs: 1,
+          retransmissions: 0,
+        },
+      ],
+    ],
+    /grub\/grub\.cfg last/,
+  ),
   one("20", "loader-silent", loaded, /nothing was heard of it since/),
   one("21", "ipxe-link-blocked", [...loaded, [5, say.autoexec()]], /switch port blocks/),
   one(

@@ -26,6 +26,11 @@ export interface LoaderStoreOptions {
   readonly store: { current(): Generation | null };
   /** Further names that count as loaders, such as those that the configuration names. */
   readonly alsoAllowed?: (name: string) => boolean;
+  /**
+   * A folder that is never read through, however much is in it: only names that are `alsoAllowed` are looked for in it,
+   * with sub-folders (`grub/core.efi`), and `listed` are those of them that a list has. Null or absent: none.
+   */
+  readonly named?: { readonly folder: string; readonly listed: readonly string[] } | null;
   /** What is written into SMEE's builds, and the folder to keep the result in; null or absent: nothing. */
   readonly patch?: { readonly script: string; readonly folder: string } | null;
 }
@@ -84,12 +89,17 @@ interface Content {
 }
 
 export function createLoaderStore(options: LoaderStoreOptions): LoaderStore {
-  const { directories, store, alsoAllowed = () => false, patch = null } = options;
+  const { directories, store, alsoAllowed = () => false, named = null, patch = null } = options;
   /** By real path. */
   const held = new Map<string, Held>();
 
   const locate = async (name: string): Promise<ListedLoader | null> => {
-    if (!isBareName(name) || !(loaderNames.test(name) || alsoAllowed(name))) return null;
+    const isNamed = alsoAllowed(name);
+    if (named !== null && isNamed && name.split("/").every(isBareName)) {
+      const found = await fileWithin(named.folder, name);
+      if (found !== null) return { name, ...found };
+    }
+    if (!isBareName(name) || !(loaderNames.test(name) || isNamed)) return null;
     for (const directory of directories) {
       const found = await fileWithin(directory, name);
       if (found !== null) return { name, ...found };
@@ -142,6 +152,7 @@ export function createLoaderStore(options: LoaderStoreOptions): LoaderStore {
     for (const directory of directories) {
       for (const name of await readdir(directory).catch(() => [])) names.add(name);
     }
+    for (const name of named?.listed ?? []) names.add(name);
     const located = await Promise.all([...names].toSorted().map(locate));
     return located.filter((loader) => loader !== null);
   };

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { localBootSettings } from "../../boot/local-boot.ts";
 import { macForms, unknownPlaceholders, usualMacInUrls } from "../../boot/machine-urls.ts";
-import { httpUrl, kernelArgument, loaderName } from "../values.ts";
+import { httpUrl, kernelArgument, loaderPath } from "../values.ts";
 
 /** A script elsewhere, for every machine. */
 const scriptUrlOfAll = httpUrl.refine((text) => unknownPlaceholders(text).length === 0, {
@@ -47,11 +47,11 @@ export const boot = z
       since: "0.2.0",
     }),
     loaders: z
-      .record(z.string().regex(/^(0|[1-9][0-9]{0,4})$/, "must be an option-93 number"), loaderName)
+      .record(z.string().regex(/^(0|[1-9][0-9]{0,4})$/, "must be an option-93 number"), loaderPath)
       .default({})
       .meta({
         description:
-          "Another loader (the program that firmware starts first) for a kind of machine, by the number that the machine announces in DHCP option 93.",
+          "Another loader (the program that firmware starts first) for a kind of machine, by the number that the machine announces in DHCP option 93. One of the asset folder may be in a sub-folder: `grub/x86_64-efi/core.efi`.",
         unset: "the table of loaders",
         see: "loaders.md",
         examples: [{ 7: "snponly.efi" }],

@@ -55,10 +55,12 @@ export function loadersOf(
   config: Config,
   { store, isHandedOut }: Pick<LoaderParts, "store" | "isHandedOut">,
 ): LoaderStore {
-  const { loaderPatch } = config.boot;
+  const { loaderPatch, loaders } = config.boot;
+  const { directory } = config.assets;
   const folder = join(artifactFolder(config), "loaders", "patched");
   return createLoaderStore({
     directories: [fetchedFolder(config), ...config.artifacts.loaderDirs],
+    named: directory === null ? null : { folder: directory, listed: Object.values(loaders) },
     store,
     alsoAllowed: isHandedOut,
     patch: loaderPatch === null ? null : { script: loaderPatch, folder },

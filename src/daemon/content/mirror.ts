@@ -1,6 +1,8 @@
 import { join } from "node:path";
 import type { LoaderStore } from "../../artifacts/loaders/loader-store.ts";
 import { adopt } from "../../artifacts/store/bundle.ts";
+import type { AssetsReply } from "../../api/artifacts.ts";
+import { listAssets } from "../../assets/store/asset-list.ts";
 import { createMirror, type Mirror } from "../../artifacts/sync/mirror.ts";
 import {
   type ProxyEnvironment,
@@ -10,16 +12,10 @@ import {
 import { createSource } from "../../artifacts/origin/trusted-origin.ts";
 import type { GenerationStore } from "../../artifacts/store/generation-store.ts";
 import { createFetchedTrust, fixedTrust, type Trust } from "../../artifacts/origin/trust.ts";
-import { loaderNames } from "../../boot/architecture.ts";
-import { autoexecScript } from "../../boot/script/autoexec.ts";
-import { syslogServerAt } from "../../boot/script/syslog.ts";
 import { type Config, mirroredFiles } from "../../config/schema.ts";
 import type { ManagedArtifacts } from "../../http/admin/context.ts";
-import { memoryBlob } from "../../lib/blob.ts";
-import { fromText } from "../../lib/bytes.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Emit } from "../../events/types.ts";
-import type { TftpFile } from "../../tftp/server/tftp-server.ts";
 import type { Settings } from "../settings/settings.ts";
 
 /** What of the artifacts the commands share. */
@@ -79,7 +75,9 @@ export function managedArtifacts(
   mirror: Mirror | null,
   emit: Emit,
 ): ManagedArtifacts {
+  const { directory } = config.assets;
   return {
+    assets: directory === null ? () => Promise.resolve(null) : assetLister(directory),
     loaders: () => loaders.identify(),
     pinned: () => store.pinned,
     pin: (generation, by) => store.pin(generation, by),
@@ -103,32 +101,27 @@ export function artifactFolder(config: Config): string {
   return join(config.dataDir, "artifacts");
 }
 
-/**
- * What TFTP serves: loaders, the script that a modern iPXE looks for beside its loader, and iPXE to a
- * shim that asks for the GRUB which is not there.
- *
- * @param baseUrl ours as the machine reaches it; null: there is no script
- * @param anyFolder the folder counts for nothing, as with SMEE, whose URLs have one for each machine
- * @param takesSyslog whether the script has iPXE send us its log
- */
-export async function findTftpFile(
-  path: string,
-  loaders: LoaderStore,
-  baseUrl: string | null,
-  anyFolder: boolean,
-  takesSyslog = false,
-): Promise<TftpFile | null> {
-  const name = anyFolder ? path.slice(path.lastIndexOf("/") + 1) : path;
-  if (name === "autoexec.ipxe") {
-    if (baseUrl === null) return null;
-    const urls = { bootUrl: `${baseUrl}/boot.ipxe`, eventsUrl: `${baseUrl}/events` };
-    const syslog = takesSyslog ? syslogServerAt(baseUrl) : null;
-    const text = autoexecScript({ ...urls, syslog });
-    return { name, kind: "script", blob: memoryBlob(fromText(text)) };
-  }
-  for (const candidate of loaderNames(name)) {
-    const loader = await loaders.find(candidate);
-    if (loader !== null) return { name: loader.name, kind: "loader", blob: loader.blob };
-  }
-  return null;
+/** Of a site's folder so many files are listed. */
+const listedAssets = 1000;
+
+/** Lists the asset folder; who asks while it is being read gets the same answer. */
+export function assetLister(directory: string): () => Promise<AssetsReply> {
+  let reading: Promise<AssetsReply> | null = null;
+  return () => {
+    reading ??= assetsOf(directory).finally(() => {
+      reading = null;
+    });
+    return reading;
+  };
+}
+
+/** What is in a folder of assets, as the API tells it. */
+export async function assetsOf(directory: string): Promise<AssetsReply> {
+  const { listed, ...all } = await listAssets(directory, listedAssets);
+  const files = listed.map(({ path, size, modifiedMs }) => ({
+    path,
+    size,
+    modifiedAt: new Date(modifiedMs).toISOString(),
+  }));
+  return { ...all, listed: files };
 }

@@ -10,6 +10,8 @@ import type { Clock } from "../../lib/clock.ts";
 import { type Ip4, parseIp4 } from "../../lib/ip4.ts";
 import type { BootSessions } from "../../timeline/boots.ts";
 import { openHttpFiles } from "../content/http-files.ts";
+import { httpAssets } from "../content/http-assets.ts";
+import type { SiteAssets } from "../content/site-assets.ts";
 import type { NodesInForce } from "../nodes/nodes-in-force.ts";
 import { scriptOf, takesUsualSyslog } from "../settings/boot-settings.ts";
 import type { ServerCertificate } from "../settings/tls-files.ts";
@@ -21,6 +23,8 @@ export interface BootPortParts {
   readonly config: Config;
   readonly store: GenerationStore;
   readonly loaders: LoaderStore;
+  /** Null: there is no folder of assets. */
+  readonly assets: SiteAssets | null;
   readonly sessions: BootSessions;
   readonly nodes: NodesInForce;
   /** At the same time, at all addresses. */
@@ -112,11 +116,12 @@ export class BootPort {
   }
 
   #listen(at: HttpEndpoint, identity: BootCertificate | null): Promise<HttpPort> {
-    const { config, store, loaders, sessions, nodes, emit, clock } = this.#parts;
+    const { config, store, loaders, assets, sessions, nodes, emit, clock } = this.#parts;
     const { compatibility } = config.dhcp;
     const { app, quick } = createBootApp({
       generations: store,
       loaders,
+      assets: httpAssets(config, { store, sessions, nodes, assets, clock }),
       files: this.#files,
       sessions,
       findNode: nodes.find,

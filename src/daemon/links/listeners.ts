@@ -19,7 +19,8 @@ import { eventLoopPoll } from "../../net/busy-poll.ts";
 import { formatEndpoint, type UdpSocket } from "../../net/udp.ts";
 import type { SyslogServer } from "../../syslog/server/syslog-server.ts";
 import { startTftpServer, type TftpServer } from "../../tftp/server/tftp-server.ts";
-import { findTftpFile } from "../content/mirror.ts";
+import type { SiteAssets } from "../content/site-assets.ts";
+import { findTftpFile, tftpContent } from "../content/tftp-files.ts";
 import { traceOfRequest } from "../elsewhere/boot-traces.ts";
 import type { SiteCaptures } from "../captures.ts";
 import type { Leadership } from "../leader/leadership.ts";
@@ -31,7 +32,7 @@ import type { HttpConnections } from "./http-connections.ts";
 import { dhcpSocketOpener } from "./dhcp-sockets.ts";
 import type { Opened } from "./link-supervisor.ts";
 import type { ServedLink } from "./link-plan.ts";
-import { smeeOf, takesUsualSyslog } from "../settings/boot-settings.ts";
+import { smeeOf } from "../settings/boot-settings.ts";
 import { syslogServer } from "./syslog.ts";
 import { TftpClients } from "./tftp-clients.ts";
 import {
@@ -71,6 +72,8 @@ export interface ListenerParts {
   readonly options: ListenerOptions;
   readonly store: GenerationStore;
   readonly loaders: LoaderStore;
+  /** Null: there is no folder of assets. */
+  readonly assets: SiteAssets | null;
   readonly sessions: BootSessions;
   readonly nodes: NodesInForce;
   readonly leases: LeaseTable;
@@ -226,13 +229,13 @@ export class LinkListeners {
   }
 
   #startTftp(): Promise<TftpServer> {
-    const { loaders, nodes, emit, options, sessions, captures } = this.#parts;
+    const { nodes, emit, options, sessions, captures } = this.#parts;
     const openTransfer = transferSocketOpener(eventLoopPoll(options.preemptions));
     const recorded = (socket: UdpSocket) => captures?.tftp(socket) ?? socket;
     const { boot } = this.#config;
     const { port, dataPorts, maxBlockSize, maxWindowSize, singlePort } = this.#config.tftp;
     const maxTransfers = this.#shares.transfers;
-    const anyFolder = this.#config.dhcp.compatibility !== "standard";
+    const content = tftpContent(this.#config, { ...this.#parts, clock: options.clock });
     const limits = { maxBlockSize, maxWindowSize, maxTransfers, singlePort };
     return startTftpServer({
       addresses: [],
@@ -240,11 +243,11 @@ export class LinkListeners {
       limits: { ...limits, dataPorts: portRange(dataPorts) },
       allows: (client) => this.#tftpClients.allows(client),
       denies: (machine) => nodes.withheld(machine),
-      find: (name, asked) => {
+      find: (name, asked, machine) => {
         const baseUrl = this.#bootPort.baseUrl(asked);
         // The orchestrator's own loader asks for it, and has to get the answer at once that there is none.
         const scriptUrl = boot.path === "mirror" ? baseUrl : null;
-        return findTftpFile(name, loaders, scriptUrl, anyFolder, takesUsualSyslog(this.#config));
+        return findTftpFile(name, content, scriptUrl, machine);
       },
       mtuAt: (asked) => {
         const name = this.#interfaces.get(asked);

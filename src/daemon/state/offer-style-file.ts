@@ -89,6 +89,8 @@ export class OfferStyleKeeper {
         return;
       case "autoexec":
       case "script":
+      case "asset-sent":
+      case "kernel":
         if (event.mac !== null) this.#learn(event, loaderRuns);
         return;
       default:

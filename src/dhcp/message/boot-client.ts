@@ -1,8 +1,9 @@
 import { RASPBERRY_PI } from "../../boot/architecture.ts";
 import type { BootClient } from "../../boot/client.ts";
+import { isRaspberryPi } from "../../boot/identity/raspberry-pi.ts";
 import { readU16, toText } from "../../lib/bytes.ts";
 import { decodedOrNull } from "../../lib/errors.ts";
-import { type Mac, macFromBytes } from "../../lib/mac.ts";
+import { macFromBytes } from "../../lib/mac.ts";
 import { readMachineUuid } from "../wire/machine-uuid.ts";
 import { readSubOptions } from "../wire/sub-options.ts";
 import { readUserClasses } from "../wire/user-class.ts";
@@ -22,28 +23,12 @@ export interface BootFacts {
   readonly ipxeOptions: Uint8Array | null;
 }
 
-// The Raspberry Pi's boot ROM announces architecture 0 (x86 BIOS); only its vendor prefix tells.
-// Source: the IEEE's list of assignments. The last two are of models since 2024, among them Pi 5.
-const raspberryPiPrefixes = [
-  "b8:27:eb",
-  "dc:a6:32",
-  "e4:5f:01",
-  "28:cd:c1",
-  "d8:3a:dd",
-  "2c:cf:67",
-  "88:a2:9e",
-];
-
 const PXE = "PXEClient";
 const HTTP = "HTTPClient";
 
 /** Features of iPXE, as sub-options of 175. */
 const IPXE_HTTP = 19;
 const IPXE_HTTPS = 20;
-
-function isRaspberryPi(mac: Mac): boolean {
-  return raspberryPiPrefixes.some((prefix) => mac.startsWith(prefix));
-}
 
 /**
  * Reads the facts of a machine from its request. Total: whoever says PXEClient or HTTPClient wants to boot,

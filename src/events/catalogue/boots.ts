@@ -36,7 +36,8 @@ export const bootEvents = {
   script: {
     level: "info",
     message: "the boot script was fetched",
-    meaning: "The machine runs `boot.ipxe`; from here on kernel and initramfs follow.",
+    meaning:
+      "The machine runs `boot.ipxe`, or PXELINUX, U-Boot or GRUB has the same as a configuration of its own (`file`); from here on kernel and initramfs follow.",
   },
   kernel: {
     level: "info",

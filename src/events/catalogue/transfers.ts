@@ -13,6 +13,12 @@ export const transferEvents = {
     meaning:
       "shim, GRUB, PXELINUX and iPXE look for more files than they need, such as `revocations.efi`, `mmx64.efi` or `grub.cfg-01-MAC`, and go on without.",
   },
+  "asset-sent": {
+    level: "info",
+    message: "a file of the asset folder was fetched",
+    meaning:
+      "The machine has the whole of `file` of `assets.directory`. Files that are named like a kernel or an initramfs are stages of its boot instead (`kernel`, `initramfs-start`), and so are loaders that the configuration names.",
+  },
   "tftp-rescued": {
     level: "info",
     message: "a file was sent under another name than was asked for",

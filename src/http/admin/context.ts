@@ -6,7 +6,7 @@ import type {
   RawServerDefault,
 } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
-import type { LoaderReply, ManifestReply, SyncReply } from "../../api/artifacts.ts";
+import type { AssetsReply, LoaderReply, ManifestReply, SyncReply } from "../../api/artifacts.ts";
 import type { ImportedLease, LeaseImportReply, LeaseReply, PoolReply } from "../../api/leases.ts";
 import type { DecisionReply, WakeReply } from "../../api/nodes.ts";
 import type { PacketReply } from "../../api/packets.ts";
@@ -50,6 +50,8 @@ export interface ManagedArtifacts {
   verify(): Promise<ReadonlyMap<string, string>>;
   /** The loaders that machines can be given, and what each one is. */
   loaders(): Promise<readonly LoaderReply[]>;
+  /** What is in the asset folder; null: there is none. */
+  assets(): Promise<AssetsReply | null>;
   /** Makes a generation of the import of that name in the data folder; resolves with its id. */
   adopt(name: string): Promise<string>;
 }

@@ -7,6 +7,7 @@ import type { QuickAnswer } from "../connections/connection.ts";
 import { BootScripts } from "./boot-scripts.ts";
 import { quickScripts } from "./quick-scripts.ts";
 import { artifactRoutes } from "./routes/artifacts.ts";
+import { assetRoutes } from "./routes/assets.ts";
 import { beaconRoutes } from "./routes/beacons.ts";
 import { loaderRoutes } from "./routes/loaders.ts";
 import { scriptRoutes } from "./routes/script.ts";
@@ -60,6 +61,7 @@ export function createBootApp(options: BootAppOptions): BootApp {
   const context = { ...options, scripts: new BootScripts(options) };
   scriptRoutes(app, context);
   artifactRoutes(app, options);
+  assetRoutes(app, options);
   loaderRoutes(app, options);
   beaconRoutes(app, options);
   if (options.smee !== null) smeeRoutes(app, context, options.smee);

@@ -1,3 +1,5 @@
+import type { LocalBootWay } from "../../boot/local-boot.ts";
+import type { Machine } from "../../events/types.ts";
 import type { BlobSource } from "../../lib/blob.ts";
 
 /** One file of a generation, on disk and never changed while the generation exists. */
@@ -34,4 +36,40 @@ export interface ServedLoader {
 /** Loaders by their bare name; null when there is none. The caller closes the blob. */
 export interface ServedLoaders {
   find(name: string): Promise<ServedLoader | null>;
+}
+
+/** A file of the site's own folder. */
+export interface ServedAsset {
+  readonly kind: "file";
+  /** Relative to the folder. */
+  readonly name: string;
+  /** The real path of the folder, which the file must not leave. */
+  readonly folder: string;
+  readonly path: string;
+  /** What it is to a boot. */
+  readonly content: "loader" | "kernel" | "initramfs" | "other";
+}
+
+/** A text that is made for the machine that asks. */
+export interface MadeText {
+  /** `config`: what a boot program is told to boot. */
+  readonly kind: "config" | "text";
+  readonly name: string;
+  readonly text: string;
+  /** The generation that it boots from; null or absent: none. */
+  readonly generation?: string | null;
+  /** It sends the machine on to its disk, and why; null or absent: it boots something. */
+  readonly sendsOn?: { readonly way: LocalBootWay; readonly reason: string } | null;
+}
+
+/** Something is there by that name, and is not handed out. */
+export interface UnservedAsset {
+  readonly kind: "unserved";
+  readonly name: string;
+  readonly why: string;
+}
+
+/** The site's own folder, and what is made beside it, by names that may begin with a machine's MAC or UUID. */
+export interface ServedAssets {
+  find(name: string, machine: Machine): Promise<ServedAsset | MadeText | UnservedAsset | null>;
 }

@@ -13,7 +13,7 @@ import type { Emit, Machine } from "../../events/types.ts";
 import type { Files } from "../files/files.ts";
 import { machineAddress, type Reached } from "./peer.ts";
 import type { BootScripts } from "./boot-scripts.ts";
-import type { ServedGenerations, ServedLoaders } from "./content.ts";
+import type { ServedAssets, ServedGenerations, ServedLoaders } from "./content.ts";
 
 /** What a machine gets in which iPXE runs, unless its node entry names another script. */
 export type BootScript =
@@ -30,6 +30,8 @@ export type BootScript =
 export interface BootAppOptions extends Reached {
   readonly generations: ServedGenerations;
   readonly loaders: ServedLoaders;
+  /** Null or absent: `/assets/` is not served. */
+  readonly assets?: ServedAssets | null;
   /** Shared by all addresses. */
   readonly files: Files;
   readonly sessions: BootSessions;

@@ -2,6 +2,7 @@ import { readFile, stat } from "node:fs/promises";
 import { createHash } from "node:crypto";
 import { BoundedMap } from "../../lib/bounded-map.ts";
 import type { Clock } from "../../lib/clock.ts";
+import { openConfined } from "../../lib/disk/confined-file.ts";
 import { FileMemory, type HeldFile, type NamedFile } from "./memory.ts";
 import type { OpenFile, ReadBytes } from "./open-file.ts";
 import { DownloadQueue } from "./queue.ts";
@@ -64,6 +65,18 @@ export class Files {
   /** A file that no manifest names; null when there is none. */
   async openPath(path: string): Promise<OpenFile | null> {
     const shared = await this.#handles.open(path);
+    if (shared === null) return null;
+    return new DiskFile(shared, this.#buffers, { held: () => null, isDamaged: () => false });
+  }
+
+  /**
+   * A file of a folder that it must not leave; null when it is not there any more.
+   *
+   * @param folder a real path
+   * @param path the file's real path
+   */
+  async openWithin(folder: string, path: string): Promise<OpenFile | null> {
+    const shared = await this.#handles.open(path, (name) => openConfined(folder, name));
     if (shared === null) return null;
     return new DiskFile(shared, this.#buffers, { held: () => null, isDamaged: () => false });
   }

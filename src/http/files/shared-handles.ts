@@ -19,6 +19,11 @@ interface Shared {
   users: number;
 }
 
+/** Opens a file, by its path alone or within a folder; null: there is none. */
+export type OpenRegular = (
+  path: string,
+) => Promise<{ readonly handle: FileHandle; readonly stats: Stats } | null>;
+
 /** Opens each file once, however many downloads of it there are. */
 export class SharedHandles {
   readonly #shared = new Map<string, Shared>();
@@ -29,10 +34,12 @@ export class SharedHandles {
    *
    * @throws the file system's error
    */
-  async open(path: string): Promise<SharedHandle | null> {
+  async open(path: string, how: OpenRegular = openRegular): Promise<SharedHandle | null> {
     const shared = await (this.#opening.get(path) ?? this.#stillOpen(path));
     // Its last user may have closed it meanwhile.
-    return shared !== null && shared.users > 0 ? this.#use(path, shared) : this.#openAnew(path);
+    return shared !== null && shared.users > 0
+      ? this.#use(path, shared)
+      : this.#openAnew(path, how);
   }
 
   /** What is open already, unless another file has taken its name. */
@@ -41,8 +48,8 @@ export class SharedHandles {
     return shared !== undefined && (await isStill(path, shared.stats)) ? shared : null;
   }
 
-  async #openAnew(path: string): Promise<SharedHandle | null> {
-    const opening = this.#opening.get(path) ?? openFile(path);
+  async #openAnew(path: string, how: OpenRegular): Promise<SharedHandle | null> {
+    const opening = this.#opening.get(path) ?? openedBy(how, path);
     this.#opening.set(path, opening);
     try {
       const shared = await opening;
@@ -71,7 +78,12 @@ export class SharedHandles {
   }
 }
 
-async function openFile(path: string): Promise<Shared | null> {
+async function openedBy(how: OpenRegular, path: string): Promise<Shared | null> {
+  const opened = await how(path);
+  return opened === null ? null : { ...opened, users: 0 };
+}
+
+const openRegular: OpenRegular = async (path) => {
   let handle: FileHandle;
   try {
     handle = await open(path, "r");
@@ -81,14 +93,14 @@ async function openFile(path: string): Promise<Shared | null> {
   }
   try {
     const stats = await handle.stat();
-    if (stats.isFile()) return { handle, stats, users: 0 };
+    if (stats.isFile()) return { handle, stats };
   } catch (thrown) {
     await handle.close();
     throw thrown;
   }
   await handle.close();
   return null;
-}
+};
 
 async function isStill(path: string, { dev, ino, size, mtimeMs }: Stats): Promise<boolean> {
   try {

@@ -3,7 +3,7 @@ import type { Ip4 } from "../../lib/ip4.ts";
 import type { OpenConnectedUdp, OpenUdp } from "../../net/udp.ts";
 import type { Emit, Machine } from "../../events/types.ts";
 import type { PortRange } from "./data-ports.ts";
-import type { TftpFile } from "./transfer-driver.ts";
+import type { TftpFile, TftpRefusal } from "./transfer-driver.ts";
 import type { NegotiationLimits } from "../wire/option-negotiation.ts";
 
 export interface TftpLimits extends NegotiationLimits {
@@ -34,9 +34,14 @@ export interface TftpServerOptions {
   /**
    * The file of this name, or the one that can only be meant by it, or null; `asked` is the address of
    * ours that the request came to. The name is relative and has no `..`; several spellings of one
-   * request are tried in turn. The blob that it returns is closed here.
+   * request are tried in turn. The blob that it returns is closed here. A file that is there and that
+   * this machine is not given is refused, if no other spelling is served.
    */
-  readonly find: (name: string, asked: Ip4) => Promise<TftpFile | null>;
+  readonly find: (
+    name: string,
+    asked: Ip4,
+    machine: Machine,
+  ) => Promise<TftpFile | TftpRefusal | null>;
   /**
    * The largest IP packet that the link of this address of ours carries, in bytes; null when
    * unknown. Blocks are kept smaller: many boot ROMs cannot reassemble fragments.

@@ -10,7 +10,12 @@ import { DataFrames } from "./data-frames.ts";
 import type { DataPorts } from "./data-ports.ts";
 import type { DeadlineTimer } from "./deadline-timer.ts";
 import type { TftpServerOptions } from "./server-options.ts";
-import { type Subject, type TftpFile, TransferDriver } from "./transfer-driver.ts";
+import {
+  type Subject,
+  type TftpFile,
+  type TftpRefusal,
+  TransferDriver,
+} from "./transfer-driver.ts";
 import type { SlotHolder } from "./transfer-slots.ts";
 
 /** A read request that may be served. */
@@ -126,25 +131,29 @@ export class Session implements SlotHolder {
   /** Starts the transfer, or refuses it. Never rejects. */
   async begin(): Promise<void> {
     if (this.#over) return;
-    let error: ErrorPacket | null;
-    let reason: string | undefined;
+    let refusal: Refusal | null;
     try {
-      error = await this.#start();
+      refusal = await this.#start();
     } catch (fault) {
-      error = errorPacket(ErrorCode.NOT_DEFINED, "the server cannot send it now");
-      reason = messageOf(fault);
+      const error = errorPacket(ErrorCode.NOT_DEFINED, "the server cannot send it now");
+      refusal = { error, reason: messageOf(fault) };
     }
-    if (error === null || this.#over) return;
-    this.#host.refuse(this.request, error, reason);
+    if (refusal === null || this.#over) return;
+    this.#host.refuse(this.request, refusal.error, refusal.reason);
     this.#end(true);
   }
 
   /** Finds the file, opens the transfer's socket and sends the first packets; else the error to refuse with. */
-  async #start(): Promise<ErrorPacket | null> {
+  async #start(): Promise<Refusal | null> {
     const { client, options, subject } = this.request;
     const { clock, emit, moved } = this.#host.options;
     const found = await this.#find();
-    if (found === null) return errorPacket(ErrorCode.FILE_NOT_FOUND, "file not found");
+    if (found === null) return { error: notFound() };
+    if (found.kind === "refused") {
+      const { reason, asMissing } = found;
+      const error = asMissing ? notFound() : errorPacket(ErrorCode.ACCESS_VIOLATION, reason);
+      return { error, reason };
+    }
     try {
       if (!this.#over) this.#channel ??= await this.#openChannel(client);
     } catch (error) {
@@ -155,7 +164,9 @@ export class Session implements SlotHolder {
     if (channel === null || this.#over) {
       this.#host.release(found.blob.close());
       if (channel !== null) this.#host.release(channel.release());
-      return errorPacket(ErrorCode.NOT_DEFINED, "the server has no free port, try again");
+      return {
+        error: errorPacket(ErrorCode.NOT_DEFINED, "the server has no free port, try again"),
+      };
     }
     const timer = this.#host.newTimer(() => this.#driver?.wake());
     const terms = negotiate(options, this.#limits(), found.blob.size);
@@ -186,21 +197,28 @@ export class Session implements SlotHolder {
     return { maxBlockSize: Math.min(maxBlockSize, mtu - HEADER_BYTES), maxWindowSize };
   }
 
-  async #find(): Promise<TftpFile | null> {
+  async #find(): Promise<TftpFile | TftpRefusal | null> {
     const { find, emit } = this.#host.options;
     const { name, subject } = this.request;
+    let refusal: TftpRefusal | null = null;
     for (const candidate of [...name.spellings, ...name.repairs]) {
-      const found = await find(candidate, this.#host.socket.local.address);
+      const found = await find(candidate, this.#host.socket.local.address, subject.machine);
       if (found === null) continue;
+      if (found.kind === "refused") {
+        refusal ??= found;
+        continue;
+      }
       // As with SMEE, a folder in front of the name may be ignored.
       const plain = (one: string): boolean => one === found.name || one.endsWith(`/${found.name}`);
-      if (!name.spellings.some(plain)) {
+      const isAsked =
+        found.isAsked === true ? name.spellings.includes(candidate) : name.spellings.some(plain);
+      if (!isAsked) {
         const { machine, asked } = subject;
         emit({ event: "tftp-rescued", ...machine, asked, file: found.name });
       }
       return found;
     }
-    return null;
+    return refusal;
   }
 
   async #openChannel(client: UdpEndpoint): Promise<Channel | null> {
@@ -217,4 +235,14 @@ export class Session implements SlotHolder {
     if (this.#channel !== null) this.#host.release(this.#channel.release());
     this.#host.ended(this, refused);
   }
+}
+
+/** Why a request is refused: what the client is told, and what the log says where that is more. */
+interface Refusal {
+  readonly error: ErrorPacket;
+  readonly reason?: string;
+}
+
+function notFound(): ErrorPacket {
+  return errorPacket(ErrorCode.FILE_NOT_FOUND, "file not found");
 }

@@ -5,7 +5,7 @@ import { Listener } from "./listener.ts";
 import type { TftpServerOptions } from "./server-options.ts";
 import { StartQueue } from "./start-queue.ts";
 
-export type { TftpFile } from "./transfer-driver.ts";
+export type { TftpFile, TftpRefusal } from "./transfer-driver.ts";
 export type { TftpDenial, TftpLimits, TftpServerOptions } from "./server-options.ts";
 
 export interface TftpServer {

@@ -1,18 +1,35 @@
+import type { LocalBootWay } from "../../boot/local-boot.ts";
 import { tracedBy } from "../../boot/trace-context.ts";
 import type { BlobSource } from "../../lib/blob.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { messageOf } from "../../lib/errors.ts";
-import type { Emit, Machine, TftpTerms } from "../../events/types.ts";
+import type { Emit, Machine, PxeEvent, TftpTerms } from "../../events/types.ts";
 import type { Negotiated } from "../wire/option-negotiation.ts";
 import type { TftpPacket } from "../wire/packet.ts";
 import { ReadTransfer, type TransferEffect } from "../transfer/read-transfer.ts";
 
-/** A file that may be sent. Only a `loader` is a stage of a boot. */
+/** A file that may be sent. */
 export interface TftpFile {
   /** Its real name, which need not be the requested one. */
   readonly name: string;
-  readonly kind: "loader" | "script";
+  /** What it is to a boot: `loader`, `kernel` and `initramfs` are stages of it, `asset` is any other file of the site's. */
+  readonly kind: "loader" | "script" | "boot-config" | "kernel" | "initramfs" | "asset";
   readonly blob: BlobSource;
+  /** The generation that it is of; null or absent: none. */
+  readonly generation?: string | null;
+  /** A configuration that sends the machine on to its disk, and why; null or absent: it boots something. */
+  readonly sendsOn?: { readonly way: LocalBootWay; readonly reason: string } | null;
+  /** The requested name is its own, whatever `name` says. Default: false. */
+  readonly isAsked?: boolean;
+}
+
+/** A file that is there and is not sent to who asked. */
+export interface TftpRefusal {
+  readonly kind: "refused";
+  /** For the log. */
+  readonly reason: string;
+  /** The client is told that there is no such file, instead of that it may not have it. */
+  readonly asMissing: boolean;
 }
 
 /** Who requested what, as events report it. */
@@ -99,8 +116,8 @@ export class TransferDriver {
     const now = this.#now();
     if (now - this.#moved.atMs < PROGRESS_EVERY_MS || bytesSent === this.#moved.bytes) return;
     this.#moved = { atMs: now, bytes: bytesSent };
-    if (this.#found.kind === "loader" && this.#announced && !this.#over)
-      this.#host.moved(bytesSent);
+    const isSmall = this.#found.kind === "script" || this.#found.kind === "boot-config";
+    if (!isSmall && this.#announced && !this.#over) this.#host.moved(bytesSent);
   }
 
   /** Ends it from outside; the client gets no packet. */
@@ -176,10 +193,24 @@ export class TransferDriver {
   #announce(): void {
     if (this.#announced || !this.#transfer.answered) return;
     this.#announced = true;
-    if (this.#found.kind !== "loader") return;
+    const { emit } = this.#host;
     const bytes = this.#found.blob.size;
-    const about = { ...this.#about(), ...tracedBy(this.#subject.asked) };
-    this.#host.emit({ event: "loader-start", ...about, protocol: "tftp", bytes });
+    const about = this.#about();
+    const { generation = null } = this.#found;
+    switch (this.#found.kind) {
+      case "loader": {
+        const traced = tracedBy(this.#subject.asked);
+        return emit({ event: "loader-start", ...about, ...traced, protocol: "tftp", bytes });
+      }
+      case "kernel":
+        return emit({ event: "kernel", ...about, bytes, generation });
+      case "initramfs":
+        return emit({ event: "initramfs-start", ...about, bytes, generation });
+      case "script":
+      case "boot-config":
+      case "asset":
+        return;
+    }
   }
 
   /** Machine and file of every event: the file that is sent, whatever its requested name was. */
@@ -196,15 +227,38 @@ export class TransferDriver {
   #done(outcome: "complete" | "probe"): void {
     const { emit } = this.#host;
     const about = this.#about();
-    if (outcome === "probe") {
-      emit({ event: "tftp-probe", ...about });
-    } else if (this.#found.kind === "loader") {
-      const how = { protocol: "tftp", ...this.#figures(), ...this.#terms } as const;
-      emit({ event: "loader-done", ...about, ...how });
-    } else {
-      emit({ event: "autoexec", ...about, protocol: "tftp" });
-    }
+    if (outcome === "probe") emit({ event: "tftp-probe", ...about });
+    else emit(this.#sent());
     this.#end();
+  }
+
+  /** What the file's last byte means. */
+  #sent(): PxeEvent {
+    const about = this.#about();
+    const { bytes, durationMs, retransmissions } = this.#figures();
+    switch (this.#found.kind) {
+      case "loader": {
+        const how = { protocol: "tftp", ...this.#figures(), ...this.#terms } as const;
+        return { event: "loader-done", ...about, ...how };
+      }
+      case "kernel":
+        return { event: "kernel-done", ...about, bytes, durationMs };
+      case "initramfs":
+        return { event: "initramfs-done", ...about, bytes, durationMs };
+      case "asset": {
+        const how = { protocol: "tftp", bytes, durationMs, retransmissions } as const;
+        return { event: "asset-sent", ...about, ...how };
+      }
+      case "boot-config": {
+        const { generation = null, sendsOn = null } = this.#found;
+        const { machine } = this.#subject;
+        return sendsOn === null
+          ? { event: "script", ...about, uuid: null, serial: null, generation }
+          : { event: "local-boot", ...machine, ...sendsOn };
+      }
+      case "script":
+        return { event: "autoexec", ...about, protocol: "tftp" };
+    }
   }
 
   #end(): void {

@@ -80,7 +80,8 @@ export function tookAddress({ boot }: BootEvidence, asked: "discover" | "ipxe-di
 
 /** The loader was fetched, and nothing was heard of it. */
 function loadedInVain(boot: Boot): boolean {
-  return boot.stage === "loader-done" && boot.seen.autoexecAtMs === null;
+  const { autoexecAtMs, asset } = boot.seen;
+  return boot.stage === "loader-done" && autoexecAtMs === null && asset === null;
 }
 
 /** How the machine fares with its loader, over its boots one after the other. */

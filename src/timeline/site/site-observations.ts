@@ -52,6 +52,7 @@ export class SiteObservations {
         return;
       case "loader-start":
       case "autoexec":
+      case "asset-sent":
         if (event.protocol === "tftp") this.#tftp.note(machine, nowMs);
         return;
       case "beacon":

@@ -5,8 +5,10 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createLoaderStore } from "../../../src/artifacts/loaders/loader-store.ts";
-import { findTftpFile } from "../../../src/daemon/content/mirror.ts";
+import { SiteAssets } from "../../../src/daemon/content/site-assets.ts";
+import { findTftpFile } from "../../../src/daemon/content/tftp-files.ts";
 import { concat, equalBytes, fromText } from "../../../src/lib/bytes.ts";
+import { BootSessions } from "../../../src/timeline/boots.ts";
 import { openDgram } from "../../../src/net/dgram.ts";
 import { openTransferUdp } from "../../support/transfer-socket.ts";
 import { decodePacket, encodePacket, type TftpPacket } from "../../../src/tftp/wire/packet.ts";
@@ -52,12 +54,23 @@ beforeAll(async () => {
     directories: [join(folder, "loaders")],
     store: { current: () => null },
   });
+  mkdirSync(join(folder, "assets/sub"), { recursive: true });
+  symlinkSync("../secret.efi", join(folder, "assets/link.efi"));
+  symlinkSync("../outside", join(folder, "assets/linked"));
+  const assets = new SiteAssets({
+    directory: join(folder, "assets"),
+    sessions: new BootSessions(),
+    nodes: { find: () => null },
+    isHandedOut: () => false,
+  });
+  const none = { takesSyslog: false, configs: null, findPi: () => Promise.resolve(null) };
+  const content = { loaders, assets, ...none, denialOf: () => null, anyFolder: false };
   server = await TestServer.start(
     {},
     {
       openUdp: openDgram,
       openTransferUdp,
-      find: (name) => findTftpFile(name, loaders, baseUrl, false),
+      find: (name, _asked, machine) => findTftpFile(name, content, baseUrl, machine),
     },
   );
 });

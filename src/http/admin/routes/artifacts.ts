@@ -18,7 +18,8 @@ export function artifactRoutes(app: AdminApp, options: AdminAppOptions): void {
         manifest,
       }));
       const loaders = await artifacts.loaders();
-      return { current, pinned: artifacts.pinned(), generations: listed, loaders };
+      const assets = await artifacts.assets();
+      return { current, pinned: artifacts.pinned(), generations: listed, loaders, assets };
     },
   });
 

@@ -104,12 +104,12 @@ async function openNamed(options: BootAppOptions, name: string): Promise<OpenLoa
   return file === null ? null : { name, file, etag: etagByDate(file) };
 }
 
-/** A large loader belongs to no manifest: its tag is made of time and length, as web servers do. */
-function etagByDate({ modifiedMs, size }: OpenFile): string {
+/** A file that belongs to no manifest: its tag is made of time and length, as web servers do. */
+export function etagByDate({ modifiedMs, size }: OpenFile): string {
   return `"${Math.round(modifiedMs * 1000).toString(16)}-${size.toString(16)}"`;
 }
 
-function watchLoader(
+export function watchLoader(
   options: BootAppOptions,
   { traceparent, ...machine }: Machine & { readonly traceparent?: string },
   loader: { readonly name: string; readonly bytes: number },
