@@ -74,7 +74,10 @@ export function laterNames(
   { of, stem, last }: ConfigName,
   { mac, address }: AskingMachine,
 ): { readonly own: readonly string[]; readonly common: readonly string[] } {
-  if (of.kind === "everybody") return { own: [], common: [] };
+  // Debian's GRUB looks in the folder of its modules first (its grub.cfg inside the image).
+  const above = /^(.*\/)?(?:x86_64|i386|arm64|arm|riscv64|loongarch64)-efi\/grub\.cfg$/i.exec(last);
+  const finals = above === null ? [last] : [last, `${above[1] ?? ""}grub.cfg`];
+  if (of.kind === "everybody") return { own: [], common: finals.slice(1) };
   const isAfterMac = of.kind === "address" || of.kind === "some";
   const own = of.kind !== "uuid" || mac === null ? [] : [`${stem}01-${mac.replaceAll(":", "-")}`];
   const hex = address === null ? "" : toHex(ip4ToBytes(address)).toUpperCase();
@@ -86,6 +89,6 @@ export function laterNames(
   const isExact = exact !== undefined && !isAfterMac;
   return {
     own: isExact ? [...own, exact] : own,
-    common: [...(isExact || exact === undefined ? [] : [exact]), ...shorter, last],
+    common: [...(isExact || exact === undefined ? [] : [exact]), ...shorter, ...finals],
   };
 }

@@ -161,7 +161,8 @@ const shownAssets = 50;
 function assetsAsText(assets: AssetsReply | null): string {
   if (assets === null) return "";
   const { directory, files, more, listed, passedOver, problem } = assets;
-  if (problem !== null) return `Assets (${directory}): nothing is handed out: ${problem}\n`;
+  if (problem !== null)
+    return `Assets (${directory}): nothing is handed out: ${problem}; make the folder, or correct assets.directory\n`;
   const lines = listed
     .slice(0, shownAssets)
     .map(({ path, size }) => `  ${sizeInWords(size).padStart(10)}  ${printable(path, 512)}\n`);

@@ -9,7 +9,7 @@ import type { Check, CheckLine } from "./check.ts";
 import { tryBindings } from "./evidence/bindings.ts";
 import { askOrigins } from "./evidence/origin.ts";
 import { listen } from "./evidence/wire.ts";
-import { loaderCheck, mirrorCheck, serverCheck } from "./rules/boot.ts";
+import { assetCheck, loaderCheck, mirrorCheck, serverCheck } from "./rules/boot.ts";
 import {
   configurationCheck,
   diskCheck,
@@ -38,6 +38,7 @@ export const checks: readonly Check<DoctorSite>[] = [
   clockCheck,
   diskCheck,
   loaderCheck,
+  assetCheck,
   mirrorCheck,
 ];
 

@@ -52,5 +52,7 @@ describe("the names that follow", () => {
       common: ["pxelinux.cfg/C", "pxelinux.cfg/default"],
     });
     expect(after("grub.cfg")).toEqual({ own: [], common: [] });
+    // Debian's grubnetx64.efi
+    expect(after("grub/x86_64-efi/grub.cfg")).toEqual({ own: [], common: ["grub/grub.cfg"] });
   });
 });

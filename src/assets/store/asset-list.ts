@@ -41,29 +41,34 @@ const bufferSize = 256;
  */
 export async function listAssets(directory: string, limit: number): Promise<AssetListing> {
   const nothing = { directory, files: 0, more: false, listed: [], passedOver: [] };
-  let root: string;
-  try {
-    root = await realpath(directory);
-    await (await opendir(root)).close();
-  } catch (thrown) {
-    return { ...nothing, problem: whyUnread(thrown) };
-  }
-  const walk = new Walk(root, limit);
+  const problem = await folderProblem(directory);
+  if (problem !== null) return { ...nothing, problem };
+  const walk = new Walk(await realpath(directory), limit);
   await walk.run();
   const listed = await walk.first();
   const { files, more, passedOver } = walk;
   return { directory, files, more, listed, passedOver, problem: null };
 }
 
+/** Why nothing of a folder can be handed out; null: it can. */
+export async function folderProblem(directory: string): Promise<string | null> {
+  try {
+    await (await opendir(directory)).close();
+    return null;
+  } catch (thrown) {
+    return whyUnread(thrown);
+  }
+}
+
 function whyUnread(thrown: unknown): string {
   switch (errnoOf(thrown)) {
     case "ENOENT":
-      return "there is no such folder: make it, or correct assets.directory";
+      return "there is no such folder";
     case "ENOTDIR":
-      return "it is a file: name the folder in assets.directory";
+      return "it is a file, and no folder";
     case "EACCES":
     case "EPERM":
-      return "this user may not read it: let the user that runs eim-pxe read the folder and its files";
+      return "this user may not read it";
     default:
       return `it cannot be read (${errnoOf(thrown) ?? "unknown error"})`;
   }

@@ -27,7 +27,7 @@ export function artifactsCommands(cli: Command, { program, finish }: CommandSite
   };
   add(
     "list",
-    "all generations with their files, which one is served, and the loaders",
+    "all generations with their files, which one is served, the loaders, and the asset folder",
     (to, options) => to.listArtifacts(program, options),
   );
   add("verify", "read every file again and compare its SHA-256", (to, options) =>

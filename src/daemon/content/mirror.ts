@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { LoaderStore } from "../../artifacts/loaders/loader-store.ts";
 import { adopt } from "../../artifacts/store/bundle.ts";
 import type { AssetsReply } from "../../api/artifacts.ts";
-import { listAssets } from "../../assets/store/asset-list.ts";
+import { folderProblem, listAssets } from "../../assets/store/asset-list.ts";
 import { createMirror, type Mirror } from "../../artifacts/sync/mirror.ts";
 import {
   type ProxyEnvironment,
@@ -113,6 +113,11 @@ export function assetLister(directory: string): () => Promise<AssetsReply> {
     });
     return reading;
   };
+}
+
+/** Why nothing of the asset folder can be handed out; null: it can, or there is none. */
+export async function assetProblem({ assets }: Config): Promise<string | null> {
+  return assets.directory === null ? null : folderProblem(assets.directory);
 }
 
 /** What is in a folder of assets, as the API tells it. */

@@ -7,7 +7,7 @@ import { MANIFEST_NAME, parseManifest } from "../../artifacts/store/manifest.ts"
 import { architectureName, architectureOf } from "../../boot/architecture.ts";
 import { ORCHESTRATOR_LOADER } from "../../config/schema.ts";
 import { loadersOf } from "../../daemon/content/loaders.ts";
-import { artifactFolder } from "../../daemon/content/mirror.ts";
+import { artifactFolder, assetProblem } from "../../daemon/content/mirror.ts";
 import { policyOf, servesMicroOs } from "../../daemon/settings/boot-settings.ts";
 import { askJson } from "../../daemon/state/ask-json.ts";
 import { type Running, trustedBy } from "../../daemon/state/instance-file.ts";
@@ -78,6 +78,19 @@ async function newestGeneration(folder: string): Promise<Generation | null> {
     if (manifest !== null) return generationAt(join(at, id), id, manifest);
   }
   return null;
+}
+
+export interface AssetState {
+  readonly directory: string;
+  /** Why nothing of it can be handed out; null: it can. */
+  readonly problem: string | null;
+}
+
+/** Nothing where there is no asset folder. */
+export async function lookAtAssets({ settings }: DoctorSite): Promise<readonly AssetState[]> {
+  const { directory } = settings.config.assets;
+  if (directory === null) return [];
+  return [{ directory, problem: await assetProblem(settings.config) }];
 }
 
 export interface MirrorState {

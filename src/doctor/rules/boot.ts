@@ -1,6 +1,8 @@
 import { check } from "../check.ts";
 import {
+  type AssetState,
   type LoaderState,
+  lookAtAssets,
   lookAtLoaders,
   lookAtMirror,
   lookAtServer,
@@ -72,6 +74,24 @@ function aboutLoader({
 }: Pick<LoaderState, "name" | "machine" | "folders">) {
   return { name, machine, folders };
 }
+
+export const assetCheck = check<DoctorSite, AssetState>({
+  id: "assets",
+  quick: true,
+  look: lookAtAssets,
+  faults: [
+    {
+      code: "assets-unread",
+      cause: "nothing of assets.directory ({directory}) can be handed out: {problem}",
+      remedy:
+        "make the folder, or correct assets.directory; the user that runs eim-pxe must be able to read it",
+      who: "site",
+      status: "fail",
+      when: ({ directory, problem }) => (problem === null ? null : { directory, problem }),
+    },
+  ],
+  fine: ({ directory }) => `${directory} can be read`,
+});
 
 export const mirrorCheck = check<DoctorSite, MirrorState>({
   id: "micro-os",
