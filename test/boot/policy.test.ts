@@ -31,6 +31,30 @@ function nodeOf(yaml: string): NodeEntry | null {
   return parseNodes(`- {mac: "${mac}", ${yaml}}`, "nodes.yaml")[0] ?? null;
 }
 
+describe("a loader of the asset folder, in a sub-folder", () => {
+  const file = "grub/x86_64-efi/core.efi";
+  const how = {
+    ...policy,
+    loaders: new Map([
+      [7, file],
+      [16, file],
+    ]),
+  };
+  const http = {
+    vendorClass: fromText("HTTPClient:Arch:00016:UNDI:003001"),
+    architectures: u16(16),
+  };
+
+  it("is named with its folder by TFTP, and by its URL in the asset folder", () => {
+    expect(plan({}, null, how)).toEqual({ kind: "loader", transport: "tftp", file });
+    expect(plan(http, null, how)).toMatchObject({ url: `${base}/assets/${mac}/${file}` });
+    const macInUrls = { script: "off", loader: "off" } as const;
+    expect(plan(http, null, { ...how, macInUrls })).toMatchObject({
+      url: `${base}/assets/${file}`,
+    });
+  });
+});
+
 describe("an iPXE and what it was built with (option 175)", () => {
   const ipxe = { userClass: fromText("iPXE"), architectures: u16(0) };
 

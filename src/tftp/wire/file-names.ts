@@ -17,7 +17,10 @@ export interface RequestedName {
   readonly mac: Mac | null;
 }
 
-const MAX_NAME_CHARACTERS = 255;
+/** RFC 1350 sets no limit; this leaves room for options in 512 bytes, which clients send at most. */
+const MAX_NAME_CHARACTERS = 480;
+/** Of what is between two slashes, as file systems have it. */
+const MAX_SEGMENT_CHARACTERS = 255;
 
 /** The scheme and host of a URL that was handed to a plain TFTP client as if it were a name. */
 const URL_PREFIX = /^tftp:\/\/[^/]*\//i;
@@ -38,6 +41,7 @@ export function readRequestedName(raw: string): RequestedName | null {
   const segments = raw.replaceAll("\\", "/").replace(/^\/+/, "").replace(URL_PREFIX, "").split("/");
   // Judged before anything is cut off, so that no repair can turn a refused name into another one.
   if (segments.includes("..")) return null;
+  if (segments.some(({ length }) => length > MAX_SEGMENT_CHARACTERS)) return null;
   const named = segments.filter((segment) => segment !== "" && segment !== ".");
   const mac = named.length > 1 ? parseMac(named[0] ?? "") : null;
   const name = (mac === null ? named : named.slice(1)).join("/");

@@ -40,6 +40,14 @@ describe("the site's own files", () => {
     expect(server.eventNames).toEqual(["asset-sent"]);
   });
 
+  it("may have long names, in folders", async () => {
+    const name = `${"a".repeat(200)}/${"b".repeat(200)}`;
+    const server = await serve({
+      find: (asked) => Promise.resolve(asked === name ? fileOf(name, "asset") : null),
+    });
+    expect(told(await (await client()).fetch(server.endpoint, name))).toBe(whole);
+  });
+
   it("are refused with the reason in the log, unless another spelling is served", async () => {
     const refusal: TftpRefusal = { kind: "refused", reason: "FILE: a link", asMissing: true };
     const server = await serve({

@@ -115,6 +115,7 @@ describe("a requested name", () => {
     "ipxe.efi\0.txt",
     "tftp://host/",
     "a".repeat(256),
+    `${"a/".repeat(240)}b`,
   ])("is refused: %j", (raw) => {
     expect(readRequestedName(raw)).toBeNull();
   });

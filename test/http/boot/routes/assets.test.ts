@@ -79,6 +79,15 @@ describe("the asset folder, by HTTP", () => {
     expect([changed.status, await changed.text()]).toEqual([200, "abcdefghij"]);
   });
 
+  it("has names of any length and script that a folder can have", async () => {
+    const deep = Array.from({ length: 4 }, (_, at) => `${at}`.repeat(200)).join("/");
+    for (const name of [`${deep}/file`, "ä ü/漢+%.img", "a?b#c", ".hidden"]) {
+      put(name, name);
+      const path = name.split("/").map(encodeURIComponent).join("/");
+      expect(await (await get(`/assets/${path}`)).text()).toBe(name);
+    }
+  });
+
   it("has a type for UEFI, and answers an empty file", async () => {
     put("grub/core.efi", "MZ");
     put("empty", "");
