@@ -9,7 +9,7 @@ import { systemClock } from "../lib/clock.ts";
 import { messageOf } from "../lib/errors.ts";
 import { openDgram } from "../net/dgram.ts";
 import type { PxeEvent } from "../events/types.ts";
-import { createLog } from "../observe/log.ts";
+import { createTerminalLog } from "../observe/log.ts";
 import { type DemoSite, startDemoSite } from "./demo-site.ts";
 import { ExitCode, type Program } from "./shared/context.ts";
 import { LiveLines, machineLines } from "./shared/machine-lines.ts";
@@ -31,7 +31,7 @@ const firmwares: readonly Firmware[] = ["uefi", "bios", "uefi-http", "ipxe"];
 export async function demo(program: Program, options: DemoOptions): Promise<number> {
   const print = (line: string) => program.out.write(`${line}\n`);
   // The timelines show what happens; the log is for what goes wrong.
-  const log = createLog({ level: "error", pretty: true, out: program.err });
+  const log = await createTerminalLog({ level: "error", out: program.err });
   // From here on there is a folder to be removed.
   const interrupted = firstSignal(program, ["SIGINT", "SIGTERM"]).then(() => null);
   const site = await startDemoSite(log, {

@@ -9,6 +9,7 @@ import {
   UnreachableError,
 } from "../lib/errors.ts";
 import { commandLine } from "./command-line.ts";
+import { readableStack } from "./shared/readable-stack.ts";
 import { ExitCode, type Program } from "./shared/context.ts";
 import { withConfig } from "../events/own-commands.ts";
 
@@ -54,7 +55,7 @@ function report(error: unknown, write: (text: string) => void): number {
     write(`eim-pxe cannot run: ${tooFew}\n`);
     return ExitCode.fault;
   }
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const text = error instanceof Error ? readableStack(error.stack ?? error.message) : String(error);
   write(`eim-pxe met a fault of its own; please report it with these lines:\n${text}\n`);
   return ExitCode.fault;
 }

@@ -9,7 +9,7 @@ import { readInterfaces, readInterfacesNamed } from "../net/interfaces.ts";
 import { ConflictProbe } from "../net/conflict-probe.ts";
 import { adoptPassed, passedDescriptors } from "../net/systemd-sockets.ts";
 import { serviceManager } from "../net/service-manager.ts";
-import { createLog } from "../observe/log.ts";
+import { createLog, createTerminalLog } from "../observe/log.ts";
 import { ClusterNodes } from "../daemon/nodes/cluster-nodes.ts";
 import { withKnownNodes } from "../daemon/nodes/kept-hardware.ts";
 import { followRegistrations } from "../daemon/orchestrator/follow.ts";
@@ -192,12 +192,12 @@ async function start(
   const { config } = settings;
   const links = wantedLinks(config, readInterfaces());
   const names = links.map((link) => link.interface);
-  const log = createLog({
+  const logSettings = {
     level: config.log.level,
     configFile: settings.configFile,
-    pretty: program.outIsTerminal,
     out: program.out,
-  });
+  };
+  const log = program.outIsTerminal ? await createTerminalLog(logSettings) : createLog(logSettings);
   const passed = await adoptPassed(passedDescriptors(program.environment, program.pid));
   const closePassed = async (): Promise<void> => {
     await Promise.all(passed.map((socket) => socket.close()));

@@ -1,5 +1,4 @@
-import { type DestinationStream, type Logger, pino } from "pino";
-import { PinoPretty } from "pino-pretty";
+import { type DestinationStream, type Logger, type LoggerOptions, pino } from "pino";
 import type { Level } from "../events/catalogue.ts";
 import { terminalText } from "./terminal.ts";
 import { jsonWithConfig } from "../events/own-commands.ts";
@@ -10,21 +9,17 @@ export interface LogSettings {
   readonly level: Level;
   /** The configuration that commands in texts have to name; null or absent: the default one. */
   readonly configFile?: string | null;
-  /** Lines for people on a terminal instead of JSON. */
-  readonly pretty: boolean;
   readonly out: DestinationStream & NodeJS.WritableStream;
 }
 
 /** The program's log: one JSON object a line with `level`, `time` (ISO 8601), `event`, its fields and `msg`. */
 export function createLog(settings: LogSettings): Logger {
-  const options = {
-    level: settings.level,
-    base: null,
-    timestamp: () => `,"time":"${new Date().toISOString()}"`,
-    formatters: { level: (label: string) => ({ level: label }) },
-    hooks: { streamWrite: (line: string) => jsonWithConfig(line, settings.configFile ?? null) },
-  };
-  if (!settings.pretty) return pino(options, settings.out);
+  return pino(optionsOf(settings), settings.out);
+}
+
+/** The same for people on a terminal. What makes its lines is loaded only there. */
+export async function createTerminalLog(settings: LogSettings): Promise<Logger> {
+  const { PinoPretty } = await import("pino-pretty");
   const seen = new Set<string>();
   const pretty = PinoPretty({
     destination: settings.out,
@@ -34,5 +29,15 @@ export function createLog(settings: LogSettings): Logger {
     customColors: "fatal:red,error:red,warn:yellow,info:green,debug:blue,trace:gray,message:reset",
     messageFormat: (record) => terminalText(record, seen),
   });
-  return pino(options, pretty);
+  return pino(optionsOf(settings), pretty);
+}
+
+function optionsOf(settings: LogSettings): LoggerOptions {
+  return {
+    level: settings.level,
+    base: null,
+    timestamp: () => `,"time":"${new Date().toISOString()}"`,
+    formatters: { level: (label: string) => ({ level: label }) },
+    hooks: { streamWrite: (line: string) => jsonWithConfig(line, settings.configFile ?? null) },
+  };
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { runCommandLine } from "../../src/commands/run.ts";
-import { createLog } from "../../src/observe/log.ts";
+import { createLog, createTerminalLog } from "../../src/observe/log.ts";
 import { AdminSite } from "../support/admin-site.ts";
 import { FakeProgram } from "../support/program.ts";
 
@@ -51,9 +51,10 @@ describe("field fault 69: what names a command names the --config that was used"
     await site.close();
   });
 
-  test.each([false, true])("as the log does, for people: %s", (pretty) => {
+  test.each([false, true])("as the log does, for people: %s", async (pretty) => {
     const out = new PassThrough();
-    const log = createLog({ level: "info", pretty, out, configFile: file });
+    const settings = { level: "info", out, configFile: file } as const;
+    const log = pretty ? await createTerminalLog(settings) : createLog(settings);
     log.warn(
       { event: "not-ready", reasons: ["run eim-pxe sync, which says why"] },
       "no machine could boot",

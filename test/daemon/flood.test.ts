@@ -66,7 +66,7 @@ function linesOf(each: (n: number) => PxeEvent): number {
       () => [],
       () => ({ busy: 0, idle: 0 }),
     ),
-    log: createLog({ level: "debug", pretty: false, out }),
+    log: createLog({ level: "debug", out }),
     readiness: () => {},
     clock,
   });

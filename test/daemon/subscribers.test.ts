@@ -30,7 +30,7 @@ beforeEach(() => {
     () => ({ busy: 0, idle: 0 }),
   );
   out = new PassThrough({ highWaterMark: 1_000_000 });
-  const log = createLog({ level: "info", pretty: false, out });
+  const log = createLog({ level: "info", out });
   bus = busWith(log);
 });
 
@@ -133,7 +133,7 @@ describe("an event", () => {
 
   it("that follows from another one comes after it in the log, the timeline and the stream", () => {
     const heard: PxeEvent[] = [];
-    const debug = createLog({ level: "debug", pretty: false, out });
+    const debug = createLog({ level: "debug", out });
     const debugging = busWith(debug);
     debugging.subscribe((event) => heard.push(event));
     debugging.emit({ event: "initramfs-done", mac, address, ...initramfs, durationMs: 1 });

@@ -26,9 +26,8 @@ export class Program {
     const folder = await realpath(await mkdtemp(join(tmpdir(), "eim-pxe-built-")));
     await copyFile("package.json", join(folder, "package.json"));
     await symlink(await realpath("node_modules"), join(folder, "node_modules"));
-    // Types are the business of `npm run types`.
-    const args = ["-p", "tsconfig.build.json", "--noCheck", "--declaration", "false"];
-    await promisify(execFile)("node_modules/.bin/tsc", [...args, "--outDir", join(folder, "dist")]);
+    const args = ["--import", "tsx", "scripts/build-program.ts", join(folder, "dist")];
+    await promisify(execFile)(process.execPath, args);
     return new Program(folder);
   }
 

@@ -128,7 +128,7 @@ export class RunningSite {
       dhcpPorts: { server: 0, bootServer: 0 },
       proxyEnvironment: noProxies,
       trace: settings.trace,
-      log: createLog({ level: "error", pretty: false, out: new PassThrough().resume() }),
+      log: createLog({ level: "error", out: new PassThrough().resume() }),
       clock: systemClock,
       instance: "test",
     });

@@ -72,7 +72,7 @@ export async function whatIsSeen(
     nodes: () => {},
     firmware: () => {},
     metrics,
-    log: createLog({ level: "debug", pretty: false, out }),
+    log: createLog({ level: "debug", out }),
     readiness: () => {},
     clock,
   });

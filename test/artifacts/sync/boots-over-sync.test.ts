@@ -51,7 +51,7 @@ it("gives each of 200 machines a kernel and initramfs of one release while the m
     nodes: () => {},
     firmware: () => {},
     readiness: () => {},
-    log: createLog({ level: "error", pretty: false, out: new PassThrough() }),
+    log: createLog({ level: "error", out: new PassThrough() }),
     metrics: createMetrics(
       () => true,
       () => [],

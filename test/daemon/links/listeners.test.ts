@@ -95,7 +95,7 @@ async function start(more = ""): Promise<void> {
     dhcpPorts: { server: 67, bootServer: 4011 },
     trace: null,
     proxyEnvironment: noProxies,
-    log: createLog({ level: "info", pretty: false, out: out.resume() }),
+    log: createLog({ level: "info", out: out.resume() }),
     clock: systemClock,
     instance: "test",
   });
