@@ -17,6 +17,7 @@ import {
 } from "./generation.ts";
 import { Incoming } from "./partial-downloads.ts";
 import { type Manifest, manifestEntry } from "./manifest.ts";
+import { recallSums, rememberSums } from "./remembered-sums.ts";
 
 export interface GenerationStoreOptions {
   /** `<dataDir>/artifacts`. One process at a time works in it. */
@@ -66,7 +67,10 @@ export async function openGenerationStore(
   }
   const whole: Generation[] = [];
   const damaged: string[] = [];
-  const sums: KnownSums = new Map();
+  const nowMs = options.clock.wall();
+  const remembered = await recallSums(directory, nowMs);
+  const { sums } = remembered;
+  const recalled = sums.size;
   const ids = names.filter((name) => generationId.test(name)).toSorted(newestFirst);
   for (const id of ids) {
     const found = await readGeneration(join(folder, id), id, sums);
@@ -79,6 +83,7 @@ export async function openGenerationStore(
       if (whole.length === 0) await incoming.salvage(found);
     }
   }
+  if (sums.size > recalled) await rememberSums(directory, remembered, nowMs);
   const wanted = (await readFile(pin, "utf8").catch(() => "")).trim();
   const pinned = whole.some(({ id }) => id === wanted) ? wanted : null;
   const sequence = sequenceOf(ids[0]);
@@ -223,6 +228,7 @@ export class GenerationStore {
   async verify(): Promise<ReadonlyMap<string, string>> {
     const problems = new Map<string, string>();
     const sums: KnownSums = new Map();
+    const startedMs = this.#options.clock.wall();
     for (const { id, directory } of this.#generations) {
       const found = await readGeneration(directory, id, sums);
       // It may have been pruned meanwhile.
@@ -234,6 +240,8 @@ export class GenerationStore {
       this.#generations = this.#generations.filter((one) => one.id !== id);
       this.#damaged.push(id);
     }
+    const nowMs = this.#options.clock.wall();
+    await rememberSums(this.#options.directory, { sums, sinceMs: startedMs }, nowMs);
     return problems;
   }
 

@@ -23,7 +23,10 @@ export function generationAt(directory: string, id: string, manifest: Manifest):
   return { id, directory, manifest, file: (name) => files.get(name) ?? null };
 }
 
-/** The SHA-256 of files by device, inode, size and time: files that generations share are read once. */
+/**
+ * The SHA-256 of files by device, inode, size, and the times of content and inode, of which no program can set the last
+ * one: files that generations share, and those that are as they were, are read once.
+ */
 export type KnownSums = Map<string, string>;
 
 /**
@@ -83,7 +86,7 @@ async function problemOf(
   if (stat.size !== BigInt(size)) {
     return `${name} has ${stat.size} bytes, and the manifest says ${size}`;
   }
-  const inode = `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}`;
+  const inode = `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.ctimeNs}`;
   const sum = sums.get(inode) ?? (await unlessMissing(sha256OfFile(path)));
   if (isRefusal(sum)) return sum;
   if (sum === null) return `${name} is missing`;
