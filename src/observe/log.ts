@@ -19,9 +19,10 @@ export function createLog(settings: LogSettings): Logger {
 
 /** The same for people on a terminal. What makes its lines is loaded only there. */
 export async function createTerminalLog(settings: LogSettings): Promise<Logger> {
-  const { PinoPretty } = await import("pino-pretty");
+  // By its default export, for the bundle knows no other of a package of the older kind.
+  const { default: pinoPretty } = await import("pino-pretty");
   const seen = new Set<string>();
-  const pretty = PinoPretty({
+  const pretty = pinoPretty.PinoPretty({
     destination: settings.out,
     translateTime: "SYS:HH:MM:ss",
     hideObject: true,
