@@ -62,7 +62,10 @@ describe("the sums of a generation's files", () => {
     const { atime, mtime } = await stat(file);
     await writeFile(file, "CONTENT");
     await utimes(file, atime, mtime);
-    expect(await read(sums)).toMatchObject({ kind: "damaged", reason: expect.stringContaining("vmlinuz") });
+    expect(await read(sums)).toMatchObject({
+      kind: "damaged",
+      reason: expect.stringContaining("vmlinuz"),
+    });
   });
 
   test("hold for a day, and not when the clock was set back", async () => {
