@@ -72,7 +72,8 @@ const longestField = 64;
 const USUAL_PRIORITY = 13;
 
 /** ECMA-48: colours and the like, as consoles are sent. */
-const controlSequence = new RegExp(`${String.fromCodePoint(0x1b)}\\[[0-?]*[ -/]*[@-~]`, "g");
+const controlSequence = /\p{Cc}\[[0-?]*[ -/]*[@-~]/gu;
+const ESCAPE = "\u001B";
 /** RFC 5424 6.2.1: 0 to 191, without zeros ahead. */
 const priorityOf = /^<(0|[1-9]\d{0,2})>/;
 const structured =
@@ -85,7 +86,9 @@ const hostName = /^([A-Za-z0-9_.:-]{1,255}) /;
 
 export function parseSyslog(datagram: Uint8Array): SyslogMessage {
   const whole = new TextDecoder().decode(datagram.subarray(0, MOST_BYTES));
-  const line = trimmed(whole.replaceAll(controlSequence, ""));
+  const line = trimmed(
+    whole.replaceAll(controlSequence, (found) => (found.startsWith(ESCAPE) ? "" : found)),
+  );
   const [mark = "", digits = ""] = priorityOf.exec(line) ?? [];
   const priority = Number(digits);
   if (mark === "" || priority > 191) return { ...levelOf(USUAL_PRIORITY), ...onlyText(line) };

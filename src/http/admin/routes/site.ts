@@ -1,7 +1,7 @@
 import { endpoints } from "../../../api/endpoints.ts";
 import type { SiteReply } from "../../../api/site.ts";
 import { statusOf } from "../../../timeline/rules.ts";
-import { bootsByHour, stageMedians } from "../../../timeline/medians.ts";
+import { bootsByHour, stageMedians } from "../../../timeline/site/medians.ts";
 import { printable } from "../../../lib/bytes.ts";
 import { ConfigError } from "../../../lib/errors.ts";
 import { ApiError } from "../api-error.ts";

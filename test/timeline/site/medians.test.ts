@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { bootsByHour, stageMedians } from "../../src/timeline/medians.ts";
-import { BootSessions } from "../../src/timeline/boots.ts";
-import type { Stage } from "../../src/timeline/stages.ts";
-import { at } from "../support/admin-site.ts";
+import { bootsByHour, stageMedians } from "../../../src/timeline/site/medians.ts";
+import { BootSessions } from "../../../src/timeline/boots.ts";
+import type { Stage } from "../../../src/timeline/stages.ts";
+import { at } from "../../support/admin-site.ts";
 
 const hourMs = 3_600_000;
 const startMs = 1000 * hourMs;

@@ -1,5 +1,5 @@
-import type { Boot } from "./boot.ts";
-import { type Stage, stages } from "./stages.ts";
+import type { Boot } from "../boot.ts";
+import { type Stage, stages } from "../stages.ts";
 
 export interface StageMedian {
   readonly stage: Stage;
