@@ -502,6 +502,11 @@ make_bundle() {
     cp -R "$libc/koffi" "$staging/koffi/"
     if [ -d "$libc/@koromix" ]; then cp -R "$libc/@koromix" "$staging/koffi/"; fi
   fi
+  # The encoders of telemetry.otlp are not in it either; all that they need has the same owner.
+  if [ -d "$libc/@opentelemetry/otlp-transformer" ]; then
+    mkdir -p "$staging/koffi"
+    cp -R "$libc/@opentelemetry" "$staging/koffi/"
+  fi
   (cd "$staging" && find . -type f -print0 | sort -z | xargs -0 sha256sum) >"$work/sums"
   mv "$work/sums" "$staging/SHA256SUMS"
   tar -C "$staging" --owner=0 --group=0 --sort=name -czf "$bundle_target.new" .

@@ -17,12 +17,13 @@ import {
 /*
  * Boot storms by `eim-pxe simulate`, server and generator on a core each, a virtual cable between them:
  *   npx tsx test/bench/storm.ts [PART…] [nodes=N]
- * Parts: full, proxy, alone (TFTP and HTTP by themselves), many (2,000 machines), cost (10 to 2,000), disturbed. Without
+ * Parts: full, proxy, alone (TFTP and HTTP by themselves), many (2,000 machines), cost (10 to 2,000), disturbed, elsewhere (200
+ * machines, twice each without and with webhooks, traces and syslog). Without
  * a part: all. `nodes` is in place of 500 and 2,000, for a trial. Needs root and dnsmasq; prints markdown and writes
  * docs/pictures/storm-*.svg.
  */
 
-const parts = ["full", "proxy", "alone", "many", "cost", "disturbed"] as const;
+const parts = ["full", "proxy", "alone", "many", "cost", "disturbed", "elsewhere"] as const;
 type Part = (typeof parts)[number];
 
 const words = process.argv.slice(2);
@@ -89,6 +90,28 @@ async function disturb(site: StormSite): Promise<void> {
   await nextEvent(guest, "disturbing");
 }
 
+/** Two webhooks and a collector of traces, all on the server's own host. */
+const ports = { otlp: 4318, webhook: 9318 } as const;
+const told = {
+  notify: {
+    webhooks: [
+      { url: `http://127.0.0.1:${ports.webhook}/one`, events: ["script", "micro-os"] },
+      { url: `http://127.0.0.1:${ports.webhook}/two`, events: ["boot-stalled", "micro-os"] },
+    ],
+  },
+  telemetry: { otlp: { url: `http://127.0.0.1:${ports.otlp}` } },
+  syslog: { port: 514 },
+};
+
+/** They have the generator's core. */
+async function listenElsewhere(site: StormSite): Promise<void> {
+  const file = new URL("guests/elsewhere.ts", import.meta.url);
+  const { otlp, webhook } = ports;
+  const guest = site.net.run(site.serverHost, file, String(otlp), String(webhook));
+  await nextEvent(guest, "listening");
+  execFileSync("taskset", ["-a", "-c", "-p", "1", String(guest.pid)]);
+}
+
 /** The kernel knows 1,024 neighbours as it comes, of all links together: fewer than there are machines. */
 const thresholds = ["gc_thresh2", "gc_thresh3"].map((name) => {
   const path = `/proc/sys/net/ipv4/neigh/default/${name}`;
@@ -131,6 +154,23 @@ try {
     }
     report(all);
     console.log(costTables(all));
+  }
+  if (wants("elsewhere")) {
+    const options = { mode: "full", ...whole } as const;
+    const count = Number.isNaN(trial) ? 200 : trial;
+    const all: Measured[] = [];
+    for (const turn of ["first", "second"]) {
+      all.push(await storm(`without, ${turn}`, options, count));
+      const name = `with all of it, ${turn}`;
+      all.push(await storm(name, { ...options, configuration: told }, count, listenElsewhere));
+    }
+    report(all);
+    const least = (which: string) =>
+      Math.min(
+        ...all.filter(({ name }) => name.startsWith(which)).map(({ result }) => result.seconds),
+      );
+    const share = (least("with ") / least("without")).toFixed(2);
+    console.log(`With all of it switched on the storm takes ${share} of the time without.\n`);
   }
   if (wants("disturbed")) {
     const options = { mode: "full", ...whole } as const;
