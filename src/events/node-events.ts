@@ -54,6 +54,7 @@ export interface NodeEventFields {
   };
   "registration-unknown": Machine & { code: string; reason: string; remedy: string };
   "orchestrator-answers": { source: string };
+  "stages-untold": { code: string; reason: string; remedy: string; waiting: number };
   "once-used": Machine & { evidence: "beacon" | "dhcp" };
   "nodes-unkept": { reason: string };
   /** `nodes` are in force meanwhile. */

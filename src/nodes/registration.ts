@@ -21,6 +21,11 @@ const host = z.looseObject({
 });
 export type Host = z.output<typeof host>;
 
+/** One host, with what people and programs note of it. */
+export const hostReply = host.extend({
+  metadata: z.array(z.looseObject({ key: z.string(), value: z.string() })).nullish(),
+});
+
 /** A page of hosts. */
 export const hostsReply = z.looseObject({
   hosts: z.array(host).nullish(),

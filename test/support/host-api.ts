@@ -1,5 +1,6 @@
 import { createServer as createHttp, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createHttps } from "node:https";
+import { z } from "zod";
 import type { Certificate } from "../../src/demo/certificate.ts";
 
 export interface RegisteredHost {
@@ -8,6 +9,20 @@ export interface RegisteredHost {
   readonly serialNumber: string;
   readonly currentState?: string;
 }
+
+/** What the API takes as metadata (CORE apiv2, openapi.yaml). */
+const word = /^([a-z0-9]([a-z0-9._-]*[a-z0-9])?)?$/;
+const hostPatch = z.strictObject({
+  name: z.string().min(1),
+  metadata: z
+    .array(
+      z.strictObject({
+        key: z.string().min(1).max(316).regex(word),
+        value: z.string().max(63).regex(word),
+      }),
+    )
+    .max(100),
+});
 
 /** What the API takes as a filter. */
 const FILTER = /^[a-zA-Z\-_0-9.,:/=*(){}"' ]{0,1000}$/;
@@ -33,6 +48,12 @@ export class HostApiDouble {
   issuer: string | null = null;
   /** `grant_type`s in order. */
   readonly grants: string[] = [];
+  /** Of hosts, by id. */
+  readonly metadata = new Map<string, readonly { key: string; value: string }[]>();
+  /** How often metadata was written. */
+  writes = 0;
+  /** What every write gets; null: it is taken. */
+  refusesWrites: number | null = null;
   /** Filters in order. */
   readonly filters: string[] = [];
   port = 0;
@@ -88,6 +109,10 @@ export class HostApiDouble {
       this.#grant(new URLSearchParams(body), json);
     } else if (pathname === "/v1/projects/site-1/compute/hosts") {
       this.#list(request, searchParams, json);
+    } else if (pathname.startsWith("/v1/projects/site-1/compute/hosts/")) {
+      let body = "";
+      for await (const chunk of request.setEncoding("utf8")) body += String(chunk);
+      this.#host(request, pathname.replace(/^.*\//, ""), searchParams, body, json);
     } else json(404, { code: "NotFound", message: pathname });
   }
 
@@ -114,6 +139,31 @@ export class HostApiDouble {
       expires_in: this.expiresInSeconds,
       refresh_token: refresh,
     });
+  }
+
+  /** One host: read, and its metadata written as a whole. */
+  #host(
+    { method, headers }: IncomingMessage,
+    id: string,
+    query: URLSearchParams,
+    body: string,
+    json: (status: number, body: object) => void,
+  ): void {
+    if (this.refuses === "silence") return;
+    if (this.refuses !== null) return json(this.refuses, { message: "no" });
+    const until = this.#tokens.get((headers.authorization ?? "").replace("Bearer ", "")) ?? 0;
+    if (this.now >= until) return json(401, { message: "token is expired" });
+    const host = this.hosts.find(({ resourceId }) => resourceId === id);
+    if (host === undefined) return json(404, { message: "not found" });
+    if (method === "PATCH") {
+      this.writes += 1;
+      if (this.refusesWrites !== null) return json(this.refusesWrites, { message: "no" });
+      const read = hostPatch.safeParse(JSON.parse(body)).data;
+      const isMasked = query.get("fieldMask") === "metadata";
+      if (read === undefined || !isMasked) return json(400, { message: "invalid" });
+      this.metadata.set(id, read.metadata);
+    }
+    return json(200, { ...host, name: id, metadata: this.metadata.get(id) ?? [] });
   }
 
   #list(

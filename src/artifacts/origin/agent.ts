@@ -47,7 +47,7 @@ const MAX_SOCKETS = 4;
 const TLS = { minVersion: "TLSv1.2", ALPNProtocols: ["http/1.1"] } as const;
 
 export interface OutgoingRequest {
-  readonly method: "GET" | "HEAD" | "POST";
+  readonly method: "GET" | "HEAD" | "POST" | "PATCH";
   readonly signal: AbortSignal;
   readonly headers: Readonly<Record<string, string>>;
 }

@@ -42,6 +42,11 @@ export const orchestratorApi = z.strictObject({
     description: "A file with that user's password. Read at each login, and never logged.",
     unset: "`clientSecretFile` alone",
   }),
+  reportStages: z.boolean().default(false).meta({
+    description:
+      "Whether the last stage of each registered machine's boot is written into the metadata of its host there, so that whoever looks at the orchestrator sees early that it began to boot. The user needs the role `PROJECT-ID_im-rw` then.",
+    see: "configuration.md#the-last-stage-at-the-orchestrator",
+  }),
   caFile: filePath("/etc/eim-pxe/orchestrator-ca.pem").nullable().default(null).meta({
     description: "The CA, as PEM file, that signed the certificates of both.",
     unset: "the public CAs",

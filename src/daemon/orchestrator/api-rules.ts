@@ -41,6 +41,13 @@ export const apiFindings = {
     remedy: "give the user the role PROJECT-ID_im-r, which may read and nothing more",
     who: "orchestrator",
   },
+  readOnly: {
+    code: "orchestrator-read-only",
+    cause: "the user may not write the metadata of hosts of project {project} (403)",
+    remedy:
+      "give the user the role PROJECT-ID_im-rw, or switch nodes.orchestrator.reportStages off, for which reading is enough",
+    who: "site",
+  },
   project: {
     code: "orchestrator-project-unknown",
     cause: "{host} knows no hosts of project {project} (404)",

@@ -28,8 +28,8 @@ export class OrchestratorError extends SyncError {
 export interface JsonRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
-  /** Null: a GET. Else what a form has (RFC 6749 4: `application/x-www-form-urlencoded`). */
-  readonly form: URLSearchParams | null;
+  /** Null: nothing is sent (GET). A form (RFC 6749 4: `application/x-www-form-urlencoded`) is posted, JSON changes what is there (PATCH). */
+  readonly body: URLSearchParams | { readonly json: object } | null;
 }
 
 export interface JsonAnswer {
@@ -60,11 +60,11 @@ export class JsonExchange {
   }
 
   /** Rejects with `OrchestratorError` when no answer comes. Whatever its status, an answer is none. */
-  async ask({ url, headers, form }: JsonRequest): Promise<JsonAnswer> {
+  async ask({ url, headers, body }: JsonRequest): Promise<JsonAnswer> {
     const { host } = new URL(url);
     const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(this.#wholeMs)]);
     try {
-      return await this.#exchange(url, headers, form, signal);
+      return await this.#exchange(url, headers, body, signal);
     } catch (error) {
       throw this.#explained(error, host);
     }
@@ -78,22 +78,19 @@ export class JsonExchange {
   #exchange(
     url: string,
     headers: JsonRequest["headers"],
-    form: URLSearchParams | null,
+    body: JsonRequest["body"],
     signal: AbortSignal,
   ): Promise<JsonAnswer> {
-    const body = form?.toString() ?? null;
+    const { method, type, text } = sentAs(body);
     const request = this.#wayTo(url).request(url, {
-      method: body === null ? "GET" : "POST",
+      method,
       signal,
       headers: {
         accept: "application/json",
         ...headers,
-        ...(body === null
+        ...(text === null
           ? {}
-          : {
-              "content-type": "application/x-www-form-urlencoded",
-              "content-length": String(Buffer.byteLength(body)),
-            }),
+          : { "content-type": type, "content-length": String(Buffer.byteLength(text)) }),
       },
     });
     return new Promise((resolve, reject) => {
@@ -114,7 +111,7 @@ export class JsonExchange {
           resolve({ status, body: jsonIn(Buffer.concat(chunks)), retryAfterMs });
         });
       });
-      request.end(body ?? undefined);
+      request.end(text ?? undefined);
     });
   }
 
@@ -137,6 +134,18 @@ export class JsonExchange {
     const reason = isLate ? "it does not answer" : (errnoOf(error) ?? messageOf(error));
     return new OrchestratorError(apiFindings.unreachable, { host, reason: printable(reason, 200) });
   }
+}
+
+function sentAs(body: JsonRequest["body"]): {
+  readonly method: "GET" | "POST" | "PATCH";
+  readonly type: string;
+  readonly text: string | null;
+} {
+  if (body === null) return { method: "GET", type: "", text: null };
+  if (body instanceof URLSearchParams) {
+    return { method: "POST", type: "application/x-www-form-urlencoded", text: body.toString() };
+  }
+  return { method: "PATCH", type: "application/json", text: JSON.stringify(body.json) };
 }
 
 function jsonIn(bytes: Buffer): unknown {

@@ -5,8 +5,9 @@ import type { Clock } from "../../lib/clock.ts";
 import type { BootSessions } from "../../timeline/boots.ts";
 import { HostApi } from "./host-api.ts";
 import { Registrations } from "./registrations.ts";
+import { StageReports } from "./stage-reports.ts";
 
-/** Begins to tell of machines whether they are registered, as the configuration says; null: it does not. */
+/** Begins to tell of machines whether they are registered, and the orchestrator how far they come, as the configuration says; null: it does not. */
 export function followRegistrations(
   config: Config,
   environment: ProxySettings["environment"],
@@ -31,13 +32,23 @@ export function followRegistrations(
     emit: events.emit,
     clock,
   });
-  const stopHearing = events.subscribe(registrations.hear);
+  const reports = !orchestrator.reportStages
+    ? null
+    : new StageReports({
+        write: (host, metadata) => api.writeMetadata(host, metadata),
+        source: orchestrator.apiUrl,
+        sessions,
+        emit: events.emit,
+        clock,
+      });
+  const listeners = [registrations, ...(reports === null ? [] : [reports])];
+  const stopHearing = listeners.map(({ hear }) => events.subscribe(hear));
   return {
     stop: async () => {
-      stopHearing();
-      const stopped = registrations.stop();
+      for (const stop of stopHearing) stop();
+      const stopped = listeners.map((listener) => listener.stop());
       api.close();
-      await stopped;
+      await Promise.all(stopped);
     },
   };
 }

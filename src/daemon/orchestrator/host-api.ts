@@ -3,9 +3,10 @@ import { readText } from "../../config/load.ts";
 import type { OrchestratorConfig } from "../../config/schema.ts";
 import type { TokenUse } from "../../events/types.ts";
 import { ConfigError } from "../../lib/errors.ts";
-import { type Host, hostsReply } from "../../nodes/registration.ts";
+import { type Host, hostReply, hostsReply } from "../../nodes/registration.ts";
 import { apiFindings } from "./api-rules.ts";
-import { JsonExchange, OrchestratorError } from "./exchange.ts";
+import { type JsonAnswer, JsonExchange, type JsonRequest, OrchestratorError } from "./exchange.ts";
+import type { StageMetadata } from "./stage-reports.ts";
 import { ApiToken } from "./token.ts";
 
 /** The most that the API gives at once. */
@@ -17,7 +18,9 @@ export interface FoundHosts {
   readonly token: TokenUse;
 }
 
-/** The orchestrator's API for hosts. It is only read. */
+type ApiFinding = (typeof apiFindings)[keyof typeof apiFindings];
+
+/** The orchestrator's API for hosts. It is only read, but for the metadata of a host. */
 export class HostApi {
   readonly #settings: OrchestratorConfig;
   readonly #exchange: JsonExchange;
@@ -54,38 +57,90 @@ export class HostApi {
     return { hosts, token };
   }
 
+  /**
+   * Writes these keys into a host's metadata, and leaves all others as they are; false: there is no such host. The API takes
+   * metadata as a whole, so it is read first. Rejects with `OrchestratorError`.
+   */
+  async writeMetadata(host: string, metadata: StageMetadata): Promise<boolean> {
+    const url = `${this.#hostsUrl()}/${encodeURIComponent(host)}`;
+    const found = await this.#ask(url, null);
+    if (found.answer.status === 404) return false;
+    this.#refuse(found.answer, apiFindings.forbidden);
+    const read = hostReply.safeParse(found.answer.body).data;
+    if (found.answer.status !== 200 || read === undefined) {
+      throw this.#odd(found.answer, "it is no host");
+    }
+    const before = read.metadata ?? [];
+    const others = before.filter(({ key }) => !Object.hasOwn(metadata, key));
+    const ours = Object.entries(metadata).flatMap(([key, value]) =>
+      value === null ? [] : [{ key, value }],
+    );
+    const json = { name: read.name ?? host, metadata: [...others, ...ours] };
+    const written = await this.#ask(`${url}?fieldMask=metadata`, { json });
+    if (written.answer.status === 404) return false;
+    this.#refuse(written.answer, apiFindings.readOnly);
+    if (written.answer.status !== 200) throw this.#odd(written.answer, "");
+    return true;
+  }
+
   close(): void {
     this.#exchange.close();
   }
 
   async #page(query: URLSearchParams): Promise<FoundHosts & { readonly hasNext: boolean }> {
+    const { use, answer } = await this.#ask(`${this.#hostsUrl()}?${query.toString()}`, null);
+    if (answer.status === 404) throw this.#failed(apiFindings.project, answer);
+    this.#refuse(answer, apiFindings.forbidden);
+    const read = hostsReply.safeParse(answer.body).data;
+    if (answer.status !== 200 || read === undefined) {
+      throw this.#odd(answer, "it is no list of hosts");
+    }
+    return { hosts: read.hosts ?? [], hasNext: read.hasNext === true, token: use };
+  }
+
+  #hostsUrl(): string {
     const { apiUrl, project } = this.#settings;
-    const url = `${apiUrl.replace(/\/+$/, "")}/v1/projects/${encodeURIComponent(project)}/compute/hosts?${query.toString()}`;
-    const { host } = new URL(url);
+    return `${apiUrl.replace(/\/+$/, "")}/v1/projects/${encodeURIComponent(project)}/compute/hosts`;
+  }
+
+  async #ask(url: string, body: JsonRequest["body"]) {
     const ask = async () => {
       const { value, use } = await this.#token.get();
       const headers = { authorization: `Bearer ${value}` };
-      return { use, answer: await this.#exchange.ask({ url, headers, form: null }) };
+      return { use, answer: await this.#exchange.ask({ url, headers, body }) };
     };
-    let asked = await ask();
-    if (asked.answer.status === 401) {
-      // It was taken back before its time.
-      this.#token.forget();
-      asked = await ask();
+    const asked = await ask();
+    if (asked.answer.status !== 401) return asked;
+    // It was taken back before its time.
+    this.#token.forget();
+    return ask();
+  }
+
+  /** @param forbidden why it may be that we may not */
+  #refuse(answer: JsonAnswer, forbidden: ApiFinding): void {
+    const { status } = answer;
+    if (status === 401) throw this.#failed(apiFindings.token, answer);
+    if (status === 403) throw this.#failed(forbidden, answer);
+    if (status === 429 || status >= 500) {
+      throw this.#failed(apiFindings.busy, answer, String(status));
     }
-    const { use, answer } = asked;
-    const { status, body, retryAfterMs } = answer;
-    const failed = (row: (typeof apiFindings)[keyof typeof apiFindings], reason = "") =>
-      new OrchestratorError(row, { host, project, reason }, retryAfterMs);
-    if (status === 401) throw failed(apiFindings.token);
-    if (status === 403) throw failed(apiFindings.forbidden);
-    if (status === 404) throw failed(apiFindings.project);
-    if (status === 429 || status >= 500) throw failed(apiFindings.busy, String(status));
-    const read = hostsReply.safeParse(body).data;
-    if (status !== 200 || read === undefined) {
-      throw failed(apiFindings.odd, status === 200 ? "it is no list of hosts" : String(status));
-    }
-    return { hosts: read.hosts ?? [], hasNext: read.hasNext === true, token: use };
+  }
+
+  #odd(answer: JsonAnswer, why: string): OrchestratorError {
+    return this.#failed(
+      apiFindings.odd,
+      answer,
+      answer.status === 200 ? why : String(answer.status),
+    );
+  }
+
+  #failed(row: ApiFinding, { retryAfterMs }: JsonAnswer, reason = ""): OrchestratorError {
+    const { apiUrl, project } = this.#settings;
+    return new OrchestratorError(
+      row,
+      { host: new URL(apiUrl).host, project, reason },
+      retryAfterMs,
+    );
   }
 }
 

@@ -109,7 +109,7 @@ export class ApiToken {
       ...(secret === null ? {} : { client_secret: secret }),
     });
     this.#endpoint ??= await this.#discover();
-    return this.#exchange.ask({ url: this.#endpoint, headers: {}, form });
+    return this.#exchange.ask({ url: this.#endpoint, headers: {}, body: form });
   }
 
   #read({ body }: JsonAnswer): KeptToken {
@@ -134,7 +134,7 @@ export class ApiToken {
     const { status, body, retryAfterMs } = await this.#exchange.ask({
       url,
       headers: {},
-      form: null,
+      body: null,
     });
     if (status === 429 || status >= 500) {
       throw new OrchestratorError(apiFindings.busy, { host, reason: status }, retryAfterMs);

@@ -64,6 +64,13 @@ export const nodeEvents = {
     message: "the orchestrator's API can be asked again",
     meaning: "The machines that it was to be asked for have their answers now.",
   },
+  "stages-untold": {
+    level: "warn",
+    message: "the orchestrator could not be told how far machines' boots came",
+    meaning:
+      "`reason` says why, `remedy` what to do (`nodes.orchestrator.reportStages`). Machines boot meanwhile. The last stages of `waiting` machines are written when it answers again; it is asked by itself, at last every five minutes.",
+    show: { every: 60_000, by: ["code"], upTo: 3_600_000, until: "orchestrator-answers" },
+  },
   "once-used": {
     level: "info",
     message: "a machine that may boot once reached the Micro-OS",
