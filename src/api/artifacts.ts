@@ -31,6 +31,10 @@ const loader = z.object({
     format: z.enum(["efi", "bios"]),
     machine: z.string().nullable(),
     signed: z.boolean(),
+    signedBy: z
+      .array(z.string())
+      .readonly()
+      .describe("the authorities whose keys a firmware with Secure Boot needs to start it"),
     ipxeVersion: z.string().nullable(),
     embedded: z.enum(["script", "smee-marker"]).nullable(),
   }),

@@ -89,6 +89,16 @@ const secondStages: ReadonlyMap<string, number> = new Map([
   ["grubaa64.efi", 11],
 ]);
 
+/** Whether a loader is a shim: the first stage that a maker of firmware has signed, which starts one signed by a site. */
+export function isShim(name: string): boolean {
+  return /shim/i.test(name);
+}
+
+/** What a shim may be given when it asks for its second stage: the first that exists. */
+export function secondStagesOf(shim: string): readonly string[] {
+  return loaderNames(/aa64|arm64/i.test(shim) ? "grubaa64.efi" : "grubx64.efi");
+}
+
 /** The files that a machine may be sent, by whatever protocol, that asks for a loader by this name: the first that exists. */
 export function loaderNames(name: string): readonly string[] {
   const code = secondStages.get(name);

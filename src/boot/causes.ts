@@ -58,3 +58,7 @@ export const mirrorEmpty = {
   remedy: "run eim-pxe sync, which says what is wrong",
   who: "site",
 } as const satisfies Finding;
+
+/** Where a key goes that firmware with Secure Boot has to know. */
+export const enrolKey =
+  "in the firmware's set-up, mostly under Security or Boot: Secure Boot, Key Management, Authorised Signatures (db), append";

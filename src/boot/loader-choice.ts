@@ -1,12 +1,13 @@
 import { BoundedMap } from "../lib/bounded-map.ts";
 import type { Mac } from "../lib/mac.ts";
+import { isShim, secondStagesOf } from "./architecture.ts";
 import type { NodeEntry } from "./node.ts";
 import type { Plan } from "./policy.ts";
 
 /*
  * A loader that a machine fetches whole, and of which nothing is heard then, does not run there: its driver does not fit the
- * network card, or the firmware does not start it. After two such tries the machine is given the loader of
- * the other kind, and what ran is kept. Pure but for `LoaderChoiceTable`.
+ * network card, or the firmware does not start it (Secure Boot). After two such tries the machine is given another one, a signed one
+ * or one of the other kind, and what ran is kept. Pure but for `LoaderChoiceTable`.
  */
 
 /** A loader that runs on a machine where the one it would be given does not. */
@@ -40,11 +41,12 @@ export interface MachineLoader {
 const VAIN_LOADS = 2;
 /** What was in vain is forgotten after this: the firmware may have been set up otherwise. */
 const DAY_MS = 24 * 3_600_000;
+const SECOND_STAGE_MS = 60_000;
 /** What is heard later than this has nothing to do with the loader. */
 const SILENCE_MS = 10 * 60_000;
 
-/** For each loader the one of the other kind that is there. */
-export type Siblings = ReadonlyMap<string, string>;
+/** For each loader those that are there in its place, the best first. */
+export type Siblings = ReadonlyMap<string, readonly string[]>;
 
 /** The loader for a machine that is to get `planned`. */
 export function loaderFor(
@@ -53,12 +55,11 @@ export function loaderFor(
   siblings: Siblings,
   nowMs: number,
 ): string {
-  const sibling = siblings.get(planned);
-  if (sibling === undefined) return planned;
-  const prefersSibling = proven?.insteadOf === planned && proven.loader === sibling;
-  const order = prefersSibling ? [sibling, planned] : [planned, sibling];
+  const others = siblings.get(planned) ?? [];
+  const isProven = proven?.insteadOf === planned && others.includes(proven.loader);
+  const order = [...(isProven ? [proven.loader] : []), planned, ...others];
   const failed = trial === null || isPast(trial, nowMs) ? [] : failedIn(trial);
-  // Where both failed it is not the loader.
+  // Where all failed it is not the loader.
   return order.find((loader) => !failed.includes(loader)) ?? planned;
 }
 
@@ -73,6 +74,7 @@ function isPast({ loadedAtMs }: LoaderTrial, nowMs: number): boolean {
 /** The machine has a loader whole. */
 export function loaded(machine: MachineLoader, loader: string, nowMs: number): MachineLoader {
   const former = machine.trial === null || isPast(machine.trial, nowMs) ? null : machine.trial;
+  if (former !== null && isSecondStage(former, loader, nowMs)) return machine;
   const again = former?.loader === loader;
   const trial: LoaderTrial = {
     loader,
@@ -82,6 +84,16 @@ export function loaded(machine: MachineLoader, loader: string, nowMs: number): M
     isReported: again && former.isReported,
   };
   return { ...machine, trial };
+}
+
+/** What a shim fetches right after it was fetched itself belongs to it. */
+function isSecondStage(
+  { loader: first, loadedAtMs }: LoaderTrial,
+  loader: string,
+  nowMs: number,
+): boolean {
+  const isSoon = nowMs - loadedAtMs <= SECOND_STAGE_MS;
+  return isSoon && isShim(first) && secondStagesOf(first).includes(loader);
 }
 
 /** The loader that did not run and whose replacement is not reported yet; null: there is none. */

@@ -175,12 +175,13 @@ function assetsAsText(assets: AssetsReply | null): string {
   return [`Assets (${directory}): ${count}\n`, ...lines, ...rest, ...unserved].join("");
 }
 
-/** `EFI x86-64, signed, iPXE 1.21.1, brings a script` */
+/** `EFI x86-64, signed (Microsoft UEFI CA 2023), iPXE 1.21.1, brings a script` */
 function describe(facts: LoaderReply["facts"]): string {
-  const { format, machine, signed, ipxeVersion, embedded } = facts;
+  const { format, machine, signed, signedBy, ipxeVersion, embedded } = facts;
+  const by = signedBy.length === 0 ? "" : ` (${signedBy.join(", ")})`;
   return [
     format === "efi" ? `EFI ${machine ?? "of an unknown machine"}` : "BIOS",
-    ...(format === "efi" ? [signed ? "signed" : "not signed"] : []),
+    ...(format === "efi" ? [signed ? `signed${by}` : "not signed"] : []),
     ...(ipxeVersion === null ? [] : [`iPXE ${ipxeVersion}`]),
     ...(embedded === null
       ? []

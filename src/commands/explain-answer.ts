@@ -178,7 +178,7 @@ async function knownLoaders(dataDir: string): Promise<LoaderChoiceTable> {
   const table = new LoaderChoiceTable();
   const known = await readProvenLoaders(dataDir).catch(() => []);
   for (const proven of known) table.put(proven.mac, { proven, trial: null });
-  table.siblings = new Map(known.map(({ insteadOf, loader }) => [insteadOf, loader]));
+  table.siblings = new Map(known.map(({ insteadOf, loader }) => [insteadOf, [loader]]));
   return table;
 }
 

@@ -20,7 +20,7 @@ import { neighbourAt } from "./links/neighbours.ts";
 import { type Leading, openLeadership } from "./leader/open-leadership.ts";
 import { LinkSupervisor } from "./links/link-supervisor.ts";
 import { type ListenerParts, LinkListeners } from "./links/listeners.ts";
-import { servesMicroOs } from "./settings/boot-settings.ts";
+import { givesSigned, servesMicroOs } from "./settings/boot-settings.ts";
 import { NodesInForce } from "./nodes/nodes-in-force.ts";
 import { ReadinessWatch } from "./content/readiness.ts";
 import { readHostStart, watchClock } from "./state/clock-watch.ts";
@@ -186,7 +186,8 @@ class Site {
     this.#readiness = readiness;
     this.#opened.push(() => Promise.resolve(readiness.stop()));
 
-    await this.#firmware.start(async () => siblingsOf(await loaders.identify()));
+    const signed = givesSigned(this.#config);
+    await this.#firmware.start(async () => siblingsOf(await loaders.identify(), signed));
     const stopStallWatch = startStallWatch({ boots: this.#sessions, emit, clock });
     this.#opened.push(() => Promise.resolve(stopStallWatch()));
 

@@ -17,8 +17,8 @@ const minute = 60_000;
 const day = 24 * 60 * minute;
 const unknown: MachineLoader = { proven: null, trial: null };
 const siblings = new Map([
-  ["ipxe.efi", "snponly.efi"],
-  ["snponly.efi", "ipxe.efi"],
+  ["ipxe.efi", ["snponly.efi"]],
+  ["snponly.efi", ["ipxe.efi"]],
 ]);
 
 /** It fetches these one minute after the other, and nothing is heard of any. */
@@ -138,5 +138,33 @@ describe("the plan", () => {
     expect(table.proven().map((one) => one.mac)).toEqual(["a", "b"]);
     table.put("a", unknown);
     expect(table.proven().map((one) => one.mac)).toEqual(["b"]);
+  });
+});
+
+describe("a machine whose firmware starts signed loaders only", () => {
+  const signed = new Map([
+    ["ipxe.efi", ["shimx64.efi", "ipxe-site.efi", "snponly.efi"]],
+    ["shimx64.efi", ["ipxe-site.efi"]],
+  ]);
+  const next = (machine: MachineLoader) =>
+    loaderFor(machine, "ipxe.efi", signed, start + 10 * minute);
+
+  test("is given one after the other, each twice", () => {
+    const refused = after(unknown, "ipxe.efi", "ipxe.efi");
+    expect(next(refused)).toBe("shimx64.efi");
+    const shimRefused = after(refused, "shimx64.efi", "shimx64.efi");
+    expect(next(shimRefused)).toBe("ipxe-site.efi");
+    const all = after(shimRefused, "ipxe-site.efi", "ipxe-site.efi", "snponly.efi", "snponly.efi");
+    expect(next(all)).toBe("ipxe.efi");
+  });
+
+  test("keeps the shim that runs, whose second stage is no loader of its own", () => {
+    const refused = after(unknown, "ipxe.efi", "ipxe.efi");
+    const shim = loaded(refused, "shimx64.efi", start + 5 * minute);
+    const second = loaded(shim, "ipxe.efi", start + 5 * minute + 2000);
+    expect(second.trial?.loader).toBe("shimx64.efi");
+    const ran = loaderRan(second, mac, start + 6 * minute);
+    expect(ran.proven).toMatchObject({ loader: "shimx64.efi", insteadOf: "ipxe.efi" });
+    expect(next(ran)).toBe("shimx64.efi");
   });
 });

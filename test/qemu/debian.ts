@@ -8,7 +8,7 @@ const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
 export const debianTools = ["apt-get", "apt-cache", "dpkg-deb", keyring] as const;
 
 export interface DebianRelease {
-  readonly suite: "bookworm" | "trixie";
+  readonly suite: "bookworm" | "trixie" | "sid";
   readonly architecture: "amd64" | "arm64";
 }
 

@@ -12,3 +12,9 @@ export async function modernLoaders(cache: string): Promise<string> {
   const release = { suite: "trixie", architecture: "amd64" } as const;
   return join(await debianFiles(cache, "ipxe-trixie", release, [/^ipxe$/]), "usr/lib/ipxe");
 }
+
+/** A folder with Debian unstable's iPXE, 2.0.0 or later: the first that Debian builds with syslog in it. */
+export async function newestLoaders(cache: string): Promise<string> {
+  const release = { suite: "sid", architecture: "amd64" } as const;
+  return join(await debianFiles(cache, "ipxe-sid", release, [/^ipxe$/]), "usr/lib/ipxe");
+}

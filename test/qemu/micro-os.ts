@@ -32,6 +32,12 @@ export const markers = {
   failed: "EIM-PXE-LAB failed:",
 } as const;
 
+/** What a Micro-OS that is told of a log server (`syslogArgument`) logs there. */
+export const loggedLine = "EIM-PXE-LAB logged";
+
+/** The kernel argument whose value is the server that it logs to, as HookOS has it; the orchestrator's own names none. */
+export const syslogArgument = "syslog_host";
+
 /** The kernel argument whose value is the URL that the beacon goes to. */
 export const beaconArgument = "eim_pxe_beacon";
 
@@ -72,6 +78,18 @@ done
 ip link set lo up
 ip link set "$card" up
 udhcpc -i "$card" -q -n -t 8 -T 2 -s /udhcpc.script || fail "no address by DHCP on $card"
+
+log=$(value ${syslogArgument})
+case "$log" in
+  "" | 127.*) ;;
+  *)
+    syslogd -R "$log:514"
+    tries=0
+    until logger -t micro-os '${loggedLine}' || [ $tries -ge 50 ]; do tries=$((tries + 1)); usleep 100000; done
+    # It is sent by syslogd, in its own time.
+    sleep 2
+    ;;
+esac
 
 beacon=$(value ${beaconArgument})
 if [ -n "$beacon" ]; then

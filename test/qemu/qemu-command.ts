@@ -46,6 +46,8 @@ export interface Machine {
   readonly serial: string;
   /** Default: 1024. */
   readonly memoryMiB?: number;
+  /** What the firmware's variables are made from, such as another list of keys; default: its own. */
+  readonly variables?: string;
   /** A disk image, which the firmware starts from when it does not start from the network. */
   readonly disk?: string;
 }
@@ -55,6 +57,9 @@ const edk2 = {
   x86_64: ["/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd"],
   arm64: ["/usr/share/AAVMF/AAVMF_CODE.fd", "/usr/share/AAVMF/AAVMF_VARS.fd"],
 } as const satisfies Record<Arch, readonly [string, string]>;
+
+/** Variables with the keys of Microsoft and no other. */
+export const microsoftKeys = "/usr/share/OVMF/OVMF_VARS_4M.ms.fd";
 
 /** The same with Secure Boot, and the key of Debian's test certificate ("snakeoil") in it. */
 const edk2Secure = [
@@ -94,20 +99,24 @@ export async function qemuCommand(
     ["-serial", "chardev:console"],
     ["-netdev", `tap,id=n0,ifname=${tap},script=no,downscript=no`],
     ["-smbios", `type=1,serial=${machine.serial},uuid=${machine.uuid}`],
-    ...(await firmwareFlags(machine.firmware, variables)),
+    ...(await firmwareFlags(machine, variables)),
     ...cardFlags(machine),
     ...diskFlags(machine),
   ];
   return [arm64 ? "qemu-system-aarch64" : "qemu-system-x86_64", ...flags.flat()];
 }
 
-async function firmwareFlags(firmware: Firmware, variables: string): Promise<string[][]> {
+async function firmwareFlags(
+  { firmware, variables: template }: Machine,
+  variables: string,
+): Promise<string[][]> {
   if (firmware === "bios") return [];
   if (firmware === "u-boot") return [["-bios", uBoot]];
   if (firmware === "uefi-secure") {
     const machine = ["-machine", "q35,smm=on"];
     const secure = ["-global", "driver=cfi.pflash01,property=secure,value=on"];
-    return [machine, secure, ...(await flashFlags(edk2Secure, variables))];
+    const [code, usual] = edk2Secure;
+    return [machine, secure, ...(await flashFlags([code, template ?? usual], variables))];
   }
   return uefiFlags(firmwareFacts[firmware].arch, variables);
 }

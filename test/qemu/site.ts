@@ -12,9 +12,9 @@ import { bootMachine } from "./client.ts";
 import type { BootOptions, BootResult } from "./client.ts";
 import { adminUrl, configurationIn, fromSource, startEimPxe } from "./eim-pxe.ts";
 import type { Choices } from "./eim-pxe.ts";
-import { modernLoaders, oldLoaders } from "./loaders.ts";
+import { modernLoaders, newestLoaders, oldLoaders } from "./loaders.ts";
 import { buildMicroOs } from "./micro-os.ts";
-import type { Arch } from "./micro-os.ts";
+import type { Arch, MicroOs } from "./micro-os.ts";
 import { createNetwork, ownerIsAlive, removeLeftovers, wire } from "./network.ts";
 import type { LabNetwork } from "./network.ts";
 import { startOrchestrator } from "./orchestrator.ts";
@@ -49,7 +49,8 @@ const diagnosedPage = z.object({
   ),
 });
 
-const cacheFolder = join(labFolder, "cache");
+/** What is fetched and built once. */
+export const cacheFolder = join(labFolder, "cache");
 
 /** What serves the machines: the program under test, or programs known to work. */
 export const servers = ["eim-pxe", "dnsmasq"] as const;
@@ -63,7 +64,7 @@ export interface SiteOptions {
   readonly accelerator?: Accelerator;
   /** What its machines are; default: x86_64. */
   readonly arch?: Arch;
-  /** Which iPXE the server hands out: Debian 12's of 2019, or Debian 13's, or what is in a folder. Default: `old`. */
+  /** Which iPXE the server hands out: Debian 12's of 2019, Debian 13's, unstable's, or what is in a folder. Default: `old`. */
   readonly loaders?: LoaderKind | { readonly folder: string };
   /** Loaders by option-93 number. */
   readonly loaderNames?: Choices["loaderNames"];
@@ -72,7 +73,7 @@ export interface SiteOptions {
   readonly nodes?: Choices["nodes"];
   readonly localBoot?: Choices["localBoot"];
   /** Adds to the site when the network is there and no server runs yet. */
-  readonly extend?: (network: LabNetwork, folder: string) => Promise<Extension>;
+  readonly extend?: (network: LabNetwork, folder: string, microOs: MicroOs) => Promise<Extension>;
 }
 
 /** What a site for machines of this kind needs. */
@@ -84,7 +85,7 @@ export function siteNeeds(
     : {};
 }
 
-export const loaderKinds = ["old", "modern"] as const;
+export const loaderKinds = ["old", "modern", "newest"] as const;
 export type LoaderKind = (typeof loaderKinds)[number];
 
 /** What a site has besides one link. */
@@ -97,6 +98,8 @@ export interface Extension {
   readonly siteLines?: readonly string[];
   /** Keys of the configuration of the server under test that are otherwise than usual. */
   readonly settings?: Choices["settings"];
+  /** What the orchestrator has; default: what `extend` was given. */
+  readonly microOs?: MicroOs;
   readonly stop?: () => Promise<unknown>;
 }
 
@@ -132,13 +135,14 @@ export interface Site {
 
 async function loadersFolder(chosen: NonNullable<SiteOptions["loaders"]>): Promise<string> {
   if (typeof chosen === "object") return chosen.folder;
+  if (chosen === "newest") return newestLoaders(cacheFolder);
   return chosen === "modern" ? modernLoaders(cacheFolder) : oldLoaders;
 }
 
 export async function openSite(options: SiteOptions): Promise<Site> {
   const { mode, server: kind = "eim-pxe" } = options;
   let accelerator = options.accelerator ?? "tcg";
-  const microOs = await buildMicroOs(cacheFolder, options.arch);
+  const built = await buildMicroOs(cacheFolder, options.arch);
   const loaders = await loadersFolder(options.loaders ?? "old");
   const name = `${mode}-${randomBytes(2).toString("hex")}`;
   const stamp = new Date().toISOString().slice(0, 19).replaceAll(":", "");
@@ -158,7 +162,8 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   try {
     const capture = await startCapture(network, wire.bridge, join(folder, "bridge.pcap"));
     stops.push(capture.stop);
-    const extension = (await options.extend?.(network, folder)) ?? {};
+    const extension = (await options.extend?.(network, folder, built)) ?? {};
+    const { microOs = built } = extension;
     if (extension.stop !== undefined) stops.push(extension.stop);
     const siteLines = [
       ...(mode === "proxy" ? (extension.addresses ?? addressLines(wire)) : []),

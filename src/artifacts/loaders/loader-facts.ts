@@ -1,4 +1,5 @@
 import type { BlobSource } from "../../lib/blob.ts";
+import { authoritiesOf } from "../verify/authenticode.ts";
 import { layoutOf, nameOfMachine } from "../verify/pe-image.ts";
 
 /** What the bytes of a boot loader say about it. */
@@ -9,6 +10,8 @@ export interface LoaderFacts {
   readonly machine: string | null;
   /** Whether it carries a signature, whoever's. */
   readonly signed: boolean;
+  /** The authorities whose keys a firmware with Secure Boot needs to start it; empty where no signature can be read. */
+  readonly signedBy: readonly string[];
   /** As iPXE shows it; null where it is not iPXE, or compressed as loaders for BIOS are. */
   readonly ipxeVersion: string | null;
   /** Whether it brings a script of its own: its author's, or the place that SMEE writes into. */
@@ -37,6 +40,7 @@ export async function loaderFacts(blob: BlobSource): Promise<LoaderFacts> {
     format: isEfi ? "efi" : "bios",
     machine: isEfi ? nameOfMachine(layout.machine) : null,
     signed: isEfi && layout.certificates !== null,
+    signedBy: isEfi ? await authoritiesOf(blob) : [],
     ipxeVersion,
     embedded: hasMarker ? "smee-marker" : hasScript ? "script" : null,
   };

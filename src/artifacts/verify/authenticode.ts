@@ -1,7 +1,14 @@
 import { createHash, verify, X509Certificate } from "node:crypto";
-import { type BaseBlock, Constructed, fromBER, ObjectIdentifier, OctetString } from "asn1js";
+import {
+  type BaseBlock,
+  Constructed,
+  fromBER,
+  Integer,
+  ObjectIdentifier,
+  OctetString,
+} from "asn1js";
 import type { BlobSource } from "../../lib/blob.ts";
-import { equalBytes } from "../../lib/bytes.ts";
+import { equalBytes, printable, toHex } from "../../lib/bytes.ts";
 import { messageOf } from "../../lib/errors.ts";
 import { type ExecutableLayout, layoutOf } from "./pe-image.ts";
 
@@ -48,6 +55,43 @@ export async function signatureProblem(
   return problem;
 }
 
+/**
+ * The authorities whose keys a firmware needs in its list (db) to start this executable: of each signature the one that issued the
+ * signer's certificate, such as `Microsoft UEFI CA 2023`. Empty where it is not signed or no signature can be read.
+ */
+export async function authoritiesOf(blob: BlobSource): Promise<readonly string[]> {
+  const layout = await layoutOf(blob);
+  if (typeof layout === "string" || layout.certificates === null) return [];
+  const { at, bytes } = layout.certificates;
+  const names = signaturesIn(await blob.read(at, bytes)).flatMap((signature) => {
+    try {
+      return authorityOf(signature) ?? [];
+    } catch {
+      return [];
+    }
+  });
+  return [...new Set(names)];
+}
+
+function authorityOf(pkcs7: Uint8Array): string | null {
+  const [, wrapped] = partsOf(parse(pkcs7));
+  const signed = partsOf(partsOf(wrapped)[0]);
+  // RFC 2315 9.2: SignerInfo names its certificate by issuer and serial number.
+  const [signer] = partsOf(signed.at(-1));
+  const serial = partsOf(partsOf(signer)[1])[1];
+  const number = serial instanceof Integer ? plainHex(toHex(serial.valueBlock.valueHexView)) : null;
+  const own = certificatesIn(signed).find(
+    ({ serialNumber }) => plainHex(serialNumber.toLowerCase()) === number,
+  );
+  if (own === undefined) return null;
+  const name = /^CN=(.*)$/m.exec(own.issuer)?.[1] ?? own.issuer.split("\n").at(-1) ?? "";
+  return printable(name, 128);
+}
+
+function plainHex(digits: string): string {
+  return digits.replace(/^0+/, "");
+}
+
 /** PE certificate table: entries of length, revision, type and content, each at a multiple of eight. */
 function signaturesIn(table: Uint8Array): Uint8Array[] {
   const view = new DataView(table.buffer, table.byteOffset, table.byteLength);
@@ -91,13 +135,17 @@ async function problemOfOne(
 
 /** Certificates in the structure that the trusted one signed. */
 function issuedBy(signed: readonly BaseBlock[], trusted: X509Certificate): X509Certificate[] {
+  return certificatesIn(signed).filter(
+    (one) => one.checkIssued(trusted) && one.verify(trusted.publicKey),
+  );
+}
+
+function certificatesIn(signed: readonly BaseBlock[]): X509Certificate[] {
   // [0] IMPLICIT: the certificates.
   const field = signed
     .slice(3)
     .find(({ idBlock }) => idBlock.tagClass === 3 && idBlock.tagNumber === 0);
-  return partsOf(field)
-    .map((block) => new X509Certificate(rawOf(block)))
-    .filter((one) => one.checkIssued(trusted) && one.verify(trusted.publicKey));
+  return partsOf(field).map((block) => new X509Certificate(rawOf(block)));
 }
 
 function isSignedBy(

@@ -22,6 +22,11 @@ export function scriptOf({ boot, artifacts }: Config): BootScript {
   return { kind: "template", path: boot.script, needsMicroOs: artifacts.origin !== null };
 }
 
+/** Whether machines whose firmware does not start their loader are given a signed one. The orchestrator's own is the only one for its path. */
+export function givesSigned({ boot }: Config): boolean {
+  return boot.secureBoot === "auto" && boot.path === "mirror";
+}
+
 /** Whether machines are told to send us their logs: neither iPXE nor DHCP option 7 can name another port than the usual one. */
 export function takesUsualSyslog({ syslog }: Config): boolean {
   return syslog.port === USUAL_SYSLOG_PORT;

@@ -121,8 +121,8 @@ export class LoaderChoiceKeeper {
 
   #loaded(machine: Machine, file: string): void {
     const { siblings } = this.table;
-    // A shim's second stage, and whatever else there is, is none of the two kinds.
-    if (siblings.has(file) || [...siblings.values()].includes(file)) {
+    // Whatever else there is cannot be replaced.
+    if (siblings.has(file) || [...siblings.values()].flat().includes(file)) {
       const mac = provedSender(machine, this.#parts.senderAt);
       if (mac === null) return;
       this.table.put(mac, loaded(this.table.of(mac), file, this.#parts.clock.wall()));
@@ -141,9 +141,11 @@ export class LoaderChoiceKeeper {
     if (mac === null) return;
     const machine = this.table.of(mac);
     const insteadOf = failedLoader(machine);
-    const loader = insteadOf === null ? undefined : this.table.siblings.get(insteadOf);
-    if (insteadOf === null || loader === undefined) return;
-    if (boots !== loader && !boots.endsWith(`/${encodeURIComponent(loader)}`)) return;
+    if (insteadOf === null) return;
+    const loader = [...this.table.siblings.values()]
+      .flat()
+      .find((one) => boots === one || boots.endsWith(`/${encodeURIComponent(one)}`));
+    if (loader === undefined || loader === insteadOf) return;
     this.table.put(mac, reported(machine));
     this.#parts.emit({ event: "loader-changed", mac, address, loader, insteadOf });
   }

@@ -1,5 +1,5 @@
 import type { BootRule } from "./diagnosis.ts";
-import { httpBlocked } from "../../boot/causes.ts";
+import { enrolKey, httpBlocked } from "../../boot/causes.ts";
 import {
   type BootEvidence,
   hostOf,
@@ -48,8 +48,7 @@ export const scriptRules: readonly BootRule[] = [
     code: "kernel-refused",
     cause:
       "iPXE could not start the kernel: the firmware refused it (Secure Boot), or it is for another processor",
-    remedy:
-      "switch Secure Boot off in the firmware's set-up or enrol the orchestrator's key; compare the kernel's architecture with the machine's",
+    remedy: `switch Secure Boot off in the firmware's set-up, or have it know the orchestrator's key (keys/db.der, made anew by each of its installations): ${enrolKey}. Compare the kernel's architecture with the machine's`,
     who: "site",
     certainty: "reported",
     onScreen: { later: ["7f0481", "7f0482"] },

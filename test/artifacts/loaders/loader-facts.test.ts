@@ -34,6 +34,7 @@ describe("what a loader is", () => {
       format: "efi",
       machine: "x86-64",
       signed: false,
+      signedBy: [],
       ipxeVersion: null,
       embedded: null,
     });
@@ -54,6 +55,7 @@ describe("what a loader is", () => {
       format: "efi",
       machine: "x86-64",
       signed: false,
+      signedBy: [],
       ipxeVersion: expect.stringMatching(/^1\.\d+\.\d+/),
       embedded: null,
     });

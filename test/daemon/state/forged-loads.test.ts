@@ -13,8 +13,8 @@ import { address, type Fetch, mac, Site } from "../../support/firmware-kinds.ts"
 const stranger = "192.168.77.66";
 const strangerMac = "08:00:27:00:00:66";
 const siblings = new Map([
-  ["ipxe.efi", "snponly.efi"],
-  ["snponly.efi", "ipxe.efi"],
+  ["ipxe.efi", ["snponly.efi"]],
+  ["snponly.efi", ["ipxe.efi"]],
 ]);
 
 let dataDir = "";

@@ -19,8 +19,8 @@ beforeEach(() => {
 afterEach(() => rmSync(dataDir, { recursive: true, force: true }));
 
 const siblings = new Map([
-  ["ipxe.efi", "snponly.efi"],
-  ["snponly.efi", "ipxe.efi"],
+  ["ipxe.efi", ["snponly.efi"]],
+  ["snponly.efi", ["ipxe.efi"]],
 ]);
 
 /** It is switched on some minutes later, and fetches what it is told; gives the file's name. */
