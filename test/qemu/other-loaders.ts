@@ -47,7 +47,14 @@ export async function putPxelinux(folder: string) {
   await copyAsset(folder, "ldlinux.c32", join(modules, "ldlinux.c32"));
 }
 
-/** Debian's GRUB for the network, which has the modules that it needs inside. */
+/** GRUB's HTTP, which is not inside that image. */
+export async function putGrubHttp(folder: string) {
+  const root = await debianFiles(cache, "grub-modules-bookworm", debian, [/^grub-efi-amd64-bin$/]);
+  const file = "x86_64-efi/http.mod";
+  await copyAsset(folder, `grub/${file}`, join(root, "usr/lib/grub", file));
+}
+
+/** Debian's GRUB for the network, with most modules inside. */
 export async function putGrub(folder: string, name: string) {
   const root = await debianFiles(cache, "grub-bookworm", debian, [/^grub-efi-amd64-signed$/]);
   const file = "usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed";

@@ -3,7 +3,6 @@ import { readFile } from "node:fs/promises";
 import { contentOf } from "../../assets/asset-content.ts";
 import { type ConfigName, laterNames, readConfigName } from "../../assets/config-name.ts";
 import type { UnservedAsset } from "../../assets/store/asset-folder.ts";
-import { openFile } from "../../artifacts/store/disk.ts";
 import type { Generation } from "../../artifacts/store/generation.ts";
 import type { GenerationStore } from "../../artifacts/store/generation-store.ts";
 import type { LocalBootWay } from "../../boot/local-boot.ts";
@@ -17,7 +16,6 @@ import { BoundedMap } from "../../lib/bounded-map.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { SyncError } from "../../lib/errors.ts";
 import type { Mac } from "../../lib/mac.ts";
-import type { TftpFile, TftpRefusal } from "../../tftp/server/tftp-server.ts";
 import type { BootSessions } from "../../timeline/boots.ts";
 import { architectureNameOf } from "../../timeline/rules.ts";
 import type { NodesInForce } from "../nodes/nodes-in-force.ts";
@@ -32,6 +30,14 @@ export interface BootConfig {
   readonly generation: string | null;
   /** It sends the machine on to its disk, and why; null: it boots something. */
   readonly sendsOn: { readonly way: LocalBootWay; readonly reason: string } | null;
+}
+
+/** A file of the mirror that is a stage of a boot. */
+export interface MirroredFile {
+  readonly name: string;
+  readonly content: "kernel" | "initramfs";
+  readonly path: string;
+  readonly generation: string;
 }
 
 export interface BootConfigParts {
@@ -80,21 +86,18 @@ export class BootConfigs {
     return this.#forMachine(path, name, machine);
   }
 
-  /** A kernel or an initramfs of the mirror by TFTP, as such configurations name it; null: it is no such name. */
-  async findArtifact(path: string, machine: Machine): Promise<TftpFile | TftpRefusal | null> {
-    const name = /^artifacts\/([^/]+)$/.exec(path)?.[1];
+  /**
+   * A kernel or an initramfs of the mirror, as such configurations name it; null: it is no such name. PXELINUX puts the
+   * folder that it was loaded from in front of every name.
+   */
+  artifact(path: string, machine: Machine): MirroredFile | null {
+    const name = /(?:^|\/)artifacts\/([^/]+)$/.exec(path)?.[1];
     const content = name === undefined ? "other" : contentOf(name);
     if (name === undefined || content === "other") return null;
     const generation = this.#generationFor(machine);
     const file = generation?.file(name) ?? null;
     if (generation === null || file === null) return null;
-    const denial = this.#parts.nodes.denialOf(machine);
-    if (denial !== null) {
-      const reason = `this machine may not boot from here: ${denial.reason}`;
-      return { kind: "refused", reason, asMissing: denial.way === "not-found" };
-    }
-    const blob = await openFile(file.path);
-    return { name, kind: content, blob, generation: generation.id, isAsked: true };
+    return { name, content, path: file.path, generation: generation.id };
   }
 
   async #forMachine(

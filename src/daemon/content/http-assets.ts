@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import type { Config } from "../../config/schema.ts";
 import type { ServedAssets } from "../../http/boot/content.ts";
 import { type BootConfigParts, BootConfigs } from "./boot-configs.ts";
@@ -15,8 +16,15 @@ export function httpAssets(
     find: async (name, machine) => {
       const made = await configs.find(name, machine);
       if (made !== null) return made;
-      const found = await assets.find(name, machine);
-      return found ?? findPiFile(name, machine, { ...parts, config });
+      const found =
+        (await assets.find(name, machine)) ??
+        (await findPiFile(name, machine, { ...parts, config }));
+      if (found !== null) return found;
+      // A boot program that came from a folder looks for the mirror's files below that.
+      const mirrored = configs.artifact(name, machine);
+      return mirrored === null
+        ? null
+        : { kind: "file", folder: dirname(mirrored.path), ...mirrored };
     },
   };
 }

@@ -4,6 +4,7 @@ import {
   type UnservedAsset,
   unreadable,
 } from "../../assets/store/asset-folder.ts";
+import { openFile } from "../../artifacts/store/disk.ts";
 import { loaderNames } from "../../boot/architecture.ts";
 import { autoexecScript } from "../../boot/script/autoexec.ts";
 import type { Denial } from "../../boot/policy.ts";
@@ -23,7 +24,7 @@ export interface TftpContent {
   /** Null: there is no folder of assets, or TFTP does not serve it. */
   readonly assets: SiteAssets | null;
   /** Null: nothing is made for other boot programs than iPXE. */
-  readonly configs: Pick<BootConfigs, "find" | "findArtifact"> | null;
+  readonly configs: Pick<BootConfigs, "find" | "artifact"> | null;
   /** What a Raspberry Pi gets by its entry; null: there is none. */
   readonly findPi: (
     path: string,
@@ -91,7 +92,7 @@ export async function findTftpFile(
   const found = await asset(anyFolder ? "both" : "common");
   if (found !== null) return found;
   const made =
-    (await findPi(path, content, machine)) ?? (await configs?.findArtifact(path, machine));
+    (await findPi(path, content, machine)) ?? (await findArtifact(path, content, machine));
   if (made != null) return made;
   for (const other of inItsPlace) {
     const substitute = await findLoader(loaders, other);
@@ -132,6 +133,25 @@ async function findPi(
   return found === null ? null : served(found, content, machine);
 }
 
+async function findArtifact(
+  path: string,
+  { configs, denialOf }: TftpContent,
+  machine: Machine,
+): Promise<TftpFile | TftpRefusal | null> {
+  const found = configs?.artifact(path, machine) ?? null;
+  if (found === null) return null;
+  const denial = denialOf(machine);
+  if (denial !== null) return refused(denial);
+  const { name, content, generation } = found;
+  const blob = await openFile(found.path);
+  return { name, kind: content, blob, generation, isAsked: true };
+}
+
+function refused({ reason, way }: Denial): TftpRefusal {
+  const told = `this machine may not boot from here: ${reason}`;
+  return { kind: "refused", reason: told, asMissing: way === "not-found" };
+}
+
 /** What was found, unless the machine may not boot, or the file may not be read. */
 async function served(
   found: SiteAsset | PiText | UnservedAsset,
@@ -141,10 +161,7 @@ async function served(
   const { name } = found;
   if (found.kind === "unserved") return notServed(name, found.why);
   const denial = denialOf(machine);
-  if (denial !== null) {
-    const reason = `this machine may not boot from here: ${denial.reason}`;
-    return { kind: "refused", reason, asMissing: denial.way === "not-found" };
-  }
+  if (denial !== null) return refused(denial);
   if (found.kind === "text") {
     return { name, kind: "asset", blob: memoryBlob(fromText(found.text)), isAsked: true };
   }

@@ -48,6 +48,8 @@ export interface ServedAsset {
   readonly path: string;
   /** What it is to a boot. */
   readonly content: "loader" | "kernel" | "initramfs" | "other";
+  /** Of the mirror: the generation that it is of; null or absent: it is the site's own. */
+  readonly generation?: string | null;
 }
 
 /** A text that is made for the machine that asks. */

@@ -8,6 +8,7 @@ import type { NodeEntry } from "../../../src/boot/node.ts";
 import type { Denial } from "../../../src/boot/policy.ts";
 import { parseConfig } from "../../../src/config/load.ts";
 import { BootConfigs } from "../../../src/daemon/content/boot-configs.ts";
+import { findTftpFile, type TftpContent } from "../../../src/daemon/content/tftp-files.ts";
 import { SiteAssets } from "../../../src/daemon/content/site-assets.ts";
 import { BootSessions } from "../../../src/timeline/boots.ts";
 import { nodeEntry } from "../../support/node-entry.ts";
@@ -166,22 +167,38 @@ describe("PXELINUX, U-Boot and GRUB, where the site has no file of its own", () 
   });
 });
 
-describe("the mirror's files by TFTP", () => {
-  it("are the kernel and the initramfs", async () => {
-    const kernel = await configs.findArtifact("artifacts/vmlinuz-x86_64", somebody);
-    expect(kernel).toMatchObject({ kind: "kernel", name: "vmlinuz-x86_64", generation: "g1" });
-    const initramfs = await configs.findArtifact("artifacts/initramfs-x86_64", somebody);
-    expect(initramfs).toMatchObject({ kind: "initramfs" });
-    for (const found of [kernel, initramfs])
-      if (found?.kind !== "refused") await found?.blob.close();
-    for (const name of ["boot.ipxe", "manifest.json", "../g1/vmlinuz-x86_64", "vmlinuz"]) {
-      expect(await configs.findArtifact(`artifacts/${name}`, somebody)).toBeNull();
+describe("the mirror's files, as such configurations name them", () => {
+  it("are the kernel and the initramfs, whatever folder is put in front", () => {
+    expect(configs.artifact("artifacts/vmlinuz-x86_64", somebody)).toMatchObject({
+      content: "kernel",
+      name: "vmlinuz-x86_64",
+      generation: "g1",
+    });
+    const name = "bios/artifacts/initramfs-x86_64";
+    expect(configs.artifact(name, somebody)).toMatchObject({ content: "initramfs" });
+    for (const other of ["boot.ipxe", "manifest.json", "../g1/vmlinuz-x86_64", "vmlinuz"]) {
+      expect(configs.artifact(`artifacts/${other}`, somebody)).toBeNull();
     }
+    expect(configs.artifact("xartifacts/vmlinuz-x86_64", somebody)).toBeNull();
   });
 
-  it("are refused to a machine that may not boot", async () => {
+  it("are refused by TFTP to a machine that may not boot", async () => {
+    const path = "artifacts/vmlinuz-x86_64";
+    const content: TftpContent = {
+      loaders: { find: () => Promise.resolve(null) },
+      assets: null,
+      configs,
+      findPi: () => Promise.resolve(null),
+      denialOf: () => denial,
+      anyFolder: false,
+      takesSyslog: false,
+    };
+    const sent = await findTftpFile(path, content, null, somebody);
+    if (sent === null || sent.kind === "refused") throw new Error("it is not sent");
+    expect(sent).toMatchObject({ kind: "kernel", name: "vmlinuz-x86_64", generation: "g1" });
+    await sent.blob.close();
     denial = { way: "exit", isAuto: false, reason: "no" };
-    expect(await configs.findArtifact("artifacts/vmlinuz-x86_64", somebody)).toMatchObject({
+    expect(await findTftpFile(path, content, null, somebody)).toMatchObject({
       kind: "refused",
       asMissing: false,
     });

@@ -5,7 +5,14 @@ import { debianTools } from "../debian.ts";
 import { eventsUrl } from "../eim-pxe.ts";
 import { beaconArgument } from "../micro-os.ts";
 import { wire } from "../network.ts";
-import { assetsIn, putAsset, putGrub, putMicroOs, putPxelinux } from "../other-loaders.ts";
+import {
+  assetsIn,
+  putAsset,
+  putGrub,
+  putGrubHttp,
+  putMicroOs,
+  putPxelinux,
+} from "../other-loaders.ts";
 import { labTools } from "../site.ts";
 
 /*
@@ -55,9 +62,11 @@ describe.skipIf(skipped !== null)(
         loaderNames: { 7: "grub/grubnetx64.efi" },
         extend: async (_network, folder) => {
           await putGrub(folder, "grub/grubnetx64.efi");
+          await putGrubHttp(folder);
           await putMicroOs(folder, "x86_64");
           const events = `${beaconArgument}=http://${server}/events`;
           const lines = [
+            // A module of the asset folder: grub/x86_64-efi/http.mod.
             "insmod http",
             `linux (http,${server})/assets/lab/vmlinuz ${words} ${events}`,
             `initrd (http,${server})/assets/lab/initrd`,

@@ -105,7 +105,7 @@ function macIn(name: string): Mac | null {
 function watchAsset(
   options: BootAppOptions,
   machine: Machine,
-  { name: file, content }: ServedAsset,
+  { name: file, content, generation = null }: ServedAsset,
   bytes: number,
 ): DownloadWatch {
   if (content === "loader") return watchLoader(options, machine, { name: file, bytes });
@@ -117,7 +117,7 @@ function watchAsset(
       // A range further on is the same download going on.
       if (content === "other" || first !== 0) return;
       const event = content === "kernel" ? "kernel" : "initramfs-start";
-      emit({ event, ...machine, file, bytes, generation: null });
+      emit({ event, ...machine, file, bytes, generation });
     },
     progressed: progressOf(options, machine),
     done: ({ last }) => {
