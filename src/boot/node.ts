@@ -16,6 +16,21 @@ export const netbootWords = ["allow", "deny", "once"] as const;
 /** Whether a machine may network-boot; `once`: until one boot of it has reached the Micro-OS. */
 export type Netboot = (typeof netbootWords)[number];
 
+/** What Tinkerbell's HookOS is told of a machine (`boot.script: hook`). Null: the site's value holds. */
+export interface NodeHook {
+  /** The folder of kernel and initramfs, without a slash at the end. */
+  readonly url: string | null;
+  /** Names in that folder, or URLs. */
+  readonly kernel: string | null;
+  readonly initrd: string | null;
+  /** As in the names of the files, such as `x86_64`; null: as iPXE says. */
+  readonly arch: string | null;
+  readonly facility: string | null;
+  readonly vlanId: string | null;
+  /** By which the Tink server knows its worker; null: its MAC. */
+  readonly workerId: string | null;
+}
+
 /** What the administrator says of one machine. Null: the link's or the program's value holds. */
 export interface NodeEntry {
   readonly mac: Mac | null;
@@ -45,6 +60,10 @@ export interface NodeEntry {
   readonly wildcards?: Readonly<Partial<Record<Identity, string>>>;
   readonly loader: string | null;
   readonly scriptUrl: string | null;
+  /** The text of its iPXE script; `scriptUrl` goes before it. Default: null. */
+  readonly script?: string | null;
+  /** Default: null. */
+  readonly hook?: NodeHook | null;
   readonly kernelArgs: readonly string[];
   /** What PXELINUX and U-Boot are told to boot, in their own words. Default: null, the same as iPXE. */
   readonly pxelinux?: string | null;
@@ -87,7 +106,7 @@ export const emptyNode: NodeEntry = {
 };
 
 /** Whether nothing says of a machine with this entry that it is one of the site's. */
-export function isUnknown(node: NodeEntry | null): boolean {
+export function isUnknown(node: Pick<NodeEntry, "isReservationOnly"> | null): boolean {
   return node === null || node.isReservationOnly === true;
 }
 

@@ -1,5 +1,6 @@
 import { idleEntries } from "../artifacts/origin/no-proxy.ts";
 import type { Config } from "../config/schema.ts";
+import { bootsFromMirror } from "../daemon/settings/boot-settings.ts";
 import { waysOut } from "../daemon/content/mirror.ts";
 import { type Environment, proxyEnvironment } from "../daemon/settings/environment.ts";
 import { withKnownNodes } from "../daemon/nodes/kept-hardware.ts";
@@ -46,7 +47,7 @@ function proxyWarnings({ artifacts }: Config, environment: Environment): readonl
 /** What is no fault and keeps machines from booting all the same. */
 function warningsOf(config: Config): readonly string[] {
   const warnings: string[] = [];
-  if (config.artifacts.origin === null && config.boot.script === "mirror") {
+  if (config.artifacts.origin === null && bootsFromMirror(config)) {
     warnings.push(
       "artifacts.origin is not set: no machine can boot until a set of files is brought here with " +
         "eim-pxe artifacts import PATH. Set it to the orchestrator's URL that ends in /tink-stack",

@@ -3,7 +3,7 @@ import { dirname, resolve } from "node:path";
 import { ConfigError, errnoOf, messageOf } from "../lib/errors.ts";
 import { applyOverrides, type Override, readEnvironment } from "./environment.ts";
 import { ruleFaults } from "./rules.ts";
-import { type Config, configSchema } from "./schema.ts";
+import { type Config, configSchema, isOwnScript } from "./schema.ts";
 import { checkValue, type Fault } from "./faults.ts";
 import { formatFaults, formatPath, readYaml } from "./yaml.ts";
 
@@ -111,7 +111,7 @@ function withAbsolutePaths(config: Config, base: string): Config {
     assets: { ...config.assets, directory: maybe(config.assets.directory) },
     boot: {
       ...config.boot,
-      script: config.boot.script === "mirror" ? "mirror" : absolute(config.boot.script),
+      script: isOwnScript(config.boot) ? absolute(config.boot.script) : config.boot.script,
     },
     admin: {
       ...config.admin,

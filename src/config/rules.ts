@@ -8,6 +8,7 @@ import {
 } from "./schema.ts";
 import { assetFaults } from "./asset-rules.ts";
 import type { Fault } from "./faults.ts";
+import { hookFaults } from "./hook-rules.ts";
 
 /** What a configuration must hold beyond the form of its values. */
 export function ruleFaults(config: Config): Fault[] {
@@ -19,6 +20,7 @@ export function ruleFaults(config: Config): Fault[] {
     ...artifactFaults(config),
     ...bootFaults(config),
     ...assetFaults(config),
+    ...hookFaults(config),
     ...smeeFaults(config),
     ...nodesFaults(config),
     ...orchestratorFaults(config),

@@ -65,11 +65,18 @@ export function configJsonSchema(target: "draft-2020-12" | "draft-7" = "draft-20
   });
 }
 
+/** Whether `boot.script` is the path of a script of the site's own. */
+export function isOwnScript({ script }: Pick<Config["boot"], "script">): boolean {
+  return script !== "mirror" && script !== "hook";
+}
+
 /** What is mirrored: by default what the path of the boots needs. */
-export function mirroredFiles({ boot: { path }, artifacts: { files } }: Config): readonly string[] {
+export function mirroredFiles({ boot, artifacts: { files } }: Config): readonly string[] {
   if (files !== null) return files;
-  return path === "orchestrator"
-    ? [ORCHESTRATOR_LOADER]
+  const { path, script, hook } = boot;
+  if (path === "orchestrator") return [ORCHESTRATOR_LOADER];
+  return script === "hook"
+    ? [`${hook.kernel}-x86_64`, `${hook.initrd}-x86_64`]
     : ["boot.ipxe", "vmlinuz-x86_64", "initramfs-x86_64"];
 }
 

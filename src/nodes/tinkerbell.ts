@@ -13,7 +13,7 @@ const text = z.string().nullish();
 const list = z.array(z.string()).nullish();
 const yes = z.boolean().nullish();
 
-const ipxe = z.looseObject({ url: text, binary: text }).nullish();
+const ipxe = z.looseObject({ url: text, binary: text, contents: text, script: text }).nullish();
 const pxelinux = z.looseObject({ config: text }).nullish();
 const rpi = z.looseObject({ serialNum: text, configTxt: text, firmwarePath: text }).nullish();
 
@@ -34,13 +34,17 @@ const interface1 = z.looseObject({
         .nullish(),
       tftp_server_name: text,
       boot_file_name: text,
+      arch: text,
+      vlan_id: text,
     })
     .nullish(),
   netboot: z
     .looseObject({
       allowPXE: yes,
       ipxe,
-      osie: z.looseObject({ kernelParams: list }).nullish(),
+      osie: z
+        .looseObject({ baseURL: text, kernel: text, initrd: text, kernelParams: list })
+        .nullish(),
       pxelinux,
       rpi,
     })
@@ -65,6 +69,7 @@ const interface2 = z.looseObject({
             .nullish(),
           tftpServerName: text,
           bootFileName: text,
+          vlanID: text,
         })
         .nullish(),
     })
@@ -80,16 +85,28 @@ const hardware = z.union([
   z.looseObject({
     apiVersion: z.literal("tinkerbell.org/v1alpha1"),
     metadata,
-    spec: z.looseObject({ interfaces: z.array(interface1).nullish() }).nullish(),
+    spec: z
+      .looseObject({
+        agentID: text,
+        metadata: z
+          .looseObject({ facility: z.looseObject({ facility_code: text }).nullish() })
+          .nullish(),
+        interfaces: z.array(interface1).nullish(),
+      })
+      .nullish(),
   }),
   z.looseObject({
     apiVersion: z.literal("tinkerbell.org/v1alpha2"),
     metadata,
     spec: z
       .looseObject({
+        agentID: text,
+        attributes: z.looseObject({ arch: text }).nullish(),
         networkInterfaces: z.record(z.string(), interface2).nullish(),
         instance: z
-          .looseObject({ osie: z.looseObject({ kernelParams: list }).nullish() })
+          .looseObject({
+            osie: z.looseObject({ kernelURL: text, initrdURL: text, kernelParams: list }).nullish(),
+          })
           .nullish(),
       })
       .nullish(),
@@ -110,18 +127,35 @@ export function hardwareInputs(object: unknown): readonly object[] | string {
   const { apiVersion, metadata: about, spec } = read.data;
   const name = hostName(about?.name);
   if (apiVersion === "tinkerbell.org/v1alpha1") {
-    return (spec?.interfaces ?? []).flatMap((one) => fromInterface1(one, name));
+    const facility = line(spec?.metadata?.facility?.facility_code);
+    const common = { facility, workerId: word(spec?.agentID) };
+    return (spec?.interfaces ?? []).flatMap((one) => fromInterface1(one, name, common));
   }
-  const kernelArgs = words(spec?.instance?.osie?.kernelParams);
+  const { osie } = spec?.instance ?? {};
+  const hook = {
+    kernel: word(osie?.kernelURL),
+    initrd: word(osie?.initrdURL),
+    arch: word(spec?.attributes?.arch) ?? USUAL_ARCHITECTURE,
+    workerId: word(spec?.agentID),
+  };
   return Object.entries(spec?.networkInterfaces ?? {}).map(([mac, one]) => ({
     ...fromInterface2(mac, one, name),
-    kernelArgs,
+    hook: { ...hook, vlanId: word(one.dhcp?.v4?.vlanID) },
+    kernelArgs: words(osie?.kernelParams),
   }));
 }
 
-function fromInterface1({ disableDhcp, dhcp, netboot }: Interface1, name: string | null): object[] {
+/** SMEE's, for a machine whose record names none. */
+const USUAL_ARCHITECTURE = "x86_64";
+
+function fromInterface1(
+  { disableDhcp, dhcp, netboot }: Interface1,
+  name: string | null,
+  common: { readonly facility: string | null; readonly workerId: string | null },
+): object[] {
   if (dhcp?.mac == null) return [];
   const { ip } = dhcp;
+  const { ipxe: own, osie } = netboot ?? {};
   return [
     {
       mac: dhcp.mac,
@@ -138,9 +172,18 @@ function fromInterface1({ disableDhcp, dhcp, netboot }: Interface1, name: string
       dhcp: disableDhcp !== true,
       // As SMEE: what is not allowed there is denied.
       netboot: netboot?.allowPXE === true ? "allow" : "deny",
-      loader: orNull(netboot?.ipxe?.binary),
-      scriptUrl: orNull(netboot?.ipxe?.url),
-      kernelArgs: words(netboot?.osie?.kernelParams),
+      loader: orNull(own?.binary),
+      scriptUrl: orNull(own?.url),
+      script: orNull(own?.contents),
+      hook: {
+        ...common,
+        url: webUrl(osie?.baseURL),
+        kernel: word(osie?.kernel),
+        initrd: word(osie?.initrd),
+        arch: word(dhcp.arch) ?? USUAL_ARCHITECTURE,
+        vlanId: word(dhcp.vlan_id),
+      },
+      kernelArgs: words(osie?.kernelParams),
       ...otherLoaders(netboot),
     },
   ];
@@ -166,6 +209,7 @@ function fromInterface2(mac: string, { dhcp, ipam, netboot }: Interface2, name: 
     netboot: netboot?.disabled === true ? "deny" : "allow",
     loader: orNull(netboot?.ipxe?.binary),
     scriptUrl: orNull(netboot?.ipxe?.url),
+    script: orNull(netboot?.ipxe?.script),
     ...otherLoaders(netboot),
   };
 }
@@ -185,6 +229,19 @@ type Text = string | null | undefined;
 
 function orNull(value: Text): string | null {
   return value == null || value === "" ? null : value;
+}
+
+/** What would break a line of a script is not looked at, as what SMEE cannot read is not. */
+function line(value: Text): string | null {
+  return value != null && /^[ -~]+$/.test(value) ? value : null;
+}
+
+function word(value: Text): string | null {
+  return value != null && /^[!-~]+$/.test(value) ? value : null;
+}
+
+function webUrl(value: Text): string | null {
+  return value != null && /^https?:\/\/[^/]/.test(value) && URL.canParse(value) ? value : null;
 }
 
 function hostName(value: Text): string | null {

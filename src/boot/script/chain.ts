@@ -28,6 +28,12 @@ export function chainScript(url: string, eventsUrl: string): string {
   ].join("\n");
 }
 
+/** The text of a machine's own script, which iPXE takes for one by its first line only. */
+export function ownScript(text: string): string {
+  const whole = text.endsWith("\n") ? text : `${text}\n`;
+  return /^#!ipxe(\s|$)/.test(whole) ? whole : `#!ipxe\n${whole}`;
+}
+
 /** A blank or a line break would end the command; iPXE's own `${…}` stays. */
 function oneWord(url: string): string {
   return url.replace(/[\s\p{Cc}]/gu, encodeURIComponent);

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { localBootSettings } from "../../boot/local-boot.ts";
 import { macForms, unknownPlaceholders, usualMacInUrls } from "../../boot/machine-urls.ts";
+import { hook } from "./hook.ts";
 import { httpUrl, kernelArgument, loaderPath } from "../values.ts";
 
 /** A script elsewhere, for every machine. */
@@ -85,10 +86,11 @@ export const boot = z
       .default("mirror")
       .meta({
         description:
-          "`mirror`: the orchestrator's `boot.ipxe`, with this site's addresses in it. Otherwise the path of an iPXE script of your own.",
+          "`mirror`: the orchestrator's `boot.ipxe`, with this site's addresses in it. `hook`: one that starts Tinkerbell's HookOS, as SMEE's does. Otherwise the path of an iPXE script of your own.",
         see: "booting.md#a-script-of-your-own",
-        examples: ["mirror", "/etc/eim-pxe/boot.ipxe"],
+        examples: ["mirror", "hook", "/etc/eim-pxe/boot.ipxe"],
       }),
+    hook,
     loaderPatch: z
       .string()
       .refine((text) => new TextEncoder().encode(text).length <= 131, {

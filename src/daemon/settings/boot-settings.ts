@@ -1,5 +1,6 @@
 import type { BootPolicy } from "../../boot/policy.ts";
 import { USUAL_SYSLOG_PORT } from "../../boot/script/syslog.ts";
+import type { HookSettings } from "../../boot/script/hook-script.ts";
 import { type Config, ORCHESTRATOR_LOADER } from "../../config/schema.ts";
 import type { SmeeSettings } from "../../dhcp/handlers/smee.ts";
 import type { BootScript } from "../../http/boot/context.ts";
@@ -8,17 +9,23 @@ import type { BootScript } from "../../http/boot/context.ts";
 const orchestratorLoaders = [7, 9, 16].map((code) => [code, ORCHESTRATOR_LOADER] as const);
 
 /** Whether machines fetch kernel and initramfs from here. */
-export function servesMicroOs({ boot, artifacts }: Config): boolean {
+export function servesMicroOs(config: Config): boolean {
+  const { boot, artifacts } = config;
   if (boot.path === "orchestrator") return false;
-  const isOurs = boot.script === "mirror" && boot.scriptUrl === null;
-  return isOurs || artifacts.origin !== null;
+  return (bootsFromMirror(config) && boot.scriptUrl === null) || artifacts.origin !== null;
+}
+
+/** Whether the site's own script has machines fetch them from the mirror. */
+export function bootsFromMirror({ boot: { script, hook } }: Pick<Config, "boot">): boolean {
+  return script === "mirror" || (script === "hook" && hook.url === null);
 }
 
 /** What a machine in which iPXE runs is given. */
-export function scriptOf({ boot, artifacts }: Config): BootScript {
+export function scriptOf({ boot, artifacts, dhcp }: Config): BootScript {
   if (boot.path === "orchestrator") return { kind: "loader", name: ORCHESTRATOR_LOADER };
   if (boot.scriptUrl !== null) return { kind: "elsewhere", url: boot.scriptUrl };
   if (boot.script === "mirror") return { kind: "mirror" };
+  if (boot.script === "hook") return { kind: "hook", settings: hookOf({ boot, dhcp }) };
   return { kind: "template", path: boot.script, needsMicroOs: artifacts.origin !== null };
 }
 
@@ -30,6 +37,17 @@ export function givesSigned({ boot }: Config): boolean {
 /** Whether machines are told to send us their logs: neither iPXE nor DHCP option 7 can name another port than the usual one. */
 export function takesUsualSyslog({ syslog }: Config): boolean {
   return syslog.port === USUAL_SYSLOG_PORT;
+}
+
+/** `boot.hook` in the words of the line of SMEE whose answers machines get. */
+export function hookOf({ boot: { hook }, dhcp }: Pick<Config, "boot" | "dhcp">): HookSettings {
+  const isStandalone = dhcp.compatibility === "smee-standalone";
+  return {
+    ...hook,
+    flavour: isStandalone ? "smee-standalone" : "smee",
+    retries: hook.retries ?? (isStandalone ? 0 : 1),
+    retryDelaySeconds: hook.retryDelaySeconds ?? (isStandalone ? 2 : 1),
+  };
 }
 
 /** The boot policy that a configuration says. */

@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from "node:util";
 import { certificatesIn } from "../../artifacts/verify/verify.ts";
 import { requireScript } from "../../boot/script/orchestrator-script.ts";
 import { loadConfig, readText } from "../../config/load.ts";
-import type { Config } from "../../config/schema.ts";
+import { type Config, isOwnScript } from "../../config/schema.ts";
 import { fromText } from "../../lib/bytes.ts";
 import { ConfigError, errnoOf, messageOf, SyncError } from "../../lib/errors.ts";
 import { createInventory, type Inventory } from "../../nodes/inventory.ts";
@@ -153,8 +153,9 @@ function readCa(file: string | null): string | null {
 }
 
 /** What machines are given is read when they ask; that it is there and right is seen at the start. */
-function checkTemplate({ boot: { path, script } }: Config): null {
-  if (path === "orchestrator" || script === "mirror") return null;
+function checkTemplate({ boot: { path, ...boot } }: Config): null {
+  if (path === "orchestrator" || !isOwnScript(boot)) return null;
+  const { script } = boot;
   try {
     requireScript(readText(script, "boot.script"), script);
   } catch (error) {

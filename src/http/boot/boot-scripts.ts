@@ -1,6 +1,7 @@
 import { filledUrl, usualMacInUrls } from "../../boot/machine-urls.ts";
-import { chainScript } from "../../boot/script/chain.ts";
-import type { NodeEntry } from "../../boot/node.ts";
+import { chainScript, ownScript } from "../../boot/script/chain.ts";
+import { hookScript, type HookSettings, hookUrl } from "../../boot/script/hook-script.ts";
+import { isUnknown, type NodeEntry } from "../../boot/node.ts";
 import {
   type OrchestratorScript,
   preparedScript,
@@ -17,7 +18,7 @@ import { printable } from "../../lib/bytes.ts";
 import { messageOf } from "../../lib/errors.ts";
 import type { Stage } from "../../timeline/stages.ts";
 import { traceOf } from "../../timeline/traces.ts";
-import type { BootAppOptions } from "./context.ts";
+import type { BootAppOptions, BootScript } from "./context.ts";
 import type { ServedGeneration } from "./content.ts";
 import { OrchestratorScripts } from "./orchestrator-scripts.ts";
 
@@ -29,12 +30,18 @@ export interface ScriptRequest {
   readonly machine: Machine;
   /** As the machine told it in this boot; null: it did not. */
   readonly uuid: string | null;
-  readonly node: Pick<NodeEntry, "scriptUrl" | "kernelArgs"> | null;
+  readonly node: ScriptNode | null;
   /** Our base URL as the machine reaches it; null: its connection is gone. */
   readonly baseUrl: string | null;
   /** That the request names; null or absent: none. */
   readonly trace?: TraceContext | null;
 }
+
+/** What of a machine's entry its script depends on. */
+export type ScriptNode = Pick<
+  NodeEntry,
+  "mac" | "scriptUrl" | "script" | "hook" | "kernelArgs" | "isReservationOnly"
+>;
 
 /** What has to be read before a script can be made. */
 type Source =
@@ -47,6 +54,21 @@ const maxPrepared = 256;
 
 /** The stages before the script that tell where the time of a boot goes. */
 const timedStages: ReadonlySet<Stage> = new Set(["discover", "loader-start", "loader-done"]);
+
+/** Whether the script makes a machine fetch something of the mirror. */
+function needsMicroOs(script: BootScript, node: ScriptNode | null): boolean {
+  switch (script.kind) {
+    case "mirror":
+      return true;
+    case "template":
+      return script.needsMicroOs;
+    case "hook":
+      return hookUrl(script.settings, node?.hook ?? null) === null;
+    case "elsewhere":
+    case "loader":
+      return false;
+  }
+}
 
 /** Makes the boot scripts of machines: what is the same for many is kept in memory. */
 export class BootScripts {
@@ -90,9 +112,10 @@ export class BootScripts {
 
   /** What is known without reading anything. */
   #withoutSource(
-    { machine, uuid, node, baseUrl }: ScriptRequest,
+    request: ScriptRequest,
     generation: ServedGeneration | null,
   ): ScriptOutcome | null {
+    const { machine, uuid, node, baseUrl } = request;
     if (baseUrl === null) {
       return { kind: "unavailable", status: 503, reason: "the connection is gone" };
     }
@@ -100,21 +123,41 @@ export class BootScripts {
       const text = chainScript(node.scriptUrl, `${baseUrl}/events`);
       return { kind: "script", text, generation: null };
     }
+    if (node?.script != null) {
+      return { kind: "script", text: ownScript(node.script), generation: null };
+    }
     const { script, policy } = this.#options;
     if (script.kind === "elsewhere") {
       const { script: form } = policy.macInUrls ?? usualMacInUrls;
       const url = filledUrl(script.url, { mac: machine.mac, uuid }, form);
       return { kind: "script", text: chainScript(url, `${baseUrl}/events`), generation: null };
     }
-    const needsMicroOs =
-      script.kind === "mirror" || (script.kind === "template" && script.needsMicroOs);
-    if (generation === null && needsMicroOs) {
+    if (generation === null && needsMicroOs(script, node)) {
       const reason =
         "nothing to boot is here yet: no synchronisation with the orchestrator has succeeded. " +
         "Look at event sync-failed in the log, or run: eim-pxe sync";
       return { kind: "unavailable", status: 503, reason };
     }
+    if (script.kind === "hook")
+      return this.#hook(script.settings, { ...request, baseUrl }, generation);
     return null;
+  }
+
+  /** The script for HookOS, of which nothing has to be read. */
+  #hook(
+    settings: HookSettings,
+    { machine, node, baseUrl, trace: asked = null }: ScriptRequest & { readonly baseUrl: string },
+    generation: ServedGeneration | null,
+  ): ScriptOutcome {
+    const hook = node?.hook ?? null;
+    const text = hookScript(settings, {
+      machine: node === null || isUnknown(node) ? null : { mac: machine.mac ?? node.mac, hook },
+      baseUrl,
+      kernelArgs: [...this.#options.kernelArgs, ...(node?.kernelArgs ?? [])],
+      traceId: this.#traceOf(machine, asked)?.traceId ?? null,
+    });
+    const isOurs = hookUrl(settings, hook) === null;
+    return { kind: "script", text, generation: isOurs ? (generation?.id ?? null) : null };
   }
 
   async #read(generation: ServedGeneration | null): Promise<Source> {

@@ -3,6 +3,7 @@ import type { FindNode, NodeEntry } from "../../boot/node.ts";
 import { isOptionalFile } from "../../boot/optional-files.ts";
 import { admissionOf, type BootPolicy, type Denial } from "../../boot/policy.ts";
 import { provedIdentity } from "../../timeline/claims.ts";
+import type { HookSettings } from "../../boot/script/hook-script.ts";
 import type { BootSessions } from "../../timeline/boots.ts";
 import type { SmeeFlavour } from "../../boot/smee-layout.ts";
 import { printable } from "../../lib/bytes.ts";
@@ -21,6 +22,8 @@ export type BootScript =
   | { readonly kind: "mirror" }
   /** A file of the site's own; read at each request, so that a change holds at once. */
   | { readonly kind: "template"; readonly path: string; readonly needsMicroOs: boolean }
+  /** The one for Tinkerbell's HookOS. */
+  | { readonly kind: "hook"; readonly settings: HookSettings }
   /** One that does nothing but run the script at this URL, with `{mac}` and `{uuid}` in it. */
   | { readonly kind: "elsewhere"; readonly url: string }
   /** One that does nothing but start this loader. */
