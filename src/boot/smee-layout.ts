@@ -52,9 +52,23 @@ export function isSmeeRaspberryPi(mac: Mac): boolean {
   return piPrefixes.some((prefix) => mac.startsWith(prefix));
 }
 
+/**
+ * `dhcp.compatibility`: a line of SMEE, or the monorepo's as of a month since when it answers otherwise.
+ * `smee-2026-10` has defaults for name servers and search lists.
+ */
+export const smeeCompatibilities = ["smee", "smee-2026-10", "smee-standalone"] as const;
+export type SmeeCompatibility = (typeof smeeCompatibilities)[number];
+
+/** Whose URLs and loaders these answers have. */
+export function flavourOf(compatibility: SmeeCompatibility): SmeeFlavour {
+  return compatibility === "smee-standalone" ? "smee-standalone" : "smee";
+}
+
 /** Where SMEE's answers send machines. */
 export interface SmeeEndpoints {
   readonly address: Ip4;
+  /** Default: the same. */
+  readonly tftpAddress?: Ip4;
   readonly tftpPort: number;
   readonly httpPort: number;
   readonly macInUrls: MacInUrls;
@@ -99,5 +113,5 @@ export function smeeScriptUrl(
 /** The port is always there, even 69. */
 export function smeeTftpUrl(at: SmeeEndpoints, mac: Mac, name: string): string {
   const path = underMac("/", mac, at.macInUrls.loader, encodeURIComponent(name));
-  return `tftp://${at.address}:${at.tftpPort}${path}`;
+  return `tftp://${at.tftpAddress ?? at.address}:${at.tftpPort}${path}`;
 }

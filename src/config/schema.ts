@@ -12,6 +12,7 @@ import { tftp } from "./keys/tftp.ts";
 import { ownMeta } from "./keys/meta.ts";
 
 export { splitListen } from "./keys/http.ts";
+export { splitTftpServer } from "./keys/tftp.ts";
 
 /**
  * The configuration file: types, defaults, and what each key is for, which `docs/configuration.md` and

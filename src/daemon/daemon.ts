@@ -178,6 +178,7 @@ class Site {
       emit,
       origin: origin?.join(", ") ?? null,
       servesMicroOs: servesMicroOs(this.#config),
+      loadersAreElsewhere: this.#config.tftp.advertise !== null,
       onlyLoader: this.#config.boot.path === "orchestrator" ? ORCHESTRATOR_LOADER : null,
       loaderDirs,
       usedUpConnections: () => services.http.usedUp(),

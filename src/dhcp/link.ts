@@ -20,6 +20,8 @@ export interface FullSettings {
   readonly ntp: readonly Ip4[];
   readonly logServers: readonly Ip4[];
   readonly domain: string | null;
+  /** Default: none. */
+  readonly domainSearch?: readonly string[];
   /** An operating system's lease. */
   readonly leaseSeconds: number;
   /** Firmware's and iPXE's lease. */
@@ -43,6 +45,8 @@ export type Link = {
   readonly address: Ip4;
   /** What machines are told instead, where they reach that address by another one (NAT, a load balancer). */
   readonly advertised?: Ip4 | null;
+  /** Who serves loaders by TFTP in our place; absent or null: we do. */
+  readonly tftpServer?: Ip4 | null;
   readonly subnet: Subnet;
 } & (
   | { readonly mode: "proxy" }
@@ -59,6 +63,11 @@ export type Addresses = Pick<Link, "address" | "advertised">;
 /** The address by which the link's machines reach us: in option 54, as next server, in URLs. */
 export function advertisedAddress({ address, advertised }: Addresses): Ip4 {
   return advertised ?? address;
+}
+
+/** The address by which they reach the TFTP server. */
+export function tftpAddress(link: Addresses & Pick<Link, "tftpServer">): Ip4 {
+  return link.tftpServer ?? advertisedAddress(link);
 }
 
 /** Whether `address` is ours, as the link has it or as its machines are told. */

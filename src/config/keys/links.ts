@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { fixedOption, ip4, ip4List, ip4Range, ip4RangeOrOne, seconds, subnet } from "../values.ts";
+import { smeeCompatibilities } from "../../boot/smee-layout.ts";
+import { domainName, fixedOption, ip4, ip4List, ip4Range, ip4RangeOrOne, seconds, subnet } from "../values.ts";
 
 /** `interfaces`: the network links that are served, and what mode full hands out on them. */
 
@@ -37,6 +38,12 @@ export const network = z.strictObject({
         "Mode full: the domain that machines complete short host names with, DHCP option 15.",
       examples: ["site.example"],
     }),
+  domainSearch: z.array(domainName).default([]).meta({
+    description:
+      "Mode full: the domains in which machines look for short host names, DHCP option 119.",
+    unset: "none, or the domain of a machine's entry",
+    since: "0.2.0",
+  }),
   logServers: z.array(ip4).default([]).meta({
     description: "Mode full: the syslog servers that machines are told, DHCP option 7.",
     unset: "none, or this server where `syslog.port` is 514",
@@ -126,9 +133,9 @@ export const interfaces = z.array(link).default([]).meta({
 
 export const dhcp = z
   .strictObject({
-    compatibility: z.enum(["standard", "smee", "smee-standalone"]).default("standard").meta({
+    compatibility: z.enum(["standard", ...smeeCompatibilities]).default("standard").meta({
       description:
-        "`smee` and `smee-standalone` answer byte for byte as Tinkerbell SMEE does, for sites that come from it.",
+        "`smee`, `smee-2026-10` and `smee-standalone` answer byte for byte as Tinkerbell SMEE does, for sites that come from it: the monorepo's of August 2026, the same with its defaults for name servers and search lists (the link's `dns` and `domainSearch`), and the last standalone one.",
       see: "migrating-from-smee.md",
     }),
     authoritative: z.boolean().default(true).meta({

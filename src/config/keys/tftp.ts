@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { parseSubnet } from "../../lib/ip4.ts";
+import { ANY_ADDRESS, parseIp4, parseSubnet } from "../../lib/ip4.ts";
 import { port } from "../values.ts";
 
 /** `tftp`: the protocol by which firmware fetches its loader. */
@@ -22,6 +22,25 @@ const clients = z
   )
   .meta({ examples: ["links", "any", "10.20.0.0/16"] });
 
+/** An address, or an address and a port. */
+const elsewhere = z
+  .string()
+  .refine((text) => splitTftpServer(text) !== null, {
+    error: "must be an IPv4 address such as 192.168.77.5, or one with a port",
+  })
+  .meta({ examples: ["192.168.77.5"] });
+
+/** `192.168.77.5:1069` → its parts; null when it is none. */
+export function splitTftpServer(
+  text: string,
+): { readonly address: string; readonly port: number | null } | null {
+  const [host = "", port, ...rest] = text.split(":");
+  if (parseIp4(host) === null || host === ANY_ADDRESS || rest.length > 0) return null;
+  if (port === undefined) return { address: host, port: null };
+  const isPort = /^[1-9][0-9]{0,4}$/.test(port) && Number(port) <= 65_535;
+  return isPort ? { address: host, port: Number(port) } : null;
+}
+
 export const tftp = z
   .strictObject({
     enabled: z.boolean().default(true).meta({
@@ -31,6 +50,16 @@ export const tftp = z
     port: port.default(69).meta({
       description: "The UDP port that requests come to. Firmware knows no other one than 69.",
     }),
+    advertise: elsewhere
+      .nullable()
+      .default(null)
+      .meta({
+        description:
+          "Another host that serves the loaders by TFTP, which machines are told in our place; its files must have the names that ours have. A port goes with `dhcp.compatibility: smee` only, for iPXE.",
+        unset: "this host",
+        see: "configuration.md#tftp-on-another-host",
+        since: "0.2.0",
+      }),
     singlePort: z.boolean().default(false).meta({
       description:
         "Send everything from the port above, for firewalls, NAT and load balancers that let nothing else through. Otherwise each transfer has a port of its own.",

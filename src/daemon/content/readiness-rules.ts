@@ -4,6 +4,7 @@ import type { Rule } from "../../lib/finding.ts";
 export interface Provisions {
   /** Machines fetch the Micro-OS from here, and there is none. */
   readonly lacksMicroOs: boolean;
+  /** Machines get one from here, and there is none. */
   readonly lacksLoader: boolean;
   /** A file with a loader's name that is not served; null: there is none. */
   readonly passedOver: { readonly path: string; readonly why: string } | null;

@@ -18,6 +18,8 @@ export interface ReadinessParts {
   readonly origin: string | null;
   /** Whether machines fetch the Micro-OS from here. */
   readonly servesMicroOs: boolean;
+  /** Another host serves them by TFTP. Default: it does not. */
+  readonly loadersAreElsewhere?: boolean;
   /** The only loader that machines get; null: those of the table. */
   readonly onlyLoader: string | null;
   readonly loaderDirs: readonly string[];
@@ -79,11 +81,12 @@ export class ReadinessWatch {
   }
 
   now(): Readiness {
-    const { store, origin, loaderDirs, servesMicroOs, onlyLoader } = this.#parts;
+    const { store, origin, loaderDirs, servesMicroOs, onlyLoader, loadersAreElsewhere } =
+      this.#parts;
     const { anyServed, problems } = this.#parts.links();
     const found = judgeAll(readinessRules, {
       lacksMicroOs: servesMicroOs && store.current() === null,
-      lacksLoader: !this.#hasLoader,
+      lacksLoader: !this.#hasLoader && loadersAreElsewhere !== true,
       passedOver: this.#passedOver,
       origin,
       onlyLoader,

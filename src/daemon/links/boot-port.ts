@@ -1,5 +1,6 @@
 import type { LoaderStore } from "../../artifacts/loaders/loader-store.ts";
 import type { GenerationStore } from "../../artifacts/store/generation-store.ts";
+import { flavourOf } from "../../boot/smee-layout.ts";
 import type { Config } from "../../config/schema.ts";
 import type { Emit } from "../../events/types.ts";
 import { createBootApp } from "../../http/boot/app.ts";
@@ -132,7 +133,7 @@ export class BootPort {
       syslog: takesUsualSyslog(config),
       baseUrls: this.#baseUrls,
       trustedProxies: config.http.trustedProxies,
-      smee: compatibility === "standard" ? null : compatibility,
+      smee: compatibility === "standard" ? null : flavourOf(compatibility),
       emit,
       clock,
     });

@@ -1,4 +1,9 @@
-import type { Config, LinkConfig, NetworkConfig } from "../../config/schema.ts";
+import {
+  type Config,
+  type LinkConfig,
+  type NetworkConfig,
+  splitTftpServer,
+} from "../../config/schema.ts";
 import {
   type Addresses,
   advertisedAddress,
@@ -54,7 +59,7 @@ export function wantedLinks(
   config: Config,
   interfaces: readonly NetworkInterface[],
 ): readonly WantedLink[] {
-  if (config.interfaces.length === 0) return [soleLink(chooseInterface(interfaces))];
+  if (config.interfaces.length === 0) return [soleLink(chooseInterface(interfaces), config)];
   const links = config.interfaces.map((link) => configuredLink(link, config));
   const problems = links.flatMap((link) => {
     const { interface: name, address } = link;
@@ -104,7 +109,12 @@ export function withAssumed(
   return [...interfaces.filter(({ name }) => !names.has(name)), ...assumed];
 }
 
-function soleLink(name: string): WantedLink {
+/** Who serves loaders by TFTP in our place; null: we do. */
+function tftpServerOf({ tftp: { advertise } }: Config): Ip4 | null {
+  return advertise === null ? null : (splitTftpServer(advertise)?.address ?? null);
+}
+
+function soleLink(name: string, config: Config): WantedLink {
   return {
     interface: name,
     address: null,
@@ -113,7 +123,13 @@ function soleLink(name: string): WantedLink {
       interface: name,
       address,
       advertised: null,
-      dhcp: { interface: name, address, subnet, mode: "proxy" },
+      dhcp: {
+        interface: name,
+        address,
+        tftpServer: tftpServerOf(config),
+        subnet,
+        mode: "proxy",
+      },
     }),
   };
 }
@@ -140,17 +156,18 @@ function servedLink(link: LinkConfig, found: UsableInterface, config: Config): S
     ]);
   }
   const { advertise: advertised } = link;
+  const tftpServer = tftpServerOf(config);
   return {
     interface: name,
     address,
     advertised,
-    dhcp: dhcpLink(link, { interface: name, address, advertised, subnet }, config),
+    dhcp: dhcpLink(link, { interface: name, address, advertised, tftpServer, subnet }, config),
   };
 }
 
 function dhcpLink(
   link: LinkConfig,
-  base: Pick<Link, "interface" | "address" | "advertised" | "subnet">,
+  base: Pick<Link, "interface" | "address" | "advertised" | "tftpServer" | "subnet">,
   config: Config,
 ): Link | null {
   switch (link.dhcp.mode) {
@@ -191,9 +208,9 @@ function fullSettings(
   ownLogServers: readonly Ip4[],
 ): FullSettings {
   const pools = withoutRanges(network.pools, network.exclude);
-  const { router, dns, ntp, domain, options } = network;
+  const { router, dns, ntp, domain, domainSearch, options } = network;
   const logServers = network.logServers.length === 0 ? ownLogServers : network.logServers;
   const { leaseSeconds, netbootLeaseSeconds } = network;
-  const addresses = { pools, router, dns, ntp, logServers, domain, options };
+  const addresses = { pools, router, dns, ntp, logServers, domain, domainSearch, options };
   return { ...addresses, leaseSeconds, netbootLeaseSeconds, authoritative };
 }

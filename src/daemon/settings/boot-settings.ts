@@ -1,7 +1,8 @@
 import type { BootPolicy } from "../../boot/policy.ts";
 import { USUAL_SYSLOG_PORT } from "../../boot/script/syslog.ts";
+import { flavourOf } from "../../boot/smee-layout.ts";
 import type { HookSettings } from "../../boot/script/hook-script.ts";
-import { type Config, ORCHESTRATOR_LOADER } from "../../config/schema.ts";
+import { type Config, ORCHESTRATOR_LOADER, splitTftpServer } from "../../config/schema.ts";
 import type { SmeeSettings } from "../../dhcp/handlers/smee.ts";
 import type { BootScript } from "../../http/boot/context.ts";
 
@@ -41,10 +42,11 @@ export function takesUsualSyslog({ syslog }: Config): boolean {
 
 /** `boot.hook` in the words of the line of SMEE whose answers machines get. */
 export function hookOf({ boot: { hook }, dhcp }: Pick<Config, "boot" | "dhcp">): HookSettings {
-  const isStandalone = dhcp.compatibility === "smee-standalone";
+  const flavour = dhcp.compatibility === "standard" ? "smee" : flavourOf(dhcp.compatibility);
+  const isStandalone = flavour === "smee-standalone";
   return {
     ...hook,
-    flavour: isStandalone ? "smee-standalone" : "smee",
+    flavour,
     retries: hook.retries ?? (isStandalone ? 0 : 1),
     retryDelaySeconds: hook.retryDelaySeconds ?? (isStandalone ? 2 : 1),
   };
@@ -76,6 +78,16 @@ export function smeeOf(
   if (compatibility === "standard") return null;
   const { loaders, unknownNodes } = policyOf(config);
   const { macInUrls, scriptUrl } = config.boot;
-  const urls = { macInUrls, scriptUrl };
-  return { flavour: compatibility, ...running, ...urls, loaders, unknownNodes };
+  const { advertise } = config.tftp;
+  const elsewhere = advertise === null ? null : (splitTftpServer(advertise)?.port ?? 69);
+  return {
+    flavour: flavourOf(compatibility),
+    dnsDefaults: compatibility === "smee-2026-10",
+    ...running,
+    tftpPort: elsewhere ?? running.tftpPort,
+    macInUrls,
+    scriptUrl,
+    loaders,
+    unknownNodes,
+  };
 }

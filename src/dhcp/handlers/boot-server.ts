@@ -3,13 +3,14 @@ import type { OfferStyle } from "../../boot/offer-style.ts";
 import { decodedOrNull } from "../../lib/errors.ts";
 import { addressEvents, ignored, nothingToBoot, offerEvents, unanswered } from "./boot-events.ts";
 import type { Effect } from "./effects.ts";
-import { advertisedAddress, type Link } from "../link.ts";
+import type { Link } from "../link.ts";
 import { OptionCode } from "../wire/option-codes.ts";
 import { BOOTREQUEST, type DhcpPacket } from "../wire/packet.ts";
 import { MessageType } from "../wire/message-type.ts";
 import {
   type BootPlan,
   MENU_ITEM,
+  nextServerOf,
   startReply,
   withBootSource,
   withClientAddress,
@@ -85,7 +86,7 @@ export function bootServerReply(
   const steps = [
     (to: DhcpPacket) => withClientAddress(to, request),
     (to: DhcpPacket) => withServerId(to, serverIdFor(request, link)),
-    (to: DhcpPacket) => withServerName(to, advertisedAddress(link)),
+    (to: DhcpPacket) => withServerName(to, nextServerOf(plan, link)),
     (to: DhcpPacket) => withVendorClass(to, request),
     (to: DhcpPacket) => withBootSource(to, request, plan, link),
     (to: DhcpPacket) =>

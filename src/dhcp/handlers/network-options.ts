@@ -67,6 +67,7 @@ export function networkOptions(link: FullLink): readonly Option[] {
     [OptionCode.DOMAIN_NAME, fromText(full.domain ?? "")],
     [OptionCode.BROADCAST_ADDRESS, ip4ToBytes(broadcastOf(subnet))],
     [OptionCode.NTP_SERVERS, addresses(full.ntp)],
+    ...said(OptionCode.DOMAIN_SEARCH, filled(full.domainSearch ?? []), searchList),
     ...configured(full.options),
   ];
 }

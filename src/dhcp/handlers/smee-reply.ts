@@ -10,7 +10,7 @@ import {
   prefixLengthOf,
   subnetOf,
 } from "../../lib/ip4.ts";
-import { advertisedAddress, type Link } from "../link.ts";
+import { advertisedAddress, type Link, tftpAddress } from "../link.ts";
 import { OptionCode } from "../wire/option-codes.ts";
 import { encodeOption } from "../wire/options.ts";
 import { type DhcpPacket, MAX_FILE_BYTES } from "../wire/packet.ts";
@@ -28,6 +28,17 @@ export interface SmeeBoot {
   readonly allowed: boolean;
   /** The trace that the offer belongs to. */
   readonly trace: TraceContext | null;
+}
+
+/** What of the settings a reservation's reply depends on. */
+export interface ReservationSettings {
+  readonly flavour: SmeeFlavour;
+  readonly dnsDefaults?: boolean;
+}
+
+/** Who serves what the machine is told to boot. */
+export function nextServer({ client }: DhcpRequest, link: Link): Ip4 {
+  return client.transport === "http" ? advertisedAddress(link) : tftpAddress(link);
 }
 
 /** In proxy and auto-proxy: eight options and nothing of the machine's entry. */
@@ -68,7 +79,7 @@ export function smeeReservationReply(
   messageType: number,
   node: NodeEntry,
   link: Link,
-  flavour: SmeeFlavour,
+  settings: ReservationSettings,
   boot: SmeeBoot | null,
 ): DhcpPacket {
   const start: DhcpPacket = {
@@ -78,11 +89,11 @@ export function smeeReservationReply(
     yiaddr: node.address ?? ANY_ADDRESS,
     siaddr: advertisedAddress(link),
   };
-  const settled = networkOptions(node, link, flavour).reduce(
+  const settled = networkOptions(node, link, settings).reduce(
     (reply, [code, value]) => withOption(reply, code, value),
     start,
   );
-  const named = flavour === "smee" ? withBootFileOptions(settled, node) : settled;
+  const named = settings.flavour === "smee" ? withBootFileOptions(settled, node) : settled;
   const reply =
     named === settled && boot !== null ? withNetboot(settled, request, link, boot) : named;
   return withRelayInformation(withClientId(reply, request), request);
@@ -91,11 +102,15 @@ export function smeeReservationReply(
 function networkOptions(
   node: NodeEntry,
   link: Link,
-  flavour: SmeeFlavour,
+  { flavour, dnsDefaults = false }: ReservationSettings,
 ): readonly (readonly [number, Uint8Array])[] {
-  const logServers = link.mode === "full" ? link.full.logServers : [];
+  const full = link.mode === "full" ? link.full : null;
+  const logServers = full?.logServers ?? [];
   const current = flavour === "smee";
-  const domains = current ? (node.domain === null ? [] : [node.domain]) : node.domainSearch;
+  const own = current ? (node.domain === null ? [] : [node.domain]) : node.domainSearch;
+  const searched = dnsDefaults && node.domainSearch.length > 0 ? node.domainSearch : own;
+  const domains = filled(searched, dnsDefaults ? full?.domainSearch : undefined);
+  const nameServers = filled(node.dns ?? [], dnsDefaults ? full?.dns : undefined);
   const broadcast = node.broadcast ?? (current ? computedBroadcast(node) : null);
   const extra = node.options
     .filter(({ code }) => code !== OptionCode.TFTP_SERVER_NAME && code !== OptionCode.BOOTFILE_NAME)
@@ -104,7 +119,7 @@ function networkOptions(
     ...extra,
     [OptionCode.SUBNET_MASK, addresses(node.netmask === null ? [] : [node.netmask])],
     [OptionCode.ROUTER, addresses(node.router?.slice(0, 1) ?? [])],
-    [OptionCode.DOMAIN_NAME_SERVER, addresses(node.dns ?? [])],
+    [OptionCode.DOMAIN_NAME_SERVER, addresses(nameServers)],
     // SMEE takes itself for the log server unless it is told another one.
     [OptionCode.LOG_SERVER, addresses([logServers[0] ?? advertisedAddress(link)])],
     [OptionCode.HOST_NAME, fromText(node.name ?? "")],
@@ -148,7 +163,7 @@ function withNetboot(
   const trace = boot.trace === null ? new Uint8Array(26) : traceparentBytes(boot.trace);
   const vendor = concat([discovery(request), buildSubOptions([[69, trace]])]);
   return withOption(
-    { ...named, siaddr: advertisedAddress(link) },
+    { ...named, siaddr: nextServer(request, link) },
     OptionCode.VENDOR_SPECIFIC,
     vendor,
   );
@@ -173,6 +188,11 @@ function cut(file: Uint8Array): string {
 function computedBroadcast({ address, netmask }: NodeEntry): Ip4 | null {
   const length = netmask === null ? null : prefixLengthOf(netmask);
   return address === null || length === null ? null : broadcastOf(subnetOf(address, length));
+}
+
+/** What the record says, or else the site's default. */
+function filled(said: readonly string[], byDefault: readonly string[] = []): readonly string[] {
+  return said.length > 0 ? said : byDefault;
 }
 
 function addresses(list: readonly Ip4[]): Uint8Array {

@@ -35,13 +35,13 @@ import {
   wantsToBoot,
 } from "./boot-events.ts";
 import type { Effect } from "./effects.ts";
-import { advertisedAddress, type Link } from "../link.ts";
+import { advertisedAddress, type Link, tftpAddress } from "../link.ts";
 import { OptionCode } from "../wire/option-codes.ts";
 import { BOOTREQUEST, type DhcpPacket } from "../wire/packet.ts";
 import { MessageType } from "../wire/message-type.ts";
 import type { DhcpRequest } from "../message/request.ts";
 import { routeToSource } from "../message/destination.ts";
-import { type SmeeBoot, smeeProxyReply, smeeReservationReply } from "./smee-reply.ts";
+import { nextServer, type SmeeBoot, smeeProxyReply, smeeReservationReply } from "./smee-reply.ts";
 
 /** What SMEE's answers depend on besides the request and the machine's entry. */
 export interface SmeeSettings extends Omit<SmeeEndpoints, "address"> {
@@ -50,6 +50,8 @@ export interface SmeeSettings extends Omit<SmeeEndpoints, "address"> {
   readonly loaders: ReadonlyMap<number, string>;
   /** `nodes.unknown`: deny is SMEE's mode proxy, allow its auto-proxy. */
   readonly unknownNodes: "allow" | "deny";
+  /** Whether a record without name servers or search list gets the link's. Default: it gets none. */
+  readonly dnsDefaults?: boolean;
   /** The trace that reservations carry; null: nothing is traced. */
   readonly trace: TraceContext | null;
 }
@@ -80,7 +82,7 @@ export function handleSmee(
     if (isIncomplete(node, settings)) return unserved(request, link, incompleteEntry);
     const valid = clientFaults(request).length === 0;
     const boot = valid ? reservationBoot(request, node, link, settings) : null;
-    const reply = smeeReservationReply(request, type, node, link, settings.flavour, boot);
+    const reply = smeeReservationReply(request, type, node, link, settings, boot);
     return answered(request, reply, link, node, boot);
   }
   if (request.packet.op !== BOOTREQUEST) return ignored("not a BOOTREQUEST");
@@ -89,7 +91,7 @@ export function handleSmee(
   if (!wantsToBoot(request)) return [...learnt, ...ignored(NOT_A_BOOT_CLIENT)];
   const boot = proxyBoot(request, node, link, settings);
   if ("why" in boot) return [...learnt, ...unserved(request, link, boot.why, boot.values)];
-  const reply = smeeProxyReply(request, type, advertisedAddress(link), boot);
+  const reply = smeeProxyReply(request, type, nextServer(request, link), boot);
   return [...learnt, ...answered(request, reply, link, node, boot)];
 }
 
@@ -205,7 +207,11 @@ function fileFor(
   scriptUrl: string | null,
 ): string {
   const { flavour } = settings;
-  const at: SmeeEndpoints = { ...settings, address: advertisedAddress(link) };
+  const at: SmeeEndpoints = {
+    ...settings,
+    address: advertisedAddress(link),
+    tftpAddress: tftpAddress(link),
+  };
   const { mac, client } = request;
   const userClass = userClassOf(request);
   if (userClass === "Tinkerbell") return scriptUrl ?? smeeScriptUrl(flavour, at, client);

@@ -4,7 +4,7 @@ import type { OfferStyle } from "../../boot/offer-style.ts";
 import { formatTraceparent, traceparentBytes } from "../../boot/trace-context.ts";
 import { concat, fromText, toText } from "../../lib/bytes.ts";
 import { ANY_ADDRESS, type Ip4, ip4ToBytes } from "../../lib/ip4.ts";
-import { advertisedAddress, type Link } from "../link.ts";
+import { advertisedAddress, type Link, tftpAddress } from "../link.ts";
 import { OptionCode } from "../wire/option-codes.ts";
 import { BOOTREPLY, BROADCAST_FLAG, type DhcpPacket, MAX_FILE_BYTES } from "../wire/packet.ts";
 import type { DhcpRequest } from "./request.ts";
@@ -137,8 +137,14 @@ export function withBootSource(
   plan: BootPlan,
   link: Link,
 ): DhcpPacket {
-  const named = withBootFile(withNextServer(reply, advertisedAddress(link)), toldFileOf(plan));
+  const named = withBootFile(withNextServer(reply, nextServerOf(plan, link)), toldFileOf(plan));
   return withMachineId97(named, request);
+}
+
+/** Who serves what a machine is told to boot: another host may serve the loaders by TFTP. */
+export function nextServerOf(plan: BootPlan, link: Link): Ip4 {
+  const byTftp = plan.kind === "loader" && plan.transport === "tftp";
+  return byTftp ? tftpAddress(link) : advertisedAddress(link);
 }
 
 /**
@@ -166,7 +172,7 @@ export function withNetboot(
   const told = { link, traceparent };
   const typed = withDiscovery(booting, request, told, http ? "direct" : style);
   if (link.mode === "proxy") {
-    return withServerName(withVendorClass(typed, request), advertisedAddress(link));
+    return withServerName(withVendorClass(typed, request), nextServerOf(plan, link));
   }
   if (http || style !== "direct") return withVendorClass(typed, request);
   return plan.kind === "script" ? withNoProxyWait(typed) : typed;
