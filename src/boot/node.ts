@@ -64,6 +64,8 @@ export interface NodeEntry {
   readonly script?: string | null;
   /** Default: null. */
   readonly hook?: NodeHook | null;
+  /** The ISO image that its BMC is given, by `iso`. Default: null, the site's. */
+  readonly isoUrl?: string | null;
   readonly kernelArgs: readonly string[];
   /** What PXELINUX and U-Boot are told to boot, in their own words. Default: null, the same as iPXE. */
   readonly pxelinux?: string | null;

@@ -1,4 +1,5 @@
 import type { Fault } from "./faults.ts";
+import { httpUrl } from "./values.ts";
 import { hook as hookKeys } from "./keys/hook.ts";
 import { type Config, splitTftpServer } from "./schema.ts";
 
@@ -11,11 +12,36 @@ export function tftpFaults({ tftp: { advertise }, dhcp }: Config): Fault[] {
 }
 
 /** What is said of HookOS means nothing where no machine runs it. */
-export function hookFaults({ boot: { script, hook } }: Config): Fault[] {
+export function hookFaults({ boot: { script, hook }, iso }: Config): Fault[] {
   if (script === "hook") return [];
   const usual = hookKeys.parse({});
-  return (Object.keys(usual) as (keyof typeof usual)[]).flatMap((key) => {
-    if (hook[key] === usual[key]) return [];
-    return [{ path: ["boot", "hook", key], message: "has no effect without boot.script: hook" }];
+  return scriptKeys.flatMap((key) => {
+    if (hook[key] === usual[key] || (iso !== null && isoKeys.has(key))) return [];
+    const message = isoKeys.has(key)
+      ? "has no effect without boot.script: hook or iso"
+      : "has no effect without boot.script: hook";
+    return [{ path: ["boot", "hook", key], message }];
   });
+}
+
+/** What is written into images, too. */
+const isoKeys: ReadonlySet<string> = new Set(["tinkServer", "tls", "syslogHost"]);
+const scriptKeys = [
+  "url",
+  "kernel",
+  "initrd",
+  "tinkServer",
+  "tls",
+  "insecureTls",
+  "syslogHost",
+  "retries",
+  "retryDelaySeconds",
+] as const;
+
+/** The image has to be a file, or a URL that can be asked for. */
+export function isoFaults({ iso }: Config): Fault[] {
+  const source = iso?.source ?? null;
+  if (source === null || !/^[a-z][a-z0-9+.-]*:\/\//i.test(source)) return [];
+  if (httpUrl.safeParse(source).success) return [];
+  return [{ path: ["iso", "source"], message: "must be a path, or an http:// or https:// URL" }];
 }

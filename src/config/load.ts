@@ -102,9 +102,16 @@ function withAbsoluteOtlp(
   return { ...otlp, headersFile: maybe(otlp.headersFile), caFile: maybe(otlp.caFile) };
 }
 
+/** Whether a key that takes a path or a URL has a URL. */
+function isWebUrl(text: string): boolean {
+  return /^https?:\/\//.test(text);
+}
+
 function withAbsolutePaths(config: Config, base: string): Config {
   const absolute = (path: string) => resolve(base, path);
   const maybe = (path: string | null) => (path === null ? null : absolute(path));
+  const absoluteSource = (source: string | null) =>
+    source === null || isWebUrl(source) ? source : absolute(source);
   return {
     ...config,
     dataDir: absolute(config.dataDir),
@@ -119,6 +126,7 @@ function withAbsolutePaths(config: Config, base: string): Config {
       readTokenFile: maybe(config.admin.readTokenFile),
       tls: withAbsoluteFiles(config.admin.tls, absolute),
     },
+    iso: config.iso === null ? null : { ...config.iso, source: absoluteSource(config.iso.source) },
     artifacts: {
       ...config.artifacts,
       ca: { ...config.artifacts.ca, file: maybe(config.artifacts.ca.file) },

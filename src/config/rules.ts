@@ -8,7 +8,7 @@ import {
 } from "./schema.ts";
 import { assetFaults } from "./asset-rules.ts";
 import type { Fault } from "./faults.ts";
-import { hookFaults, tftpFaults } from "./hook-rules.ts";
+import { hookFaults, isoFaults, tftpFaults } from "./hook-rules.ts";
 
 /** What a configuration must hold beyond the form of its values. */
 export function ruleFaults(config: Config): Fault[] {
@@ -22,6 +22,7 @@ export function ruleFaults(config: Config): Fault[] {
     ...assetFaults(config),
     ...hookFaults(config),
     ...tftpFaults(config),
+    ...isoFaults(config),
     ...smeeFaults(config),
     ...nodesFaults(config),
     ...orchestratorFaults(config),

@@ -6,6 +6,7 @@ import { notify, syslog, telemetry } from "./keys/elsewhere.ts";
 import { admin, http } from "./keys/http.ts";
 import { dhcp, interfaces, type network } from "./keys/links.ts";
 import type { orchestratorApi } from "./keys/orchestrator.ts";
+import { iso } from "./keys/iso.ts";
 import { leader } from "./keys/leader.ts";
 import { log, nodes, timeline } from "./keys/site.ts";
 import { tftp } from "./keys/tftp.ts";
@@ -35,6 +36,7 @@ export const configSchema = z
     tftp,
     http,
     assets,
+    iso,
     admin,
     artifacts,
     nodes,

@@ -18,6 +18,7 @@ import { openLoaders } from "./content/loaders.ts";
 import { SiteAssets } from "./content/site-assets.ts";
 import { neighbourAt } from "./links/neighbours.ts";
 import { type Leading, openLeadership } from "./leader/open-leadership.ts";
+import { remoteImages } from "./content/remote-images.ts";
 import { LinkSupervisor } from "./links/link-supervisor.ts";
 import { type ListenerParts, LinkListeners } from "./links/listeners.ts";
 import { givesSigned, servesMicroOs } from "./settings/boot-settings.ts";
@@ -271,6 +272,7 @@ class Site {
       firmware: this.#firmware,
       emit: this.#events.emit,
       captures: this.#captures,
+      remoteImages: remoteImages(this.#options),
     });
     const keeper = new LinkSupervisor({
       links,

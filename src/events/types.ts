@@ -171,6 +171,8 @@ export interface EventFields extends NodeEventFields, ElsewhereEventFields {
   "timeline-unread": { reason: string; lost: "all" | "some" };
   "timeline-unkept": { reason: string };
   "timeline-kept": object;
+  /** Its BMC begins to read an image with the machine's kernel arguments. */
+  "iso-start": Machine & { file: string; bytes: number };
   "loader-changed": Machine & { loader: string; insteadOf: string };
   "loader-learnt": Machine & { loader: string; insteadOf: string };
   "ways-unread": { reason: string };

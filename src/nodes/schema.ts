@@ -238,6 +238,12 @@ export const nodeSchema = z
         since: "0.2.0",
         examples: ["#!ipxe\nsanboot --no-describe --drive 0x80\n"],
       }),
+    isoUrl: httpUrl.nullable().default(null).meta({
+      description: "The ISO image that this machine's BMC gets, where `iso` is set.",
+      unset: "`iso.source`",
+      see: "booting.md#iso-images-for-bmcs",
+      since: "0.2.0",
+    }),
     hook: hook.nullable().default(null).meta({
       description: "What Tinkerbell's HookOS is told of this machine, with `boot.script: hook`.",
       see: "booting.md#tinkerbells-hookos",

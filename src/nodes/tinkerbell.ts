@@ -13,6 +13,7 @@ const text = z.string().nullish();
 const list = z.array(z.string()).nullish();
 const yes = z.boolean().nullish();
 
+const isoboot = z.looseObject({ sourceISO: text }).nullish();
 const ipxe = z.looseObject({ url: text, binary: text, contents: text, script: text }).nullish();
 const pxelinux = z.looseObject({ config: text }).nullish();
 const rpi = z.looseObject({ serialNum: text, configTxt: text, firmwarePath: text }).nullish();
@@ -20,6 +21,7 @@ const rpi = z.looseObject({ serialNum: text, configTxt: text, firmwarePath: text
 /** `tinkerbell.org/v1alpha1`. */
 const interface1 = z.looseObject({
   disableDhcp: yes,
+  isoboot,
   dhcp: z
     .looseObject({
       mac: text,
@@ -53,6 +55,7 @@ const interface1 = z.looseObject({
 
 /** `tinkerbell.org/v1alpha2`: by MAC address. */
 const interface2 = z.looseObject({
+  isoboot,
   dhcp: z
     .looseObject({
       v4: z
@@ -149,7 +152,7 @@ export function hardwareInputs(object: unknown): readonly object[] | string {
 const USUAL_ARCHITECTURE = "x86_64";
 
 function fromInterface1(
-  { disableDhcp, dhcp, netboot }: Interface1,
+  { disableDhcp, dhcp, netboot, isoboot: image }: Interface1,
   name: string | null,
   common: { readonly facility: string | null; readonly workerId: string | null },
 ): object[] {
@@ -175,6 +178,7 @@ function fromInterface1(
       loader: orNull(own?.binary),
       scriptUrl: orNull(own?.url),
       script: orNull(own?.contents),
+      isoUrl: webUrl(image?.sourceISO),
       hook: {
         ...common,
         url: webUrl(osie?.baseURL),
@@ -189,7 +193,11 @@ function fromInterface1(
   ];
 }
 
-function fromInterface2(mac: string, { dhcp, ipam, netboot }: Interface2, name: string | null) {
+function fromInterface2(
+  mac: string,
+  { dhcp, ipam, netboot, isoboot: image }: Interface2,
+  name: string | null,
+) {
   const { v4 } = dhcp ?? {};
   const { ipv4 } = ipam ?? {};
   return {
@@ -210,6 +218,7 @@ function fromInterface2(mac: string, { dhcp, ipam, netboot }: Interface2, name: 
     loader: orNull(netboot?.ipxe?.binary),
     scriptUrl: orNull(netboot?.ipxe?.url),
     script: orNull(netboot?.ipxe?.script),
+    isoUrl: webUrl(image?.sourceISO),
     ...otherLoaders(netboot),
   };
 }

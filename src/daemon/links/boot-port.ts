@@ -4,6 +4,7 @@ import { flavourOf } from "../../boot/smee-layout.ts";
 import type { Config } from "../../config/schema.ts";
 import type { Emit } from "../../events/types.ts";
 import { createBootApp } from "../../http/boot/app.ts";
+import type { RemoteImages } from "../../http/boot/content.ts";
 import type { Files } from "../../http/files/files.ts";
 import { type HttpEndpoint, type HttpPort, listen } from "../../http/listen.ts";
 import { printable } from "../../lib/bytes.ts";
@@ -14,7 +15,7 @@ import { openHttpFiles } from "../content/http-files.ts";
 import { httpAssets } from "../content/http-assets.ts";
 import type { SiteAssets } from "../content/site-assets.ts";
 import type { NodesInForce } from "../nodes/nodes-in-force.ts";
-import { scriptOf, takesUsualSyslog } from "../settings/boot-settings.ts";
+import { isoOf, scriptOf, takesUsualSyslog } from "../settings/boot-settings.ts";
 import type { ServerCertificate } from "../settings/tls-files.ts";
 import { BootCertificate } from "./boot-certificate.ts";
 import { HttpConnections } from "./http-connections.ts";
@@ -32,6 +33,8 @@ export interface BootPortParts {
   readonly maxConnections: number;
   /** Bytes of memory that this process could still take. */
   readonly availableMemory: () => number;
+  /** How images of other servers are fetched. */
+  readonly remoteImages: RemoteImages;
   /** As it was read at the start; null: no TLS. */
   readonly certificate: ServerCertificate | null;
   readonly emit: Emit;
@@ -117,7 +120,8 @@ export class BootPort {
   }
 
   #listen(at: HttpEndpoint, identity: BootCertificate | null): Promise<HttpPort> {
-    const { config, store, loaders, assets, sessions, nodes, emit, clock } = this.#parts;
+    const { config, store, loaders, assets, sessions, nodes, remoteImages, emit, clock } =
+      this.#parts;
     const { compatibility } = config.dhcp;
     const { app, quick } = createBootApp({
       generations: store,
@@ -133,6 +137,7 @@ export class BootPort {
       syslog: takesUsualSyslog(config),
       baseUrls: this.#baseUrls,
       trustedProxies: config.http.trustedProxies,
+      iso: isoOf(config, remoteImages),
       smee: compatibility === "standard" ? null : flavourOf(compatibility),
       emit,
       clock,

@@ -19,6 +19,7 @@ import { eventLoopPoll } from "../../net/busy-poll.ts";
 import { formatEndpoint, type UdpSocket } from "../../net/udp.ts";
 import type { SyslogServer } from "../../syslog/server/syslog-server.ts";
 import { startTftpServer, type TftpServer } from "../../tftp/server/tftp-server.ts";
+import type { RemoteImages } from "../../http/boot/content.ts";
 import type { SiteAssets } from "../content/site-assets.ts";
 import { findTftpFile, tftpContent } from "../content/tftp-files.ts";
 import { traceOfRequest } from "../elsewhere/boot-traces.ts";
@@ -85,6 +86,8 @@ export interface ListenerParts {
   /** Whether this replica answers in mode full; null: it is the only one. */
   readonly leadership: Pick<Leadership, "isLeading" | "mayLackLeases"> | null;
   readonly emit: Emit;
+  /** How images of other servers are fetched. */
+  readonly remoteImages: RemoteImages;
   /** Null: packets are not recorded. */
   readonly captures: SiteCaptures | null;
 }

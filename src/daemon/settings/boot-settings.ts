@@ -4,6 +4,7 @@ import { flavourOf } from "../../boot/smee-layout.ts";
 import type { HookSettings } from "../../boot/script/hook-script.ts";
 import { type Config, ORCHESTRATOR_LOADER, splitTftpServer } from "../../config/schema.ts";
 import type { SmeeSettings } from "../../dhcp/handlers/smee.ts";
+import type { RemoteImages, ServedIso } from "../../http/boot/content.ts";
 import type { BootScript } from "../../http/boot/context.ts";
 
 /** The orchestrator makes one loader, for x86-64 UEFI (option 93: 7, 9 and, by HTTP, 16). */
@@ -50,6 +51,11 @@ export function hookOf({ boot: { hook }, dhcp }: Pick<Config, "boot" | "dhcp">):
     retries: hook.retries ?? (isStandalone ? 0 : 1),
     retryDelaySeconds: hook.retryDelaySeconds ?? (isStandalone ? 2 : 1),
   };
+}
+
+/** Images for BMCs, or null when there are none. */
+export function isoOf(config: Config, remote: RemoteImages): ServedIso | null {
+  return config.iso === null ? null : { ...config.iso, hook: hookOf(config), remote };
 }
 
 /** The boot policy that a configuration says. */

@@ -98,6 +98,7 @@ function readNamedFiles(config: Config): Omit<Settings, "config" | "configFile">
   const { tls } = config.http;
   const bootCertificate = attempt(() => (tls === null ? null : readServerCertificate(tls)));
   attempt(() => checkTemplate(config));
+  attempt(() => checkIso(config));
   const { orchestrator } = config.nodes;
   attempt(() => (orchestrator === null ? null : checkOrchestratorFiles(orchestrator)));
   const { tokenFile, readTokenFile, tls: adminTls } = config.admin;
@@ -163,6 +164,17 @@ function checkTemplate({ boot: { path, ...boot } }: Config): null {
     throw error;
   }
   return null;
+}
+
+/** An image is read when a BMC asks; that it is there is seen at the start. */
+function checkIso({ iso }: Config): null {
+  const source = iso?.source ?? null;
+  if (source === null || /^https?:\/\//.test(source)) return null;
+  const stats = statSync(source, { throwIfNoEntry: false });
+  if (stats?.isFile() === true) return null;
+  throw new ConfigError([
+    `${source}: is no file: iso.source names the image that BMCs are given, by its path or URL`,
+  ]);
 }
 
 function readToken(file: string | null): string | null {

@@ -30,6 +30,13 @@ export const transferEvents = {
     message: "the firmware asked for the size of a file only",
     meaning: "UEFI asks for `tsize` first and aborts with ERROR 8. It is not a failure.",
   },
+  "iso-start": {
+    level: "info",
+    message: "an ISO image is read for a machine",
+    meaning:
+      "By its BMC, from the beginning; further parts are not told of. The image has the machine's kernel arguments in it (`iso`).",
+    show: { every: 60_000, by: ["mac"] },
+  },
   "tftp-failed": {
     level: "warn",
     message: "a TFTP transfer ended before its end",

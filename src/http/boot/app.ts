@@ -9,6 +9,7 @@ import { quickScripts } from "./quick-scripts.ts";
 import { artifactRoutes } from "./routes/artifacts.ts";
 import { assetRoutes } from "./routes/assets.ts";
 import { beaconRoutes } from "./routes/beacons.ts";
+import { isoRoutes } from "./routes/iso.ts";
 import { loaderRoutes } from "./routes/loaders.ts";
 import { scriptRoutes } from "./routes/script.ts";
 import { smeeRoutes } from "./routes/smee.ts";
@@ -64,6 +65,7 @@ export function createBootApp(options: BootAppOptions): BootApp {
   assetRoutes(app, options);
   loaderRoutes(app, options);
   beaconRoutes(app, options);
+  if (options.iso != null) isoRoutes(app, options, options.iso);
   if (options.smee !== null) smeeRoutes(app, context, options.smee);
   return { app, quick: quickScripts(context) };
 }

@@ -1,6 +1,25 @@
 import type { LocalBootWay } from "../../boot/local-boot.ts";
 import type { Machine } from "../../events/types.ts";
+import type { HookSettings } from "../../boot/script/hook-script.ts";
 import type { BlobSource } from "../../lib/blob.ts";
+import type { OpenFile } from "../files/open-file.ts";
+
+/** Images for BMCs (`iso`). */
+export interface ServedIso {
+  /** A path, or a URL; null: machines' entries name theirs. */
+  readonly source: string | null;
+  readonly placeholder: string;
+  readonly staticAddresses: boolean;
+  /** What the images are told besides. */
+  readonly hook: HookSettings;
+  readonly remote: RemoteImages;
+}
+
+/** Images of other servers, of which only what is asked for is fetched. */
+export interface RemoteImages {
+  /** @throws SyncError when it cannot be had, or the server answers no ranges */
+  open(url: string): Promise<OpenFile>;
+}
 
 /** One file of a generation, on disk and never changed while the generation exists. */
 export interface ServedFile {

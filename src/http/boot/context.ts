@@ -14,7 +14,7 @@ import type { Emit, Machine } from "../../events/types.ts";
 import type { Files } from "../files/files.ts";
 import { machineAddress, type Reached } from "./peer.ts";
 import type { BootScripts } from "./boot-scripts.ts";
-import type { ServedAssets, ServedGenerations, ServedLoaders } from "./content.ts";
+import type { ServedAssets, ServedGenerations, ServedIso, ServedLoaders } from "./content.ts";
 
 /** What a machine gets in which iPXE runs, unless its node entry names another script. */
 export type BootScript =
@@ -49,6 +49,8 @@ export interface BootAppOptions extends Reached {
   readonly syslog: boolean;
   /** By an address of ours, the base URL to write into scripts where `http://ADDRESS:PORT` would be wrong. */
   readonly baseUrls: ReadonlyMap<Ip4, string>;
+  /** Images for BMCs; null or absent: there are none. */
+  readonly iso?: ServedIso | null;
   /** Serve SMEE's URLs too; null: only our own. */
   readonly smee: SmeeFlavour | null;
   readonly emit: Emit;
