@@ -32,7 +32,7 @@ import {
 } from "./support/docs/log-fields.ts";
 import { unknownNames } from "./support/docs/names.ts";
 import { withParts } from "./support/docs/parts.ts";
-import { smeeFlags } from "./support/docs/smee-flags.ts";
+import { ipv6Flags, smeeFlagNames, smeeFlags } from "./support/docs/smee-flags.ts";
 import { FakeProgram } from "./support/program.ts";
 
 /*
@@ -290,9 +290,17 @@ describe("docs/troubleshooting.md", () => {
   });
 });
 
-describe("docs/smee-flags.md", () => {
-  it("is every flag of SMEE", async () => {
-    await expect(smeeFlags()).toMatchFileSnapshot("../docs/smee-flags.md");
+describe("docs/migrating-from-smee.md", () => {
+  it("has every flag of SMEE", async () => {
+    const parts = { flags: smeeFlags(), "IPv6 flags": ipv6Flags() };
+    const text = withParts("docs/migrating-from-smee.md", parts);
+    await expect(text).toMatchFileSnapshot("../docs/migrating-from-smee.md");
+  });
+
+  it.each(Object.entries(smeeFlagNames))("names each flag of %s", (_, flags) => {
+    const text = readFileSync("docs/migrating-from-smee.md", "utf8");
+    const missing = flags.filter((flag) => !text.includes(`\`${flag.replace(/-v4$/, "")}\``));
+    expect(missing).toEqual([]);
   });
 });
 

@@ -90,5 +90,6 @@ export const hook = z
   .prefault({})
   .meta({
     description: "What Tinkerbell's HookOS is told, with `script: hook`.",
+    since,
     see: "booting.md#tinkerbells-hookos",
   });

@@ -1,5 +1,23 @@
 import { absentUnless, addressOf, asDefault, type FlagRow, ofLink, port } from "./flag-row.ts";
-import { isTrue, note, nothing, set } from "./outcome.ts";
+import { isTrue, listOf, note, nothing, type Outcome, set, type SmeeFlags } from "./outcome.ts";
+
+/** Whether loaders come from another host than this one. */
+function isElsewhere(host: string, all: SmeeFlags): boolean {
+  return !asDefault(host, "", "0.0.0.0", addressOf(all) ?? "");
+}
+
+/** What records lack, since October 2026. */
+function withDefaults(key: "dns" | "domainSearch", value: string): Outcome {
+  const list = listOf(value);
+  if (list.length === 0) return nothing;
+  return {
+    kind: "set",
+    settings: [
+      { path: ["dhcp", "compatibility"], value: "smee-2026-10" },
+      { path: ["interfaces", 0, "dhcp", key], value: list },
+    ],
+  };
+}
 
 /** SMEE's flags about DHCP and TFTP. Those about the link itself are read together in import.ts. */
 export const dhcpFlags: readonly FlagRow[] = [
@@ -31,19 +49,45 @@ export const dhcpFlags: readonly FlagRow[] = [
   },
   {
     flags: ["dhcp-tftp-ip"],
-    where: "absent: the loader comes by TFTP from the interface's address",
+    where: "`tftp.advertise`, where it names another host",
     read: (value, all) => {
-      const [host = "", tftpPort] = value.split(":");
-      if (tftpPort !== undefined && tftpPort !== "69") return set(["tftp", "port"], port(tftpPort));
-      return asDefault(host, "", addressOf(all) ?? "")
-        ? nothing
-        : note("the loader comes by TFTP from the interface's address");
+      const [host = "", named] = value.split(":");
+      const tftpPort = named ?? (all.get("dhcp-tftp-port") || "69");
+      if (isElsewhere(host, all)) {
+        return set(["tftp", "advertise"], tftpPort === "69" ? host : `${host}:${tftpPort}`);
+      }
+      return asDefault(tftpPort, "69") ? nothing : set(["tftp", "port"], port(tftpPort));
     },
   },
   {
-    flags: ["dhcp-tftp-port", "tftp-server-bind-port", "tftp-port"],
+    flags: ["dhcp-tftp-port"],
+    where: "`tftp.port`; in `tftp.advertise`, where dhcp-tftp-ip names another host",
+    read: (value, all) => {
+      const [host = ""] = (all.get("dhcp-tftp-ip") ?? "").split(":");
+      if (isElsewhere(host, all) || asDefault(value, "", "69")) return nothing;
+      return set(["tftp", "port"], port(value));
+    },
+  },
+  {
+    flags: ["tftp-server-bind-port", "tftp-port"],
     where: "`tftp.port`",
     read: (value) => (asDefault(value, "", "69") ? nothing : set(["tftp", "port"], port(value))),
+  },
+  {
+    flags: ["dhcp-default-name-servers"],
+    where: "`interfaces[].dhcp.dns`, with `dhcp.compatibility: smee-2026-10`",
+    read: (value) => withDefaults("dns", value),
+  },
+  {
+    flags: ["dhcp-default-domain-search-list"],
+    where: "`interfaces[].dhcp.domainSearch`, with `dhcp.compatibility: smee-2026-10`",
+    read: (value) => withDefaults("domainSearch", value),
+  },
+  {
+    flags: ["dhcp-bind-port"],
+    where: "absent: DHCP is served on the interface, at port 67",
+    read: (value) =>
+      asDefault(value, "", "67") ? nothing : note("DHCP is served on the interface, at port 67"),
   },
   {
     flags: ["tftp-server-enabled", "tftp-enabled"],

@@ -1,4 +1,5 @@
 import { dhcpFlags } from "./dhcp-flags.ts";
+import { hookFlags, isoFlags } from "./hook-flags.ts";
 import { absent, absentUnless, type FlagRow, ofLink, port } from "./flag-row.ts";
 import { isTrue, listOf, note, nothing, type Outcome, set } from "./outcome.ts";
 
@@ -91,46 +92,8 @@ export const flagRows: readonly FlagRow[] = [
       return words.length === 0 ? nothing : set(["boot", "kernelArgs"], words);
     },
   },
-  ...[
-    ["ipxe-http-script-osie-url", "osie-url"],
-    ["ipxe-http-script-kernel-name", "ipxe-http-script-initrd-name"],
-    ["ipxe-script-tink-server-addr-port", "tink-server"],
-    ["ipxe-script-tink-server-use-tls", "tink-server-tls"],
-    ["ipxe-script-tink-server-insecure-tls", "tink-server-insecure-tls"],
-  ].map((flags) =>
-    absentUnless(
-      flags,
-      ["", "false"],
-      "HookOS's script is SMEE's; here machines get the orchestrator's boot.ipxe, or a template of yours (boot.script)",
-    ),
-  ),
-  absentUnless(
-    [
-      "ipxe-http-script-retries",
-      "ipxe-script-retries",
-      "ipxe-http-script-retry-delay",
-      "ipxe-script-retry-delay",
-    ],
-    ["", "0", "1", "2"],
-    "the script that is served says itself how often it tries again",
-  ),
-  absentUnless(["ipxe-script-syslog-fqdn"], [""], "name log servers by address (logServers)"),
-  absentUnless(
-    ["iso-enabled"],
-    ["", "false"],
-    "ISO images are not patched here; machines boot by iPXE",
-  ),
-  absentUnless(
-    [
-      "iso-upstream-url",
-      "iso-url",
-      "iso-patch-magic-string",
-      "iso-magic-string",
-      "iso-static-ipam-enabled",
-    ],
-    ["", "false"],
-    "ISO images are not patched here; machines boot by iPXE",
-  ),
+  ...hookFlags,
+  ...isoFlags,
   {
     flags: ["syslog-enabled"],
     where: "`syslog.port`",
@@ -187,6 +150,10 @@ export const flagRows: readonly FlagRow[] = [
       "enable-ui",
       "enable-crd-migrations",
       "enable-hook",
+      "tink-server-bind-addr",
+      "tink-server-bind-port",
+      "secondstar-bind-addr",
+      "secondstar-port",
     ],
     ["", "true", "false"],
     "another program of Tinkerbell",

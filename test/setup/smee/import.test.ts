@@ -1,23 +1,21 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { afterAll, describe, expect, it } from "vitest";
-import { z } from "zod";
 import { explain } from "../../../src/commands/explain.ts";
 import { importFromSmee } from "../../../src/commands/import-smee.ts";
 import { parseConfig } from "../../../src/config/load.ts";
 import { flagRows } from "../../../src/setup/smee/flags.ts";
 import { importSmee } from "../../../src/setup/smee/import.ts";
-import { readFlags, readVariables } from "../../../src/setup/smee/read.ts";
+import { canonicalName, readFlags, readVariables } from "../../../src/setup/smee/read.ts";
 import { readValues } from "../../../src/setup/smee/values.ts";
+import { isForIpv6, smeeFlagNames } from "../../support/docs/smee-flags.ts";
 import { FakeProgram } from "../../support/program.ts";
 import { environmentOf, nodesOf } from "../../support/smee-site.ts";
 import { type SmeeVector, smeeVectors, vectorAddress } from "../../support/smee-vectors.ts";
 
-const lines = z
-  .record(z.string(), z.array(z.string()))
-  .parse(JSON.parse(readFileSync("test/fixtures/smee-flags.json", "utf8")));
+const lines = smeeFlagNames;
 
 const fromFlags = (...words: readonly string[]) => importSmee(readFlags(words));
 const configOf = (text: string) => parseConfig(text, null, {});
@@ -25,7 +23,8 @@ const configOf = (text: string) => parseConfig(text, null, {});
 describe("every flag of SMEE", () => {
   const known = new Set(flagRows.flatMap(({ flags }) => flags));
   it.each(Object.entries(lines))("of %s has its row", (_line, flags) => {
-    expect(flags.filter((flag) => !known.has(flag))).toEqual([]);
+    const served = flags.filter((flag) => !isForIpv6(flag)).map(canonicalName);
+    expect(served.filter((flag) => !known.has(flag))).toEqual([]);
   });
 });
 
@@ -208,6 +207,80 @@ describe("an imported configuration answers as SMEE did", () => {
     await explain(program, config, options);
     const { reply } = JSON.parse(program.written);
     expect(reply?.hex).toEqual(vector.reply?.hex);
+  });
+});
+
+describe("HookOS, its images and loaders elsewhere", () => {
+  it("become boot.hook, iso and tftp.advertise, for both lines", () => {
+    const current = fromFlags(
+      "--public-ip-v4=10.1.1.1",
+      "--dhcp-tftp-ip-v4=10.1.1.9",
+      "--dhcp-tftp-port-v4=1069",
+      "--dhcp-syslog-ip-v4=10.1.1.8",
+      "--ipxe-http-script-osie-url-v4=http://files.example:7173",
+      "--ipxe-http-script-kernel-name=vmlinuz-lts",
+      "--ipxe-http-script-retries=3",
+      "--ipxe-script-tink-server-addr-port-v4=10.1.1.7:42113",
+      "--ipxe-script-tink-server-use-tls=true",
+      "--iso-enabled=true",
+      "--iso-upstream-url=https://files.example/hook.iso",
+      "--iso-static-ipam-enabled-v4=true",
+    );
+    expect(configOf(current)).toMatchObject({
+      boot: {
+        script: "hook",
+        hook: {
+          url: "http://files.example:7173",
+          kernel: "vmlinuz-lts",
+          initrd: "initramfs",
+          tinkServer: "10.1.1.7:42113",
+          tls: true,
+          syslogHost: "10.1.1.8",
+          retries: 3,
+          retryDelaySeconds: null,
+        },
+      },
+      iso: { source: "https://files.example/hook.iso", staticAddresses: true },
+      tftp: { advertise: "10.1.1.9:1069", port: 69 },
+    });
+    const standalone = importSmee(
+      readVariables({
+        SMEE_OSIE_URL: "http://files.example/hook",
+        SMEE_TINK_SERVER: "10.1.1.7:42113",
+        SMEE_IPXE_SCRIPT_RETRY_DELAY: "5",
+        SMEE_ISO_ENABLED: "true",
+        SMEE_ISO_URL: "http://files.example/hook.iso",
+        SMEE_ISO_MAGIC_STRING: "0123456789abcdef0123",
+      }),
+    );
+    expect(configOf(standalone)).toMatchObject({
+      dhcp: { compatibility: "smee-standalone" },
+      boot: { script: "hook", hook: { tinkServer: "10.1.1.7:42113", retryDelaySeconds: 5 } },
+      iso: { source: "http://files.example/hook.iso", placeholder: "0123456789abcdef0123" },
+    });
+  });
+
+  it("stay out where machines run a script elsewhere, and where SMEE's own defaults were set", () => {
+    const elsewhere = fromFlags(
+      "--dhcp-http-ipxe-script-url=http://own.example/x",
+      "--osie-url=http://files.example",
+    );
+    expect(configOf(elsewhere).boot).toMatchObject({ script: "mirror", hook: { url: null } });
+    expect(elsewhere).toMatch(/# --osie-url: would be boot\.script: "hook"/);
+    const usual = fromFlags("--ipxe-http-script-retries=1", "--iso-enabled=false", "--tink-server=");
+    expect(configOf(usual)).toMatchObject({ boot: { script: "mirror" }, iso: null });
+  });
+
+  it("and the defaults for names become smee-2026-10", () => {
+    const text = fromFlags(
+      "--dhcp-default-name-servers-v4=10.0.0.53,10.0.0.54",
+      "--dhcp-default-domain-search-list-v4=site.example",
+    );
+    expect(configOf(text)).toMatchObject({
+      dhcp: { compatibility: "smee-2026-10" },
+      interfaces: [{ dhcp: { dns: ["10.0.0.53", "10.0.0.54"], domainSearch: ["site.example"] } }],
+    });
+    expect(text).not.toContain("Without a counterpart");
   });
 });
 

@@ -1,31 +1,37 @@
-import { configSchema } from "../../../src/config/schema.ts";
+import { readFileSync } from "node:fs";
+import { z } from "zod";
 import { flagRows } from "../../../src/setup/smee/flags.ts";
+import { configSchema } from "../../../src/config/schema.ts";
 import { keysOf } from "./config-keys.ts";
 
 const keys = new Set(keysOf(configSchema).map(({ path }) => path));
 
-/** Each flag of SMEE, and where it went. */
+/** SMEE's flags by its lines; see test/fixtures/README.md. */
+export const smeeFlagNames = z
+  .record(z.string(), z.array(z.string()))
+  .parse(JSON.parse(readFileSync("test/fixtures/smee-flags.json", "utf8")));
+
+/** Whether a flag is for IPv6 only. */
+export function isForIpv6(flag: string): boolean {
+  return /-v6$|^dhcpv6-|-ipv6$/.test(flag);
+}
+
+/** Each flag of SMEE for IPv4 or both, and where it went. */
 export function smeeFlags(): string {
   const rows = flagRows.map(
     ({ flags, where }) =>
       `| ${flags.map((flag) => `\`${flag}\``).join(", ")} | ${withMissing(where).replaceAll("{mac}", "`{mac}`")} |`,
   );
-  return `# SMEE's flags, and where they went
+  return ["| flag | where it went |", "|---|---|", ...rows].join("\n");
+}
 
-\`\`\`
-eim-pxe import smee --env smee.env > eim-pxe.yaml           # its environment: TINKERBELL_… or SMEE_…
-eim-pxe import smee --values values.yaml > eim-pxe.yaml     # Helm values of the charts tinkerbell, stack and smee
-eim-pxe import smee -- --dhcp-mode=proxy … > eim-pxe.yaml   # its command line
-\`\`\`
-
-The result passes \`eim-pxe check\` and has SMEE's answers ([migrating-from-smee.md](migrating-from-smee.md)). What has no counterpart, or
-what this version does not take, stands in comments above it. Each flag is also the variable of its name in capitals
-behind \`TINKERBELL_\` or \`SMEE_\`. Names of 2026 end in \`-v4\`, which is left out here; what ends in \`-v6\` becomes a comment.
-
-| flag | where it went |
-|---|---|
-${rows.join("\n")}
-`;
+/** Those for IPv6, in the order of the alphabet. */
+export function ipv6Flags(): string {
+  const all = new Set(Object.values(smeeFlagNames).flat().filter(isForIpv6));
+  return `${[...all]
+    .toSorted()
+    .map((flag) => `\`${flag}\``)
+    .join(", ")}.`;
 }
 
 /** A flag's place with a word on each key of ours that is yet to come. */
