@@ -1,7 +1,19 @@
 import { z } from "zod";
 import { readYaml } from "../config/yaml.ts";
 import { ConfigError } from "../lib/errors.ts";
-import { addresses, bootOptions, hostName, ipOf, line, netmaskOf, orNull, positive, webUrl, word, words } from "./hardware-values.ts";
+import {
+  addresses,
+  bootOptions,
+  hostName,
+  ipOf,
+  line,
+  netmaskOf,
+  orNull,
+  positive,
+  webUrl,
+  word,
+  words,
+} from "./hardware-values.ts";
 import { checkPlaced, type PlacedEntry, type PlacedResult } from "./placed-entries.ts";
 
 /*

@@ -39,18 +39,12 @@ export interface IsoBoot {
 /** What of a machine's entry they depend on. */
 export type IsoNode = Pick<
   NodeEntry,
-  | "hook"
-  | "address"
-  | "netmask"
-  | "router"
-  | "name"
-  | "dns"
-  | "domain"
-  | "domainSearch"
-  | "ntp"
+  "hook" | "address" | "netmask" | "router" | "name" | "dns" | "domain" | "domainSearch" | "ntp"
 >;
 
-const usualConsoles = ["ttyAMA0", "ttyS0", "tty0", "tty1", "ttyS1"].map((name) => `console=${name}`);
+const usualConsoles = ["ttyAMA0", "ttyS0", "tty0", "tty1", "ttyS1"].map(
+  (name) => `console=${name}`,
+);
 
 export function isoArguments(settings: HookSettings, boot: IsoBoot): string {
   const { mac, node, baseUrl, kernelArgs } = boot;
@@ -68,7 +62,13 @@ export function isoArguments(settings: HookSettings, boot: IsoBoot): string {
   const address = boot.staticAddress && node !== null ? [ipamOf(mac, node)] : [];
   const words =
     settings.flavour === "smee"
-      ? [...consoles, ...(vlanWord === null ? [] : [vlanWord]), ...worker, ...kernelArgs, ...address]
+      ? [
+          ...consoles,
+          ...(vlanWord === null ? [] : [vlanWord]),
+          ...worker,
+          ...kernelArgs,
+          ...address,
+        ]
       : // The standalone SMEE has a blank where there is no VLAN.
         [...kernelArgs, ...consoles, vlanWord ?? "", ...worker, ...address];
   return words.join(" ");

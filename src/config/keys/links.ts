@@ -1,6 +1,15 @@
 import { z } from "zod";
 import { smeeCompatibilities } from "../../boot/smee-layout.ts";
-import { domainName, fixedOption, ip4, ip4List, ip4Range, ip4RangeOrOne, seconds, subnet } from "../values.ts";
+import {
+  domainName,
+  fixedOption,
+  ip4,
+  ip4List,
+  ip4Range,
+  ip4RangeOrOne,
+  seconds,
+  subnet,
+} from "../values.ts";
 
 /** `interfaces`: the network links that are served, and what mode full hands out on them. */
 
@@ -133,11 +142,14 @@ export const interfaces = z.array(link).default([]).meta({
 
 export const dhcp = z
   .strictObject({
-    compatibility: z.enum(["standard", ...smeeCompatibilities]).default("standard").meta({
-      description:
-        "`smee`, `smee-2026-10` and `smee-standalone` answer byte for byte as Tinkerbell SMEE does, for sites that come from it: the monorepo's of August 2026, the same with its defaults for name servers and search lists (the link's `dns` and `domainSearch`), and the last standalone one.",
-      see: "migrating-from-smee.md",
-    }),
+    compatibility: z
+      .enum(["standard", ...smeeCompatibilities])
+      .default("standard")
+      .meta({
+        description:
+          "`smee`, `smee-2026-10` and `smee-standalone` answer byte for byte as Tinkerbell SMEE does, for sites that come from it: the monorepo's of August 2026, the same with its defaults for name servers and search lists (the link's `dns` and `domainSearch`), and the last standalone one.",
+        see: "migrating-from-smee.md",
+      }),
     authoritative: z.boolean().default(true).meta({
       description:
         "Mode full: tell machines at once (DHCPNAK) that an address from elsewhere is wrong here. On a link without `pools` this holds for machines that have an entry; others are left to another server.",

@@ -50,16 +50,13 @@ export const tftp = z
     port: port.default(69).meta({
       description: "The UDP port that requests come to. Firmware knows no other one than 69.",
     }),
-    advertise: elsewhere
-      .nullable()
-      .default(null)
-      .meta({
-        description:
-          "Another host that serves the loaders by TFTP, which machines are told in our place; its files must have the names that ours have. A port goes with `dhcp.compatibility: smee` only, for iPXE.",
-        unset: "this host",
-        see: "configuration.md#tftp-on-another-host",
-        since: "0.2.0",
-      }),
+    advertise: elsewhere.nullable().default(null).meta({
+      description:
+        "Another host that serves the loaders by TFTP, which machines are told in our place; its files must have the names that ours have. A port goes with `dhcp.compatibility: smee` only, for iPXE.",
+      unset: "this host",
+      see: "configuration.md#tftp-on-another-host",
+      since: "0.2.0",
+    }),
     singlePort: z.boolean().default(false).meta({
       description:
         "Send everything from the port above, for firewalls, NAT and load balancers that let nothing else through. Otherwise each transfer has a port of its own.",

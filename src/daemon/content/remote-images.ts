@@ -2,7 +2,11 @@ import type { IncomingMessage } from "node:http";
 import { rootCertificates } from "node:tls";
 import { type WayOut, wayOut } from "../../artifacts/origin/agent.ts";
 import { explainTransport, type OriginFacts } from "../../artifacts/origin/origin-errors.ts";
-import { type ProxyEnvironment, proxyFor, type ProxySettings } from "../../artifacts/origin/proxy.ts";
+import {
+  type ProxyEnvironment,
+  proxyFor,
+  type ProxySettings,
+} from "../../artifacts/origin/proxy.ts";
 import type { RemoteImages } from "../../http/boot/content.ts";
 import type { OpenFile, ReadBytes } from "../../http/files/open-file.ts";
 import { BoundedMap } from "../../lib/bounded-map.ts";
@@ -41,7 +45,9 @@ export class RemoteImageFiles implements RemoteImages {
   readonly #options: RemoteImagesOptions;
   /** By origin: `https://files.example:8443`. */
   readonly #ways = new BoundedMap<string, WayOut>(maxKept);
-  readonly #known = new BoundedMap<string, { readonly facts: Facts; readonly atMs: number }>(maxKept);
+  readonly #known = new BoundedMap<string, { readonly facts: Facts; readonly atMs: number }>(
+    maxKept,
+  );
 
   constructor(options: RemoteImagesOptions) {
     this.#options = options;

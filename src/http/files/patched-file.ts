@@ -43,7 +43,10 @@ export class PatchedFile implements OpenFile {
     const starts = this.#starts(bytes);
     // The first one last, so that it counts.
     for (const start of starts.toReversed()) this.#text.copy(bytes, start);
-    return { bytes: bytes.subarray(offset - from, Math.max(offset, end) - from), release: () => {} };
+    return {
+      bytes: bytes.subarray(offset - from, Math.max(offset, end) - from),
+      release: () => {},
+    };
   }
 
   close(): void {

@@ -1,6 +1,10 @@
 import { describe, expect, test } from "vitest";
 import type { NodeHook } from "../../../src/boot/node.ts";
-import { type HookBoot, hookScript, type HookSettings } from "../../../src/boot/script/hook-script.ts";
+import {
+  type HookBoot,
+  hookScript,
+  type HookSettings,
+} from "../../../src/boot/script/hook-script.ts";
 
 /*
  * The script for HookOS. The words of its kernel lines and their order are SMEE's, of both of its lines: the

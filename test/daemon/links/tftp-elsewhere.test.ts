@@ -77,14 +77,17 @@ const tinkerbell = { ...firmware.uefi, [OptionCode.USER_CLASS]: fromText("Tinker
 const otherIpxe = { ...firmware.uefi, [OptionCode.USER_CLASS]: fromText("iPXE") };
 
 describe("tftp.advertise: loaders by TFTP from another host", () => {
-  test.each(["proxy", "full"] as const)("is the next server of firmware in mode %s", async (mode) => {
-    const packet = await answerTo({ mode }, message(firmware.bios));
-    expect(packet).toMatchObject({ siaddr: tftp, file: "undionly.kpxe" });
-    expect(packet.option(66)).toBe(tftp);
-    expect(packet.sname).toBe(mode === "proxy" ? tftp : "");
-    // Whose answer it is stays.
-    expect(packet.option(54)).toBe(own);
-  });
+  test.each(["proxy", "full"] as const)(
+    "is the next server of firmware in mode %s",
+    async (mode) => {
+      const packet = await answerTo({ mode }, message(firmware.bios));
+      expect(packet).toMatchObject({ siaddr: tftp, file: "undionly.kpxe" });
+      expect(packet.option(66)).toBe(tftp);
+      expect(packet.sname).toBe(mode === "proxy" ? tftp : "");
+      // Whose answer it is stays.
+      expect(packet.option(54)).toBe(own);
+    },
+  );
 
   test.each(["proxy", "full"] as const)(
     "is nothing to UEFI HTTP boot and to iPXE in mode %s: what they fetch is ours",
@@ -117,7 +120,10 @@ describe("tftp.advertise: loaders by TFTP from another host", () => {
       const http = await answerTo({ compatibility }, message(firmware.uefiHttp));
       expect([http.siaddr, http.sname, http.option(54)]).toEqual([own, own, own]);
       const script = await answerTo({ compatibility }, message(tinkerbell));
-      expect([script.siaddr, script.file]).toEqual([tftp, expect.stringContaining(`http://${own}`)]);
+      expect([script.siaddr, script.file]).toEqual([
+        tftp,
+        expect.stringContaining(`http://${own}`),
+      ]);
     },
   );
 

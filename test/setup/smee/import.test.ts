@@ -267,7 +267,11 @@ describe("HookOS, its images and loaders elsewhere", () => {
     );
     expect(configOf(elsewhere).boot).toMatchObject({ script: "mirror", hook: { url: null } });
     expect(elsewhere).toMatch(/# --osie-url: would be boot\.script: "hook"/);
-    const usual = fromFlags("--ipxe-http-script-retries=1", "--iso-enabled=false", "--tink-server=");
+    const usual = fromFlags(
+      "--ipxe-http-script-retries=1",
+      "--iso-enabled=false",
+      "--tink-server=",
+    );
     expect(configOf(usual)).toMatchObject({ boot: { script: "mirror" }, iso: null });
   });
 

@@ -108,7 +108,9 @@ spec:
 
   test("and so does v1alpha2, with its URLs", async () => {
     const { text } = await get("/08:00:27:29:4e:70/boot.ipxe");
-    expect(text).toContain("set kernel http://files.example/k\nset initrd http://files.example/i\n");
+    expect(text).toContain(
+      "set kernel http://files.example/k\nset initrd http://files.example/i\n",
+    );
     expect(text).toContain("set arch aarch64\n");
   });
 
