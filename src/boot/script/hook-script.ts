@@ -57,6 +57,15 @@ export function hookUrl(settings: Pick<HookSettings, "url">, hook: NodeHook | nu
   return hook?.url ?? settings.url;
 }
 
+/** Whether HookOS comes from our mirror, at least in part. */
+export function isMirrored(settings: Pick<HookSettings, "url">, hook: NodeHook | null): boolean {
+  return hookUrl(settings, hook) === null && !(isUrl(hook?.kernel) && isUrl(hook?.initrd));
+}
+
+function isUrl(named: string | null | undefined): boolean {
+  return /^https?:\/\//.test(named ?? "");
+}
+
 export function hookScript(settings: HookSettings, boot: HookBoot): string {
   const { machine, baseUrl, traceId } = boot;
   const hook = machine?.hook ?? null;
@@ -123,8 +132,7 @@ function architecture(hook: NodeHook | null): readonly string[] {
 
 /** A name in the folder, or the URL that stands in its place. */
 function inFolder(setting: "kernel" | "initrd", named: string | null | undefined): string {
-  const isUrl = /^https?:\/\//.test(named ?? "");
-  return isUrl ? `\${${setting}}` : `\${download-url}/\${${setting}}`;
+  return isUrl(named) ? `\${${setting}}` : `\${download-url}/\${${setting}}`;
 }
 
 function kernelLine(

@@ -19,7 +19,6 @@ import { eventLoopPoll } from "../../net/busy-poll.ts";
 import { formatEndpoint, type UdpSocket } from "../../net/udp.ts";
 import type { SyslogServer } from "../../syslog/server/syslog-server.ts";
 import { startTftpServer, type TftpServer } from "../../tftp/server/tftp-server.ts";
-import type { RemoteImages } from "../../http/boot/content.ts";
 import type { SiteAssets } from "../content/site-assets.ts";
 import { findTftpFile, tftpContent } from "../content/tftp-files.ts";
 import { traceOfRequest } from "../elsewhere/boot-traces.ts";
@@ -28,7 +27,7 @@ import type { Leadership } from "../leader/leadership.ts";
 import type { NodesInForce } from "../nodes/nodes-in-force.ts";
 import type { FirmwareMemory } from "../state/firmware-memory.ts";
 import type { Settings } from "../settings/settings.ts";
-import { BootPort } from "./boot-port.ts";
+import { BootPort, type BootPortParts } from "./boot-port.ts";
 import type { HttpConnections } from "./http-connections.ts";
 import { dhcpSocketOpener } from "./dhcp-sockets.ts";
 import type { Opened } from "./link-supervisor.ts";
@@ -69,7 +68,7 @@ export interface ListenerOptions {
 export type LinkSocket = UdpSocket & Partial<Pick<DeviceSocket, "means">>;
 
 /** What the servers of all links share. */
-export interface ListenerParts {
+export interface ListenerParts extends Pick<BootPortParts, "remoteImages"> {
   readonly options: ListenerOptions;
   readonly store: GenerationStore;
   readonly loaders: LoaderStore;
@@ -86,8 +85,6 @@ export interface ListenerParts {
   /** Whether this replica answers in mode full; null: it is the only one. */
   readonly leadership: Pick<Leadership, "isLeading" | "mayLackLeases"> | null;
   readonly emit: Emit;
-  /** How images of other servers are fetched. */
-  readonly remoteImages: RemoteImages;
   /** Null: packets are not recorded. */
   readonly captures: SiteCaptures | null;
 }

@@ -1,6 +1,6 @@
 import { filledUrl, usualMacInUrls } from "../../boot/machine-urls.ts";
 import { chainScript, ownScript } from "../../boot/script/chain.ts";
-import { hookScript, type HookSettings, hookUrl } from "../../boot/script/hook-script.ts";
+import { hookScript, type HookSettings, isMirrored } from "../../boot/script/hook-script.ts";
 import { isUnknown, type NodeEntry } from "../../boot/node.ts";
 import {
   type OrchestratorScript,
@@ -63,7 +63,7 @@ function needsMicroOs(script: BootScript, node: ScriptNode | null): boolean {
     case "template":
       return script.needsMicroOs;
     case "hook":
-      return hookUrl(script.settings, node?.hook ?? null) === null;
+      return isMirrored(script.settings, node?.hook ?? null);
     case "elsewhere":
     case "loader":
       return false;
@@ -156,8 +156,8 @@ export class BootScripts {
       kernelArgs: [...this.#options.kernelArgs, ...(node?.kernelArgs ?? [])],
       traceId: this.#traceOf(machine, asked)?.traceId ?? null,
     });
-    const isOurs = hookUrl(settings, hook) === null;
-    return { kind: "script", text, generation: isOurs ? (generation?.id ?? null) : null };
+    const id = isMirrored(settings, hook) ? (generation?.id ?? null) : null;
+    return { kind: "script", text, generation: id };
   }
 
   async #read(generation: ServedGeneration | null): Promise<Source> {

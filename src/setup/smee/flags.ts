@@ -66,12 +66,12 @@ export const flagRows: readonly FlagRow[] = [
   },
   {
     flags: ["dhcp-ipxe-http-script-prepend-mac", "dhcp-http-ipxe-script-prepend-mac"],
-    where: "`boot.macInUrls.script`: off where it is false",
+    where: "`boot.macInUrls`, its `script`: off where it is false",
     read: (value) => (isTrue(value) ? nothing : set(["boot", "macInUrls", "script"], "off")),
   },
   {
     flags: ["ipxe-binary-inject-mac-addr-format"],
-    where: "`boot.macInUrls.loader`",
+    where: "`boot.macInUrls`, its `loader`",
     read: readMacFormat,
   },
   {

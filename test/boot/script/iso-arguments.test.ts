@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { emptyNode, type NodeEntry } from "../../../src/boot/node.ts";
+import { emptyNode, type NodeEntry, type NodeHook } from "../../../src/boot/node.ts";
 import type { HookSettings } from "../../../src/boot/script/hook-script.ts";
 import { isoArguments, USUAL_PLACEHOLDER } from "../../../src/boot/script/iso-arguments.ts";
 
@@ -22,7 +22,7 @@ const settings: HookSettings = {
 const consoles = "console=ttyAMA0 console=ttyS0 console=tty0 console=tty1 console=ttyS1";
 const worker = `hw_addr=${mac} syslog_host=10.1.1.8 grpc_authority=10.1.1.7:42113 tinkerbell_tls=false worker_id=${mac}`;
 
-function hookOf(facility: string | null, vlanId: string | null): NodeEntry["hook"] {
+function hookOf(facility: string | null, vlanId: string | null): NodeHook {
   const nothing = { url: null, kernel: null, initrd: null, arch: null };
   // Images name every worker by its MAC.
   return { ...nothing, facility, vlanId, workerId: "agent-4" };

@@ -1,6 +1,9 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
 import { noProxies } from "../../../../src/artifacts/origin/proxy.ts";
 import { configSchema } from "../../../../src/config/schema.ts";
 import { RemoteImageFiles } from "../../../../src/daemon/content/remote-images.ts";
@@ -13,7 +16,7 @@ const mac = "08:00:27:29:4e:67";
 const placeholder = "0123456789-PLACE-FOR-KERNEL-ARGUMENTS-".padEnd(400, "x");
 /** Three placeholders, one of them at the end. */
 const image = Buffer.from(
-  `head ${placeholder} mid ${placeholder}${"y".repeat(700_000)}${placeholder}`,
+  `head ${placeholder} mid ${placeholder}${"y".repeat(300_000)}${placeholder}`,
 );
 
 let port: BootPort;
@@ -56,16 +59,17 @@ async function get(path: string, headers: Record<string, string> = {}, method = 
 }
 
 describe("an image of this host", () => {
+  const folder = mkdtempSync(join(tmpdir(), "eim-pxe-iso-"));
   beforeEach(async () => {
-    await open();
-    const source = port.write("hook.iso", image);
-    await port.close();
+    const source = join(folder, "hook.iso");
+    writeFileSync(source, image);
     await open({ source });
   });
+  afterAll(() => rmSync(folder, { recursive: true }));
 
   test("has the machine's kernel arguments in each placeholder, and the length that it had", async () => {
-    for (const folder of [mac, mac.replaceAll(":", "-"), "0800.2729.4e67", `any/${mac}`]) {
-      const reply = await get(`/iso/${folder}/hook.iso`);
+    for (const form of [mac, mac.replaceAll(":", "-"), "0800.2729.4e67", `any/${mac}`]) {
+      const reply = await get(`/iso/${form}/hook.iso`);
       expect([reply.status, reply.text === expected()]).toEqual([200, true]);
       expect(reply.headers.get("content-length")).toBe(String(image.length));
     }
@@ -82,7 +86,7 @@ describe("an image of this host", () => {
 
   test("is right to the byte in ranges that cut a placeholder", async () => {
     const whole = expected();
-    const edges = [0, 4, 5, 6, 300, 404, 405, 409, 410, 411, 810, 700_810, image.length - 1];
+    const edges = [0, 4, 5, 300, 405, 410, 809, image.length - 400, image.length - 1];
     for (const first of edges) {
       for (const last of edges.filter((one) => one >= first)) {
         const reply = await get(`/iso/${mac}/a.iso`, { range: `bytes=${first}-${last}` });
