@@ -56,12 +56,17 @@ async function simulated(program: Program): Promise<void> {
     await Promise.all(terminals.map(({ terminal }) => shown(terminal, /machine/)));
     const boots = site.simulate("--nodes", "8", "--ramp", "4");
     for (const { columns, terminal } of terminals) {
-      write("watch-simulated", columns, await shown(terminal, /◐[^]* up/));
+      write(
+        "watch-simulated",
+        columns,
+        await shown(terminal, /[4-9] machines[^]*◐ (loader|script|Micro-OS)/),
+      );
     }
     await boots;
     for (const { columns, terminal } of terminals) {
       await shown(terminal, /8 up/);
-      terminal.press("Enter");
+      // Above them stands the machine by which the target was looked at, and which went no further.
+      terminal.press("Down", "Enter");
       write("watch-one", columns, await shown(terminal, /Esc back/));
       terminal.press("q");
     }

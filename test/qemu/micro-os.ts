@@ -61,6 +61,9 @@ exec </dev/null >$console 2>&1
 read -r arguments </proc/cmdline
 printf '\\n%s %s\\n' '${markers.up}' "$arguments"
 
+# The kernel arguments have it say nothing by itself.
+dmesg | grep -i 'secure *boot'
+
 value() { tr ' ' '\\n' </proc/cmdline | sed -n "s|^$1=||p" | tail -n 1; }
 finish() { sync; poweroff -f; }
 fail() { echo "${markers.failed} $*"; finish; exit 1; }

@@ -119,6 +119,7 @@ describe("the orchestrator's host of a machine that boots", () => {
     bus.emit(kernel);
     const later = { "eim-pxe-stage-at": "2026-03-06t10.01.01z" };
     await soonWritten({ site: "hall-3", "eim-pxe-stage": "kernel", ...later });
+    expect(events.some(({ event }) => event === "stages-untold")).toBe(false);
   });
 
   test("has the cause while the boot stands still, and no longer when it goes on", async () => {
