@@ -60,7 +60,7 @@ export const boot = z
     secureBoot: z.enum(["auto", "off"]).default("auto").meta({
       description:
         "`auto`: a UEFI machine that fetched its loader twice and did not start it is given a signed one, where there is one among the loaders, and the one that starts is remembered for that machine. `off`: a signed loader is given only where `loaders` or the machine's entry names it.",
-      see: "loaders.md#secure-boot",
+      see: "secure-boot.md",
       since: "0.2.0",
     }),
     userClasses: z
