@@ -10,6 +10,8 @@ const slow = [
   "test/commands/serve-reload.test.ts",
   "test/commands/serve-registration.test.ts",
   "test/daemon/content/mirror.test.ts",
+  "test/faults/held-up.test.ts",
+  "test/fuzz/fuzz.test.ts",
   "test/daemon/state/timeline-kill.test.ts",
   "test/webhooks/kill.test.ts",
 ];
