@@ -119,6 +119,7 @@ export async function openAdminPort(parts: AdminPortParts): Promise<AdminPort> {
       packetsOf: (boot) => captures?.packetsOf(boot) ?? null,
       fileOf: (boot, isRedacted) => captures?.fileOf(boot, isRedacted) ?? null,
     },
+    changed: (what) => events.emit({ event: "admin-changed", ...what }),
     subscribe: (listener) => events.subscribe(listener),
     allowedHosts: settings.config.admin.allowedHosts,
     isOwnAddress: (address) => address === endpoint.host || isOwnAddress(address),

@@ -276,6 +276,7 @@ export interface EventFields extends NodeEventFields, ElsewhereEventFields {
   "generation-damaged": { generation: string; reason: string };
   "generation-unread": { generation: string; reason: string };
   "generation-imported": { generation: string };
+  "admin-changed": { by: string; request: string };
   "generation-pinned": { generation: string | null; by: string };
 }
 

@@ -45,6 +45,8 @@ export class AdminSite {
   nowMs = startedAtMs;
   /** Whom a magic packet was sent to, and by whose word. */
   readonly woken: { readonly mac: string; readonly by: string }[] = [];
+  /** What was changed, and by whose word. */
+  readonly changes: { readonly by: string; readonly request: string }[] = [];
   /** The links that are served. */
   served: readonly string[] = ["eth1"];
   pinned: string | null = null;
@@ -152,6 +154,7 @@ export class AdminSite {
         offerStyleOf: (machine) => this.offerStyles.provenOf(machine),
         forgetOfferStyle: (machine) => void this.offerStyles.forget(machine),
       },
+      changed: (what) => void this.changes.push(what),
       wake: (mac, by) => {
         this.woken.push({ mac, by });
         const sent = this.served.map((name) => ({

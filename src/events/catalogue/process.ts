@@ -7,6 +7,12 @@ export const processEvents = {
     message: "all sockets are bound",
     meaning: "Every socket that the configuration asks for is open; `sockets` lists them.",
   },
+  "admin-changed": {
+    level: "info",
+    message: "somebody changed something by the admin port",
+    meaning:
+      "After each request there that changes something and was not refused: a machine allowed or denied, a lease released, imported or pinned, a synchronisation, a generation pinned or imported. `request` is what was asked, `by` who asked, as far as that can be known: a command says which user ran it. Signing in is none.",
+  },
   "http-limits": {
     level: "info",
     message: "what HTTP may take of this host",

@@ -7,6 +7,7 @@ import { errorStatus } from "../error-status.ts";
 import { accessOf } from "./access.ts";
 import { answerTo, ApiError } from "./api-error.ts";
 import type { AdminApp, AdminAppOptions } from "./context.ts";
+import { decidedBy } from "./decided-by.ts";
 import { dashboardPaths, dashboardRoutes } from "./dashboard.ts";
 import { RouteMethods } from "./methods.ts";
 import { describeApi } from "./open-api.ts";
@@ -63,6 +64,14 @@ export function createAdminApp(options: AdminAppOptions): AdminApp {
   methods.follow(app);
   app.addHook("onRequest", (request, reply, done) => {
     done(objection(request, reply, options, methods) ?? undefined);
+  });
+  app.addHook("onResponse", (request, reply, done) => {
+    const isSession = request.routeOptions.url === endpoints.signIn.url;
+    if (changes(request) && !isSession && reply.statusCode < 400) {
+      const asked = `${request.method} ${printable(request.url, 256)}`;
+      options.changed({ by: decidedBy(request), request: asked });
+    }
+    done();
   });
   // Only JSON is taken, and what needs no body may come without one.
   app.removeAllContentTypeParsers();

@@ -160,6 +160,8 @@ export interface AdminAppOptions extends OwnHosts, Tokens {
   wake(mac: Mac, by: string): Promise<WakeReply>;
   readonly leases: AdminLeases;
   readonly captures: RecordedCaptures;
+  /** Is told what somebody changed, and who, after it was done. */
+  changed(what: { readonly by: string; readonly request: string }): void;
   /** Calls `listener` with every event from now on, until the returned function is called. */
   subscribe(listener: (event: PxeEvent) => void): () => void;
 }
