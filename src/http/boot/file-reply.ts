@@ -103,13 +103,18 @@ function sendPart(reply: FastifyReply, part: Part, answer: FileAnswer): FastifyR
     const headers = Object.entries(reply.getHeaders());
     response.writeHead(
       response.statusCode,
-      headers.flatMap(([name, value]) => (value === undefined ? [] : [name, value])),
+      headers.flatMap(([name, value]) => (value === undefined ? [] : [asGrubReads(name), value])),
     );
     startDownload({ response, file, part, turns, client, watch: watched });
   };
   if (queued === null) begin(watch);
   else waitInLine(response, { ...answer, queued, part, client, begin });
   return reply;
+}
+
+/** GRUB before 2.12 knows the length by this spelling alone, and ends a download of unknown length (grub-core/net/http.c). */
+function asGrubReads(name: string): string {
+  return name === "content-length" ? "Content-Length" : name;
 }
 
 interface WaitingDownload extends FileAnswer {

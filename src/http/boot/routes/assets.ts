@@ -93,7 +93,16 @@ function sendMade(
       emit({ event: "asset-sent", ...machine, file, ...how });
     }
   }
-  return sendText(reply, 200, text);
+  if (request.method === "HEAD") return sendText(reply, 200, text);
+  // As files are: GRUB before 2.12 knows no other spelling of the length.
+  reply.hijack();
+  reply.raw.writeHead(200, {
+    "cache-control": "no-store",
+    "content-type": "text/plain; charset=utf-8",
+    "Content-Length": Buffer.byteLength(text),
+  });
+  reply.raw.end(text);
+  return reply;
 }
 
 /** The machine whose folder a name begins with. */

@@ -88,6 +88,19 @@ describe("the asset folder, by HTTP", () => {
     }
   });
 
+  it("tells the length in the spelling that GRUB before 2.12 reads", async () => {
+    put("vmlinuz", "kernel");
+    const { hostname, port: at } = new URL(port.url);
+    const names = await new Promise<readonly string[]>((resolve, reject) => {
+      const asked = request({ hostname, port: at, path: "/assets/vmlinuz" }, (reply) => {
+        reply.resume();
+        resolve(reply.rawHeaders);
+      });
+      asked.on("error", reject).end();
+    });
+    expect(names).toContain("Content-Length");
+  });
+
   it("has a type for UEFI, and answers an empty file", async () => {
     put("grub/core.efi", "MZ");
     put("empty", "");
