@@ -44,7 +44,9 @@ function write(name: string, columns: number, screen: readonly string[]): void {
 
 async function simulated(program: Program): Promise<void> {
   const files = { loaderBytes: 1_048_576, kernelBytes: 8_388_608, initramfsBytes: 33_554_432 };
-  const site = await StormSite.open(program, { mode: "full", ...files });
+  // So slowly that there is something to see.
+  const configuration = { http: { maxBytesPerSecond: 24_000_000 } };
+  const site = await StormSite.open(program, { mode: "full", ...files, configuration });
   const { serverHost, configurationFile } = site;
   const inside = ["ip", "netns", "exec", serverHost, process.execPath, program.entry];
   const watch = [...inside, "watch", "--config", configurationFile];
