@@ -200,7 +200,7 @@ What a machine gets is decided by the architecture that it announces in DHCP opt
 in it that has a loader. Where 93 is missing or damaged, option 60 counts (\`PXEClient:Arch:00007\`). U-Boot and
 other firmware whose option 60 begins neither with \`PXEClient\` nor with \`HTTPClient\` is served where
 \`boot.vendorClasses\` names it (\`[U-Boot]\`). \`boot.loaders\` and a node's \`loader\` name another one. Loaders are looked for by
-name in \`artifacts.loaderDirs\`, then in the mirror. A machine for which there is none gets an address in
+name in the [asset folder](assets.md#a-loader-from-the-folder) where it is named, in \`artifacts.loaderDirs\`, then in the mirror. A machine for which there is none gets an address in
 mode full and no answer in proxy mode, and the event \`dhcp-refused\` says so.
 
 \`artifacts.loaderUrls\` has loaders fetched from a URL, each with the SHA-256 that is expected of it; they come before the folders.
