@@ -10,7 +10,6 @@ const slow = [
   "test/commands/serve-reload.test.ts",
   "test/commands/serve-registration.test.ts",
   "test/daemon/content/mirror.test.ts",
-  "test/faults/held-up.test.ts",
   "test/fuzz/fuzz.test.ts",
   "test/daemon/state/timeline-kill.test.ts",
   "test/webhooks/kill.test.ts",
@@ -21,6 +20,9 @@ const mocked = ["test/artifacts/loaders/loader-store.test.ts"];
 
 /** By a program that is not installed everywhere: `npm run test:metrics` fetches it. */
 const metrics = ["test/observe/promtool.test.ts"];
+
+/** Of the fault table, what is in no other project: `npm run test:faults`. */
+const faults = ["test/faults/held-up.test.ts"];
 
 // By default one core is left idle, which are half of two. Tests of the running program have the machine to
 // themselves: what they say of answer times would be about each other.
@@ -46,6 +48,7 @@ export default defineConfig({
             "test/kubernetes/**",
             "test/bench/**",
             ...metrics,
+            ...faults,
             ...slow,
             ...mocked,
           ],
@@ -89,6 +92,15 @@ export default defineConfig({
           testTimeout: bootsHangMs,
           hookTimeout: bootsHangMs,
           fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: "faults",
+          fileParallelism: false,
+          include: faults,
+          testTimeout: longHangMs,
+          hookTimeout: longHangMs,
         },
       },
       {
