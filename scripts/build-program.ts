@@ -32,8 +32,8 @@ const OWN_PLACE = /\bimport\.meta\.url\b/;
 const placed = new Set<string>();
 const ownPlaces: Plugin = {
   name: "own places",
-  setup({ onLoad }) {
-    onLoad({ filter: /\.[jt]s$/ }, async ({ path }) => {
+  setup(bundler) {
+    bundler.onLoad({ filter: /\.[jt]s$/ }, async ({ path }) => {
       if (!path.startsWith(`${source}/`)) return null;
       const contents = await readFile(path, "utf8");
       const loader = path.endsWith(".ts") ? "ts" : "js";
@@ -57,13 +57,13 @@ const words = join(source, "commands/words");
 
 const otherCommands: Plugin = {
   name: "other commands",
-  setup({ onLoad, onResolve }) {
-    onResolve({ filter: /^\.\.\/.*\.ts$/ }, ({ kind, resolveDir, path }) =>
+  setup(bundler) {
+    bundler.onResolve({ filter: /^\.\.\/.*\.ts$/ }, ({ kind, resolveDir, path }) =>
       kind === "dynamic-import" && resolveDir === words && !alone.includes(basename(path))
         ? { path: "other-commands", namespace: "commands" }
         : null,
     );
-    onLoad({ filter: /.*/, namespace: "commands" }, async () => {
+    bundler.onLoad({ filter: /.*/, namespace: "commands" }, async () => {
       const files = (await readdir(words)).map((name) => readFile(join(words, name), "utf8"));
       const loaded = /\bimport\("(\.\.\/[^"]+)"\)/g;
       const names = (await Promise.all(files)).flatMap((text) =>
@@ -79,8 +79,8 @@ const otherCommands: Plugin = {
 /** Messages are ours, or English: of zod's fifty languages only that one is taken. */
 const oneLanguage: Plugin = {
   name: "one language",
-  setup({ onLoad }) {
-    onLoad({ filter: /\/zod\/v4\/locales\/index\.js$/ }, () => ({
+  setup(bundler) {
+    bundler.onLoad({ filter: /\/zod\/v4\/locales\/index\.js$/ }, () => ({
       contents: 'export { default as en } from "./en.js";',
     }));
   },

@@ -74,9 +74,10 @@ export function isOwnScript({ script }: Pick<Config["boot"], "script">): boolean
 }
 
 /** What is mirrored: by default what the path of the boots needs. */
-export function mirroredFiles({ boot, artifacts: { files } }: Config): readonly string[] {
+export function mirroredFiles(config: Config): readonly string[] {
+  const { files } = config.artifacts;
   if (files !== null) return files;
-  const { path, script, hook } = boot;
+  const { path, script, hook } = config.boot;
   if (path === "orchestrator") return [ORCHESTRATOR_LOADER];
   return script === "hook"
     ? [`${hook.kernel}-x86_64`, `${hook.initrd}-x86_64`]

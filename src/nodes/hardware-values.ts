@@ -48,7 +48,7 @@ export function positive(value: number | null | undefined): number | null {
 }
 
 export function words(values: readonly string[] | null | undefined): string[] {
-  return (values ?? []).flatMap((value) => value.split(/\s+/).filter((word) => word !== ""));
+  return (values ?? []).flatMap((value) => value.split(/\s+/).filter((one) => one !== ""));
 }
 
 export function bootOptions(server: Text, file: Text): object[] {

@@ -51,7 +51,7 @@ export class SenderProof {
     const owner = sessions.ownerOf(address);
     if (owner !== null && owner !== mac) {
       const neighbour = this.#neighbourAt(address);
-      if (neighbour === owner || neighbour === "unread") {
+      if (neighbour === owner || neighbour === undefined) {
         this.#contenders.set(address, mac);
         return;
       }
@@ -77,8 +77,9 @@ export class SenderProof {
     return true;
   }
 
-  #neighbourAt(address: Ip4): Mac | "unread" | null {
+  /** Undefined: it was not looked at. */
+  #neighbourAt(address: Ip4): Mac | null | undefined {
     const { clock, neighbourAt } = this.#parts;
-    return this.#reads.take(clock.now()) ? neighbourAt(address) : "unread";
+    return this.#reads.take(clock.now()) ? neighbourAt(address) : undefined;
   }
 }

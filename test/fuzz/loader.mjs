@@ -5,7 +5,7 @@ import { parse } from "@babel/parser";
 import { transform } from "esbuild";
 import MagicString from "magic-string";
 
-/* Node's hook that loads TypeScript: types are taken away, and in `src` each branch calls `__reach(ITS NUMBER)`. */
+/* Node's hook that loads TypeScript: types are taken away, and in `src` each branch calls `reachBranch(ITS NUMBER)`. */
 
 const source = new URL("../../src/", import.meta.url).href;
 let branches = 0;
@@ -20,7 +20,7 @@ export async function load(url, context, nextLoad) {
 
 function withCounters(code) {
   const text = new MagicString(code);
-  const count = () => `__reach(${(branches += 1)})`;
+  const count = () => `reachBranch(${(branches += 1)})`;
   const block = (node) => text.appendRight(node.start + 1, `${count()};`);
   const expression = (node) => {
     text.appendRight(node.start, `(${count()},`);

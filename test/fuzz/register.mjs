@@ -9,7 +9,7 @@ import { register } from "node:module";
 
 const seen = new Uint8Array(1 << 20);
 globalThis.reached = { total: 0 };
-globalThis.__reach = (branch) => {
+globalThis.reachBranch = (branch) => {
   if (seen[branch] === 1) return;
   seen[branch] = 1;
   globalThis.reached.total += 1;

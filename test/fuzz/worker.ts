@@ -46,11 +46,14 @@ const atFirst = reached();
 await fuzzer.go(beganMs + seconds * 1000, executions ?? Infinity);
 const tookMs = performance.now() - beganMs;
 await running.close?.();
-parentPort?.postMessage({
+const figures = {
   executions: fuzzer.executions,
   seconds: tookMs / 1000,
   atFirst,
   reached: reached(),
   corpus: fuzzer.corpus,
   finds: fuzzer.finds,
-});
+};
+// A thread has no origin to name.
+// oxlint-disable-next-line unicorn/require-post-message-target-origin
+parentPort?.postMessage(figures);

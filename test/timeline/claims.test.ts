@@ -146,7 +146,14 @@ describe("a DHCPREQUEST for an address that another machine has", () => {
     neighbours.set(storyAddress, storyMac);
     bus.emit(taken);
     neighbours.set(storyAddress, otherMac);
-    bus.emit({ ...say.loaderStart(), mac: null, address: storyAddress } as PxeEvent);
+    bus.emit({
+      event: "loader-start",
+      mac: null,
+      address: storyAddress,
+      file: "ipxe.efi",
+      protocol: "tftp",
+      bytes: 1_000_000,
+    });
     expect(sessions.ownerOf(storyAddress)).toBe(otherMac);
     expect(sessions.latest({ mac: otherMac, address: null })?.stage).toBe("loader-start");
   });

@@ -34,11 +34,11 @@ const elsewhere = z
 export function splitTftpServer(
   text: string,
 ): { readonly address: string; readonly port: number | null } | null {
-  const [host = "", port, ...rest] = text.split(":");
+  const [host = "", digits, ...rest] = text.split(":");
   if (parseIp4(host) === null || host === ANY_ADDRESS || rest.length > 0) return null;
-  if (port === undefined) return { address: host, port: null };
-  const isPort = /^[1-9][0-9]{0,4}$/.test(port) && Number(port) <= 65_535;
-  return isPort ? { address: host, port: Number(port) } : null;
+  if (digits === undefined) return { address: host, port: null };
+  const isPort = /^[1-9][0-9]{0,4}$/.test(digits) && Number(digits) <= 65_535;
+  return isPort ? { address: host, port: Number(digits) } : null;
 }
 
 export const tftp = z

@@ -68,11 +68,12 @@ export class PatchedFile implements OpenFile {
     const whole = Buffer.allocUnsafeSlow(to - from);
     let filled = 0;
     while (filled < whole.length) {
-      const { bytes, release } = await this.#inner.read(from + filled, whole.length - filled);
-      whole.set(bytes, filled);
-      filled += bytes.length;
-      release();
-      if (bytes.length === 0) break;
+      const part = await this.#inner.read(from + filled, whole.length - filled);
+      const { length } = part.bytes;
+      whole.set(part.bytes, filled);
+      filled += length;
+      part.release();
+      if (length === 0) break;
     }
     return whole.subarray(0, filled);
   }

@@ -141,11 +141,10 @@ const certificates: Target = {
 const captures: Target = {
   name: "captures",
   what: "a capture file that `explain --pcap` is given, packet by packet in words",
-  seeds: () => [
-    ...["A_std43", "G2_oack_win", "O_http", "M_single"].map((name) =>
+  seeds: () =>
+    ["A_std43", "G2_oack_win", "O_http", "M_single"].map((name) =>
       fixture(`lab/${name}.pcap`).subarray(0, 3000),
     ),
-  ],
   mostBytes: 4096,
   open: () => ({
     run: (bytes) =>
