@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { signatureProblem } from "../../../src/artifacts/verify/authenticode.ts";
+import { authoritiesOf, signatureProblem } from "../../../src/artifacts/verify/authenticode.ts";
 import type { GenerationStore } from "../../../src/artifacts/store/generation-store.ts";
 import { makeMicroOs } from "../../../src/demo/micro-os.ts";
 import { memoryBlob } from "../../../src/lib/blob.ts";
@@ -52,6 +52,16 @@ describe.skipIf(missing !== null)("signatures for Secure Boot", () => {
   it("are right when they are by the key, or by one that the key vouches for", async () => {
     expect(await problem(signed(kernel))).toBeNull();
     expect(await problem(signed(kernel, "leaf"))).toBeNull();
+  });
+
+  it("name the authority that a firmware has to know: the issuer of each signer", async () => {
+    const named = (bytes: Uint8Array) => authoritiesOf(memoryBlob(bytes));
+    expect(await named(kernel)).toEqual([]);
+    expect(await named(signed(kernel))).toEqual(["db"]);
+    expect(await named(signed(kernel, "leaf"))).toEqual(["db"]);
+    expect(await named(signed(signed(kernel), "other"))).toEqual(["db", "other"]);
+    const damaged = Uint8Array.from(signed(kernel)).fill(0x5a, kernel.length + 16);
+    expect(await named(damaged)).toEqual([]);
   });
 
   it("are missed, and those of another key are not taken", async () => {
