@@ -103,12 +103,16 @@ deployment:
     const text = importSmee(readValues(current, "values.yaml"));
     expect(configOf(text)).toMatchObject({
       interfaces: [{ name: "macvlan0", address: "192.168.2.116", dhcp: { mode: "proxy" } }],
-      boot: { kernelArgs: ["a=b", "c"], loaders: { 0: "undionly.kpxe", 11: "snp-arm64.efi" } },
+      boot: {
+        kernelArgs: ["a=b", "c"],
+        loaders: { 0: "undionly.kpxe", 11: "snp-arm64.efi" },
+        script: "hook",
+        hook: { url: "http://192.168.2.117:7173" },
+      },
+      iso: { source: null },
       tftp: { maxBlockSize: 1400 },
       log: { level: "debug" },
     });
-    expect(text).toMatch(/^# --iso-enabled: ISO images are not patched/m);
-    expect(text).toMatch(/^# --ipxe-http-script-osie-url: HookOS/m);
     const chart = `
 oneIP: 192.168.2.50
 dhcp: { enabled: true, mode: proxy, httpIPXE: { scriptUrl: { host: "", port: 7171 } } }
@@ -284,7 +288,7 @@ describe("HookOS, its images and loaders elsewhere", () => {
       dhcp: { compatibility: "smee-2026-10" },
       interfaces: [{ dhcp: { dns: ["10.0.0.53", "10.0.0.54"], domainSearch: ["site.example"] } }],
     });
-    expect(text).not.toContain("Without a counterpart");
+    expect(text).not.toContain("# --dhcp-default");
   });
 });
 
