@@ -61,6 +61,7 @@ test("a link is opened when its interface is there, with that interface's addres
           interface: "eth1",
           address: "10.0.0.1",
           advertised: null,
+          tftpServer: null,
           subnet: { network: "10.0.0.0", prefixLength: 24 },
           mode: "proxy",
         },
