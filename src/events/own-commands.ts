@@ -9,7 +9,7 @@ const groups = {
   artifacts: ["list", "verify", "rollback", "pin", "export", "import"],
   notify: ["test"],
   leases: ["list", "release", "import", "pin", "unpin"],
-  nodes: ["list", "show", "forget", "allow", "deny", "once", "export", "import"],
+  nodes: ["list", "show", "forget", "allow", "deny", "once", "wake", "export", "import"],
 } as const;
 const single = ["serve", "check", "sync", "doctor", "watch", "explain(?! --(?:code|other-server))"];
 

@@ -123,6 +123,7 @@ describe("an event", () => {
 
   it("of an operating system after the last download proves that the Micro-OS is up", () => {
     const system = { event: "system-dhcp", mac, address: null, interface: "eth1" } as const;
+    sessions.learnAddress(mac, address);
     bus.emit(system);
     bus.emit({ event: "initramfs-done", mac, address, ...initramfs, durationMs: 1 });
     bus.emit(system);
@@ -133,6 +134,7 @@ describe("an event", () => {
 
   it("that follows from another one comes after it in the log, the timeline and the stream", () => {
     const heard: PxeEvent[] = [];
+    sessions.learnAddress(mac, address);
     const debug = createLog({ level: "debug", out });
     const debugging = busWith(debug);
     debugging.subscribe((event) => heard.push(event));

@@ -177,6 +177,9 @@ describe("a trace of SMEE's", () => {
 
   it("in the header of a request for the script goes on too", async () => {
     const { site, collector } = await opened({ mode: "full", compatibility: "standard" });
+    // The machine is known to be at the address that the request comes from: of others nothing is believed.
+    const sender = { mac, address: "127.0.0.1", interface: "lo", leaseSeconds: 60 };
+    site.events.emit({ event: "lease-granted", ...sender });
     const script = await fetched(`${site.httpUrl}/${mac}/boot.ipxe`, { traceparent: given });
     expect(script).toContain(` traceparent=00-${traceId}-`);
     await fetched(`${site.httpUrl}/artifacts/vmlinuz-x86_64`);
