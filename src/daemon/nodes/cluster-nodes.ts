@@ -71,10 +71,12 @@ export class ClusterNodes {
   readonly #problems = new Set<string>();
   #version: (typeof versions)[number] | null = null;
   #follower: ClusterFollower = { use: () => {}, emit: () => {} };
-  /** In a row: attempts that failed, or whose watch ended at once since the server had forgotten what it had listed. */
+  /** Attempts in a row that failed, or whose watch ended at once. */
   #failures = 0;
   /** It was reported that the API server is away. */
   #isAway = false;
+  /** It answers again, and nothing was listed anew since. */
+  #isBack = false;
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | null = null;
   readonly #takingUp = new Repeatable(() => this.#takeUp());
@@ -119,16 +121,17 @@ export class ClusterNodes {
         }
         // The API server has forgotten what was before: everything is listed anew, at once if that is the first time.
         from = null;
-        if (this.#failures > 0) await this.#pause();
+        if (this.#failures > 0 && !this.#isBack) await this.#pause();
+        this.#isBack = false;
         this.#failures += 1;
       }
     }
   }
 
   async #away(reason: string): Promise<void> {
-    const source = this.#parts.access.server;
     this.#isAway = true;
-    this.#follower.emit({ event: "nodes-source-away", source, reason, nodes: this.#objects.size });
+    const source = { source: this.#parts.access.server, nodes: this.#objects.size };
+    this.#follower.emit({ event: "nodes-source-away", ...source, reason });
     await this.#pause();
     this.#failures += 1;
   }
@@ -144,9 +147,9 @@ export class ClusterNodes {
     if (!this.#isAway) return;
     this.#isAway = false;
     // A server that has started anew has often forgotten what it had listed (410): that is asked for at once.
-    this.#failures = 0;
-    const source = this.#parts.access.server;
-    this.#follower.emit({ event: "nodes-source-back", source, nodes: this.#objects.size });
+    this.#isBack = true;
+    const source = { source: this.#parts.access.server, nodes: this.#objects.size };
+    this.#follower.emit({ event: "nodes-source-back", ...source });
   }
 
   /** Lists everything; resolves with the version from which to watch. */
@@ -191,12 +194,12 @@ export class ClusterNodes {
     const silentMs = (WATCH_SECONDS + 30) * 1000;
     let from = since;
     let changes = 0;
-    const { signal } = this.#stopping;
     const startedAt = performance.now();
     const isLasting = () => performance.now() - startedAt >= LASTING_MS;
-    const opened = (): void => this.#back();
+    const { signal } = this.#stopping;
+    const reading = { signal, silentMs, opened: () => this.#back() };
     try {
-      for await (const line of getLines(access, path, { signal, silentMs, opened })) {
+      for await (const line of getLines(access, path, reading)) {
         if (line.trim() === "") continue;
         const raw: unknown = JSON.parse(line);
         const { type, object } = change.parse(raw);
@@ -211,9 +214,9 @@ export class ClusterNodes {
         if (++changes % IN_ONE_TURN === 0) await nextTurn();
       }
     } finally {
+      // One that may be opened and ends at once is not asked again without a pause.
       if (isLasting()) this.#failures = 0;
     }
-    // One that ends at once is not asked again without a pause.
     if (!isLasting()) {
       await this.#pause();
       this.#failures += 1;
@@ -271,17 +274,15 @@ export class ClusterNodes {
   }
 
   async #keep(): Promise<void> {
-    const { dataDir } = this.#parts;
-    const { emit } = this.#follower;
     try {
-      await keepHardware(this.#objects, dataDir);
+      await keepHardware(this.#objects, this.#parts.dataDir);
     } catch (error) {
-      emit({ event: "nodes-unkept", reason: messageOf(error) });
+      this.#follower.emit({ event: "nodes-unkept", reason: messageOf(error) });
     }
   }
 }
 
-/** What the steps come to; other work has its turn between them. */
+/** What the steps come to. */
 async function inTurns<Result>(work: Generator<void, Result>): Promise<Result> {
   for (let steps = 1; ; steps += 1) {
     const step = work.next();
