@@ -20,6 +20,7 @@ import type { BootSessions } from "../../timeline/boots.ts";
 import { architectureNameOf } from "../../timeline/rules.ts";
 import type { NodesInForce } from "../nodes/nodes-in-force.ts";
 import type { SiteAssets } from "./site-assets.ts";
+import { provedIdentity } from "../../timeline/claims.ts";
 
 /** A boot program's configuration, made for the machine that asks. */
 export interface BootConfig {
@@ -107,10 +108,11 @@ export class BootConfigs {
   ): Promise<BootConfig | UnservedAsset | null> {
     const { sessions, nodes, config } = this.#parts;
     const boot = sessions.latest({ mac: machine.mac, address: null });
-    const uuid = boot?.uuid ?? (name.of.kind === "uuid" ? name.of.uuid : null);
+    const proved = provedIdentity(boot);
+    const uuid = proved.uuid ?? (name.of.kind === "uuid" ? name.of.uuid : null);
     const later = laterNames(name, { ...machine, uuid });
     if (await this.#anyThere([path, ...later.own], machine)) return null;
-    const entry = nodes.find({ mac: machine.mac, uuid, serial: boot?.serial ?? null });
+    const entry = nodes.find({ mac: machine.mac, uuid, serial: proved.serial });
     const own = name.syntax === "pxelinux" ? (entry?.pxelinux ?? null) : null;
     if (own !== null) return this.#made(path, own.endsWith("\n") ? own : `${own}\n`, null, null);
     if (await this.#anyThere(later.common, machine)) return null;

@@ -4,6 +4,7 @@ import type { Machine } from "../../events/types.ts";
 import type { BootSessions } from "../../timeline/boots.ts";
 import type { NodesInForce } from "../nodes/nodes-in-force.ts";
 import type { SiteAsset, SiteAssets } from "./site-assets.ts";
+import { provedIdentity } from "../../timeline/claims.ts";
 
 /** A file that is made of a Pi's entry. */
 export interface PiText {
@@ -31,7 +32,7 @@ export async function findPiFile(
   const [, serial, rest] = /^([0-9a-f]{8})\/(.+)$/i.exec(path) ?? [];
   if (serial === undefined || rest === undefined) return null;
   const mac = machine.mac ?? sessions.machineAt(machine.address);
-  const uuid = mac === null ? null : (sessions.latest({ mac, address: null })?.uuid ?? null);
+  const { uuid } = provedIdentity(mac === null ? null : sessions.latest({ mac, address: null }));
   const entry = nodes.find({ mac: mac ?? "", uuid, serial: serial.toLowerCase() });
   if (entry === null) return null;
   const own = entry.raspberryPi ?? null;

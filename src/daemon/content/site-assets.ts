@@ -10,6 +10,7 @@ import { isRaspberryPi, piSerialOf } from "../../boot/identity/raspberry-pi.ts";
 import type { Machine } from "../../events/types.ts";
 import type { BootSessions } from "../../timeline/boots.ts";
 import type { NodesInForce } from "../nodes/nodes-in-force.ts";
+import { provedIdentity } from "../../timeline/claims.ts";
 
 /** A file of the asset folder, and what it is to a boot. */
 export interface SiteAsset extends AssetFile {
@@ -51,9 +52,7 @@ export class SiteAssets {
     const { sessions, nodes } = this.#parts;
     const known = mac ?? sessions.machineAt(address);
     if (known === null) return { mac: null, uuid: null, serial: null };
-    const boot = sessions.latest({ mac: known, address: null });
-    const uuid = boot?.uuid ?? null;
-    const serial = boot?.serial ?? null;
+    const { uuid, serial } = provedIdentity(sessions.latest({ mac: known, address: null }));
     const entry = nodes.find({ mac: known, uuid, serial });
     const pi = uuid !== null && isRaspberryPi(known) ? piSerialOf(uuid) : null;
     return {

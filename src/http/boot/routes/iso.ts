@@ -6,6 +6,7 @@ import { isoArguments } from "../../../boot/script/iso-arguments.ts";
 import { printable } from "../../../lib/bytes.ts";
 import { messageOf } from "../../../lib/errors.ts";
 import { type Mac, parseMac } from "../../../lib/mac.ts";
+import { provedIdentity } from "../../../timeline/claims.ts";
 import type { DownloadWatch } from "../../files/download.ts";
 import type { OpenFile } from "../../files/open-file.ts";
 import { PatchedFile } from "../../files/patched-file.ts";
@@ -44,8 +45,7 @@ async function sendIso(
 ): Promise<FastifyReply> {
   const no = (status: number, reason: string) =>
     refuse(options, request, reply, { status, reason, mac });
-  const boot = options.sessions.latest({ mac, address: null });
-  const smbios = { uuid: boot?.uuid ?? null, serial: boot?.serial ?? null };
+  const smbios = provedIdentity(options.sessions.latest({ mac, address: null }));
   const node = options.findNode({ mac, ...smbios });
   const denial = admissionOf(mac, node, options.policy, smbios.serial !== null);
   if (denial !== null) return no(403, `this machine may not boot from here: ${denial.reason}`);
