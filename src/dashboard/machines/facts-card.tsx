@@ -2,7 +2,7 @@ import { api, type BootDetail } from "../data/api.ts";
 import { addressOf, type Machine, serialOf } from "../data/machine.ts";
 import { usePage } from "../view/hooks.ts";
 import { registrationOf } from "../view/registration.ts";
-import { NameField, useChange } from "./actions.tsx";
+import { NameField, useChange, WakeButton } from "./actions.tsx";
 
 /** Which machine it is, and what can be done with it besides booting. */
 export function FactsCard({ machine, boot }: { machine: Machine; boot: BootDetail | null }) {
@@ -31,6 +31,7 @@ export function FactsCard({ machine, boot }: { machine: Machine; boot: BootDetai
     <section class="card">
       <h2>{texts.machine.facts}</h2>
       <NameField machine={machine} />
+      <WakeButton machine={machine} />
       <dl class="facts-list">
         {facts
           .filter(([, value]) => value != null && value !== "")

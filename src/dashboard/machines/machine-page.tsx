@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { BootReply } from "../../api/boots.ts";
 import { api, type BootDetail } from "../data/api.ts";
 import { labelOf, type Machine, nameOf, statusOf } from "../data/machine.ts";
-import { NetbootButtons, WakeButton } from "./actions.tsx";
+import { NetbootButtons } from "./actions.tsx";
 import { Answers } from "./answers.tsx";
 import { FactsCard } from "./facts-card.tsx";
 import { Verdict } from "./verdict.tsx";
@@ -55,7 +55,6 @@ export function MachinePage({ id }: { id: string }) {
         </h1>
         <Status status={statusOf(machine)} />
         <NetbootButtons machine={machine} />
-        <WakeButton machine={machine} />
       </header>
       <Verdict machine={machine} boot={shown ?? latest} />
       {shown !== null && <Timeline boot={shown} />}
