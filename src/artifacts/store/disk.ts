@@ -2,7 +2,7 @@ import { createHash, type Hash } from "node:crypto";
 import { lstat, open, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { replaceFile, syncPath } from "../../lib/atomic-file.ts";
-import type { BlobSource } from "../../lib/blob.ts";
+import { type BlobSource, fileBlob } from "../../lib/blob.ts";
 import { errnoOf, SyncError } from "../../lib/errors.ts";
 import { encodeManifest, type Manifest, MANIFEST_NAME, type ManifestFile } from "./manifest.ts";
 
@@ -36,25 +36,10 @@ export class DiskFullError extends SyncError {
   }
 }
 
-/** A file as a blob; it stays readable after the file was removed, until it is closed. */
 export async function openFile(path: string): Promise<BlobSource> {
   const handle = await open(path, "r");
   const { size } = await handle.stat();
-  return {
-    size,
-    read: async (offset, length) => {
-      const wanted = Math.max(0, Math.min(length, size - offset));
-      const bytes = new Uint8Array(wanted);
-      let filled = 0;
-      while (filled < wanted) {
-        const { bytesRead } = await handle.read(bytes, filled, wanted - filled, offset + filled);
-        if (bytesRead === 0) break;
-        filled += bytesRead;
-      }
-      return bytes.subarray(0, filled);
-    },
-    close: () => handle.close(),
-  };
+  return fileBlob(handle, size);
 }
 
 /** Opens files of a set by their names. */

@@ -1,6 +1,6 @@
 import { realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { BlobSource } from "../../lib/blob.ts";
+import { type BlobSource, fileBlob } from "../../lib/blob.ts";
 import { isWithin, openConfined } from "../../lib/disk/confined-file.ts";
 import { errnoOf } from "../../lib/errors.ts";
 import { type AssetMachine, machineFolders, readAssetName } from "../asset-name.ts";
@@ -75,23 +75,7 @@ export class AssetFolder {
    */
   async open({ folder, path }: AssetFile): Promise<BlobSource | null> {
     const opened = await openConfined(folder, path);
-    if (opened === null) return null;
-    const { handle, stats } = opened;
-    return {
-      size: stats.size,
-      read: async (offset, length) => {
-        const wanted = Math.max(0, Math.min(length, stats.size - offset));
-        const bytes = new Uint8Array(wanted);
-        let filled = 0;
-        while (filled < wanted) {
-          const { bytesRead } = await handle.read(bytes, filled, wanted - filled, offset + filled);
-          if (bytesRead === 0) break;
-          filled += bytesRead;
-        }
-        return bytes.subarray(0, filled);
-      },
-      close: () => handle.close(),
-    };
+    return opened === null ? null : fileBlob(opened.handle, opened.stats.size);
   }
 }
 
