@@ -5,12 +5,13 @@ import { type GenerationStore, openGenerationStore } from "../artifacts/store/ge
 import { mirroredFiles } from "../config/schema.ts";
 import { systemClock } from "../lib/clock.ts";
 import { SyncError } from "../lib/errors.ts";
-import { type AdminClient, findAdmin, userOf } from "./shared/admin-client.ts";
+import type { AdminClient } from "./shared/admin-client.ts";
 import { artifactFolder, assetsOf } from "../daemon/content/mirror.ts";
 import { loadersOf } from "../daemon/content/loaders.ts";
 import type { Settings } from "../daemon/settings/settings.ts";
-import { lockForCommand } from "../daemon/state/data-folder-lock.ts";
+import type { FolderLock } from "../daemon/state/data-folder-lock.ts";
 import type { Program } from "./shared/context.ts";
+import { openMirrorFolder } from "./shared/data-folder.ts";
 
 /** What can be done with the generations: by the server that runs on the data folder, or by this command itself. */
 export interface ArtifactAccess {
@@ -30,16 +31,11 @@ export async function openArtifacts(
   settings: Settings,
   purpose: string,
 ): Promise<ArtifactAccess> {
-  const admin = await findAdmin({ ...settings, user: userOf(program) });
-  return admin === null ? openLocal(program, settings, purpose) : askedOfServer(admin);
+  const { admin, lock } = await openMirrorFolder(program, settings, purpose);
+  return admin === null ? openLocal(settings, lock) : askedOfServer(admin);
 }
 
-async function openLocal(
-  program: Program,
-  { config }: Settings,
-  purpose: string,
-): Promise<ArtifactAccess> {
-  const lock = await lockForCommand(program, config.dataDir, purpose);
+async function openLocal({ config }: Settings, lock: FolderLock): Promise<ArtifactAccess> {
   const problems: Record<string, string> = {};
   const directory = artifactFolder(config);
   let store: GenerationStore;

@@ -11,10 +11,11 @@ import { parseIp4 } from "../lib/ip4.ts";
 import { readInterfaces } from "../net/interfaces.ts";
 import { type AdminClient, askPages, findAdmin } from "./shared/admin-client.ts";
 import { loadSettings, type Settings } from "../daemon/settings/settings.ts";
-import { commandPatienceMs, lockFolder } from "../daemon/state/data-folder-lock.ts";
+import type { FolderLock } from "../daemon/state/data-folder-lock.ts";
 import { readHostStart } from "../daemon/state/clock-watch.ts";
 import { configuredLinks } from "../daemon/links/link-plan.ts";
 import { ExitCode, type Program, type ReportOptions } from "./shared/context.ts";
+import { type DataFolder, openDataFolder } from "./shared/data-folder.ts";
 import { tableLines } from "./shared/table.ts";
 
 /*
@@ -47,10 +48,10 @@ export async function releaseLease(
     throw new ConfigError([`${text}: must be an IPv4 address such as 192.168.77.100`]);
   }
   const settings = loadSettings(options.config, program.environment);
-  const admin = await findAdmin(settings);
+  const { admin, lock } = await openLeases(program, settings);
   const freed =
     admin === null
-      ? ((await inJournal(program, settings, (leaseAdmin) => leaseAdmin.release(address))) ??
+      ? ((await inJournal(settings, lock, (leaseAdmin) => leaseAdmin.release(address))) ??
         `${address} is not leased`)
       : await admin.ask(endpoints.releaseLease, { params: { address } });
   if (typeof freed === "string") return refused(program, freed);
@@ -71,10 +72,10 @@ export async function importLeases(
   });
   const format = options.format ?? detectLeaseFormat(text);
   const { leases, problems } = readLeaseFile(format, text, systemClock.wall());
-  const admin = await findAdmin(settings);
+  const { admin, lock } = await openLeases(program, settings);
   const result =
     admin === null
-      ? await inJournal(program, settings, (leaseAdmin) => leaseAdmin.import(leases))
+      ? await inJournal(settings, lock, (leaseAdmin) => leaseAdmin.import(leases))
       : await importThere(admin, leases);
   if (typeof result === "string") return refused(program, result);
   const { imported, skipped } = result;
@@ -134,24 +135,28 @@ async function listHere({ config }: Settings): Promise<Listing> {
   return { leases: leaseAdmin.list(), pools: leaseAdmin.pools() };
 }
 
-/** Works on the journal itself. @throws BindError when another process does, such as a server that starts */
-async function inJournal<T>(
-  { pid }: Program,
-  { config }: Settings,
-  work: (leaseAdmin: LeaseAdmin) => Promise<T>,
-): Promise<T> {
-  const { dataDir, leader } = config;
-  if (leader.kubernetesLease !== null) {
+/** @throws FolderInUseError when another process works there, ConfigError where the journal may be elsewhere */
+async function openLeases(program: Program, settings: Settings): Promise<DataFolder> {
+  const folder = await openDataFolder(program, settings, "leases");
+  if (folder.admin === null && settings.config.leader.kubernetesLease !== null) {
+    await folder.lock.release();
     throw new ConfigError([
       "no server runs here, and the leases are the leader's (leader.kubernetesLease), which may have the journal open: run this beside the leader (kubectl exec)",
     ]);
   }
-  const patienceMs = commandPatienceMs;
-  const lock = await lockFolder({ dataDir, pid, purpose: "leases", patienceMs });
+  return folder;
+}
+
+/** Works on the journal itself, and gives the folder back. */
+async function inJournal<T>(
+  { config }: Settings,
+  lock: FolderLock,
+  work: (leaseAdmin: LeaseAdmin) => Promise<T>,
+): Promise<T> {
   try {
     const leases = new LeaseTable();
     const clock = await hostClock();
-    const { journal } = await openJournal({ dataDir, leases, clock });
+    const { journal } = await openJournal({ dataDir: config.dataDir, leases, clock });
     try {
       return await work(leaseAdminOf({ config, leases, journal, clock }));
     } finally {

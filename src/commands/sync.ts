@@ -5,11 +5,12 @@ import { systemClock } from "../lib/clock.ts";
 import { SyncError, UnreachableError } from "../lib/errors.ts";
 import { eventCatalogue } from "../events/catalogue.ts";
 import type { PxeEvent } from "../events/types.ts";
-import { findAdmin } from "./shared/admin-client.ts";
+import type { AdminClient } from "./shared/admin-client.ts";
 import { artifactFolder, mirrorFor } from "../daemon/content/mirror.ts";
 import { loadSettings, type Settings } from "../daemon/settings/settings.ts";
-import { lockForCommand } from "../daemon/state/data-folder-lock.ts";
+import type { FolderLock } from "../daemon/state/data-folder-lock.ts";
 import { ExitCode, type Program, type ReportOptions } from "./shared/context.ts";
+import { openMirrorFolder } from "./shared/data-folder.ts";
 import { proxyEnvironment } from "../daemon/settings/environment.ts";
 import { sizeInWords, ProgressLine } from "./shared/progress.ts";
 import { withConfig } from "../events/own-commands.ts";
@@ -19,11 +20,14 @@ export async function sync(program: Program, { config, json }: ReportOptions): P
   const settings = loadSettings(config, program.environment);
   const shown = new Set<string>();
   try {
-    const served = await askServer(settings);
-    const result = served ?? (await syncHere(program, settings, json, shown));
+    const { admin, lock } = await openMirrorFolder(program, settings, "sync");
+    const result =
+      admin === null
+        ? await syncHere(program, settings, lock, { quiet: json, shown })
+        : await askServer(admin);
     const { generation } = result;
     const whatChanged =
-      served === null
+      admin === null
         ? `Generation ${generation} is here; the server serves it when it is started (eim-pxe serve).`
         : `The server now serves generation ${generation}.`;
     const text = result.changed
@@ -42,24 +46,27 @@ export async function sync(program: Program, { config, json }: ReportOptions): P
   }
 }
 
-/** What the running server made of it, or null when none runs on this data folder. */
-async function askServer(settings: Settings): Promise<SyncReply | null> {
-  const admin = await findAdmin(settings);
-  if (admin === null) return null;
+/** What the running server made of it. */
+async function askServer(admin: AdminClient): Promise<SyncReply> {
   const answer = await admin.ask(endpoints.sync);
   if (typeof answer === "string") throw new SyncError(`the server answered: ${answer}`);
   return answer;
 }
 
+interface Shown {
+  readonly quiet: boolean;
+  /** What the user has read already. */
+  readonly shown: Set<string>;
+}
+
 async function syncHere(
   program: Program,
   settings: Settings,
-  quiet: boolean,
-  shown: Set<string>,
+  lock: FolderLock,
+  how: Shown,
 ): Promise<SyncReply> {
-  const lock = await lockForCommand(program, settings.config.dataDir, "sync");
   try {
-    return await syncLocked(program, settings, quiet, shown);
+    return await syncLocked(program, settings, how);
   } finally {
     await lock.release();
   }
@@ -68,8 +75,7 @@ async function syncHere(
 async function syncLocked(
   program: Program,
   settings: Settings,
-  quiet: boolean,
-  shown: Set<string>,
+  { quiet, shown }: Shown,
 ): Promise<SyncReply> {
   const terminal = program.errIsTerminal && !quiet;
   const line = new ProgressLine(program.err, () => systemClock.now());

@@ -3,7 +3,7 @@ import { createServer, connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { printable, toText } from "../../lib/bytes.ts";
-import { BindError, ConfigError, errnoOf, messageOf, SyncError } from "../../lib/errors.ts";
+import { BindError, ConfigError, errnoOf, messageOf } from "../../lib/errors.ts";
 
 /** What a process that works in a data folder says of itself to whoever asks. */
 const workerSchema = z.object({
@@ -17,6 +17,21 @@ const workerSchema = z.object({
   sockets: z.array(z.string()),
 });
 export type Worker = z.output<typeof workerSchema>;
+
+/** Another process works in the data folder. */
+export class FolderInUseError extends BindError {
+  /** What it does there, `serve` or a command; null where it does not answer. */
+  readonly purpose: string | null;
+
+  constructor(dataDir: string, worker: Worker | null) {
+    const who = worker === null ? "it does not answer" : `pid ${worker.pid}, ${worker.purpose}`;
+    super(
+      `another eim-pxe works in ${dataDir} already (${who}): wait for it or ` +
+        "stop it, or give this one a dataDir of its own",
+    );
+    this.purpose = worker?.purpose ?? null;
+  }
+}
 
 /** Held while a process works in a data folder. */
 export interface FolderLock {
@@ -46,7 +61,7 @@ const mostAnswer = 64 * 1024;
  * Unix socket in the abstract namespace) made of the folder's device and inode: it is gone with the
  * process, however that ends, and no stale file can keep the next one out.
  *
- * @throws BindError that says who holds it, ConfigError when the folder cannot be used
+ * @throws FolderInUseError that says who holds it, ConfigError when the folder cannot be used
  */
 export async function lockFolder(options: LockOptions): Promise<FolderLock> {
   const { dataDir, pid, purpose, patienceMs } = options;
@@ -57,11 +72,7 @@ export async function lockFolder(options: LockOptions): Promise<FolderLock> {
     if (lock !== null) return lock;
     const worker = await askWorker(name);
     if (worker?.purpose === "serve" || performance.now() >= deadlineMs) {
-      const who = worker === null ? "it does not answer" : `pid ${worker.pid}, ${worker.purpose}`;
-      throw new BindError(
-        `another eim-pxe works in ${dataDir} already (${who}): wait for it or ` +
-          "stop it, or give this one a dataDir of its own",
-      );
+      throw new FolderInUseError(dataDir, worker);
     }
     await sleep(lookEveryMs);
   }
@@ -146,21 +157,4 @@ export async function workersHere(): Promise<readonly Worker[]> {
   const names = new Set(table.match(/(?<= @)eim-pxe-[0-9a-f]+-[0-9a-f]+(?=@*$)/gm));
   const workers = await Promise.all([...names].map((name) => askWorker(`\0${name}`)));
   return workers.filter((worker) => worker !== null);
-}
-
-/** How long a command waits for another one that works in the folder, such as a timer's synchronisation. */
-export const commandPatienceMs = 60_000;
-
-/** The lock for a command that ends by itself. @throws SyncError that says who holds it */
-export async function lockForCommand(
-  { pid }: { readonly pid: number },
-  dataDir: string,
-  purpose: string,
-): Promise<FolderLock> {
-  try {
-    return await lockFolder({ dataDir, pid, purpose, patienceMs: commandPatienceMs });
-  } catch (error) {
-    if (error instanceof BindError) throw new SyncError(error.message, { cause: error });
-    throw error;
-  }
 }
