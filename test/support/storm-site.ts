@@ -26,6 +26,8 @@ export interface StormSiteOptions extends StormFiles {
   readonly mode: "full" | "proxy";
   /** Further keys of the configuration. */
   readonly configuration?: object;
+  /** Writes what the server finds in the site's folder when it starts. */
+  readonly prepare?: (folder: string) => void;
   /** Run server and simulation on a core each. */
   readonly coreEach?: boolean;
 }
@@ -82,6 +84,7 @@ export class StormSite {
     const site = new StormSite(program, options);
     try {
       await site.#publish();
+      options.prepare?.(site.folder);
       await site.#serve();
       if (options.mode === "proxy") await site.#dnsmasq();
       return site;
