@@ -153,7 +153,7 @@ test("objects appear, change and go while machines boot, and the API server is a
   });
 
   const { code, result, output } = await storm;
-  expect({ code, booted: result?.booted }, output).toEqual({ code: 0, booted: MACHINES });
+  expect({ code, booted: result?.booted, output }).toMatchObject({ code: 0, booted: MACHINES });
   const boots: { boots: readonly { mac: string; address: string | null }[] } = JSON.parse(
     curl(`/api/v1/boots?limit=${MACHINES}`),
   );
