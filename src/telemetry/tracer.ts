@@ -1,10 +1,11 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { eventCatalogue } from "../events/catalogue.ts";
 import type { EventName, PxeEvent } from "../events/types.ts";
 import { BoundedMap } from "../lib/bounded-map.ts";
 import type { Clock } from "../lib/clock.ts";
 import { type Boot, silenceMs, type Step } from "../timeline/boot.ts";
 import type { BootSessions } from "../timeline/boots.ts";
+import { stages } from "../timeline/stages.ts";
 import type { BootTrace } from "../timeline/traces.ts";
 import { bootAttributes, eventAttributes, stageAttributes } from "./attributes.ts";
 import { type Span, type SpanEvent, SpanEvents } from "./span.ts";
@@ -32,6 +33,8 @@ interface OpenStage {
   readonly step: Step;
   readonly events: SpanEvents;
 }
+
+const stageNames: ReadonlySet<string> = new Set(stages);
 
 /** What is no warning, and tells why a boot went another way all the same. */
 const noted: ReadonlySet<EventName> = new Set<EventName>([
@@ -67,6 +70,7 @@ export class Tracer {
 
   readonly hear = (event: PxeEvent): void => {
     if (!("mac" in event)) return;
+    if (!stageNames.has(event.event) && !isNoted(event.event)) return;
     const boot = this.#parts.sessions.latest(event);
     if (boot?.trace == null) return;
     const step = boot.steps.find(({ stage }) => stage === event.event) ?? null;
@@ -226,7 +230,7 @@ function wallOf({ startedAtMs, startedWallMs }: Boot, atMs: number): number {
 /** The same at each time, also after a restart. */
 function stageSpanId({ trace }: { readonly trace?: BootTrace | null }, stage: string): string {
   const seed = `${trace?.spanId ?? ""} ${stage}`;
-  return createHash("sha256").update(seed).digest("hex").slice(0, 16);
+  return hash("sha256", seed, "hex").slice(0, 16);
 }
 
 function isNoted(name: EventName): boolean {

@@ -2,11 +2,12 @@ import { type FileHandle, mkdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { replaceOpen, syncPath } from "../lib/atomic-file.ts";
 import { errnoOf, messageOf } from "../lib/errors.ts";
-import type { CloudEvent } from "./cloud-event.ts";
 import { addedLine, doneLine, type QueuedEvent, WebhookQueue } from "./queue.ts";
 
 /** A file below this size is not written anew. */
 const COMPACT_ABOVE_BYTES = 256 * 1024;
+/** What comes within this time is written and synced together; a crash loses no more. */
+const GATHER_MS = 50;
 /** How long after a failure it is tried again. */
 const RETRY_AFTER_MS = 5000;
 
@@ -23,7 +24,7 @@ export interface QueueFileParts {
 }
 
 /**
- * What waits for one webhook, on disk: lines are appended and synced, those of the same moment together, and the file is
+ * What waits for one webhook, on disk: lines are appended and synced, those of 50 ms together, and the file is
  * written anew when most of it is done with. While the disk takes nothing all of it is in memory, within the same bound.
  */
 export class QueueFile {
@@ -37,6 +38,7 @@ export class QueueFile {
   #isFailing = false;
   #writing: Promise<void> | null = null;
   #timer: NodeJS.Timeout | null = null;
+  #gathering: NodeJS.Timeout | null = null;
 
   constructor(parts: QueueFileParts) {
     this.#parts = parts;
@@ -68,9 +70,9 @@ export class QueueFile {
     await this.#write();
   }
 
-  add(event: CloudEvent): void {
+  add(event: QueuedEvent): void {
     const dropped = this.#queue.add(event);
-    this.#append(addedLine(JSON.stringify(event)) + dropped.map(doneLine).join(""));
+    this.#append(addedLine(event.body) + dropped.map(doneLine).join(""));
     if (dropped.length > 0) this.#parts.dropped(dropped.length);
   }
 
@@ -80,6 +82,8 @@ export class QueueFile {
 
   /** Resolves when all that was added is on disk, or the disk takes nothing. */
   async settled(): Promise<void> {
+    this.#stopGathering();
+    if (this.#pending !== "") void this.#write();
     while (this.#writing !== null) await this.#writing;
   }
 
@@ -98,7 +102,18 @@ export class QueueFile {
     // While it fails, or is to be written anew, what waits is in the queue.
     if (this.#isStale) return;
     this.#pending += lines;
-    void this.#write();
+    if (this.#writing !== null || this.#gathering !== null) return;
+    this.#gathering = setTimeout(() => {
+      this.#gathering = null;
+      void this.#write();
+    }, GATHER_MS);
+    // Closing writes what is left.
+    this.#gathering.unref();
+  }
+
+  #stopGathering(): void {
+    if (this.#gathering !== null) clearTimeout(this.#gathering);
+    this.#gathering = null;
   }
 
   #write(): Promise<void> {

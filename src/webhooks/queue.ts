@@ -1,5 +1,4 @@
 import { z } from "zod";
-import type { CloudEvent } from "./cloud-event.ts";
 
 /** An event that has to be delivered: its id, and the body that is sent. */
 export interface QueuedEvent {
@@ -41,8 +40,8 @@ export class WebhookQueue {
   }
 
   /** Adds one at the end. Returns the ids of those that had to go for it. */
-  add(event: CloudEvent): readonly string[] {
-    this.#put(event.id, JSON.stringify(event));
+  add({ id, body }: QueuedEvent): readonly string[] {
+    this.#put(id, body);
     return this.#dropped();
   }
 

@@ -1,5 +1,4 @@
 import type { Emit } from "../events/types.ts";
-import type { CloudEvent } from "./cloud-event.ts";
 import { type Delivery, deliver } from "./delivery.ts";
 import { nextAttemptMs, type Outcome, type RetryTimes } from "./outcome.ts";
 import type { QueuedEvent } from "./queue.ts";
@@ -68,7 +67,7 @@ export class Webhook {
     this.#send();
   }
 
-  tell(event: CloudEvent): void {
+  tell(event: QueuedEvent): void {
     this.#queue.add(event);
     this.#send();
   }

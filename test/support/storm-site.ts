@@ -1,4 +1,4 @@
-import { execFile, type ExecFileException } from "node:child_process";
+import { execFile, execFileSync, type ExecFileException } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -30,6 +30,8 @@ export interface StormSiteOptions extends StormFiles {
   readonly prepare?: (folder: string) => void;
   /** Run server and simulation on a core each. */
   readonly coreEach?: boolean;
+  /** A folder that gets a profile of the server's processor time (`*.cpuprofile`) when it ends. */
+  readonly profileTo?: string | null;
 }
 
 export interface Simulated {
@@ -63,6 +65,16 @@ export class StormSite {
     const machines = { host: this.clientHost, device: "eth0", addresses: [`${generator}/16`] };
     if (options.mode === "full") this.#net.cable(server, machines);
     else this.#layThreeCables(server, machines);
+    this.#limitWindows();
+  }
+
+  /**
+   * Of a TCP connection no more is under way than iPXE takes (256 KiB, `TCP_MAX_WINDOW_SIZE`); Linux would take 6 MiB. Hundreds
+   * of them would otherwise be a gigabyte of the kernel's memory, and on a virtual machine its price is measured.
+   */
+  #limitWindows(): void {
+    const own = ["netns", "exec", this.clientHost, "sysctl", "-q", "-w"];
+    execFileSync("ip", [...own, "net.ipv4.tcp_rmem=4096 131072 524288"]);
   }
 
   /** Server, machines and the site's DHCP server at a switch. */
@@ -183,7 +195,7 @@ export class StormSite {
   }
 
   async #serve(): Promise<void> {
-    const { mode, configuration = {}, coreEach = false } = this.#options;
+    const { mode, configuration = {}, coreEach = false, profileTo = null } = this.#options;
     const dhcp = mode === "proxy" ? { mode } : { mode, pools: ["10.77.4.0-10.77.63.255"] };
     const file = this.configurationFile;
     writeFileSync(
@@ -197,7 +209,8 @@ export class StormSite {
         ...configuration,
       }),
     );
-    const node = [process.execPath, this.#program.entry, "serve", "--config", file];
+    const profile = profileTo === null ? [] : ["--cpu-prof", "--cpu-prof-dir", profileTo];
+    const node = [process.execPath, ...profile, this.#program.entry, "serve", "--config", file];
     const [program = "", ...args] = coreEach ? ["taskset", "-c", "0", ...node] : node;
     this.#server = this.#net.spawn(this.serverHost, program, ...args);
     await nextEvent(this.#server, "listening");

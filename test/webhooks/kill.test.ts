@@ -112,6 +112,7 @@ test("what waits for a receiver that is away is bounded, and boots go on meanwhi
   const metrics = async () => (await fetch(`${await urlOf(running, "admin")}/metrics`)).text();
   expect(await metrics()).toMatch(/^eim_pxe_webhook_waiting_events\{webhook="[\d.:]+"\} 10$/m);
   expect(await metrics()).toMatch(/^eim_pxe_webhook_events_total\{.*outcome="dropped"\} 50$/m);
+  await eventually(() => expect(queued().slice(-10)).toEqual(machines.slice(-10).map(macOf)));
   running.kill("SIGKILL");
   await running.finished();
   receiver.habit = "take";

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { CloudEvent } from "../../src/webhooks/cloud-event.ts";
-import { addedLine, doneLine, WebhookQueue } from "../../src/webhooks/queue.ts";
+import { addedLine, doneLine, type QueuedEvent, WebhookQueue } from "../../src/webhooks/queue.ts";
 
 function eventOf(id: string): CloudEvent {
   return {
@@ -13,6 +13,10 @@ function eventOf(id: string): CloudEvent {
     datacontenttype: "application/json",
     data: { event: "micro-os" },
   };
+}
+
+function queued(id: string): QueuedEvent {
+  return { id, body: JSON.stringify(eventOf(id)) };
 }
 
 function idsOf(queue: WebhookQueue): string[] {
@@ -27,14 +31,14 @@ function idsOf(queue: WebhookQueue): string[] {
 describe("the queue of a webhook", () => {
   it("gives the oldest first", () => {
     const queue = new WebhookQueue(10);
-    for (const id of ["a", "b", "c"]) queue.add(eventOf(id));
+    for (const id of ["a", "b", "c"]) queue.add(queued(id));
     queue.remove("b");
     expect(idsOf(queue)).toEqual(["a", "c"]);
   });
 
   it("never holds more than it may, and tells which of the oldest had to go", () => {
     const queue = new WebhookQueue(10);
-    const dropped = Array.from({ length: 1000 }, (_, n) => queue.add(eventOf(String(n))));
+    const dropped = Array.from({ length: 1000 }, (_, n) => queue.add(queued(String(n))));
     expect(dropped.flat()).toEqual(Array.from({ length: 990 }, (_, n) => String(n)));
     expect(queue.size).toBe(10);
     const { characters } = queue;
@@ -63,7 +67,7 @@ describe("the queue of a webhook", () => {
         const expected = new WebhookQueue(10);
         for (const { id, done } of list.slice(0, whole)) {
           if (done) expected.remove(id);
-          else expected.add(eventOf(id));
+          else expected.add(queued(id));
         }
         const restored = new WebhookQueue(10);
         const { damaged } = restored.restore(text.slice(0, cut));
@@ -82,7 +86,7 @@ describe("the queue of a webhook", () => {
 
   it("takes up no more than it may now", () => {
     const many = new WebhookQueue(100);
-    for (let n = 0; n < 50; n += 1) many.add(eventOf(String(n)));
+    for (let n = 0; n < 50; n += 1) many.add(queued(String(n)));
     const fewer = new WebhookQueue(10);
     expect(fewer.restore(many.lines())).toEqual({ damaged: 0, dropped: 40 });
     expect(fewer.first()?.id).toBe("40");

@@ -59,7 +59,7 @@ async function started(keepEvents = 100): Promise<Webhook> {
 function told(id: string) {
   const event = { event: "micro-os", mac: "52:54:00:00:00:01", address: null } as const;
   const origin = { hostname: "site", newId: () => id, wallMs: 1_800_000_000_000 };
-  return cloudEvent({ ...event, evidence: "beacon" }, origin);
+  return { id, body: JSON.stringify(cloudEvent({ ...event, evidence: "beacon" }, origin)) };
 }
 
 const names = () => events.map(({ event }) => event);
