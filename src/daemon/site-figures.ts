@@ -1,13 +1,17 @@
 import { statfs } from "node:fs/promises";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { GenerationStore } from "../artifacts/store/generation-store.ts";
 import type { SiteReply } from "../api/site.ts";
 import type { Clock } from "../lib/clock.ts";
+import { inTurns } from "../lib/lists/turns.ts";
 import { packageVersion } from "./settings/package.ts";
 import type { SiteFigures } from "../observe/site-metrics.ts";
 import type { BootSessions } from "../timeline/boots.ts";
-import { statusOf } from "../timeline/rules.ts";
+import { machinesByStatus } from "../timeline/rules.ts";
 import type { LinkListeners } from "./links/listeners.ts";
 import type { SiteNotes } from "./site-notes.ts";
+
+const COUNTED_IN_ONE_TURN = 1000;
 
 export interface FigureParts {
   readonly sessions: BootSessions;
@@ -22,7 +26,8 @@ export function siteFigures(parts: FigureParts, notes: SiteNotes): SiteFigures {
   const { sessions, store, listeners, dataDir, clock } = parts;
   return {
     version: packageVersion(),
-    machines: () => machinesByStatus(sessions, clock.now()),
+    machines: () =>
+      inTurns(machinesByStatus(sessions.current(), clock.now()), COUNTED_IN_ONE_TURN, nextTurn),
     generation: () => {
       const current = store.current();
       if (current === null) return null;
@@ -52,10 +57,4 @@ export async function diskOf(folder: string): Promise<SiteReply["disk"]> {
   } catch {
     return null;
   }
-}
-
-function machinesByStatus(sessions: BootSessions, nowMs: number): SiteReply["machines"] {
-  const machines = { booting: 0, up: 0, stalled: 0, denied: 0, local: 0 };
-  for (const boot of sessions.current()) machines[statusOf(boot, nowMs)] += 1;
-  return machines;
 }

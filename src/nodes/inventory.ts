@@ -1,5 +1,6 @@
 import { type FindNode, identities, type Identity, type NodeEntry } from "../boot/node.ts";
 import type { Ip4 } from "../lib/ip4.ts";
+import { SortedTexts } from "../lib/lists/sorted-texts.ts";
 import { swappedUuid } from "../boot/identity/uuid.ts";
 import { matchesWildcard } from "../boot/identity/wildcard.ts";
 
@@ -10,6 +11,8 @@ import { matchesWildcard } from "../boot/identity/wildcard.ts";
 export interface Inventory {
   readonly entries: readonly NodeEntry[];
   readonly find: FindNode;
+  /** The MACs that entries name behind this text, ascending. */
+  readonly macsAfter: (text: string) => Iterable<string>;
   /** The entry that sets an address aside for its machine. */
   readonly reservedFor: (address: Ip4) => NodeEntry | null;
   /** How many entries reserve no address for their machine. */
@@ -30,6 +33,7 @@ export function createInventory(entries: readonly NodeEntry[]): Inventory {
 export class InventoryBuilder {
   readonly #entries: NodeEntry[] = [];
   readonly #byMac = new Map<string, NodeEntry>();
+  readonly #macs = new SortedTexts();
   readonly #byUuid = new Map<string, NodeEntry>();
   readonly #bySerial = new Map<string, NodeEntry>();
   readonly #byAddress = new Map<string, NodeEntry>();
@@ -41,7 +45,10 @@ export class InventoryBuilder {
     for (const entry of entries) {
       const { mac, uuid, serial, address, loader, wildcards } = entry;
       this.#entries.push(entry);
-      if (mac !== null) this.#byMac.set(mac, entry);
+      if (mac !== null) {
+        this.#byMac.set(mac, entry);
+        this.#macs.add(mac);
+      }
       if (uuid !== null) this.#byUuid.set(uuid, entry);
       if (serial !== null) this.#bySerial.set(serial, entry);
       if (address !== null) this.#byAddress.set(address, entry);
@@ -55,6 +62,7 @@ export class InventoryBuilder {
   done(): Inventory {
     const [byMac, byUuid, bySerial] = [this.#byMac, this.#byUuid, this.#bySerial];
     const [byAddress, wide, loaders] = [this.#byAddress, this.#wide, this.#loaders];
+    const macs = this.#macs;
     return {
       entries: this.#entries,
       find: (machine) => {
@@ -65,6 +73,7 @@ export class InventoryBuilder {
           (serial === null ? undefined : bySerial.get(serial));
         return named ?? wide.find((entry) => fits(entry, machine)) ?? null;
       },
+      macsAfter: (text) => macs.after(text),
       reservedFor: (address) => byAddress.get(address) ?? null,
       withoutAddress: this.#withoutAddress,
       namesSerials:

@@ -41,6 +41,8 @@ export class NodeRegister implements Inventory {
     return this.#inventory.entries;
   }
 
+  readonly macsAfter = (text: string): Iterable<string> => this.#inventory.macsAfter(text);
+
   get withoutAddress(): number {
     return this.#inventory.withoutAddress;
   }

@@ -10,7 +10,7 @@ export interface Filling {
 export interface SiteFigures {
   readonly version: string;
   /** Machines by the status of their last boot. */
-  readonly machines: () => Readonly<Record<string, number>>;
+  readonly machines: () => Promise<Readonly<Record<string, number>>>;
   /** The generation that is served; null: none. */
   readonly generation: () => { readonly createdAtMs: number; readonly bytes: number } | null;
   readonly generations: () => number;
@@ -49,8 +49,8 @@ export function addSiteMetrics(registry: Registry, figures: SiteFigures): void {
       help: "Machines by the status of their last boot: booting, up, stalled, denied, local (sent on to the disk)",
       labelNames: ["status"] as const,
       registers: [],
-      collect() {
-        for (const [status, count] of Object.entries(figures.machines())) {
+      async collect() {
+        for (const [status, count] of Object.entries(await figures.machines())) {
           this.set({ status }, count);
         }
       },

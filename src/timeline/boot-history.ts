@@ -1,3 +1,4 @@
+import { SortedTexts } from "../lib/lists/sorted-texts.ts";
 import type { Boot } from "./boot.ts";
 import type { Stage } from "./stages.ts";
 import type { PlannedTraces } from "./traces.ts";
@@ -104,6 +105,8 @@ export class BootHistory {
   #numbers: number[] = [];
   /** The numbers of each machine's boots, the newest first. */
   readonly #machines = new Map<string, readonly number[]>();
+  /** Those of the machines whose key is their MAC. */
+  readonly #macs = new SortedTexts();
   readonly #keys = new Map<number, string>();
   readonly #events = new Map<number, string[]>();
   readonly #logLines = new LogLineCounts();
@@ -151,8 +154,8 @@ export class BootHistory {
   /** What was kept under one key is kept under another. */
   rename(from: string, to: string, change: (boot: Boot) => Boot): void {
     const numbers = this.#machines.get(from) ?? [];
-    this.#machines.delete(from);
-    this.#machines.set(to, numbers);
+    this.#setNumbers(from, []);
+    this.#setNumbers(to, numbers);
     for (const number of numbers) {
       this.#keys.set(number, to);
       const boot = this.#boots.get(number);
@@ -187,10 +190,22 @@ export class BootHistory {
 
   /** From the newest to the oldest, of those that began before the one with this number. */
   *newestFirst(before = Infinity): Iterable<Boot> {
+    let numbers = this.#numbers;
     for (let at = this.#indexOf(before) - 1; at >= 0; at -= 1) {
-      const boot = this.#boots.get(this.#numbers[at] ?? 0);
-      if (boot !== undefined) yield boot;
+      const number = numbers[at] ?? 0;
+      const boot = this.#boots.get(number);
+      if (boot === undefined) continue;
+      yield boot;
+      // Whoever reads many gives way to others, who may have begun boots.
+      if (numbers === this.#numbers) continue;
+      numbers = this.#numbers;
+      at = this.#indexOf(number);
     }
+  }
+
+  /** The MACs of machines that have boots, behind this text, ascending. */
+  macsAfter(text: string): Iterable<string> {
+    return this.#macs.after(text);
   }
 
   /** The latest boot of each machine. */
@@ -206,7 +221,7 @@ export class BootHistory {
     this.#numbers.push(number);
     this.#keys.set(number, key);
     const numbers = [number, ...(this.#machines.get(key) ?? [])];
-    this.#machines.set(key, numbers);
+    this.#setNumbers(key, numbers);
     const oldestOfMachine = numbers[this.#limits.bootsPerMachine];
     if (oldestOfMachine !== undefined) this.#forget(oldestOfMachine);
     while (this.#boots.size > this.#limits.keepBoots) this.#forgetOldest();
@@ -234,8 +249,18 @@ export class BootHistory {
     this.#logLines.delete(number);
     this.#keys.delete(number);
     const left = (this.#machines.get(key) ?? []).filter((other) => other !== number);
-    if (left.length === 0) this.#machines.delete(key);
-    else this.#machines.set(key, left);
+    this.#setNumbers(key, left);
+  }
+
+  #setNumbers(key: string, numbers: readonly number[]): void {
+    if (numbers.length === 0) {
+      this.#machines.delete(key);
+      this.#macs.delete(key);
+      return;
+    }
+    const isNew = !this.#machines.has(key);
+    this.#machines.set(key, numbers);
+    if (isNew && isMacKey(key)) this.#macs.add(key);
   }
 
   /** Where this number stands, or would. */
@@ -249,4 +274,9 @@ export class BootHistory {
     }
     return low;
   }
+}
+
+/** Machines whose MAC is not known are kept under `address …`. */
+function isMacKey(key: string): boolean {
+  return !key.startsWith("address ");
 }

@@ -1,6 +1,7 @@
 import type { PxeEvent } from "../events/types.ts";
 import type { Finding } from "../lib/finding.ts";
 import type { Moment } from "../lib/clock.ts";
+import { atOnce, firstWanted } from "../lib/lists/turns.ts";
 import type { Ip4 } from "../lib/ip4.ts";
 import type { Mac } from "../lib/mac.ts";
 import { AddressOwners } from "./address-owners.ts";
@@ -249,12 +250,7 @@ export class BootSessions {
 
   /** The newest `limit` of the boots that are wanted, newest first; of those that began before that number. */
   newest(limit: number, isWanted: (boot: Boot) => boolean, before = Infinity): readonly Boot[] {
-    const found: Boot[] = [];
-    for (const boot of this.#history.newestFirst(before)) {
-      if (found.length >= limit) break;
-      if (isWanted(boot)) found.push(boot);
-    }
-    return found;
+    return atOnce(firstWanted(this.#history.newestFirst(before), limit, isWanted));
   }
 
   /** The machine's boots, newest first. */
@@ -276,9 +272,15 @@ export class BootSessions {
   }
 
   /** The boot that each machine is in, or went through last. */
-  current(): readonly Boot[] {
-    return [...this.#history.current()];
+  current(): Iterable<Boot> {
+    return this.#history.current();
   }
+
+  /** The MACs of machines that have boots, behind this text, ascending. */
+  readonly macsAfter = (text: string): Iterable<Mac> => this.#history.macsAfter(text);
+
+  /** Of those that began before the one with this number, the newest first. */
+  readonly newestFirst = (before = Infinity): Iterable<Boot> => this.#history.newestFirst(before);
 
   /** All remembered boots, newest first. */
   list(): readonly Boot[] {

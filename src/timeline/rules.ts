@@ -1,4 +1,5 @@
 import { inOneSentence } from "../lib/finding.ts";
+import type { Boot } from "./boot.ts";
 import type { BootEvidence } from "./rules/evidence.ts";
 import { type BootRule, type Diagnosis, diagnosisOf, judgeBoot } from "./rules/diagnosis.ts";
 import { isLastWord } from "./rules/evidence.ts";
@@ -21,7 +22,7 @@ export {
   firmwareKinds,
   interfaceOf,
 } from "./rules/evidence.ts";
-export { type BootStatus, bootStatuses, statusOf } from "./rules/status.ts";
+export { type BootStatus, bootStatuses, machinesByStatus, statusOf } from "./rules/status.ts";
 
 /** In this order; where nothing else is known, the stage that was reached says what is likely. */
 export const bootRules: readonly BootRule[] = [
@@ -71,12 +72,14 @@ function waitsAtOrchestrator(evidence: BootEvidence): Diagnosis | null {
 
 /** Why a machine boots the network again and again; null where it stays up, or goes on to its disk. */
 export function loopOf(evidence: BootEvidence, nowMs: number): Diagnosis | null {
-  const status = statusOf(evidence.boot, nowMs);
-  const isOver =
-    status === "local" ||
-    status === "denied" ||
-    (status === "up" && nowMs - cameUpAtMs(evidence.boot) > comesBackMs);
-  return isOver ? null : judgeBoot(loopRules, evidence);
+  return mayLoop(evidence.boot, nowMs) ? judgeBoot(loopRules, evidence) : null;
+}
+
+/** Whether a machine could be in such a loop, by its last boot alone. */
+export function mayLoop(boot: Boot, nowMs: number): boolean {
+  const status = statusOf(boot, nowMs);
+  if (status === "local" || status === "denied") return false;
+  return status !== "up" || nowMs - cameUpAtMs(boot) <= comesBackMs;
 }
 
 /** What `diagnose` says, in one sentence. */

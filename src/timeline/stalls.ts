@@ -1,6 +1,7 @@
 import { isProbe } from "../boot/synthetic-uuid.ts";
+import { atOnce } from "../lib/lists/turns.ts";
 import type { Boot } from "./boot.ts";
-import { type BootEvidence, type Diagnosis, diagnose, loopOf, statusOf } from "./rules.ts";
+import { type BootEvidence, type Diagnosis, diagnose, loopOf, mayLoop, statusOf } from "./rules.ts";
 import { judgeBoot } from "./rules/diagnosis.ts";
 import { repetitionRules } from "./rules/loader-rules.ts";
 
@@ -12,7 +13,7 @@ export interface Stall {
 
 /** The boots of all machines as they are now, and what each is judged by. */
 export interface WatchedBoots {
-  current(): readonly Boot[];
+  current(): Iterable<Boot>;
   evidence(boot: Boot, nowMs: number): BootEvidence;
 }
 
@@ -28,20 +29,28 @@ export class Stalls {
 
   /** Those that began since the last look. */
   look(nowMs: number): readonly Stall[] {
+    return atOnce(this.looking(nowMs));
+  }
+
+  /** The same in steps, one for each boot. */
+  *looking(nowMs: number): Generator<void, readonly Stall[]> {
     const lasting = new Set<string>();
     const found: Stall[] = [];
     for (const boot of this.#boots.current()) {
+      yield;
       if (isProbe(boot)) continue;
       const stands = statusOf(boot, nowMs) === "stalled";
       if (stands && this.#known.has(boot.id)) {
         lasting.add(boot.id);
         continue;
       }
-      const loop = stands ? null : loopOf(this.#boots.evidence(boot, nowMs), nowMs);
+      const loop = stands || !mayLoop(boot, nowMs) ? null : this.#loop(boot, nowMs);
       const finding = stands ? this.#explain(boot, nowMs) : (loop ?? this.#repetition(boot, nowMs));
       if (finding === null) continue;
       const since = loop === null ? boot.failingSinceMs : "";
       const key = stands ? boot.id : `${boot.mac ?? boot.address} ${since} ${finding.code}`;
+      // A machine whose MAC becomes known meanwhile comes by twice.
+      if (lasting.has(key)) continue;
       lasting.add(key);
       if (!this.#known.has(key)) found.push({ boot, finding });
     }
@@ -51,6 +60,10 @@ export class Stalls {
 
   #explain(boot: Boot, nowMs: number): Diagnosis | null {
     return diagnose(this.#boots.evidence(boot, nowMs), nowMs);
+  }
+
+  #loop(boot: Boot, nowMs: number): Diagnosis | null {
+    return loopOf(this.#boots.evidence(boot, nowMs), nowMs);
   }
 
   /** A machine that starts over and over never stands still for long: its attempts together are a stall. */

@@ -124,7 +124,7 @@ export class AdminSite {
       },
       sync: () => Promise.resolve({ generation: "g3", changed: true, fetched: [], durationMs: 1 }),
       nodes: {
-        entries: () => this.entries,
+        macsAfter: (text) => this.#register().macsAfter(text),
         find: (machine) => this.#register().find(machine),
         hasEntry: (machine) => this.#register().entryOf(machine) !== null,
         denialOf: (entry) => {

@@ -2,6 +2,7 @@ import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promi
 import { z } from "zod";
 import type { Emit } from "../../events/types.ts";
 import { messageOf } from "../../lib/errors.ts";
+import { inTurns } from "../../lib/lists/turns.ts";
 import { HardwareObjects, objectMeta } from "../../nodes/hardware-objects.ts";
 import { createInventory, type Inventory, InventoryBuilder } from "../../nodes/inventory.ts";
 import type { ClusterAccess } from "../kubernetes/cluster-access.ts";
@@ -255,7 +256,11 @@ export class ClusterNodes {
     this.#timer = undefined;
     const { use, emit } = this.#follower;
     try {
-      const { entries, problems } = await inTurns(this.#objects.gather());
+      const { entries, problems } = await inTurns(
+        this.#objects.gather(),
+        GATHERED_IN_ONE_TURN,
+        nextTurn,
+      );
       const inventory = new InventoryBuilder();
       for (let at = 0; at < entries.length; at += INDEXED_IN_ONE_TURN) {
         inventory.add(entries.slice(at, at + INDEXED_IN_ONE_TURN));
@@ -279,15 +284,6 @@ export class ClusterNodes {
     } catch (error) {
       this.#follower.emit({ event: "nodes-unkept", reason: messageOf(error) });
     }
-  }
-}
-
-/** What the steps come to. */
-async function inTurns<Result>(work: Generator<void, Result>): Promise<Result> {
-  for (let steps = 1; ; steps += 1) {
-    const step = work.next();
-    if (step.done === true) return step.value;
-    if (steps % GATHERED_IN_ONE_TURN === 0) await nextTurn();
   }
 }
 

@@ -14,7 +14,7 @@ export function listedNodes(
 ): ListedNodes {
   const { register, localBoots, waiting, policy } = nodes;
   return {
-    entries: () => register.entries,
+    macsAfter: register.macsAfter,
     find: nodes.find,
     hasEntry: (machine) => register.entryOf(machine) !== null,
     denialOf: (entry) => denialOf(entry, policy),

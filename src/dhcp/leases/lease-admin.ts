@@ -1,6 +1,6 @@
 import type { SteadyClock } from "../../lib/clock.ts";
 import { formatSubnet, type Ip4, ip4ToNumber, type Subnet, subnetContains } from "../../lib/ip4.ts";
-import { firstOf } from "../../lib/first-of.ts";
+import { firstOf } from "../../lib/lists/first-of.ts";
 import type { Emit } from "../../events/types.ts";
 import type { Journal } from "./journal.ts";
 import { isActive, isQuarantine, later, type Lease, type LeaseTable } from "./lease-table.ts";

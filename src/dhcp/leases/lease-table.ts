@@ -96,7 +96,7 @@ export class LeaseTable implements Leases {
   readonly #limit: number;
 
   /** @param limit how many addresses are kept on record; beyond it only known ones are handed out */
-  constructor(limit = 65_536) {
+  constructor(limit = 131_072) {
     this.#limit = limit;
   }
 

@@ -61,8 +61,8 @@ export type KnownMachine = Parameters<FindNode>[0];
 
 /** What is known of machines besides their boots. */
 export interface ListedNodes {
-  /** The entries of the nodes file. */
-  entries(): readonly NodeEntry[];
+  /** The MACs behind this text that entries of the nodes file name, ascending. */
+  readonly macsAfter: (text: string) => Iterable<Mac>;
   /** The entry in force, with what was decided. */
   readonly find: FindNode;
   /** Whether an entry of the nodes file matches a machine. */

@@ -1,4 +1,6 @@
-/* The only timers of the admin port; neither keeps a process alive. Both return a function that stops them. */
+/* The only timers of the admin port; none keeps a process alive. The first two return a function that stops them. */
+
+import { inTurns } from "../../lib/lists/turns.ts";
 
 /** Calls `act` every `intervalMs`. */
 export function every(intervalMs: number, act: () => void): () => void {
@@ -12,4 +14,16 @@ export function after(delayMs: number, act: () => void): () => void {
   const timer = setTimeout(act, delayMs);
   timer.unref();
   return () => clearTimeout(timer);
+}
+
+/** Machines or boots that are looked at in one turn of the event loop, some milliseconds. */
+const LOOKED_AT_IN_ONE_TURN = 500;
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
+}
+
+/** What looking at many machines or boots comes to, while others have their turns. */
+export function lookedThrough<Result>(work: Generator<void, Result>): Promise<Result> {
+  return inTurns(work, LOOKED_AT_IN_ONE_TURN, nextTurn);
 }

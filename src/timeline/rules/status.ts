@@ -22,6 +22,19 @@ export function statusOf(boot: Boot, nowMs: number): BootStatus {
   return nowMs - progressedAtMs(boot) > patience ? "stalled" : "booting";
 }
 
+/** How many of the boots have each status; a step for each. */
+export function* machinesByStatus(
+  boots: Iterable<Boot>,
+  nowMs: number,
+): Generator<void, Record<BootStatus, number>> {
+  const machines = { booting: 0, up: 0, stalled: 0, denied: 0, local: 0 };
+  for (const boot of boots) {
+    machines[statusOf(boot, nowMs)] += 1;
+    yield;
+  }
+  return machines;
+}
+
 /**
  * When it last came further. An iPXE that cannot fetch its script asks for an address again each time that it tries,
  * as `autoexec.ipxe` has it do: that is no progress.

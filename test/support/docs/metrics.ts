@@ -18,7 +18,7 @@ export function allMetrics(): Metrics {
   );
   addSiteMetrics(metrics.registry, {
     version: "0.0.0",
-    machines: () => Object.fromEntries(bootStatuses.map((status) => [status, 0])),
+    machines: () => Promise.resolve(Object.fromEntries(bootStatuses.map((status) => [status, 0]))),
     generation: () => ({ createdAtMs: 0, bytes: 1 }),
     generations: () => 1,
     lastSyncAtMs: () => 0,

@@ -4,9 +4,11 @@ import { endpoints } from "../../../api/endpoints.ts";
 import { printable } from "../../../lib/bytes.ts";
 import type { Boot } from "../../../timeline/boot.ts";
 import { statusOf } from "../../../timeline/rules.ts";
+import { firstWanted } from "../../../lib/lists/turns.ts";
 import { ApiError } from "../api-error.ts";
 import { describeBoot } from "../boot-reply.ts";
 import type { AdminApp, AdminAppOptions } from "../context.ts";
+import { lookedThrough } from "../timers.ts";
 
 /** An event as it is kept with its boot. */
 const keptEvent = z.looseObject({ at: z.string(), event: z.string() });
@@ -16,9 +18,9 @@ export function bootRoutes(app: AdminApp, options: AdminAppOptions): void {
   const { sessions, clock } = options;
   app.route({
     ...endpoints.listBoots,
-    handler: ({ query }) => {
+    handler: async ({ query }) => {
       const nowMs = clock.now();
-      const found = wantedBoots(options, query, nowMs);
+      const found = await wantedBoots(options, query, nowMs);
       const boots = found.slice(0, query.limit);
       const last = boots.at(-1);
       return {
@@ -43,16 +45,18 @@ export function bootRoutes(app: AdminApp, options: AdminAppOptions): void {
 }
 
 /** One more than the page has, where there are more. */
-function wantedBoots(
+async function wantedBoots(
   { sessions }: AdminAppOptions,
   query: BootsQuery,
   nowMs: number,
-): readonly Boot[] {
+): Promise<readonly Boot[]> {
   const { mac, limit, cursor = Infinity } = query;
   const isNext = (boot: Boot) =>
     isWanted(boot, query, nowMs) &&
     (!query.latest || sessions.latest(boot)?.number === boot.number);
-  if (mac === undefined) return sessions.newest(limit + 1, isNext, cursor);
+  if (mac === undefined) {
+    return lookedThrough(firstWanted(sessions.newestFirst(cursor), limit + 1, isNext));
+  }
   return mac
     .flatMap((one) => sessions.bootsOf(one))
     .filter((boot) => boot.number < cursor && isNext(boot))

@@ -2,13 +2,15 @@ import { endpoints } from "../../../api/endpoints.ts";
 import type { NodeReply, WakeReply } from "../../../api/nodes.ts";
 import { provedIdentity } from "../../../timeline/claims.ts";
 import { explainStall, statusOf } from "../../../timeline/rules.ts";
-import { firstOf } from "../../../lib/first-of.ts";
+import { merged } from "../../../lib/lists/sorted-texts.ts";
+import { firstWanted } from "../../../lib/lists/turns.ts";
 import type { Mac } from "../../../lib/mac.ts";
 import { isUnknown } from "../../../boot/node.ts";
 import { hasWildcard } from "../../../boot/identity/wildcard.ts";
 import { ApiError } from "../api-error.ts";
 import type { AdminApp, AdminAppOptions } from "../context.ts";
 import { decidedBy } from "../decided-by.ts";
+import { lookedThrough } from "../timers.ts";
 import { decide } from "./decisions.ts";
 
 /**
@@ -17,13 +19,14 @@ import { decide } from "./decisions.ts";
 export function nodeRoutes(app: AdminApp, options: AdminAppOptions): void {
   app.route({
     ...endpoints.listNodes,
-    handler: ({ query: { limit, cursor = "", status, mac: macs } }) => {
+    handler: async ({ query: { limit, cursor = "", status, mac: macs } }) => {
       const known =
         macs === undefined
           ? knownMachines(options, cursor)
-          : macs.filter((one) => one > cursor && isKnown(options, one));
-      const wanted = status === undefined ? known : ofStatus(options, known, status);
-      const found = firstOf(wanted, limit + 1, byText);
+          : inOrder(macs, cursor).filter((one) => isKnown(options, one));
+      const isWanted = (mac: Mac) =>
+        status === undefined || admission(options, mac).status === status;
+      const found = await lookedThrough(firstWanted(known, limit + 1, isWanted));
       const page = found.slice(0, limit);
       return {
         nodes: page.map((mac) => describeNode(options, mac)),
@@ -81,25 +84,22 @@ function requireKnown(options: AdminAppOptions, mac: Mac): Mac {
   throw new ApiError(404, "NOT_FOUND", `nothing is known of a machine ${mac}`);
 }
 
-/** Each machine once that comes after this one. */
+/** Each machine once that comes after this one, in order. What there may be many of is in order already. */
 function knownMachines({ nodes, sessions }: AdminAppOptions, after: string): Iterable<Mac> {
-  const found = new Set<Mac>();
-  for (const { mac } of nodes.entries()) if (mac !== null && mac > after) found.add(mac);
-  for (const { mac } of sessions.current()) if (mac !== null && mac > after) found.add(mac);
-  for (const { mac } of nodes.offerStyles()) if (mac > after) found.add(mac);
-  for (const { mac } of nodes.waiting()) if (mac > after) found.add(mac);
-  for (const { kind, value } of nodes.decisions()) {
-    if (kind === "mac" && !hasWildcard(value) && value > after) found.add(value);
-  }
-  return found;
+  const decided = nodes
+    .decisions()
+    .flatMap(({ kind, value }) => (kind === "mac" && !hasWildcard(value) ? [value] : []));
+  const few = [...nodes.offerStyles(), ...nodes.waiting()].map(({ mac }) => mac);
+  return merged([
+    nodes.macsAfter(after),
+    sessions.macsAfter(after),
+    inOrder([...few, ...decided], after),
+  ]);
 }
 
-function* ofStatus(
-  options: AdminAppOptions,
-  machines: Iterable<Mac>,
-  status: NodeReply["status"],
-): Iterable<Mac> {
-  for (const mac of machines) if (admission(options, mac).status === status) yield mac;
+/** Those that come after this one, each once. */
+function inOrder(macs: readonly Mac[], after: string): Mac[] {
+  return [...new Set(macs.filter((mac) => mac > after))].toSorted();
 }
 
 /** Whether a machine may boot, by all that is known of it. */
@@ -111,10 +111,6 @@ function admission({ nodes, sessions }: AdminAppOptions, mac: Mac) {
   const status: NodeReply["status"] =
     denied === null ? "allowed" : isUnknown(entry) ? "waiting" : "denied";
   return { boot, machine, entry, denied, status };
-}
-
-function byText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /** A machine as people and scripts see it. */

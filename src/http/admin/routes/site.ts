@@ -1,11 +1,14 @@
 import { endpoints } from "../../../api/endpoints.ts";
 import type { SiteReply } from "../../../api/site.ts";
-import { statusOf } from "../../../timeline/rules.ts";
+import type { Boot } from "../../../timeline/boot.ts";
+import { machinesByStatus } from "../../../timeline/rules.ts";
 import { bootsByHour, stageMedians } from "../../../timeline/site/medians.ts";
 import { printable } from "../../../lib/bytes.ts";
 import { ConfigError } from "../../../lib/errors.ts";
+import { firstWanted } from "../../../lib/lists/turns.ts";
 import { ApiError } from "../api-error.ts";
 import type { AdminApp, AdminAppOptions } from "../context.ts";
+import { lookedThrough } from "../timers.ts";
 
 /** Boots that came up, which the medians are made of. */
 const medianBoots = 200;
@@ -19,9 +22,9 @@ const figuresMs = 2000;
 /** `/api/v1/site`: whether a machine could boot now, and what is known of the site. */
 export function siteRoutes(app: AdminApp, options: AdminAppOptions): void {
   const { sessions, clock } = options;
-  let latest: { readonly figures: BootFigures; readonly atMs: number } | null = null;
+  let latest: { readonly figures: Promise<BootFigures>; readonly atMs: number } | null = null;
 
-  const figures = (): BootFigures => {
+  const figures = (): Promise<BootFigures> => {
     const atMs = clock.now();
     if (latest === null || atMs - latest.atMs >= figuresMs) {
       latest = { figures: figuresOf(options), atMs };
@@ -45,9 +48,7 @@ export function siteRoutes(app: AdminApp, options: AdminAppOptions): void {
     ...endpoints.showSite,
     handler: async () => {
       const { ready, reasons, unserved } = options.readiness();
-      const nowMs = clock.now();
-      const machines = { booting: 0, up: 0, stalled: 0, denied: 0, local: 0 };
-      for (const boot of sessions.current()) machines[statusOf(boot, nowMs)] += 1;
+      const machines = await lookedThrough(machinesByStatus(sessions.current(), clock.now()));
       return {
         version: options.version,
         instance: options.instance,
@@ -58,22 +59,25 @@ export function siteRoutes(app: AdminApp, options: AdminAppOptions): void {
         unserved,
         pinned: options.artifacts.pinned(),
         ...(await options.site()),
-        ...figures(),
+        ...(await figures()),
         machines,
       };
     },
   });
 }
 
-function figuresOf({ sessions, clock }: AdminAppOptions): BootFigures {
-  const cameUp = sessions.newest(medianBoots, ({ stage }) => stage === "micro-os");
+const isUp = ({ stage }: Boot): boolean => stage === "micro-os";
+
+async function figuresOf({ sessions, clock }: AdminAppOptions): Promise<BootFigures> {
+  const cameUp = await lookedThrough(firstWanted(sessions.newestFirst(), medianBoots, isUp));
+  const since = clock.wall() - shownHours * 3_600_000;
+  const isLate = ({ startedWallMs }: Boot) => startedWallMs >= since;
+  const late = await lookedThrough(firstWanted(sessions.newestFirst(), Infinity, isLate));
   return {
     medians: stageMedians(cameUp),
-    hours: bootsByHour(sessions.list(), clock.wall(), shownHours).map(
-      ({ startedWallMs, ...counts }) => ({
-        startedAt: new Date(startedWallMs).toISOString(),
-        ...counts,
-      }),
-    ),
+    hours: bootsByHour(late, clock.wall(), shownHours).map(({ startedWallMs, ...counts }) => ({
+      startedAt: new Date(startedWallMs).toISOString(),
+      ...counts,
+    })),
   };
 }

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { firstOf } from "../../src/lib/first-of.ts";
+import { firstOf } from "../../../src/lib/lists/first-of.ts";
 
 describe("firstOf", () => {
   test("is the beginning of the sorted list, whatever the order of the items", () => {
