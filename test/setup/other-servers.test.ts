@@ -7,6 +7,7 @@ import { otherServers, otherServerText } from "../../src/setup/other-servers/tex
 const site: BootSite = {
   interface: "eth1",
   address: "192.168.77.1",
+  tftpServer: "192.168.77.1",
   subnet: { network: "192.168.77.0", prefixLength: 24 },
   mode: "proxy",
   loaders: [
@@ -43,6 +44,18 @@ describe.each(otherServerKinds)("%s", (name) => {
     expect(text("off")).toContain("http://192.168.77.1:8080/boot.ipxe");
     expect(text("off")).toContain("ipxe.efi");
     for (const mode of ["proxy", "full"] as const) expect(text(mode)).not.toContain("ipxe.efi");
+  });
+});
+
+describe.each(otherServerKinds)("%s, where another host serves TFTP", (name) => {
+  const text = otherServerText(name, { ...site, mode: "off", tftpServer: "192.168.77.5" });
+
+  it("sends machines there for loaders, and here for the script and by HTTP", () => {
+    expect(text).toContain("192.168.77.5");
+    const settings = text.split("\n").slice(3).join("\n");
+    const ours = settings.match(/.{0,7}192\.168\.77\.1\b/g) ?? [];
+    expect(ours.length).toBeGreaterThan(0);
+    for (const place of ours) expect(place).toBe("http://192.168.77.1");
   });
 });
 

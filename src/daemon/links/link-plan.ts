@@ -110,7 +110,7 @@ export function withAssumed(
 }
 
 /** Who serves loaders by TFTP in our place; null: we do. */
-function tftpServerOf({ tftp: { advertise } }: Config): Ip4 | null {
+export function tftpServerOf({ tftp: { advertise } }: Config): Ip4 | null {
   return advertise === null ? null : (splitTftpServer(advertise)?.address ?? null);
 }
 

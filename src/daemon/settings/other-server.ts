@@ -7,7 +7,7 @@ import type { NetworkInterface } from "../../net/interfaces.ts";
 import type { BootLoader } from "../../setup/other-servers/site.ts";
 import type { OtherServerKind } from "../../api/site.ts";
 import { otherServerText } from "../../setup/other-servers/text.ts";
-import { configuredLinks } from "../links/link-plan.ts";
+import { configuredLinks, tftpServerOf } from "../links/link-plan.ts";
 import { policyOf } from "./boot-settings.ts";
 
 export interface WantedText {
@@ -51,6 +51,7 @@ export function textForOtherServer(
   return otherServerText(wanted.server, {
     interface: device,
     address: told,
+    tftpServer: tftpServerOf(config) ?? told,
     subnet,
     mode: wanted.mode ?? own?.mode ?? "proxy",
     loaders: loadersOf(config, base),

@@ -3,7 +3,7 @@ import { type BootSite, hexOf, type OtherServer } from "./site.ts";
 
 /* DHCP servers that can be configured by text: what each has to lose, and what it has to say. */
 
-const dnsmasqSettings = ({ loaders, address, scriptUrl }: BootSite): readonly string[] => [
+const dnsmasqSettings = ({ loaders, tftpServer, scriptUrl }: BootSite): readonly string[] => [
   // Only iPXE sends option 175.
   "dhcp-match=set:ipxe,175",
   ...loaders.map(({ code, tag }) => `dhcp-match=set:${tag},option:client-arch,${code}`),
@@ -14,7 +14,7 @@ const dnsmasqSettings = ({ loaders, address, scriptUrl }: BootSite): readonly st
           `dhcp-option-force=tag:!ipxe,tag:${tag},60,HTTPClient`,
           `dhcp-boot=tag:!ipxe,tag:${tag},"${file}"`,
         ]
-      : [`dhcp-boot=tag:!ipxe,tag:${tag},${file},,${address}`],
+      : [`dhcp-boot=tag:!ipxe,tag:${tag},${file},,${tftpServer}`],
   ),
 ];
 
@@ -45,7 +45,7 @@ export const iscDhcp: OtherServer = {
     '# option vendor-class-identifier "PXEClient" and option vendor-encapsulated-options; find them with:',
     "# grep -nE 'next-server|filename|bootfile|tftp-server|vendor-(class|encaps)' /etc/dhcp/dhcpd.conf",
   ],
-  set: ({ loaders, address, scriptUrl, userClasses }) => [
+  set: ({ loaders, tftpServer, scriptUrl, userClasses }) => [
     "option eim-architecture code 93 = unsigned integer 16;",
     `if exists user-class and (${userClasses.map((one) => `option user-class = ${quoted(one)}`).join(" or ")}) {`,
     `  filename ${quoted(scriptUrl)};`,
@@ -53,7 +53,7 @@ export const iscDhcp: OtherServer = {
       `} elsif option eim-architecture = ${hexPair(code)} {`,
       ...(byHttp
         ? ['  option vendor-class-identifier "HTTPClient";', `  filename ${quoted(file)};`]
-        : [`  next-server ${address};`, `  filename ${quoted(file)};`]),
+        : [`  next-server ${tftpServer};`, `  filename ${quoted(file)};`]),
     ]),
     "}",
   ],
@@ -82,7 +82,7 @@ export const kea: OtherServer = {
     '// Remove "next-server", "boot-file-name" and "server-hostname" everywhere, and each "option-data" entry of',
     "// vendor-class-identifier (60), tftp-server-name (66), boot-file-name (67) and vendor-encapsulated-options (43).",
   ],
-  set: ({ loaders, address, scriptUrl, userClasses }) => {
+  set: ({ loaders, tftpServer, scriptUrl, userClasses }) => {
     const isIpxe = userClasses.map((one) => `option[77].hex == '${one}'`).join(" or ");
     const classes = [
       { name: "eim-ipxe", test: isIpxe, "boot-file-name": scriptUrl },
@@ -96,7 +96,7 @@ export const kea: OtherServer = {
                 { name: "vendor-class-identifier", data: "HTTPClient", "always-send": true },
               ],
             }
-          : { "next-server": address }),
+          : { "next-server": tftpServer }),
       })),
     ];
     return [
@@ -125,7 +125,7 @@ export const windows: OtherServer = {
     "# Policies of the scope may set them, too: Get-DhcpServerv4Policy -ScopeId $scope",
     "# WDS on this server: wdsutil /set-server /DhcpOption60:No /UseDhcpPorts:No",
   ],
-  set: ({ subnet, loaders, address, scriptUrl, userClasses }) => [
+  set: ({ subnet, loaders, tftpServer, scriptUrl, userClasses }) => [
     `$scope = "${subnet.network}"`,
     ...userClasses.flatMap((one) => [
       `Add-DhcpServerv4Class -Name "eim ${one}" -Type User -Data "${one}"`,
@@ -136,7 +136,7 @@ export const windows: OtherServer = {
       const name = `eim ${tag}`;
       return [
         `Add-DhcpServerv4Class -Name "${name}" -Type Vendor -Data "${kind}:Arch:${String(code).padStart(5, "0")}"`,
-        ...policyOf(name, `-VendorClass EQ,"${name}*"`, file, byHttp ? null : address),
+        ...policyOf(name, `-VendorClass EQ,"${name}*"`, file, byHttp ? null : tftpServer),
         ...(byHttp
           ? [
               "Add-DhcpServerv4OptionDefinition -OptionId 60 -Name ClassId -Type String -ErrorAction SilentlyContinue",
@@ -215,8 +215,8 @@ export const mikrotik: OtherServer = {
     `/ip dhcp-server network set [find address="${formatSubnet(subnet)}"] !next-server !boot-file-name dhcp-option="" dhcp-option-set=none`,
     "# and see that no option of 43, 60, 66 or 67 is left: /ip dhcp-server option print",
   ],
-  set: ({ subnet, loaders, address, scriptUrl, userClasses }) => [
-    `/ip dhcp-server network set [find address="${formatSubnet(subnet)}"] next-server=${address}`,
+  set: ({ subnet, loaders, tftpServer, scriptUrl, userClasses }) => [
+    `/ip dhcp-server network set [find address="${formatSubnet(subnet)}"] next-server=${tftpServer}`,
     "# POOL and SERVER are the names of yours: /ip dhcp-server print",
     ...userClasses.flatMap((one) =>
       matcher(`eim-${one}`, { file: scriptUrl, code: 77, value: `"${one}"`, byHttp: false }),
@@ -262,13 +262,13 @@ export const technitium: OtherServer = {
     "# Empty Bootstrap Server Address, Server Host Name, Boot File Name and TFTP Server Addresses;",
     "# under Vendor Specific Information and Generic Options remove 43, 60, 66 and 67. Save.",
   ],
-  set: ({ loaders, address, scriptUrl }) => {
+  set: ({ loaders, tftpServer, scriptUrl }) => {
     const uefi = loaders.find(({ code }) => code === 7);
     return [
       "# A scope has one boot file for all machines, so BIOS and UEFI cannot be told apart, nor firmware and iPXE: mode",
       "# proxy is better here. For UEFI machines alone, with iPXE 1.21 or later, which fetches autoexec.ipxe by itself",
       `# and so comes to ${scriptUrl}:`,
-      `#   Bootstrap Server Address: ${address}`,
+      `#   Bootstrap Server Address: ${tftpServer}`,
       `#   Boot File Name:           ${uefi?.file ?? "ipxe.efi"}`,
     ];
   },

@@ -5,6 +5,8 @@ export interface BootSite {
   readonly interface: string;
   /** Ours on the machines' link. */
   readonly address: Ip4;
+  /** Who serves the loaders by TFTP: ours, or the host of `tftp.advertise`. */
+  readonly tftpServer: Ip4;
   readonly subnet: Subnet;
   readonly mode: "proxy" | "full" | "off";
   /** Loaders by option-93 number, in rising order. */

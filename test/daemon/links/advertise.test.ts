@@ -155,3 +155,15 @@ test("the site's own DHCP server is told the advertised address to hand out", ()
   expect(text).not.toContain(`next-server ${own}`);
   expect(text).not.toContain(`//${own}:`);
 });
+
+test("the site's own DHCP server is told the TFTP server of tftp.advertise, and our address for all else", () => {
+  const config = `${configured("proxy", "standard").replace("nodes: { file: nodes.yaml }", "")}tftp: { advertise: 192.168.77.5 }`;
+  const text = textForOtherServer(parseConfig(config, null), [], {
+    server: "isc-dhcp",
+    interface: null,
+    mode: "off",
+  });
+  expect(text).toContain("next-server 192.168.77.5;");
+  expect(text).not.toContain(`next-server ${told}`);
+  expect(text).toContain(`http://${told}:8080/boot.ipxe`);
+});
