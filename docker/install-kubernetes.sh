@@ -60,10 +60,19 @@ read_settings() {
   [[ ${setting[namespace]} =~ ^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$ ]] || fail "--namespace ${setting[namespace]}: is no name of a namespace" 2
   [[ ${setting[mode]} =~ ^(proxy|full)$ ]] || fail "--mode must be proxy or full" 2
   [[ ${setting[replicas]} =~ ^[12]$ ]] || fail "--replicas must be 1 or 2" 2
+  local image=${setting[image]:-none:none}
+  [[ ${image##*/} == *[:@]* ]] || fail "--image ${image}: name it with its tag, such as ${image}:0.2.0" 2
   [[ ${setting[patience]} =~ ^[0-9]+$ ]] || fail "--patience must be a number of seconds" 2
 }
 
 quoted() { local text=${1//\\/\\\\}; printf '"%s"' "${text//\"/\\\"}"; }
+
+# NAME:TAG or NAME@sha256:HEX for kustomize. A registry may have a port: the tag is behind the last slash.
+image_of() {
+  local name=${1%@*} kind=digest value=${1##*@}
+  if [[ $1 != *@* ]]; then name=${1%:*} kind=newTag value=${1##*:}; fi
+  printf 'images:\n  - { name: eim-pxe, newName: %s, %s: %s }\n' "$(quoted "$name")" "$kind" "$(quoted "$value")"
+}
 
 # A kustomization of this site over the parts beside this script.
 write_site() {
@@ -101,7 +110,7 @@ write_site() {
     printf 'configMapGenerator:\n  - { name: eim-pxe-config, behavior: merge, files: [%s] }\n' "$files"
     printf '  - { name: eim-pxe-nodes, behavior: merge, files: [nodes.yaml], options: { disableNameSuffixHash: true } }\n'
     if [ -n "${setting[image]:-}" ]; then
-      printf 'images:\n  - { name: eim-pxe, newName: %s, newTag: %s }\n' "$(quoted "${setting[image]%:*}")" "$(quoted "${setting[image]##*:}")"
+      image_of "${setting[image]}"
     fi
     if [ -n "${setting[node-label]:-}" ]; then
       printf 'patches:\n  - target: { kind: StatefulSet, name: eim-pxe }\n    patch: |\n      - op: add\n        path: /spec/template/spec/nodeSelector\n        value: { %s: %s }\n' \
@@ -138,7 +147,10 @@ install_all() {
   say "Waiting until a machine could boot, at most ${setting[patience]} s: the orchestrator may still be building its files."
   local in="kubectl -n ${setting[namespace]}"
   if ! $in rollout status statefulset/eim-pxe --timeout "${setting[patience]}s"; then
-    say "No machine could boot yet: $in logs eim-pxe-0"
+    say "No machine could boot yet. Look in this order:"
+    say "$in get pods                              ErrImagePull, ImagePullBackOff: the nodes cannot pull the image; name it with --image"
+    say "$in logs eim-pxe-0                        what the server lacks"
+    say "$in exec eim-pxe-0 -- eim-pxe doctor      what is in the way of a boot, and what to do"
     return 3
   fi
   say "A machine could boot now."

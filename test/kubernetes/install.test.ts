@@ -72,11 +72,20 @@ describe("install.sh --kubernetes", () => {
     expect(judged.stdout.toString()).toBe("");
   });
 
+  test("an image is named by its digest, too", () => {
+    const digest = `sha256:${"0af1".repeat(16)}`;
+    const image = `registry.example:5000/eim-pxe@${digest}`;
+    const { status, out, err } = install("manifests", "--interface", "eth1", "--image", image);
+    expect([status, err]).toEqual([0, ""]);
+    expect(out).toContain(`image: ${image}`);
+  });
+
   test.each([
     [["install"], "--interface"],
     [["manifests", "--interface", "eth1", "--mode", "full"], "--pool"],
     [["manifests", "--interface", "eth1", "--replicas", "9"], "--replicas"],
     [["manifests", "--interface", "eth1", "--ca-file", "/nowhere"], "--ca-file"],
+    [["manifests", "--interface", "eth1", "--image", "registry.example:5000/eim-pxe"], "tag"],
     [["upgrade"], "upgrade"],
     [["diff", "--offline", "x"], "--offline"],
   ])("%j is refused, and said why", (words, named) => {
