@@ -48,7 +48,8 @@ export const tftpRefused = {
 export const httpBlocked = {
   code: "http-blocked",
   cause: "the HTTP port of {host} is blocked: {seen}",
-  remedy: "let TCP to {host} through the firewalls between the machines and it",
+  remedy:
+    "let TCP to {host} through the firewalls between the machines and it, and through its own",
   who: "network",
 } as const satisfies Finding;
 

@@ -47,7 +47,7 @@ export const repetitionRules: readonly BootRule[] = [
     code: "loader-refused",
     cause:
       "the firmware fetched the loader {times} times in a row, did not start it and asked again: Secure Boot refuses it",
-    remedy: `either switch Secure Boot off in the firmware's set-up, or add a signed loader; its key (eim-pxe artifacts list): ${enrolKey}. The screen says Access Denied or Security Violation`,
+    remedy: `either switch Secure Boot off in the firmware's set-up, or add a signed loader and enrol its key (eim-pxe artifacts list): ${enrolKey}. The screen says Access Denied or Security Violation`,
     who: "site",
     certainty: "inferred",
     onScreen: { uefi: ["Access Denied", "Security Violation"] },
