@@ -17,7 +17,9 @@ const { outputFiles } = await build({
   entryPoints: [join(source, "main.tsx")],
   outdir: target,
   entryNames: "[name]-[hash]",
+  chunkNames: "[name]-[hash]",
   bundle: true,
+  splitting: true,
   format: "esm",
   target: "es2022",
   minify: true,
@@ -28,8 +30,11 @@ const { outputFiles } = await build({
   write: false,
 });
 
-const nameOf = (extension: string): string =>
-  outputFiles.map(({ path }) => basename(path)).find((name) => name.endsWith(extension)) ?? "";
+/** The page's own; what it fetches later has other names. */
+const nameOf = (extension: string): string => {
+  const names = outputFiles.map(({ path }) => basename(path));
+  return names.find((name) => name.startsWith("main-") && name.endsWith(extension)) ?? "";
+};
 const page = (await readFile(join(source, "index.html"), "utf8"))
   .replace("main.js", nameOf(".js"))
   .replace("main.css", nameOf(".css"));

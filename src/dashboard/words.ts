@@ -92,6 +92,9 @@ export const english = {
     group: "Group by state",
     wall: "Wall mode",
     leaveWall: "Leave wall mode",
+    attention: "Machines that boot, stopped or wait",
+    others: "Other machines",
+    more: (count: number) => `and ${count} more`,
     none: "No machine has asked yet. Switch one on and let it boot from the network: it appears here by itself.",
     noMatch: "No machine fits the search and the filter.",
     count: (shown: number, all: number) =>
@@ -190,6 +193,8 @@ export const english = {
     allowHere: "Press Allow or Allow once above, if this machine is yours.",
     settings: (file: string | null) =>
       `Settings are in ${file ?? "/etc/eim-pxe/eim-pxe.yaml"} on this server. Restart eim-pxe after you have changed one.`,
+    /** Where the network's people have a choice that is made in this server's configuration. */
+    whoSets: (who: string) => `${who}; what is set on this server: you, at the site`,
     allowElse: (remedy: string) => `or ${remedy}`,
     admission: {
       unknown: "It may boot: nothing says otherwise.",

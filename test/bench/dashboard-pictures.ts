@@ -162,6 +162,9 @@ const leases = ["press-1", "press-2", "press-3"].map((hostname, index) => ({
   expiresAtMs: Date.now() + (index + 3) * 600_000,
 }));
 
+/** The list of machines in wall mode. */
+const wall = "/";
+
 async function open(made: MadeUpSite): Promise<string> {
   return made.open(`${process.cwd()}/dist/dashboard`, {
     site: () => Promise.resolve(shown),
@@ -194,6 +197,7 @@ async function open(made: MadeUpSite): Promise<string> {
 
 async function show(page: Page, url: string, route: string): Promise<void> {
   await page.goto(`${url}/#/${route}`);
+  await page.evaluate(`localStorage.setItem("eim-pxe.wall", "${route === wall ? "yes" : "no"}")`);
   await page.reload();
   await page.getByText("This server is ready").waitFor();
   // What is not there at once comes with the next answer.
@@ -217,6 +221,7 @@ const routes = [
   ["machine", `machine/${macOf(4)}`],
   ["site", "site"],
   ["addresses", "addresses"],
+  ["wall", wall],
 ] as const;
 if (folder === null) {
   const page = await browser.newPage({

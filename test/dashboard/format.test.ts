@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
 import {
+  day,
   duration,
   factInWords,
+  moment,
   namesSetting,
   rate,
   sentence,
@@ -72,4 +74,22 @@ test.each([
   ["remove option 60 from the DHCP server 192.168.77.2", false],
 ])("%s names a setting: %s", (text, expected) => {
   expect(namesSetting(text)).toBe(expected);
+});
+
+test.each([
+  ["de-DE", "November 30, 2025", /^Nov 30, \d\d:\d\d:07$/],
+  ["ja-JP", "November 30, 2025", /^Nov 30, \d\d:\d\d:07$/],
+  ["en-GB", "30 November 2025", /^30 Nov, \d\d:\d\d:07$/],
+  ["en-US", "November 30, 2025", /^Nov 30, \d\d:\d\d:07\s[AP]M$/],
+])(
+  "for a reader of %s an English page has English dates, and their clock",
+  (reader, date, time) => {
+    const at = "2025-11-30T12:05:07";
+    expect(day(at, "en", reader)).toBe(date);
+    expect(moment(at, "en", reader)).toMatch(time);
+  },
+);
+
+test("a page in another language has dates in that one", () => {
+  expect(day("2025-11-30T12:05:07", "de", "en-US")).toBe("30. November 2025");
 });

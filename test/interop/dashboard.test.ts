@@ -89,6 +89,8 @@ describe.skipIf(skip !== null)(`the dashboard${skip === null ? "" : ` (${skip})`
     });
     const row = page.getByRole("listitem").filter({ hasText: known });
     await row.locator(".status.up").waitFor();
+    // Its DHCP request as an operating system says it first, and is only heard.
+    await row.getByText("the machine says so").waitFor();
     expect(await row.getByRole("listitem").allTextContents()).toEqual([
       "asked: reached",
       "loader: reached",

@@ -58,7 +58,7 @@ export class AdminSite {
   readonly #apps: FastifyInstance[] = [];
 
   app(given: Partial<AdminAppOptions> = {}): AdminApp {
-    const app = createAdminApp({ ...this.#options(), ...given });
+    const app = createAdminApp({ ...this.options, ...given });
     this.#apps.push(app);
     return app;
   }
@@ -77,7 +77,8 @@ export class AdminSite {
     return this.register;
   }
 
-  #options(): AdminAppOptions {
+  /** What the port is opened with, where a test gives nothing of its own. */
+  get options(): AdminAppOptions {
     return {
       version: "1.2.3",
       configFile: null,

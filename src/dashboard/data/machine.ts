@@ -112,7 +112,7 @@ function numberIn(value: unknown): number | null {
 export type Sort = "activity" | "name" | "progress" | "status";
 
 /** What needs a person first. */
-const statusOrder: readonly MachineStatus[] = [
+export const statusesInOrder: readonly MachineStatus[] = [
   "waiting",
   "stalled",
   "denied",
@@ -123,7 +123,13 @@ const statusOrder: readonly MachineStatus[] = [
 ];
 
 export function statusRank(status: MachineStatus): number {
-  return statusOrder.indexOf(status);
+  return statusesInOrder.indexOf(status);
+}
+
+export function countsOf(machines: readonly Machine[]): Record<MachineStatus, number> {
+  const counts = { waiting: 0, stalled: 0, denied: 0, booting: 0, local: 0, up: 0, unseen: 0 };
+  for (const machine of machines) counts[statusOf(machine)] += 1;
+  return counts;
 }
 
 /** Machines that did something in that time stand in one order, by name: else rows would jump all the time. */

@@ -98,6 +98,7 @@ export class Store {
   }
 
   start(): void {
+    void this.#askForFirst();
     const timer = setInterval(() => void this.#tick(), tickMs);
     const seconds = setInterval(() => {
       for (const listener of this.#seconds) listener();
@@ -162,6 +163,14 @@ export class Store {
     }
   }
 
+  /** What a screen shows, before the stream is open. Everything is read when it is, so that nothing is missed. */
+  async #askForFirst(): Promise<void> {
+    const first = { latest: "true", limit: String(firstPage) };
+    const reply = await api.boots(first).catch(() => null);
+    if (reply !== null && reply.boots.length > 0 && !this.#shown.loaded)
+      this.#keep(reply.boots, []);
+  }
+
   async #askForSite(nowMs: number): Promise<void> {
     this.#siteIsOld = false;
     this.#lastSiteMs = nowMs;
@@ -176,15 +185,13 @@ export class Store {
     this.#dirty.clear();
     const boots = new Map<string, BootReply>();
     let cursor: string | null = null;
-    for (let page = 0; page <= mostPages; page += 1) {
-      const limit = String(page === 0 ? firstPage : pageSize);
+    for (let page = 0; page < mostPages; page += 1) {
       const reply: Awaited<ReturnType<typeof api.boots>> = await api.boots({
         latest: "true",
-        limit,
+        limit: String(pageSize),
         ...(cursor === null ? {} : { cursor }),
       });
       for (const boot of reply.boots) boots.set(keyOf(boot), boot);
-      if (page === 0 && !this.#shown.loaded) this.#keep(reply.boots, []);
       cursor = reply.next;
       if (cursor === null) break;
     }

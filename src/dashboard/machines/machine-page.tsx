@@ -109,7 +109,7 @@ function EarlierBoots({
           <tr key={one.id} class={one.id === chosen ? "chosen" : ""}>
             <td>
               <button type="button" class="link" onClick={() => choose(one.id)}>
-                {moment(one.startedAt)}
+                {moment(one.startedAt, texts.language)}
               </button>
             </td>
             <td>{duration(one.durationMs)}</td>
@@ -134,7 +134,8 @@ function Events({ boot }: { boot: BootDetail }) {
       <ol class="events">
         {boot.events.map(({ at, event, ...fields }, index) => (
           <li key={index}>
-            <time>{moment(at)}</time> <b>{event}</b> <code>{JSON.stringify(fields)}</code>
+            <time>{moment(at, texts.language)}</time> <b>{event}</b>{" "}
+            <code>{JSON.stringify(fields)}</code>
           </li>
         ))}
       </ol>

@@ -1,4 +1,5 @@
 import { memo } from "preact/compat";
+import type { BootReply } from "../../api/boots.ts";
 import { addressOf, labelOf, type Machine, nameOf, serialOf, statusOf } from "../data/machine.ts";
 import { NetbootButtons } from "./actions.tsx";
 import { duration } from "../view/format.ts";
@@ -8,7 +9,6 @@ import { Track } from "../view/track.tsx";
 
 /** A machine in the list. */
 export const MachineRow = memo(function MachineRow({ machine }: { machine: Machine }) {
-  const texts = useWords();
   const { boot } = machine;
   const status = statusOf(machine);
   return (
@@ -19,18 +19,7 @@ export const MachineRow = memo(function MachineRow({ machine }: { machine: Machi
       </div>
       <div class="how-far">
         <Track boot={boot} />
-        {boot?.diagnosis != null && <Sentence diagnosis={boot.diagnosis} />}
-        {boot?.waiting != null && (
-          <p class="sentence">{texts.machines.inLine(boot.waiting.ahead)}</p>
-        )}
-        {boot?.status === "booting" && boot.expected?.isLate === true && (
-          <p class="sentence late">
-            {texts.machines.late(
-              duration(boot.expected.elapsedMs),
-              duration(boot.expected.usualMs),
-            )}
-          </p>
-        )}
+        <Sentences boot={boot} />
       </div>
       <div class="state">
         <Status status={status} />
@@ -40,6 +29,22 @@ export const MachineRow = memo(function MachineRow({ machine }: { machine: Machi
     </article>
   );
 });
+
+/** Why it stopped, or why it takes long. */
+export function Sentences({ boot }: { boot: BootReply | null }) {
+  const texts = useWords();
+  return (
+    <>
+      {boot?.diagnosis != null && <Sentence diagnosis={boot.diagnosis} />}
+      {boot?.waiting != null && <p class="sentence">{texts.machines.inLine(boot.waiting.ahead)}</p>}
+      {boot?.status === "booting" && boot.expected?.isLate === true && (
+        <p class="sentence late">
+          {texts.machines.late(duration(boot.expected.elapsedMs), duration(boot.expected.usualMs))}
+        </p>
+      )}
+    </>
+  );
+}
 
 export function Title({ machine }: { machine: Machine }) {
   const texts = useWords();
@@ -71,7 +76,7 @@ function Facts({ machine }: { machine: Machine }) {
   return <div class="facts">{facts.join(" · ")}</div>;
 }
 
-function Ago({ iso }: { iso: string }) {
+export function Ago({ iso }: { iso: string }) {
   const texts = useWords();
   const ms = useNow() - Date.parse(iso);
   return (

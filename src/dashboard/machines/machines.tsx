@@ -1,10 +1,12 @@
-import { useMemo, useRef, useState } from "preact/hooks";
+import { useCallback, useMemo, useRef, useState } from "preact/hooks";
 import {
+  countsOf,
   type Machine,
   type MachineStatus,
   searchTextOf,
   type Sort,
   sorted,
+  statusesInOrder,
   statusOf,
   statusRank,
 } from "../data/machine.ts";
@@ -13,16 +15,6 @@ import { useKept, usePage, useScrolling, useShown } from "../view/hooks.ts";
 import { MachineRow, Title } from "./machine-row.tsx";
 import { VirtualList } from "./virtual-list.tsx";
 
-const statuses: readonly MachineStatus[] = [
-  "waiting",
-  "stalled",
-  "denied",
-  "booting",
-  "local",
-  "up",
-  "unseen",
-];
-
 const sorts: readonly Sort[] = ["activity", "name", "progress", "status"];
 
 /** All machines: what stands still first, to be searched, filtered, sorted, grouped. */
@@ -30,7 +22,7 @@ export function Machines() {
   const { words: texts, store } = usePage();
   const { machines, loaded } = useShown();
   const [search, setSearch] = useState("");
-  const [filter, setFilter] = useKept("filter", ["all", ...statuses], "all");
+  const [filter, setFilter] = useKept("filter", ["all", ...statusesInOrder], "all");
   const [sort, setSort] = useKept("sort", sorts, "activity");
   const [group, setGroup] = useKept("group", ["yes", "no"], "yes");
   const moving = useScrolling();
@@ -58,6 +50,14 @@ export function Machines() {
     return { rows: withHeadings(grouped), count: found.length };
   }, [machines, settings, moving]);
   held.current = { settings, rows, count };
+  // The same function while the rows are the same: what the list knows of each row is kept.
+  const keyOf = useCallback(
+    (index: number) => {
+      const row = rows[index];
+      return row === undefined ? "" : "key" in row ? row.key : `heading ${row.heading}`;
+    },
+    [rows],
+  );
 
   return (
     <>
@@ -79,7 +79,7 @@ export function Machines() {
             <option value="all">
               {texts.machines.all} ({all.length})
             </option>
-            {statuses
+            {statusesInOrder
               .filter((one) => counts[one] > 0 || one === filter)
               .map((one) => (
                 <option key={one} value={one}>
@@ -118,10 +118,7 @@ export function Machines() {
         <VirtualList
           label={texts.nav.machines}
           count={rows.length}
-          keyOf={(index) => {
-            const row = rows[index];
-            return row === undefined ? "" : "key" in row ? row.key : `heading ${row.heading}`;
-          }}
+          keyOf={keyOf}
           estimate={88}
           look={(keys) => store.look(keys)}
           draw={(index) => {
@@ -161,12 +158,6 @@ function withHeadings(machines: readonly Machine[]): readonly (Machine | Heading
     last = status;
     return [{ heading: status, count: counts[status] }, machine];
   });
-}
-
-function countsOf(machines: readonly Machine[]): Record<MachineStatus, number> {
-  const counts = { waiting: 0, stalled: 0, denied: 0, booting: 0, local: 0, up: 0, unseen: 0 };
-  for (const machine of machines) counts[statusOf(machine)] += 1;
-  return counts;
 }
 
 /** Machines that wait until somebody decides, with one click each. */

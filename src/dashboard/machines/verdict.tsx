@@ -50,7 +50,11 @@ export function Verdict({ machine, boot }: { machine: Machine; boot: BootReply |
             )}
           </dd>
           <dt>{texts.machine.who}</dt>
-          <dd>{texts.who[diagnosis.who]}</dd>
+          <dd>
+            {diagnosis.who === "network" && namesSetting(diagnosis.remedy)
+              ? texts.machine.whoSets(texts.who.network)
+              : texts.who[diagnosis.who]}
+          </dd>
           {hasToTryAgain && (
             <>
               <dt>{texts.actions.retry}</dt>
@@ -58,7 +62,12 @@ export function Verdict({ machine, boot }: { machine: Machine; boot: BootReply |
             </>
           )}
           <dt>{texts.machine.when}</dt>
-          <dd>{texts.machine.happened(moment(boot.startedAt), moment(boot.updatedAt))}</dd>
+          <dd>
+            {texts.machine.happened(
+              moment(boot.startedAt, texts.language),
+              moment(boot.updatedAt, texts.language),
+            )}
+          </dd>
           {diagnosis.onScreen.length > 0 && (
             <>
               <dt>{texts.machine.onScreen}</dt>

@@ -19,9 +19,13 @@ interface ListProps {
   readonly look: (keys: readonly string[]) => void;
 }
 
+/** So many rows are drawn anew in one frame; a fast scroll shows the others a frame or two later. */
+const newRowsAFrame = 4;
+
 /** A list of which only what can be seen is drawn; it scrolls with the page. */
 export function VirtualList({ label, count, keyOf, estimate, draw, look }: ListProps) {
   const list = useRef<HTMLUListElement>(null);
+  const margin = useTop(list);
   const [, drawAgain] = useState(0);
   const [usual, setUsual] = useState(estimate);
   const options: VirtualizerOptions<Window, HTMLLIElement> = {
@@ -33,7 +37,7 @@ export function VirtualList({ label, count, keyOf, estimate, draw, look }: ListP
     observeElementOffset: observeWindowOffset,
     scrollToFn: windowScroll,
     initialRect: { width: innerWidth, height: innerHeight },
-    scrollMargin: list.current?.offsetTop ?? 0,
+    scrollMargin: margin,
     overscan: 4,
     onChange: () => drawAgain((one) => one + 1),
   };
@@ -53,7 +57,14 @@ export function VirtualList({ label, count, keyOf, estimate, draw, look }: ListP
     }
   });
   useEffect(() => look(items.map(({ key }) => `${key}`)));
-  const margin = virtual.options.scrollMargin;
+  const drawn = useDrawn(
+    items.map(({ key }) => `${key}`),
+    Math.max(
+      0,
+      items.findIndex(({ index }) => index >= (virtual.range?.startIndex ?? 0)),
+    ),
+    () => drawAgain((one) => one + 1),
+  );
   return (
     <ul
       ref={list}
@@ -65,15 +76,58 @@ export function VirtualList({ label, count, keyOf, estimate, draw, look }: ListP
         <li
           key={item.key}
           // The same function each time: otherwise each row is measured again whenever one of them changes.
-          ref={virtual.measureElement}
+          ref={drawn.has(`${item.key}`) ? virtual.measureElement : null}
           data-index={item.index}
           aria-setsize={count}
           aria-posinset={item.index + 1}
-          style={{ transform: `translateY(${item.start - margin}px)` }}
+          style={{
+            transform: `translateY(${item.start - margin}px)`,
+            ...(drawn.has(`${item.key}`) ? {} : { height: `${item.size}px` }),
+          }}
         >
-          {draw(item.index)}
+          {drawn.has(`${item.key}`) && draw(item.index)}
         </li>
       ))}
     </ul>
   );
+}
+
+/** Where the list begins on the page. It is read when the page was laid out anyway, as what is above it changes. */
+function useTop(list: { readonly current: HTMLUListElement | null }): number {
+  const [top, setTop] = useState(0);
+  useLayoutEffect(() => {
+    const look = () => setTop(list.current?.offsetTop ?? 0);
+    look();
+    const watch = new ResizeObserver(look);
+    watch.observe(document.body);
+    return () => watch.disconnect();
+  }, [list]);
+  return top;
+}
+
+/**
+ * Of the rows that are wanted, those that are drawn: what was drawn before, the whole first screen, and of others
+ * as many as a frame has time for, from the first that can be seen on.
+ */
+function useDrawn(wanted: readonly string[], from: number, again: () => void): ReadonlySet<string> {
+  const former = useRef<ReadonlySet<string>>(new Set());
+  const left = useRef(newRowsAFrame);
+  const drawn = new Set(wanted.filter((key) => former.current.has(key)));
+  const isFirst = drawn.size === 0 && former.current.size === 0;
+  for (const key of [...wanted.slice(from), ...wanted.slice(0, from)]) {
+    if (drawn.has(key)) continue;
+    if (!isFirst && left.current === 0) break;
+    if (!isFirst) left.current -= 1;
+    drawn.add(key);
+  }
+  former.current = drawn;
+  const isMissing = drawn.size < wanted.length;
+  useLayoutEffect(() => {
+    const frame = requestAnimationFrame(() => {
+      left.current = newRowsAFrame;
+      if (isMissing) again();
+    });
+    return () => cancelAnimationFrame(frame);
+  });
+  return drawn;
 }

@@ -55,7 +55,7 @@ export function Addresses() {
                 </td>
                 <td>{lease.hostname}</td>
                 <td>{lease.state}</td>
-                <td>{moment(new Date(lease.expiresAtMs).toISOString())}</td>
+                <td>{moment(new Date(lease.expiresAtMs).toISOString(), texts.language)}</td>
                 {mayChange && (
                   <td>
                     <div class="buttons">

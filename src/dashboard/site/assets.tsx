@@ -29,7 +29,7 @@ export function Assets({ assets }: { assets: AssetsReply }) {
                 <code>{one.path}</code>
               </th>
               <td>{size(one.size)}</td>
-              <td>{moment(one.modifiedAt)}</td>
+              <td>{moment(one.modifiedAt, texts.language)}</td>
             </tr>
           ))}
         </Table>

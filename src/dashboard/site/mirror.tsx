@@ -110,7 +110,7 @@ export function Mirror({ site }: { site: SiteReply }) {
                 <th scope="row">
                   <code>{one.id}</code>
                 </th>
-                <td>{moment(one.manifest.createdAt)}</td>
+                <td>{moment(one.manifest.createdAt, texts.language)}</td>
                 <td>{size(one.manifest.files.reduce((sum, file) => sum + file.size, 0))}</td>
                 <td>
                   {one.current && <strong class="good">{texts.site.current}</strong>}{" "}

@@ -1,9 +1,15 @@
 import { useEffect, useRef } from "preact/hooks";
-import uPlot from "uplot";
+import type uPlot from "uplot";
 import type { SiteReply } from "../../api/site.ts";
 import { duration } from "../view/format.ts";
 import { useWords } from "../view/hooks.ts";
 import { Chart, Table } from "../view/table.tsx";
+
+const plotHeight = 180;
+
+function series(label: string, colour: string): uPlot.Series {
+  return { label, fill: colour, width: 0, points: { show: false } };
+}
 
 /** Boots that began, and those that came up, in each of the last hours; with the same in a table for who reads by ear. */
 export function HoursPlot({ site }: { site: SiteReply }) {
@@ -15,14 +21,6 @@ export function HoursPlot({ site }: { site: SiteReply }) {
     hours.map(({ boots }) => boots),
     hours.map(({ up }) => up),
   ];
-  const bars = uPlot.paths.bars?.({ size: [0.8, 40] });
-  const series = (label: string, colour: string): uPlot.Series => ({
-    label,
-    fill: colour,
-    width: 0,
-    points: { show: false },
-    ...(bars === undefined ? {} : { paths: bars }),
-  });
   return (
     <>
       <p>
@@ -60,43 +58,55 @@ export function MediansPlot({ site }: { site: SiteReply }) {
   );
 }
 
+/** As bars. What draws it is fetched when it is first needed: no part of what the first page waits for. */
 function Plot({
   label,
   data,
-  series,
+  series: bySeries,
 }: {
   label: string;
   data: uPlot.AlignedData;
-  series: uPlot.Series[];
+  series: readonly uPlot.Series[];
 }) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
+  const latest = useRef(data);
+  latest.current = data;
   useEffect(() => {
     const element = place.current;
     if (element === null) return;
+    let isWanted = true;
+    let watch: ResizeObserver | null = null;
     const colour = getComputedStyle(element).color;
     const axis = { stroke: colour, grid: { stroke: "rgba(128,128,128,.2)", width: 1 } };
-    const made = new uPlot(
-      {
-        width: Math.max(200, element.clientWidth),
-        height: 180,
-        series,
-        axes: [axis, { ...axis, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] }],
-        scales: { y: { range: (_, __, max) => [0, Math.max(1, max)] } },
-        cursor: { show: false },
-        legend: { show: false },
-      },
-      data,
-      element,
-    );
-    plot.current = made;
-    const watch = new ResizeObserver(() =>
-      made.setSize({ width: Math.max(200, element.clientWidth), height: 180 }),
-    );
-    watch.observe(element);
+    const widthOf = () => Math.max(200, element.clientWidth);
+    const draw = async () => {
+      const { default: Drawn } = await import("uplot");
+      if (!isWanted) return;
+      const bars = Drawn.paths.bars?.({ size: [0.8, 40] });
+      const made = new Drawn(
+        {
+          width: widthOf(),
+          height: plotHeight,
+          series: bySeries.map((one) => (bars === undefined ? one : { ...one, paths: bars })),
+          axes: [axis, { ...axis, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] }],
+          scales: { y: { range: (_, __, max) => [0, Math.max(1, max)] } },
+          cursor: { show: false },
+          legend: { show: false },
+        },
+        latest.current,
+        element,
+      );
+      plot.current = made;
+      watch = new ResizeObserver(() => made.setSize({ width: widthOf(), height: plotHeight }));
+      watch.observe(element);
+    };
+    void draw();
     return () => {
-      watch.disconnect();
-      made.destroy();
+      isWanted = false;
+      watch?.disconnect();
+      plot.current?.destroy();
+      plot.current = null;
     };
   }, []);
   useEffect(() => plot.current?.setData(data), [data]);

@@ -110,7 +110,7 @@ export function Since({ iso }: { iso: string }) {
   const { words: texts } = usePage();
   const ms = useNow() - Date.parse(iso);
   return (
-    <time dateTime={iso} title={moment(iso)}>
+    <time dateTime={iso} title={moment(iso, texts.language)}>
       {ms < 5000 ? texts.machines.justNow : texts.machines.since(duration(ms))}
     </time>
   );
@@ -118,10 +118,11 @@ export function Since({ iso }: { iso: string }) {
 
 /** A day to come; what is near is said loudly. */
 export function Until({ iso }: { iso: string }) {
+  const { words: texts } = usePage();
   const near = Date.parse(iso) - useNow() < 30 * 86_400_000;
   return (
     <time class={near ? "bad" : ""} dateTime={iso}>
-      {day(iso)}
+      {day(iso, texts.language)}
     </time>
   );
 }

@@ -8,6 +8,7 @@ import { Page, useKept, usePage, useRoute, useShown } from "./hooks.ts";
 import { Addresses } from "../site/addresses.tsx";
 import { MachinePage } from "../machines/machine-page.tsx";
 import { Machines } from "../machines/machines.tsx";
+import { Wall } from "../machines/wall.tsx";
 import { SignIn } from "./sign-in.tsx";
 import { SitePage } from "../site/site-page.tsx";
 
@@ -18,9 +19,18 @@ export function App({ words }: { words: Words }) {
     const ask = () => api.session().then(setSession, () => setTimeout(() => void ask(), 2000));
     void ask();
   }, []);
-  if (session === null) return null;
+  if (session === null) return <Opening />;
   if (session.access === "none") return <SignIn words={words} done={setSession} />;
   return <Room words={words} session={session} changed={setSession} />;
+}
+
+/** The same as in `index.html`, which is shown until the first answer is there. */
+function Opening() {
+  return (
+    <header class="top">
+      <span class="brand">eim-pxe</span>
+    </header>
+  );
 }
 
 interface Said {
@@ -128,6 +138,8 @@ function Frame({ changed }: { changed: (session: SessionReply) => void }) {
           <SitePage />
         ) : room === "addresses" ? (
           <Addresses />
+        ) : wall === "yes" ? (
+          <Wall />
         ) : (
           <Machines />
         )}

@@ -29,24 +29,37 @@ export function rate(bytesPerSecond: number): string {
   return `${size(Math.round(bytesPerSecond))}/s`;
 }
 
-/** A moment in the reader's own time zone. */
-export function moment(iso: string): string {
+/**
+ * A moment in the reader's own time zone, in the language of the page, which it stands in the middle of: by the
+ * reader's form of that language (30 Nov, Nov 30) and the reader's clock of 12 or 24 hours.
+ */
+export function moment(iso: string, language: string, reader: string = readersLocale()): string {
   const at = new Date(iso);
   const today = at.toDateString() === new Date().toDateString();
-  return at.toLocaleString(undefined, {
+  return at.toLocaleString(localeOf(language, reader), {
     ...(today ? {} : { day: "numeric", month: "short" }),
     hour: "2-digit",
     minute: "2-digit",
     second: "2-digit",
+    hourCycle: new Intl.DateTimeFormat(reader, { hour: "numeric" }).resolvedOptions().hourCycle,
   });
 }
 
-export function day(iso: string): string {
-  return new Date(iso).toLocaleDateString(undefined, {
+/** A day, as `moment` has its language. */
+export function day(iso: string, language: string, reader: string = readersLocale()): string {
+  return new Date(iso).toLocaleDateString(localeOf(language, reader), {
     day: "numeric",
     month: "long",
     year: "numeric",
   });
+}
+
+function readersLocale(): string {
+  return new Intl.DateTimeFormat().resolvedOptions().locale;
+}
+
+function localeOf(language: string, reader: string): string {
+  return new Intl.Locale(reader).language === language ? reader : language;
 }
 
 /** As a sentence of its own: causes and remedies are phrases, to be put together. */
