@@ -13,6 +13,7 @@ import { createLog, createTerminalLog } from "../observe/log.ts";
 import { ClusterNodes } from "../daemon/nodes/cluster-nodes.ts";
 import { withKnownNodes } from "../daemon/nodes/kept-hardware.ts";
 import { followRegistrations } from "../daemon/orchestrator/follow.ts";
+import { giveUpRoot } from "../daemon/privileges/give-up-root.ts";
 import { nodesAccess } from "../daemon/nodes/nodes-access.ts";
 import { type LeaderAccess, leaderAccess } from "../daemon/leader/open-leadership.ts";
 import { watchFile } from "../daemon/nodes/file-watch.ts";
@@ -48,6 +49,7 @@ export async function serve(program: Program, file: string | null): Promise<numb
   const instance = randomUUID();
   const settings = loadSettings(file, program.environment);
   const { config } = settings;
+  const ofRights = await giveUpRoot(config, { ...program, program: program.self.at(-1) ?? "" });
   const access =
     config.nodes.format === "kubernetes" ? nodesAccess(config, program.environment) : null;
   const leader = leaderAccess(config, program.environment, hostname());
@@ -87,6 +89,7 @@ export async function serve(program: Program, file: string | null): Promise<numb
     sockets: [...services.sockets()],
   }));
   const { emit } = services.events;
+  for (const event of ofRights) emit(event);
   cluster?.follow({ use: (inventory) => services.useInventory(inventory), emit });
   const registrations = followRegistrations(config, proxyEnvironment(program.environment), {
     ...services,

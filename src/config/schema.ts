@@ -8,7 +8,7 @@ import { dhcp, interfaces, type network } from "./keys/links.ts";
 import type { orchestratorApi } from "./keys/orchestrator.ts";
 import { iso } from "./keys/iso.ts";
 import { leader } from "./keys/leader.ts";
-import { log, nodes, timeline } from "./keys/site.ts";
+import { log, nodes, timeline, user } from "./keys/site.ts";
 import { tftp } from "./keys/tftp.ts";
 import { ownMeta } from "./keys/meta.ts";
 
@@ -30,6 +30,7 @@ export const configSchema = z
           "The folder for what has to survive a restart: the mirror, leases, boots, what was learnt about machines. Never a temporary folder, and one server only in each.",
         examples: ["/var/lib/eim-pxe"],
       }),
+    user,
     interfaces,
     dhcp,
     boot,

@@ -43,6 +43,9 @@ export interface EventFields extends NodeEventFields, ElsewhereEventFields {
   };
   "link-down": { interface: string; address: Ip4 | null; reason: string };
   "shared-socket": { interface: string };
+  "root-given-up": { user: string; uid: number; capabilities: readonly string[] };
+  "root-kept": { reason: string; remedy: string };
+  "unreadable-files": { user: string; files: readonly string[] };
   "announce-failed": { reason: string };
   "check-failed": { check: string; code: string; reason: string; remedy: string };
   reloaded: { nodes: number };

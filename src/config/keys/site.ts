@@ -2,7 +2,26 @@ import { z } from "zod";
 import { filePath } from "../values.ts";
 import { orchestratorApi } from "./orchestrator.ts";
 
-/** `nodes`, `timeline` and `log`: who may boot, and what is kept and told of it. */
+/** `nodes`, `timeline` and `log`: who may boot, and what is kept and told of it; and `user`, as whom the server runs. */
+
+export const user = z
+  .union([
+    z.int().min(0).max(0xff_ff_ff_fe),
+    z
+      .string()
+      .regex(
+        /^([a-z_][a-z0-9_.-]{0,31}\$?|\d{1,10}(:\d{1,10})?)$/i,
+        "must be auto, root, the name of a user, or numbers: 10067 or 10067:10067",
+      ),
+  ])
+  .default("auto")
+  .meta({
+    description:
+      "As whom the server runs where root has started it: a user's name or number, with `:` and a number for another group than its own. It becomes that user before it opens anything, keeps no right of root's but ports below 1024, and `dataDir` is given to it. `auto`: the owner of `dataDir` where that is not root, else user `eim-pxe` where there is one and it may read what the configuration names; else it stays root and event `root-kept` says why. `root`: it stays root.",
+    see: "systemd.md#started-by-root",
+    since: "0.2.0",
+    examples: ["eim-pxe", 10067],
+  });
 
 export const nodes = z
   .strictObject({

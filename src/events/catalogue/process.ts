@@ -54,6 +54,24 @@ export const processEvents = {
     meaning:
       "Without the optional package koffi a socket cannot be bound to one interface. Install it, or let systemd pass the socket, if this host has a second network.",
   },
+  "root-given-up": {
+    level: "info",
+    message: "the server runs as another user than root",
+    meaning:
+      "At the start by root: every thread of the process is `user`'s (number `uid`) from before the first socket was opened, and none has a right of root's but `capabilities`. Key `user` says who it is.",
+  },
+  "root-kept": {
+    level: "warn",
+    message: "the server runs as root",
+    meaning:
+      "At the start by root: it could not become another user, for `reason`; `remedy` says what to do. A fault of the server would have the whole host at its mercy. `user: root` says that this is wanted.",
+  },
+  "unreadable-files": {
+    level: "warn",
+    message: "files that were read at the start cannot be read again",
+    meaning:
+      "Root has read these `files` of the configuration before the server became `user`, who may not: what is changed in them, such as a renewed certificate, counts only after a restart. Let that user read them (`chgrp`, `chmod g+r`, for folders `g+x`).",
+  },
   "announce-failed": {
     level: "warn",
     message: "other commands cannot find this server",
