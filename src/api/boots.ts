@@ -101,6 +101,20 @@ export type BootReply = z.output<typeof boot>;
 
 /** The same with what was reported of it. */
 export const bootDetail = boot.extend({
+  given: z
+    .array(
+      z.object({
+        file: z.string(),
+        sha256: z
+          .string()
+          .nullable()
+          .describe("of what was sent, in hex; null for files of the site's own folder"),
+        at: moment.describe("when its last byte was sent"),
+        certainty: certainty.describe("proved: to this machine; reported: to one that named it"),
+      }),
+    )
+    .readonly()
+    .describe("every file that it was sent whole, oldest first: 64 at most"),
   events: z
     .array(z.looseObject({ at: moment, event: z.string() }))
     .readonly()
@@ -110,6 +124,8 @@ export const bootDetail = boot.extend({
     .readonly()
     .describe("its last DHCP and TFTP packets, decoded; none where `timeline.captures` is false"),
 });
+
+export type BootDetailReply = z.output<typeof bootDetail>;
 
 export const bootPath = z.object({ id: z.string().max(256) });
 

@@ -115,7 +115,7 @@ export const endpoints = {
     schema: {
       summary: "one boot with all that was reported of it",
       description:
-        "With the `events` of it and its last `packets`, decoded: each DHCP option with its name and what it says.",
+        "With what the machine was `given`, file by file with its SHA-256, the `events` of it and its last `packets`, decoded: each DHCP option with its name and what it says.",
       params: bootPath,
       response: { 200: bootDetail },
     },

@@ -1,4 +1,4 @@
-import type { BootReply } from "../api/boots.ts";
+import type { BootDetailReply, BootReply } from "../api/boots.ts";
 import { endpoints } from "../api/endpoints.ts";
 import type { NodeReply } from "../api/nodes.ts";
 import { identityOf } from "../boot/identity/identity.ts";
@@ -101,7 +101,10 @@ export async function showNode(
     async (admin, mac) => {
       const node = await admin.ask(endpoints.showNode, { params: { mac } });
       const last = await admin.ask(endpoints.listBoots, { query: { mac, limit: "1" } });
-      if (typeof last !== "string") lines = last.boots.slice(0, 1).flatMap(bootLines);
+      const [boot] = typeof last === "string" ? [] : last.boots;
+      if (boot === undefined) return node;
+      const detail = await admin.ask(endpoints.showBoot, { params: { id: boot.id } });
+      lines = [...bootLines(boot), ...(typeof detail === "string" ? [] : givenLines(detail))];
       return node;
     },
     (node) => [sheet(node), ...lines.map((line) => `${line}\n`)].join(""),
@@ -113,6 +116,14 @@ function bootLines(boot: BootReply): readonly string[] {
   const pace = paceInWords(boot);
   const paceLines = pace === null ? [] : [`  ${pace}`];
   return [...boot.steps.map(stepLine), ...paceLines, ...registrationLines(boot)];
+}
+
+/** Everything that it was sent, with the SHA-256 of that. */
+function givenLines({ given }: Pick<BootDetailReply, "given">): readonly string[] {
+  return given.map(({ file, sha256, certainty }) => {
+    const sum = sha256 ?? "of the site's own folder, not verified";
+    return `given  ${sum}  ${file}${certainty === "proved" ? "" : "  (to somebody who named it)"}`;
+  });
 }
 
 /** What the orchestrator said of the machine; nothing while it was not asked. */

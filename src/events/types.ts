@@ -5,6 +5,7 @@ import type { ElsewhereEventFields } from "./elsewhere-events.ts";
 import type { Who } from "../lib/finding.ts";
 import type { Mac } from "../lib/mac.ts";
 import type { Machine } from "./machine.ts";
+import type { MirrorEventFields } from "./mirror-events.ts";
 import type { NodeEventFields } from "./node-events.ts";
 
 export type { Machine } from "./machine.ts";
@@ -28,7 +29,7 @@ export interface TftpTerms {
 }
 
 /** What each event carries, by its name. Sizes are in bytes, `…Ms` in milliseconds. */
-export interface EventFields extends NodeEventFields, ElsewhereEventFields {
+export interface EventFields extends NodeEventFields, MirrorEventFields, ElsewhereEventFields {
   // The process.
   listening: { sockets: readonly string[] };
   "http-limits": { memoryBytes: number; connections: number; connectionsPerClient: number };
@@ -86,6 +87,8 @@ export interface EventFields extends NodeEventFields, ElsewhereEventFields {
     bytes: number;
     durationMs: number;
     retransmissions: number;
+    /** Of what was sent, in hex; null or absent: it is not known. So of other files that were sent. */
+    sha256?: string | null;
   } & ({ protocol: "http" } | ({ protocol: "tftp" } & TftpTerms));
   "ipxe-discover": Machine & {
     interface: string;
@@ -106,11 +109,22 @@ export interface EventFields extends NodeEventFields, ElsewhereEventFields {
     traceparent?: string;
     /** The configuration of another boot program than iPXE; absent: it is iPXE's script. */
     file?: string;
+    sha256?: string | null;
   };
   kernel: Machine & { file: string; bytes: number; generation: string | null };
-  "kernel-done": Machine & { file: string; bytes: number; durationMs: number };
+  "kernel-done": Machine & {
+    file: string;
+    bytes: number;
+    durationMs: number;
+    sha256?: string | null;
+  };
   "initramfs-start": Machine & { file: string; bytes: number; generation: string | null };
-  "initramfs-done": Machine & { file: string; bytes: number; durationMs: number };
+  "initramfs-done": Machine & {
+    file: string;
+    bytes: number;
+    durationMs: number;
+    sha256?: string | null;
+  };
   "micro-os": Machine & { evidence: "beacon" | "dhcp" };
 
   // What happens beside the stages.
@@ -123,7 +137,7 @@ export interface EventFields extends NodeEventFields, ElsewhereEventFields {
     remedy: string;
     who: Who;
   };
-  autoexec: Machine & { file: string; protocol: "tftp" | "http" };
+  autoexec: Machine & { file: string; protocol: "tftp" | "http"; sha256?: string | null };
   beacon: Machine & {
     stage: string;
     message: string | null;
@@ -213,6 +227,7 @@ export interface EventFields extends NodeEventFields, ElsewhereEventFields {
     bytes: number;
     durationMs: number;
     retransmissions: number;
+    sha256?: string | null;
   };
   "tftp-rescued": Machine & { asked: string; file: string };
   "tftp-probe": Machine & { file: string };
@@ -248,39 +263,6 @@ export interface EventFields extends NodeEventFields, ElsewhereEventFields {
   "admin-certificate-rejected": { certFile: string; keyFile: string; reason: string };
   "boot-certificate-address": { certFile: string; address: Ip4 };
   "download-aborted": Machine & { file: string; bytesSent: number; bytes: number };
-
-  // The mirror.
-  "sync-start": { origin: string };
-  "sync-progress": {
-    file: string;
-    bytes: number;
-    total: number | null;
-    bytesPerSecond: number;
-    remainingSeconds: number | null;
-  };
-  "sync-retry": { file: string; reason: string; delayMs: number };
-  /** `bytes` were fetched; `size` has more where a broken download went on. */
-  "sync-file": { file: string; bytes: number; size: number; durationMs: number };
-  "sync-done": { generation: string; changed: boolean; durationMs: number };
-  "sync-failed": { origin: string; reason: string; serving: string | null };
-  "origin-failed": { origin: string; reason: string };
-  "origin-untrusted": {
-    origin: string;
-    presented: string | null;
-    reason: string;
-    remedy: string;
-  };
-  "origin-certificate": { origin: string; fingerprint: string; expiresAt: string };
-  "certificate-expiring": { origin: string; fingerprint: string; expiresAt: string; days: number };
-  "ca-trusted": { url: string; fingerprint: string; how: "pinned" | "public" | "first-use" };
-  "loader-fetched": { file: string; bytes: number };
-  "loader-unusable": { file: string; reason: string };
-  "disk-full": { file: string; missingBytes: number | null };
-  "generation-damaged": { generation: string; reason: string };
-  "generation-unread": { generation: string; reason: string };
-  "generation-imported": { generation: string };
-  "admin-changed": { by: string; request: string };
-  "generation-pinned": { generation: string | null; by: string };
 }
 
 export type EventName = keyof EventFields;

@@ -1,5 +1,7 @@
 /** Small helpers over `Uint8Array`; `Buffer` stays in the adapters. */
 
+import { createHash } from "node:crypto";
+
 const utf8 = new TextEncoder();
 
 export function fromText(text: string): Uint8Array {
@@ -86,4 +88,9 @@ export function printable(text: string, limit = 128): string {
     if (safe.length >= limit) return `${safe.slice(0, limit)}…`;
   }
   return safe;
+}
+
+/** The SHA-256 of bytes, or of a text in UTF-8, in hex. */
+export function sha256Of(content: Uint8Array | string): string {
+  return createHash("sha256").update(content).digest("hex");
 }

@@ -114,6 +114,12 @@ const kept = z.looseObject({
   seen: z
     .looseObject({})
     .transform((seen) => ({ ...nothingObserved, competing: [], aborted: [], ...seen })),
+  // Earlier versions kept no list.
+  given: z
+    .array(
+      z.object({ file: z.string(), sha256: text, atMs: number, certainty: z.enum(certainties) }),
+    )
+    .default([]),
   attempt: number,
   failingSinceMs: number,
   trace: z

@@ -4,7 +4,7 @@ import type { Moment } from "../lib/clock.ts";
 import type { Ip4 } from "../lib/ip4.ts";
 import type { Mac } from "../lib/mac.ts";
 import type { TraceContext } from "../boot/trace-context.ts";
-import { nothingObserved, type Observations } from "./observations.ts";
+import { type GivenFile, nothingObserved, type Observations } from "./observations.ts";
 import { rank, type Stage } from "./stages.ts";
 import type { BootTrace } from "./traces.ts";
 import { type Claim, identityBy } from "./claims.ts";
@@ -76,6 +76,8 @@ export interface Boot {
   readonly steps: readonly Step[];
   /** What was seen beside the stages. */
   readonly seen: Observations;
+  /** Everything that it was sent whole, oldest first. */
+  readonly given: readonly GivenFile[];
   /** 1, and one more than the boot before where that did not reach the Micro-OS. */
   readonly attempt: number;
   /** When the first of these attempts began. */
@@ -175,6 +177,7 @@ export function newBoot(
     download: null,
     steps: [],
     seen: nothingObserved,
+    given: [],
     attempt: again ? former.attempt + 1 : 1,
     failingSinceMs: again ? former.failingSinceMs : nowMs,
     ...(trace === null ? {} : { trace }),

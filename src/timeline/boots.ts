@@ -22,7 +22,7 @@ import {
   type StepDetail,
   withStep,
 } from "./boot.ts";
-import { observed } from "./observations.ts";
+import { givenAfter, observed } from "./observations.ts";
 import { type BootEvidence, interfaceOf } from "./rules/evidence.ts";
 import { SharedIdentities } from "./site/shared-identities.ts";
 import { SiteObservations } from "./site/site-observations.ts";
@@ -160,19 +160,20 @@ export class BootSessions {
     this.#history.put(key, { ...boot, updatedAtMs: nowMs, download }, isKept);
   }
 
-  /** Notes what an event says beside the stages; what no boot is known for tells of the site at most. */
-  observe(event: PxeEvent, { nowMs, wallMs }: Moment): void {
+  /** Notes what an event says beside the stages, `isClaim`: by its own word alone; of no known boot, of the site at most. */
+  observe(event: PxeEvent, { nowMs, wallMs }: Moment, isClaim = false): void {
     const key = "mac" in event ? this.#keyOf(event) : null;
     this.#site.note(event, key, nowMs);
     const boot = key === null ? null : this.#history.latest(key);
     if (key === null || boot === null) return;
     const seen = observed(boot.seen, event, nowMs);
-    if (seen !== boot.seen) this.#history.put(key, { ...boot, seen });
+    const next = { ...boot, seen, given: givenAfter(boot.given, event, nowMs, isClaim) };
+    if (seen !== boot.seen || next.given !== boot.given) this.#history.put(key, next);
     this.#identities.note(boot, event, nowMs);
     const passes = boot.stage === "offer" && seen.addressAtMs !== null;
     if (passes || event.event === "loader-start") this.#site.notePassing(key, passes, nowMs);
-    const at = new Date(wallMs).toISOString();
-    this.#history.addEvent(boot.number, JSON.stringify({ at, ...event }));
+    const kept = { at: new Date(wallMs).toISOString(), ...event };
+    this.#history.addEvent(boot.number, JSON.stringify(kept));
   }
 
   /** How long a boot that has not come up is at its stage; null: nothing is known to compare that with. */
@@ -203,9 +204,9 @@ export class BootSessions {
       latest.stage === "micro-os" ||
       at.nowMs - latest.updatedAtMs > discoverRetryMs;
     if (isOver) this.record("discover", seen, detail, at);
-    const key = this.#keyOf(seen);
-    const boot = this.#history.latest(key);
-    if (boot !== null) this.#history.put(key, { ...boot, refusal, updatedAtMs: at.nowMs });
+    const one = this.latest(seen);
+    if (one !== null)
+      this.#history.put(this.#keyOf(seen), { ...one, refusal, updatedAtMs: at.nowMs });
   }
 
   /** Notes that a machine that asked was sent on to its own disk. */

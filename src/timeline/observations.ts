@@ -1,6 +1,7 @@
 import type { RegistrationStatus } from "../boot/registration.ts";
 import type { EventFields, Machine, PxeEvent } from "../events/types.ts";
 import type { Ip4 } from "../lib/ip4.ts";
+import { type Certainty, moreCertain } from "./certainty.ts";
 
 /** What an event said, and when: milliseconds on the monotonic clock. */
 export type Seen<Name extends keyof EventFields> = Readonly<
@@ -179,3 +180,58 @@ const registrationStatusOf = {
   "registration-conflict": "conflict",
   "registration-unknown": "unknown",
 } as const;
+
+/** A file that was sent to a machine to its last byte, in one boot. */
+export interface GivenFile {
+  readonly file: string;
+  /** Of what was sent, in hex; null: a file of the site's own, whose bytes nobody has verified. */
+  readonly sha256: string | null;
+  /** When it was last sent. */
+  readonly atMs: number;
+  /** `proved`: to the machine; `reported`: to somebody who named it. */
+  readonly certainty: Certainty;
+}
+
+/** Of one boot: a machine fetches five, and more where its loader has modules. */
+export const mostGiven = 64;
+
+/** The list with one more file, oldest first. What was proved is not pushed out by what was only named. */
+function withGiven(given: readonly GivenFile[], one: GivenFile): readonly GivenFile[] {
+  const isSame = (other: GivenFile): boolean =>
+    other.file === one.file && other.sha256 === one.sha256;
+  const before = given.find(isSame);
+  const certainty = moreCertain(before?.certainty, one.certainty);
+  // When somebody else fetches it once more, the machine has had it when it had it.
+  const atMs = before !== undefined && one.certainty !== certainty ? before.atMs : one.atMs;
+  const all = [...given.filter((other) => !isSame(other)), { ...one, certainty, atMs }];
+  if (all.length <= mostGiven) return all;
+  const named = all.findIndex((other) => other.certainty !== "proved");
+  return all.toSpliced(Math.max(0, named), 1);
+}
+
+/** The list after an event; the same list where that says of no file that it was sent whole. */
+export function givenAfter(
+  given: readonly GivenFile[],
+  event: PxeEvent,
+  atMs: number,
+  isClaim: boolean,
+): readonly GivenFile[] {
+  const sent = sentBy(event);
+  const certainty = isClaim ? "reported" : "proved";
+  return sent === null ? given : withGiven(given, { ...sent, atMs, certainty });
+}
+
+function sentBy(event: PxeEvent): Pick<GivenFile, "file" | "sha256"> | null {
+  switch (event.event) {
+    case "script":
+      return { file: event.file ?? "boot.ipxe", sha256: event.sha256 ?? null };
+    case "autoexec":
+    case "loader-done":
+    case "kernel-done":
+    case "initramfs-done":
+    case "asset-sent":
+      return { file: event.file, sha256: event.sha256 ?? null };
+    default:
+      return null;
+  }
+}

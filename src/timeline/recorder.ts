@@ -123,7 +123,7 @@ export class TimelineRecorder {
       default:
         break;
     }
-    sessions.observe(event, momentOf(clock));
+    sessions.observe(event, momentOf(clock), "mac" in event && this.#isClaim(event));
   };
 
   /** By what it says of itself a machine is denied from then on: that counts where it is known who says it. */
@@ -210,7 +210,8 @@ function certaintyOf(event: PxeEvent): Certainty {
 function detailOf(event: PxeEvent): StepDetail {
   const detail: Record<string, string | number | boolean | null> = {};
   for (const [key, value] of Object.entries(event)) {
-    if (["event", "mac", "address", "uuid", "serial", "traceparent"].includes(key)) continue;
+    if (["event", "mac", "address", "uuid", "serial", "traceparent", "sha256"].includes(key))
+      continue;
     if (value === null || ["string", "number", "boolean"].includes(typeof value)) {
       detail[key] = value;
     }

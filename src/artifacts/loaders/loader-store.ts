@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, realpath, stat } from "node:fs/promises";
+import { sha256Of } from "../../lib/bytes.ts";
 import { dirname, join, sep } from "node:path";
 import { replaceFile } from "../../lib/atomic-file.ts";
 import { isBareName } from "../../lib/bare-name.ts";
@@ -43,6 +43,8 @@ export interface Loader {
   readonly path: string | null;
   /** Of the file that it was made of, milliseconds since the Unix epoch. */
   readonly modifiedMs?: number;
+  /** Of these bytes, in hex; null: it is large, and nobody has read it whole. */
+  readonly sha256: string | null;
 }
 
 export interface ListedLoader {
@@ -85,6 +87,7 @@ interface Content {
   /** Where exactly these bytes lie; null: nowhere else. */
   readonly path: string | null;
   readonly modifiedMs: number;
+  readonly sha256: string;
   readonly facts: LoaderFacts;
 }
 
@@ -114,10 +117,11 @@ export function createLoaderStore(options: LoaderStoreOptions): LoaderStore {
     const bytes = await readFile(path);
     const facts = await loaderFacts(memoryBlob(bytes));
     if (patch === null || facts.embedded !== "smee-marker") {
-      return { blob: memoryBlob(bytes), path, modifiedMs, facts };
+      return { blob: memoryBlob(bytes), path, modifiedMs, facts, sha256: sha256Of(bytes) };
     }
     const patched = patchSmeeMarker(bytes, patch.script);
-    const file = join(patch.folder, createHash("sha256").update(patched).digest("hex"));
+    const sha256 = sha256Of(patched);
+    const file = join(patch.folder, sha256);
     const there = await stat(file).catch(() => null);
     const isWritten =
       there?.size === patched.length ||
@@ -125,7 +129,7 @@ export function createLoaderStore(options: LoaderStoreOptions): LoaderStore {
         () => true,
         () => false,
       ));
-    return { blob: memoryBlob(patched), path: isWritten ? file : null, modifiedMs, facts };
+    return { blob: memoryBlob(patched), path: isWritten ? file : null, modifiedMs, facts, sha256 };
   };
 
   const content = async (path: string): Promise<Content | null> => {
@@ -164,11 +168,12 @@ export function createLoaderStore(options: LoaderStoreOptions): LoaderStore {
       const { path, size } = located;
       if (size > MEMORY_LIMIT_BYTES) {
         const blob = await openFile(path).catch(() => null);
-        return blob === null ? null : { name, blob, path };
+        return blob === null ? null : { name, blob, path, sha256: null };
       }
       const found = await content(path);
       if (found === null) return null;
-      return { name, blob: found.blob, path: found.path, modifiedMs: found.modifiedMs };
+      const { facts: _, ...loader } = found;
+      return { name, ...loader };
     },
     identify: async () => {
       const identified: IdentifiedLoader[] = [];

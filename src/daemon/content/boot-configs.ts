@@ -39,6 +39,7 @@ export interface MirroredFile {
   readonly content: "kernel" | "initramfs";
   readonly path: string;
   readonly generation: string;
+  readonly sha256: string;
 }
 
 export interface BootConfigParts {
@@ -98,7 +99,7 @@ export class BootConfigs {
     const generation = this.#generationFor(machine);
     const file = generation?.file(name) ?? null;
     if (generation === null || file === null) return null;
-    return { name, content, path: file.path, generation: generation.id };
+    return { name, content, path: file.path, generation: generation.id, sha256: file.sha256 };
   }
 
   async #forMachine(

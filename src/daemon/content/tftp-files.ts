@@ -12,7 +12,7 @@ import { syslogServerAt } from "../../boot/script/syslog.ts";
 import type { Config } from "../../config/schema.ts";
 import type { Machine } from "../../events/types.ts";
 import { memoryBlob } from "../../lib/blob.ts";
-import { fromText } from "../../lib/bytes.ts";
+import { fromText, sha256Of } from "../../lib/bytes.ts";
 import type { TftpFile, TftpRefusal } from "../../tftp/server/tftp-server.ts";
 import { type BootConfig, type BootConfigParts, BootConfigs } from "./boot-configs.ts";
 import { findPiFile, type PiText } from "./raspberry-pi.ts";
@@ -84,7 +84,7 @@ export async function findTftpFile(
     const urls = { bootUrl: `${baseUrl}/boot.ipxe`, eventsUrl: `${baseUrl}/events` };
     const syslog = content.takesSyslog ? syslogServerAt(baseUrl) : null;
     const text = autoexecScript({ ...urls, syslog });
-    return { name, kind: "script", blob: memoryBlob(fromText(text)) };
+    return { name, kind: "script", ...madeOf(text) };
   }
   const [exact = name, ...inItsPlace] = loaderNames(name);
   const loader = await findLoader(loaders, exact);
@@ -102,8 +102,11 @@ export async function findTftpFile(
 }
 
 function fileOf({ name, text, generation, sendsOn }: BootConfig): TftpFile {
-  const blob = memoryBlob(fromText(text));
-  return { name, kind: "boot-config", blob, generation, sendsOn, isAsked: true };
+  return { name, kind: "boot-config", ...madeOf(text), generation, sendsOn, isAsked: true };
+}
+
+function madeOf(text: string): Pick<TftpFile, "blob" | "sha256"> {
+  return { blob: memoryBlob(fromText(text)), sha256: sha256Of(text) };
 }
 
 async function findLoader(
@@ -111,7 +114,9 @@ async function findLoader(
   wanted: string,
 ): Promise<TftpFile | null> {
   const loader = await loaders.find(wanted);
-  return loader === null ? null : { name: loader.name, kind: "loader", blob: loader.blob };
+  if (loader === null) return null;
+  const { name, blob, sha256 } = loader;
+  return { name, kind: "loader", blob, sha256 };
 }
 
 async function findAsset(
@@ -142,9 +147,9 @@ async function findArtifact(
   if (found === null) return null;
   const denial = denialOf(machine);
   if (denial !== null) return refused(denial);
-  const { name, content, generation } = found;
+  const { name, content, generation, sha256 } = found;
   const blob = await openFile(found.path);
-  return { name, kind: content, blob, generation, isAsked: true };
+  return { name, kind: content, blob, generation, sha256, isAsked: true };
 }
 
 function refused({ reason, way }: Denial): TftpRefusal {
@@ -163,7 +168,7 @@ async function served(
   const denial = denialOf(machine);
   if (denial !== null) return refused(denial);
   if (found.kind === "text") {
-    return { name, kind: "asset", blob: memoryBlob(fromText(found.text)), isAsked: true };
+    return { name, kind: "asset", ...madeOf(found.text), isAsked: true };
   }
   try {
     const blob = (await assets?.folder.open(found)) ?? null;

@@ -1,5 +1,5 @@
 import type { ArtifactsReply, SyncReply } from "../../api/artifacts.ts";
-import type { BootReply } from "../../api/boots.ts";
+import type { BootDetailReply, BootReply } from "../../api/boots.ts";
 import type { CodeReply } from "../../api/codes.ts";
 import type { ErrorReply } from "../../api/errors.ts";
 import type { LeaseReply, LeasesReply } from "../../api/leases.ts";
@@ -12,6 +12,7 @@ import type { SiteReply } from "../../api/site.ts";
 
 export interface BootDetail extends BootReply {
   readonly events: readonly { readonly at: string; readonly event: string }[];
+  readonly given: BootDetailReply["given"];
   readonly packets: readonly PacketReply[];
 }
 

@@ -58,6 +58,7 @@ export function MachinePage({ id }: { id: string }) {
       </header>
       <Verdict machine={machine} boot={shown ?? latest} />
       {shown !== null && <Timeline boot={shown} />}
+      {shown !== null && <Given boot={shown} />}
       <div class="columns">
         <FactsCard machine={machine} boot={shown} />
         <CodeBox architecture={architectureOf(latest)} />
@@ -67,6 +68,28 @@ export function MachinePage({ id }: { id: string }) {
       {shown !== null && <Packets boot={shown} />}
       {shown !== null && <Events boot={shown} />}
     </Frame>
+  );
+}
+
+/** Every file that the machine was sent, in a line; the whole sum is the entry's title. */
+function Given({ boot: { given } }: { boot: BootDetail }) {
+  const { words: texts } = usePage();
+  const { machine } = texts;
+  if (given.length === 0) return null;
+  return (
+    <p class="help given">
+      {machine.given}{" "}
+      {given.map(({ file, sha256, certainty }, index) => (
+        <span key={index} title={sha256 ?? undefined}>
+          {index > 0 && ", "}
+          {sha256 === null
+            ? machine.givenUnknown(file)
+            : machine.givenFile(file, sha256.slice(0, 8))}
+          {certainty === "proved" ? "" : ` ${machine.givenNamed}`}
+        </span>
+      ))}
+      .
+    </p>
   );
 }
 

@@ -1,4 +1,4 @@
-import type { BootReply } from "../../api/boots.ts";
+import type { BootDetailReply, BootReply } from "../../api/boots.ts";
 import type { Boot, Step, StepDetail } from "../../timeline/boot.ts";
 import type { SeenRegistration } from "../../timeline/observations.ts";
 import {
@@ -67,6 +67,18 @@ export function describeBoot(
       detail: { ...step.detail, ...transferOf(boot, step) },
     })),
   };
+}
+
+/** Everything that the machine was sent in a boot. */
+export function givenReply({
+  given,
+  startedWallMs,
+  startedAtMs,
+}: Pick<Boot, "given" | "startedWallMs" | "startedAtMs">): BootDetailReply["given"] {
+  return given.map(({ atMs, ...file }) => ({
+    ...file,
+    at: new Date(startedWallMs + atMs - startedAtMs).toISOString(),
+  }));
 }
 
 function inWholeMs({ elapsedMs, usualMs, ...rest }: Pace): Pace {

@@ -50,6 +50,8 @@ export interface ServedLoader {
   readonly path: string | null;
   /** Milliseconds since the Unix epoch, of a loader whose blob is in memory; absent: it is read from `path`. */
   readonly modifiedMs?: number;
+  /** Null or absent: it is not known. */
+  readonly sha256?: string | null;
 }
 
 /** Loaders by their bare name; null when there is none. The caller closes the blob. */
@@ -69,6 +71,8 @@ export interface ServedAsset {
   readonly content: "loader" | "kernel" | "initramfs" | "other";
   /** Of the mirror: the generation that it is of; null or absent: it is the site's own. */
   readonly generation?: string | null;
+  /** Of the mirror's; null or absent: it is not known. */
+  readonly sha256?: string | null;
 }
 
 /** A text that is made for the machine that asks. */

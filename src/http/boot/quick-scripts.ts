@@ -1,4 +1,5 @@
 import { isUnknown } from "../../boot/node.ts";
+import { sha256Of } from "../../lib/bytes.ts";
 import { type Mac, parseMac } from "../../lib/mac.ts";
 import type { QuickAnswer } from "../connections/connection.ts";
 import { type BootAppContext, denialOf, knownUuid, nodeOf } from "./context.ts";
@@ -27,7 +28,8 @@ export function quickScripts(options: BootAppContext): QuickAnswer {
     const script = options.scripts.now({ machine, uuid, node, baseUrl });
     if (script === null) return null;
     const { text, generation } = script;
-    options.emit({ event: "script", ...machine, ...unknownIdentity, generation });
+    const sha256 = sha256Of(text);
+    options.emit({ event: "script", ...machine, ...unknownIdentity, generation, sha256 });
     const length = Buffer.byteLength(text);
     const response =
       "HTTP/1.1 200 OK\r\ncache-control: no-store\r\ncontent-type: text/plain; charset=utf-8\r\n" +

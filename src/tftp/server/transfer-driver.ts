@@ -17,6 +17,8 @@ export interface TftpFile {
   readonly blob: BlobSource;
   /** The generation that it is of; null or absent: none. */
   readonly generation?: string | null;
+  /** Of its bytes, in hex; null or absent: it is not known. */
+  readonly sha256?: string | null;
   /** A configuration that sends the machine on to its disk, and why; null or absent: it boots something. */
   readonly sendsOn?: { readonly way: LocalBootWay; readonly reason: string } | null;
   /** The requested name is its own, whatever `name` says. Default: false. */
@@ -236,28 +238,29 @@ export class TransferDriver {
   #sent(): PxeEvent {
     const about = this.#about();
     const { bytes, durationMs, retransmissions } = this.#figures();
+    const { sha256 = null } = this.#found;
     switch (this.#found.kind) {
       case "loader": {
-        const how = { protocol: "tftp", ...this.#figures(), ...this.#terms } as const;
+        const how = { protocol: "tftp", ...this.#figures(), ...this.#terms, sha256 } as const;
         return { event: "loader-done", ...about, ...how };
       }
       case "kernel":
-        return { event: "kernel-done", ...about, bytes, durationMs };
+        return { event: "kernel-done", ...about, bytes, durationMs, sha256 };
       case "initramfs":
-        return { event: "initramfs-done", ...about, bytes, durationMs };
+        return { event: "initramfs-done", ...about, bytes, durationMs, sha256 };
       case "asset": {
-        const how = { protocol: "tftp", bytes, durationMs, retransmissions } as const;
+        const how = { protocol: "tftp", bytes, durationMs, retransmissions, sha256 } as const;
         return { event: "asset-sent", ...about, ...how };
       }
       case "boot-config": {
         const { generation = null, sendsOn = null } = this.#found;
         const { machine } = this.#subject;
         return sendsOn === null
-          ? { event: "script", ...about, uuid: null, serial: null, generation }
+          ? { event: "script", ...about, uuid: null, serial: null, generation, sha256 }
           : { event: "local-boot", ...machine, ...sendsOn };
       }
       case "script":
-        return { event: "autoexec", ...about, protocol: "tftp" };
+        return { event: "autoexec", ...about, protocol: "tftp", sha256 };
     }
   }
 

@@ -20,7 +20,9 @@ function loaders(...names: readonly string[]): Pick<LoaderStore, "find"> {
   return {
     find: (name) =>
       Promise.resolve(
-        names.includes(name) ? { name, path: `/${name}`, blob: memoryBlob(fromText(name)) } : null,
+        names.includes(name)
+          ? { name, path: `/${name}`, blob: memoryBlob(fromText(name)), sha256: null }
+          : null,
       ),
   };
 }

@@ -45,9 +45,8 @@ describe("The user that the server becomes", () => {
   });
 
   it("is not made of what is no user", () => {
-    for (const user of ["nobody-here", "4294967295", "99999999999", "1:4294967295", "broken", ""]) {
-      expect(findAccount(user, files), user).toBeNull();
-    }
+    const wrong = ["nobody-here", "4294967295", "99999999999", "1:4294967295", "broken", ""];
+    expect(wrong.filter((user) => findAccount(user, files) !== null)).toEqual([]);
   });
 });
 

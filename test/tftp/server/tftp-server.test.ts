@@ -43,6 +43,7 @@ describe("a download", () => {
         blksize: 1468,
         windowsize: 1,
         timeoutSeconds: null,
+        sha256: null,
       },
     ]);
     expect(server.asked).toEqual(["ipxe.efi"]);
@@ -55,7 +56,7 @@ describe("a download", () => {
     await server.close(5000);
     const machine = { mac: null, address: "127.0.0.1" };
     expect(server.events).toEqual([
-      { event: "autoexec", ...machine, file: "autoexec.ipxe", protocol: "tftp" },
+      { event: "autoexec", ...machine, file: "autoexec.ipxe", protocol: "tftp", sha256: null },
     ]);
   });
 

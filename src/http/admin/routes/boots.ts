@@ -6,7 +6,7 @@ import type { Boot } from "../../../timeline/boot.ts";
 import { statusOf } from "../../../timeline/rules.ts";
 import { firstWanted } from "../../../lib/lists/turns.ts";
 import { ApiError } from "../api-error.ts";
-import { describeBoot } from "../boot-reply.ts";
+import { describeBoot, givenReply } from "../boot-reply.ts";
 import type { AdminApp, AdminAppOptions } from "../context.ts";
 import { lookedThrough } from "../timers.ts";
 
@@ -39,7 +39,8 @@ export function bootRoutes(app: AdminApp, options: AdminAppOptions): void {
       }
       const events = sessions.eventsOf(boot).map((text) => keptEvent.parse(JSON.parse(text)));
       const packets = options.captures.packetsOf(boot) ?? [];
-      return { ...describeBoot(options, boot, clock.now()), events, packets };
+      const given = givenReply(boot);
+      return { ...describeBoot(options, boot, clock.now()), given, events, packets };
     },
   });
 }

@@ -56,7 +56,7 @@ async function sendArtifact(
   const isMirror = request.headers["user-agent"] === "eim-pxe";
   const watch = isMirror
     ? unwatched
-    : watchArtifact(options, machine, { name, bytes: file.size, generation });
+    : watchArtifact(options, machine, { name, bytes: file.size, sha256: file.sha256, generation });
   const queued =
     isMirror || file.size < queuedFromBytes ? null : queuedArtifact(options, machine, name);
   const { turns } = options.files;
@@ -117,10 +117,14 @@ const unwatched: DownloadWatch = {
 function watchArtifact(
   options: BootAppOptions,
   machine: Machine,
-  artifact: { readonly name: string; readonly bytes: number; readonly generation: string },
+  artifact: Pick<ServedFile, "sha256"> & {
+    readonly name: string;
+    readonly bytes: number;
+    readonly generation: string;
+  },
 ): DownloadWatch {
   const { emit, clock } = options;
-  const { name: file, bytes, generation } = artifact;
+  const { name: file, bytes, sha256, generation } = artifact;
   const stage = stageOf(file);
   let startedAtMs = clock.now();
   return {
@@ -136,7 +140,7 @@ function watchArtifact(
       if (stage === null || last !== bytes - 1) return;
       const durationMs = Math.round(clock.now() - startedAtMs);
       const event = stage === "kernel" ? "kernel-done" : "initramfs-done";
-      emit({ event, ...machine, file, bytes, durationMs });
+      emit({ event, ...machine, file, bytes, durationMs, sha256 });
     },
     aborted: ({ first, last }, bytesSent) => {
       emit({ event: "download-aborted", ...machine, file, bytesSent, bytes: last - first + 1 });

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { sha256Of } from "../../../lib/bytes.ts";
 import { z } from "zod";
 import type { Machine } from "../../../events/types.ts";
 import { errnoOf } from "../../../lib/errors.ts";
@@ -82,13 +83,15 @@ function sendMade(
   if (request.method === "GET") {
     if (sendsOn !== null) emit({ event: "local-boot", ...machine, ...sendsOn });
     else if (made.kind === "config") {
-      emit({ event: "script", ...machine, uuid: null, serial: null, generation, file });
+      const unknown = { uuid: null, serial: null };
+      emit({ event: "script", ...machine, ...unknown, generation, file, sha256: sha256Of(text) });
     } else {
       const how = {
         protocol: "http",
         bytes: text.length,
         durationMs: 0,
         retransmissions: 0,
+        sha256: sha256Of(text),
       } as const;
       emit({ event: "asset-sent", ...machine, file, ...how });
     }
@@ -114,10 +117,10 @@ function macIn(name: string): Mac | null {
 function watchAsset(
   options: BootAppOptions,
   machine: Machine,
-  { name: file, content, generation = null }: ServedAsset,
+  { name: file, content, generation = null, sha256 = null }: ServedAsset,
   bytes: number,
 ): DownloadWatch {
-  if (content === "loader") return watchLoader(options, machine, { name: file, bytes });
+  if (content === "loader") return watchLoader(options, machine, { name: file, bytes, sha256 });
   const { emit, clock } = options;
   let startedAtMs = clock.now();
   return {
@@ -133,11 +136,11 @@ function watchAsset(
       if (last !== bytes - 1) return;
       const durationMs = Math.round(clock.now() - startedAtMs);
       if (content === "other") {
-        const how = { protocol: "http", bytes, durationMs, retransmissions: 0 } as const;
+        const how = { protocol: "http", bytes, durationMs, retransmissions: 0, sha256 } as const;
         emit({ event: "asset-sent", ...machine, file, ...how });
       } else {
         const event = content === "kernel" ? "kernel-done" : "initramfs-done";
-        emit({ event, ...machine, file, bytes, durationMs });
+        emit({ event, ...machine, file, bytes, durationMs, sha256 });
       }
     },
     aborted: ({ first, last }, bytesSent) => {

@@ -68,7 +68,11 @@ export async function sendLoader(
   const { file, etag } = opened;
   const { turns } = options.files;
   const traced = { ...machine, ...tracedBy(wanted.name) };
-  const watch = watchLoader(options, traced, { name: opened.name, bytes: file.size });
+  const watch = watchLoader(options, traced, {
+    name: opened.name,
+    bytes: file.size,
+    sha256: opened.sha256,
+  });
   const contentType = contentTypeOf(name);
   const answer = { file, etag, contentType, turns, watch, machine, queued: null };
   return sendFile(request, reply, answer);
@@ -79,6 +83,7 @@ interface OpenLoader {
   readonly name: string;
   readonly file: OpenFile;
   readonly etag: string;
+  readonly sha256: string | null;
 }
 
 async function openLoader(options: BootAppOptions, asked: string): Promise<OpenLoader | null> {
@@ -92,16 +97,16 @@ async function openLoader(options: BootAppOptions, asked: string): Promise<OpenL
 async function openNamed(options: BootAppOptions, name: string): Promise<OpenLoader | null> {
   const loader = await options.loaders.find(name);
   if (loader === null) return null;
-  const { blob, path, modifiedMs } = loader;
+  const { blob, path, modifiedMs, sha256 = null } = loader;
   if (modifiedMs !== undefined || path === null) {
     const bytes = await blob.read(0, blob.size);
     await blob.close();
     const file = new HeldBytes({ bytes, modifiedMs: modifiedMs ?? 0, release: () => {} });
-    return { name, file, etag: options.files.etagOf(blob, bytes) };
+    return { name, file, etag: options.files.etagOf(blob, bytes), sha256 };
   }
   await blob.close();
   const file = await options.files.openPath(path);
-  return file === null ? null : { name, file, etag: etagByDate(file) };
+  return file === null ? null : { name, file, etag: etagByDate(file), sha256 };
 }
 
 /** A file that belongs to no manifest: its tag is made of time and length, as web servers do. */
@@ -112,10 +117,10 @@ export function etagByDate({ modifiedMs, size }: OpenFile): string {
 export function watchLoader(
   options: BootAppOptions,
   { traceparent, ...machine }: Machine & { readonly traceparent?: string },
-  loader: { readonly name: string; readonly bytes: number },
+  loader: { readonly name: string; readonly bytes: number; readonly sha256: string | null },
 ): DownloadWatch {
   const { emit, clock } = options;
-  const { name: file, bytes } = loader;
+  const { name: file, bytes, sha256 } = loader;
   const startedAtMs = clock.now();
   return {
     started: ({ first }) => {
@@ -129,7 +134,7 @@ export function watchLoader(
       if (last !== bytes - 1) return;
       const durationMs = Math.round(clock.now() - startedAtMs);
       const transfer = { file, protocol: "http", bytes, durationMs, retransmissions: 0 } as const;
-      emit({ event: "loader-done", ...machine, ...transfer });
+      emit({ event: "loader-done", ...machine, ...transfer, sha256 });
     },
     aborted: ({ first, last }, bytesSent) => {
       emit({ event: "download-aborted", ...machine, file, bytesSent, bytes: last - first + 1 });

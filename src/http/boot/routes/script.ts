@@ -5,7 +5,7 @@ import { autoexecScript } from "../../../boot/script/autoexec.ts";
 import { IDENTITY_QUERY } from "../../../boot/script/failure-report.ts";
 import { syslogServerAt } from "../../../boot/script/syslog.ts";
 import { formatTraceparent, parseTraceparent } from "../../../boot/trace-context.ts";
-import { printable } from "../../../lib/bytes.ts";
+import { printable, sha256Of } from "../../../lib/bytes.ts";
 import { type Mac, parseMac } from "../../../lib/mac.ts";
 import {
   type BootAppContext,
@@ -102,7 +102,8 @@ export async function sendBootScript(
   if (request.method === "GET") {
     const { generation } = script;
     const traced = trace === null ? {} : { traceparent: formatTraceparent(trace) };
-    options.emit({ event: "script", ...machine, uuid, serial, generation, ...traced });
+    const sha256 = sha256Of(script.text);
+    options.emit({ event: "script", ...machine, uuid, serial, generation, ...traced, sha256 });
   }
   return sendText(reply, 200, script.text);
 }
@@ -161,11 +162,12 @@ function sendAutoexec(
 ): FastifyReply {
   const baseUrl = options.autoexec ? baseUrlOf(request, options) : null;
   if (baseUrl === null) return refuseUnknown(options, request, reply);
-  if (request.method === "GET") {
-    const machine = machineOf(options, request, macOf(request));
-    options.emit({ event: "autoexec", ...machine, file: "autoexec.ipxe", protocol: "http" });
-  }
   const urls = { bootUrl: `${baseUrl}/boot.ipxe`, eventsUrl: `${baseUrl}/events` };
   const syslog = options.syslog ? syslogServerAt(baseUrl) : null;
-  return sendText(reply, 200, autoexecScript({ ...urls, syslog }));
+  const text = autoexecScript({ ...urls, syslog });
+  if (request.method === "GET") {
+    const about = { ...machineOf(options, request, macOf(request)), sha256: sha256Of(text) };
+    options.emit({ event: "autoexec", ...about, file: "autoexec.ipxe", protocol: "http" });
+  }
+  return sendText(reply, 200, text);
 }

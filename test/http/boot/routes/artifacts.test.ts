@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { rmSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { sha256Of } from "../../../../src/lib/bytes.ts";
 import { BootPort, sha256 } from "../../../support/boot-port.ts";
 
 const mac = "52:54:00:12:34:56";
@@ -165,7 +166,7 @@ describe("a download", () => {
     const bytes = kernel.length;
     expect(port.events).toEqual([
       { event: "kernel", ...machine, file, bytes, generation: "g1" },
-      { event: "kernel-done", ...machine, file, bytes, durationMs: 0 },
+      { event: "kernel-done", ...machine, file, bytes, durationMs: 0, sha256: sha256Of(kernel) },
     ]);
   });
 
@@ -173,9 +174,10 @@ describe("a download", () => {
     await get("initramfs-x86_64");
     await port.event("initramfs-done");
     const file = "initramfs-x86_64";
+    const how = { bytes: 1000, durationMs: 0, sha256: sha256Of(initramfs) };
     expect(port.events).toEqual([
       { event: "initramfs-start", ...machine, file, bytes: 1000, generation: "g1" },
-      { event: "initramfs-done", ...machine, file, bytes: 1000, durationMs: 0 },
+      { event: "initramfs-done", ...machine, file, ...how },
     ]);
   });
 

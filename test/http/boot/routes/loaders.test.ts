@@ -27,7 +27,7 @@ describe("a loader", () => {
     const loader = { mac, address: "127.0.0.1", file: "ipxe.efi", protocol: "http", bytes: 9 };
     expect(port.events).toEqual([
       { event: "loader-start", ...loader },
-      { event: "loader-done", ...loader, durationMs: 0, retransmissions: 0 },
+      { event: "loader-done", ...loader, durationMs: 0, retransmissions: 0, sha256: null },
     ]);
   });
 
