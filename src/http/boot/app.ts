@@ -1,3 +1,4 @@
+import { parse } from "node:querystring";
 import { fastify, type FastifyInstance } from "fastify";
 import { messageOf } from "../../lib/errors.ts";
 import { type BootAppOptions, refuse, refuseUnknown } from "./context.ts";
@@ -31,7 +32,12 @@ export function createBootApp(options: BootAppOptions): BootApp {
     // Reports from scripts are the only bodies here.
     bodyLimit: 4096,
     // File names have up to 255 bytes. Scripts join URLs by hand, so `//` is one slash.
-    routerOptions: { maxParamLength: 255, ignoreDuplicateSlashes: true },
+    routerOptions: {
+      maxParamLength: 255,
+      ignoreDuplicateSlashes: true,
+      // iPXE's `uristring` leaves a plus as it is (RFC 3986): of a serial number it is no blank.
+      querystringParser: (text) => parse(text.replaceAll("+", "%2B")),
+    },
     // Scripts and firmware send a few hundred bytes.
     http: { maxHeaderSize: 8192 },
     return503OnClosing: false,

@@ -1,6 +1,7 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { sha256Of } from "../../../../src/lib/bytes.ts";
 import { BootPort, orchestratorScript } from "../../../support/boot-port.ts";
 import { nodeEntry } from "../../../support/node-entry.ts";
 
@@ -69,10 +70,15 @@ describe("boot.ipxe", () => {
   });
 
   test("is reported with generation, UUID and serial number", async () => {
-    await get(`/52-54-00-12-34-56/boot.ipxe?uuid=${uuid.toUpperCase()}&serial=ABC%20123`);
-    expect(port.named("script")).toEqual([
-      { event: "script", mac, address: "127.0.0.1", uuid, serial: "ABC 123", generation: "g1" },
-    ]);
+    const query = `uuid=${uuid.toUpperCase()}&serial=ABC%20123`;
+    const { text } = await get(`/52-54-00-12-34-56/boot.ipxe?${query}`);
+    const about = { mac, address: "127.0.0.1", uuid, serial: "ABC 123", generation: "g1" };
+    expect(port.named("script")).toEqual([{ event: "script", ...about, sha256: sha256Of(text) }]);
+  });
+
+  test("takes a plus in the query for a plus, as iPXE means it, and %20 for a blank", async () => {
+    await get("/boot.ipxe?mac=525400123456&serial=A+1%2B2%203");
+    expect(port.named("script")).toMatchObject([{ serial: "A+1+2 3" }]);
   });
 
   test("takes the MAC from the query", async () => {
@@ -192,9 +198,8 @@ describe("autoexec.ipxe", () => {
       expect(text.startsWith("#!ipxe\n")).toBe(true);
       expect(text).toContain(`${port.url}/boot.ipxe?mac=`);
       const machine = { mac: path.includes(mac) ? mac : null, address: "127.0.0.1" };
-      expect(port.events).toEqual([
-        { event: "autoexec", ...machine, file: "autoexec.ipxe", protocol: "http" },
-      ]);
+      const about = { file: "autoexec.ipxe", sha256: sha256Of(text) };
+      expect(port.events).toEqual([{ event: "autoexec", ...machine, ...about, protocol: "http" }]);
     },
   );
 
