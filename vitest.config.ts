@@ -22,7 +22,7 @@ const mocked = ["test/artifacts/loaders/loader-store.test.ts"];
 const metrics = ["test/observe/promtool.test.ts"];
 
 /** Of the fault table, what is in no other project: `npm run test:faults`. */
-const faults = ["test/faults/held-up.test.ts"];
+const faults = ["test/faults/held-up.test.ts", "test/faults/failing-disk.test.ts"];
 
 // By default one core is left idle, which are half of two. Tests of the running program have the machine to
 // themselves: what they say of answer times would be about each other.

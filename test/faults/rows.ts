@@ -170,6 +170,22 @@ export const faultRows: readonly FaultRow[] = [
     "that cannot be written are said once, and written when they can be",
   ),
   row(
+    "I/O error",
+    "writes end with EIO on a real file system while leases are taken and renewed",
+    "what is offered then, and what a start makes of the journal",
+    "nothing is offered that could not be kept; each lease is there for as long as was promised (`journal-unwritable`)",
+    "test/faults/failing-disk.test.ts",
+    "costs no acknowledged lease: nothing is offered that cannot be kept, and a start has all that was promised",
+  ),
+  row(
+    "read-only",
+    "the kernel makes the data folder's disk read-only under the running server, after an I/O error",
+    "files, a synchronisation, decisions, timelines, and the end of the process",
+    "what was verified is served on; the new set is refused (`sync-failed`), a decision is refused with 507; `timeline-unkept` says it",
+    "test/faults/failing-disk.test.ts",
+    "and that is read-only from then on: what was verified is served on, and decisions and events say it",
+  ),
+  row(
     "read-only",
     "the data folder cannot be written at the start",
     "the start",

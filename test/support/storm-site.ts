@@ -110,6 +110,11 @@ export class StormSite {
     return this.#server?.pid ?? 0;
   }
 
+  /** How much the server has logged so far. */
+  get logBytes(): number {
+    return this.#server?.written() ?? 0;
+  }
+
   get configurationFile(): string {
     return join(this.#folder, "eim-pxe.yaml");
   }
