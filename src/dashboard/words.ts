@@ -242,6 +242,7 @@ export const english = {
     given: "It was given",
     givenFile: (file: string, sum: string) => `${file} (SHA-256 ${sum}…)`,
     givenUnknown: (file: string) => `${file} (of the site's own folder, not verified)`,
+    missingKey: "The key that its firmware lacks",
     givenNamed: "by a request that only named this machine",
     events: "What happened",
     option: "Option",
@@ -318,6 +319,15 @@ export const english = {
     unpin: "Use the newest again",
     pinnedHelp: "The mirror keeps fetching, and machines keep getting the one that you chose.",
     noGenerations: "Nothing was fetched yet.",
+    loaders: "Boot loaders",
+    loader: "Loader",
+    loaderFor: "For",
+    loaderSigned: "Secure Boot starts it by the key of",
+    keyBios: "BIOS has no Secure Boot",
+    keyNone: "nobody: it is not signed, Secure Boot has to be off",
+    keyUnread: "somebody: it is signed, and the signature cannot be read",
+    keyHelp:
+      "Firmware with Secure Boot starts what is signed by a key in its list db. The list is in its set-up, mostly under Security or Boot: Secure Boot, Key Management, Authorised Signatures (db). Machines up to about 2024 know Microsoft Corporation UEFI CA 2011, newer ones may know Microsoft UEFI CA 2023 alone.",
     assets: "Asset folder",
     assetFiles: (count: number, more: boolean) =>
       `${more ? "More than " : ""}${count} ${count === 1 ? "file" : "files"}`,

@@ -11,6 +11,7 @@ import { CodeBox } from "../view/code-box.tsx";
 import { duration, moment, sentence } from "../view/format.ts";
 import { useAsked, usePage, useShown } from "../view/hooks.ts";
 import { Table } from "../view/table.tsx";
+import { MissingKey } from "./missing-key.tsx";
 import { Packets } from "./packets.tsx";
 import { Status } from "../view/status.tsx";
 import { Timeline } from "./timeline.tsx";
@@ -57,6 +58,7 @@ export function MachinePage({ id }: { id: string }) {
         <NetbootButtons machine={machine} />
       </header>
       <Verdict machine={machine} boot={shown ?? latest} />
+      {shown !== null && <MissingKey boot={shown} />}
       {shown !== null && <Timeline boot={shown} />}
       {shown !== null && <Given boot={shown} />}
       <div class="columns">

@@ -5,6 +5,7 @@ import { moment, rate, size } from "../view/format.ts";
 import { messageOf, useAsked, usePage } from "../view/hooks.ts";
 import { Table } from "../view/table.tsx";
 import { Assets } from "./assets.tsx";
+import { Loaders } from "./loaders.tsx";
 import { Card, Since, Until } from "./site-page.tsx";
 
 /** The mirror: where it comes from, its generations, and going back to an earlier one. */
@@ -126,6 +127,7 @@ export function Mirror({ site }: { site: SiteReply }) {
           </Table>
         )}
       </Card>
+      {artifacts !== null && <Loaders loaders={artifacts.loaders} />}
       {artifacts?.assets != null && <Assets assets={artifacts.assets} />}
     </>
   );
