@@ -43,13 +43,13 @@ export interface Answer {
 /** DHCPOFFER of an address for some seconds. */
 export function offerReply(answer: Answer, address: Ip4, leaseSeconds: number): DhcpPacket {
   const reply = startReply(answer.request, MessageType.OFFER);
-  return withSettings(withLease({ ...reply, yiaddr: address }, leaseSeconds), answer);
+  return withSettings({ ...reply, yiaddr: address }, answer, leaseTimeOptions(leaseSeconds));
 }
 
 /** DHCPACK for an address; it gives back the `ciaddr` of a client that renews. */
 export function acknowledgeReply(answer: Answer, address: Ip4, leaseSeconds: number): DhcpPacket {
   const reply = withClientAddress(startReply(answer.request, MessageType.ACK), answer.request);
-  return withSettings(withLease({ ...reply, yiaddr: address }, leaseSeconds), answer);
+  return withSettings({ ...reply, yiaddr: address }, answer, leaseTimeOptions(leaseSeconds));
 }
 
 /** DHCPACK for a DHCPINFORM: RFC 2131 4.3.5 forbids `yiaddr` and lease times. */
@@ -68,26 +68,19 @@ export function nakReply(request: DhcpRequest, link: FullLink, reason: string): 
   return relayed ? withBroadcastFlag(explained, request) : explained;
 }
 
-function withLease(reply: DhcpPacket, leaseSeconds: number): DhcpPacket {
-  return withOptions(reply, leaseTimeOptions(leaseSeconds));
-}
-
-/** Everything that configuration and policy say: the network, then what to boot, and last the node. */
-function withSettings(reply: DhcpPacket, answer: Answer): DhcpPacket {
+/** Everything that configuration and policy say, behind what the lease says: the network, then what to boot, and last the node. */
+function withSettings(
+  reply: DhcpPacket,
+  answer: Answer,
+  leased: readonly Option[] = [],
+): DhcpPacket {
   const { request, plan, link, node, style } = answer;
   const serverId: Option = [OptionCode.SERVER_IDENTIFIER, ip4ToBytes(serverIdFor(request, link))];
-  const steps = [
-    (to: DhcpPacket) => withOptions(to, [serverId, ...networkOptions(link)]),
-    (to: DhcpPacket) => withNetboot(to, request, plan, link, style),
-    (to: DhcpPacket) => withOptions(to, nodeOptions(link, node)),
-    (to: DhcpPacket) => withDefaultSearch(to, node),
-    (to: DhcpPacket) => withDefaultRoute(to),
-    (to: DhcpPacket) => withOwnBootFile(to, answer),
-  ];
-  return withinLimit(
-    steps.reduce((to, step) => step(to), reply),
-    request,
-  );
+  const placed = withOptions(reply, [...leased, serverId, ...networkOptions(link)]);
+  const booting = withNetboot(placed, request, plan, link, style);
+  const named = withOptions(booting, nodeOptions(link, node));
+  const routed = withDefaultRoute(withDefaultSearch(named, node));
+  return withinLimit(withOwnBootFile(routed, answer), request);
 }
 
 /**

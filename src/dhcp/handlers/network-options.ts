@@ -40,6 +40,7 @@ const ownOptions: ReadonlySet<number> = new Set([
 
 /** The reply with these options; an empty value takes one away: old ROMs drop replies with empty options. */
 export function withOptions(reply: DhcpPacket, options: readonly Option[]): DhcpPacket {
+  if (options.length === 0) return reply;
   // One copy for all of them.
   const changed = new Map(reply.options);
   for (const [code, value] of options) {

@@ -20,6 +20,8 @@ const OPTIONS_AT = 240;
 const MIN_PACKET_BYTES = 300;
 export const PAD = 0;
 const MESSAGE_TYPE = 53;
+/** No option has this code. */
+const NONE = -1;
 const RELAY_INFORMATION = 82;
 export const END = 255;
 /** RFC 3396 5: a longer value is split. */
@@ -93,7 +95,11 @@ export function decodePacket(bytes: Uint8Array, reading: Reading = "liberal"): D
   };
 }
 
-function decodeOptions(bytes: Uint8Array, reading: Reading): ReadonlyMap<number, Uint8Array> {
+function decodeOptions(datagram: Uint8Array, reading: Reading): ReadonlyMap<number, Uint8Array> {
+  // One copy for all values: whoever received the datagram may use its memory again.
+  const bytes = new Uint8Array(datagram);
+  const options = new Map<number, Uint8Array>();
+  /** Of options that are there more than once, which is rare. */
   const parts = new Map<number, Uint8Array[]>();
   let at = OPTIONS_AT;
   let ended = at === bytes.length;
@@ -113,20 +119,18 @@ function decodeOptions(bytes: Uint8Array, reading: Reading): ReadonlyMap<number,
       throw new DecodeError("dhcp", at, `option ${code} runs past the end of the packet`);
     }
     const part = bytes.subarray(at + 2, at + 2 + length);
-    const former = parts.get(code);
-    if (former === undefined) parts.set(code, [part]);
-    else former.push(part);
+    const former = options.get(code);
+    if (former === undefined) options.set(code, part);
+    else parts.set(code, [...(parts.get(code) ?? [former]), part]);
     at += 2 + length;
   }
   if (!ended && reading === "strict") {
     throw new DecodeError("dhcp", at, "the options do not end with End (255)");
   }
-  return new Map(
-    Array.from(parts, ([code, list]) => {
-      const value = reading === "strict" ? joined(list) : valueOf(list, fixedLengths.get(code));
-      return [code, value];
-    }),
-  );
+  for (const [code, list] of parts) {
+    options.set(code, reading === "strict" ? joined(list) : valueOf(list, fixedLengths.get(code)));
+  }
+  return options;
 }
 
 function nameIn(field: Uint8Array): string {
@@ -161,15 +165,23 @@ export function encodePacket(packet: DhcpPacket, order: OptionOrder = "type-firs
   writeName(bytes, 108, "file", packet.file, MAX_FILE_BYTES);
   view.setUint32(236, MAGIC_COOKIE);
   let at = OPTIONS_AT;
-  const placeOf = (code: number): number => {
-    if (code === RELAY_INFORMATION) return END;
-    return code === MESSAGE_TYPE && order === "type-first" ? PAD : code;
+  const { options } = packet;
+  const first = order === "type-first" ? MESSAGE_TYPE : NONE;
+  const write = (code: number): void => {
+    const value = options.get(code);
+    if (value !== undefined) at = writeOption(bytes, at, code, value);
   };
-  for (const code of [...packet.options.keys()].toSorted((a, b) => placeOf(a) - placeOf(b))) {
-    at = writeOption(bytes, at, code, packet.options.get(code) ?? new Uint8Array());
+  write(first);
+  for (const code of [...options.keys()].toSorted(byNumber)) {
+    if (code !== first && code !== RELAY_INFORMATION) write(code);
   }
+  write(RELAY_INFORMATION);
   bytes[at] = END;
   return bytes;
+}
+
+function byNumber(a: number, b: number): number {
+  return a - b;
 }
 
 /** How many bytes `encodePacket` makes of the packet, without the zeros up to the least length. */
