@@ -284,9 +284,7 @@ export class BootSessions {
   readonly newestFirst = (before = Infinity): Iterable<Boot> => this.#history.newestFirst(before);
 
   /** All remembered boots, newest first. */
-  list(): readonly Boot[] {
-    return [...this.#history.newestFirst()];
-  }
+  readonly list = (): readonly Boot[] => [...this.#history.newestFirst()];
 
   /** A script begins with its generation; what follows only uses it, unless there was no script. */
   #hold(address: Ip4, stage: Stage, generation: string | null, nowMs: number): void {
