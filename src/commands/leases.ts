@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { endpoints } from "../api/endpoints.ts";
 import { importAtOnce, type LeaseImportReply, type LeasesReply } from "../api/leases.ts";
-import { type Journal, journalFile, openJournal, readLeases } from "../dhcp/leases/journal.ts";
+import { journalFile, openJournal, readLeases } from "../dhcp/leases/journal.ts";
+import type { LeaseStore } from "../dhcp/leases/lease-store.ts";
 import { type ImportedLease, LeaseAdmin } from "../dhcp/leases/lease-admin.ts";
 import { detectLeaseFormat, type LeaseFormat, readLeaseFile } from "../dhcp/leases/lease-import.ts";
 import { LeaseTable } from "../dhcp/leases/lease-table.ts";
@@ -177,7 +178,7 @@ function leaseAdminOf({
 }: {
   readonly config: Settings["config"];
   readonly leases: LeaseTable;
-  readonly journal: Journal | null;
+  readonly journal: LeaseStore | null;
   readonly clock: SteadyClock;
 }): LeaseAdmin {
   const served = configuredLinks(config, readInterfaces());

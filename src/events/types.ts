@@ -218,6 +218,7 @@ export interface EventFields extends NodeEventFields, MirrorEventFields, Elsewhe
   "other-dhcp-server": { interface: string; server: Ip4; offered: Ip4 | null };
   "journal-unwritable": { reason: string };
   "journal-writable": { failed: number };
+  "lease-conflict": Machine & { interface: string; reason: string };
   "journal-damaged": { records: number; reason: string };
   "tftp-refused": Machine & { file: string; errorCode: number; reason: string };
   "optional-file": Machine & { file: string; protocol: "tftp" | "http" };

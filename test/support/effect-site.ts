@@ -1,6 +1,6 @@
 import type { NodeEntry } from "../../src/boot/node.ts";
 import { OfferStyleTable } from "../../src/boot/offer-style.ts";
-import { type Journal } from "../../src/dhcp/leases/journal.ts";
+import type { LeaseStore } from "../../src/dhcp/leases/lease-store.ts";
 import {
   isActive,
   isQuarantine,
@@ -33,7 +33,7 @@ export const [macA, macB] = ["52:54:00:00:00:0a", "52:54:00:00:00:0b"];
 export const system = firmware.operatingSystem;
 
 /** A disk that is there, or not. */
-export class Disk implements Journal {
+export class Disk implements LeaseStore {
   readonly written = new LeaseTable();
   full = false;
   append(lease: Lease): Promise<void> {
@@ -69,7 +69,7 @@ export class EffectSite {
 
   constructor(
     leases = new LeaseTable(),
-    journal: Journal | null = null,
+    journal: LeaseStore | null = null,
     time: { nowMs: number } = { nowMs: 1_800_000_000_000 },
   ) {
     this.#time = time;

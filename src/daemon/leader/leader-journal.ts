@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { type Journal, journalFile } from "../../dhcp/leases/journal.ts";
+import { journalFile } from "../../dhcp/leases/journal.ts";
+import type { LeaseStore } from "../../dhcp/leases/lease-store.ts";
 import { type Leases, LeaseTable } from "../../dhcp/leases/lease-table.ts";
 import type { Emit } from "../../events/types.ts";
 import { replaceFile } from "../../lib/atomic-file.ts";
@@ -19,10 +20,10 @@ export interface LeaderJournalParts {
 }
 
 /** A lease journal that only the leader has open: another one may write to the same file otherwise. */
-export class LeaderJournal implements Journal {
+export class LeaderJournal implements LeaseStore {
   readonly #parts: LeaderJournalParts;
   readonly #nothing: Leases = new LeaseTable();
-  #opened: Journal | null = null;
+  #opened: LeaseStore | null = null;
 
   constructor(parts: LeaderJournalParts) {
     this.#parts = parts;
@@ -47,7 +48,7 @@ export class LeaderJournal implements Journal {
     return name;
   }
 
-  append(lease: Parameters<Journal["append"]>[0]): Promise<void> {
+  append(lease: Parameters<LeaseStore["append"]>[0]): Promise<void> {
     return (
       this.#opened?.append(lease) ??
       Promise.reject(new InternalError("this replica is not the leader, so it grants no lease"))

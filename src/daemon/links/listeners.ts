@@ -3,7 +3,7 @@ import type { GenerationStore } from "../../artifacts/store/generation-store.ts"
 import { planBoot } from "../../boot/policy.ts";
 import type { BootSessions } from "../../timeline/boots.ts";
 import type { TraceContext } from "../../boot/trace-context.ts";
-import type { Journal } from "../../dhcp/leases/journal.ts";
+import type { LeaseStore } from "../../dhcp/leases/lease-store.ts";
 import type { LeaseTable } from "../../dhcp/leases/lease-table.ts";
 import type { Link } from "../../dhcp/link.ts";
 import { type DhcpServer, startDhcpServer } from "../../dhcp/server/dhcp-server.ts";
@@ -81,7 +81,7 @@ export interface ListenerParts extends Pick<BootPortParts, "remoteImages"> {
   readonly steadyClock: Clock;
   readonly firmware: Pick<FirmwareMemory, "offerStyles" | "loaders">;
   /** Null where no link is in mode full. */
-  readonly journal: Journal | null;
+  readonly journal: LeaseStore | null;
   /** Whether this replica answers in mode full; null: it is the only one. */
   readonly leadership: Pick<Leadership, "isLeading" | "mayLackLeases"> | null;
   readonly emit: Emit;
@@ -280,7 +280,7 @@ export class LinkListeners {
       reservedFor: nodes.register.reservedFor,
       entriesWithoutAddress: () => nodes.register.withoutAddress,
       leases,
-      mayLackLeases: () => leadership?.mayLackLeases() ?? false,
+      mayLackLeases: () => (leadership ?? journal)?.mayLackLeases?.() ?? false,
       offerStyles: firmware.offerStyles,
       smee: smeeOf(this.#config, { tftpPort, httpPort: this.#bootPort.port, trace: options.trace }),
       traceOf: traceOfRequest(sessions, options.clock),

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { uptime } from "node:os";
-import type { Journal } from "../../dhcp/leases/journal.ts";
+import type { LeaseStore } from "../../dhcp/leases/lease-store.ts";
 import type { Emit, PxeEvent } from "../../events/types.ts";
 import type { HostStart, SteadyClock } from "../../lib/clock.ts";
 
@@ -16,7 +16,7 @@ export async function readHostStart(): Promise<HostStart> {
 export interface ClockWatchParts {
   readonly clock: SteadyClock;
   /** Null where no link is in mode full. */
-  readonly journal: Journal | null;
+  readonly journal: LeaseStore | null;
   readonly emit: Emit;
 }
 

@@ -1,4 +1,5 @@
-import { type Journal, openJournal } from "../../dhcp/leases/journal.ts";
+import { openJournal } from "../../dhcp/leases/journal.ts";
+import type { LeaseStore } from "../../dhcp/leases/lease-store.ts";
 import type { LeaseTable } from "../../dhcp/leases/lease-table.ts";
 import type { Emit } from "../../events/types.ts";
 import type { SteadyClock } from "../../lib/clock.ts";
@@ -17,7 +18,7 @@ export async function openLeaseJournal(
   leases: LeaseTable,
   clock: SteadyClock,
   emit: Emit,
-): Promise<Journal> {
+): Promise<LeaseStore> {
   const opened = openJournal({ dataDir, leases, clock });
   const { journal, replay } = await opened.catch((error: unknown) => {
     throw new ConfigError([

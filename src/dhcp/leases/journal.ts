@@ -4,7 +4,8 @@ import { replaceOpen, syncPath } from "../../lib/atomic-file.ts";
 import type { SteadyClock } from "../../lib/clock.ts";
 import { errnoOf, InternalError } from "../../lib/errors.ts";
 import { encodeLease, encodeMoment, type Replay, replayJournal } from "./journal-format.ts";
-import { later, type Lease, type Leases, LeaseTable } from "./lease-table.ts";
+import type { LeaseStore } from "./lease-store.ts";
+import { later, type Lease, LeaseTable } from "./lease-table.ts";
 
 /*
  * The leases on disk: `leases.journal` in the data folder. Lines (`journal-format.ts`) are only ever
@@ -19,26 +20,6 @@ export function journalFile(dataDir: string): string {
 
 const LEASES_AT_ONCE = 500;
 const CHECK_EVERY_MS = 1000;
-
-export interface Journal {
-  /**
-   * Resolves once the lease is on disk and survives a power failure. Leases that are appended at the
-   * same time share one write. Rejects when it could not be written (a full disk); a later append
-   * tries again.
-   */
-  append(lease: Lease): Promise<void>;
-  /** The leases as they are on disk, which is what a crash would leave. */
-  readonly written: Leases;
-  /** Writes down what the system's clock shows, after it was set, so that times on disk keep their meaning. Never rejects. */
-  noteClock(): Promise<void>;
-  /**
-   * Whether a lease could be written now. Where the last write failed or no room is left it is tried, at most once
-   * a second; else it is looked for room as often.
-   */
-  isWritable(): Promise<boolean>;
-  /** Writes what is under way, then closes the file. */
-  close(): Promise<void>;
-}
 
 export interface JournalOptions {
   /** Made if missing. */
@@ -57,7 +38,7 @@ export interface JournalOptions {
  */
 export async function openJournal(
   options: JournalOptions,
-): Promise<{ journal: Journal; replay: Replay }> {
+): Promise<{ journal: LeaseStore; replay: Replay }> {
   await mkdir(options.dataDir, { recursive: true, mode: 0o750 });
   const path = journalFile(options.dataDir);
   const replay = readLeases(await readIfThere(path), options.clock);
@@ -101,7 +82,7 @@ interface Pending {
   readonly reject: (error: unknown) => void;
 }
 
-class LeaseJournal implements Journal {
+class LeaseJournal implements LeaseStore {
   readonly written = new LeaseTable();
   readonly #path: string;
   readonly #options: JournalOptions;
@@ -143,6 +124,7 @@ class LeaseJournal implements Journal {
     });
   }
 
+  /** Where the last write failed or no room is left it is tried, at most once a second; else it is looked for room as often. */
   async isWritable(): Promise<boolean> {
     const nowMs = this.#options.clock.now();
     if (nowMs - this.#checkedAtMs < CHECK_EVERY_MS) return this.#writable;

@@ -2,7 +2,7 @@ import type { SteadyClock } from "../../lib/clock.ts";
 import { formatSubnet, type Ip4, ip4ToNumber, type Subnet, subnetContains } from "../../lib/ip4.ts";
 import { firstOf } from "../../lib/lists/first-of.ts";
 import type { Emit } from "../../events/types.ts";
-import type { Journal } from "./journal.ts";
+import type { LeaseStore } from "./lease-store.ts";
 import { isActive, isQuarantine, later, type Lease, type LeaseTable } from "./lease-table.ts";
 import type { AddressRange, Link } from "../link.ts";
 import { countIn, poolSize } from "./pool.ts";
@@ -30,7 +30,7 @@ export interface ImportResult {
 
 export interface LeaseAdminParts {
   readonly leases: LeaseTable;
-  readonly journal: Journal | null;
+  readonly journal: LeaseStore | null;
   /** Those that are served now. */
   readonly links: () => readonly Link[];
   readonly emit: Emit;

@@ -9,7 +9,7 @@ import { senderOf } from "./rate-limits.ts";
 import { refusal, unserved } from "../handlers/boot-events.ts";
 import { decide, type Knowledge, type Role } from "../handlers/decide.ts";
 import { FloodGuard } from "./flood-guard.ts";
-import type { Journal } from "../leases/journal.ts";
+import type { LeaseStore } from "../leases/lease-store.ts";
 import type { LeaseTable } from "../leases/lease-table.ts";
 import type { Link } from "../link.ts";
 import { OfferTable } from "../leases/offer-table.ts";
@@ -36,7 +36,7 @@ export interface DhcpServerOptions extends Omit<Knowledge, "leases" | "offers" |
   readonly leases: LeaseTable;
   readonly offerStyles: OfferStyleTable;
   /** Where leases are kept; null keeps them in memory only. The caller closes it after the server. */
-  readonly journal: Journal | null;
+  readonly journal: LeaseStore | null;
   /** Checks who uses an address; null: addresses are not checked. */
   readonly usedBy: UsedBy | null;
   /** Has a say in which links are served; null: all are. */

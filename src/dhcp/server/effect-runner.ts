@@ -5,7 +5,7 @@ import type { Mac } from "../../lib/mac.ts";
 import type { Emit } from "../../events/types.ts";
 import type { Effect } from "../handlers/effects.ts";
 import type { Destination } from "../message/destination.ts";
-import type { Journal } from "../leases/journal.ts";
+import { type LeaseStore, LeaseTakenError } from "../leases/lease-store.ts";
 import { isQuarantine, type Lease, type LeaseTable } from "../leases/lease-table.ts";
 import type { Link } from "../link.ts";
 import type { Offer, OfferTable } from "../leases/offer-table.ts";
@@ -19,7 +19,7 @@ export interface EffectRunnerParts {
   readonly offers: OfferTable;
   readonly offerStyles: OfferStyleTable;
   /** Null keeps the leases in memory only. */
-  readonly journal: Journal | null;
+  readonly journal: LeaseStore | null;
   /** Null: addresses are offered without a conflict check. */
   readonly usedBy: UsedBy | null;
   readonly emit: Emit;
@@ -38,7 +38,12 @@ const MOST_CHECKS = 3;
 /** The same where leases may be missing here; a check that finds a host takes a millisecond. */
 const MOST_CHECKS_WHILE_RECOVERING = 256;
 
-const UNWRITABLE = "no lease can be written to dataDir, so no address is offered";
+/** A lease that another server of the store granted meanwhile. */
+const TAKEN = "taken";
+
+function unwritable({ place = "dataDir" }: LeaseStore): string {
+  return `no lease can be written to ${place}, so no address is offered`;
+}
 
 /** Performs what the handlers decide. */
 export class EffectRunner {
@@ -80,7 +85,7 @@ export class EffectRunner {
   /**
    * Performs effects in their order. Up to the first one that takes time (a conflict check, the journal) all
    * happens at once, so the next request finds the leases as this one left them. Resolves with `decide-again`
-   * when a check found the address in use; what followed it was not performed then.
+   * when a check found the address in use, or another server has leased it; what followed it was not performed then.
    */
   async run(
     effects: readonly Effect[],
@@ -135,7 +140,12 @@ export class EffectRunner {
           if (!isQuarantine(effect.lease)) {
             offers.settle(effect.lease.mac, effect.lease.address);
           }
-          if (journal !== null) atMostSeconds = await this.#write(effect.lease, journal);
+          if (journal !== null) {
+            const kept = await this.#write(effect.lease, journal, link);
+            // What the other server granted is known by now.
+            if (kept === TAKEN) return mayCheck ? "decide-again" : "done";
+            atMostSeconds = kept;
+          }
           break;
         case "remember":
           offerStyles.put(effect.machine);
@@ -143,9 +153,10 @@ export class EffectRunner {
         case "send":
           if (offered !== null && journal !== null && !(await journal.isWritable())) {
             offers.withdraw(offered.mac, offered.address);
-            this.#noteUnwritten(UNWRITABLE);
+            const reason = unwritable(journal);
+            this.#noteUnwritten(reason);
             const fields = { mac, address: null, interface: link.interface };
-            emit({ event: "dhcp-failed", ...fields, reason: UNWRITABLE });
+            emit({ event: "dhcp-failed", ...fields, reason });
             return "done";
           }
           request.send(effect.packet, effect.to);
@@ -159,7 +170,7 @@ export class EffectRunner {
         }
       }
     }
-    if (journal !== null) for (const lease of confirmed) await this.#write(lease, journal);
+    if (journal !== null) for (const lease of confirmed) await this.#write(lease, journal, link);
     return "done";
   }
 
@@ -191,7 +202,7 @@ export class EffectRunner {
     const ended = "lease" in verdict ? verdict.lease : null;
     if (ended !== null) leases.put(ended, clock.wall());
     const changed = ended === null ? verdict.confirmed : [ended, ...verdict.confirmed];
-    if (journal !== null) for (const lease of changed) await this.#write(lease, journal);
+    if (journal !== null) for (const lease of changed) await this.#write(lease, journal, link);
   }
 
   #noteUnwritten(reason: string): void {
@@ -201,13 +212,25 @@ export class EffectRunner {
 
   /**
    * RFC 2131 3.1: the lease is in permanent storage before its DHCPACK leaves. Resolves with null, or with
-   * the seconds that are safe all the same when it cannot be written; rejects when none are.
+   * the seconds that are safe all the same when it cannot be written; rejects when none are. Where another server was
+   * faster: with `TAKEN`, and what that one granted is in force here.
    */
-  async #write(lease: Lease, journal: Journal): Promise<number | null> {
+  async #write(
+    lease: Lease,
+    journal: LeaseStore,
+    link: Link,
+  ): Promise<number | typeof TAKEN | null> {
     const { leases, clock, emit } = this.#parts;
     try {
       await journal.append(lease);
     } catch (error) {
+      if (error instanceof LeaseTakenError) {
+        leases.revert(lease, journal.written);
+        const { mac, address } = lease;
+        const at = { mac, address, interface: link.interface };
+        emit({ event: "lease-conflict", ...at, reason: messageOf(error) });
+        return TAKEN;
+      }
       this.#noteUnwritten(messageOf(error));
       // A quarantine that is in memory only is better than none.
       if (!isQuarantine(lease)) leases.revert(lease, journal.written);

@@ -201,6 +201,13 @@ export const dhcpEvents = {
     message: "leases are written to disk again",
     meaning: "What `journal-unwritable` reported is over; `failed` records were refused meanwhile.",
   },
+  "lease-conflict": {
+    level: "info",
+    message: "another server gave the address to a machine at the same moment",
+    meaning:
+      "Two servers that share their leases wanted to lease one address at the same moment, or gave one machine two addresses: the first one has it, `reason` says which. This machine is told to ask anew and gets another address at once. Nothing has to be done, unless it happens all the time: then the pools are nearly used up.",
+    show: { every: 60_000, by: ["mac"] },
+  },
   "journal-damaged": {
     level: "error",
     message: "the lease journal is damaged",

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { readHostStart, watchClock } from "../../../src/daemon/state/clock-watch.ts";
-import type { Journal } from "../../../src/dhcp/leases/journal.ts";
+import type { LeaseStore } from "../../../src/dhcp/leases/lease-store.ts";
 import { LeaseTable } from "../../../src/dhcp/leases/lease-table.ts";
 import type { PxeEvent } from "../../../src/events/types.ts";
 import { SteadyClock } from "../../../src/lib/clock.ts";
@@ -17,7 +17,7 @@ test("field fault 17: a clock that is set is reported once, and written into the
   const clock = new SteadyClock({ now: () => nowMs, wall: () => nowMs + setByMs });
   const events: PxeEvent[] = [];
   let noted = 0;
-  const journal: Journal = {
+  const journal: LeaseStore = {
     written: new LeaseTable(),
     append: () => Promise.resolve(),
     noteClock: async () => void noted++,

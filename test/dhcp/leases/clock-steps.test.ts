@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { type Journal, openJournal } from "../../../src/dhcp/leases/journal.ts";
+import { openJournal } from "../../../src/dhcp/leases/journal.ts";
+import type { LeaseStore } from "../../../src/dhcp/leases/lease-store.ts";
 import { encodeMoment, replayJournal } from "../../../src/dhcp/leases/journal-format.ts";
 import { LeaseAdmin } from "../../../src/dhcp/leases/lease-admin.ts";
 import { isActive, type Lease, LeaseTable } from "../../../src/dhcp/leases/lease-table.ts";
@@ -65,8 +66,8 @@ class Server {
   clock: SteadyClock;
   /** What it found at its start. */
   stepMs = 0;
-  #journal: Journal | null = null;
-  readonly #killed: Journal[] = [];
+  #journal: LeaseStore | null = null;
+  readonly #killed: LeaseStore[] = [];
 
   constructor(host: Host, dataDir = folder) {
     this.host = host;

@@ -12,7 +12,8 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { type Journal, openJournal } from "../../../src/dhcp/leases/journal.ts";
+import { openJournal } from "../../../src/dhcp/leases/journal.ts";
+import type { LeaseStore } from "../../../src/dhcp/leases/lease-store.ts";
 import { encodeLease, replayJournal } from "../../../src/dhcp/leases/journal-format.ts";
 import { type Lease, LeaseTable } from "../../../src/dhcp/leases/lease-table.ts";
 import { SteadyClock } from "../../../src/lib/clock.ts";
@@ -55,7 +56,7 @@ async function reopen(compactAboveBytes = 1024 * 1024) {
   return { leases, journal, replay, path: join(folder, "leases.journal") };
 }
 
-async function append(to: { leases: LeaseTable; journal: Journal }, one: Lease): Promise<void> {
+async function append(to: { leases: LeaseTable; journal: LeaseStore }, one: Lease): Promise<void> {
   to.leases.restore(one);
   await to.journal.append(one);
 }

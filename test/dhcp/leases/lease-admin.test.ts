@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { LeaseAdmin } from "../../../src/dhcp/leases/lease-admin.ts";
 import { type Lease, LeaseTable } from "../../../src/dhcp/leases/lease-table.ts";
 import type { Link } from "../../../src/dhcp/link.ts";
-import type { Journal } from "../../../src/dhcp/leases/journal.ts";
+import type { LeaseStore } from "../../../src/dhcp/leases/lease-store.ts";
 import { SteadyClock } from "../../../src/lib/clock.ts";
 import { SyncError } from "../../../src/lib/errors.ts";
 import { ip4FromNumber, ip4ToNumber } from "../../../src/lib/ip4.ts";
@@ -59,7 +59,7 @@ beforeEach(() => {
   full = false;
   links = [fullLink];
   const written = new LeaseTable();
-  const journal: Journal = {
+  const journal: LeaseStore = {
     written,
     append: (one) =>
       full ? Promise.reject(new SyncError("no space")) : Promise.resolve(written.restore(one)),

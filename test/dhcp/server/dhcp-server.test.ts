@@ -2,7 +2,8 @@ import { SteadyClock, systemClock } from "../../../src/lib/clock.ts";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { type Journal, openJournal } from "../../../src/dhcp/leases/journal.ts";
+import { openJournal } from "../../../src/dhcp/leases/journal.ts";
+import type { LeaseStore } from "../../../src/dhcp/leases/lease-store.ts";
 import { replayJournal } from "../../../src/dhcp/leases/journal-format.ts";
 import { type Lease, LeaseTable } from "../../../src/dhcp/leases/lease-table.ts";
 import { decodePacket, encodePacket } from "../../../src/dhcp/wire/packet.ts";
@@ -50,7 +51,7 @@ describe("a server in mode full", () => {
   });
 
   test("does not acknowledge what could not be written, and says so", async () => {
-    const full: Journal = {
+    const full: LeaseStore = {
       noteClock: () => Promise.resolve(),
       isWritable: () => Promise.resolve(true),
       append: () => Promise.reject(new SyncError("no space left on device")),
@@ -80,7 +81,7 @@ describe("a server in mode full", () => {
     const written: Lease[] = [];
     let release = (): void => undefined;
     const disk = new Promise<void>((resolve) => (release = resolve));
-    const slow: Journal = {
+    const slow: LeaseStore = {
       noteClock: () => Promise.resolve(),
       isWritable: () => Promise.resolve(true),
       append: async (lease) => {
@@ -249,7 +250,7 @@ describe("a server, whatever its mode", () => {
   test("frees its ports when it is closed, after what was under way", async () => {
     let release = (): void => undefined;
     const disk = new Promise<void>((resolve) => (release = resolve));
-    const slow: Journal = {
+    const slow: LeaseStore = {
       noteClock: () => Promise.resolve(),
       isWritable: () => Promise.resolve(true),
       append: () => disk,
