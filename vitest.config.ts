@@ -46,6 +46,7 @@ export default defineConfig({
             "test/qemu/**",
             "test/interop/**",
             "test/kubernetes/**",
+            "test/ha/**",
             "test/bench/**",
             ...metrics,
             ...faults,
@@ -117,6 +118,16 @@ export default defineConfig({
           include: ["test/kubernetes/**/*.test.ts"],
           testTimeout: longHangMs,
           hookTimeout: longHangMs,
+        },
+      },
+      {
+        // Two servers that share a database, killed in turns: `npm run test:ha`.
+        test: {
+          name: "ha",
+          fileParallelism: false,
+          include: ["test/ha/**/*.test.ts"],
+          testTimeout: bootsHangMs,
+          hookTimeout: bootsHangMs,
         },
       },
       {

@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 packages=(
   qemu-system-x86 ovmf ipxe ipxe-qemu linux-image-cloud-amd64 busybox-static cpio xz-utils kmod
   qemu-system-arm qemu-efi-aarch64 u-boot-qemu debian-archive-keyring
-  systemd systemd-container debootstrap e2fsprogs dnsmasq-base nftables iptables shellcheck isc-dhcp-server isc-dhcp-client isc-dhcp-relay kea-admin kea-dhcp4-server iproute2 tcpdump tshark tftp-hpa atftp curl openssl sbsigntool mtools
+  systemd systemd-container debootstrap e2fsprogs dnsmasq-base nftables iptables shellcheck isc-dhcp-server isc-dhcp-client isc-dhcp-relay kea-admin kea-dhcp4-server postgresql iproute2 tcpdump tshark tftp-hpa atftp curl openssl sbsigntool mtools
   chromium fonts-dejavu-core
   nginx-light procps tmux man-db zsh fish
 )

@@ -191,7 +191,7 @@ describe("the tests", () => {
   );
 
   it("stand in the rooms of src", () => {
-    const programs = ["interop", "kubernetes", "qemu", "faults", "fuzz"];
+    const programs = ["ha", "interop", "kubernetes", "qemu", "faults", "fuzz"];
     const own = [...programs, "bench", "container", "fixtures", "support"];
     const lost = tests
       .map((name) => dirname(name))

@@ -143,7 +143,11 @@ export async function knowledgeOf({
   trace,
 }: Known): Promise<ExplainedKnowledge> {
   const leases = new LeaseTable();
-  const journal = await readFile(journalFile(config.dataDir)).catch(() => new Uint8Array());
+  // What is in a database is not asked for: this looks at what this host has.
+  const isHere = config.leases.store === "journal";
+  const journal = isHere
+    ? await readFile(journalFile(config.dataDir)).catch(() => new Uint8Array())
+    : new Uint8Array();
   for (const lease of replayJournal(journal).leases) leases.restore(lease);
   const nodes = new NodesInForce({
     config,

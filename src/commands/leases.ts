@@ -4,13 +4,20 @@ import { importAtOnce, type LeaseImportReply, type LeasesReply } from "../api/le
 import { journalFile, openJournal, readLeases } from "../dhcp/leases/journal.ts";
 import type { LeaseStore } from "../dhcp/leases/lease-store.ts";
 import { type ImportedLease, LeaseAdmin } from "../dhcp/leases/lease-admin.ts";
-import { detectLeaseFormat, type LeaseFormat, readLeaseFile } from "../dhcp/leases/lease-import.ts";
-import { LeaseTable } from "../dhcp/leases/lease-table.ts";
+import {
+  detectLeaseFormat,
+  type ImportFormat,
+  type LeaseFile,
+  readLeaseFile,
+} from "../dhcp/leases/lease-import.ts";
+import { isActive, later, LeaseTable } from "../dhcp/leases/lease-table.ts";
 import { SteadyClock, systemClock } from "../lib/clock.ts";
 import { ConfigError, messageOf } from "../lib/errors.ts";
 import { parseIp4 } from "../lib/ip4.ts";
 import { readInterfaces } from "../net/interfaces.ts";
 import { type AdminClient, askPages, findAdmin } from "./shared/admin-client.ts";
+import { openDatabase } from "../daemon/database/open-database.ts";
+import { urlFileOf } from "../daemon/database/url.ts";
 import { loadSettings, type Settings } from "../daemon/settings/settings.ts";
 import type { FolderLock } from "../daemon/state/data-folder-lock.ts";
 import { readHostStart } from "../daemon/state/clock-watch.ts";
@@ -26,7 +33,7 @@ import { tableLines } from "./shared/table.ts";
 
 type Listing = Pick<LeasesReply, "leases" | "pools">;
 
-export type { LeaseFormat } from "../dhcp/leases/lease-import.ts";
+export type { ImportFormat } from "../dhcp/leases/lease-import.ts";
 
 /** `eim-pxe leases list`: leases and quarantines in force, and how full the pools are. */
 export async function listLeases(program: Program, options: ReportOptions): Promise<number> {
@@ -61,18 +68,19 @@ export async function releaseLease(
   return ExitCode.ok;
 }
 
-/** `eim-pxe leases import FILE`: imports the leases of ISC dhcpd, dnsmasq or Kea. */
+/** `eim-pxe leases import FILE`: imports the leases of ISC dhcpd, dnsmasq or Kea, or those of a journal of ours. */
 export async function importLeases(
   program: Program,
   file: string,
-  options: ReportOptions & { readonly format: LeaseFormat | null },
+  options: ReportOptions & { readonly format: ImportFormat | null },
 ): Promise<number> {
   const settings = loadSettings(options.config, program.environment);
   const text = await readFile(file, "utf8").catch((error: unknown) => {
     throw new ConfigError([`${file}: cannot be read: ${messageOf(error)}`]);
   });
   const format = options.format ?? detectLeaseFormat(text);
-  const { leases, problems } = readLeaseFile(format, text, systemClock.wall());
+  const { leases, problems } =
+    format === "journal" ? await ofJournal(text) : readLeaseFile(format, text, systemClock.wall());
   const { admin, lock } = await openLeases(program, settings);
   const result =
     admin === null
@@ -91,6 +99,21 @@ export async function importLeases(
   for (const line of left) program.err.write(`${line}\n`);
   program.out.write(`${imported} leases were imported from ${file} (${format}).\n`);
   return ExitCode.ok;
+}
+
+/** What is in force in a journal, with times as the system's clock shows them now. */
+async function ofJournal(text: string): Promise<LeaseFile> {
+  const clock = await hostClock();
+  const { leases: all, damaged } = readLeases(Buffer.from(text), clock);
+  const leases = new LeaseTable();
+  for (const lease of all) leases.restore(lease);
+  return {
+    leases: leases
+      .all()
+      .filter((lease) => lease.state === "bound" && isActive(lease, clock.wall()))
+      .map((lease) => later(lease, clock.offsetMs)),
+    problems: damaged.map(({ reason }) => reason),
+  };
 }
 
 async function importThere(
@@ -128,6 +151,11 @@ async function listThere(admin: AdminClient): Promise<Listing | string> {
 }
 
 async function listHere({ config }: Settings): Promise<Listing> {
+  if (urlFileOf(config) !== null) {
+    return inDatabase(config, (leaseAdmin) =>
+      Promise.resolve({ leases: leaseAdmin.list(), pools: leaseAdmin.pools() }),
+    );
+  }
   const leases = new LeaseTable();
   const journal = await readFile(journalFile(config.dataDir)).catch(() => new Uint8Array());
   const clock = await hostClock();
@@ -148,13 +176,14 @@ async function openLeases(program: Program, settings: Settings): Promise<DataFol
   return folder;
 }
 
-/** Works on the journal itself, and gives the folder back. */
+/** Works on the journal itself, or the database, and gives the folder back. */
 async function inJournal<T>(
   { config }: Settings,
   lock: FolderLock,
   work: (leaseAdmin: LeaseAdmin) => Promise<T>,
 ): Promise<T> {
   try {
+    if (urlFileOf(config) !== null) return await inDatabase(config, work);
     const leases = new LeaseTable();
     const clock = await hostClock();
     const { journal } = await openJournal({ dataDir: config.dataDir, leases, clock });
@@ -165,6 +194,25 @@ async function inJournal<T>(
     }
   } finally {
     await lock.release();
+  }
+}
+
+/** Works on the database of `leases.store`, beside the servers that share it. @throws ConfigError when it cannot be used */
+async function inDatabase<T>(
+  config: Settings["config"],
+  work: (leaseAdmin: LeaseAdmin) => Promise<T>,
+): Promise<T> {
+  const leases = new LeaseTable();
+  const clock = await hostClock();
+  const nowhere = { addresses: () => [], emit: () => {} };
+  const shared = await openDatabase({ config, leases, clock, ...nowhere });
+  try {
+    const problem = shared === null ? "leases.store names no database" : shared.problem();
+    if (shared === null || problem !== null) throw new ConfigError([problem ?? ""]);
+    return await work(leaseAdminOf({ config, leases, journal: shared.leases, clock }));
+  } finally {
+    await shared?.leases.close();
+    await shared?.database.close();
   }
 }
 

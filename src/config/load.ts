@@ -142,6 +142,7 @@ function withAbsolutePaths(config: Config, base: string): Config {
     },
     telemetry: { otlp: withAbsoluteOtlp(config.telemetry.otlp, maybe) },
     http: { ...config.http, tls: withAbsoluteFiles(config.http.tls, absolute) },
+    leases: { store: withAbsoluteUrlFile(config.leases.store, absolute) },
     leader: {
       ...config.leader,
       kubeconfig: maybe(config.leader.kubeconfig),
@@ -154,6 +155,13 @@ function withAbsolutePaths(config: Config, base: string): Config {
       orchestrator: withAbsoluteSecrets(config.nodes.orchestrator, maybe),
     },
   };
+}
+
+function withAbsoluteUrlFile(
+  store: Config["leases"]["store"],
+  absolute: (path: string) => string,
+): Config["leases"]["store"] {
+  return store === "journal" ? store : { postgres: { urlFile: absolute(store.postgres.urlFile) } };
 }
 
 function withAbsoluteKubeconfig(

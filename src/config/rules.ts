@@ -229,8 +229,12 @@ function bootFaults({ boot, dhcp }: Config): Fault[] {
 }
 
 /** The others say how the Lease is used. */
-function leaderFaults({ leader }: Config): Fault[] {
-  if (leader.kubernetesLease !== null) return [];
+function leaderFaults({ leader, leases }: Config): Fault[] {
+  if (leader.kubernetesLease !== null) {
+    const message =
+      "lets one replica at a time answer, and with leases.store: postgres all of them do: remove one of the two";
+    return leases.store === "journal" ? [] : [{ path: ["leader", "kubernetesLease"], message }];
+  }
   return (["namespace", "kubeconfig", "journalDir"] as const).flatMap((key) => {
     if (leader[key] === null) return [];
     return [{ path: ["leader", key], message: "has no effect without leader.kubernetesLease" }];

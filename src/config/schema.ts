@@ -8,6 +8,7 @@ import { dhcp, interfaces, type network } from "./keys/links.ts";
 import type { orchestratorApi } from "./keys/orchestrator.ts";
 import { iso } from "./keys/iso.ts";
 import { leader } from "./keys/leader.ts";
+import { leases } from "./keys/leases.ts";
 import { log, nodes, timeline, user } from "./keys/site.ts";
 import { tftp } from "./keys/tftp.ts";
 import { ownMeta } from "./keys/meta.ts";
@@ -41,6 +42,7 @@ export const configSchema = z
     admin,
     artifacts,
     nodes,
+    leases,
     leader,
     timeline,
     notify,

@@ -13,6 +13,7 @@ import { capturesOf, type SiteCaptures } from "./captures.ts";
 import { tracesOf } from "./elsewhere/boot-traces.ts";
 import { ToldElsewhere } from "./elsewhere/told-elsewhere.ts";
 import { openAdminPort } from "./admin-port.ts";
+import { openDatabase, type SharedDatabase } from "./database/open-database.ts";
 import { artifactFolder, mirrorFor } from "./content/mirror.ts";
 import { openLoaders } from "./content/loaders.ts";
 import { SiteAssets } from "./content/site-assets.ts";
@@ -65,6 +66,8 @@ class Site {
   readonly #events: EventBus;
   readonly #metrics;
   readonly #elsewhere: ToldElsewhere;
+  /** Null before the start, and where the leases are in the journal. */
+  #shared: SharedDatabase | null = null;
   /** What was opened, each with how it is closed. */
   readonly #opened: ((graceMs: number) => Promise<void>)[] = [];
   /** Null where they are switched off. */
@@ -144,23 +147,20 @@ class Site {
     if (mirror !== null) this.#opened.push(() => mirror.close());
     const named = new Set(Object.values(this.#config.boot.loaders));
     const isHandedOut = (name: string) => named.has(name) || this.#nodes.register.namesLoader(name);
-    const { loaders, stop: stopLoaders } = await openLoaders({
-      settings,
-      store,
-      isHandedOut,
-      environment: proxyEnvironment,
-      emit,
-    });
+    const forLoaders = { settings, store, isHandedOut, environment: proxyEnvironment, emit };
+    const { loaders, stop: stopLoaders } = await openLoaders(forLoaders);
     this.#opened.push(() => Promise.resolve(stopLoaders()));
     const { directory } = this.#config.assets;
     const known = { sessions: this.#sessions, nodes: this.#nodes, isHandedOut };
     const assets = directory === null ? null : new SiteAssets({ directory, ...known });
     const leading = this.#leading;
-    const inModeFull = this.#options.links.some(({ mode }) => mode === "full");
+    const addresses = () => this.#listeners?.ownAddresses() ?? [];
+    const [config, leases, at] = [this.#config, this.#leases, this.#steadyClock];
+    this.#shared = await openDatabase({ config, leases, clock: at, emit, addresses });
     const journal =
       leading?.journal ??
-      (inModeFull
-        ? await openLeaseJournal(this.#config.dataDir, this.#leases, this.#steadyClock, emit)
+      (this.#options.links.some(({ mode }) => mode === "full")
+        ? (this.#shared?.leases ?? (await openLeaseJournal(config.dataDir, leases, at, emit)))
         : null);
     const { services, keeper } = this.#serveLinks({ store, loaders, assets, journal });
     this.#listeners = services;
@@ -183,7 +183,7 @@ class Site {
       onlyLoader: this.#config.boot.path === "orchestrator" ? ORCHESTRATOR_LOADER : null,
       loaderDirs,
       usedUpConnections: () => services.http.usedUp(),
-      leaderProblem: () => leading?.leadership.problem() ?? null,
+      leaderProblem: () => leading?.leadership.problem() ?? this.#shared?.problem() ?? null,
     });
     this.#readiness = readiness;
     this.#opened.push(() => Promise.resolve(readiness.stop()));
@@ -246,7 +246,7 @@ class Site {
   async close(graceMs: number): Promise<void> {
     // All at once: nothing takes on more, and each has the whole time for what is under way.
     await Promise.all(this.#opened.splice(0).map((close) => close(graceMs)));
-    await this.#elsewhere.close();
+    await Promise.all([this.#elsewhere.close(), this.#shared?.database.close()]);
   }
 
   #readinessNow(): Readiness {
@@ -270,7 +270,8 @@ class Site {
       leases: this.#leases,
       steadyClock: this.#steadyClock,
       firmware: this.#firmware,
-      emit: this.#events.emit,
+      emit: this.#shared?.emit ?? this.#events.emit,
+      isPeer: (server) => this.#shared?.database.isPeer(server) ?? false,
       captures: this.#captures,
       remoteImages: remoteImages(this.#options),
     });

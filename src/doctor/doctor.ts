@@ -18,6 +18,7 @@ import {
   portsCheck,
   privilegesCheck,
 } from "./rules/host.ts";
+import { databaseCheck } from "./rules/database.ts";
 import { neighbourCheck } from "./rules/neighbours.ts";
 import { certificateCheck, clockCheck, originCheck } from "./rules/origin.ts";
 import { wireCheck } from "./rules/wire.ts";
@@ -32,6 +33,7 @@ export const checks: readonly Check<DoctorSite>[] = [
   portsCheck,
   firewallCheck,
   neighbourCheck,
+  databaseCheck,
   wireCheck,
   originCheck,
   certificateCheck,

@@ -2,7 +2,7 @@ import { bootEvents } from "./catalogue/boots.ts";
 import { dhcpEvents } from "./catalogue/dhcp.ts";
 import { elsewhereEvents } from "./catalogue/elsewhere.ts";
 import type { EventEntry } from "./catalogue/entry.ts";
-import { leaderEvents } from "./catalogue/leader.ts";
+import { databaseEvents, leaderEvents } from "./catalogue/leader.ts";
 import { mirrorEvents } from "./catalogue/mirror.ts";
 import { processEvents } from "./catalogue/process.ts";
 import { nodeEvents } from "./catalogue/nodes.ts";
@@ -15,6 +15,7 @@ export type { Level } from "./catalogue/entry.ts";
 export const eventCatalogue: { readonly [Name in EventName]: EventEntry<Name> } = {
   ...processEvents,
   ...leaderEvents,
+  ...databaseEvents,
   ...bootEvents,
   ...dhcpEvents,
   ...transferEvents,

@@ -59,6 +59,8 @@ export interface EventFields extends NodeEventFields, MirrorEventFields, Elsewhe
   "leader-elsewhere": { lease: string; leader: string };
   "leader-unknown": { lease: string; source: string; reason: string };
   "leader-unfit": { lease: string; reason: string };
+  "database-away": { place: string; reason: string };
+  "database-back": { place: string; awaySeconds: number };
   "subscriber-failed": { subscriber: string; reason: string };
 
   // The stages of a boot.

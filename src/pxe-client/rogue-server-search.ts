@@ -24,6 +24,8 @@ export interface RogueServerSearchOptions {
   readonly serverPort: UdpSocket;
   /** A socket on the client's port, or null where somebody else holds it: a DHCP client of this host. */
   readonly openClientPort: () => Promise<UdpSocket | null>;
+  /** Servers that are no other ones, since they share their leases with this one; default: there are none. */
+  readonly isPeer?: (server: Ip4) => boolean;
 }
 
 /**
@@ -102,7 +104,8 @@ export class RogueServerSearch {
     if (packet === null) return;
     const type = packet.options.get(OptionCode.MESSAGE_TYPE)?.[0];
     const { serverId: server, address } = readOffer(packet, ANY_ADDRESS);
-    if (server === null || server === this.#options.address) return;
+    const { address: own, isPeer } = this.#options;
+    if (server === null || server === own || isPeer?.(server) === true) return;
     if (type === MessageType.ACK) this.#heard ??= { server, offered: null };
     if (type === MessageType.OFFER && address !== null) this.#end({ server, offered: address });
   }

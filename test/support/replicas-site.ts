@@ -35,6 +35,14 @@ export interface ReplicasOptions {
   readonly allowOtherServers?: boolean;
 }
 
+/** Two servers that need no leader. */
+export interface ServersOptions extends Pick<
+  ReplicasOptions,
+  "configuration" | "allowOtherServers"
+> {
+  readonly mode: "full" | "proxy";
+}
+
 /** Which of the replicas answered, in the order of the answers on the wire. */
 export interface Answer {
   readonly server: string;
@@ -51,7 +59,7 @@ export class ReplicasSite {
   readonly apiHost: string;
   #machinesHost = "";
   readonly #capture: Guest;
-  #options: ReplicasOptions | null = null;
+  #options: ReplicasOptions | ServersOptions | null = null;
 
   private constructor(program: Program) {
     this.#program = program;
@@ -97,7 +105,7 @@ export class ReplicasSite {
   }
 
   /** Begins both replicas; resolves when they listen. */
-  async serve(options: ReplicasOptions): Promise<void> {
+  async serve(options: ReplicasOptions | ServersOptions): Promise<void> {
     this.#options = options;
     for (const name of replicaNames) this.start(name);
     await Promise.all(replicaNames.map((name) => this.server(name).said('"event":"listening"')));
@@ -107,8 +115,32 @@ export class ReplicasSite {
     const options = this.#options;
     if (options === null) throw new Error("serve was not called");
     const own = join(this.folder, name);
+    const { configuration = {} } = options;
+    const pools = ["10.77.4.0-10.77.63.255"];
+    const isProxy = "mode" in options && options.mode === "proxy";
+    const file = join(own, "eim-pxe.yaml");
+    writeFileSync(
+      file,
+      JSON.stringify({
+        dataDir: join(own, "data"),
+        interfaces: [{ name: "eth0", dhcp: isProxy ? { mode: "proxy" } : { mode: "full", pools } }],
+        dhcp: { allowOtherServers: options.allowOtherServers ?? true },
+        artifacts: { loaderDirs: [join(own, "loaders")] },
+        ...("cluster" in options ? { leader: this.#leaderOf(options) } : {}),
+        ...configuration,
+      }),
+    );
+    const node = [process.execPath, this.#program.entry, "serve", "--config", file];
+    const host = this.#hosts.get(name) ?? "";
+    const server = this.net.spawn(host, "env", `POD_NAME=${name}`, ...node);
+    this.#servers.set(name, server);
+    return server;
+  }
+
+  /** Writes the kubeconfig. */
+  #leaderOf(options: ReplicasOptions): object {
     const kubeconfig = join(this.folder, "kubeconfig");
-    const { cluster, user, namespace, leaseSeconds, journal, configuration = {} } = options;
+    const { cluster, user, namespace, leaseSeconds, journal } = options;
     writeFileSync(
       kubeconfig,
       JSON.stringify({
@@ -118,24 +150,8 @@ export class ReplicasSite {
         users: [{ name: "u", user }],
       }),
     );
-    const file = join(own, "eim-pxe.yaml");
     const shared = journal === "shared" ? { journalDir: join(this.folder, "leases") } : {};
-    writeFileSync(
-      file,
-      JSON.stringify({
-        dataDir: join(own, "data"),
-        interfaces: [{ name: "eth0", dhcp: { mode: "full", pools: ["10.77.4.0-10.77.63.255"] } }],
-        dhcp: { allowOtherServers: options.allowOtherServers ?? true },
-        artifacts: { loaderDirs: [join(own, "loaders")] },
-        leader: { kubernetesLease: "eim-pxe", kubeconfig, leaseSeconds, ...shared },
-        ...configuration,
-      }),
-    );
-    const node = [process.execPath, this.#program.entry, "serve", "--config", file];
-    const host = this.#hosts.get(name) ?? "";
-    const server = this.net.spawn(host, "env", `POD_NAME=${name}`, ...node);
-    this.#servers.set(name, server);
-    return server;
+    return { kubernetesLease: "eim-pxe", kubeconfig, leaseSeconds, ...shared };
   }
 
   server(name: Name): Guest {

@@ -53,6 +53,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
     "boot",
     "config",
     "daemon/content",
+    "daemon/database",
     "daemon/links/link-plan.ts",
     "daemon/settings",
     "daemon/state",

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import type { LeaseFormat } from "../leases.ts";
+import type { ImportFormat } from "../leases.ts";
 import { addReport, type CommandSite, reportOptions, type ReportFlags } from "./common.ts";
 
 /** `leases`, which lists, and its subcommands. */
@@ -17,16 +17,20 @@ export function leasesCommands(cli: Command, { program, finish }: CommandSite): 
       const { releaseLease } = await import("../leases.ts");
       finish(await releaseLease(program, address, reportOptions(options)));
     });
-  addReport(leases, "import", "import the leases of another DHCP server")
-    .argument("<file>", "its lease file: dhcpd.leases, dnsmasq.leases or kea-leases4.csv")
+  addReport(leases, "import", "import the leases of another DHCP server, or of a journal")
+    .argument(
+      "<file>",
+      "its lease file: dhcpd.leases, dnsmasq.leases, kea-leases4.csv, or leases.journal",
+    )
     .addOption(
       new Option("--format <format>", "what wrote it (default: by its content)").choices([
         "isc",
         "dnsmasq",
         "kea",
+        "journal",
       ]),
     )
-    .action(async (file: string, options: ReportFlags & { format?: LeaseFormat }) => {
+    .action(async (file: string, options: ReportFlags & { format?: ImportFormat }) => {
       const { importLeases } = await import("../leases.ts");
       const { format = null } = options;
       finish(await importLeases(program, file, { ...reportOptions(options), format }));

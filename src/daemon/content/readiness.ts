@@ -44,6 +44,8 @@ const turns: ReadonlySet<EventName> = new Set([
   "leader-acquired",
   "leader-elsewhere",
   "leader-lost",
+  "database-away",
+  "database-back",
   "leader-unknown",
 ]);
 const loadersOfTheTable: ReadonlySet<string | null> = new Set(

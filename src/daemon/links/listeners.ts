@@ -82,6 +82,7 @@ export interface ListenerParts extends Pick<BootPortParts, "remoteImages"> {
   readonly firmware: Pick<FirmwareMemory, "offerStyles" | "loaders">;
   /** Null where no link is in mode full. */
   readonly journal: LeaseStore | null;
+  readonly isPeer: (server: Ip4) => boolean;
   /** Whether this replica answers in mode full; null: it is the only one. */
   readonly leadership: Pick<Leadership, "isLeading" | "mayLackLeases"> | null;
   readonly emit: Emit;
@@ -130,10 +131,9 @@ export class LinkListeners {
       availableMemory,
       clock,
     });
-    const { emit } = parts;
     this.#syslog = syslogServer(this.#config, { ...parts, clock });
-    this.#watch =
-      openClientPort === null ? null : new RogueServerWatch({ openClientPort, allowOthers, emit });
+    const watch = openClientPort === null ? null : { ...parts, openClientPort, allowOthers };
+    this.#watch = watch === null ? null : new RogueServerWatch(watch);
   }
 
   /** Null when TFTP is switched off or nothing is served. */

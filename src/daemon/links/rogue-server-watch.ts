@@ -3,6 +3,7 @@ import { syntheticMac } from "../../pxe-client/wire/synthetic-identity.ts";
 import type { Link } from "../../dhcp/link.ts";
 import type { LinkGuard } from "../../dhcp/server/dhcp-server.ts";
 import { BindError, OtherServerError } from "../../lib/errors.ts";
+import type { Ip4 } from "../../lib/ip4.ts";
 import type { Mac } from "../../lib/mac.ts";
 import type { UdpSocket } from "../../net/udp.ts";
 import type { Emit } from "../../events/types.ts";
@@ -17,6 +18,8 @@ export interface RogueServerWatchOptions {
   readonly openClientPort: (link: Link) => Promise<UdpSocket>;
   /** Serve all the same, and only report the other server. */
   readonly allowOthers: boolean;
+  /** Whether an address is of a server that shares its leases with this one, and so is no other one; default: none is. */
+  readonly isPeer?: (server: Ip4) => boolean;
   readonly emit: Emit;
 }
 
@@ -64,12 +67,12 @@ export class RogueServerWatch implements LinkGuard {
     if (link.mode !== "full" || link.address.startsWith("127.")) return;
     if (this.#closed) throw interrupted(link);
     const mac = searchIdentity(link);
-    const openClientPort = () => this.#clientPort(link);
     const search = new RogueServerSearch({
       address: link.address,
       mac,
       serverPort: port,
-      openClientPort,
+      openClientPort: () => this.#clientPort(link),
+      isPeer: this.#options.isPeer ?? (() => false),
     });
     this.#links.set(link, { search, mac });
     const first = this.#look(link, search);

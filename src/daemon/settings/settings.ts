@@ -8,6 +8,7 @@ import { type Config, isOwnScript } from "../../config/schema.ts";
 import { fromText } from "../../lib/bytes.ts";
 import { ConfigError, errnoOf, messageOf, SyncError } from "../../lib/errors.ts";
 import { createInventory, type Inventory } from "../../nodes/inventory.ts";
+import { urlFileOf, urlIn } from "../database/url.ts";
 import { checkOrchestratorFiles } from "../orchestrator/host-api.ts";
 import { type CollectorSettings, readCollector } from "./collector-files.ts";
 import type { Environment } from "./environment.ts";
@@ -112,6 +113,8 @@ function readNamedFiles(config: Config): Omit<Settings, "config" | "configFile">
       `${readTokenFile}:1:1: holds the token of admin.tokenFile, which may change everything; make another one with: openssl rand -hex 32`,
     );
   }
+  const urlFile = urlFileOf(config);
+  attempt(() => (urlFile === null ? null : urlIn(readText(urlFile, "database URL"), urlFile)));
   const collector = attempt(() => readCollector(config));
   const webhooks = attempt(() => readWebhooks(config));
   if (problems.length > 0 || inventory === null || webhooks === null) {

@@ -8,6 +8,9 @@ import type { Lease } from "./lease-table.ts";
 const leaseFormats = ["isc", "dnsmasq", "kea"] as const;
 export type LeaseFormat = (typeof leaseFormats)[number];
 
+/** With our own journal, which `journal.ts` reads. */
+export type ImportFormat = LeaseFormat | "journal";
+
 /** In which network of ours a lease is shows when it is imported. */
 type FoundLease = Omit<Lease, "network">;
 
@@ -21,7 +24,8 @@ export interface LeaseFile {
 /** As long as a lease can be: 2^32 - 1 seconds stand for "forever" (RFC 2131 3.3). */
 const FOREVER_MS = 0xffffffff * 1000;
 
-export function detectLeaseFormat(text: string): LeaseFormat {
+export function detectLeaseFormat(text: string): ImportFormat {
+  if (/^\{"crc":/m.test(text)) return "journal";
   if (/^address,hwaddr,/m.test(text)) return "kea";
   return /^lease\s+[0-9.]+\s*\{/m.test(text) ? "isc" : "dnsmasq";
 }

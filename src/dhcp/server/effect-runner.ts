@@ -110,6 +110,10 @@ export class EffectRunner {
           offers.withdraw(effect.mac, effect.address);
           break;
         case "check": {
+          // Another server may have given it away, and a check would only find that machine in the way.
+          if (offered !== null && journal?.mayLackLeases?.() === true) {
+            return this.#withhold(offered, link, journal);
+          }
           const { address, recovering = false } = effect;
           const may = mayCheck && this.#conflicts.areReliable(link, address);
           const use = may
@@ -152,12 +156,7 @@ export class EffectRunner {
           break;
         case "send":
           if (offered !== null && journal !== null && !(await journal.isWritable())) {
-            offers.withdraw(offered.mac, offered.address);
-            const reason = unwritable(journal);
-            this.#noteUnwritten(reason);
-            const fields = { mac, address: null, interface: link.interface };
-            emit({ event: "dhcp-failed", ...fields, reason });
-            return "done";
+            return this.#withhold(offered, link, journal);
           }
           request.send(effect.packet, effect.to);
           break;
@@ -171,6 +170,16 @@ export class EffectRunner {
       }
     }
     if (journal !== null) for (const lease of confirmed) await this.#write(lease, journal, link);
+    return "done";
+  }
+
+  /** Nothing is offered that could not be leased. */
+  #withhold(offered: Offer, link: Link, journal: LeaseStore): "done" {
+    this.#parts.offers.withdraw(offered.mac, offered.address);
+    const reason = unwritable(journal);
+    this.#noteUnwritten(reason);
+    const fields = { mac: offered.mac, address: null, interface: link.interface };
+    this.#parts.emit({ event: "dhcp-failed", ...fields, reason });
     return "done";
   }
 

@@ -194,7 +194,7 @@ export const dhcpEvents = {
     level: "error",
     message: "leases cannot be written to disk",
     meaning:
-      "`reason` says why (a full disk?). Machines that renew are acknowledged for as long as the journal already gives them; nothing new is leased. Make room in `dataDir`; it is tried again with each request.",
+      "`reason` says why (a full disk?). Machines that renew are acknowledged for as long as the journal already gives them; nothing new is leased. Make room in `dataDir`; it is tried again with each request. With `leases.store: postgres` the database is away: look at `database-away`.",
   },
   "journal-writable": {
     level: "info",
@@ -205,7 +205,7 @@ export const dhcpEvents = {
     level: "info",
     message: "another server gave the address to a machine at the same moment",
     meaning:
-      "Two servers that share their leases wanted to lease one address at the same moment, or gave one machine two addresses: the first one has it, `reason` says which. This machine is told to ask anew and gets another address at once. Nothing has to be done, unless it happens all the time: then the pools are nearly used up.",
+      "Two servers that share their leases in a database (`leases.store`) wanted to lease one address at the same moment, or gave one machine two addresses: the first one has it, `reason` says which. This machine is told to ask anew and gets another address at once. Nothing has to be done, unless it happens all the time: then the pools are nearly used up.",
     show: { every: 60_000, by: ["mac"] },
   },
   "journal-damaged": {

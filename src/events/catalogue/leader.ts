@@ -1,5 +1,22 @@
 import type { Entries } from "./entry.ts";
 
+/** The database that several servers share. */
+export const databaseEvents = {
+  "database-away": {
+    level: "error",
+    message: "the database that the servers share cannot be used, so no new address is leased",
+    meaning:
+      "`reason` says why the database of `leases.store` cannot be used. Until it can, machines keep the addresses that this server knows they have and renew them for as long as the database already gives them; everything but new addresses goes on (files, proxy answers). Decisions about machines are in force here at once and reach the other servers when the database is back. Start the database or mend the way to it; it is tried again every second. After a wrong password or a missing right: correct the file of `urlFile`, which is read again each time.",
+    show: { every: 60_000, by: ["place", "reason"], upTo: 3_600_000, until: "database-back" },
+  },
+  "database-back": {
+    level: "info",
+    message: "the database that the servers share is in use",
+    meaning:
+      "What the other servers leased and decided meanwhile is known here now, and addresses are leased. `awaySeconds` says how long that was not so; 0 at the start of the server.",
+  },
+} satisfies Entries;
+
 /** Which of several replicas answers DHCP in mode full. */
 export const leaderEvents = {
   "leader-acquired": {

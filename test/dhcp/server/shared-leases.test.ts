@@ -95,6 +95,19 @@ describe("two servers that share their leases", () => {
     });
   });
 
+  test("while the database is away no address is offered or checked, not even one that the machine had", async () => {
+    const { one, shared, stores } = twoServers();
+    await one.lease(macA);
+    const checked = one.checked.length;
+    shared.away = true;
+    stores[0].lacks = true;
+    one.recovering = true;
+    expect(await one.ask(macA, message(system))).toBeNull();
+    expect(await one.ask(macB, message(system))).toBeNull();
+    expect(one.checked).toHaveLength(checked);
+    expect(one.quarantined()).toEqual([]);
+  });
+
   test("a machine that only the other server knows is not refused while the database is away", async () => {
     const { one, other, shared } = twoServers();
     const address = await one.lease(macA);

@@ -12,10 +12,16 @@ export const allowedLicences: readonly string[] = [
   "BSD-3-Clause",
   "ISC",
   "MIT",
+  // Gives up all rights, and asks for no notice.
+  "Unlicense",
 ];
 
-/** Their `package.json` names MIT, and their makers published no text of it. */
-export const packagesWithoutText: readonly string[] = ["abstract-logging", "proxy-agent-negotiate"];
+/** Their `package.json` names the licence, and their makers published no text of it. */
+export const packagesWithoutText: readonly string[] = [
+  "abstract-logging",
+  "postgres",
+  "proxy-agent-negotiate",
+];
 
 export function licencesPage(): string {
   const packages = shippedPackages();
@@ -33,7 +39,7 @@ export function licencesPage(): string {
 
 eim-pxe is under Apache-2.0 (\`LICENSE\` in the package). What it is made of, and what the package brings along, is under licences that
 allow everybody to use it and to pass it on, as long as their notices stay: ${counts.map(([licence, count]) => `${licence} (${count})`).join(", ")}.
-The text of each stands in its folder under \`node_modules\` of the package (of ${packagesWithoutText.map((name) => `\`${name}\``).join(" and ")} only its name, as
+The text of each stands in its folder under \`node_modules\` of the package (of ${packagesWithoutText.map((name) => `\`${name}\``).join(", ")} only its name, as
 their makers published them), and for the dashboard in \`dist/dashboard/assets/licences.txt\`.
 
 iPXE, the loader, is under the GPL (version 2) and not part of the package: it comes from the distribution's package \`ipxe\`, or with the

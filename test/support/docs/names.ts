@@ -59,7 +59,7 @@ function wrongWord(node: CommandNode, words: readonly string[]): boolean {
 /** `boot.localBoot`, `interfaces[].dhcp.mode`, `dhcp.relayed` */
 function isUnknownKey(span: string): boolean {
   const path = /^[a-z][A-Za-z]*(?:\[\])?(?:\.[a-z][A-Za-z0-9]*(?:\[\])?)+(?=$|:)/.exec(span)?.[0];
-  if (path === undefined || /\.(ipxe|efi|kpxe|yaml|md|json|jsonl|ts|env|journal|crt|der|socket|service|pxe|test|pcap|js)$/.test(path)) {
+  if (path === undefined || /\.(ipxe|efi|kpxe|yaml|md|json|jsonl|ts|env|journal|crt|der|socket|service|pxe|test|pcap|js|id|io)$/.test(path)) {
     return false;
   }
   const [first = ""] = path.split(/[.[]/);

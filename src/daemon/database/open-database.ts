@@ -1,0 +1,85 @@
+import { randomUUID } from "node:crypto";
+import { mkdir, readFile } from "node:fs/promises";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import type { Config } from "../../config/schema.ts";
+import type { LeaseTable } from "../../dhcp/leases/lease-table.ts";
+import type { Emit } from "../../events/types.ts";
+import { replaceFile } from "../../lib/atomic-file.ts";
+import type { Clock } from "../../lib/clock.ts";
+import { errnoOf } from "../../lib/errors.ts";
+import { Database } from "./database.ts";
+import { connectBy } from "./driver.ts";
+import { SharedLeases } from "./shared-leases.ts";
+import { readUrlFile, urlFileOf } from "./url.ts";
+
+export interface SharedDatabaseParts {
+  readonly config: Pick<Config, "dataDir" | "leases">;
+  /** Filled with what the database has. */
+  readonly leases: LeaseTable;
+  /** Where machines reach this server now. */
+  readonly addresses: () => readonly string[];
+  readonly emit: Emit;
+  /** By which the leases have their times. */
+  readonly clock: Clock;
+}
+
+/** What several servers share, where `leases.store` names a database. */
+export interface SharedDatabase {
+  readonly database: Database;
+  readonly leases: SharedLeases;
+  /** Reports what happens, but not that another server of the database is on the link. */
+  readonly emit: Emit;
+  /** Why no new address is leased, and what to do; null: it is. */
+  problem(): string | null;
+}
+
+/**
+ * The database of `leases.store`, when the first attempt to connect has ended, however it ended; null where the leases are
+ * in the journal. The caller closes it after all that uses it.
+ *
+ * @throws ConfigError when the file with its URL cannot be used
+ */
+export async function openDatabase(parts: SharedDatabaseParts): Promise<SharedDatabase | null> {
+  const { config, leases, emit, clock } = parts;
+  const urlFile = urlFileOf(config);
+  if (urlFile === null) return null;
+  const { place } = await readUrlFile(urlFile);
+  const database = new Database({
+    ...parts,
+    connect: connectBy(urlFile),
+    place,
+    server: await serverName(config.dataDir),
+    name: hostname(),
+  });
+  const shared = new SharedLeases({ database, leases, clock });
+  database.share(shared);
+  await database.start();
+  return {
+    database,
+    leases: shared,
+    emit: (event) => {
+      if (event.event === "other-dhcp-server" && database.isPeer(event.server)) return;
+      if (event.event === "competing-offer" && database.isPeer(event.server)) return;
+      emit(event);
+    },
+    problem: () =>
+      database.problem === null
+        ? null
+        : `no new address is leased, because ${place} cannot be used (${database.problem}): start it, or mend the way to it (leases.store). Machines that have an address keep it for as long as it was leased`,
+  };
+}
+
+/** This data folder's name in the tables: made once, the same after each restart. */
+async function serverName(dataDir: string): Promise<string> {
+  const file = join(dataDir, "server.id");
+  const known = await readFile(file, "utf8").catch((error: unknown) => {
+    if (errnoOf(error) === "ENOENT") return "";
+    throw error;
+  });
+  if (/^[0-9a-f-]{36}$/.test(known.trim())) return known.trim();
+  const name = randomUUID();
+  await mkdir(dataDir, { recursive: true, mode: 0o750 });
+  await replaceFile(file, `${name}\n`);
+  return name;
+}

@@ -1,0 +1,91 @@
+import { DatabaseError, type Sql, sqlStateOf } from "./sql.ts";
+
+/*
+ * The tables. What must not happen is kept from happening here: an address has one row, and a machine has one row in each
+ * network that is no quarantine. `version` is the transaction that wrote a row last.
+ */
+
+const UNDEFINED_TABLE = "42P01";
+
+/** Of these tables; a server that finds another one leaves the database alone. */
+export const schemaVersion = "1";
+
+const create = `
+SELECT pg_advisory_xact_lock(7351820045);
+CREATE TABLE IF NOT EXISTS eim_pxe_leases (
+  address inet PRIMARY KEY,
+  network cidr NOT NULL,
+  mac text NOT NULL,
+  state text NOT NULL CHECK (state IN ('bound', 'released', 'declined', 'in-use')),
+  started_at timestamptz NOT NULL,
+  expires_at timestamptz NOT NULL,
+  hostname text,
+  client_id text,
+  server text NOT NULL,
+  version xid8 NOT NULL
+);
+CREATE UNIQUE INDEX IF NOT EXISTS eim_pxe_leases_machine ON eim_pxe_leases (network, mac)
+  WHERE state IN ('bound', 'released');
+CREATE INDEX IF NOT EXISTS eim_pxe_leases_version ON eim_pxe_leases (version);
+CREATE TABLE IF NOT EXISTS eim_pxe_decisions (
+  key text PRIMARY KEY,
+  body json NOT NULL,
+  decided_at timestamptz NOT NULL,
+  version xid8 NOT NULL
+);
+CREATE INDEX IF NOT EXISTS eim_pxe_decisions_version ON eim_pxe_decisions (version);
+CREATE TABLE IF NOT EXISTS eim_pxe_servers (
+  id text PRIMARY KEY,
+  name text NOT NULL,
+  addresses json NOT NULL,
+  seen_at timestamptz NOT NULL
+);
+CREATE TABLE IF NOT EXISTS eim_pxe_boots (
+  id bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
+  server text NOT NULL,
+  boot text NOT NULL,
+  number bigint NOT NULL,
+  mac text,
+  started_at timestamptz NOT NULL,
+  status text NOT NULL,
+  stage text NOT NULL,
+  body json NOT NULL,
+  PRIMARY KEY (server, boot)
+);
+CREATE INDEX IF NOT EXISTS eim_pxe_boots_mac ON eim_pxe_boots (mac, id);
+CREATE TABLE IF NOT EXISTS eim_pxe_schema (version text PRIMARY KEY);
+INSERT INTO eim_pxe_schema VALUES ('${schemaVersion}') ON CONFLICT DO NOTHING;
+`;
+
+/** What a session needs: a commit that is on disk, and no statement that waits for ever. */
+const session = `
+SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
+SET statement_timeout = '5s';
+SET lock_timeout = '2s';
+SET idle_in_transaction_session_timeout = '10s';
+SET TIME ZONE 'UTC';
+`;
+
+/** Prepares a new session, and makes the tables where there are none. Rejects with what is wrong. */
+export async function prepareSession(sql: Sql): Promise<void> {
+  await sql.run(session);
+  const found = await versions(sql);
+  if (found.length === 0) await sql.run(create);
+  const others = (found.length === 0 ? await versions(sql) : found).filter(
+    (version) => version !== schemaVersion,
+  );
+  if (others.length === 0) return;
+  throw new DatabaseError(
+    `its tables are of version ${others.join(", ")}, and this program knows version ${schemaVersion}: run the same version of eim-pxe on all servers`,
+  );
+}
+
+async function versions(sql: Sql): Promise<readonly string[]> {
+  try {
+    const rows = await sql.query("SELECT version FROM eim_pxe_schema", []);
+    return rows.map(({ version }) => String(version));
+  } catch (error) {
+    if (sqlStateOf(error) === UNDEFINED_TABLE) return [];
+    throw error;
+  }
+}
