@@ -19,11 +19,16 @@ const lookedAtInOneTurn = 500;
 export function startStallWatch({ boots, emit, clock }: StallWatchParts): () => void {
   const stalls = new Stalls(boots);
   let isLooking = false;
+  let isStopped = false;
   const look = async (): Promise<void> => {
     if (isLooking) return;
     isLooking = true;
-    const found = await inTurns(stalls.looking(clock.now()), lookedAtInOneTurn, nextTurn);
-    isLooking = false;
+    const found = await inTurns(stalls.looking(clock.now()), lookedAtInOneTurn, nextTurn).finally(
+      () => {
+        isLooking = false;
+      },
+    );
+    if (isStopped) return;
     for (const { boot, finding } of found) {
       const { id, mac, address, stage } = boot;
       const { code, cause, remedy, who } = finding;
@@ -31,5 +36,8 @@ export function startStallWatch({ boots, emit, clock }: StallWatchParts): () => 
     }
   };
   const timer = setInterval(() => void look(), lookEveryMs);
-  return () => clearInterval(timer);
+  return () => {
+    isStopped = true;
+    clearInterval(timer);
+  };
 }

@@ -82,9 +82,7 @@ export class QueueFile {
 
   /** Resolves when all that was added is on disk, or the disk takes nothing. */
   async settled(): Promise<void> {
-    this.#stopGathering();
-    if (this.#pending !== "") void this.#write();
-    while (this.#writing !== null) await this.#writing;
+    while (this.#writing !== null || this.#pending !== "") await this.#write();
   }
 
   /** Writes what is left. */
@@ -102,23 +100,22 @@ export class QueueFile {
     // While it fails, or is to be written anew, what waits is in the queue.
     if (this.#isStale) return;
     this.#pending += lines;
+    this.#writeSoon();
+  }
+
+  #writeSoon(): void {
     if (this.#writing !== null || this.#gathering !== null) return;
-    this.#gathering = setTimeout(() => {
-      this.#gathering = null;
-      void this.#write();
-    }, GATHER_MS);
+    this.#gathering = setTimeout(() => void this.#write(), GATHER_MS);
     // Closing writes what is left.
     this.#gathering.unref();
   }
 
-  #stopGathering(): void {
+  #write(): Promise<void> {
     if (this.#gathering !== null) clearTimeout(this.#gathering);
     this.#gathering = null;
-  }
-
-  #write(): Promise<void> {
     this.#writing ??= this.#writeAll().finally(() => {
       this.#writing = null;
+      if (this.#pending !== "") this.#writeSoon();
     });
     return this.#writing;
   }
