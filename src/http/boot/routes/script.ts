@@ -136,6 +136,9 @@ function sendOn(
     const machine = machineOf(options, request, mac);
     options.emit({ event: "local-boot", ...machine, way, reason, uuid, serial });
   }
+  // iPXE of 2019 (Debian 12) hangs under EDK2 when a packet comes while it ends, such as our answer to its FIN: so the
+  // connection is closed before.
+  reply.header("connection", "close");
   return sendText(reply, 200, localBootScript(way, denial.reason));
 }
 

@@ -126,6 +126,16 @@ describe("boot.ipxe", () => {
     expect(port.events).toMatchObject([{ event: "http-refused", mac, status: 403 }]);
   });
 
+  test("a machine that is sent on to its disk has its connection closed by us, before iPXE ends", async () => {
+    port.nodes = () => nodeEntry({ netboot: "deny", localBoot: "exit" });
+    const socket = port.connect();
+    // It says nothing of the end, as iPXE, and waits for ours.
+    socket.write(`GET /${mac}/boot.ipxe HTTP/1.1\r\nHost: x\r\nConnection: keep-alive\r\n\r\n`);
+    let text = "";
+    for await (const chunk of socket) text += String(chunk);
+    expect(text).toMatch(/\r\nconnection: close\r\n[^]*\nexit 1\n$/i);
+  });
+
   test("a machine that is known by its UUID only is found by it", async () => {
     port.nodes = (machine) => (machine.uuid === uuid ? nodeEntry({ netboot: "deny" }) : null);
     expect((await get(`/boot.ipxe?uuid=${uuid}`)).reply.status).toBe(403);
