@@ -113,7 +113,8 @@ export function importArtifacts(
   });
 }
 
-async function withArtifacts(
+/** Works with the generations, and says what cannot be done. */
+export async function withArtifacts(
   program: Program,
   options: ReportOptions,
   work: (artifacts: ArtifactAccess, settings: Settings) => Promise<void>,

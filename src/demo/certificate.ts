@@ -42,3 +42,24 @@ export async function makeCertificate(
   });
   return { key, cert };
 }
+
+/**
+ * A certificate that signs programs, and is its own authority.
+ *
+ * @param validFrom milliseconds since the epoch
+ */
+export async function makeSigner(commonName: string, validFrom: number): Promise<Certificate> {
+  const { private: key, cert } = await generate([{ name: "commonName", value: commonName }], {
+    keyType: "rsa",
+    keySize: 3072,
+    algorithm: "sha256",
+    notBeforeDate: new Date(validFrom - EARLIER_MS),
+    notAfterDate: new Date(validFrom + 10 * YEAR_MS),
+    extensions: [
+      { name: "basicConstraints", cA: true, critical: true },
+      { name: "keyUsage", digitalSignature: true, keyCertSign: true },
+      { name: "extKeyUsage", codeSigning: true },
+    ],
+  });
+  return { key, cert };
+}

@@ -40,8 +40,9 @@ try {
   await sleep(settleMs);
   const after = sampleOf(site, startedAtMs);
 
-  const minutes = Math.max(1, (underFire.second - before.second) / 60);
-  const perMinute = (underFire.logBytes - before.logBytes) / minutes;
+  // To the end: what follows from the fire, such as boots that stand still, is logged afterwards.
+  const minutes = Math.max(1, (after.second - before.second) / 60);
+  const perMinute = (after.logBytes - before.logBytes) / minutes;
   const grown = after.residentMiB - before.residentMiB;
   const open = after.descriptors - before.descriptors;
   console.log(JSON.stringify({ fired, before, underFire, after, booted: during.booted }, null, 2));

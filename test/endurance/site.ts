@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { nextEvent } from "../support/netns.ts";
 import { StormSite } from "../support/storm-site.ts";
@@ -16,7 +16,15 @@ export function openSite(program: Program): Promise<StormSite> {
   return StormSite.open(program, {
     mode: "full",
     ...files,
-    configuration: { syslog: { port: 514 }, timeline: { keepBoots: 1000 } },
+    configuration: {
+      syslog: { port: 514 },
+      timeline: { keepBoots: 1000 },
+      nodes: { file: "nodes.yaml" },
+    },
+    // The site's own machines: unknown ones have to share what is left beside a flood.
+    prepare: (folder) => {
+      writeFileSync(join(folder, "nodes.yaml"), '[{ mac: "02:65:69:*", netboot: allow }]\n');
+    },
   });
 }
 

@@ -44,6 +44,20 @@ export function artifactsCommands(cli: Command, { program, finish }: CommandSite
     (to, options, id) => to.pinArtifacts(program, id, options),
     ["<generation>", "its id, or: latest"],
   );
+  const sign = addReport(
+    artifacts,
+    "sign",
+    "write signatures beside the files of the generation that is served, for iPXE's imgverify",
+  )
+    .requiredOption("--key <file>", "the site's code-signing key (RSA, PEM)")
+    .requiredOption("--cert <file>", "its certificate, with those up to what iPXE trusts (PEM)")
+    .option("--new", "make key and certificate first; neither file may be there");
+  sign.action(async () => {
+    const flags = sign.opts<ReportFlags & { key: string; cert: string; new?: boolean }>();
+    const { signArtifacts } = await import("../artifacts-sign.ts");
+    const { key, cert, new: makeNew = false } = flags;
+    finish(await signArtifacts(program, { ...reportOptions(flags), key, cert, makeNew }));
+  });
   add(
     "export",
     "write the generation that is served to a folder or tar file",

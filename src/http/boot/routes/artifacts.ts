@@ -14,6 +14,7 @@ import type { DownloadWatch } from "../../files/download.ts";
 import { type QueuedDownload, sendFile } from "../file-reply.ts";
 import { isBareName } from "../../../lib/bare-name.ts";
 import { contentTypeOf } from "../media-type.ts";
+import { etagByDate } from "./loaders.ts";
 import { progressOf } from "../progress.ts";
 import type { ServedFile } from "../content.ts";
 
@@ -45,7 +46,7 @@ async function sendArtifact(
   const denial = knownDenialOf(options, machine);
   if (denial !== null) return refuseDenied(options, request, reply, denial, null);
   const served = findArtifact(options, machine.address, name);
-  if (served === null) return refuseUnknown(options, request, reply);
+  if (served === null) return sendSignature(options, request, reply, { name, machine });
   const { file, generation } = served;
   const opened = await options.files.open(file);
   // The entity tag promises the bytes of the manifest.
@@ -66,6 +67,27 @@ async function sendArtifact(
   const answer = { file: opened, etag, contentType, turns, watch, machine, queued };
   return sendFile(request, reply, answer);
 }
+
+/** The signature beside a file, of the same generation as the file is: made by `eim-pxe artifacts sign`. */
+async function sendSignature(
+  options: BootAppOptions,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { name, machine }: { readonly name: string; readonly machine: Machine },
+): Promise<FastifyReply> {
+  const signed = name.endsWith(SIGNATURE)
+    ? findArtifact(options, machine.address, name.slice(0, -SIGNATURE.length))
+    : null;
+  const file =
+    signed === null ? null : await options.files.openPath(`${signed.file.path}${SIGNATURE}`);
+  if (file === null) return refuseUnknown(options, request, reply);
+  const { turns } = options.files;
+  const contentType = "application/pkcs7-signature";
+  const how = { contentType, turns, watch: unwatched, machine, queued: null };
+  return sendFile(request, reply, { file, etag: etagByDate(file), ...how });
+}
+
+const SIGNATURE = ".sig";
 
 /** What is smaller takes no longer than waiting would. */
 const queuedFromBytes = 1024 * 1024;

@@ -152,6 +152,17 @@ describe("the generation", () => {
     expect((await get("vmlinuz-x86_64")).text).toBe(second);
   });
 
+  test("has the signature beside a file, where there is one, and nothing else beside it", async () => {
+    port.addGeneration("g3", { "vmlinuz-x86_64": "of the third generation" });
+    expect((await get("vmlinuz-x86_64.sig")).reply.status).toBe(404);
+    port.write(join("g3", "vmlinuz-x86_64.sig"), "its signature");
+    const { reply, text } = await get("vmlinuz-x86_64.sig");
+    expect([reply.status, text]).toEqual([200, "its signature"]);
+    expect(reply.headers.get("content-type")).toBe("application/pkcs7-signature");
+    expect((await get("manifest.json.sig")).reply.status).toBe(404);
+    expect((await get(".sig")).reply.status).toBe(404);
+  });
+
   test("none at all is a 404", async () => {
     port.currentGeneration = null;
     expect((await get("vmlinuz-x86_64")).reply.status).toBe(404);
