@@ -96,9 +96,8 @@ export class BootSessions {
       current === null || startsNewBoot(current, stage, nowMs)
         ? newBoot(this.#history.next(key, this.traces), stage, at, current)
         : current;
-    const named = { ...boot, mac: mac ?? boot.mac };
     const updated = {
-      ...withStep(named, stage, seen, detail, nowMs),
+      ...withStep({ ...boot, mac: mac ?? boot.mac }, stage, seen, detail, nowMs),
       isAddressProved: this.#isProved(boot, seen),
     };
     this.#history.put(key, updated);

@@ -63,7 +63,7 @@ export function sampleOf(site: StormSite, startedAtMs: number): Sample {
     boots: bootsKept(site),
     journalKiB: size("leases.journal"),
     timelineKiB: size("timeline.jsonl"),
-    logBytes: site.logBytes,
+    logBytes: site.log.length,
   };
 }
 
@@ -96,6 +96,20 @@ export async function bootMachines(
     if (code !== 0) failures.push(output.slice(0, 4000));
   } while (!isOver());
   return { booted, failures };
+}
+
+/** Which events the log is made of: those that take most of it, with their lines and bytes. */
+export function shareOfEvents(log: string): Readonly<Record<string, string>> {
+  const sums = new Map<string, { lines: number; bytes: number }>();
+  for (const line of log.split("\n")) {
+    const name = /"event":"([a-z-]+)"/.exec(line)?.[1] ?? "other";
+    const { lines, bytes } = sums.get(name) ?? { lines: 0, bytes: 0 };
+    sums.set(name, { lines: lines + 1, bytes: bytes + line.length });
+  }
+  const largest = [...sums].toSorted(([, a], [, b]) => b.bytes - a.bytes).slice(0, 12);
+  return Object.fromEntries(
+    largest.map(([name, { lines, bytes }]) => [name, `${lines} lines, ${bytes} bytes`]),
+  );
 }
 
 /** What the server says of boots that were attacked is right; only that it ends is asked for. */

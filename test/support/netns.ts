@@ -45,8 +45,8 @@ export interface Guest {
   next(): Promise<unknown>;
   /** Resolves when its output, errors included, contains the text. */
   said(text: string): Promise<void>;
-  /** How many characters it has written so far. */
-  written(): number;
+  /** What it has written so far. */
+  written(): string;
   /** Writes a line to its standard input. */
   write(line: string): void;
   /** Resolves with all output when the program has ended. */
@@ -174,7 +174,7 @@ function guestOf(child: ChildProcess, name: string): Guest {
       await Promise.race([heard, end]);
       if (!output.includes(text)) throw new Error(`${name} never said "${text}": ${output}`);
     },
-    written: () => output.length,
+    written: () => output,
     write: (line) => void child.stdin?.write(`${line}\n`),
     ended: async () => ({ code: await end, output }),
     signal: (signal) => void child.kill(signal),

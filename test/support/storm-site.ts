@@ -110,9 +110,9 @@ export class StormSite {
     return this.#server?.pid ?? 0;
   }
 
-  /** How much the server has logged so far. */
-  get logBytes(): number {
-    return this.#server?.written() ?? 0;
+  /** What the server has logged so far. */
+  get log(): string {
+    return this.#server?.written() ?? "";
   }
 
   get configurationFile(): string {
