@@ -30,7 +30,7 @@ export function handOver(folder: string, account: Account): void {
 
 const asFolder = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 /** What is no folder any more, or not there any more, was changed meanwhile. */
-const changed: readonly (string | undefined)[] = ["ENOENT", "ENOTDIR", "ELOOP"];
+const changed: readonly (string | null)[] = ["ENOENT", "ENOTDIR", "ELOOP"];
 
 function giveFolder(path: string, account: Account): void {
   const descriptor = unlessChanged(() => openSync(path, asFolder));
