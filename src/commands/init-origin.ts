@@ -19,6 +19,8 @@ export interface OriginFound {
     readonly fingerprint: string;
     readonly how: "pinned" | "public" | "first-use";
   } | null;
+  /** It did not answer, so it is not known who signed its certificate. */
+  readonly isUnseen: boolean;
   /** Why it cannot be used now; null: it answers and has a boot.ipxe. */
   readonly problem: string | null;
 }
@@ -35,7 +37,7 @@ export async function findOrigin(
     if (found.problem === null) return found;
     first ??= found;
   }
-  return first ?? { url: "", ca, fetched: null, problem: "no URL was given" };
+  return first ?? { url: "", ca, fetched: null, isUnseen: true, problem: "no URL was given" };
 }
 
 async function lookAt(url: string, ca: CaProposal, environment: Environment): Promise<OriginFound> {
@@ -89,7 +91,7 @@ async function ask(
   way: ProxySettings,
   untrustedThrows = false,
 ): Promise<OriginFound> {
-  const found = { url, ca, fetched: null };
+  const found = { url, ca, fetched: null, isUnseen: false };
   const limits = { connectTimeoutMs: 5000, stallTimeoutMs: 10_000 };
   const source = createSource({ url, ...way, ...limits }, trust);
   try {
@@ -104,7 +106,7 @@ async function ask(
   } catch (error) {
     if (!(error instanceof SyncError)) throw error;
     if (untrustedThrows && error instanceof UntrustedError) throw error;
-    return { ...found, problem: messageOf(error) };
+    return { ...found, isUnseen: true, problem: messageOf(error) };
   } finally {
     await source.close();
   }

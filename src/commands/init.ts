@@ -55,6 +55,7 @@ export async function init(program: Program, options: InitOptions): Promise<numb
     const given = options.mode ?? (options.pool === null ? null : "full");
     const mode = given ?? (await askMode(questions, heard.mode));
     const pool = mode === "full" ? await askPool(questions, link, options.pool) : null;
+    if (pool !== null) say(poolInWords(pool, link.name));
     const found = await askOrigin(program, questions, options, say);
     const text = siteText({
       interface: link.name,
@@ -64,6 +65,7 @@ export async function init(program: Program, options: InitOptions): Promise<numb
       pool,
       origin: found?.url ?? null,
       ca: found === null ? options.ca : acceptedCa(found),
+      isUnseen: found?.isUnseen ?? true,
     });
     parseConfig(text, file, {});
     await write(file, text);
@@ -164,6 +166,11 @@ async function askPool(
   return answer === "" ? null : answer;
 }
 
+/** Whoever takes what is proposed has to know what that is. */
+function poolInWords(pool: string, link: string): string {
+  return `Machines on ${link} are given the addresses ${pool}: nothing else there may have one of them. Others: --pool FIRST-LAST.`;
+}
+
 async function askOrigin(
   program: Program,
   questions: Questions,
@@ -184,6 +191,11 @@ async function askOrigin(
   const { url, fetched } = found;
   if (found.problem === null) say(`${url} answers.`);
   else say(`${url} cannot be used now; it is written all the same:\n${found.problem}`);
+  if (found.isUnseen && found.ca.file === null && found.ca.url === null) {
+    say(
+      "Its certificate could not be looked at. Run eim-pxe init --force when it answers, or name its CA (artifacts.ca).",
+    );
+  }
   if (fetched !== null) {
     say(`Its CA has the SHA-256 ${fetched.fingerprint}`);
     if (fetched.how === "first-use") {

@@ -16,6 +16,8 @@ export interface SiteProposal extends LinkProposal {
   /** Null: not known yet. */
   readonly origin: string | null;
   readonly ca: CaProposal;
+  /** Nobody has looked at the orchestrator's certificate yet. */
+  readonly isUnseen: boolean;
 }
 
 export interface CaProposal {
@@ -26,7 +28,7 @@ export interface CaProposal {
 
 /** A whole configuration with comments, as `init` writes it. */
 export function siteText(site: SiteProposal): string {
-  const { origin, ca, mode, pool } = site;
+  const { origin, ca, mode, pool, isUnseen } = site;
   const why = {
     proxy:
       "# The site's own DHCP server goes on giving out addresses; this one says what to boot (mode proxy).",
@@ -40,7 +42,7 @@ export function siteText(site: SiteProposal): string {
           "# artifacts:",
           "#   origin: https://tinkerbell-haproxy.CLUSTER-DOMAIN/tink-stack",
         ]
-      : ["artifacts:", `  origin: ${quoted(origin)}`, ...caLines(ca)];
+      : ["artifacts:", `  origin: ${quoted(origin)}`, ...caLines(ca, isUnseen)];
   return `${[
     "# eim-pxe: boots this site's machines over the network. Every key: docs/configuration.md of the package;",
     "# eim-pxe check says whether this file is right, eim-pxe doctor what else is in the way of a boot.",
@@ -72,8 +74,14 @@ export function siteText(site: SiteProposal): string {
   ].join("\n")}\n`;
 }
 
-function caLines({ file, url, sha256 }: CaProposal): readonly string[] {
+function caLines({ file, url, sha256 }: CaProposal, isUnseen: boolean): readonly string[] {
   if (file !== null) return ["  ca:", `    file: ${quoted(file)}`];
+  if (url === null && isUnseen) {
+    return [
+      "  # It did not answer, so nobody has looked at its certificate. Most orchestrators have a CA of their own:",
+      "  # ca: { file: FILE }, or run eim-pxe init --force when it answers, which finds out.",
+    ];
+  }
   if (url === null) return ["  # A public CA has signed its certificate; else: ca: { file: FILE }"];
   return [
     "  ca:",

@@ -60,6 +60,26 @@ describe("init", () => {
     );
   });
 
+  it.concurrent("says which addresses it will give out, and that nobody saw the certificate of a host that is away", async () => {
+    const output = join(folder, "away.yaml");
+    const program = new FakeProgram();
+    const pool = "127.0.0.100-127.0.0.199";
+    const options = {
+      ...usual,
+      mode: "full",
+      pool,
+      origin: "https://127.0.0.1:1/tink-stack",
+    } as const;
+    expect(await init(program, { ...options, output })).toBe(0);
+    const said = program.written;
+    expect(said).toContain(`are given the addresses ${pool}`);
+    expect(said).toContain("Its certificate could not be looked at.");
+    const text = readFileSync(output, "utf8");
+    expect(text).toContain("nobody has looked at its certificate");
+    expect(text).not.toContain("A public CA");
+    expect(loadConfig({ file: output, environment: {} }).interfaces[0]?.dhcp.mode).toBe("full");
+  });
+
   it.concurrent("replaces no file without --force", async () => {
     const output = join(folder, "there.yaml");
     writeFileSync(output, "mine\n");
