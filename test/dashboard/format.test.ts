@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import {
+  clockTime,
   day,
   duration,
   factInWords,
@@ -92,4 +93,13 @@ test.each([
 
 test("a page in another language has dates in that one", () => {
   expect(day("2025-11-30T12:05:07", "de", "en-US")).toBe("30. November 2025");
+});
+
+test.each([
+  ["de-DE", "16:05"],
+  ["en-GB", "16:05"],
+  ["en-US", "4:05 PM"],
+])("a plot for a reader of %s has the time %s", (reader, text) => {
+  const at = Date.parse("2025-11-30T16:05:00");
+  expect(clockTime(at, "en", reader).replace("\u202f", " ")).toBe(text);
 });

@@ -1,7 +1,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import type uPlot from "uplot";
 import type { SiteReply } from "../../api/site.ts";
-import { duration } from "../view/format.ts";
+import { clockTime, duration } from "../view/format.ts";
 import { useWords } from "../view/hooks.ts";
 import { Chart, Table } from "../view/table.tsx";
 
@@ -68,6 +68,7 @@ function Plot({
   data: uPlot.AlignedData;
   series: readonly uPlot.Series[];
 }) {
+  const { language } = useWords();
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const latest = useRef(data);
@@ -89,7 +90,14 @@ function Plot({
           width: widthOf(),
           height: plotHeight,
           series: bySeries.map((one) => (bars === undefined ? one : { ...one, paths: bars })),
-          axes: [axis, { ...axis, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] }],
+          axes: [
+            {
+              ...axis,
+              space: 70,
+              values: (_, at) => at.map((one) => clockTime(one * 1000, language)),
+            },
+            { ...axis, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] },
+          ],
           scales: { y: { range: (_, __, max) => [0, Math.max(1, max)] } },
           cursor: { show: false },
           legend: { show: false },

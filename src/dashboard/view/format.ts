@@ -41,7 +41,16 @@ export function moment(iso: string, language: string, reader: string = readersLo
     hour: "2-digit",
     minute: "2-digit",
     second: "2-digit",
-    hourCycle: new Intl.DateTimeFormat(reader, { hour: "numeric" }).resolvedOptions().hourCycle,
+    hourCycle: hourCycleOf(reader),
+  });
+}
+
+/** A time of the day without seconds, by the reader's clock. */
+export function clockTime(ms: number, language: string, reader: string = readersLocale()): string {
+  return new Date(ms).toLocaleTimeString(localeOf(language, reader), {
+    hour: "numeric",
+    minute: "2-digit",
+    hourCycle: hourCycleOf(reader),
   });
 }
 
@@ -56,6 +65,10 @@ export function day(iso: string, language: string, reader: string = readersLocal
 
 function readersLocale(): string {
   return new Intl.DateTimeFormat().resolvedOptions().locale;
+}
+
+function hourCycleOf(reader: string): "h11" | "h12" | "h23" | "h24" | undefined {
+  return new Intl.DateTimeFormat(reader, { hour: "numeric" }).resolvedOptions().hourCycle;
 }
 
 function localeOf(language: string, reader: string): string {
