@@ -42,3 +42,16 @@ export function* firstWanted<Item>(
   }
   return found;
 }
+
+/** What is made of each item, in their order; a step for each. */
+export function* madeOfEach<Item, Made>(
+  items: readonly Item[],
+  make: (item: Item) => Made,
+): Generator<void, Made[]> {
+  const made: Made[] = [];
+  for (const item of items) {
+    made.push(make(item));
+    yield;
+  }
+  return made;
+}

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { atOnce, firstWanted, inTurns } from "../../../src/lib/lists/turns.ts";
+import { atOnce, firstWanted, inTurns, madeOfEach } from "../../../src/lib/lists/turns.ts";
 
 const numbers = Array.from({ length: 1000 }, (_, n) => n);
 const isEven = (n: number) => n % 2 === 0;
@@ -26,4 +26,9 @@ test("others have their turn after so many steps", async () => {
   expect([few, turns]).toEqual([[0, 2, 4], 0]);
   const all = await inTurns(firstWanted(numbers, Infinity, isEven), 100, nextTurn);
   expect([all.length, turns]).toEqual([500, 10]);
+});
+
+test("what is made of each item comes in their order", () => {
+  expect(atOnce(madeOfEach([3, 1, 2], String))).toEqual(["3", "1", "2"]);
+  expect(atOnce(madeOfEach([], String))).toEqual([]);
 });

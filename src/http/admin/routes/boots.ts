@@ -8,7 +8,7 @@ import { firstWanted } from "../../../lib/lists/turns.ts";
 import { ApiError } from "../api-error.ts";
 import { describeBoot, givenReply } from "../boot-reply.ts";
 import type { AdminApp, AdminAppOptions } from "../context.ts";
-import { lookedThrough } from "../timers.ts";
+import { describedEach, lookedThrough } from "../timers.ts";
 
 /** An event as it is kept with its boot. */
 const keptEvent = z.looseObject({ at: z.string(), event: z.string() });
@@ -24,7 +24,7 @@ export function bootRoutes(app: AdminApp, options: AdminAppOptions): void {
       const boots = found.slice(0, query.limit);
       const last = boots.at(-1);
       return {
-        boots: boots.map((boot) => describeBoot(options, boot, nowMs)),
+        boots: await describedEach(boots, (boot) => describeBoot(options, boot, nowMs)),
         next: found.length > boots.length && last !== undefined ? `${last.number}` : null,
       };
     },

@@ -10,7 +10,7 @@ import { hasWildcard } from "../../../boot/identity/wildcard.ts";
 import { ApiError } from "../api-error.ts";
 import type { AdminApp, AdminAppOptions } from "../context.ts";
 import { decidedBy } from "../decided-by.ts";
-import { lookedThrough } from "../timers.ts";
+import { describedEach, lookedThrough } from "../timers.ts";
 import { decide } from "./decisions.ts";
 
 /**
@@ -29,7 +29,7 @@ export function nodeRoutes(app: AdminApp, options: AdminAppOptions): void {
       const found = await lookedThrough(firstWanted(known, limit + 1, isWanted));
       const page = found.slice(0, limit);
       return {
-        nodes: page.map((mac) => describeNode(options, mac)),
+        nodes: await describedEach(page, (mac) => describeNode(options, mac)),
         next: found.length > page.length ? (page.at(-1) ?? null) : null,
       };
     },
