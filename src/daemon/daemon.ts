@@ -154,9 +154,14 @@ class Site {
     const known = { sessions: this.#sessions, nodes: this.#nodes, isHandedOut };
     const assets = directory === null ? null : new SiteAssets({ directory, ...known });
     const leading = this.#leading;
+    const [config, leases, nodes, at] = [
+      this.#config,
+      this.#leases,
+      this.#nodes,
+      this.#steadyClock,
+    ];
     const addresses = () => this.#listeners?.ownAddresses() ?? [];
-    const [config, leases, at] = [this.#config, this.#leases, this.#steadyClock];
-    this.#shared = await openDatabase({ config, leases, clock: at, emit, addresses });
+    this.#shared = await openDatabase({ config, leases, nodes, clock: at, emit, addresses });
     const journal =
       leading?.journal ??
       (this.#options.links.some(({ mode }) => mode === "full")
@@ -166,8 +171,7 @@ class Site {
     this.#listeners = services;
     if (journal !== null) {
       const links = () => services.dhcpLinks();
-      const parts = { leases: this.#leases, journal, links, emit, clock: this.#steadyClock };
-      this.#leaseAdmin = new LeaseAdmin(parts);
+      this.#leaseAdmin = new LeaseAdmin({ leases, journal, links, emit, clock: at });
     }
     const stopWatching = watchClock({ clock: this.#steadyClock, journal, emit });
     this.#opened.push(() => Promise.resolve(stopWatching()));
@@ -271,7 +275,7 @@ class Site {
       steadyClock: this.#steadyClock,
       firmware: this.#firmware,
       emit: this.#shared?.emit ?? this.#events.emit,
-      isPeer: (server) => this.#shared?.database.isPeer(server) ?? false,
+      isPeer: (server) => this.#shared?.isPeer(server) ?? false,
       captures: this.#captures,
       remoteImages: remoteImages(this.#options),
     });

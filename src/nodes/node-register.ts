@@ -10,7 +10,7 @@ import {
   type NodeOverride,
   OverrideTable,
 } from "./overrides.ts";
-import { type NamedBy, UsedOnceTable } from "./used-once.ts";
+import { type NamedBy, type UsedOnce, UsedOnceTable } from "./used-once.ts";
 
 /** Whose word about netboot is in force. */
 export interface NetbootWord {
@@ -137,6 +137,13 @@ export class NodeRegister implements Inventory {
     if (word?.netboot !== "once" || word.onceUsedAt !== null) return false;
     const { mac, uuid, serial } = machine;
     this.#usedOnce.add({ mac, uuid, serial, at });
+    return true;
+  }
+
+  /** Another server saw a machine use up its `once`. False: that is known. */
+  useUp(used: UsedOnce): boolean {
+    if (this.#usedOnce.all.some(({ mac, at }) => mac === used.mac && at === used.at)) return false;
+    this.#usedOnce.add(used);
     return true;
   }
 

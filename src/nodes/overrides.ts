@@ -18,7 +18,7 @@ const match = z
   .refine(({ kind, value }) => parseIdentity(kind, value) === value, "is no MAC, UUID or serial");
 
 /** One decision about one machine, or about all that fit a wildcard. Null: what the nodes file says holds. */
-const override = z.strictObject({
+export const override = z.strictObject({
   match,
   netboot: z.enum(netbootWords).nullable(),
   name: z.string().nullable(),
@@ -30,7 +30,7 @@ export type NodeOverride = Readonly<z.output<typeof override>>;
 export type NodeMatch = NodeOverride["match"];
 
 /** Which boot used up a `once`, as `UsedOnce` says. */
-const usedOnce = z.strictObject({
+export const usedOnce = z.strictObject({
   mac: z.string().refine((text) => parseMac(text) === text),
   uuid: z.string().nullable(),
   serial: z.string().nullable(),

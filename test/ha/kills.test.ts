@@ -7,6 +7,7 @@ import { MessageType } from "../../src/dhcp/wire/message-type.ts";
 import { OptionCode } from "../../src/dhcp/wire/option-codes.ts";
 import { decodePacket } from "../../src/dhcp/wire/packet.ts";
 import { Program } from "../support/command.ts";
+import { eventually } from "../support/eventually.ts";
 import { netnsMissing, nextEvent } from "../support/netns.ts";
 import { Postgres, postgresMissing } from "../support/postgres.ts";
 import { apiAddress, replicaNames, ReplicasSite } from "../support/replicas-site.ts";
@@ -160,10 +161,16 @@ describe.skipIf(missing !== null)(`two servers${missing ? ` (${missing})` : ""}`
     const { urlFile } = postgres;
     const configuration = { leases: { store: { postgres: { urlFile } } } };
     await site.serve({ mode: "full", configuration, allowOtherServers: false });
-    for (const name of replicaNames) await site.server(name).said('"event":"link-up"');
+    const before = postgres;
+    await eventually(() => {
+      const known = before.psql("SELECT addresses FROM eim_pxe_servers ORDER BY addresses::text");
+      expect(known).toBe('["10.77.0.1"]\n["10.77.0.2"]');
+    });
     // One that begins while the other one answers.
     await site.server("pod-b").stop();
     const again = site.start("pod-b");
-    await expect(again.said('"event":"link-up"')).resolves.toBeUndefined();
+    await again.said('"event":"listening"');
+    await again.stop();
+    expect((await again.ended()).output).not.toContain("other-dhcp-server");
   });
 });

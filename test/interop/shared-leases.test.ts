@@ -2,12 +2,15 @@ import { writeFileSync } from "node:fs";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { Database } from "../../src/daemon/database/database.ts";
 import { connectBy } from "../../src/daemon/database/driver.ts";
+import { SharedDecisions } from "../../src/daemon/database/shared-decisions.ts";
 import { SharedLeases } from "../../src/daemon/database/shared-leases.ts";
 import { LeaseTakenError } from "../../src/dhcp/leases/lease-store.ts";
 import { type Lease, LeaseTable } from "../../src/dhcp/leases/lease-table.ts";
 import type { PxeEvent } from "../../src/events/types.ts";
 import { SteadyClock, systemClock } from "../../src/lib/clock.ts";
 import { ip4FromNumber, ip4ToNumber } from "../../src/lib/ip4.ts";
+import { createInventory } from "../../src/nodes/inventory.ts";
+import { NodeRegister } from "../../src/nodes/node-register.ts";
 import { eventually } from "../support/eventually.ts";
 import { Postgres, postgresMissing } from "../support/postgres.ts";
 
@@ -45,6 +48,8 @@ class Server {
   readonly events: PxeEvent[] = [];
   readonly database: Database;
   readonly store: SharedLeases;
+  readonly register = new NodeRegister(createInventory([]));
+  readonly decisions: SharedDecisions;
 
   constructor(name: string, urlFile: string) {
     this.database = new Database({
@@ -59,6 +64,8 @@ class Server {
     const { database, leases } = this;
     this.store = new SharedLeases({ database, leases, clock });
     database.share(this.store);
+    this.decisions = new SharedDecisions({ database, register: this.register, changed: () => {} });
+    database.share(this.decisions);
   }
 
   /** As the server does it: in memory first. */
@@ -207,6 +214,20 @@ describe.skipIf(missing !== null)(`shared leases${missing ? ` (${missing})` : ""
     const b = await serve("bb");
     await eventually(() => expect(b.leases.at(addressOf(1))?.mac).toBe(macOf(1)));
     expect(b.leases.at(addressOf(2))?.mac).toBe(macOf(2));
+  });
+
+  test("what is decided at one server is known at the other one, and at one that starts later", async () => {
+    const [a, b] = [await serve("a"), await serve("bb")];
+    const match = { kind: "mac", value: macOf(1) } as const;
+    const said = { by: "anna", at: new Date().toISOString() };
+    const change = { netboot: "deny", name: 'it\'s "quoted"', address: addressOf(1) } as const;
+    expect(await a.decisions.decided({ match, ...change, ...said })).toBeNull();
+    await eventually(() => expect(b.register.reservedFor(addressOf(1))?.name).toBe(change.name));
+    const c = await serve("ccc");
+    expect(c.register.wordFor({ mac: macOf(1), uuid: null, serial: null })).toMatchObject({
+      netboot: "deny",
+      by: "anna",
+    });
   });
 
   test("tables of another version are left alone, and it is said which", async () => {

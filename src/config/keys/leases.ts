@@ -20,7 +20,7 @@ export const leases = z
       .default("journal")
       .meta({
         description:
-          "Where the leases of mode full are kept. `journal`: in `dataDir`, for one server. `postgres: {urlFile: …}`: in a PostgreSQL database that two or more servers on one link share, with what was decided about machines and the timelines; either server carries on when the other is gone.",
+          "Where the leases of mode full are kept. `journal`: in `dataDir`, for one server. `postgres: {urlFile: …}`: in a PostgreSQL database that two or more servers on one link share, with what was decided about machines; either server carries on when the other is gone.",
         see: "high-availability.md",
         examples: ["journal"],
         since: "0.2.0",

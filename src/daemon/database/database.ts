@@ -79,6 +79,8 @@ export class Database {
   /** Rows of earlier transactions are known. */
   #knownBelow = "0";
   #signedAtMs = -Infinity;
+  /** The addresses that the others know. */
+  #signedAs = "";
   #peers: readonly Peer[] = [];
 
   constructor(parts: DatabaseParts) {
@@ -174,7 +176,8 @@ export class Database {
   /** Asks what others wrote; after it has connected, for all that is there. */
   async #look(isAll: boolean): Promise<void> {
     const { clock } = this.#parts;
-    if (clock.now() - this.#signedAtMs >= SIGN_OF_LIFE_EVERY_MS) await this.#sign();
+    const isDue = clock.now() - this.#signedAtMs >= SIGN_OF_LIFE_EVERY_MS;
+    if (isDue || JSON.stringify(this.#parts.addresses()) !== this.#signedAs) await this.#sign();
     const askedAtMs = clock.wall();
     const from = isAll ? "0" : this.#knownBelow;
     const [row] = await this.#ask(this.#newsStatement(), [from, this.server]);
@@ -205,8 +208,10 @@ export class Database {
 
   async #sign(): Promise<void> {
     const { name, addresses, clock } = this.#parts;
+    const told = JSON.stringify(addresses());
+    await this.#ask(signOfLife, [this.server, name, told]);
     this.#signedAtMs = clock.now();
-    await this.#ask(signOfLife, [this.server, name, JSON.stringify(addresses())]);
+    this.#signedAs = told;
   }
 
   async #ask(text: string, params: readonly string[]): Promise<readonly Row[]> {

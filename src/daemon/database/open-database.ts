@@ -8,8 +8,10 @@ import type { Emit } from "../../events/types.ts";
 import { replaceFile } from "../../lib/atomic-file.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { errnoOf } from "../../lib/errors.ts";
+import type { NodesInForce } from "../nodes/nodes-in-force.ts";
 import { Database } from "./database.ts";
 import { connectBy } from "./driver.ts";
+import { SharedDecisions } from "./shared-decisions.ts";
 import { SharedLeases } from "./shared-leases.ts";
 import { readUrlFile, urlFileOf } from "./url.ts";
 
@@ -17,6 +19,8 @@ export interface SharedDatabaseParts {
   readonly config: Pick<Config, "dataDir" | "leases">;
   /** Filled with what the database has. */
   readonly leases: LeaseTable;
+  /** Hears what other servers decided, and tells them; null: nobody decides here. */
+  readonly nodes: Pick<NodesInForce, "register" | "share" | "changed"> | null;
   /** Where machines reach this server now. */
   readonly addresses: () => readonly string[];
   readonly emit: Emit;
@@ -30,6 +34,8 @@ export interface SharedDatabase {
   readonly leases: SharedLeases;
   /** Reports what happens, but not that another server of the database is on the link. */
   readonly emit: Emit;
+  /** Whether an address is another server's that shares the database. Nobody is refused while that cannot be known. */
+  isPeer(address: string): boolean;
   /** Why no new address is leased, and what to do; null: it is. */
   problem(): string | null;
 }
@@ -54,6 +60,12 @@ export async function openDatabase(parts: SharedDatabaseParts): Promise<SharedDa
   });
   const shared = new SharedLeases({ database, leases, clock });
   database.share(shared);
+  if (parts.nodes !== null) {
+    const { register, changed } = parts.nodes;
+    const decisions = new SharedDecisions({ database, register, changed });
+    database.share(decisions);
+    parts.nodes.share(decisions);
+  }
   await database.start();
   return {
     database,
@@ -63,6 +75,8 @@ export async function openDatabase(parts: SharedDatabaseParts): Promise<SharedDa
       if (event.event === "competing-offer" && database.isPeer(event.server)) return;
       emit(event);
     },
+    // While the database is away this server leases nothing that could be another one's.
+    isPeer: (address) => !database.isUsable || database.isPeer(address),
     problem: () =>
       database.problem === null
         ? null

@@ -40,19 +40,6 @@ CREATE TABLE IF NOT EXISTS eim_pxe_servers (
   addresses json NOT NULL,
   seen_at timestamptz NOT NULL
 );
-CREATE TABLE IF NOT EXISTS eim_pxe_boots (
-  id bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
-  server text NOT NULL,
-  boot text NOT NULL,
-  number bigint NOT NULL,
-  mac text,
-  started_at timestamptz NOT NULL,
-  status text NOT NULL,
-  stage text NOT NULL,
-  body json NOT NULL,
-  PRIMARY KEY (server, boot)
-);
-CREATE INDEX IF NOT EXISTS eim_pxe_boots_mac ON eim_pxe_boots (mac, id);
 CREATE TABLE IF NOT EXISTS eim_pxe_schema (version text PRIMARY KEY);
 INSERT INTO eim_pxe_schema VALUES ('${schemaVersion}') ON CONFLICT DO NOTHING;
 `;

@@ -21,6 +21,7 @@ import type { TftpDenial } from "../../tftp/server/tftp-server.ts";
 import { provedIdentity } from "../../timeline/claims.ts";
 import type { BootSessions } from "../../timeline/boots.ts";
 import { policyOf } from "../settings/boot-settings.ts";
+import type { SharedDecisions } from "../database/shared-decisions.ts";
 import { Repeatable } from "../settings/reload.ts";
 import { provedSender, type SenderAt } from "../state/sender.ts";
 import { readKept, writeKept } from "./kept-nodes.ts";
@@ -51,6 +52,8 @@ export class NodesInForce {
   #problem: string | null = null;
   #timer: NodeJS.Timeout | null = null;
   #isClosed = false;
+  /** Null: no other server shares what is decided. */
+  #shared: Pick<SharedDecisions, "decided" | "usedUp"> | null = null;
 
   constructor(parts: NodesInForceParts) {
     const { config, inventory } = parts;
@@ -67,6 +70,14 @@ export class NodesInForce {
         : (mac, node) => this.#choose(node?.localBoot ?? config.boot.localBoot, mac, node),
     };
   }
+
+  /** From now on other servers hear of what is decided here. */
+  share(shared: Pick<SharedDecisions, "decided" | "usedUp">): void {
+    this.#shared = shared;
+  }
+
+  /** Another server's decision came in force, which is to be kept. */
+  readonly changed = (): void => this.#keepSoon();
 
   /** @throws ConfigError when what was decided cannot be read */
   async start(): Promise<void> {
@@ -123,7 +134,8 @@ export class NodesInForce {
    */
   async decide(match: NodeMatch, change: NodeChange, by: string): Promise<string | null> {
     const { emit } = this.#parts;
-    this.register.decide(match, change, { by, at: this.now() });
+    const at = this.now();
+    this.register.decide(match, change, { by, at });
     const mac = match.kind === "mac" ? match.value : null;
     // By a reserved address alone it is as unknown as before.
     if (mac !== null && !isUnknown(this.register.find(this.#identityOf(mac)))) {
@@ -140,8 +152,9 @@ export class NodesInForce {
       reserved: address,
       by,
     });
+    const shared = this.#shared?.decided({ match, netboot, name, address, by, at });
     await this.#writing.run();
-    return this.#problem;
+    return this.#problem ?? (await shared) ?? null;
   }
 
   /** In ISO 8601. */
@@ -236,7 +249,9 @@ export class NodesInForce {
     const isProved = evidence === "dhcp" || sessions.machineAt(address) === mac;
     if (mac === null || !isProved) return;
     const machine = this.#identityOf(mac);
-    if (!this.register.reachedMicroOs(machine, new Date(nowMs).toISOString())) return;
+    const at = new Date(nowMs).toISOString();
+    if (!this.register.reachedMicroOs(machine, at)) return;
+    void this.#shared?.usedUp({ mac: machine.mac, uuid: machine.uuid, serial: machine.serial, at });
     emit({ event: "once-used", mac, address, evidence });
     void this.#writing.run();
   }
