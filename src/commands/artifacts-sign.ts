@@ -80,19 +80,23 @@ function readSigner({ key: keyFile, cert: certFile }: SignOptions): Signer {
       (one) => new X509Certificate(one),
     ),
   );
-  const wrong = (file: string, what: string) => new ConfigError([`${file}: ${what}`]);
   if (first === undefined) throw wrong(certFile, "holds no certificate in PEM form");
   if (key.asymmetricKeyType !== "rsa")
     throw wrong(keyFile, "must be an RSA key: iPXE knows no other for signatures of files");
   if (!first.checkPrivateKey(key))
     throw wrong(keyFile, `is not the key of the certificate in ${certFile}`);
-  if (first.keyUsage?.includes(CODE_SIGNING) !== true) {
+  // Undefined where the certificate says nothing of it.
+  if (![first.keyUsage].flat().includes(CODE_SIGNING)) {
     throw wrong(
       certFile,
       "is not for code signing (extendedKeyUsage = codeSigning), and iPXE would not believe it",
     );
   }
   return { key, certificates: [first.raw, ...others.map(({ raw }) => raw)] };
+}
+
+function wrong(file: string, what: string): ConfigError {
+  return new ConfigError([`${file}: ${what}`]);
 }
 
 function attempt<T>(file: string, read: () => T): T {

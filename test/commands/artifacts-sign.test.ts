@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { createSign, X509Certificate } from "node:crypto";
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { generate } from "selfsigned";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { detachedSignature } from "../../src/artifacts/verify/detached-signature.ts";
 import { runCommandLine } from "../../src/commands/run.ts";
@@ -90,6 +91,8 @@ describe.skipIf(missing !== null)(
         sign("--key", write("k.pem", key), "--cert", write("c.pem", cert));
       expect((await ask(tls.key, tls.cert)).err).toContain("must be an RSA key");
       expect((await ask(signer.key, stranger.cert)).err).toContain("is not the key of");
+      const { private: key, cert } = await generate([{ name: "commonName", value: "no signer" }]);
+      expect((await ask(key, cert)).err).toContain("is not for code signing");
       expect((await ask(signer.key, "nothing")).err).toContain("c.pem");
       expect((await ask("nothing", signer.cert)).err).toContain("k.pem");
       writeFileSync(site.path("none.pem"), "");
