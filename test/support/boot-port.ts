@@ -4,6 +4,7 @@ import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { FastifyInstance } from "fastify";
+import type { LocalBootWay } from "../../src/boot/local-boot.ts";
 import type { NodeEntry } from "../../src/boot/node.ts";
 import { BootSessions } from "../../src/timeline/boots.ts";
 import { isStage } from "../../src/timeline/stages.ts";
@@ -47,6 +48,8 @@ export class BootPort {
   readonly app: FastifyInstance;
   currentGeneration: string | null = null;
   nodes: (machine: { mac: string; uuid: string | null }) => NodeEntry | null = () => null;
+  /** How machines are sent on to their disk. */
+  localBoot: LocalBootWay = "silent";
   nowMs = 1_000_000;
   url = "";
   #port: HttpPort | null = null;
@@ -80,7 +83,12 @@ export class BootPort {
       },
       sessions: this.sessions,
       findNode: (machine) => this.nodes(machine),
-      policy: { loaders: new Map(), userClasses: [], unknownNodes: "allow" },
+      policy: {
+        loaders: new Map(),
+        userClasses: [],
+        unknownNodes: "allow",
+        localBoot: () => ({ way: this.localBoot, isAuto: false }),
+      },
       script: { kind: "mirror" },
       kernelArgs: [],
       autoexec: true,

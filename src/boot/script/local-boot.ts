@@ -10,20 +10,40 @@ export const LOCAL_BOOT_SETTING = "eim-local";
  * A script that sends the machine on to its disk. Both end with an error: EDK2 takes the next entry of its boot
  * order only then, and shows its menu after a success (MdeModulePkg, BdsEntry.c, BootBootOptions). To a BIOS
  * it is the same.
+ *
+ * @param userAgent of the iPXE that asks
  */
 export function localBootScript(
   way: Extract<LocalBootWay, "exit" | "sanboot">,
   reason: string,
+  userAgent = "",
 ): string {
   return [
     "#!ipxe",
     `set ${LOCAL_BOOT_SETTING}:int32 1`,
     `echo ${saying}${plain(reason)}`,
     ...(way === "sanboot" ? sanboot : []),
+    ...(cannotEnd(userAgent) ? restart : []),
     "exit 1",
     "",
   ].join("\n");
 }
+
+/**
+ * iPXE before 1.20 (Debian 12 has one of 2019) never gives a UEFI machine back: EDK2 then polls the network card by
+ * iPXE's driver, which does not return.
+ */
+function cannotEnd(userAgent: string): boolean {
+  return /^iPXE\/1\.0\.0\b/.test(userAgent);
+}
+
+/** Back to its firmware the long way; under `auto` it is sent on in the next way then. */
+const restart = [
+  "iseq ${platform} efi || goto end",
+  "echo eim-pxe: this iPXE is too old to give the machine back to its firmware, so it restarts",
+  "reboot",
+  ":end",
+];
 
 /** Why a script sends its machine on to its disk; null: it is another script. */
 export function localBootReason(script: string): string | null {

@@ -123,7 +123,8 @@ function sendOn(
   const { denial, mac, uuid, serial } = told;
   // Offered nothing, it came all the same; or it was offered iPXE to tell its serial number. iPXE would
   // only fail, and its scripts try again; a person is told why.
-  const isIpxe = request.headers["user-agent"]?.startsWith("iPXE/") === true;
+  const userAgent = request.headers["user-agent"] ?? "";
+  const isIpxe = userAgent.startsWith("iPXE/");
   const { mac: known } = machineOf(options, request, mac);
   const isOffered = options.smee === null && options.policy.isUndecided?.(known) === true;
   const way =
@@ -136,10 +137,7 @@ function sendOn(
     const machine = machineOf(options, request, mac);
     options.emit({ event: "local-boot", ...machine, way, reason, uuid, serial });
   }
-  // iPXE of 2019 (Debian 12) hangs under EDK2 when a packet comes while it ends, such as our answer to its FIN: so the
-  // connection is closed before.
-  reply.header("connection", "close");
-  return sendText(reply, 200, localBootScript(way, denial.reason));
+  return sendText(reply, 200, localBootScript(way, denial.reason, userAgent));
 }
 
 /** Which entry it matches is decided by its serial number, which only iPXE knows: it asks again with that. */

@@ -54,7 +54,8 @@ describe("a beacon", () => {
     ],
     ["errno=0x0F0A6039&version=&manufacturer=a%0Ab", "0f0a6039", "a\\x0ab"],
     [`errno=nonsense&manufacturer=${"x".repeat(300)}`, null, null],
-    ["errno=&manufacturer=+", null, null],
+    ["errno=&manufacturer=%20", null, null],
+    ["errno=&manufacturer=%20+", null, "+"],
   ])(
     "says iPXE's error and what the machine is, and nothing of that is an error: %s",
     async (query, errno, manufacturer) => {

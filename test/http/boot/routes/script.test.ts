@@ -126,14 +126,24 @@ describe("boot.ipxe", () => {
     expect(port.events).toMatchObject([{ event: "http-refused", mac, status: 403 }]);
   });
 
-  test("a machine that is sent on to its disk has its connection closed by us, before iPXE ends", async () => {
-    port.nodes = () => nodeEntry({ netboot: "deny", localBoot: "exit" });
-    const socket = port.connect();
-    // It says nothing of the end, as iPXE, and waits for ours.
-    socket.write(`GET /${mac}/boot.ipxe HTTP/1.1\r\nHost: x\r\nConnection: keep-alive\r\n\r\n`);
-    let text = "";
-    for await (const chunk of socket) text += String(chunk);
-    expect(text).toMatch(/\r\nconnection: close\r\n[^]*\nexit 1\n$/i);
+  test.each([
+    ["iPXE/1.0.0+git-20190125.36a4c85-5.1", true],
+    ["iPXE/1.0.0", true],
+    ["iPXE/1.20.1", false],
+    ["iPXE/1.21.1+git-20220113.fbbdc3926", false],
+    ["iPXE/2.0.0", false],
+    ["curl/8", false],
+  ])("sent on to its disk, %s restarts a UEFI machine: %s", async (agent, restarts) => {
+    const headers = { "user-agent": agent };
+    for (const localBoot of ["exit", "sanboot"] as const) {
+      port.localBoot = localBoot;
+      port.nodes = () => nodeEntry({ netboot: "deny" });
+      const { reply, text } = await get(`/${mac}/boot.ipxe`, { headers });
+      expect(reply.status).toBe(200);
+      const restart = /iseq \$\{platform\} efi \|\| goto end\n[^]*\nreboot\n:end\nexit 1\n$/;
+      expect(restart.test(text)).toBe(restarts);
+      expect(text).toMatch(/exit 1\n$/);
+    }
   });
 
   test("a machine that is known by its UUID only is found by it", async () => {
