@@ -69,8 +69,8 @@ export class StormSite {
   }
 
   /**
-   * Of a TCP connection no more is under way than iPXE takes (256 KiB, `TCP_MAX_WINDOW_SIZE`); Linux would take 6 MiB. Hundreds
-   * of them would otherwise be a gigabyte of the kernel's memory, and on a virtual machine its price is measured.
+   * Of a TCP connection about as much is under way as iPXE takes (256 KiB, `TCP_MAX_WINDOW_SIZE`), where Linux may take 32 MiB:
+   * hundreds of them must not fill the memory of the kernel as no machines would.
    */
   #limitWindows(): void {
     const own = ["netns", "exec", this.clientHost, "sysctl", "-q", "-w"];
