@@ -122,13 +122,16 @@ artifacts: { origin: "https://127.0.0.1:9/tink-stack", ca: { file: ca.pem }, loa
       expect(status).toMatch(/^NoNewPrivs:\t1$/m);
     });
 
-    test("the data folder is its own, with what root had left there", () => {
+    test("the data folder is its own, with what root had left there", async () => {
       const names = ["", "running.json", "artifacts", "left", "left/by-root"];
-      const owners = names.map((name) => {
-        const stats = statSync(files.path(join("data", name)));
-        return [name, stats.uid, stats.gid];
+      // The file that says where the server is found is the last to be written.
+      await eventually(() => {
+        const owners = names.map((name) => {
+          const stats = statSync(files.path(join("data", name)));
+          return [name, stats.uid, stats.gid];
+        });
+        expect(owners).toEqual(names.map((name) => [name, uid, gid]));
       });
-      expect(owners).toEqual(names.map((name) => [name, uid, gid]));
     });
 
     test("a link that comes is served on ports below 1024", async () => {
