@@ -230,6 +230,21 @@ describe.skipIf(missing !== null)(`shared leases${missing ? ` (${missing})` : ""
     });
   });
 
+  test("a value that the database does not take refuses its lease, and the database is in use as before", async () => {
+    const a = await serve("a");
+    const bad = leaseOf(macOf(1), addressOf(1), { hostname: "\u0000" });
+    // What comes with it is one statement at first.
+    const [refused, other] = await Promise.allSettled([
+      a.append(bad),
+      a.append(leaseOf(macOf(2), addressOf(2))),
+    ]);
+    expect(refused).toMatchObject({
+      reason: { message: "unsupported Unicode escape sequence" },
+    });
+    expect(other.status).toBe("fulfilled");
+    expect(a.database.isUsable).toBe(true);
+  });
+
   test("tables of another version are left alone, and it is said which", async () => {
     const a = await serve("a");
     await a.close();

@@ -10,6 +10,7 @@ import {
 } from "node:fs";
 import { once } from "node:events";
 import { join } from "node:path";
+import { reasonToSkip } from "./tools.ts";
 
 /*
  * A PostgreSQL of the test's own, in memory: Debian's package `postgresql`, which starts none by itself here. It runs as
@@ -28,9 +29,9 @@ function programs(): string | null {
   }
 }
 
+/** As `reasonToSkip`. */
 export function postgresMissing(): string | null {
-  if (process.getuid?.() !== 0) return "needs root";
-  return programs() === null ? "needs the package postgresql" : null;
+  return reasonToSkip({ tools: [versions, "runuser", "psql"], root: true });
 }
 
 export interface PostgresOptions {

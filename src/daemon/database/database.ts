@@ -4,7 +4,7 @@ import type { Emit } from "../../events/types.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { messageOf } from "../../lib/errors.ts";
 import { prepareSession } from "./schema.ts";
-import { type Connect, DatabaseError, isToRepeat, type Row, type Sql } from "./sql.ts";
+import { type Connect, DatabaseError, isOfValues, isToRepeat, type Row, type Sql } from "./sql.ts";
 
 /** Something that is kept in the database, of which each server wants to know what the others write. */
 export interface Part {
@@ -46,6 +46,8 @@ const SIGN_OF_LIFE_EVERY_MS = 5000;
 const CONNECT_AGAIN_MS = 1000;
 /** Without an answer for so long it counts as away. */
 const PATIENCE_MS = 4000;
+/** All rows are tens of thousands at most. */
+const PATIENCE_FOR_ALL_MS = 30_000;
 
 const newsRow = z.object({ next: z.string(), peers: z.string() }).catchall(z.string());
 const rows = z.array(z.unknown());
@@ -180,7 +182,11 @@ export class Database {
     if (isDue || JSON.stringify(this.#parts.addresses()) !== this.#signedAs) await this.#sign();
     const askedAtMs = clock.wall();
     const from = isAll ? "0" : this.#knownBelow;
-    const [row] = await this.#ask(this.#newsStatement(), [from, this.server]);
+    const [row] = await this.#ask(
+      this.#newsStatement(),
+      [from, this.server],
+      isAll ? PATIENCE_FOR_ALL_MS : PATIENCE_MS,
+    );
     const { next, peers: others, ...found } = newsRow.parse(row);
     this.#peers = peers.parse(JSON.parse(others)).map(({ name, addresses, silent }) => {
       return { name, addresses, silentSeconds: Math.max(0, Math.round(silent)) };
@@ -214,13 +220,18 @@ export class Database {
     this.#signedAs = told;
   }
 
-  async #ask(text: string, params: readonly string[]): Promise<readonly Row[]> {
+  async #ask(
+    text: string,
+    params: readonly string[],
+    patienceMs = PATIENCE_MS,
+  ): Promise<readonly Row[]> {
     const sql = this.#sql;
     if (sql === null) throw new DatabaseError(`${this.place} is not connected`);
     try {
-      return await withPatience(sql.query(text, params), PATIENCE_MS);
+      return await withPatience(sql.query(text, params), patienceMs);
     } catch (error) {
-      if (!isToRepeat(error) && this.#sql === sql) this.#lose(messageOf(error));
+      if (!isToRepeat(error) && !isOfValues(error) && this.#sql === sql)
+        this.#lose(messageOf(error));
       throw error;
     }
   }

@@ -47,7 +47,7 @@ INSERT INTO eim_pxe_schema VALUES ('${schemaVersion}') ON CONFLICT DO NOTHING;
 /** What a session needs: a commit that is on disk, and no statement that waits for ever. */
 const session = `
 SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
-SET statement_timeout = '5s';
+SET statement_timeout = '30s';
 SET lock_timeout = '2s';
 SET idle_in_transaction_session_timeout = '10s';
 SET TIME ZONE 'UTC';

@@ -15,7 +15,7 @@ import {
   wantedRows,
   type WantedLease,
 } from "./lease-rows.ts";
-import { DatabaseError, isToRepeat } from "./sql.ts";
+import { DatabaseError, isOfValues, isToRepeat } from "./sql.ts";
 
 export interface SharedLeasesParts {
   readonly database: Pick<Database, "query" | "isUsable" | "place" | "server">;
@@ -144,14 +144,25 @@ export class SharedLeases implements LeaseStore, Part {
       try {
         await this.#write(batch);
       } catch (error) {
-        for (const one of batch) {
-          one.attempts += 1;
-          if (isToRepeat(error) && one.attempts < MOST_ATTEMPTS) this.#pending.push(one);
-          else this.#settle(one, () => one.reject(error));
-        }
+        if (batch.length > 1 && isOfValues(error) && !isToRepeat(error))
+          await this.#writeEach(batch);
+        else for (const one of batch) this.#failed(one, error);
       }
     }
     this.#flushing = null;
+  }
+
+  /** One of them has a value that the database does not take: the others are none the worse for it. */
+  async #writeEach(batch: readonly Pending[]): Promise<void> {
+    for (const one of batch) {
+      await this.#write([one]).catch((error: unknown) => this.#failed(one, error));
+    }
+  }
+
+  #failed(one: Pending, error: unknown): void {
+    one.attempts += 1;
+    if (isToRepeat(error) && one.attempts < MOST_ATTEMPTS) this.#pending.push(one);
+    else this.#settle(one, () => one.reject(error));
   }
 
   /** In their order, no address twice, and no machine twice in a network. */

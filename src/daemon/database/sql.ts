@@ -25,6 +25,11 @@ export function isToRepeat(error: unknown): boolean {
   return AGAIN.has(sqlStateOf(error) ?? "");
 }
 
+/** A value of the statement is no value of its column: nothing is wrong with the database. */
+export function isOfValues(error: unknown): boolean {
+  return /^2[23]/.test(sqlStateOf(error) ?? "");
+}
+
 export function sqlStateOf(error: unknown): string | null {
   if (typeof error !== "object" || error === null || !("code" in error)) return null;
   return typeof error.code === "string" ? error.code : null;
