@@ -94,7 +94,9 @@ export async function qemuCommand(
     // "max" of an arm64 machine takes three times as long.
     arm64 ? ["-M", "virt", "-cpu", "cortex-a57"] : ["-cpu", "max"],
     ["-m", String(machine.memoryMiB ?? 1024)],
-    ["-nographic", "-nodefaults", "-no-reboot"],
+    ["-nographic", "-nodefaults"],
+    // A machine with a disk may come to it by a restart.
+    machine.disk === undefined ? ["-no-reboot"] : [],
     ["-chardev", "stdio,id=console"],
     ["-serial", "chardev:console"],
     ["-netdev", `tap,id=n0,ifname=${tap},script=no,downscript=no`],

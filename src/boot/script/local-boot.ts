@@ -11,30 +11,30 @@ export const LOCAL_BOOT_SETTING = "eim-local";
  * order only then, and shows its menu after a success (MdeModulePkg, BdsEntry.c, BootBootOptions). To a BIOS
  * it is the same.
  *
- * @param userAgent of the iPXE that asks
+ * @param loader user agent of an iPXE that was loaded as a file; null: it is the network card's own
  */
 export function localBootScript(
   way: Extract<LocalBootWay, "exit" | "sanboot">,
   reason: string,
-  userAgent = "",
+  loader: string | null = null,
 ): string {
   return [
     "#!ipxe",
     `set ${LOCAL_BOOT_SETTING}:int32 1`,
     `echo ${saying}${plain(reason)}`,
     ...(way === "sanboot" ? sanboot : []),
-    ...(cannotEnd(userAgent) ? restart : []),
+    ...(cannotEnd(loader) ? restart : []),
     "exit 1",
     "",
   ].join("\n");
 }
 
 /**
- * iPXE before 1.20 (Debian 12 has one of 2019) never gives a UEFI machine back: EDK2 then polls the network card by
- * iPXE's driver, which does not return.
+ * iPXE before 1.20 (Debian 12 has one of 2019) never gives a UEFI machine back that has loaded it: EDK2 then polls the
+ * network card by iPXE's driver, which does not return. In a card's ROM it does.
  */
-function cannotEnd(userAgent: string): boolean {
-  return /^iPXE\/1\.0\.0\b/.test(userAgent);
+function cannotEnd(loader: string | null): boolean {
+  return loader !== null && /^iPXE\/1\.0\.0\b/.test(loader);
 }
 
 /** Back to its firmware the long way; under `auto` it is sent on in the next way then. */

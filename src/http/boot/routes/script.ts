@@ -137,7 +137,9 @@ function sendOn(
     const machine = machineOf(options, request, mac);
     options.emit({ event: "local-boot", ...machine, way, reason, uuid, serial });
   }
-  return sendText(reply, 200, localBootScript(way, denial.reason, userAgent));
+  const boot = options.sessions.latest(machineOf(options, request, mac));
+  const hasLoaded = boot?.steps.some(({ stage }) => stage === "loader-done") === true;
+  return sendText(reply, 200, localBootScript(way, denial.reason, hasLoaded ? userAgent : null));
 }
 
 /** Which entry it matches is decided by its serial number, which only iPXE knows: it asks again with that. */

@@ -135,12 +135,19 @@ describe("boot.ipxe", () => {
     ["curl/8", false],
   ])("sent on to its disk, %s restarts a UEFI machine: %s", async (agent, restarts) => {
     const headers = { "user-agent": agent };
+    const restart = /iseq \$\{platform\} efi \|\| goto end\n[^]*\nreboot\n:end\nexit 1\n$/;
+    port.localBoot = "exit";
+    port.nodes = () => nodeEntry({ netboot: "deny" });
+    const at = { nowMs: 1, wallMs: 1 };
+    // In a card's ROM it gives the machine back.
+    port.sessions.record("ipxe-discover", { mac, address: null }, {}, at);
+    expect((await get(`/${mac}/boot.ipxe`, { headers })).text).not.toMatch(restart);
+    port.sessions.record("discover", { mac, address: null }, {}, at);
+    port.sessions.record("loader-done", { mac, address: "127.0.0.1" }, {}, at);
     for (const localBoot of ["exit", "sanboot"] as const) {
       port.localBoot = localBoot;
-      port.nodes = () => nodeEntry({ netboot: "deny" });
       const { reply, text } = await get(`/${mac}/boot.ipxe`, { headers });
       expect(reply.status).toBe(200);
-      const restart = /iseq \$\{platform\} efi \|\| goto end\n[^]*\nreboot\n:end\nexit 1\n$/;
       expect(restart.test(text)).toBe(restarts);
       expect(text).toMatch(/exit 1\n$/);
     }
