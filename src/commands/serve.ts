@@ -49,12 +49,12 @@ export async function serve(program: Program, file: string | null): Promise<numb
   const instance = randomUUID();
   const settings = loadSettings(file, program.environment);
   const { config } = settings;
-  const ofRights = await giveUpRoot(config, { ...program, program: program.self.at(-1) ?? "" });
+  const rights = giveUpRoot(config, { ...program, program: program.self.at(-1) ?? "" });
   const access =
     config.nodes.format === "kubernetes" ? nodesAccess(config, program.environment) : null;
   const leader = leaderAccess(config, program.environment, hostname());
   const cluster = access === null ? null : new ClusterNodes({ access, dataDir: config.dataDir });
-  const taken = takeFolder(program, config.dataDir);
+  const taken = rights.then(() => takeFolder(program, config.dataDir));
   const started = taken.then(async () => {
     // Before any machine can ask: the cluster may be away for long.
     const known = (await cluster?.restore()) ?? settings.inventory;
@@ -89,7 +89,7 @@ export async function serve(program: Program, file: string | null): Promise<numb
     sockets: [...services.sockets()],
   }));
   const { emit } = services.events;
-  for (const event of ofRights) emit(event);
+  for (const event of await rights) emit(event);
   cluster?.follow({ use: (inventory) => services.useInventory(inventory), emit });
   const registrations = followRegistrations(config, proxyEnvironment(program.environment), {
     ...services,
