@@ -12,7 +12,7 @@ describe("the project slow", () => {
 
   it("has every test of the units that runs the program as a process", () => {
     const running = readdirSync("test", { recursive: true, encoding: "utf8" })
-      .filter((name) => name.endsWith(".test.ts") && !/^(interop|kubernetes|qemu)\//.test(name))
+      .filter((name) => name.endsWith(".test.ts") && !/^(ha|interop|kubernetes|qemu)\//.test(name))
       .map((name) => join("test", name))
       .filter((name) => /from "[^"]*support\/command\.ts"/.test(readFileSync(name, "utf8")));
     expect(running.filter((name) => !listed.includes(name))).toEqual([]);

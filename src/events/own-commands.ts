@@ -6,7 +6,7 @@
 
 /** The commands that read a configuration, by their groups. `explain` of a code or a product reads none. */
 const groups = {
-  artifacts: ["list", "verify", "rollback", "pin", "export", "import"],
+  artifacts: ["list", "verify", "rollback", "pin", "export", "import", "sign"],
   notify: ["test"],
   leases: ["list", "release", "import", "pin", "unpin"],
   nodes: ["list", "show", "forget", "allow", "deny", "once", "wake", "export", "import"],
