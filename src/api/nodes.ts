@@ -7,7 +7,7 @@ import { stages } from "../timeline/stages.ts";
 import { bootStatus } from "./boots.ts";
 import { next, pageLimit, wrongCursor } from "./pages.ts";
 import { isCardAddress, macToBytes } from "../lib/mac.ts";
-import { identityPatterns, macInUrl, macsInUrl, moment } from "./values.ts";
+import { cardPattern, identityPatterns, macInUrl, macsInUrl, moment } from "./values.ts";
 
 const netboot = z.enum(netbootWords);
 export const nodeStatuses = ["allowed", "denied", "waiting"] as const;
@@ -57,10 +57,12 @@ export const nodePath = z.object({ mac: macInUrl });
 
 /** The machine that is to be woken: one card, no group of them. */
 export const wakePath = z.object({
-  mac: macInUrl.refine(
-    (text) => isCardAddress(macToBytes(text), true),
-    "must be the address of one network card, not of a group of them",
-  ),
+  mac: macInUrl
+    .refine(
+      (text) => isCardAddress(macToBytes(text), true),
+      "must be the address of one network card, not of a group of them",
+    )
+    .meta({ pattern: cardPattern }),
 });
 
 /** Where a magic packet was sent, and where it could not be. */

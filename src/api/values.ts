@@ -33,6 +33,9 @@ export const macInUrl = z
   .overwrite((text) => parseMac(text) ?? text)
   .meta({ pattern: `^(${anyMac})$` });
 
+/** The address of one network card among them: neither of a group, nor zero. */
+export const cardPattern = `^(?![0.:-]*$)(?=.[02468ACEace])(${anyMac})$`;
+
 /** So many machines one request can name. */
 const mostMacs = 100;
 

@@ -75,7 +75,8 @@ export function createAdminApp(options: AdminAppOptions): AdminApp {
   });
   // Only JSON is taken, and what needs no body may come without one.
   app.removeAllContentTypeParsers();
-  const parseJson = app.getDefaultJsonParser("error", "error");
+  // Keys of prototypes are passed over as every other one that means nothing here.
+  const parseJson = app.getDefaultJsonParser("remove", "remove");
   app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) => {
     if (body === "") done(null);
     else void parseJson(request, String(body), done);

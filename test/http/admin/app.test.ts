@@ -30,6 +30,16 @@ describe("the token", () => {
     }
   });
 
+  test.each(['{"__proto__":{"a":1}}', '{"constructor":{"prototype":{"a":1}}}', '{"other":1}'])(
+    "takes no notice of keys that mean nothing: %s",
+    async (payload) => {
+      const headers = { "content-type": "application/json" };
+      const sync = { method: "POST", url: "/api/v1/artifacts/sync", headers, payload } as const;
+      expect((await site.app().inject(sync)).statusCode).toBe(200);
+      expect({}).not.toHaveProperty("a");
+    },
+  );
+
   test("opens the way, and nothing of a synchronisation runs without it", async () => {
     let syncs = 0;
     const app = site.app({
