@@ -10,7 +10,9 @@ export const moment = z.iso.datetime();
 const pair = "[0-9A-Fa-f]{2}";
 const four = "[0-9A-Fa-f]{4}";
 /** What `parseMac` takes, for the OpenAPI document. */
-const anyMac = `${pair}(:${pair}){5}|${pair}(-${pair}){5}|${four}(\\.${four}){2}|[0-9A-Fa-f]{12}`;
+const macStarting = (first: string): string =>
+  `${first}(:${pair}){5}|${first}(-${pair}){5}|${first}${pair}(\\.${four}){2}|${first}[0-9A-Fa-f]{10}`;
+const anyMac = macStarting(pair);
 const byte = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])";
 
 /** What `parseIdentity` takes as each kind, for the OpenAPI document. */
@@ -33,8 +35,8 @@ export const macInUrl = z
   .overwrite((text) => parseMac(text) ?? text)
   .meta({ pattern: `^(${anyMac})$` });
 
-/** The address of one network card among them: neither of a group, nor zero. */
-export const cardPattern = `^(?![0.:-]*$)(?=.[02468ACEace])(${anyMac})$`;
+/** The address of one network card among them: neither of a group (an odd first byte), nor zero. */
+export const cardPattern = `^(?![0.:-]*$)(${macStarting("[0-9A-Fa-f][02468ACEace]")})$`;
 
 /** So many machines one request can name. */
 const mostMacs = 100;
