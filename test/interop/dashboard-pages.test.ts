@@ -9,6 +9,7 @@ import { bootMachine } from "../../src/pxe-client/simulated-machine.ts";
 import { type Beat, say } from "../support/boot-story.ts";
 import { buildDashboard, chromiumPath, openBrowser, watchedPage } from "../support/browser.ts";
 import { fetched, scripted, twiceInVain } from "../support/failing-boots.ts";
+import { eventually } from "../support/eventually.ts";
 import { MadeUpSite } from "../support/made-up-site.ts";
 import { nodeEntry } from "../support/node-entry.ts";
 import { RunningSite } from "../support/running-site.ts";
@@ -148,6 +149,13 @@ describe.skipIf(skip !== null)(`the dashboard's pages${skip === null ? "" : ` ($
         }).observe(row, { subtree: true, childList: true, characterData: true, attributes: true });
       }
     `);
+    // What comes after the first page, such as names, is drawn into them before.
+    await page.getByText("press-1").waitFor();
+    await eventually(async () => {
+      await page.evaluate("window.redrawn = []");
+      await page.waitForTimeout(500);
+      expect(await page.evaluate("window.redrawn")).toEqual([]);
+    });
     const [mac] = room[2];
     const address = "192.168.77.102";
     const asWelding = (event: PxeEvent) => ("mac" in event ? { ...event, mac, address } : event);
