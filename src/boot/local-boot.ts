@@ -106,6 +106,11 @@ export class LocalBootTable {
     return this.#put({ ...next, lastAtMs: nowMs });
   }
 
+  /** Its iPXE can do neither `exit` nor `sanboot`, and restarts it. */
+  restarts(mac: Mac, nowMs: number): void {
+    this.#put({ mac, way: "not-found", worked: false, lastAtMs: nowMs, sinceMs: nowMs, asked: 1 });
+  }
+
   /** An operating system is heard from it. True when it has become known by that that the way works. */
   systemHeard(mac: Mac, nowMs: number): boolean {
     const known = this.of(mac);

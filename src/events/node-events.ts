@@ -12,6 +12,8 @@ export interface NodeEventFields {
     /** The way in which its firmware was sent on, such as `exit`. */
     way: string;
     reason: string;
+    /** Whether its iPXE is too old for that, and restarts it. */
+    restarts?: boolean;
     /** What iPXE told, where the request for its script did. */
     uuid?: string | null;
     serial?: string | null;

@@ -44,6 +44,16 @@ describe("the way in which a machine is sent on to its disk", () => {
     expect(table.wayOf(mac)).toBe("sanboot");
   });
 
+  test("is not-found at once where its iPXE can do nothing but restart it", () => {
+    const table = sentOn();
+    table.asks(mac, 4000);
+    table.restarts(mac, 20_000);
+    for (const seconds of [30, 34, 42, 58]) table.asks(mac, seconds * 1000);
+    expect(table.of(mac)).toMatchObject({ way: "not-found", worked: false });
+    table.systemHeard(mac, 120_000);
+    expect(table.worked()).toMatchObject([{ mac, way: "not-found" }]);
+  });
+
   test("worked when the machine stays away, and is kept then", () => {
     const table = sentOn();
     table.asks(mac, 2 * minute);

@@ -31,13 +31,13 @@ export function localBootScript(
 
 /**
  * iPXE before 1.20 (Debian 12 has one of 2019) never gives a UEFI machine back that has loaded it: EDK2 then polls the
- * network card by iPXE's driver, which does not return. In a card's ROM it does.
+ * network card by iPXE's driver, which does not return; nor does it find a disk. In a card's ROM it does.
  */
-function cannotEnd(loader: string | null): boolean {
+export function cannotEnd(loader: string | null): boolean {
   return loader !== null && /^iPXE\/1\.0\.0\b/.test(loader);
 }
 
-/** Back to its firmware the long way; under `auto` it is sent on in the next way then. */
+/** Back to its firmware the long way; under `auto` it is sent on by `not-found` then. */
 const restart = [
   "iseq ${platform} efi || goto end",
   "echo eim-pxe: this iPXE is too old to give the machine back to its firmware, so it restarts",

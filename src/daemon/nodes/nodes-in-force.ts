@@ -190,7 +190,8 @@ export class NodesInForce {
       case "local-boot":
         // That it was offered nothing is known by DHCP; the other ways by requests that can name any machine.
         if (event.way === "silent" || provedSender(event, this.#parts.senderAt) !== null) {
-          this.localBoots.sentOn(mac, nowMs);
+          if (event.restarts === true) this.localBoots.restarts(mac, nowMs);
+          else this.localBoots.sentOn(mac, nowMs);
         }
         this.#noteWaiting(event, nowMs);
         return;

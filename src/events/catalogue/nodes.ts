@@ -6,7 +6,7 @@ export const nodeEvents = {
     level: "info",
     message: "a machine was sent on to its disk",
     meaning:
-      "It may not boot from the network (`reason`), and goes on in this `way`: `exit` or `sanboot` is what its script does, `not-found` what it was told of its loader, and `silent` means that it was offered nothing, which is shown when its operating system is heard.",
+      "It may not boot from the network (`reason`), and goes on in this `way`: `exit` or `sanboot` is what its script does, `not-found` what it was told of its loader, and `silent` means that it was offered nothing, which is shown when its operating system is heard. `restarts`: its iPXE is too old to give a UEFI machine back, so the machine restarts and is sent on by `not-found`.",
     show: { every: 60_000, by: ["mac", "way"] },
   },
   "local-boot-learnt": {

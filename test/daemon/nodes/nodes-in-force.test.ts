@@ -252,6 +252,15 @@ describe("the way to the disk", () => {
     expect((await nodesOf(denied)).denialOf({ mac, address: null })?.way).toBe("silent");
   });
 
+  test("is not-found for a machine whose iPXE can do nothing but restart it", async () => {
+    const nodes = await nodesOf(denied);
+    const address = "192.168.77.67";
+    senders.set(address, mac);
+    const sentOn = { event: "local-boot", mac, address, way: "exit", reason: "denied" } as const;
+    nodes.hear({ ...sentOn, restarts: true });
+    expect(nodes.denialOf({ mac, address })?.way).toBe("not-found");
+  });
+
   test("field fault 47: is not moved by requests in the machine's name from another address", async () => {
     const other = "192.168.77.66";
     const sentOn = { event: "local-boot", mac, way: "exit", reason: "denied" } as const;

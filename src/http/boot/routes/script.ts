@@ -20,8 +20,9 @@ import {
   sendText,
 } from "../context.ts";
 import type { Denial } from "../../../boot/policy.ts";
+import { firmwareKindOf } from "../../../timeline/rules.ts";
 import { chainScript } from "../../../boot/script/chain.ts";
-import { localBootScript } from "../../../boot/script/local-boot.ts";
+import { cannotEnd, localBootScript } from "../../../boot/script/local-boot.ts";
 import { baseUrlOf } from "../peer.ts";
 import { readSerial, readUuid } from "../smbios.ts";
 
@@ -132,14 +133,17 @@ function sendOn(
   if (way === "silent" || way === "not-found") {
     return refuseDenied(options, request, reply, denial, mac, { uuid, serial });
   }
+  const machine = machineOf(options, request, mac);
+  const boot = options.sessions.latest(machine);
+  const hasLoaded = boot?.steps.some(({ stage }) => stage === "loader-done") === true;
+  const loader = hasLoaded ? userAgent : null;
   if (request.method === "GET") {
     const reason = printable(denial.reason, 256);
-    const machine = machineOf(options, request, mac);
-    options.emit({ event: "local-boot", ...machine, way, reason, uuid, serial });
+    const restarts = boot !== null && firmwareKindOf(boot) !== "bios" && cannotEnd(loader);
+    const how = restarts ? { restarts } : {};
+    options.emit({ event: "local-boot", ...machine, way, reason, uuid, serial, ...how });
   }
-  const boot = options.sessions.latest(machineOf(options, request, mac));
-  const hasLoaded = boot?.steps.some(({ stage }) => stage === "loader-done") === true;
-  return sendText(reply, 200, localBootScript(way, denial.reason, hasLoaded ? userAgent : null));
+  return sendText(reply, 200, localBootScript(way, denial.reason, loader));
 }
 
 /** Which entry it matches is decided by its serial number, which only iPXE knows: it asks again with that. */

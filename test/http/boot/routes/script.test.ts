@@ -150,6 +150,8 @@ describe("boot.ipxe", () => {
       expect(reply.status).toBe(200);
       expect(restart.test(text)).toBe(restarts);
       expect(text).toMatch(/exit 1\n$/);
+      const [event] = port.named("local-boot").toReversed();
+      expect(event).toMatchObject({ way: localBoot, ...(restarts ? { restarts } : {}) });
     }
   });
 
