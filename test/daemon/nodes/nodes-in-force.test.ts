@@ -254,7 +254,6 @@ describe("the way to the disk", () => {
 
   test("is not-found for a machine whose iPXE can do nothing but restart it", async () => {
     const nodes = await nodesOf(denied);
-    const address = "192.168.77.67";
     senders.set(address, mac);
     const sentOn = { event: "local-boot", mac, address, way: "exit", reason: "denied" } as const;
     nodes.hear({ ...sentOn, restarts: true });
