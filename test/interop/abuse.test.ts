@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { makeCertificate } from "../../src/demo/certificate.ts";
+import { makeCertificate } from "../../src/lib/certificate.ts";
 import { orchestratorBootScript } from "../../src/demo/micro-os.ts";
 import { journalFile } from "../../src/dhcp/leases/journal.ts";
 import { encodeLease } from "../../src/dhcp/leases/journal-format.ts";

@@ -46,6 +46,8 @@ function addressOf(number: number): string {
 class Server {
   readonly leases = new LeaseTable();
   readonly events: PxeEvent[] = [];
+  /** Addresses of the others, as they are kept for the next start. */
+  remembered: readonly string[] = [];
   readonly database: Database;
   readonly store: SharedLeases;
   readonly register = new NodeRegister(createInventory([]));
@@ -58,6 +60,10 @@ class Server {
       server: name,
       name,
       addresses: () => [`10.77.0.${name.length}`],
+      formerPeers: [],
+      remember: (addresses) => {
+        this.remembered = addresses;
+      },
       emit: (event) => void this.events.push(event),
       clock,
     });
@@ -166,6 +172,7 @@ describe.skipIf(missing !== null)(`shared leases${missing ? ` (${missing})` : ""
     expect(b.database.peers.map(({ name }) => name)).toEqual(["a"]);
     expect(b.database.isPeer("10.77.0.1")).toBe(true);
     expect(b.database.isPeer("10.77.0.9")).toBe(false);
+    expect(b.remembered).toEqual(["10.77.0.1"]);
   });
 
   test("a machine has one lease in a network: it moves where that is known, and else keeps the first", async () => {

@@ -29,6 +29,10 @@ export interface DatabaseParts {
   readonly name: string;
   /** Where machines reach this server now. */
   readonly addresses: () => readonly string[];
+  /** Those of the other servers, as `remember` was told of them before this start. */
+  readonly formerPeers: readonly string[];
+  /** Keeps the addresses of the other servers for the next start, at which the database may be away. Never throws. */
+  readonly remember: (addresses: readonly string[]) => void;
   readonly emit: Emit;
   readonly clock: Clock;
 }
@@ -84,9 +88,11 @@ export class Database {
   /** The addresses that the others know. */
   #signedAs = "";
   #peers: readonly Peer[] = [];
+  #peerAddresses: readonly string[];
 
   constructor(parts: DatabaseParts) {
     this.#parts = parts;
+    this.#peerAddresses = parts.formerPeers;
     this.place = parts.place;
     this.server = parts.server;
   }
@@ -110,9 +116,8 @@ export class Database {
     return this.#peers;
   }
 
-  /** Whether an address is another server's that shares the database. */
-  readonly isPeer = (address: string): boolean =>
-    this.#peers.some(({ addresses }) => addresses.includes(address));
+  /** Whether an address is another server's that shares the database, as far as is known; also while that is away. */
+  readonly isPeer = (address: string): boolean => this.#peerAddresses.includes(address);
 
   /** Resolves when the first attempt to connect has ended, however it ended. */
   start(): Promise<void> {
@@ -191,12 +196,19 @@ export class Database {
     this.#peers = peers.parse(JSON.parse(others)).map(({ name, addresses, silent }) => {
       return { name, addresses, silentSeconds: Math.max(0, Math.round(silent)) };
     });
+    this.#know(this.#peers.flatMap(({ addresses }) => addresses).toSorted());
     // From here on it can be written to: what was lost is written anew at once.
     this.#isCurrent = !this.#session.signal.aborted;
     for (const [index, part] of this.#shared.entries()) {
       part.news(rows.parse(JSON.parse(found[`part${index}`] ?? "[]")), isAll, askedAtMs);
     }
     this.#knownBelow = next;
+  }
+
+  #know(addresses: readonly string[]): void {
+    if (JSON.stringify(addresses) === JSON.stringify(this.#peerAddresses)) return;
+    this.#peerAddresses = addresses;
+    this.#parts.remember(addresses);
   }
 
   /** One statement, so that all is of one moment. Transactions that run at that moment are asked for again. */

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { z } from "zod";
 import type { Config } from "../../config/schema.ts";
 import type { LeaseTable } from "../../dhcp/leases/lease-table.ts";
 import type { Emit } from "../../events/types.ts";
@@ -34,8 +35,8 @@ export interface SharedDatabase {
   readonly leases: SharedLeases;
   /** Reports what happens, but not that another server of the database is on the link. */
   readonly emit: Emit;
-  /** Whether an address is another server's that shares the database. Nobody is refused while that cannot be known. */
-  isPeer(address: string): boolean;
+  /** Whether an address is another server's that shares the database, as far as is known. */
+  readonly isPeer: (address: string) => boolean;
   /** Why no new address is leased, and what to do; null: it is. */
   problem(): string | null;
 }
@@ -57,6 +58,9 @@ export async function openDatabase(parts: SharedDatabaseParts): Promise<SharedDa
     place,
     server: await serverName(config.dataDir),
     name: hostname(),
+    formerPeers: await peersIn(config.dataDir),
+    // On a full disk the next start may take another server for a foreign one, if the database is away then.
+    remember: (addresses) => void keepPeers(config.dataDir, addresses).catch(() => {}),
   });
   const shared = new SharedLeases({ database, leases, clock });
   database.share(shared);
@@ -75,13 +79,29 @@ export async function openDatabase(parts: SharedDatabaseParts): Promise<SharedDa
       if (event.event === "competing-offer" && database.isPeer(event.server)) return;
       emit(event);
     },
-    // While the database is away this server leases nothing that could be another one's.
-    isPeer: (address) => !database.isUsable || database.isPeer(address),
+    isPeer: database.isPeer,
     problem: () =>
       database.problem === null
         ? null
         : `no new address is leased, because ${place} cannot be used (${database.problem}): start it, or mend the way to it (leases.store). Machines that have an address keep it for as long as it was leased`,
   };
+}
+
+function peersFile(dataDir: string): string {
+  return join(dataDir, "database-peers.json");
+}
+
+/** The addresses of the other servers when this one last knew them. */
+async function peersIn(dataDir: string): Promise<readonly string[]> {
+  try {
+    return z.array(z.string()).parse(JSON.parse(await readFile(peersFile(dataDir), "utf8")));
+  } catch {
+    return [];
+  }
+}
+
+function keepPeers(dataDir: string, addresses: readonly string[]): Promise<void> {
+  return replaceFile(peersFile(dataDir), `${JSON.stringify(addresses)}\n`, { durable: false });
 }
 
 /** This data folder's name in the tables: made once, the same after each restart. */
