@@ -34,7 +34,12 @@ export function Wall() {
   );
   const chips = useMemo(() => all.filter((machine) => quiet.has(statusOf(machine))), [all]);
   const fit = wallFit(space, { tiles: tiles.length, chips: chips.length });
-  const shown = [...tiles.slice(0, fit.tiles), ...chips.slice(0, fit.chips)];
+  const { attention, others } = texts.machines;
+  const groups = [
+    { name: "tiles", label: attention, machines: tiles.slice(0, fit.tiles), Entry: Tile },
+    { name: "chips", label: others, machines: chips.slice(0, fit.chips), Entry: Chip },
+  ];
+  const shown = groups.flatMap((group) => group.machines);
   const hidden = [...tiles.slice(fit.tiles), ...chips.slice(fit.chips)];
   const keys = shown.map(({ key }) => key).join(" ");
   useEffect(() => store.look(keys.split(" ")), [store, keys]);
@@ -45,20 +50,15 @@ export function Wall() {
       <div ref={place}>
         {!loaded && <p class="empty">{texts.loading} …</p>}
         {loaded && all.length === 0 && <p class="empty">{texts.machines.none}</p>}
-        <ul class="tiles" aria-label={texts.machines.attention} style={styleOf(fit)}>
-          {tiles.slice(0, fit.tiles).map((machine) => (
-            <li key={machine.key}>
-              <Tile machine={machine} />
-            </li>
-          ))}
-        </ul>
-        <ul class="chips" aria-label={texts.machines.others} style={styleOf(fit)}>
-          {chips.slice(0, fit.chips).map((machine) => (
-            <li key={machine.key}>
-              <Chip machine={machine} />
-            </li>
-          ))}
-        </ul>
+        {groups.map(({ name, label, machines: drawn, Entry }) => (
+          <ul key={name} class={name} aria-label={label} style={styleOf(fit)}>
+            {drawn.map((machine) => (
+              <li key={machine.key}>
+                <Entry machine={machine} />
+              </li>
+            ))}
+          </ul>
+        ))}
         {hidden.length > 0 && (
           <p class="rest">
             {texts.machines.more(hidden.length)}: <CountsInWords machines={hidden} />
