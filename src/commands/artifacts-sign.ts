@@ -7,7 +7,7 @@ import { PUBLIC_MODE } from "../artifacts/store/disk.ts";
 import { detachedSignature } from "../artifacts/verify/detached-signature.ts";
 import { certificatesIn } from "../artifacts/verify/verify.ts";
 import { readText } from "../config/load.ts";
-import { makeSigner } from "../demo/certificate.ts";
+import { makeSigner } from "../lib/certificate.ts";
 import { artifactFolder } from "../daemon/content/mirror.ts";
 import { replaceFile } from "../lib/atomic-file.ts";
 import { fromText } from "../lib/bytes.ts";

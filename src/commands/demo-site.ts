@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseConfig } from "../config/load.ts";
-import { makeCertificate } from "../demo/certificate.ts";
+import { makeCertificate } from "../lib/certificate.ts";
 import { makeMicroOs, orchestratorBootScript } from "../demo/micro-os.ts";
 import { startOrchestrator } from "../demo/orchestrator.ts";
 import { fromText } from "../lib/bytes.ts";

@@ -2,7 +2,7 @@ import { open } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:https";
 import { InternalError } from "../lib/errors.ts";
-import type { Certificate } from "./certificate.ts";
+import type { Certificate } from "../lib/certificate.ts";
 import { htmlPage, type ServedVersion, type StaticReply, staticReply } from "./static-reply.ts";
 
 /** What the real ingress accepts; AES-128 is not among it. */

@@ -6,7 +6,7 @@ import { generate } from "selfsigned";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { detachedSignature } from "../../src/artifacts/verify/detached-signature.ts";
 import { runCommandLine } from "../../src/commands/run.ts";
-import { makeCertificate, makeSigner } from "../../src/demo/certificate.ts";
+import { makeCertificate, makeSigner } from "../../src/lib/certificate.ts";
 import { FakeProgram } from "../support/program.ts";
 import { ServedSite } from "../support/served-site.ts";
 import { reasonToSkip } from "../support/tools.ts";

@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { doctor } from "../../src/commands/doctor.ts";
-import { type Certificate, makeCertificate } from "../../src/demo/certificate.ts";
+import { type Certificate, makeCertificate } from "../../src/lib/certificate.ts";
 import { startOrchestrator } from "../../src/demo/orchestrator.ts";
 import { certify } from "../support/certificates.ts";
 import { FakeProgram } from "../support/program.ts";

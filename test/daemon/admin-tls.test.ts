@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { askJson } from "../../src/daemon/state/ask-json.ts";
 import { readServerCertificate } from "../../src/daemon/settings/tls-files.ts";
 import { ConfigError } from "../../src/lib/errors.ts";
-import type { Certificate } from "../../src/demo/certificate.ts";
+import type { Certificate } from "../../src/lib/certificate.ts";
 import type { PxeEvent } from "../../src/events/types.ts";
 import { certify } from "../support/certificates.ts";
 import { RunningSite } from "../support/running-site.ts";

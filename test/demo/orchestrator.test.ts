@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "node:tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Certificate, makeCertificate } from "../../src/demo/certificate.ts";
+import { type Certificate, makeCertificate } from "../../src/lib/certificate.ts";
 import { type Orchestrator, startOrchestrator } from "../../src/demo/orchestrator.ts";
 
 const bytes = Buffer.from("0123456789");

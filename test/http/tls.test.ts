@@ -2,7 +2,7 @@ import { connect as connectPlain } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { get } from "node:https";
 import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import type { Certificate } from "../../src/demo/certificate.ts";
+import type { Certificate } from "../../src/lib/certificate.ts";
 import type { TlsIdentity } from "../../src/http/connections/handshakes.ts";
 import { type HttpPort, listen } from "../../src/http/listen.ts";
 import { BootPort, orchestratorScript } from "../support/boot-port.ts";

@@ -6,7 +6,7 @@
  */
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { makeCertificate } from "../../src/demo/certificate.ts";
+import { makeCertificate } from "../../src/lib/certificate.ts";
 import { startOrchestrator } from "../../src/demo/orchestrator.ts";
 import { bootScript } from "./boot-script.ts";
 

@@ -1,5 +1,5 @@
 import { generate } from "selfsigned";
-import type { Certificate } from "../../src/demo/certificate.ts";
+import type { Certificate } from "../../src/lib/certificate.ts";
 
 const DAY_MS = 86_400_000;
 

@@ -1,7 +1,7 @@
 import { createServer as createHttp, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createHttps } from "node:https";
 import { z } from "zod";
-import type { Certificate } from "../../src/demo/certificate.ts";
+import type { Certificate } from "../../src/lib/certificate.ts";
 
 export interface RegisteredHost {
   readonly resourceId: string;

@@ -15,7 +15,7 @@ import {
   type GenerationStore,
   openGenerationStore,
 } from "../../src/artifacts/store/generation-store.ts";
-import { type Certificate, makeCertificate } from "../../src/demo/certificate.ts";
+import { type Certificate, makeCertificate } from "../../src/lib/certificate.ts";
 import { makeMicroOs, orchestratorBootScript } from "../../src/demo/micro-os.ts";
 import { type Content, type Orchestrator, startOrchestrator } from "../../src/demo/orchestrator.ts";
 import { systemClock } from "../../src/lib/clock.ts";

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sync } from "../../src/commands/sync.ts";
-import { type Certificate, makeCertificate } from "../../src/demo/certificate.ts";
+import { type Certificate, makeCertificate } from "../../src/lib/certificate.ts";
 import { makeMicroOs, orchestratorBootScript } from "../../src/demo/micro-os.ts";
 import { type Content, type Orchestrator, startOrchestrator } from "../../src/demo/orchestrator.ts";
 import type { Command } from "./command.ts";

@@ -3,7 +3,7 @@ import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
 import { createServer as createSecureServer } from "node:https";
 import type { Socket } from "node:net";
 import { z } from "zod";
-import type { Certificate } from "../../src/demo/certificate.ts";
+import type { Certificate } from "../../src/lib/certificate.ts";
 
 /** The parts that CloudEvents 1.0 demands, and those that ours have. */
 const cloudEventShape = z.strictObject({

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { makeCertificate } from "../../../src/demo/certificate.ts";
+import { makeCertificate } from "../../../src/lib/certificate.ts";
 import { startOrchestrator } from "../../../src/demo/orchestrator.ts";
 import { ConfigError } from "../../../src/lib/errors.ts";
 import { closedPort, fetchWhole, MirrorSite, syncFailure } from "../../support/orchestrator.ts";

@@ -3,7 +3,7 @@ import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { createOrigin, type Origin } from "../../../src/artifacts/origin/origin.ts";
 import { UntrustedError } from "../../../src/artifacts/origin/origin-errors.ts";
 import { noProxies } from "../../../src/artifacts/origin/proxy.ts";
-import type { Certificate } from "../../../src/demo/certificate.ts";
+import type { Certificate } from "../../../src/lib/certificate.ts";
 import { type Orchestrator, startOrchestrator } from "../../../src/demo/orchestrator.ts";
 import { certify } from "../../support/certificates.ts";
 import { fetchWhole, syncFailure } from "../../support/orchestrator.ts";

@@ -8,7 +8,7 @@ import {
   createFetchedTrust,
   type FetchedTrustOptions,
 } from "../../../src/artifacts/origin/trust.ts";
-import { type Certificate, makeCertificate } from "../../../src/demo/certificate.ts";
+import { type Certificate, makeCertificate } from "../../../src/lib/certificate.ts";
 import { startOrchestrator } from "../../../src/demo/orchestrator.ts";
 import type { PxeEvent } from "../../../src/events/types.ts";
 import { createMetrics } from "../../../src/observe/metrics.ts";

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { GenerationStore } from "../../../src/artifacts/store/generation-store.ts";
-import { makeCertificate } from "../../../src/demo/certificate.ts";
+import { makeCertificate } from "../../../src/lib/certificate.ts";
 import { ConfigError } from "../../../src/lib/errors.ts";
 import {
   held,

@@ -6,7 +6,7 @@ import {
   LOADER_LIMIT_BYTES,
   verifyArtifact,
 } from "../../../src/artifacts/verify/verify.ts";
-import { makeCertificate } from "../../../src/demo/certificate.ts";
+import { makeCertificate } from "../../../src/lib/certificate.ts";
 import { makeMicroOs, orchestratorBootScript } from "../../../src/demo/micro-os.ts";
 import { type BlobSource, memoryBlob } from "../../../src/lib/blob.ts";
 import { concat, fromText } from "../../../src/lib/bytes.ts";

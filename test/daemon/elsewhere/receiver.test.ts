@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { noProxies } from "../../../src/artifacts/origin/proxy.ts";
 import { openReceiver, type Receiver } from "../../../src/daemon/elsewhere/receiver.ts";
-import { makeCertificate } from "../../../src/demo/certificate.ts";
+import { makeCertificate } from "../../../src/lib/certificate.ts";
 import { startTunnelProxy } from "../../support/proxy.ts";
 import { type Habit, WebhookReceiver } from "../../support/webhook-receiver.ts";
 

@@ -14,7 +14,7 @@ import { EventBus } from "../../../src/events/bus.ts";
 import type { PxeEvent } from "../../../src/events/types.ts";
 import { BootSessions } from "../../../src/timeline/boots.ts";
 import { TimelineRecorder } from "../../../src/timeline/recorder.ts";
-import { makeCertificate } from "../../../src/demo/certificate.ts";
+import { makeCertificate } from "../../../src/lib/certificate.ts";
 import { eventually } from "../../support/eventually.ts";
 import { HostApiDouble } from "../../support/host-api.ts";
 
