@@ -144,6 +144,22 @@ describe.skipIf(missing !== null)(`shared leases${missing ? ` (${missing})` : ""
     });
   });
 
+  test("a conflict check that finds the machine itself ends no lease that another server gave it just now", async () => {
+    const [a, b] = [await serve("a"), await serve("bb")];
+    const lease = leaseOf(macOf(1), addressOf(1));
+    await a.append(lease);
+    // Before it has heard of that, or after: through a relay agent nobody sees whose answer to a ping it is.
+    for (let time = 0; time < 2; time++) {
+      const inUse = b.append({ ...lease, state: "in-use" });
+      await expect(inUse).rejects.toThrow(LeaseTakenError);
+      expect(b.leases.at(addressOf(1))).toMatchObject({ mac: macOf(1), state: "bound" });
+    }
+    expect(postgres.psql("SELECT state FROM eim_pxe_leases")).toBe("bound");
+    // The machine itself may decline it.
+    await b.append({ ...lease, state: "declined" });
+    expect(postgres.psql("SELECT state FROM eim_pxe_leases")).toBe("declined");
+  });
+
   test("what one server leases the other one knows; quarantines and what was given back, too", async () => {
     const [a, b] = [await serve("a"), await serve("bb")];
     await a.append(leaseOf(macOf(1), addressOf(1), { hostname: "node", clientId: "01aa" }));

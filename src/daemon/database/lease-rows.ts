@@ -88,12 +88,16 @@ export function wantedRows(wanted: readonly WantedLease[], nowMs: number): strin
 /*
  * A lease is written unless another server was faster:
  *  - its address must be free by the database's clock, or the machine's already, or in a quarantine that is known here;
+ *    a conflict check that finds the machine itself there puts no quarantine on it;
  *  - the machine must have no other lease in force in the network but one that is known here, which ends.
  * What another server commits at the very moment shows as a row that is not in the snapshot: by `WHERE` of the upsert for
  * the address, by the unique index for the machine, where the whole statement fails and is sent again.
  */
 const takesMachine = (name: string) => `${name}.state IN ('bound', 'released')`;
 const isQuarantine = (name: string) => `${name}.state IN ('declined', 'in-use')`;
+/** A machine may decline what it has itself; that somebody answers there says nothing, where another server leased it to the machine. */
+const replacesOwn = (former: string, next: string) =>
+  `(${former}.mac = ${next}.mac AND ${former}.state = 'bound' AND ${next}.state <> 'in-use')`;
 const inForce = (name: string) =>
   `(${name}.state <> 'released' AND ${name}.expires_at > clock_timestamp())`;
 
@@ -106,7 +110,7 @@ WITH wanted AS (
 held AS (
   SELECT host(w.address) AS wanted, ${leaseColumns}
   FROM wanted w JOIN eim_pxe_leases l ON l.address = w.address
-  WHERE ${inForce("l")} AND NOT (l.mac = w.mac AND l.state = 'bound')
+  WHERE ${inForce("l")} AND NOT ${replacesOwn("l", "w")}
     AND NOT (${isQuarantine("l")} AND l.version::text IS NOT DISTINCT FROM w.known)
   UNION ALL
   SELECT host(w.address) AS wanted, ${leaseColumns}
@@ -137,7 +141,7 @@ put AS (
   ON CONFLICT (address) DO UPDATE SET network = excluded.network, mac = excluded.mac, state = excluded.state,
     started_at = excluded.started_at, expires_at = excluded.expires_at, hostname = excluded.hostname,
     client_id = excluded.client_id, server = excluded.server, version = excluded.version
-  WHERE NOT ${inForce("l")} OR (l.mac = excluded.mac AND l.state = 'bound')
+  WHERE NOT ${inForce("l")} OR ${replacesOwn("l", "excluded")}
     OR (${isQuarantine("l")} AND l.version::text IS NOT DISTINCT FROM
       (SELECT w.known FROM wanted w WHERE w.address = excluded.address))
   RETURNING host(l.address) AS wanted, l.version::text AS version
