@@ -1,23 +1,41 @@
-// Adds up the results of several vitest runs (JSON reports in the folder given): prints what failed, one test a line,
-// and one closing line.
+// Adds up the results of several vitest runs (JSON reports in the folder given): prints what failed, each test with
+// what it said and where, and one closing line.
 import { readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 
 const folder = process.argv[2] ?? ".";
-/** @typedef {{ status: string, fullName: string, ancestorTitles: string[], title: string }} Result */
+/** @typedef {{ status: string, ancestorTitles: string[], title: string, failureMessages?: string[] }} Result */
 /** @typedef {{ name: string, status: string, message: string, assertionResults: Result[] }} File */
 
 /** @param {Result} result */
 const hasFailed = ({ status }) => status === "failed";
 
+/** Lines of a message that are shown, and where it was thrown. */
+const SHOWN_LINES = 6;
+
 /**
- * The names of the tests of a file that failed.
+ * What a test that failed said: the beginning of each message, and its first place outside of libraries.
+ * @param {Result} result
+ */
+function reasonsOf({ failureMessages = [] }) {
+  return failureMessages.flatMap((text) => {
+    const lines = text.split("\n").map((line) => line.trimEnd());
+    const stack = lines.findIndex((line) => /^\s+at /.test(line));
+    const message = stack === -1 ? lines : lines.slice(0, stack);
+    const place = lines.find((line) => /^\s+at /.test(line) && !line.includes("node_modules"));
+    return [...message.slice(0, SHOWN_LINES), ...(place === undefined ? [] : [place.trimStart()])];
+  });
+}
+
+/**
+ * The tests of a file that failed, and why.
  * @param {File} file
  */
 function failuresOf({ status, message, assertionResults }) {
-  const tests = assertionResults
-    .filter(hasFailed)
-    .map(({ ancestorTitles, title }) => [...ancestorTitles, title].join(" > "));
+  const tests = assertionResults.filter(hasFailed).map((result) => {
+    const name = [...result.ancestorTitles, result.title].join(" > ");
+    return [name, ...reasonsOf(result).map((line) => `  ${line}`)].join("\n");
+  });
   if (tests.length > 0 || status !== "failed") return tests;
   return [`the file as a whole: ${message.split("\n")[0] || "no test of it was run"}`];
 }

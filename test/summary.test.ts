@@ -19,7 +19,7 @@ interface File {
   readonly tests?: Readonly<Record<string, "passed" | "failed">>;
 }
 
-function run(name: string, files: readonly File[]): void {
+function run(name: string, files: readonly File[], failureMessages: readonly string[] = []): void {
   const count = (wanted: string): number =>
     files.flatMap(({ tests = {} }) => Object.values(tests)).filter((one) => one === wanted).length;
   const testResults = files.map(({ name: file, message = "", tests = {} }) => ({
@@ -27,7 +27,8 @@ function run(name: string, files: readonly File[]): void {
     message,
     status: message !== "" || Object.values(tests).includes("failed") ? "failed" : "passed",
     assertionResults: Object.entries(tests).map(([title, status]) => {
-      return { ancestorTitles: ["a lease"], title, status };
+      const why = status === "failed" ? failureMessages : [];
+      return { ancestorTitles: ["a lease"], title, status, failureMessages: why };
     }),
   }));
   const report = {
@@ -72,6 +73,24 @@ test("names each test that failed, and files that could not be loaded", () => {
       "1 passed, 2 failed, 0 skipped",
     ],
   });
+});
+
+test("says what a test that failed said, and where, without the libraries in between", () => {
+  const thrown = [
+    "AssertionError: expected 3 to be 4",
+    ...["first", "second", "third", "fourth", "fifth", "sixth"],
+    "    at check (file:///srv/node_modules/chai/index.js:1:1)",
+    "    at /srv/test/a.test.ts:12:34",
+    "    at /srv/test/support/b.ts:5:6",
+  ].join("\n");
+  run("unit", [{ name: "test/a.test.ts", tests: { "is kept": "failed" } }], [thrown]);
+  expect(summary().lines).toEqual([
+    "FAILED test/a.test.ts > a lease > is kept",
+    "  AssertionError: expected 3 to be 4",
+    ...["  first", "  second", "  third", "  fourth", "  fifth"],
+    "  at /srv/test/a.test.ts:12:34",
+    "0 passed, 1 failed, 0 skipped",
+  ]);
 });
 
 test("says of a run that failed without a test that failed, which it was", () => {
