@@ -119,7 +119,7 @@ async function hear(
 ): Promise<{ readonly told: string; readonly mode: "proxy" | "full" }> {
   const { name, address } = link;
   const asked = { name, address, mode: "proxy", ours: address } as const;
-  const { offers, unheard } = await listen(asked, configSchema.parse({}), all);
+  const { offers, unheard } = await listen(asked, configSchema.parse({}), all, []);
   if (unheard !== null) {
     const told = `Could not listen on ${name} for other DHCP servers (${unheard}), so mode proxy is proposed.`;
     return { told, mode: "proxy" };

@@ -1,4 +1,3 @@
-import type { BootDetailReply, BootReply } from "../api/boots.ts";
 import { endpoints } from "../api/endpoints.ts";
 import type { NodeReply } from "../api/nodes.ts";
 import { identityOf } from "../boot/identity/identity.ts";
@@ -9,8 +8,8 @@ import { isCardAddress, type Mac, macToBytes, parseMac } from "../lib/mac.ts";
 import { toOrchestratorCsv } from "../nodes/orchestrator-csv.ts";
 import { type AdminClient, askPages, requireAdmin, userOf } from "./shared/admin-client.ts";
 import { loadSettings } from "../daemon/settings/settings.ts";
+import { bootLines, givenLines } from "./shared/boot-lines.ts";
 import { ExitCode, type Program, type ReportOptions } from "./shared/context.ts";
-import { paceInWords } from "./shared/pace.ts";
 import { tableLines } from "./shared/table.ts";
 
 /** `eim-pxe nodes list`: every machine that the server knows. */
@@ -109,43 +108,6 @@ export async function showNode(
     },
     (node) => [sheet(node), ...lines.map((line) => `${line}\n`)].join(""),
   );
-}
-
-/** Its stages, and whether to wait or to act. */
-function bootLines(boot: BootReply): readonly string[] {
-  const pace = paceInWords(boot);
-  const paceLines = pace === null ? [] : [`  ${pace}`];
-  return [...boot.steps.map(stepLine), ...paceLines, ...registrationLines(boot)];
-}
-
-/** Everything that it was sent, with the SHA-256 of that. */
-function givenLines({ given }: Pick<BootDetailReply, "given">): readonly string[] {
-  return given.map(({ file, sha256, certainty }) => {
-    const sum = sha256 ?? "of the site's own folder, not verified";
-    return `given  ${sum}  ${file}${certainty === "proved" ? "" : "  (to somebody who named it)"}`;
-  });
-}
-
-/** What the orchestrator said of the machine; nothing while it was not asked. */
-function registrationLines({ registration }: BootReply): readonly string[] {
-  if (registration === null) return [];
-  const { status, host, reason, remedy } = registration;
-  const said =
-    status === "registered"
-      ? `the orchestrator knows it as ${host ?? "a host"}`
-      : `${reason ?? status}. To do: ${remedy ?? "nothing"}`;
-  return [`orchestrator ${said}`];
-}
-
-/** `+  12.3 s  kernel` */
-function stepLine({
-  stage,
-  afterMs,
-}: {
-  readonly stage: string;
-  readonly afterMs: number;
-}): string {
-  return `  +${(afterMs / 1000).toFixed(1).padStart(6)} s  ${stage}`;
 }
 
 /** `eim-pxe nodes wake MAC`: switches a machine on by Wake-on-LAN. */

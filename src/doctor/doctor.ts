@@ -1,13 +1,16 @@
 import type { Config } from "../config/schema.ts";
+import { askDatabase } from "../daemon/database/ask.ts";
 import { wantedLinks } from "../daemon/links/link-plan.ts";
 import type { Environment } from "../daemon/settings/environment.ts";
 import type { Settings } from "../daemon/settings/settings.ts";
 import { findRunning } from "../daemon/state/instance-file.ts";
 import { ConfigError } from "../lib/errors.ts";
+import type { Ip4 } from "../lib/ip4.ts";
 import { type NetworkInterface, usability } from "../net/interfaces.ts";
 import type { Check, CheckLine } from "./check.ts";
 import { tryBindings } from "./evidence/bindings.ts";
 import { askOrigins } from "./evidence/origin.ts";
+import { peersOf } from "./evidence/peers.ts";
 import { listen } from "./evidence/wire.ts";
 import { assetCheck, loaderCheck, mirrorCheck, serverCheck } from "./rules/boot.ts";
 import {
@@ -62,6 +65,7 @@ export async function openSite(parts: DoctorParts): Promise<DoctorSite> {
   const { settings, interfaces, environment, now } = parts;
   const { config } = settings;
   const links = linksOf(config, interfaces, parts.only);
+  const database = once(() => askDatabase(config));
   return {
     settings,
     file: parts.file,
@@ -71,8 +75,11 @@ export async function openSite(parts: DoctorParts): Promise<DoctorSite> {
     running: await findRunning(config.dataDir),
     now,
     bindings: once(() => tryBindings(config, links)),
-    wire: once(() => hear(links, config, interfaces)),
+    wire: once(async () =>
+      hear(links, config, interfaces, await peersOf(config, await database())),
+    ),
     origins: once(() => askOrigins(settings, environment, now)),
+    database,
   };
 }
 
@@ -122,12 +129,13 @@ async function hear(
   links: readonly DoctorLink[],
   config: Config,
   interfaces: readonly NetworkInterface[],
+  peers: readonly Ip4[],
 ): Promise<readonly HeardLink[]> {
   const usable = links.flatMap((link) =>
     // In mode off the site's own server is meant to be there.
     link.ours === null || link.mode === "off" ? [] : [{ ...link, ours: link.ours }],
   );
-  return Promise.all(usable.map((link) => listen(link, config, interfaces)));
+  return Promise.all(usable.map((link) => listen(link, config, interfaces, peers)));
 }
 
 /** Looks when it is asked for the first time. */

@@ -1,9 +1,11 @@
 import type { Config } from "../config/schema.ts";
+import type { DatabaseState } from "../daemon/database/ask.ts";
 import type { Environment } from "../daemon/settings/environment.ts";
 import type { Settings } from "../daemon/settings/settings.ts";
 import type { WantedLink } from "../daemon/links/link-plan.ts";
 import type { Running } from "../daemon/state/instance-file.ts";
 import type { Finding } from "../lib/finding.ts";
+import type { Ip4 } from "../lib/ip4.ts";
 import type { NetworkInterface } from "../net/interfaces.ts";
 import type { Offer } from "../pxe-client/wire/offers.ts";
 
@@ -23,6 +25,8 @@ export interface DoctorSite {
   readonly bindings: () => Promise<readonly Binding[]>;
   readonly wire: () => Promise<readonly HeardLink[]>;
   readonly origins: () => Promise<readonly OriginState[]>;
+  /** The database of `leases.store`; null: the leases are in the journal. */
+  readonly database: () => Promise<DatabaseState | null>;
 }
 
 export interface DoctorLink {
@@ -51,6 +55,8 @@ export interface HeardLink {
   readonly config: Config;
   /** In the order of arrival, without those of this host. */
   readonly offers: readonly Offer[];
+  /** Addresses of the servers that share this one's database: to answer here is what they are for. */
+  readonly peers: readonly Ip4[];
   /** Why nothing could be heard; null: it was listened. */
   readonly unheard: string | null;
 }

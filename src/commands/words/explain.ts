@@ -4,6 +4,7 @@ import { addConfigured, type CommandSite, wholeNumber } from "./common.ts";
 
 interface ExplainFlags {
   readonly config?: string;
+  readonly boot?: string;
   readonly code?: string;
   readonly pcap?: string;
   readonly architecture?: number;
@@ -20,7 +21,7 @@ export function explainCommand(cli: Command, { program, finish }: CommandSite): 
   const explain = addConfigured(
     cli,
     "explain",
-    "what the server would answer to a DHCP packet, or to each of a capture, and why (sends nothing); or what a code on a screen means; or how to set up another DHCP server",
+    "what the server would answer to a DHCP packet, or to each of a capture, and why (sends nothing); or what a machine was given in a boot; or what a code on a screen means; or how to set up another DHCP server",
   );
   explain
     .argument("[hex]", "the packet, the UDP payload in hex; - reads it from standard input")
@@ -28,6 +29,10 @@ export function explainCommand(cli: Command, { program, finish }: CommandSite): 
     .option("--source <ip:port>", "where it came from (default: 0.0.0.0:68)")
     .addOption(
       new Option("--port <port>", "the port it came to").choices(["67", "4011"]).default("67"),
+    )
+    .option(
+      "--boot <id>",
+      "what the running server knows of this boot: every file that the machine was given, with its SHA-256; a MAC address stands for the machine's last boot",
     )
     .option("--code <code>", "what this code on a machine's screen means: PXE-E18, 040ee119")
     .option(
@@ -49,8 +54,14 @@ export function explainCommand(cli: Command, { program, finish }: CommandSite): 
           "says what to boot",
       ).choices(["proxy", "full", "off"]),
     )
-    .option("--json", "with --code and --pcap: print the result as JSON")
+    .option("--json", "with --boot, --code and --pcap: print the result as JSON")
     .action(async (hex: string | undefined, options: ExplainFlags) => {
+      if (options.boot !== undefined) {
+        const { explainBoot } = await import("../explain-boot.ts");
+        const { config = null, boot, json = false } = options;
+        finish(await explainBoot(program, { config, boot, json }));
+        return;
+      }
       if (options.code !== undefined) {
         const { explainCode } = await import("../explain-code.ts");
         const { code, architecture = null, json = false } = options;
@@ -72,7 +83,7 @@ export function explainCommand(cli: Command, { program, finish }: CommandSite): 
       }
       if (hex === undefined) {
         throw explain.error(
-          "error: name a packet in hex, a capture with --pcap, a code with --code, or a product with --other-server",
+          "error: name a packet in hex, a capture with --pcap, a boot with --boot, a code with --code, or a product with --other-server",
         );
       }
       const { explain: explainPacket } = await import("../explain.ts");

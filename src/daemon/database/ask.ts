@@ -1,3 +1,4 @@
+import { z } from "zod";
 import type { Config } from "../../config/schema.ts";
 import { messageOf } from "../../lib/errors.ts";
 import { connectBy } from "./driver.ts";
@@ -13,10 +14,14 @@ export interface DatabaseState {
   readonly problem: string | null;
   /** The servers that share it, with how long ago each was heard of. */
   readonly servers: readonly string[];
+  /** Where machines reach these servers, this one among them. */
+  readonly addresses: readonly string[];
 }
 
-const serversSeen = `SELECT name, round(extract(epoch FROM clock_timestamp() - seen_at))::text AS seconds
-  FROM eim_pxe_servers ORDER BY name LIMIT 20`;
+const serversSeen = `SELECT name, addresses::text AS addresses, round(extract(epoch FROM clock_timestamp() - seen_at))::text AS seconds
+  FROM eim_pxe_servers ORDER BY name LIMIT 100`;
+
+const addressList = z.array(z.string());
 
 /** Null where the leases are in the journal. Never rejects. */
 export async function askDatabase(config: Pick<Config, "leases">): Promise<DatabaseState | null> {
@@ -32,9 +37,12 @@ export async function askDatabase(config: Pick<Config, "leases">): Promise<Datab
     const servers = rows.map(
       ({ name, seconds }) => `${String(name)} (heard of ${String(seconds)} s ago)`,
     );
-    return { urlFile, place, problem: null, servers };
+    const addresses = rows.flatMap((row) =>
+      addressList.parse(JSON.parse(String(row["addresses"]))),
+    );
+    return { urlFile, place, problem: null, servers, addresses };
   } catch (error) {
-    return { urlFile, place, problem: messageOf(error), servers: [] };
+    return { urlFile, place, problem: messageOf(error), servers: [], addresses: [] };
   } finally {
     await sql?.close();
   }

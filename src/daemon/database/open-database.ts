@@ -2,7 +2,6 @@ import { randomUUID } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { z } from "zod";
 import type { Config } from "../../config/schema.ts";
 import type { LeaseTable } from "../../dhcp/leases/lease-table.ts";
 import type { Emit } from "../../events/types.ts";
@@ -12,6 +11,7 @@ import { errnoOf } from "../../lib/errors.ts";
 import type { NodesInForce } from "../nodes/nodes-in-force.ts";
 import { Database } from "./database.ts";
 import { connectBy } from "./driver.ts";
+import { keepPeers, peersIn } from "./peers-file.ts";
 import { SharedDecisions } from "./shared-decisions.ts";
 import { SharedLeases } from "./shared-leases.ts";
 import { readUrlFile, urlFileOf } from "./url.ts";
@@ -85,23 +85,6 @@ export async function openDatabase(parts: SharedDatabaseParts): Promise<SharedDa
         ? null
         : `no new address is leased, because ${place} cannot be used (${database.problem}): start it, or mend the way to it (leases.store). Machines that have an address keep it for as long as it was leased`,
   };
-}
-
-function peersFile(dataDir: string): string {
-  return join(dataDir, "database-peers.json");
-}
-
-/** The addresses of the other servers when this one last knew them. */
-async function peersIn(dataDir: string): Promise<readonly string[]> {
-  try {
-    return z.array(z.string()).parse(JSON.parse(await readFile(peersFile(dataDir), "utf8")));
-  } catch {
-    return [];
-  }
-}
-
-function keepPeers(dataDir: string, addresses: readonly string[]): Promise<void> {
-  return replaceFile(peersFile(dataDir), `${JSON.stringify(addresses)}\n`, { durable: false });
 }
 
 /** This data folder's name in the tables: made once, the same after each restart. */

@@ -3,6 +3,7 @@ import { syntheticUuid } from "../../boot/synthetic-uuid.ts";
 import type { Config } from "../../config/schema.ts";
 import { CLIENT_PORT } from "../../dhcp/message/destination.ts";
 import { messageOf } from "../../lib/errors.ts";
+import type { Ip4 } from "../../lib/ip4.ts";
 import { openSharedSocket } from "../../net/device-socket.ts";
 import type { NetworkInterface } from "../../net/interfaces.ts";
 import { bootRequest } from "../../pxe-client/wire/dhcp-requests.ts";
@@ -17,9 +18,10 @@ export async function listen(
   link: DoctorLink & { readonly ours: string },
   config: Config,
   interfaces: readonly NetworkInterface[],
+  peers: readonly Ip4[],
 ): Promise<HeardLink> {
   const { name, ours } = link;
-  const heard = { link, config, offers: [] };
+  const heard = { link, config, offers: [], peers };
   try {
     const socket = await openSharedSocket(name, ours, CLIENT_PORT);
     try {

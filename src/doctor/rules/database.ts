@@ -1,4 +1,4 @@
-import { askDatabase, type DatabaseState } from "../../daemon/database/ask.ts";
+import type { DatabaseState } from "../../daemon/database/ask.ts";
 import { check } from "../check.ts";
 import type { DoctorSite } from "../site.ts";
 
@@ -6,8 +6,8 @@ import type { DoctorSite } from "../site.ts";
 export const databaseCheck = check<DoctorSite, DatabaseState>({
   id: "database",
   quick: false,
-  look: async ({ settings }) => {
-    const state = await askDatabase(settings.config);
+  look: async (site) => {
+    const state = await site.database();
     return state === null ? [] : [state];
   },
   faults: [

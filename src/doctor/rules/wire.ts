@@ -6,10 +6,13 @@ import type { DoctorSite, HeardLink } from "../site.ts";
 
 /* What other DHCP and PXE servers on a served link mean for it. */
 
-const addressServers = ({ offers }: HeardLink): readonly Offer[] =>
+/** Those that give out addresses, among them the servers of one database. */
+const addressServers = ({ offers }: Pick<HeardLink, "offers">): readonly Offer[] =>
   offers.filter(({ address }) => address !== null);
 
-const bootServers = ({ offers }: HeardLink): readonly Offer[] => offers.filter(offersBoot);
+/** Without the servers that share this one's database. */
+const strangers = ({ offers, peers }: HeardLink): readonly Offer[] =>
+  offers.filter(({ server }) => !peers.includes(server));
 
 function names(offers: readonly Offer[]): string {
   return [...new Set(offers.map(({ server }) => server))].join(", ");
@@ -34,7 +37,7 @@ const wireFaults: readonly Fault<HeardLink>[] = [
     who: "site",
     status: "fail",
     when: (heard) => {
-      const others = addressServers(heard);
+      const others = addressServers({ offers: strangers(heard) });
       return heard.link.mode === "full" && others.length > 0 && !heard.config.dhcp.allowOtherServers
         ? { server: names(others), interface: heard.link.name }
         : null;
@@ -59,7 +62,7 @@ const wireFaults: readonly Fault<HeardLink>[] = [
     who: "site",
     status: "warn",
     when: (heard) => {
-      const others = bootServers(heard);
+      const others = strangers(heard).filter(offersBoot);
       if (others.length === 0) return null;
       const files = others.map(({ bootFile }) => bootFile ?? "a PXE menu").join(", ");
       return { server: names(others), interface: heard.link.name, files };
@@ -80,16 +83,21 @@ const wireFaults: readonly Fault<HeardLink>[] = [
   },
 ];
 
-export const wireCheck = check<DoctorSite, HeardLink>({
+export const wireCheck = check<Pick<DoctorSite, "wire">, HeardLink>({
   id: "other-servers",
   quick: false,
   look: (site) => site.wire(),
   faults: wireFaults,
   fine: (heard) => {
-    const { link } = heard;
-    const others = addressServers(heard);
-    return others.length === 0
-      ? `no other DHCP or PXE server answers on ${link.name}`
-      : `${names(others)} gives out addresses on ${link.name} and says nothing of what to boot, as it should be`;
+    const { link, offers, peers } = heard;
+    const others = addressServers({ offers: strangers(heard) });
+    const shared = names(offers.filter(({ server }) => peers.includes(server)));
+    const said =
+      others.length === 0
+        ? `no other DHCP or PXE server answers on ${link.name}`
+        : `${names(others)} gives out addresses on ${link.name} and says nothing of what to boot, as it should be`;
+    return shared === ""
+      ? said
+      : `${said}; ${shared} shares this server's database and answers, too`;
   },
 });
