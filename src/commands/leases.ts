@@ -14,6 +14,7 @@ import { isActive, later, LeaseTable } from "../dhcp/leases/lease-table.ts";
 import { SteadyClock, systemClock } from "../lib/clock.ts";
 import { ConfigError, messageOf } from "../lib/errors.ts";
 import { parseIp4 } from "../lib/ip4.ts";
+import { atOnce } from "../lib/lists/turns.ts";
 import { readInterfaces } from "../net/interfaces.ts";
 import { type AdminClient, askPages, findAdmin } from "./shared/admin-client.ts";
 import { openDatabase } from "../daemon/database/open-database.ts";
@@ -152,16 +153,17 @@ async function listThere(admin: AdminClient): Promise<Listing | string> {
 
 async function listHere({ config }: Settings): Promise<Listing> {
   if (urlFileOf(config) !== null) {
-    return inDatabase(config, (leaseAdmin) =>
-      Promise.resolve({ leases: leaseAdmin.list(), pools: leaseAdmin.pools() }),
-    );
+    return inDatabase(config, (leaseAdmin) => Promise.resolve(listingOf(leaseAdmin)));
   }
   const leases = new LeaseTable();
   const journal = await readFile(journalFile(config.dataDir)).catch(() => new Uint8Array());
   const clock = await hostClock();
   for (const one of readLeases(journal, clock).leases) leases.restore(one);
-  const leaseAdmin = leaseAdminOf({ config, leases, journal: null, clock });
-  return { leases: leaseAdmin.list(), pools: leaseAdmin.pools() };
+  return listingOf(leaseAdminOf({ config, leases, journal: null, clock }));
+}
+
+function listingOf(leaseAdmin: LeaseAdmin): Listing {
+  return { leases: leaseAdmin.list(), pools: atOnce(leaseAdmin.pools()) };
 }
 
 /** @throws FolderInUseError when another process works there, ConfigError where the journal may be elsewhere */

@@ -93,13 +93,21 @@ export function formatPath(path: Path): string {
   return text;
 }
 
-/** Faults as lines for people, in the order of the file: where each stands, which key it is, what is wrong. */
-export function formatFaults(file: YamlFile, faults: readonly Fault[]): readonly string[] {
+/**
+ * Faults as lines for people, in the order of the file: where each stands, which key it is, what is wrong.
+ *
+ * @param pathInWhole of what has this path in `file`, where that is only a part of it
+ */
+export function formatFaults(
+  file: YamlFile,
+  faults: readonly Fault[],
+  pathInWhole: (path: Path) => Path = (path) => path,
+): readonly string[] {
   return faults
     .map((fault) => ({ fault, place: placeOf(file, fault) }))
     .toSorted((a, b) => a.place - b.place)
     .map(({ fault: { path, message }, place }) => {
-      const key = formatPath(path);
+      const key = formatPath(pathInWhole(path));
       return `${file.describe(place)}: ${key === "" ? "" : `${key}: `}${message}`;
     });
 }

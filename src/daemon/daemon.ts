@@ -8,6 +8,7 @@ import { LeaseAdmin } from "../dhcp/leases/lease-admin.ts";
 import { LeaseTable } from "../dhcp/leases/lease-table.ts";
 import type { Readiness } from "../http/admin/app.ts";
 import { EventBus } from "../events/bus.ts";
+import { lookedThrough } from "../http/admin/timers.ts";
 import { createMetrics } from "../observe/metrics.ts";
 import { capturesOf, type SiteCaptures } from "./captures.ts";
 import { tracesOf } from "./elsewhere/boot-traces.ts";
@@ -94,7 +95,7 @@ class Site {
     });
     this.#metrics = createMetrics(
       () => this.#readinessNow().ready,
-      () => this.#leaseAdmin?.pools() ?? [],
+      () => (this.#leaseAdmin === null ? [] : lookedThrough(this.#leaseAdmin.pools())),
       () => this.#listeners?.http.counts() ?? { busy: 0, idle: 0 },
       () => this.#leading?.leadership.isLeading() ?? null,
     );
@@ -154,12 +155,8 @@ class Site {
     const known = { sessions: this.#sessions, nodes: this.#nodes, isHandedOut };
     const assets = directory === null ? null : new SiteAssets({ directory, ...known });
     const leading = this.#leading;
-    const [config, leases, nodes, at] = [
-      this.#config,
-      this.#leases,
-      this.#nodes,
-      this.#steadyClock,
-    ];
+    const [config, leases, nodes] = [this.#config, this.#leases, this.#nodes];
+    const at = this.#steadyClock;
     const addresses = () => this.#listeners?.ownAddresses() ?? [];
     this.#shared = await openDatabase({ config, leases, nodes, clock: at, emit, addresses });
     const journal =

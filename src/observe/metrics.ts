@@ -34,7 +34,7 @@ export interface ConnectionCounts {
 /** Prometheus metrics in a registry of their own; what is handed in is asked at each scrape. */
 export function createMetrics(
   ready: () => boolean,
-  pools: () => readonly PoolFilling[],
+  pools: () => readonly PoolFilling[] | Promise<readonly PoolFilling[]>,
   connections: () => ConnectionCounts,
   leading: () => boolean | null = () => null,
 ): Metrics {
@@ -132,9 +132,10 @@ export function createMetrics(
       help: "Addresses in the pools of mode full: leased, in quarantine, free",
       labelNames: ["interface", "network", "state"] as const,
       registers: [],
-      collect() {
+      async collect() {
+        const found = await pools();
         this.reset();
-        for (const { interface: name, network, leased, quarantined, free } of pools()) {
+        for (const { interface: name, network, leased, quarantined, free } of found) {
           this.set({ interface: name, network, state: "leased" }, leased);
           this.set({ interface: name, network, state: "quarantined" }, quarantined);
           this.set({ interface: name, network, state: "free" }, free);

@@ -9,7 +9,7 @@ import type { Page, PageScreenshotOptions } from "playwright-core";
 import { buildDashboard, openBrowser } from "../support/browser.ts";
 import { type Beat, say, storyAddress, storyMac } from "../support/boot-story.ts";
 import { addressed, initramfs, loaded, scripted, twiceInVain } from "../support/failing-boots.ts";
-import { lease } from "../support/admin-site.ts";
+import { inOneStep, lease } from "../support/admin-site.ts";
 import { nodeEntry } from "../support/node-entry.ts";
 import { MadeUpSite } from "../support/made-up-site.ts";
 import { preparedFaults } from "../support/prepared-faults.ts";
@@ -178,17 +178,18 @@ async function open(made: MadeUpSite): Promise<string> {
     },
     leases: {
       at: () => null,
-      page: (after) => (after === null ? leases : []),
-      pools: () => [
-        {
-          interface: "eth2",
-          network: "192.168.78.0/24",
-          addresses: 100,
-          leased: leases.length,
-          quarantined: 1,
-          free: 96,
-        },
-      ],
+      page: (after) => inOneStep(after === null ? leases : []),
+      pools: () =>
+        inOneStep([
+          {
+            interface: "eth2",
+            network: "192.168.78.0/24",
+            addresses: 100,
+            leased: leases.length,
+            quarantined: 1,
+            free: 96,
+          },
+        ]),
       release: () => Promise.resolve(null),
       import: () => Promise.resolve({ imported: 0, skipped: [] }),
     },

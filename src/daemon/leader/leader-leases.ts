@@ -1,5 +1,6 @@
 import type { LeaseAdmin } from "../../dhcp/leases/lease-admin.ts";
 import type { AdminLeases } from "../../http/admin/app.ts";
+import { madeOfEach } from "../../lib/lists/turns.ts";
 import { ApiError } from "../../http/admin/api-error.ts";
 import type { Leadership } from "./leadership.ts";
 
@@ -25,10 +26,14 @@ export function leaderLeases(
     );
   };
   return {
-    page: (after, limit) => there()?.page(after, limit) ?? [],
+    page: (after, limit) => there()?.page(after, limit) ?? none(),
     at: (address) => there()?.at(address) ?? null,
-    pools: () => there()?.pools() ?? [],
+    pools: () => there()?.pools() ?? none(),
     release: async (address) => there()?.release(address) ?? null,
     import: async (imported) => there()?.import(imported) ?? { imported: 0, skipped: [] },
   };
+}
+
+function none(): Generator<void, never[]> {
+  return madeOfEach([], (one: never) => one);
 }

@@ -1,27 +1,29 @@
 import { readText } from "../../config/load.ts";
 import type { NodeEntry } from "../../boot/node.ts";
 import type { Config } from "../../config/schema.ts";
-import { parseNodes } from "../../nodes/nodes-file.ts";
+import { nodesInParts } from "../../nodes/nodes-file.ts";
 import { parseOrchestratorCsv } from "../../nodes/orchestrator-csv.ts";
 import { parseHardware } from "../../nodes/tinkerbell.ts";
 
 /**
- * The entries of a nodes file.
+ * The entries of a nodes file, some at a time. Whether all of it is right is known at the end.
  *
  * @throws ConfigError when it cannot be read or is not right
  */
-export function readNodes(file: string, format: NodesFormat): readonly NodeEntry[] {
+export function readNodes(file: string, format: NodesFormat): Iterable<readonly NodeEntry[]> {
   return parsers[format](readText(file, "nodes"), file);
 }
 
 /** The formats of a file. */
 export type NodesFormat = Exclude<Config["nodes"]["format"], "kubernetes">;
 
-const parsers = {
-  eim: parseNodes,
-  tinkerbell: parseHardware,
-  "orchestrator-csv": parseOrchestratorCsv,
-} as const;
+const parsers: {
+  readonly [Format in NodesFormat]: (text: string, file: string) => Iterable<readonly NodeEntry[]>;
+} = {
+  eim: nodesInParts,
+  tinkerbell: (text, file) => [parseHardware(text, file)],
+  "orchestrator-csv": (text, file) => [parseOrchestratorCsv(text, file)],
+};
 
 /** The file that the nodes are read from, and its format; null: from none. */
 export function nodesFileOf({

@@ -27,10 +27,11 @@ async function load(url) {
 const { file, format, reader } = workerData;
 try {
   const { readNodes } = await load(reader);
-  const entries = readNodes(file, format);
-  for (let at = 0; at < entries.length; at += ENTRIES_AT_ONCE) {
-    send({ entries: entries.slice(at, at + ENTRIES_AT_ONCE) });
-    if (parentPort !== null) await once(parentPort, "message");
+  for (const entries of readNodes(file, format)) {
+    for (let at = 0; at < entries.length; at += ENTRIES_AT_ONCE) {
+      send({ entries: entries.slice(at, at + ENTRIES_AT_ONCE) });
+      if (parentPort !== null) await once(parentPort, "message");
+    }
   }
   send("done");
 } catch (error) {

@@ -7,7 +7,7 @@ import { loadConfig, readText } from "../../config/load.ts";
 import { type Config, isOwnScript } from "../../config/schema.ts";
 import { fromText } from "../../lib/bytes.ts";
 import { ConfigError, errnoOf, messageOf, SyncError } from "../../lib/errors.ts";
-import { createInventory, type Inventory } from "../../nodes/inventory.ts";
+import { type Inventory, InventoryBuilder } from "../../nodes/inventory.ts";
 import { urlFileOf, urlIn } from "../database/url.ts";
 import { checkOrchestratorFiles } from "../orchestrator/host-api.ts";
 import { type CollectorSettings, readCollector } from "./collector-files.ts";
@@ -135,7 +135,10 @@ function readNamedFiles(config: Config): Omit<Settings, "config" | "configFile">
 /** @throws ConfigError when the nodes file cannot be read or is not right */
 export function loadInventory(config: Config): Inventory {
   const source = nodesFileOf(config);
-  return createInventory(source === null ? [] : readNodes(source.file, source.format));
+  const inventory = new InventoryBuilder();
+  const parts = source === null ? [] : readNodes(source.file, source.format);
+  for (const entries of parts) inventory.add(entries);
+  return inventory.done();
 }
 
 function readCa(file: string | null): string | null {

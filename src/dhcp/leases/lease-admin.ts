@@ -1,6 +1,7 @@
 import type { SteadyClock } from "../../lib/clock.ts";
 import { formatSubnet, type Ip4, ip4ToNumber, type Subnet, subnetContains } from "../../lib/ip4.ts";
-import { firstOf } from "../../lib/lists/first-of.ts";
+import { FirstOf } from "../../lib/lists/first-of.ts";
+import { atOnce } from "../../lib/lists/turns.ts";
 import type { Emit } from "../../events/types.ts";
 import type { LeaseStore } from "./lease-store.ts";
 import { isActive, isQuarantine, later, type Lease, type LeaseTable } from "./lease-table.ts";
@@ -57,15 +58,20 @@ export class LeaseAdmin {
 
   /** Leases and quarantines in force, by address. */
   list(): readonly Lease[] {
-    return this.page(null, Infinity);
+    return atOnce(this.page(null, Infinity));
   }
 
-  /** The same from the address after this one on (null: from the first), `limit` at most. */
-  page(after: Ip4 | null, limit: number): readonly Lease[] {
+  /** The same from the address after this one on (null: from the first), `limit` at most; a step for each lease on record. */
+  *page(after: Ip4 | null, limit: number): Generator<void, readonly Lease[]> {
     const { leases, clock } = this.#parts;
     const above = after === null ? -1 : ip4ToNumber(after);
-    const addresses = firstOf(this.#inForce(above), limit, (a, b) => a - b);
-    return addresses.flatMap((address) => {
+    const nowMs = clock.wall();
+    const first = new FirstOf<number>(limit, (a, b) => a - b);
+    for (const [address, lease] of leases.byAddress()) {
+      if (address > above && isActive(lease, nowMs)) first.add(address);
+      yield;
+    }
+    return first.sorted().flatMap((address) => {
       const lease = leases.atNumber(address);
       return lease === null ? [] : [later(lease, clock.offsetMs)];
     });
@@ -79,8 +85,9 @@ export class LeaseAdmin {
     return isInForce ? later(lease, clock.offsetMs) : null;
   }
 
-  pools(): readonly PoolState[] {
-    const { leased, quarantined } = this.#inUse();
+  /** How full the pools are; a step for each lease on record. What comes or goes between the steps may count or not. */
+  *pools(): Generator<void, readonly PoolState[]> {
+    const { leased, quarantined } = yield* this.#inUse();
     return this.#networks().map(({ interface: name, subnet, pools }) => {
       const addresses = poolSize(pools);
       const ofLeases = countIn(leased, pools);
@@ -137,29 +144,19 @@ export class LeaseAdmin {
     return { imported: accepted.length, skipped };
   }
 
-  /** The addresses of leases in force above this one, as numbers in no order. */
-  *#inForce(above: number): Iterable<number> {
-    const { leases, clock } = this.#parts;
-    const nowMs = clock.wall();
-    for (const [address, lease] of leases.byAddress()) {
-      if (address > above && isActive(lease, nowMs)) yield address;
-    }
-  }
-
   /** The addresses in use, rising: then to count what is in a range is two searches, however many networks there are. */
-  #inUse(): { readonly leased: Uint32Array; readonly quarantined: Uint32Array } {
+  *#inUse(): Generator<void, { readonly leased: Uint32Array; readonly quarantined: Uint32Array }> {
     const { leases, clock } = this.#parts;
     const nowMs = clock.wall();
-    const [leased, quarantined] = [new Uint32Array(leases.size), new Uint32Array(leases.size)];
-    const found = { leased: 0, quarantined: 0 };
+    const leased: number[] = [];
+    const quarantined: number[] = [];
     for (const [address, lease] of leases.byAddress()) {
-      if (!isActive(lease, nowMs)) continue;
-      if (isQuarantine(lease)) quarantined[found.quarantined++] = address;
-      else leased[found.leased++] = address;
+      if (isActive(lease, nowMs)) (isQuarantine(lease) ? quarantined : leased).push(address);
+      yield;
     }
     return {
-      leased: leased.subarray(0, found.leased).toSorted(),
-      quarantined: quarantined.subarray(0, found.quarantined).toSorted(),
+      leased: Uint32Array.from(leased).toSorted(),
+      quarantined: Uint32Array.from(quarantined).toSorted(),
     };
   }
 

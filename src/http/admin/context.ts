@@ -115,12 +115,12 @@ export interface NodeDecision {
 }
 
 export interface AdminLeases {
-  /** Leases in force with addresses above this one (null: all), by address. */
-  page(after: Ip4 | null, limit: number): readonly LeaseReply[];
+  /** Leases in force with addresses above this one (null: all), by address; a step for each that is looked at. */
+  page(after: Ip4 | null, limit: number): Generator<void, readonly LeaseReply[]>;
   /** The lease in force of an address; null when it is free. */
   at(address: Ip4): LeaseReply | null;
-  /** How full the pools are. */
-  pools(): readonly PoolReply[];
+  /** How full the pools are; a step for each lease that is looked at. */
+  pools(): Generator<void, readonly PoolReply[]>;
   /** Frees an address; resolves with what it was, or with null when it is free already. */
   release(address: Ip4): Promise<LeaseReply | null>;
   /** Imports those that contradict no lease here; resolves with how many, and why the others were skipped. */

@@ -16,7 +16,7 @@ export function after(delayMs: number, act: () => void): () => void {
   return () => clearTimeout(timer);
 }
 
-/** Machines or boots that are looked at in one turn of the event loop, some milliseconds. */
+/** Machines, boots or leases that are looked at in one turn of the event loop, some milliseconds. */
 const LOOKED_AT_IN_ONE_TURN = 500;
 /** The same where what is known of each is put together. */
 const DESCRIBED_IN_ONE_TURN = 50;
@@ -25,7 +25,7 @@ function nextTurn(): Promise<void> {
   return new Promise((resolve) => void setImmediate(resolve));
 }
 
-/** What looking at many machines or boots comes to, while others have their turns. */
+/** What looking at many machines, boots or leases comes to, while others have their turns. */
 export function lookedThrough<Result>(work: Generator<void, Result>): Promise<Result> {
   return inTurns(work, LOOKED_AT_IN_ONE_TURN, nextTurn);
 }

@@ -1,20 +1,28 @@
 /**
- * The first `count` of the items in this order, sorted. Takes one pass and room for twice as many: what is listed
+ * The first `count` in this order of the items that are added. Takes one pass and room for twice as many: what is listed
  * page by page is not sorted as a whole for each page.
  */
-export function firstOf<Item>(
-  items: Iterable<Item>,
-  count: number,
-  order: (a: Item, b: Item) => number,
-): Item[] {
-  let kept: Item[] = [];
-  let last: Item | null = null;
-  for (const item of items) {
-    if (last !== null && order(item, last) >= 0) continue;
-    kept.push(item);
-    if (kept.length < 2 * count) continue;
-    kept = kept.toSorted(order).slice(0, count);
-    last = kept.at(-1) ?? null;
+export class FirstOf<Item> {
+  readonly #count: number;
+  readonly #order: (a: Item, b: Item) => number;
+  #kept: Item[] = [];
+  /** The last one that can still be among them; null: any can. */
+  #last: Item | null = null;
+
+  constructor(count: number, order: (a: Item, b: Item) => number) {
+    this.#count = count;
+    this.#order = order;
   }
-  return kept.toSorted(order).slice(0, count);
+
+  add(item: Item): void {
+    if (this.#last !== null && this.#order(item, this.#last) >= 0) return;
+    this.#kept.push(item);
+    if (this.#kept.length < 2 * this.#count) return;
+    this.#kept = this.sorted();
+    this.#last = this.#kept.at(-1) ?? null;
+  }
+
+  sorted(): Item[] {
+    return this.#kept.toSorted(this.#order).slice(0, this.#count);
+  }
 }

@@ -7,6 +7,7 @@ import { SteadyClock } from "../../../src/lib/clock.ts";
 import { SyncError } from "../../../src/lib/errors.ts";
 import { ip4FromNumber, ip4ToNumber } from "../../../src/lib/ip4.ts";
 import type { PxeEvent } from "../../../src/events/types.ts";
+import { atOnce } from "../../../src/lib/lists/turns.ts";
 import { fullLink } from "../../support/dhcp.ts";
 
 const nowMs = 1_800_000_000_000;
@@ -86,7 +87,7 @@ describe("the admin for leases", () => {
     ]);
     const pool = { interface: "eth1", network: "192.168.77.0/24" };
     const filling = { addresses: 100, leased: 1, quarantined: 1, free: 98 };
-    expect(admin.pools()).toEqual([{ ...pool, ...filling }]);
+    expect(atOnce(admin.pools())).toEqual([{ ...pool, ...filling }]);
   });
 
   test("field fault 53: lists 60,000 leases in pages, each of which is little work", () => {
@@ -99,16 +100,16 @@ describe("the admin for leases", () => {
     const all = admin.list();
     expect(all.length).toBe(60_000 - Math.ceil(60_000 / 7));
     const paged: Lease[] = [];
-    for (let page = admin.page(null, 10_000); page.length > 0;) {
+    for (let page = atOnce(admin.page(null, 10_000)); page.length > 0;) {
       expect(page.length).toBeLessThanOrEqual(10_000);
       paged.push(...page);
-      page = admin.page(page.at(-1)?.address ?? null, 10_000);
+      page = atOnce(admin.page(page.at(-1)?.address ?? null, 10_000));
     }
     const addresses = (some: readonly Lease[]) => some.map(({ address }) => address).join();
     // As one text: to compare so many objects takes seconds.
     expect(addresses(paged) === addresses(all)).toBe(true);
     // One pass over what is on record, and of the thousands of leases only those of the page are looked at closely.
-    expect(leases.workOf(() => admin.page("10.0.100.0", 1000))).toEqual({
+    expect(leases.workOf(() => atOnce(admin.page("10.0.100.0", 1000)))).toEqual({
       passed: 60_000,
       lookedUp: 1000,
     });
@@ -118,9 +119,20 @@ describe("the admin for leases", () => {
       full: { ...fullLink.full, pools: [{ first: `10.0.${n}.0`, last: `10.0.${n}.255` }] },
     }));
     links = [{ ...fullLink, relayed }];
-    expect(admin.pools()).toHaveLength(201);
-    expect(leases.workOf(() => admin.pools())).toEqual({ passed: 60_000, lookedUp: 0 });
+    expect(atOnce(admin.pools())).toHaveLength(201);
+    expect(leases.workOf(() => atOnce(admin.pools()))).toEqual({ passed: 60_000, lookedUp: 0 });
     expect(leases.workOf(() => admin.at("10.0.100.0"))).toEqual({ passed: 0, lookedUp: 1 });
+  });
+
+  test("goes through them a step at a time, so that the event loop has others' work in between", () => {
+    for (let n = 1; n <= 50; n++) leases.restore(lease(`m${n}`, `192.168.77.${n}`));
+    for (const look of [admin.page("192.168.77.40", 5), admin.page(null, 50), admin.pools()]) {
+      // However few of them are wanted.
+      for (let steps = 1; steps <= 50; steps++) {
+        expect(leases.workOf(() => expect(look.next().done).toBe(false)).passed).toBe(1);
+      }
+      expect(look.next().done).toBe(true);
+    }
   });
 
   test("releases a lease, which its machine gets again if it asks", async () => {

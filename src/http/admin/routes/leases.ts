@@ -1,6 +1,7 @@
 import { endpoints } from "../../../api/endpoints.ts";
 import { ApiError } from "../api-error.ts";
 import type { AdminApp, AdminAppOptions } from "../context.ts";
+import { lookedThrough } from "../timers.ts";
 import { decide } from "./decisions.ts";
 
 /** Room for a thousand leases. */
@@ -10,11 +11,11 @@ const IMPORT_BYTES = 2 * 1024 * 1024;
 export function leaseRoutes(app: AdminApp, { leases, nodes }: AdminAppOptions): void {
   app.route({
     ...endpoints.listLeases,
-    handler: ({ query: { limit, cursor = null } }) => {
-      const found = leases.page(cursor, limit + 1);
+    handler: async ({ query: { limit, cursor = null } }) => {
+      const found = await lookedThrough(leases.page(cursor, limit + 1));
       const page = found.slice(0, limit);
       const next = found.length > page.length ? (page.at(-1)?.address ?? null) : null;
-      return { leases: page, pools: leases.pools(), next };
+      return { leases: page, pools: await lookedThrough(leases.pools()), next };
     },
   });
 

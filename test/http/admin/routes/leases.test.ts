@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { leasesReply } from "../../../../src/api/leases.ts";
 import type { AdminLeases } from "../../../../src/http/admin/app.ts";
-import { AdminSite, lease } from "../../../support/admin-site.ts";
+import { AdminSite, inOneStep, lease } from "../../../support/admin-site.ts";
 
 const headers = { "content-type": "application/json" };
 let site: AdminSite;
@@ -23,9 +23,11 @@ describe("/api/v1/leases", () => {
       at: () => null,
       page: (after, limit) => {
         asked.push([after, limit]);
-        return all.filter(({ address }) => after === null || address > after).slice(0, limit);
+        return given(
+          all.filter(({ address }) => after === null || address > after).slice(0, limit),
+        );
       },
-      pools: () => [],
+      pools: () => inOneStep([]),
       release: () => Promise.resolve(null),
       import: () => Promise.resolve({ imported: 0, skipped: [] }),
     };
