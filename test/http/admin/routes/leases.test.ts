@@ -23,7 +23,7 @@ describe("/api/v1/leases", () => {
       at: () => null,
       page: (after, limit) => {
         asked.push([after, limit]);
-        return given(
+        return inOneStep(
           all.filter(({ address }) => after === null || address > after).slice(0, limit),
         );
       },
