@@ -4,6 +4,7 @@ import { USUAL_PLACEHOLDER } from "../../boot/script/iso-arguments.ts";
 /** `iso`: images for BMCs that boot from a URL. */
 
 const since = "0.2.0";
+const PLACEHOLDER_RULE = "must be 16 to 4096 letters of printable ASCII in one line";
 
 export const iso = z
   .strictObject({
@@ -21,7 +22,9 @@ export const iso = z
       }),
     placeholder: z
       .string()
-      .regex(/^[ -~]{16,4096}$/, "must be 16 to 4096 letters of printable ASCII in one line")
+      .min(16, PLACEHOLDER_RULE)
+      .max(4096, PLACEHOLDER_RULE)
+      .regex(/^[ -~]*$/, PLACEHOLDER_RULE)
       .default(USUAL_PLACEHOLDER)
       .meta({
         description:
