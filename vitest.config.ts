@@ -15,6 +15,46 @@ const slow = [
   "test/webhooks/kill.test.ts",
 ];
 
+/**
+ * Tests within vitest's process that take two thirds of its time: of whole servers and mirrors, floods, and downloads
+ * over every kind of link. `npm run check` leaves them to `npm test`.
+ */
+const servers = [
+  "test/api/fuzz.test.ts",
+  "test/artifacts/origin/origin.test.ts",
+  "test/artifacts/sync/boots-over-sync.test.ts",
+  "test/artifacts/sync/mirror.test.ts",
+  "test/artifacts/sync/mirror-failures.test.ts",
+  "test/artifacts/sync/one-version.test.ts",
+  "test/artifacts/sync/resume.test.ts",
+  "test/assets/store/asset-folder.test.ts",
+  "test/commands/artifacts-sign.test.ts",
+  "test/commands/contract.test.ts",
+  "test/commands/explain-smee.test.ts",
+  "test/daemon/admission.test.ts",
+  "test/daemon/elsewhere/traced-boot.test.ts",
+  "test/daemon/flood.test.ts",
+  "test/daemon/leader/leadership.test.ts",
+  "test/daemon/links/listeners.test.ts",
+  "test/daemon/links/tftp-elsewhere.test.ts",
+  "test/daemon/orchestrator/registrations.test.ts",
+  "test/daemon/settings/reload.test.ts",
+  "test/daemon/state/timeline-file.test.ts",
+  "test/daemon/unserved.test.ts",
+  "test/http/admin/request-guard.test.ts",
+  "test/http/admin/routes/events.test.ts",
+  "test/http/boot/routes/artifacts.test.ts",
+  "test/http/boot/routes/queue.test.ts",
+  "test/http/connections/pipelining.test.ts",
+  "test/http/files/files.test.ts",
+  "test/observe/metrics.test.ts",
+  "test/setup/smee/import-answers.test.ts",
+  "test/tftp/server/hostile.test.ts",
+  "test/tftp/server/request-flood.test.ts",
+  "test/tftp/transfer/transfer-loss.test.ts",
+  "test/tftp/transfer/transfer-narrow.test.ts",
+];
+
 /** Tests that replace a module of Node (`vi.mock`): they need modules of their own. */
 const mocked = ["test/artifacts/loaders/loader-store.test.ts"];
 
@@ -35,6 +75,14 @@ const longHangMs = 600_000;
 /** For tests that boot emulated machines, several of them at times. */
 const bootsHangMs = 1_500_000;
 
+const inOneProcess = {
+  testTimeout: hangMs,
+  hookTimeout: hangMs,
+  // Every module is loaded once for each worker, not once for each file: a third of the time.
+  isolate: false,
+  maxWorkers: everyCore,
+};
+
 export default defineConfig({
   test: {
     projects: [
@@ -51,13 +99,17 @@ export default defineConfig({
             ...metrics,
             ...faults,
             ...slow,
+            ...servers,
             ...mocked,
           ],
-          testTimeout: hangMs,
-          hookTimeout: hangMs,
-          // Every module is loaded once for each worker, not once for each file: a third of the time.
-          isolate: false,
-          maxWorkers: everyCore,
+          ...inOneProcess,
+        },
+      },
+      {
+        test: {
+          name: "servers",
+          include: servers,
+          ...inOneProcess,
         },
       },
       {

@@ -54,6 +54,7 @@ run() {
 }
 
 run unit
+run servers
 run mocked
 # Boots take one core, and `slow` waits most of the time. What the boots print comes when they are over.
 run qemu >"$results/qemu.log" 2>&1 &

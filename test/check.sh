@@ -9,7 +9,7 @@ beside=$!
 trap 'kill "$beside" 2>/dev/null; rm -f "$output"' EXIT
 
 failed=0
-npm run --silent test || failed=1
+npx vitest run --project unit --project mocked || failed=1
 wait "$beside" || failed=1
 trap 'rm -f "$output"' EXIT
 cat "$output"

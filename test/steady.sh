@@ -33,7 +33,7 @@ run() {
   }
 }
 whole() {
-  run --project unit --project mocked
+  run --project unit --project servers --project mocked
   run --project interop
 }
 

@@ -1,6 +1,8 @@
 import { macFromBytes } from "../../src/lib/mac.ts";
 import { fromHex } from "../../src/lib/bytes.ts";
 import { decodePacket } from "../../src/dhcp/wire/packet.ts";
+import { importSmee } from "../../src/setup/smee/import.ts";
+import { readFlags, readVariables } from "../../src/setup/smee/read.ts";
 import { type SmeeVector, vectorAddress, vectorTrace } from "./smee-vectors.ts";
 
 /*
@@ -88,4 +90,23 @@ function entryOf({ hardware, flavour }: SmeeVector): object | null {
     default:
       return whole;
   }
+}
+
+/** What `import smee` makes of what SMEE was started with for the vectors. */
+export function importOf(flavour: SmeeVector["flavour"], mode: string): string {
+  return flavour === "smee"
+    ? importSmee(
+        readFlags([
+          `--dhcp-mode-v4=${mode}`,
+          `--public-ip-v4=${vectorAddress}`,
+          "--dhcp-bind-interface-v4=nosuch0",
+        ]),
+      )
+    : importSmee(
+        readVariables({
+          SMEE_DHCP_MODE: mode,
+          SMEE_DHCP_IP_FOR_PACKET: vectorAddress,
+          SMEE_DHCP_IFACE: "nosuch0",
+        }),
+      );
 }

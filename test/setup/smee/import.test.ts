@@ -1,9 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { parse } from "yaml";
-import { afterAll, describe, expect, it } from "vitest";
-import { explain } from "../../../src/commands/explain.ts";
+import { describe, expect, it } from "vitest";
 import { importFromSmee } from "../../../src/commands/import-smee.ts";
 import { parseConfig } from "../../../src/config/load.ts";
 import { flagRows } from "../../../src/setup/smee/flags.ts";
@@ -12,8 +7,7 @@ import { canonicalName, readFlags, readVariables } from "../../../src/setup/smee
 import { readValues } from "../../../src/setup/smee/values.ts";
 import { isForIpv6, smeeFlagNames } from "../../support/docs/smee-flags.ts";
 import { FakeProgram } from "../../support/program.ts";
-import { environmentOf, nodesOf } from "../../support/smee-site.ts";
-import { type SmeeVector, smeeVectors, vectorAddress } from "../../support/smee-vectors.ts";
+import { importOf } from "../../support/smee-site.ts";
 
 const lines = smeeFlagNames;
 
@@ -167,51 +161,6 @@ http: { port: 7171, additionlKernelArgs: [x=y] }
       expect(configOf(text).interfaces).toHaveLength(1);
     },
   );
-});
-
-/** What SMEE was started with for the vectors. */
-function importOf(flavour: SmeeVector["flavour"], mode: string): string {
-  return flavour === "smee"
-    ? fromFlags(
-        `--dhcp-mode-v4=${mode}`,
-        `--public-ip-v4=${vectorAddress}`,
-        "--dhcp-bind-interface-v4=nosuch0",
-      )
-    : importSmee(
-        readVariables({
-          SMEE_DHCP_MODE: mode,
-          SMEE_DHCP_IP_FOR_PACKET: vectorAddress,
-          SMEE_DHCP_IFACE: "nosuch0",
-        }),
-      );
-}
-
-describe("an imported configuration answers as SMEE did", () => {
-  const folder = mkdtempSync(join(tmpdir(), "eim-pxe-import-"));
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-  it.each(smeeVectors)("$flavour $mode $id: $name", async (vector) => {
-    const nodes = join(folder, "nodes.yaml");
-    writeFileSync(nodes, JSON.stringify(nodesOf(vector)));
-    const imported: Record<string, object> = parse(importOf(vector.flavour, vector.mode));
-    const config = join(folder, "eim-pxe.yaml");
-    const whole = {
-      ...imported,
-      dataDir: "data",
-      nodes: { ...imported["nodes"], file: nodes, format: "eim" },
-    };
-    writeFileSync(config, JSON.stringify(whole));
-    const program = new FakeProgram("", environmentOf(vector));
-    const options = {
-      interface: null,
-      source: vector.source,
-      port: 67,
-      hex: vector.request,
-    } as const;
-    await explain(program, config, options);
-    const { reply } = JSON.parse(program.written);
-    expect(reply?.hex).toEqual(vector.reply?.hex);
-  });
 });
 
 describe("HookOS, its images and loaders elsewhere", () => {
