@@ -35,13 +35,13 @@ export function Addresses() {
           <p>{texts.leases.none}</p>
         ) : (
           <Table
+            kind="leases held"
             label={texts.leases.title}
             heads={[
               texts.leases.address,
               texts.leases.machine,
               texts.leases.host,
               texts.leases.state,
-              texts.leases.ends,
               ...(mayChange ? [null] : []),
             ]}
           >
@@ -54,8 +54,12 @@ export function Addresses() {
                   </a>
                 </td>
                 <td>{lease.hostname}</td>
-                <td>{lease.state}</td>
-                <td>{moment(new Date(lease.expiresAtMs).toISOString(), texts.language)}</td>
+                <td>
+                  {texts.leases.until(
+                    lease.state,
+                    moment(new Date(lease.expiresAtMs).toISOString(), texts.language),
+                  )}
+                </td>
                 {mayChange && (
                   <td>
                     <div class="buttons">
@@ -106,6 +110,7 @@ function Pools({ pools }: { pools: LeasesReply["pools"] }) {
   return (
     <Card title={texts.leases.pools}>
       <Table
+        kind="leases"
         label={texts.leases.pools}
         heads={[pool.network, pool.leased, pool.free, pool.quarantined]}
       >

@@ -10,7 +10,7 @@ export function Table({
   readonly label: string;
   /** Of each column; null: it needs none. */
   readonly heads: readonly (string | null)[];
-  readonly kind?: "" | "timeline" | "options" | undefined;
+  readonly kind?: "" | "leases" | "leases held" | "timeline" | "options" | undefined;
   /** Rows. */
   readonly children: ComponentChildren;
 }) {
