@@ -141,7 +141,7 @@ export default defineConfig({
         test: {
           name: "qemu",
           include: ["test/qemu/**/*.test.ts"],
-          exclude: ["test/qemu/firmware/**"],
+          exclude: ["test/qemu/firmware/**", "test/qemu/imgverify/**"],
           testTimeout: bootsHangMs,
           hookTimeout: bootsHangMs,
           fileParallelism: false,
@@ -180,6 +180,16 @@ export default defineConfig({
           include: ["test/ha/**/*.test.ts"],
           testTimeout: bootsHangMs,
           hookTimeout: bootsHangMs,
+        },
+      },
+      {
+        // With an iPXE that is built from its source first: `npm run test:imgverify`.
+        test: {
+          name: "imgverify",
+          include: ["test/qemu/imgverify/**/*.test.ts"],
+          testTimeout: bootsHangMs,
+          hookTimeout: bootsHangMs,
+          fileParallelism: false,
         },
       },
       {

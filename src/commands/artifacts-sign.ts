@@ -3,6 +3,7 @@ import { createReadStream, existsSync } from "node:fs";
 import { chown, stat, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { SIGNATURE } from "../artifacts/store/generation.ts";
 import { PUBLIC_MODE } from "../artifacts/store/disk.ts";
 import { detachedSignature } from "../artifacts/verify/detached-signature.ts";
 import { certificatesIn } from "../artifacts/verify/verify.ts";
@@ -46,13 +47,13 @@ export async function signArtifacts(program: Program, options: SignOptions): Pro
     const names = found.manifest.files.map(({ name }) => name).filter((name) => name !== UNSIGNED);
     const signed: string[] = [];
     for (const name of names) {
-      const path = join(folder, `${name}.sig`);
+      const path = join(folder, `${name}${SIGNATURE}`);
       await replaceFile(path, await signatureOf(join(folder, name), signer), { mode: PUBLIC_MODE });
       if (program.isRoot) {
         const { uid, gid } = await stat(folder);
         await chown(path, uid, gid);
       }
-      signed.push(`${name}.sig`);
+      signed.push(`${name}${SIGNATURE}`);
     }
     program.out.write(
       options.json

@@ -11,6 +11,16 @@ export function tftpFaults({ tftp: { advertise }, dhcp }: Config): Fault[] {
   return [{ path: ["tftp", "advertise"], message }];
 }
 
+/** Other scripts are the site's own, and ask for signatures themselves. */
+export function imgverifyFaults({ boot }: Config): Fault[] {
+  const { imgverify, script, path, scriptUrl } = boot;
+  const isOurs = script === "mirror" && path === "mirror" && scriptUrl === null;
+  if (imgverify !== "required" || isOurs) return [];
+  const message =
+    "cannot be required here: only the orchestrator's script (boot.script: mirror) is made to check signatures; a script of your own has to ask for imgverify itself";
+  return [{ path: ["boot", "imgverify"], message }];
+}
+
 /** What is said of HookOS means nothing where no machine runs it. */
 export function hookFaults({ boot: { script, hook }, iso }: Config): Fault[] {
   if (script === "hook") return [];

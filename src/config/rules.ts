@@ -8,7 +8,7 @@ import {
 } from "./schema.ts";
 import { assetFaults } from "./asset-rules.ts";
 import type { Fault } from "./faults.ts";
-import { hookFaults, isoFaults, tftpFaults } from "./hook-rules.ts";
+import { hookFaults, imgverifyFaults, isoFaults, tftpFaults } from "./hook-rules.ts";
 
 /** What a configuration must hold beyond the form of its values. */
 export function ruleFaults(config: Config): Fault[] {
@@ -21,6 +21,7 @@ export function ruleFaults(config: Config): Fault[] {
     ...bootFaults(config),
     ...assetFaults(config),
     ...hookFaults(config),
+    ...imgverifyFaults(config),
     ...tftpFaults(config),
     ...isoFaults(config),
     ...smeeFaults(config),

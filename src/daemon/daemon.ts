@@ -180,6 +180,7 @@ class Site {
       emit,
       origin: origin?.join(", ") ?? null,
       servesMicroOs: servesMicroOs(this.#config),
+      needsSignatures: this.#config.boot.imgverify === "required",
       loadersAreElsewhere: this.#config.tftp.advertise !== null,
       onlyLoader: this.#config.boot.path === "orchestrator" ? ORCHESTRATOR_LOADER : null,
       loaderDirs,

@@ -1,4 +1,5 @@
 import type { RegistrationStatus } from "../boot/registration.ts";
+import { trustStages } from "../boot/script/image-trust.ts";
 import type { EventFields, Machine, PxeEvent } from "../events/types.ts";
 import type { Ip4 } from "../lib/ip4.ts";
 import { type Certainty, moreCertain } from "./certainty.ts";
@@ -48,6 +49,8 @@ export interface Observations {
   readonly bootingAtMs: number | null;
   /** When its script last reported that it failed. */
   readonly failed: Seen<"beacon"> | null;
+  /** What its script last reported of signatures. */
+  readonly trust: Seen<"beacon"> | null;
   /** The last error of iPXE that stood in the machine's log (syslog), with its code: 8 hex digits. */
   readonly logged: { readonly errno: string; readonly text: string; readonly atMs: number } | null;
   /** Null: it was not asked. */
@@ -85,6 +88,7 @@ export const nothingObserved: Observations = {
   kernelDoneAtMs: null,
   bootingAtMs: null,
   failed: null,
+  trust: null,
   logged: null,
   registration: null,
 };
@@ -146,6 +150,7 @@ export function observed(before: Observations, event: PxeEvent, atMs: number): O
     case "kernel-done":
       return { ...before, kernelDoneAtMs: atMs };
     case "beacon":
+      if (isOfTrust(event.stage)) return { ...before, trust: { ...event, atMs } };
       if (event.stage === "booting") return { ...before, bootingAtMs: atMs };
       return event.stage === "failed" ? { ...before, failed: { ...event, atMs } } : before;
     case "syslog": {
@@ -168,6 +173,13 @@ export function observed(before: Observations, event: PxeEvent, atMs: number): O
     default:
       return before;
   }
+}
+
+const stagesOfTrust: ReadonlySet<string> = new Set(Object.values(trustStages));
+
+/** Whether a report is about signatures. */
+function isOfTrust(stage: string): boolean {
+  return stagesOfTrust.has(stage);
 }
 
 /** iPXE ends what it says of an error with the page about it. */

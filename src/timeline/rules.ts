@@ -12,6 +12,7 @@ import { reportedRefusalRules, reportRules } from "./rules/report-rules.ts";
 import { refusalRules } from "./rules/refusal-rules.ts";
 import { scriptRules } from "./rules/script-rules.ts";
 import { stageRules } from "./rules/stage-rules.ts";
+import { trustRules } from "./rules/trust-rules.ts";
 import { statusOf } from "./rules/status.ts";
 
 export type { Diagnosis } from "./rules/diagnosis.ts";
@@ -26,6 +27,7 @@ export { type BootStatus, bootStatuses, machinesByStatus, statusOf } from "./rul
 
 /** In this order; where nothing else is known, the stage that was reached says what is likely. */
 export const bootRules: readonly BootRule[] = [
+  ...trustRules,
   ...reportRules,
   ...refusalRules,
   ...reportedRefusalRules,

@@ -50,8 +50,43 @@ export async function debianFiles(
   return folder;
 }
 
+/** Programs that unpacking a source package needs besides. */
+export const debianSourceTools = [...debianTools, "dpkg-source"] as const;
+
+/** A folder of the cache with a source package of Debian, unpacked and with Debian's changes. */
+export async function debianSource(
+  cache: string,
+  name: string,
+  suite: DebianRelease["suite"],
+): Promise<string> {
+  const folder = join(cache, `${name}-${suite}-source`);
+  if (await exists(folder)) return folder;
+  await mkdir(cache, { recursive: true });
+  const staging = await mkdtemp(join(cache, "staging-"));
+  try {
+    const apt = await privateApt(staging, { suite, architecture: "amd64" }, "deb-src");
+    await run(["apt-get", ...apt, "update", "--error-on=any"]);
+    const download = ["source", "--download-only", name];
+    await run(["env", "-C", staging, "apt-get", ...apt, ...download]);
+    const [description] = (await readdir(staging)).filter((file) => file.endsWith(".dsc"));
+    if (description === undefined) throw new LabError(`Debian has no source of ${name}`);
+    const unpacked = join(staging, "unpacked");
+    await run(["dpkg-source", "-x", join(staging, description), unpacked]);
+    await rename(unpacked, folder).catch(async (cause: unknown) => {
+      if (!(await exists(folder))) throw cause;
+    });
+  } finally {
+    await rm(staging, { recursive: true, force: true });
+  }
+  return folder;
+}
+
 /** apt's options for a configuration, lists and a cache of its own in `home`. */
-async function privateApt(home: string, release: DebianRelease): Promise<string[]> {
+async function privateApt(
+  home: string,
+  release: DebianRelease,
+  kind: "deb" | "deb-src" = "deb",
+): Promise<string[]> {
   const { suite, architecture } = release;
   const sources = join(home, "sources.list");
   const settings = {
@@ -67,7 +102,7 @@ async function privateApt(home: string, release: DebianRelease): Promise<string[
   };
   await mkdir(join(home, "lists", "partial"), { recursive: true });
   await mkdir(join(home, "cache", "archives", "partial"), { recursive: true });
-  const line = `deb [signed-by=${keyring}] http://deb.debian.org/debian ${suite} main\n`;
+  const line = `${kind} [signed-by=${keyring}] http://deb.debian.org/debian ${suite} main\n`;
   await writeFile(sources, line);
   return ["-qq", ...Object.entries(settings).flatMap(([key, to]) => ["-o", `${key}=${to}`])];
 }

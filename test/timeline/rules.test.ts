@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { PxeEvent } from "../../src/events/types.ts";
 import { bootRules, diagnose } from "../../src/timeline/rules.ts";
 import { machineRules } from "../../src/timeline/rules/machine-rules.ts";
+import { trustRules } from "../../src/timeline/rules/trust-rules.ts";
 import { reportedCodes } from "../../src/timeline/rules/report-rules.ts";
 import {
   asOther,
@@ -307,6 +308,7 @@ describe("a boot that stands still", () => {
     const tried = new Set([
       ...reported,
       ...byMachine,
+      ...trustRules.map(({ code }) => code),
       "offers-dropped",
       ...cases.map(({ code }) => code),
     ]);

@@ -7,6 +7,16 @@ import { type Manifest, type ManifestFile, MANIFEST_NAME, parseManifest } from "
 /** A generation's folder: six digits that count up, then when it was completed. */
 export const generationId = /^(\d{6,})-\d{8}T\d{6}Z$/;
 
+/** The end of the name of a signature, which is beside the file that it is of. */
+export const SIGNATURE = ".sig";
+
+function isThere(path: string): Promise<boolean> {
+  return lstat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  );
+}
+
 /** An immutable, complete, verified set of files from the orchestrator. */
 export interface Generation {
   /** Sortable: a later generation has a greater id. */
@@ -14,13 +24,19 @@ export interface Generation {
   readonly directory: string;
   readonly manifest: Manifest;
   file(name: string): StoredFile | null;
+  /** Whether there are signatures beside its files, or some of them: `artifacts sign` makes one for each but the script. */
+  isSigned(): Promise<boolean>;
 }
 
 export function generationAt(directory: string, id: string, manifest: Manifest): Generation {
   const files = new Map(
     manifest.files.map((file) => [file.name, { ...file, path: join(directory, file.name) }]),
   );
-  return { id, directory, manifest, file: (name) => files.get(name) ?? null };
+  const isSigned = async (): Promise<boolean> => {
+    const paths = [...files.values()].map(({ path }) => `${path}${SIGNATURE}`);
+    return (await Promise.all(paths.map(isThere))).includes(true);
+  };
+  return { id, directory, manifest, file: (name) => files.get(name) ?? null, isSigned };
 }
 
 /**

@@ -15,6 +15,11 @@ export function beacon(eventsUrl: string, stage: string): readonly string[] {
   return [`${fetchOf(eventsUrl, stage)} ||`, `imgfree ${image} ||`];
 }
 
+/** A report of something beside the stages, with the error that `keepError` kept. */
+export function report(eventsUrl: string, stage: string, message: string): readonly string[] {
+  return [`${fetchOf(eventsUrl, stage, message)}&errno=\${eim-errno} ||`, `imgfree ${image} ||`];
+}
+
 /**
  * To be the first line after a command failed: `errno` is its error until the next command fails. `hexraw` is as
  * the code on the screen, without separators.
@@ -35,8 +40,8 @@ export function failureReport(eventsUrl: string): readonly string[] {
   ];
 }
 
-function fetchOf(eventsUrl: string, stage: string): string {
-  const query = `stage=${stage}&${IDENTITY_QUERY}&message=try-\${eim-try}&${traits}`;
+function fetchOf(eventsUrl: string, stage: string, message = "try-${eim-try}"): string {
+  const query = `stage=${stage}&${IDENTITY_QUERY}&message=${message}&${traits}`;
   return `imgfetch --timeout 3000 --name ${image} ${eventsUrl}?${query}`;
 }
 

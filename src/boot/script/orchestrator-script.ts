@@ -1,10 +1,16 @@
 import { SyncError } from "../../lib/errors.ts";
 import type { Ip4 } from "../../lib/ip4.ts";
 import { beacon, failureReport, keepError } from "./failure-report.ts";
-import { commandsOf, type ScriptCommand, type ScriptWord } from "./ipxe-syntax.ts";
+import { type ImageTrust, trustLines, unknownForm } from "./image-trust.ts";
+import {
+  applyEdits,
+  commandsOf,
+  type Edit,
+  type ScriptCommand,
+  type ScriptWord,
+} from "./ipxe-syntax.ts";
 import { retryBlock } from "./retry.ts";
 import { syslogLines } from "./syslog.ts";
-import { applyEdits, type Edit } from "./text-edits.ts";
 import type { TraceContext } from "../trace-context.ts";
 import { type KernelTiming, timingWords, traceWords } from "./timings.ts";
 
@@ -22,6 +28,8 @@ export interface ScriptRewrite {
   readonly kernelArgs: readonly string[];
   /** Appended as `s_eim_NAME=TIME`: the Micro-OS reports every `s_…` in its statistics. */
   readonly timings?: readonly KernelTiming[];
+  /** What is done about signatures; absent: nothing. */
+  readonly trust?: ImageTrust;
   /** The boot's trace, appended as `traceparent=…`, so that the Micro-OS can go on with it; null or absent: none. */
   readonly trace?: TraceContext | null;
 }
@@ -29,6 +37,7 @@ export interface ScriptRewrite {
 /** The orchestrator's script, with the places where it is changed. */
 export interface OrchestratorScript {
   readonly text: string;
+  readonly commands: readonly ScriptCommand[];
   readonly endOfLine: "\n" | "\r\n";
   /** `set download-url …` */
   readonly downloadLines: readonly ScriptCommand[];
@@ -47,6 +56,7 @@ export function parseOrchestratorScript(text: string): OrchestratorScript {
     commands.flatMap(({ words: [word] }) => (word?.text === name ? [word] : []));
   return {
     text,
+    commands,
     endOfLine: text.includes("\r\n") ? "\r\n" : "\n",
     downloadLines: commands.filter(
       ({ words: [name, setting] }) =>
@@ -100,7 +110,7 @@ function rewritten(
     downloadUrlEdit(script, how.downloadUrl),
     ...kernelArgEdits(script, how.kernelArgs),
     ...timingEdits(script, place),
-    ...bootEdits(script, how.eventsUrl),
+    ...bootEdits(script, how.eventsUrl, how.trust ?? "none"),
     ...shellEdits(script),
   ];
   const [firstLine, body] = splitFirstLine(applyEdits(text, edits));
@@ -188,19 +198,25 @@ function timingEdits({ kernelLines }: OrchestratorScript, place: string): readon
   return [{ start: last.end, end: last.end, replacement: place }];
 }
 
-/** A report right before the kernel starts: from here on only the Micro-OS can tell. */
+/** Right before the kernel starts: whether its files are what was signed, and a report; from here on only the Micro-OS can tell. */
 function bootEdits(
-  { text, boots, endOfLine }: OrchestratorScript,
+  { text, boots, commands, endOfLine }: OrchestratorScript,
   eventsUrl: string | null,
+  trust: ImageTrust,
 ): readonly Edit[] {
   const [at, ...others] = boots.map(({ start }) => start);
   // In the middle of a line it would take the command out of its condition.
-  const isFirst = at !== undefined && beginsLine(text, at);
-  if (eventsUrl === null || !isFirst || others.length > 0) return [];
-  const report = beacon(eventsUrl, "booting")
-    .map((line) => `${line}${endOfLine}`)
-    .join("");
-  return [{ start: at, end: at, replacement: report }];
+  const isKnown = at !== undefined && beginsLine(text, at) && others.length === 0;
+  if (!isKnown && trust !== "none") {
+    throw unknownForm("it has not exactly one command boot, at the beginning of a line");
+  }
+  if (!isKnown) return [];
+  const lines = [
+    ...trustLines(commands, trust, eventsUrl),
+    ...(eventsUrl === null ? [] : beacon(eventsUrl, "booting")),
+  ];
+  const replacement = lines.map((line) => `${line}${endOfLine}`).join("");
+  return lines.length === 0 ? [] : [{ start: at, end: at, replacement }];
 }
 
 /** Whether nothing but blanks is between the line's beginning and `at`. */

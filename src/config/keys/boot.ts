@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { imageTrustSettings } from "../../boot/script/image-trust.ts";
 import { localBootSettings } from "../../boot/local-boot.ts";
 import { macForms, unknownPlaceholders, usualMacInUrls } from "../../boot/machine-urls.ts";
 import { hook } from "./hook.ts";
@@ -61,6 +62,12 @@ export const boot = z
       description:
         "`auto`: a UEFI machine that fetched its loader twice and did not start it is given a signed one, where there is one among the loaders, and the one that starts is remembered for that machine. `off`: a signed loader is given only where `loaders` or the machine's entry names it.",
       see: "secure-boot.md",
+      since: "0.2.0",
+    }),
+    imgverify: z.enum(imageTrustSettings).default("auto").meta({
+      description:
+        "Whether iPXE is to check kernel and initramfs by the signatures of `eim-pxe artifacts sign`. `auto`: where the generation has any; iPXE that lacks the command goes on, and its boot shows that nothing was checked. `required`: nothing starts that was not checked, also where there are no signatures yet; holds for `script: mirror`. `off`: nobody is asked to.",
+      see: "secure-boot.md#ipxe-that-checks-signatures-itself",
       since: "0.2.0",
     }),
     userClasses: z

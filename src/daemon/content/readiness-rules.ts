@@ -15,6 +15,8 @@ export interface Provisions {
   readonly loaderDirs: readonly string[];
   /** How many HTTP connections there are, where that is too few now; else null. */
   readonly usedUpConnections: number | null;
+  /** The generation that has no signatures, where nothing starts without; null: there are some, or none are needed. */
+  readonly unsigned: string | null;
 }
 
 /** Why no machine could boot now, as far as it is about what machines are given. */
@@ -69,6 +71,14 @@ export const readinessRules: readonly Rule<Provisions>[] = [
     who: "site",
     when: ({ lacksLoader, onlyLoader, loaderDirs }) =>
       lacksLoader && onlyLoader === null ? { folders: loaderDirs.join(", ") } : null,
+  },
+  {
+    code: "no-signatures",
+    cause:
+      "boot.imgverify is required, and nobody has signed generation {generation}: machines get no script",
+    remedy: "run eim-pxe artifacts sign; eim-pxe artifacts pin goes back to a signed generation",
+    who: "site",
+    when: ({ unsigned }) => (unsigned === null ? null : { generation: unsigned }),
   },
   {
     code: "no-connections",

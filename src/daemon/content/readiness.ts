@@ -25,6 +25,8 @@ export interface ReadinessParts {
   readonly loaderDirs: readonly string[];
   /** How many HTTP connections there are, where that is too few now; else null. */
   readonly usedUpConnections: () => number | null;
+  /** Nothing starts without a signature (`boot.imgverify`). Default: it does. */
+  readonly needsSignatures?: boolean;
   /** Why no replica answers DHCP in mode full; null, and by default: one does, or there is one server only. */
   readonly leaderProblem?: () => string | null;
 }
@@ -37,6 +39,7 @@ const turns: ReadonlySet<EventName> = new Set([
   "sync-failed",
   "generation-imported",
   "generation-damaged",
+  "generation-pinned",
   "loader-fetched",
   "link-up",
   "link-down",
@@ -60,6 +63,7 @@ export class ReadinessWatch {
   readonly #parts: ReadinessParts;
   #hasLoader = false;
   #passedOver: PassedOver | null = null;
+  #unsigned: string | null = null;
   #reported: string | null = null;
   #timer: NodeJS.Timeout | null = null;
 
@@ -94,6 +98,7 @@ export class ReadinessWatch {
       onlyLoader,
       loaderDirs,
       usedUpConnections: this.#parts.usedUpConnections(),
+      unsigned: this.#unsigned,
     });
     const leader = this.#parts.leaderProblem?.() ?? null;
     const reasons = [
@@ -107,6 +112,8 @@ export class ReadinessWatch {
   async #look(): Promise<void> {
     const { store, loaders, isHandedOut, emit, onlyLoader } = this.#parts;
     const usual = onlyLoader === null ? loadersOfTheTable : new Set([onlyLoader]);
+    const current = this.#parts.needsSignatures === true ? store.current() : null;
+    this.#unsigned = current === null || (await current.isSigned()) ? null : current.id;
     this.#passedOver = (await loaders.passedOver())[0] ?? null;
     this.#hasLoader = (await loaders.list()).some(
       ({ name }) => usual.has(name) || isHandedOut(name),

@@ -133,6 +133,7 @@ export class BootPort {
       policy: nodes.policy,
       kernelArgs: config.boot.kernelArgs,
       script: scriptOf(config),
+      imgverify: config.boot.imgverify,
       autoexec: config.boot.path === "mirror",
       syslog: takesUsualSyslog(config),
       baseUrls: this.#baseUrls,

@@ -1,6 +1,7 @@
 import { filledUrl, usualMacInUrls } from "../../boot/machine-urls.ts";
 import { chainScript, ownScript } from "../../boot/script/chain.ts";
 import { hookScript, type HookSettings, isMirrored } from "../../boot/script/hook-script.ts";
+import { type ImageTrust, imageTrustOf, UNSIGNED } from "../../boot/script/image-trust.ts";
 import { isUnknown, type NodeEntry } from "../../boot/node.ts";
 import {
   type OrchestratorScript,
@@ -21,6 +22,7 @@ import { traceOf } from "../../timeline/traces.ts";
 import type { BootAppOptions, BootScript } from "./context.ts";
 import type { ServedGeneration } from "./content.ts";
 import { OrchestratorScripts } from "./orchestrator-scripts.ts";
+import { Signatures } from "./signatures.ts";
 
 export type ScriptOutcome =
   | { readonly kind: "script"; readonly text: string; readonly generation: string | null }
@@ -47,7 +49,18 @@ export type ScriptNode = Pick<
 type Source =
   | { readonly kind: "loader"; readonly name: string }
   | { readonly kind: "template"; readonly text: string }
-  | { readonly kind: "mirror"; readonly sha256: string; readonly script: OrchestratorScript };
+  | {
+      readonly kind: "mirror";
+      readonly sha256: string;
+      readonly script: OrchestratorScript;
+      readonly trust: ImageTrust;
+    };
+
+/** Only what is signed may start, and nothing is. */
+interface Unsigned {
+  readonly kind: "unsigned";
+  readonly reason: string;
+}
 
 /** One for each generation, address of ours and set of kernel arguments; nodes may have their own. */
 const maxPrepared = 256;
@@ -74,11 +87,13 @@ function needsMicroOs(script: BootScript, node: ScriptNode | null): boolean {
 export class BootScripts {
   readonly #options: BootAppOptions;
   readonly #orchestratorScripts: OrchestratorScripts;
+  readonly #signatures: Signatures;
   readonly #prepared = new BoundedMap<string, WithMachine>(maxPrepared);
 
   constructor(options: BootAppOptions) {
     this.#options = options;
     this.#orchestratorScripts = new OrchestratorScripts(options.files);
+    this.#signatures = new Signatures(options.clock);
   }
 
   async of(request: ScriptRequest): Promise<ScriptOutcome> {
@@ -86,7 +101,11 @@ export class BootScripts {
     const known = this.#withoutSource(request, generation);
     if (known !== null) return known;
     try {
-      return this.#make(request, generation, await this.#read(generation));
+      const source = await this.#read(generation);
+      if (source.kind === "unsigned") {
+        return { kind: "unavailable", status: 503, reason: source.reason };
+      }
+      return this.#make(request, generation, source);
     } catch (thrown) {
       const reason = `the boot script cannot be made: ${printable(messageOf(thrown), 512)}`;
       return { kind: "unavailable", status: 500, reason };
@@ -101,9 +120,13 @@ export class BootScripts {
     if (known !== null) return known.kind === "script" ? known : null;
     if (script.kind !== "mirror" || generation === null) return null;
     const source = this.#orchestratorScripts.known(generation);
-    if (source === null) return null;
+    const { imgverify = "off" } = this.#options;
+    const isSigned = imgverify === "off" ? false : this.#signatures.known(generation);
+    if (source === null || isSigned === null || (imgverify === "required" && !isSigned))
+      return null;
     try {
-      return this.#make(request, generation, { kind: "mirror", ...source });
+      const trust = imageTrustOf(imgverify, isSigned);
+      return this.#make(request, generation, { kind: "mirror", ...source, trust });
     } catch {
       // The usual way finds it too, and says why.
       return null;
@@ -160,13 +183,20 @@ export class BootScripts {
     return { kind: "script", text, generation: id };
   }
 
-  async #read(generation: ServedGeneration | null): Promise<Source> {
+  async #read(generation: ServedGeneration | null): Promise<Source | Unsigned> {
     const { script, files } = this.#options;
     if (script.kind === "loader") return script;
     if (script.kind === "template") {
       return { kind: "template", text: await files.readNow(script.path) };
     }
-    return { kind: "mirror", ...(await this.#orchestratorScripts.of(generation)) };
+    const known = await this.#orchestratorScripts.of(generation);
+    const { imgverify = "off" } = this.#options;
+    const isSigned =
+      imgverify !== "off" && generation !== null && (await this.#signatures.of(generation));
+    if (imgverify === "required" && !isSigned) {
+      return { kind: "unsigned", reason: `${UNSIGNED}. Run: eim-pxe artifacts sign` };
+    }
+    return { kind: "mirror", ...known, trust: imageTrustOf(imgverify, isSigned) };
   }
 
   #make(
@@ -200,13 +230,13 @@ export class BootScripts {
   }
 
   #preparedOf(
-    { sha256, script }: { readonly sha256: string; readonly script: OrchestratorScript },
-    rewrite: Omit<ScriptRewrite, "timings" | "trace">,
+    { sha256, script, trust }: Extract<Source, { kind: "mirror" }>,
+    rewrite: Omit<ScriptRewrite, "timings" | "trace" | "trust">,
   ): WithMachine {
-    const key = [sha256, rewrite.downloadUrl, ...rewrite.kernelArgs].join("\n");
+    const key = [sha256, trust, rewrite.downloadUrl, ...rewrite.kernelArgs].join("\n");
     const before = this.#prepared.get(key);
     if (before !== undefined) return before;
-    const prepared = preparedScript(script, rewrite);
+    const prepared = preparedScript(script, { ...rewrite, trust });
     this.#prepared.set(key, prepared);
     return prepared;
   }

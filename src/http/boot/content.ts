@@ -35,6 +35,8 @@ export interface ServedGeneration {
   readonly id: string;
   /** The file of exactly this name in the manifest (`keys/db.der` has its folder), or null. */
   file(name: string): ServedFile | null;
+  /** Whether there are signatures beside its files (`artifacts sign`); absent: there are none. Never rejects. */
+  readonly isSigned?: () => Promise<boolean>;
 }
 
 /** The generations that are on disk, as the boot port needs them. */

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import type { FindNode, NodeEntry } from "../../boot/node.ts";
 import { isOptionalFile } from "../../boot/optional-files.ts";
 import { admissionOf, type BootPolicy, type Denial } from "../../boot/policy.ts";
+import type { ImageTrustSetting } from "../../boot/script/image-trust.ts";
 import { provedIdentity } from "../../timeline/claims.ts";
 import type { HookSettings } from "../../boot/script/hook-script.ts";
 import type { BootSessions } from "../../timeline/boots.ts";
@@ -41,6 +42,8 @@ export interface BootAppOptions extends Reached {
   readonly findNode: FindNode;
   readonly policy: BootPolicy;
   readonly script: BootScript;
+  /** Whether iPXE is to check signatures; absent: it is not. */
+  readonly imgverify?: ImageTrustSetting;
   /** Appended to the kernel line of every machine, before the node's own. */
   readonly kernelArgs: readonly string[];
   /** Whether `autoexec.ipxe` is served: not when the orchestrator's own loader goes its own way. */

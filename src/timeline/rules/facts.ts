@@ -1,5 +1,6 @@
 import type { Boot } from "../boot.ts";
 import type { BootEvidence } from "./evidence.ts";
+import { trustStages } from "../../boot/script/image-trust.ts";
 import type { Observations } from "../observations.ts";
 
 /** No more than a person reads. */
@@ -74,12 +75,19 @@ function observationsOf(seen: Observations): readonly Fact[] {
       failed?.atMs,
       `the machine reported that its script failed${failed?.errno ? ` with error ${failed.errno}` : ""}`,
     ),
+    ...at(seen.trust?.atMs, trustInWords(seen.trust)),
     ...at(seen.logged?.atMs, `its log says: ${seen.logged?.text}`),
     ...seen.aborted.map(({ atMs, file, bytesSent }) => ({
       atMs,
       text: `the machine broke off the download of ${file} after ${inWords(bytesSent)}`,
     })),
   ];
+}
+
+function trustInWords(trust: Observations["trust"]): string {
+  return trust?.stage === trustStages.refused
+    ? `the machine reported that the signature of ${trust.message ?? "a file"} does not hold`
+    : "the machine reported that its iPXE has no imgverify";
 }
 
 function inWords(bytes = 0): string {

@@ -3,6 +3,7 @@ import { type Provisions, readinessRules } from "../../../src/daemon/content/rea
 import { judgeAll } from "../../../src/lib/finding.ts";
 
 const whole: Provisions = {
+  unsigned: null,
   lacksMicroOs: false,
   lacksLoader: false,
   passedOver: null,
