@@ -45,10 +45,13 @@ const MOST_ASKED = 16;
 export class LocalBootTable {
   readonly #worked: BoundedMap<Mac, LocalBoot>;
   readonly #trying: BoundedMap<Mac, LocalBoot>;
+  /** Whose iPXE cannot give them back. */
+  readonly #restarted: BoundedMap<Mac, true>;
 
   constructor(maxMachines = 16_384) {
     this.#worked = new BoundedMap(maxMachines);
     this.#trying = new BoundedMap(maxMachines);
+    this.#restarted = new BoundedMap(maxMachines);
   }
 
   of(mac: Mac): LocalBoot | null {
@@ -58,6 +61,13 @@ export class LocalBootTable {
   /** The way for this machine under `auto`. */
   wayOf(mac: Mac): LocalBootWay {
     return this.of(mac)?.way ?? localBootWays[0];
+  }
+
+  /** The way for this machine where the setting names one: it may be none for the iPXE that it is given. */
+  wayFor(setting: LocalBootWay, mac: Mac | null): LocalBootWay {
+    const endsByScript = setting === "exit" || setting === "sanboot";
+    const cannotEnd = endsByScript && mac !== null && this.#restarted.has(mac);
+    return cannotEnd ? "not-found" : setting;
   }
 
   /** All that worked. */
@@ -71,8 +81,8 @@ export class LocalBootTable {
 
   /** False when nothing was known of the machine. */
   forget(mac: Mac): boolean {
-    const wasTrying = this.#trying.delete(mac);
-    return this.#worked.delete(mac) || wasTrying;
+    const hasRestarted = this.#restarted.delete(mac);
+    return this.#drop(mac) || hasRestarted;
   }
 
   /** The machine was sent on to its disk, in the way that `wayOf` says. */
@@ -108,6 +118,7 @@ export class LocalBootTable {
 
   /** Its iPXE can do neither `exit` nor `sanboot`, and restarts it. */
   restarts(mac: Mac, nowMs: number): void {
+    this.#restarted.set(mac, true);
     this.#put({ mac, way: "not-found", worked: false, lastAtMs: nowMs, sinceMs: nowMs, asked: 1 });
   }
 
@@ -121,9 +132,14 @@ export class LocalBootTable {
   #put(next: LocalBoot): boolean {
     const { mac, worked } = next;
     const didWork = this.#worked.has(mac);
-    if (didWork !== worked) this.forget(mac);
+    if (didWork !== worked) this.#drop(mac);
     (worked ? this.#worked : this.#trying).set(mac, next);
     return didWork !== worked;
+  }
+
+  #drop(mac: Mac): boolean {
+    const wasTrying = this.#trying.delete(mac);
+    return this.#worked.delete(mac) || wasTrying;
   }
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { LocalBootTable } from "../../src/boot/local-boot.ts";
+import { LocalBootTable, localBootWays } from "../../src/boot/local-boot.ts";
 
 const mac = "52:54:00:12:34:56";
 const minute = 60_000;
@@ -52,6 +52,19 @@ describe("the way in which a machine is sent on to its disk", () => {
     expect(table.of(mac)).toMatchObject({ way: "not-found", worked: false });
     table.systemHeard(mac, 120_000);
     expect(table.worked()).toMatchObject([{ mac, way: "not-found" }]);
+  });
+
+  test("is not-found in place of a script that ends, where one is set and its iPXE cannot end, until it is forgotten", () => {
+    const table = new LocalBootTable();
+    const ways = () => localBootWays.map((setting) => table.wayFor(setting, mac));
+    expect(ways()).toEqual(localBootWays);
+    table.restarts(mac, 20_000);
+    expect(ways()).toEqual(["silent", "not-found", "not-found", "not-found"]);
+    table.systemHeard(mac, 120_000);
+    expect(ways()).toEqual(["silent", "not-found", "not-found", "not-found"]);
+    expect(table.wayFor("exit", null)).toBe("exit");
+    table.forget(mac);
+    expect(ways()).toEqual(localBootWays);
   });
 
   test("worked when the machine stays away, and is kept then", () => {

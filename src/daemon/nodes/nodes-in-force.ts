@@ -218,7 +218,7 @@ export class NodesInForce {
   }
 
   #choose(setting: LocalBootSetting, mac: Mac | null, node: NodeEntry | null): LocalBootChoice {
-    if (setting !== "auto") return { way: setting, isAuto: false };
+    if (setting !== "auto") return { way: this.localBoots.wayFor(setting, mac), isAuto: false };
     // An unknown machine may be another boot server's.
     const isOurs = mac !== null && !isUnknown(node);
     return { way: isOurs ? this.localBoots.wayOf(mac) : "silent", isAuto: true };

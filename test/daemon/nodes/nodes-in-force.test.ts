@@ -252,13 +252,19 @@ describe("the way to the disk", () => {
     expect((await nodesOf(denied)).denialOf({ mac, address: null })?.way).toBe("silent");
   });
 
-  test("is not-found for a machine whose iPXE can do nothing but restart it", async () => {
-    const nodes = await nodesOf(denied);
-    senders.set(address, mac);
-    const sentOn = { event: "local-boot", mac, address, way: "exit", reason: "denied" } as const;
-    nodes.hear({ ...sentOn, restarts: true });
-    expect(nodes.denialOf({ mac, address })?.way).toBe("not-found");
-  });
+  test.each([
+    ["auto", denied],
+    ["exit", `- { mac: "${mac}", netboot: deny, localBoot: exit }`],
+  ])(
+    "is not-found for a machine whose iPXE can do nothing but restart it (%s)",
+    async (_, file) => {
+      const nodes = await nodesOf(file);
+      senders.set(address, mac);
+      const sentOn = { event: "local-boot", mac, address, way: "exit", reason: "denied" } as const;
+      nodes.hear({ ...sentOn, restarts: true });
+      expect(nodes.denialOf({ mac, address })?.way).toBe("not-found");
+    },
+  );
 
   test("field fault 47: is not moved by requests in the machine's name from another address", async () => {
     const other = "192.168.77.66";
