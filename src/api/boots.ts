@@ -55,7 +55,11 @@ export const boot = z.object({
   vendor: z.string().nullable().describe("as the machine says itself"),
   model: z.string().nullable(),
   address: z.string().nullable(),
-  interface: z.string().nullable().describe("of this server, on which the machine was heard"),
+  server: z
+    .string()
+    .nullable()
+    .describe("another server of the database (`leases.store`) that saw it; null: this one"),
+  interface: z.string().nullable().describe("of the server, on which the machine was heard"),
   firmware: z.enum(firmwareKinds).nullable(),
   architecture: z.string().nullable(),
   status: bootStatus,
@@ -118,22 +122,39 @@ export const bootDetail = boot.extend({
   events: z
     .array(z.looseObject({ at: moment, event: z.string() }))
     .readonly()
-    .describe("what was reported of it, with the event's fields: the first and the last 60 events"),
+    .describe(
+      "what was reported of it, with the event's fields: the first and the last 60 events; of another server's boot those in the database, none while that is away",
+    ),
   packets: z
     .array(packet)
     .readonly()
-    .describe("its last DHCP and TFTP packets, decoded; none where `timeline.captures` is false"),
+    .describe(
+      "its last DHCP and TFTP packets, decoded; none where `timeline.captures` is false, and of another server's boot",
+    ),
 });
 
 export type BootDetailReply = z.output<typeof bootDetail>;
 
 export const bootPath = z.object({ id: z.string().max(256) });
 
-/** Where a page begins: behind the boot with this number. */
+/** Where a page begins: behind the boots of this server, and of the others, with these numbers. */
+export interface BootCursor {
+  readonly own: number;
+  readonly others: number;
+}
+
+export const fromTheNewest: BootCursor = { own: Infinity, others: Infinity };
+
 const cursor = z
   .string(wrongCursor)
-  .regex(/^\d{1,15}$/, wrongCursor)
-  .transform(Number);
+  .regex(/^(\d{1,15}|\d{0,15}-\d{1,15})$/, wrongCursor)
+  .transform((text): BootCursor => {
+    const [own = "", others = ""] = text.split("-");
+    return {
+      own: own === "" ? Infinity : Number(own),
+      others: others === "" ? Infinity : Number(others),
+    };
+  });
 
 export const bootsQuery = z.object({
   mac: macsInUrl.optional().describe("of these machines, separated by commas: 100 at most"),

@@ -43,6 +43,10 @@ export const node = z.object({
   boot: z
     .object({
       id: z.string(),
+      server: z
+        .string()
+        .nullable()
+        .describe("another server of the database that saw it; null: this one"),
       stage: z.enum(stages),
       status: bootStatus,
       startedAt: moment,

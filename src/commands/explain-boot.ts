@@ -52,6 +52,7 @@ function inWords(boot: BootDetailReply): readonly string[] {
     ["machine", mac === null ? address : name === null ? mac : `${mac} (${name})`],
     ["serial", serial],
     ["UUID", uuid],
+    ["server", boot.server],
     ["began", boot.startedAt],
     ["status", `${boot.status}, at stage ${boot.stage}`],
     ["generation", generation],

@@ -206,7 +206,7 @@ async function inDatabase<T>(
 ): Promise<T> {
   const leases = new LeaseTable();
   const clock = await hostClock();
-  const nowhere = { nodes: null, addresses: () => [], emit: () => {} };
+  const nowhere = { nodes: null, timelines: null, addresses: () => [], emit: () => {} };
   const shared = await openDatabase({ config, leases, clock, ...nowhere });
   try {
     const problem = shared === null ? "leases.store names no database" : shared.problem();

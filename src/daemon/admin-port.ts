@@ -7,6 +7,7 @@ import type { LeaseAdmin } from "../dhcp/leases/lease-admin.ts";
 import type { EventBus } from "../events/bus.ts";
 import type { Emit } from "../events/types.ts";
 import { createAdminApp, type Readiness } from "../http/admin/app.ts";
+import type { BootsElsewhere } from "../http/admin/context.ts";
 import { listen } from "../http/listen.ts";
 import type { Clock } from "../lib/clock.ts";
 import { InternalError, SyncError } from "../lib/errors.ts";
@@ -52,6 +53,8 @@ export interface AdminPortParts extends Pick<WakerParts, "leased"> {
   readonly leases: LeaseAdmin | null;
   /** Null: this server is the only one. */
   readonly leadership: Pick<Leadership, "state"> | null;
+  /** The boots that other servers of the database saw; null: there is none. */
+  readonly elsewhere: BootsElsewhere | null;
   readonly events: EventBus;
   /** Null where they are switched off. */
   readonly captures: SiteCaptures | null;
@@ -101,6 +104,7 @@ export async function openAdminPort(parts: AdminPortParts): Promise<AdminPort> {
     instance,
     configFile: settings.configFile,
     sessions,
+    elsewhere: parts.elsewhere,
     clock,
     readiness,
     metrics: metrics.registry,

@@ -154,11 +154,12 @@ class Site {
     const { directory } = this.#config.assets;
     const known = { sessions: this.#sessions, nodes: this.#nodes, isHandedOut };
     const assets = directory === null ? null : new SiteAssets({ directory, ...known });
-    const leading = this.#leading;
+    const [leading, at] = [this.#leading, this.#steadyClock];
     const [config, leases, nodes] = [this.#config, this.#leases, this.#nodes];
-    const at = this.#steadyClock;
     const addresses = () => this.#listeners?.ownAddresses() ?? [];
-    this.#shared = await openDatabase({ config, leases, nodes, clock: at, emit, addresses });
+    const timelines = { sessions: this.#sessions, clock };
+    const forDatabase = { config, leases, nodes, timelines, clock: at, emit, addresses };
+    this.#shared = await openDatabase(forDatabase);
     const journal =
       leading?.journal ??
       (this.#options.links.some(({ mode }) => mode === "full")
@@ -211,6 +212,7 @@ class Site {
       leases: this.#leaseAdmin,
       leased: this.#leases.addressesOf,
       leadership: leading?.leadership ?? null,
+      elsewhere: this.#shared?.timelines ?? null,
       events: this.#events,
     };
     const admin = await namingHolder(() => openAdminPort(adminParts));

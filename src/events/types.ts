@@ -60,6 +60,7 @@ export interface EventFields extends NodeEventFields, MirrorEventFields, Elsewhe
   "leader-unknown": { lease: string; source: string; reason: string };
   "leader-unfit": { lease: string; reason: string };
   "database-away": { place: string; reason: string };
+  "timelines-unshared": { place: string; reason: string };
   "database-back": { place: string; awaySeconds: number };
   "subscriber-failed": { subscriber: string; reason: string };
 

@@ -9,7 +9,7 @@ export interface HistoryLimits {
   readonly bootsPerMachine: number;
 }
 
-/** Hears what is new, to keep it over a restart. */
+/** Hears what is new, to keep it elsewhere. Never throws. */
 export interface HistoryListener {
   changed(boot: Boot): void;
   /** `text` is an event of the boot with that number as JSON. */
@@ -111,7 +111,7 @@ export class BootHistory {
   readonly #events = new Map<number, string[]>();
   readonly #logLines = new LogLineCounts();
   #lastNumber = 0;
-  listener: HistoryListener | null = null;
+  readonly listeners: HistoryListener[] = [];
 
   constructor(limits: HistoryLimits) {
     this.#limits = limits;
@@ -148,7 +148,7 @@ export class BootHistory {
     if (boot.steps.some(({ stage }) => !asking.has(stage))) this.#onlyAsked.delete(number);
     else this.#onlyAsked.add(number);
     if (isNew) this.#begin(key, number);
-    if (isKept) this.listener?.changed(boot);
+    if (isKept) for (const listener of this.listeners) listener.changed(boot);
   }
 
   /** What was kept under one key is kept under another. */
@@ -170,7 +170,7 @@ export class BootHistory {
     addBounded(events, text);
     this.#events.set(number, events);
     if (isLogLine(text)) this.#boundLogs(number, events);
-    this.listener?.event(number, text);
+    for (const listener of this.listeners) listener.event(number, text);
   }
 
   /** What was reported of a boot: the first and the last of it. */

@@ -32,12 +32,16 @@ export function eventLine(number: number, event: string): string {
   return `{"n":${number},"event":${event}}\n`;
 }
 
-export function bootLine(boot: Boot, { nowMs, wallMs }: Moment): string {
+export function bootLine(boot: Boot, now: Moment): string {
+  return `{"n":${boot.number},"boot":${bootState(boot, now)}}\n`;
+}
+
+/** A boot as JSON, with its moments by the wall clock; `readBoot` reads it. */
+export function bootState(boot: Boot, { nowMs, wallMs }: Moment): string {
   const byMs = wallMs - nowMs;
-  const state = JSON.stringify(boot, (key, value: unknown) =>
+  return JSON.stringify(boot, (key, value: unknown) =>
     typeof value === "number" && isMoment(key) ? moved(value, byMs) : value,
   );
-  return `{"n":${boot.number},"boot":${state}}\n`;
 }
 
 /** Fields that are moments of the monotonic clock. */
@@ -207,7 +211,8 @@ function copied(part: string): string {
   return Buffer.from(part).toString();
 }
 
-function readBoot(json: string, { nowMs, wallMs }: Moment): Boot | null {
+/** What `bootState` wrote, with its moments by the steady clock here; null where it is no boot. */
+export function readBoot(json: string, { nowMs, wallMs }: Moment): Boot | null {
   try {
     const read = kept.parse(JSON.parse(json));
     // Where the clock was set back meanwhile, it was written in the future.

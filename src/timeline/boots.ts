@@ -57,9 +57,9 @@ export class BootSessions {
     this.#holds = new GenerationHolds(limits.addresses, silenceMs);
   }
 
-  /** Tells what is new, to keep it over a restart. */
+  /** Tells what is new, to keep it elsewhere. */
   follow(listener: HistoryListener): void {
-    this.#history.listener = listener;
+    this.#history.listeners.push(listener);
   }
 
   /** Takes up boots that were kept, in the order in which they began. */

@@ -20,6 +20,7 @@ function boot(given: Partial<BootReply>): BootReply {
     vendor: null,
     model: null,
     address: null,
+    server: null,
     interface: null,
     firmware: null,
     architecture: null,

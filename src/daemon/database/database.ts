@@ -1,10 +1,18 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import type { Emit } from "../../events/types.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { messageOf } from "../../lib/errors.ts";
-import { prepareSession } from "./schema.ts";
-import { type Connect, DatabaseError, isOfValues, isToRepeat, type Row, type Sql } from "./sql.ts";
+import { pause, withPatience } from "./patience.ts";
+import { prepareSession, whyUnusable } from "./schema.ts";
+import {
+  type Connect,
+  DatabaseError,
+  isOfStatement,
+  isOfValues,
+  isToRepeat,
+  type Row,
+  type Sql,
+} from "./sql.ts";
 
 /** Something that is kept in the database, of which each server wants to know what the others write. */
 export interface Part {
@@ -17,6 +25,13 @@ export interface Part {
    * @param askedAtMs when they were asked for, by the steady clock
    */
   news(rows: readonly unknown[], isAll: boolean, askedAtMs: number): void;
+  /** What leases do without; absent: the tables of `schema.ts`, without which nothing is shared. */
+  readonly needs?: {
+    /** Statements that make its tables, where they are not there yet. */
+    readonly tables: string;
+    /** Is told at each connection why it cannot be shared, such as for want of a right; null: it is. */
+    unusable(reason: string | null): void;
+  };
 }
 
 export interface DatabaseParts {
@@ -75,6 +90,8 @@ export class Database {
   readonly #parts: DatabaseParts;
   readonly #shared: Part[] = [];
   readonly #stopping = new AbortController();
+  /** Of `#shared`, what this session can share. */
+  #inUse: readonly Part[] = [];
   #sql: Sql | null = null;
   /** Ends the session at hand. */
   #session = new AbortController();
@@ -132,6 +149,12 @@ export class Database {
     return this.#ask(text, params);
   }
 
+  /** The same for what nothing depends on: a statement that is refused ends nothing. */
+  async tell(text: string, params: readonly string[]): Promise<readonly Row[]> {
+    if (!this.#isCurrent) throw new DatabaseError(`${this.place} cannot be used: ${this.#problem}`);
+    return this.#ask(text, params, PATIENCE_MS, isOfStatement);
+  }
+
   async close(): Promise<void> {
     this.#stopping.abort();
     this.#session.abort();
@@ -170,6 +193,7 @@ export class Database {
     });
     this.#sql = sql;
     await withPatience(prepareSession(sql), 3 * PATIENCE_MS);
+    this.#inUse = await this.#usable(sql);
     await this.#sign();
     await this.#ask(forgetServers, []);
     await this.#look(true);
@@ -178,6 +202,19 @@ export class Database {
     const awaySeconds = away === null ? 0 : Math.round((clock.now() - away) / 1000);
     this.#awaySinceMs = null;
     emit({ event: "database-back", place: this.place, awaySeconds });
+  }
+
+  /** What can be shared in this session. */
+  async #usable(sql: Sql): Promise<readonly Part[]> {
+    const usable: Part[] = [];
+    for (const part of this.#shared) {
+      const { newsOf, needs } = part;
+      const looking = needs === undefined ? null : whyUnusable(sql, newsOf, needs, this.server);
+      const reason = looking === null ? null : await withPatience(looking, 3 * PATIENCE_MS);
+      needs?.unusable(reason);
+      if (reason === null) usable.push(part);
+    }
+    return usable;
   }
 
   /** Asks what others wrote; after it has connected, for all that is there. */
@@ -199,7 +236,7 @@ export class Database {
     this.#know(this.#peers.flatMap(({ addresses }) => addresses).toSorted());
     // From here on it can be written to: what was lost is written anew at once.
     this.#isCurrent = !this.#session.signal.aborted;
-    for (const [index, part] of this.#shared.entries()) {
+    for (const [index, part] of this.#inUse.entries()) {
       part.news(rows.parse(JSON.parse(found[`part${index}`] ?? "[]")), isAll, askedAtMs);
     }
     this.#knownBelow = next;
@@ -213,7 +250,7 @@ export class Database {
 
   /** One statement, so that all is of one moment. Transactions that run at that moment are asked for again. */
   #newsStatement(): string {
-    const parts = this.#shared.map(
+    const parts = this.#inUse.map(
       ({ newsOf }, index) =>
         `(SELECT coalesce(json_agg(n), '[]') FROM (${newsOf}) n)::text AS part${index},`,
     );
@@ -236,13 +273,14 @@ export class Database {
     text: string,
     params: readonly string[],
     patienceMs = PATIENCE_MS,
+    isHarmless: (error: unknown) => boolean = isOfValues,
   ): Promise<readonly Row[]> {
     const sql = this.#sql;
     if (sql === null) throw new DatabaseError(`${this.place} is not connected`);
     try {
       return await withPatience(sql.query(text, params), patienceMs);
     } catch (error) {
-      if (!isToRepeat(error) && !isOfValues(error) && this.#sql === sql)
+      if (!isToRepeat(error) && !isHarmless(error) && this.#sql === sql)
         this.#lose(messageOf(error));
       throw error;
     }
@@ -258,24 +296,5 @@ export class Database {
     this.#problem = reason;
     this.#awaySinceMs ??= clock.now();
     emit({ event: "database-away", place: this.place, reason });
-  }
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await sleep(ms, undefined, { signal, ref: false }).catch(() => {});
-}
-
-/** Rejects when it takes longer; what comes of it then is nobody's concern. */
-async function withPatience<T>(answer: Promise<T>, patienceMs: number): Promise<T> {
-  const done = new AbortController();
-  const tooLong = sleep(patienceMs, undefined, { signal: done.signal, ref: false }).then(() => {
-    throw new DatabaseError(`it did not answer for ${patienceMs / 1000} s`);
-  });
-  try {
-    return await Promise.race([answer, tooLong]);
-  } finally {
-    done.abort();
-    answer.catch(() => {});
-    tooLong.catch(() => {});
   }
 }

@@ -8,11 +8,14 @@ import type { Emit } from "../../events/types.ts";
 import { replaceFile } from "../../lib/atomic-file.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { errnoOf } from "../../lib/errors.ts";
+import type { BootSessions } from "../../timeline/boots.ts";
+import { OtherBoots, type OtherServer } from "../../timeline/elsewhere/other-boots.ts";
 import type { NodesInForce } from "../nodes/nodes-in-force.ts";
 import { Database } from "./database.ts";
 import { connectBy } from "./driver.ts";
 import { keepPeers, peersIn } from "./peers-file.ts";
 import { SharedDecisions } from "./shared-decisions.ts";
+import { SharedTimelines } from "./shared-timelines.ts";
 import { SharedLeases } from "./shared-leases.ts";
 import { readUrlFile, urlFileOf } from "./url.ts";
 
@@ -22,6 +25,8 @@ export interface SharedDatabaseParts {
   readonly leases: LeaseTable;
   /** Hears what other servers decided, and tells them; null: nobody decides here. */
   readonly nodes: Pick<NodesInForce, "register" | "share" | "changed"> | null;
+  /** The boots, which the others see, with the clock that they have their times by; null: nobody boots here. */
+  readonly timelines: { readonly sessions: BootSessions; readonly clock: Clock } | null;
   /** Where machines reach this server now. */
   readonly addresses: () => readonly string[];
   readonly emit: Emit;
@@ -29,10 +34,17 @@ export interface SharedDatabaseParts {
   readonly clock: Clock;
 }
 
+/** The boots that other servers saw, and what they reported of them. */
+export interface OtherTimelines extends Pick<SharedTimelines, "eventsOf" | "subscribe"> {
+  servers(): readonly OtherServer[];
+}
+
 /** What several servers share, where `leases.store` names a database. */
 export interface SharedDatabase {
   readonly database: Database;
   readonly leases: SharedLeases;
+  /** The boots that the other servers saw; null: nobody boots here. */
+  readonly timelines: OtherTimelines | null;
   /** Reports what happens, but not that another server of the database is on the link. */
   readonly emit: Emit;
   /** Whether an address is another server's that shares the database, as far as is known. */
@@ -70,10 +82,12 @@ export async function openDatabase(parts: SharedDatabaseParts): Promise<SharedDa
     database.share(decisions);
     parts.nodes.share(decisions);
   }
+  const timelines = shareTimelines(database, parts, place);
   await database.start();
   return {
     database,
     leases: shared,
+    timelines,
     emit: (event) => {
       if (event.event === "other-dhcp-server" && database.isPeer(event.server)) return;
       if (event.event === "competing-offer" && database.isPeer(event.server)) return;
@@ -84,6 +98,35 @@ export async function openDatabase(parts: SharedDatabaseParts): Promise<SharedDa
       database.problem === null
         ? null
         : `no new address is leased, because ${place} cannot be used (${database.problem}): start it, or mend the way to it (leases.store). Machines that have an address keep it for as long as it was leased`,
+  };
+}
+
+function shareTimelines(
+  database: Database,
+  { timelines, emit }: SharedDatabaseParts,
+  place: string,
+): OtherTimelines | null {
+  if (timelines === null) return null;
+  const name = hostname();
+  const others = new OtherBoots(name);
+  let reported: string | null = null;
+  const shared = new SharedTimelines({
+    database,
+    name,
+    ...timelines,
+    others,
+    unusable: (reason) => {
+      if (reason !== null && reason !== reported)
+        emit({ event: "timelines-unshared", place, reason });
+      reported = reason;
+    },
+  });
+  database.share(shared.bootsPart);
+  database.share(shared.eventsPart);
+  return {
+    servers: () => others.servers,
+    eventsOf: (server, boot) => shared.eventsOf(server, boot),
+    subscribe: (listener) => shared.subscribe(listener),
   };
 }
 

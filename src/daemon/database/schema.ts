@@ -1,4 +1,5 @@
-import { DatabaseError, type Sql, sqlStateOf } from "./sql.ts";
+import { messageOf } from "../../lib/errors.ts";
+import { DatabaseError, isOfStatement, type Sql, sqlStateOf } from "./sql.ts";
 
 /*
  * The tables. What must not happen is kept from happening here: an address has one row, and a machine has one row in each
@@ -65,6 +66,34 @@ export async function prepareSession(sql: Sql): Promise<void> {
   throw new DatabaseError(
     `its tables are of version ${others.join(", ")}, and this program knows version ${schemaVersion}: run the same version of eim-pxe on all servers`,
   );
+}
+
+/**
+ * Why what `newsOf` selects cannot be used; null: it can. Where it is not there, its tables are made: servers of before do
+ * without them, so the version stays the same. Rejects where the database is away.
+ */
+export async function whyUnusable(
+  sql: Sql,
+  newsOf: string,
+  { tables }: { readonly tables: string },
+  server: string,
+): Promise<string | null> {
+  const look = () =>
+    sql.query(
+      `SELECT 1 FROM (${newsOf}) n WHERE $1::text IS NOT NULL AND $2::text IS NOT NULL LIMIT 1`,
+      ["0", server],
+    );
+  try {
+    await look().catch(async (error: unknown) => {
+      if (sqlStateOf(error) !== UNDEFINED_TABLE) throw error;
+      await sql.run(tables);
+      await look();
+    });
+    return null;
+  } catch (error) {
+    if (isOfStatement(error)) return messageOf(error);
+    throw error;
+  }
 }
 
 async function versions(sql: Sql): Promise<readonly string[]> {

@@ -30,6 +30,14 @@ export function isOfValues(error: unknown): boolean {
   return /^2[23]/.test(sqlStateOf(error) ?? "");
 }
 
+/**
+ * The statement is wrong, or refused for what it is (its tables, its rights, its values): nothing is wrong with the connection,
+ * and the same statement would be refused again.
+ */
+export function isOfStatement(error: unknown): boolean {
+  return /^(0A|2[0-8]|42|54)[0-9A-Z]{3}$/.test(sqlStateOf(error) ?? "");
+}
+
 export function sqlStateOf(error: unknown): string | null {
   if (typeof error !== "object" || error === null || !("code" in error)) return null;
   return typeof error.code === "string" ? error.code : null;

@@ -19,6 +19,7 @@ export function FactsCard({ machine, boot }: { machine: Machine; boot: BootDetai
     [fact.model, latest?.model],
     [fact.address, addressOf(machine)],
     [fact.link, latest?.interface],
+    [fact.server, latest?.server],
     [
       fact.firmware,
       [latest?.firmware, latest?.architecture].filter((one) => one != null).join(", "),

@@ -140,6 +140,7 @@ function EarlierBoots({
             <td>{duration(one.durationMs)}</td>
             <td>
               <Status status={one.status} /> <Track boot={one} small />{" "}
+              {one.server !== null && `${texts.machine.seenBy(one.server)} `}
               {one.diagnosis !== null && sentence(one.diagnosis.cause)}
             </td>
           </tr>

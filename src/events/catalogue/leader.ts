@@ -15,6 +15,12 @@ export const databaseEvents = {
     meaning:
       "What the other servers leased and decided meanwhile is known here now, and addresses are leased. `awaySeconds` says how long that was not so; 0 at the start of the server.",
   },
+  "timelines-unshared": {
+    level: "warn",
+    message: "the other servers do not see this one's boots, nor this one theirs",
+    meaning:
+      "`reason` says why the tables of timelines (`eim_pxe_boots`, `eim_pxe_boot_events`) in the database of `leases.store` cannot be used: mostly the database's user may not make tables. Leases and decisions are shared all the same. Give the user the right to create tables, or make them as a user that may; it is tried again at each connection.",
+  },
 } satisfies Entries;
 
 /** Which of several replicas answers DHCP in mode full. */

@@ -44,6 +44,7 @@ export function describeBoot(
     vendor: boot.vendor,
     model: boot.model,
     address: boot.address,
+    server: null,
     interface: interfaceOf(boot),
     firmware: firmwareKindOf(boot),
     architecture: architectureNameOf(boot),

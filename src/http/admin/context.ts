@@ -127,6 +127,25 @@ export interface AdminLeases {
   import(leases: readonly ImportedLease[]): Promise<LeaseImportReply>;
 }
 
+/** The boots that other servers saw, and what they reported of them. */
+export interface BootsElsewhere {
+  servers(): readonly {
+    readonly id: string;
+    /** For people, and no other server's. */
+    readonly name: string;
+    readonly sessions: BootSessions;
+  }[];
+  /** Each as JSON, of a boot by its id; none while they cannot be read. Never rejects. */
+  eventsOf(serverId: string, bootId: string): Promise<readonly string[]>;
+  /** Calls `listener` with every event of theirs, `server` being its name, until the returned function is called. */
+  subscribe(listener: (event: StreamedEvent) => void): () => void;
+}
+
+/** An event as a stream sends it. */
+export interface StreamedEvent {
+  readonly event: string;
+}
+
 /** What the admin port works with. */
 export interface AdminAppOptions extends OwnHosts, Tokens {
   /** Of the program. */
@@ -140,6 +159,8 @@ export interface AdminAppOptions extends OwnHosts, Tokens {
   /** Differs between any two runs of the program. */
   readonly instance: string;
   readonly sessions: BootSessions;
+  /** The boots that the other servers of the database saw; null or absent: there is no database. */
+  readonly elsewhere?: BootsElsewhere | null;
   readonly clock: Clock;
   /** Whether a machine could boot now. */
   readiness(): Readiness;

@@ -1,9 +1,9 @@
-import type { PxeEvent } from "../../events/types.ts";
 import { jsonWithConfig } from "../../events/own-commands.ts";
+import type { StreamedEvent } from "./context.ts";
 
 interface Remembered {
   readonly sequence: number;
-  readonly event: PxeEvent;
+  readonly event: StreamedEvent;
   /** As the stream sends it; null until the first stream sends it. */
   text: string | null;
 }
@@ -28,7 +28,7 @@ export class EventMemory {
     this.#configFile = configFile;
   }
 
-  add(event: PxeEvent): void {
+  add(event: StreamedEvent): void {
     this.#sequence += 1;
     this.#events.push({ sequence: this.#sequence, event, text: null });
     // Not one by one: to take the first from a list moves all others.

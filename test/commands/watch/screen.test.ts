@@ -21,6 +21,7 @@ function boot(part: Partial<BootReply> & { readonly id: string }): BootReply {
     vendor: null,
     model: null,
     address: "10.0.0.5",
+    server: null,
     interface: "eth1",
     firmware: "uefi",
     architecture: "x86-64 UEFI",

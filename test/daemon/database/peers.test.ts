@@ -24,6 +24,7 @@ async function whileAway(use: (shared: SharedDatabase, events: PxeEvent[]) => vo
     config: { dataDir, leases: { store: { postgres: { urlFile } } } },
     leases: new LeaseTable(),
     nodes: null,
+    timelines: null,
     addresses: () => [],
     emit: (event) => void events.push(event),
     clock: new SteadyClock(systemClock),

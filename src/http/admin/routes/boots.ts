@@ -1,12 +1,13 @@
 import { z } from "zod";
-import type { BootsQuery } from "../../../api/boots.ts";
+import { type BootCursor, type BootsQuery, fromTheNewest } from "../../../api/boots.ts";
 import { endpoints } from "../../../api/endpoints.ts";
 import { printable } from "../../../lib/bytes.ts";
 import type { Boot } from "../../../timeline/boot.ts";
 import { statusOf } from "../../../timeline/rules.ts";
 import { firstWanted } from "../../../lib/lists/turns.ts";
 import { ApiError } from "../api-error.ts";
-import { describeBoot, givenReply } from "../boot-reply.ts";
+import { AllBoots, inOrder, type SeenBoot } from "../all-boots.ts";
+import { givenReply } from "../boot-reply.ts";
 import type { AdminApp, AdminAppOptions } from "../context.ts";
 import { describedEach, lookedThrough } from "../timers.ts";
 
@@ -16,52 +17,64 @@ const keptEvent = z.looseObject({ at: z.string(), event: z.string() });
 /** `/api/v1/boots`: the timelines, newest first, in pages; `/api/v1/boots/{id}`: one of them with its events. */
 export function bootRoutes(app: AdminApp, options: AdminAppOptions): void {
   const { sessions, clock } = options;
+  const all = new AllBoots(options);
   app.route({
     ...endpoints.listBoots,
     handler: async ({ query }) => {
       const nowMs = clock.now();
-      const found = await wantedBoots(options, query, nowMs);
+      const { cursor = fromTheNewest } = query;
+      const found = await wantedBoots(all, query, cursor, nowMs);
       const boots = found.slice(0, query.limit);
-      const last = boots.at(-1);
       return {
-        boots: await describedEach(boots, (boot) => describeBoot(options, boot, nowMs)),
-        next: found.length > boots.length && last !== undefined ? `${last.number}` : null,
+        boots: await describedEach(boots, (seen) => all.describe(seen, nowMs)),
+        next: found.length > boots.length ? all.cursorBehind(boots, cursor) : null,
       };
     },
   });
 
   app.route({
     ...endpoints.showBoot,
-    handler: ({ params }) => {
-      const boot = sessions.byId(params.id);
-      if (boot === null) {
+    handler: async ({ params }) => {
+      const seen = all.byId(params.id);
+      if (seen === null) {
         throw new ApiError(404, "NOT_FOUND", `no boot is kept as ${printable(params.id)}`);
       }
-      const events = sessions.eventsOf(boot).map((text) => keptEvent.parse(JSON.parse(text)));
-      const packets = options.captures.packetsOf(boot) ?? [];
+      const { boot, server } = seen;
+      const texts =
+        server === null
+          ? sessions.eventsOf(boot)
+          : ((await options.elsewhere?.eventsOf(server.id, boot.id)) ?? []);
+      const events = texts.flatMap((text) => readEvent(text) ?? []);
+      const packets = server === null ? (options.captures.packetsOf(boot) ?? []) : [];
       const given = givenReply(boot);
-      return { ...describeBoot(options, boot, clock.now()), given, events, packets };
+      return { ...all.describe(seen, clock.now()), given, events, packets };
     },
   });
 }
 
+/** Another server wrote it; null: it is no event. */
+function readEvent(text: string): z.output<typeof keptEvent> | null {
+  try {
+    return keptEvent.parse(JSON.parse(text));
+  } catch {
+    return null;
+  }
+}
+
 /** One more than the page has, where there are more. */
 async function wantedBoots(
-  { sessions }: AdminAppOptions,
+  all: AllBoots,
   query: BootsQuery,
+  cursor: BootCursor,
   nowMs: number,
-): Promise<readonly Boot[]> {
-  const { mac, limit, cursor = Infinity } = query;
-  const isNext = (boot: Boot) =>
-    isWanted(boot, query, nowMs) &&
-    (!query.latest || sessions.latest(boot)?.number === boot.number);
+): Promise<readonly SeenBoot[]> {
+  const { mac, limit, latest } = query;
+  const isNext = (seen: SeenBoot) =>
+    isWanted(seen.boot, query, nowMs) && (!latest || all.isLatest(seen));
   if (mac === undefined) {
-    return lookedThrough(firstWanted(sessions.newestFirst(cursor), limit + 1, isNext));
+    return lookedThrough(firstWanted(all.newestFirst(cursor), limit + 1, isNext));
   }
-  return mac
-    .flatMap((one) => sessions.bootsOf(one))
-    .filter((boot) => boot.number < cursor && isNext(boot))
-    .toSorted((a, b) => b.number - a.number);
+  return [...inOrder(mac.flatMap((one) => all.bootsOf(one, cursor)).filter(isNext))];
 }
 
 function isWanted(boot: Boot, query: BootsQuery, nowMs: number): boolean {

@@ -1,9 +1,8 @@
 import type { FastifyReply } from "fastify";
-import type { PxeEvent } from "../../../events/types.ts";
 import { endpoints } from "../../../api/endpoints.ts";
 import type { ResetEvent } from "../../../api/events.ts";
 import { ApiError } from "../api-error.ts";
-import type { AdminApp, AdminAppOptions } from "../context.ts";
+import type { AdminApp, AdminAppOptions, StreamedEvent } from "../context.ts";
 import { EventMemory } from "../event-memory.ts";
 import { after, every } from "../timers.ts";
 
@@ -49,7 +48,7 @@ export function eventRoutes(app: AdminApp, options: AdminAppOptions): void {
     if (streams.size > 0 && sent < memory.sequence) write(memory.textAfter(sent));
     sent = memory.sequence;
   };
-  const hear = (event: PxeEvent): void => {
+  const hear = (event: StreamedEvent): void => {
     memory.add(event);
     if (streams.size === 0) return;
     if (memory.sequence - sent >= gatherEvents) flush();
@@ -58,7 +57,12 @@ export function eventRoutes(app: AdminApp, options: AdminAppOptions): void {
 
   let stops: readonly (() => void)[] = [];
   app.addHook("onReady", (done) => {
-    stops = [options.subscribe(hear), every(keepAliveMs, () => write(": still here\n\n"))];
+    const stopOthers = options.elsewhere?.subscribe(hear) ?? (() => {});
+    stops = [
+      options.subscribe(hear),
+      stopOthers,
+      every(keepAliveMs, () => write(": still here\n\n")),
+    ];
     done();
   });
 

@@ -7,6 +7,7 @@ import { firstWanted } from "../../../lib/lists/turns.ts";
 import type { Mac } from "../../../lib/mac.ts";
 import { isUnknown } from "../../../boot/node.ts";
 import { hasWildcard } from "../../../boot/identity/wildcard.ts";
+import { AllBoots } from "../all-boots.ts";
 import { ApiError } from "../api-error.ts";
 import type { AdminApp, AdminAppOptions } from "../context.ts";
 import { decidedBy } from "../decided-by.ts";
@@ -70,9 +71,10 @@ function whyNotSent(failed: WakeReply["failed"]): string {
     : `no magic packet could be sent: ${reasons.join("; ")}. Mend that, and try again`;
 }
 
-function isKnown({ nodes, sessions }: AdminAppOptions, mac: Mac): boolean {
+function isKnown(options: AdminAppOptions, mac: Mac): boolean {
+  const { nodes } = options;
   return (
-    sessions.latest({ mac, address: null }) !== null ||
+    new AllBoots(options).latest({ mac, address: null }) !== null ||
     nodes.offerStyleOf(mac) !== null ||
     nodes.waitingSince(mac) !== null ||
     nodes.find({ mac, uuid: null, serial: null }) !== null
@@ -85,7 +87,8 @@ function requireKnown(options: AdminAppOptions, mac: Mac): Mac {
 }
 
 /** Each machine once that comes after this one, in order. What there may be many of is in order already. */
-function knownMachines({ nodes, sessions }: AdminAppOptions, after: string): Iterable<Mac> {
+function knownMachines(options: AdminAppOptions, after: string): Iterable<Mac> {
+  const { nodes, sessions } = options;
   const decided = nodes
     .decisions()
     .flatMap(({ kind, value }) => (kind === "mac" && !hasWildcard(value) ? [value] : []));
@@ -93,6 +96,7 @@ function knownMachines({ nodes, sessions }: AdminAppOptions, after: string): Ite
   return merged([
     nodes.macsAfter(after),
     sessions.macsAfter(after),
+    ...new AllBoots(options).macsAfter(after),
     inOrder([...few, ...decided], after),
   ]);
 }
@@ -115,9 +119,12 @@ function admission({ nodes, sessions }: AdminAppOptions, mac: Mac) {
 
 /** A machine as people and scripts see it. */
 function describeNode(options: AdminAppOptions, mac: Mac): NodeReply {
-  const { nodes, sessions, clock } = options;
+  const { nodes, clock } = options;
   const nowMs = clock.now();
-  const { boot, machine, entry, denied, status } = admission(options, mac);
+  const { machine, entry, denied, status } = admission(options, mac);
+  const all = new AllBoots(options);
+  const seen = all.latest({ mac, address: null });
+  const boot = seen?.boot ?? null;
   const { uuid = null, serial = null } = boot ?? {};
   const proven = nodes.offerStyleOf(mac);
   const word = nodes.wordFor(machine);
@@ -140,14 +147,15 @@ function describeNode(options: AdminAppOptions, mac: Mac): NodeReply {
     way: proven === null ? null : proven.style,
     waySince: proven === null ? null : new Date(proven.provenAtMs).toISOString(),
     boot:
-      boot === null
+      seen === null
         ? null
         : {
-            id: boot.id,
-            stage: boot.stage,
-            status: statusOf(boot, nowMs),
-            startedAt: new Date(boot.startedWallMs).toISOString(),
-            diagnosis: explainStall(sessions.evidence(boot, nowMs), nowMs),
+            id: all.idOf(seen),
+            server: seen.server?.name ?? null,
+            stage: seen.boot.stage,
+            status: statusOf(seen.boot, nowMs),
+            startedAt: new Date(seen.boot.startedWallMs).toISOString(),
+            diagnosis: explainStall(seen.sessions.evidence(seen.boot, nowMs), nowMs),
           },
   };
 }

@@ -32,6 +32,7 @@ describe("/api/v1/boots", () => {
           vendor: null,
           model: null,
           address: "192.168.77.100",
+          server: null,
           interface: "eth1",
           firmware: "bios",
           architecture: "x86 BIOS",
