@@ -8,7 +8,7 @@ import { startOrchestrator } from "../demo/orchestrator.ts";
 import { fromText } from "../lib/bytes.ts";
 import { systemClock } from "../lib/clock.ts";
 import type { Ip4 } from "../lib/ip4.ts";
-import { openDgram } from "../net/dgram.ts";
+import { dgramSockets, openDgram } from "../net/dgram.ts";
 import type { UdpEndpoint } from "../net/udp.ts";
 import { createInventory } from "../nodes/inventory.ts";
 import type { Logger } from "../observe/log.ts";
@@ -95,6 +95,7 @@ export async function startDemoSite(
       log,
       clock: systemClock,
       ...host,
+      udp: dgramSockets,
       instance: "demo",
       openClientPort: null,
       conflictProbe: null,

@@ -4,7 +4,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { systemClock } from "../lib/clock.ts";
 import { CLIENT_PORT } from "../dhcp/message/destination.ts";
 import { BindError, messageOf } from "../lib/errors.ts";
+import { loadBatchedSockets } from "../net/batches/batched-sockets.ts";
 import { openDeviceSocket, openListener } from "../net/device-socket.ts";
+import { dgramSockets } from "../net/dgram.ts";
 import { readInterfaces, readInterfacesNamed } from "../net/interfaces.ts";
 import { ConflictProbe } from "../net/conflict-probe.ts";
 import { adoptPassed, passedDescriptors } from "../net/systemd-sockets.ts";
@@ -201,7 +203,8 @@ async function start(
     out: program.out,
   };
   const log = program.outIsTerminal ? await createTerminalLog(logSettings) : createLog(logSettings);
-  const passed = await adoptPassed(passedDescriptors(program.environment, program.pid));
+  const udp = (await loadBatchedSockets()) ?? dgramSockets;
+  const passed = await adoptPassed(passedDescriptors(program.environment, program.pid), udp);
   const closePassed = async (): Promise<void> => {
     await Promise.all(passed.map((socket) => socket.close()));
   };
@@ -217,6 +220,7 @@ async function start(
         port,
         passed,
         onlyDevice: links.length === 1,
+        udp,
       }),
     openOfferListener: ({ interface: device }) => openListener({ device, port: CLIENT_PORT }),
     dhcpPorts: { server: 67, bootServer: 4011 },
@@ -225,6 +229,7 @@ async function start(
     log,
     clock: systemClock,
     preemptions: () => program.preemptions(),
+    udp,
     availableMemory: () => program.availableMemory(),
     instance,
     leader,

@@ -1,10 +1,10 @@
 import { BindError } from "../lib/errors.ts";
 import { ANY_ADDRESS, type Ip4, LIMITED_BROADCAST } from "../lib/ip4.ts";
-import { adoptDgram, openDgram, openDgramShared } from "./dgram.ts";
+import { dgramSockets } from "./dgram.ts";
 import { readInterfacesNamed } from "./interfaces.ts";
 import { type Libc, loadLibc } from "./libc.ts";
 import type { PassedSocket } from "./systemd-sockets.ts";
-import { formatEndpoint, type UdpEndpoint, type UdpSocket } from "./udp.ts";
+import { formatEndpoint, type UdpEndpoint, type UdpSocket, type UdpSockets } from "./udp.ts";
 
 export interface DeviceSocketOptions {
   /** The network device to receive and send on, e.g. `eth1`. */
@@ -18,6 +18,8 @@ export interface DeviceSocketOptions {
   readonly onlyDevice: boolean;
   /** Other programs may use the port at the same time, if they allow it as well; by default none may. */
   readonly share?: boolean;
+  /** Default: those of `dgram`. */
+  readonly udp?: UdpSockets;
 }
 
 export interface DeviceSocket extends UdpSocket {
@@ -42,16 +44,16 @@ export async function openDeviceSocket(
   options: DeviceSocketOptions,
   load: () => Promise<Libc | null> = loadLibc,
 ): Promise<DeviceSocket> {
-  const { device, address, port, share = false } = options;
+  const { device, address, port, share = false, udp = dgramSockets } = options;
   const passed = choosePassed(options);
   if (passed !== null) return { ...passed, means: "systemd" };
   const libc = await load();
   const local = { address, port };
   if (libc !== null) {
-    return { ...(await openBoundPair(libc, device, local, share)), means: "device" };
+    return { ...(await openBoundPair({ libc, udp }, device, local, share)), means: "device" };
   }
   if (!options.onlyDevice) throw indistinct(device, local);
-  return { ...(await openPlainPair(local, share)), means: "shared" };
+  return { ...(await openPlainPair(udp, local, share)), means: "shared" };
 }
 
 /**
@@ -88,7 +90,8 @@ export async function openListener(
         "install it: npm install koffi",
     );
   }
-  return adopt(libc, libc.bindToDevice(device, broadcasts, true), broadcasts, device);
+  const descriptor = libc.bindToDevice(device, broadcasts, true);
+  return adopt({ libc, udp: dgramSockets }, descriptor, broadcasts, device);
 }
 
 function indistinct(device: string, local: UdpEndpoint): BindError {
@@ -105,18 +108,19 @@ function indistinct(device: string, local: UdpEndpoint): BindError {
  * flags are.
  */
 async function openBoundPair(
-  libc: Libc,
+  by: Means,
   device: string,
   local: UdpEndpoint,
   share: boolean,
 ): Promise<UdpSocket> {
+  const { libc } = by;
   const ownDescriptor = libc.bindToDevice(device, local, share);
-  const own = await adopt(libc, ownDescriptor, local, device);
+  const own = await adopt(by, ownDescriptor, local, device);
   try {
     libc.setShared(ownDescriptor, true);
     const any = { address: ANY_ADDRESS, port: own.local.port };
     const anyDescriptor = libc.bindToDevice(device, any, true);
-    const both = pair(await adopt(libc, anyDescriptor, any, device), own);
+    const both = pair(await adopt(by, anyDescriptor, any, device), own);
     libc.setShared(ownDescriptor, share);
     libc.setShared(anyDescriptor, share);
     return both;
@@ -126,31 +130,40 @@ async function openBoundPair(
   }
 }
 
+interface Means {
+  readonly libc: Libc;
+  readonly udp: UdpSockets;
+}
+
 async function adopt(
-  libc: Libc,
+  { libc, udp }: Means,
   descriptor: number,
   local: UdpEndpoint,
   device: string,
 ): Promise<UdpSocket> {
   try {
-    return await adoptDgram(descriptor, local, device);
+    return await udp.adopt(descriptor, local, device);
   } catch (error) {
     libc.close(descriptor);
     throw error;
   }
 }
 
-async function openPlainPair(local: UdpEndpoint, share: boolean): Promise<UdpSocket> {
+async function openPlainPair(
+  udp: UdpSockets,
+  local: UdpEndpoint,
+  share: boolean,
+): Promise<UdpSocket> {
   let { port } = local;
   if (!share) {
     // Sockets that share a port do not notice another server that shares it too; this one does.
-    const probe = await openDgram({ address: ANY_ADDRESS, port });
+    const probe = await udp.open({ address: ANY_ADDRESS, port });
     await probe.close();
     ({ port } = probe.local);
   }
-  const own = await openDgramShared({ address: local.address, port });
+  const own = await udp.openShared({ address: local.address, port });
   try {
-    return pair(await openDgramShared({ address: ANY_ADDRESS, port: own.local.port }), own);
+    return pair(await udp.openShared({ address: ANY_ADDRESS, port: own.local.port }), own);
   } catch (error) {
     await own.close();
     throw error;

@@ -2,7 +2,7 @@ import { createSocket, type BindOptions, type Socket } from "node:dgram";
 import { InternalError } from "../lib/errors.ts";
 import { bindError, type WantedSocket } from "../lib/bind-error.ts";
 import { formatEndpoint, sameEndpoint } from "./udp.ts";
-import type { OpenConnectedUdp, OpenUdp, UdpEndpoint, UdpSocket } from "./udp.ts";
+import type { OpenConnectedUdp, OpenUdp, UdpEndpoint, UdpSocket, UdpSockets } from "./udp.ts";
 
 /** A burst of clients must not overrun the socket; the kernel cuts this to `net.core.rmem_max`. */
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
@@ -72,6 +72,13 @@ export async function adoptDgram(
   socket.setBroadcast(true);
   return adapt(socket, null);
 }
+
+export const dgramSockets: UdpSockets = {
+  open: openDgram,
+  openShared: openDgramShared,
+  openConnected: openDgramConnected,
+  adopt: adoptDgram,
+};
 
 function udp({ address, port }: UdpEndpoint, device: string | null): WantedSocket {
   return { transport: "UDP", address, port, device };

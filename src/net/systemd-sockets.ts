@@ -1,6 +1,6 @@
 import { ANY_ADDRESS } from "../lib/ip4.ts";
-import { adoptDgram } from "./dgram.ts";
-import type { UdpEndpoint, UdpSocket } from "./udp.ts";
+import { dgramSockets } from "./dgram.ts";
+import type { UdpEndpoint, UdpSocket, UdpSockets } from "./udp.ts";
 
 /** A descriptor that systemd passed, with the `FileDescriptorName=` of its socket unit. */
 export interface PassedDescriptor {
@@ -100,11 +100,12 @@ export function passedDescriptors(environment: ListenEnvironment, pid: number): 
  */
 export async function adoptPassed(
   descriptors: readonly PassedDescriptor[],
+  udp: UdpSockets = dgramSockets,
 ): Promise<PassedSocket[]> {
   const sockets: PassedSocket[] = [];
   for (const { fd, name } of descriptors) {
     try {
-      const socket = await adoptDgram(fd, { address: ANY_ADDRESS, port: 0 }, null);
+      const socket = await udp.adopt(fd, { address: ANY_ADDRESS, port: 0 }, null);
       // A bare port in `ListenDatagram=` is an IPv6 socket, which cannot be used here.
       if (socket.local.address.includes(":")) await socket.close();
       else sockets.push(new PassedSocket(name, socket));

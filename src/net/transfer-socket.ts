@@ -1,6 +1,6 @@
 import type { BusyPoll } from "./busy-poll.ts";
-import { openDgramConnected, openDgramShared } from "./dgram.ts";
-import { type OpenConnectedUdp, sameEndpoint, type UdpSocket } from "./udp.ts";
+import { dgramSockets } from "./dgram.ts";
+import { type OpenConnectedUdp, sameEndpoint, type UdpSocket, type UdpSockets } from "./udp.ts";
 
 /**
  * Opens the sockets of transfers: for each a pair on the same port. One is connected to the peer, so that
@@ -10,12 +10,15 @@ import { type OpenConnectedUdp, sameEndpoint, type UdpSocket } from "./udp.ts";
  * matches its sender best, so the peer's never reach the second one. `poll` is called when a datagram of the
  * peer was handled. Throws `BindError`, and then nothing is left open.
  */
-export function transferSocketOpener(poll: Pick<BusyPoll, "datagramHandled">): OpenConnectedUdp {
+export function transferSocketOpener(
+  poll: Pick<BusyPoll, "datagramHandled">,
+  udp: UdpSockets = dgramSockets,
+): OpenConnectedUdp {
   return async (local, peer) => {
-    const unconnected = await openDgramShared(local);
+    const unconnected = await udp.openShared(local);
     let connected: UdpSocket;
     try {
-      connected = await openDgramConnected(unconnected.local, peer);
+      connected = await udp.openConnected(unconnected.local, peer);
     } catch (error) {
       await unconnected.close();
       throw error;

@@ -41,6 +41,28 @@ export type OpenUdp = (local: UdpEndpoint) => Promise<UdpSocket>;
  */
 export type OpenConnectedUdp = (local: UdpEndpoint, remote: UdpEndpoint) => Promise<UdpSocket>;
 
+/** Where UDP sockets come from: Node's `dgram` (`dgram.ts`), or batches (`batches/batched-sockets.ts`). */
+export interface UdpSockets {
+  /** A socket bound to one address of this host, whose port it shares with nobody. */
+  readonly open: OpenUdp;
+  /**
+   * The same for broadcasts: on `0.0.0.0` it receives them, on an address it sends them out of that
+   * address's link. Others that ask for it may share the port, since the two are opened as a pair.
+   */
+  readonly openShared: OpenUdp;
+  /** A socket that talks to one peer only. It may share its port, so that another one can receive from everybody else. */
+  readonly openConnected: OpenConnectedUdp;
+  /**
+   * Takes over a socket that is bound already (by systemd, or by us through libc) and lets it send broadcasts. `local` and
+   * `device` are for error texts. Throws `BindError`, and then the descriptor is the caller's to close.
+   */
+  readonly adopt: (
+    descriptor: number,
+    local: UdpEndpoint,
+    device: string | null,
+  ) => Promise<UdpSocket>;
+}
+
 export function formatEndpoint(endpoint: UdpEndpoint): string {
   return `${endpoint.address}:${endpoint.port}`;
 }

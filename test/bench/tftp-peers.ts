@@ -30,6 +30,7 @@ export interface ServerKind {
 }
 
 export const ours = guest("eim-pxe", "tftp-server.ts", true);
+export const oursWithoutKoffi = guest("eim-pxe without koffi", "tftp-server.ts", true, ["dgram"]);
 /** What Node takes for a block, whatever runs in it. */
 export const bareSender = guest("Node alone", "bare-sender.ts", false);
 
@@ -75,16 +76,21 @@ export const atftpd = peer({
     ),
 });
 
-export const serverKinds = [ours, dnsmasq, tftpdHpa, atftpd] as const;
+export const serverKinds = [ours, oursWithoutKoffi, dnsmasq, tftpdHpa, atftpd] as const;
 
 /** A program of ours, which prints the port that it took. */
-function guest(name: string, file: string, windows: boolean): ServerKind {
+function guest(
+  name: string,
+  file: string,
+  windows: boolean,
+  more: readonly string[] = [],
+): ServerKind {
   return {
     name,
     windows,
     there: true,
     async start(folder, core) {
-      const program = ["--import", "tsx", `test/bench/guests/${file}`, folder];
+      const program = ["--import", "tsx", `test/bench/guests/${file}`, folder, ...more];
       const child = pinned(core, process.execPath, program);
       const input = child.stdout ?? process.stdin;
       const lines = createInterface({ input })[Symbol.asyncIterator]();

@@ -201,7 +201,9 @@ try {
   }
   if (wanted("crowd")) {
     say(`clients at once, 1 MiB each\n`);
-    say(await crowd(kinds.filter(({ name }) => name === ours.name || name === dnsmasq.name)));
+    say(
+      await crowd(kinds.filter(({ name }) => name.startsWith(ours.name) || name === dnsmasq.name)),
+    );
   }
 } finally {
   rmSync(folder, { recursive: true });

@@ -12,6 +12,7 @@ import {
   startDhcpServer,
 } from "../../src/dhcp/server/dhcp-server.ts";
 import { openDgram } from "../../src/net/dgram.ts";
+import { serverUdp } from "./transfer-socket.ts";
 import type { UdpEndpoint, UdpSocket } from "../../src/net/udp.ts";
 import type { PxeEvent } from "../../src/events/types.ts";
 import { fullLink as usualFullLink, type Options, packetWith, policy } from "./dhcp.ts";
@@ -67,7 +68,7 @@ export class DhcpServers {
     const server = await startDhcpServer({
       links: [fullLink],
       openSocket: async (link) => {
-        const socket = await openDgram({ address: link.address, port: 0 });
+        const socket = await serverUdp.open({ address: link.address, port: 0 });
         ports.push(socket.local.port);
         return onLoopbackOnly(socket);
       },

@@ -14,6 +14,7 @@ import { decodePacket, type DhcpPacket, encodePacket } from "../../src/dhcp/wire
 import { InternalError } from "../../src/lib/errors.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { openDgram } from "../../src/net/dgram.ts";
+import { serverUdp } from "./transfer-socket.ts";
 import type { UdpEndpoint, UdpSocket } from "../../src/net/udp.ts";
 import { createLog } from "../../src/observe/log.ts";
 import type { ServedSite } from "./served-site.ts";
@@ -116,13 +117,14 @@ export class RunningSite {
       interfaces: () => interfaces,
       lookEveryMs: 60_000,
       openDhcpSocket: async (link, port) => {
-        const socket = await openDgram({ address: link.address, port });
+        const socket = await serverUdp.open({ address: link.address, port });
         dhcp.push(socket.local);
         return socket;
       },
       openOfferListener: null,
       openClientPort: null,
       preemptions: () => 0,
+      udp: serverUdp,
       availableMemory: () => 512 * 1024 * 1024,
       conflictProbe: null,
       dhcpPorts: { server: 0, bootServer: 0 },

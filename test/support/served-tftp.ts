@@ -8,7 +8,7 @@ import { randomBytes, randomNumbers } from "./random.ts";
 import { ack } from "./tftp.ts";
 import { TftpClient } from "./tftp-client.ts";
 import { TestServer } from "./tftp-server.ts";
-import { openTransferUdp } from "./transfer-socket.ts";
+import { openTransferUdp, serverUdp } from "./transfer-socket.ts";
 
 export const file = randomBytes(randomNumbers(3), 100_000);
 
@@ -36,7 +36,7 @@ export function servedTftp() {
   return {
     opened,
     serve: async (options: StartOptions = {}): Promise<TestServer> => {
-      const parts = { openUdp: openDgram, openTransferUdp, clock: stoppedClock };
+      const parts = { openUdp: serverUdp.open, openTransferUdp, clock: stoppedClock };
       const server = await TestServer.start(files, { ...parts, ...options });
       opened.push(server);
       return server;

@@ -11,12 +11,11 @@ import type { Emit } from "../../events/types.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Ip4 } from "../../lib/ip4.ts";
 import type { DeviceSocket } from "../../net/device-socket.ts";
-import { openDgram } from "../../net/dgram.ts";
 import { type NetworkInterface, readMtu } from "../../net/interfaces.ts";
 import type { ConflictProbe } from "../../net/conflict-probe.ts";
 import { transferSocketOpener } from "../../net/transfer-socket.ts";
 import { eventLoopPoll } from "../../net/busy-poll.ts";
-import { formatEndpoint, type UdpSocket } from "../../net/udp.ts";
+import { formatEndpoint, type UdpSocket, type UdpSockets } from "../../net/udp.ts";
 import type { SyslogServer } from "../../syslog/server/syslog-server.ts";
 import { startTftpServer, type TftpServer } from "../../tftp/server/tftp-server.ts";
 import type { SiteAssets } from "../content/site-assets.ts";
@@ -60,6 +59,7 @@ export interface ListenerOptions {
   readonly clock: Clock;
   /** How often the kernel took the core away from this process because another one needed it. */
   readonly preemptions: () => number;
+  readonly udp: UdpSockets;
   /** Bytes of memory that this process could still take. */
   readonly availableMemory: () => number;
 }
@@ -131,7 +131,7 @@ export class LinkListeners {
       availableMemory,
       clock,
     });
-    this.#syslog = syslogServer(this.#config, { ...parts, clock });
+    this.#syslog = syslogServer(this.#config, { ...parts, clock, udp: parts.options.udp });
     const watch = openClientPort === null ? null : { ...parts, openClientPort, allowOthers };
     this.#watch = watch === null ? null : new RogueServerWatch(watch);
   }
@@ -230,12 +230,12 @@ export class LinkListeners {
 
   #startTftp(): Promise<TftpServer> {
     const { nodes, emit, options, sessions, captures } = this.#parts;
-    const openTransfer = transferSocketOpener(eventLoopPoll(options.preemptions));
+    const openTransfer = transferSocketOpener(eventLoopPoll(options.preemptions), options.udp);
     const recorded = (socket: UdpSocket) => captures?.tftp(socket) ?? socket;
     const { boot } = this.#config;
     const { port, dataPorts, maxBlockSize, maxWindowSize, singlePort } = this.#config.tftp;
-    const maxTransfers = this.#shares.transfers;
     const content = tftpContent(this.#config, { ...this.#parts, clock: options.clock });
+    const maxTransfers = this.#shares.transfers;
     const limits = { maxBlockSize, maxWindowSize, maxTransfers, singlePort };
     return startTftpServer({
       addresses: [],
@@ -256,7 +256,7 @@ export class LinkListeners {
       moved: (machine, bytes) => sessions.progress(machine, options.clock.now(), bytes),
       emit,
       clock: options.clock,
-      openUdp: async (local) => recorded(await openDgram(local)),
+      openUdp: async (local) => recorded(await options.udp.open(local)),
       openTransferUdp: async (local, peer) => recorded(await openTransfer(local, peer)),
     });
   }

@@ -2,17 +2,18 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { memoryBlob } from "../../../src/lib/blob.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
-import { openDgram } from "../../../src/net/dgram.ts";
-import { openTransferUdp } from "../../support/transfer-socket.ts";
+import { dgramSockets } from "../../../src/net/dgram.ts";
+import { serverUdp, transferOpener } from "../../support/transfer-socket.ts";
 import type { PxeEvent } from "../../../src/events/types.ts";
 import { startTftpServer } from "../../../src/tftp/server/tftp-server.ts";
 
 /*
  * A TFTP server for the files of a folder, on loopback, in a process of its own, with the limits that are the
- * defaults. Prints its port; at SIGTERM one line of JSON, how often what happened, and ends.
+ * defaults; with a second argument `dgram` without koffi. Prints its port; at SIGTERM one line of JSON, how often what happened, and ends.
  */
 
-const [folder = "."] = process.argv.slice(2);
+const [folder = ".", sockets] = process.argv.slice(2);
+const udp = sockets === "dgram" ? dgramSockets : serverUdp;
 const held = new Map<string, Promise<Uint8Array | null>>();
 
 function content(name: string): Promise<Uint8Array | null> {
@@ -46,8 +47,8 @@ const server = await startTftpServer({
   },
   emit: count,
   clock: systemClock,
-  openUdp: openDgram,
-  openTransferUdp,
+  openUdp: udp.open,
+  openTransferUdp: transferOpener(udp),
 });
 process.stdout.write(`${server.endpoints[0]?.port ?? 0}\n`);
 process.on("SIGTERM", () => {

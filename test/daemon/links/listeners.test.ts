@@ -10,6 +10,7 @@ import type { Services } from "../../../src/daemon/services.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { type Ip4, subnetOf } from "../../../src/lib/ip4.ts";
 import { openDgram } from "../../../src/net/dgram.ts";
+import { serverUdp } from "../../support/transfer-socket.ts";
 import type { NetworkInterface } from "../../../src/net/interfaces.ts";
 import type { UdpEndpoint } from "../../../src/net/udp.ts";
 import { createLog } from "../../../src/observe/log.ts";
@@ -83,13 +84,14 @@ async function start(more = ""): Promise<void> {
     lookEveryMs: 5,
     openDhcpSocket: async ({ address }, port) => {
       if (port === 67) await beforeDhcp(address);
-      const socket = await openDgram({ address, port: 0 });
+      const socket = await serverUdp.open({ address, port: 0 });
       if (port === 67) dhcp.set(address, socket.local);
       return socket;
     },
     openOfferListener: null,
     openClientPort: null,
     preemptions: () => 0,
+    udp: serverUdp,
     availableMemory: () => 512 * 1024 * 1024,
     conflictProbe: null,
     dhcpPorts: { server: 67, bootServer: 4011 },

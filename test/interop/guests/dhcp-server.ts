@@ -15,6 +15,7 @@ import { subnetOf } from "../../../src/lib/ip4.ts";
 import { openDeviceSocket } from "../../../src/net/device-socket.ts";
 import { ConflictProbe } from "../../../src/net/conflict-probe.ts";
 import { fullLink, policy } from "../../support/dhcp.ts";
+import { serverUdp } from "../../support/transfer-socket.ts";
 
 const [dataDir = "", ...args] = process.argv.slice(2);
 const looks = args.includes("look");
@@ -48,7 +49,14 @@ const { journal } = await openJournal({ dataDir, leases, clock });
 const server = await startDhcpServer({
   links,
   openSocket: ({ interface: device, address }, port) =>
-    openDeviceSocket({ device, address, port, passed: [], onlyDevice: links.length === 1 }),
+    openDeviceSocket({
+      device,
+      address,
+      port,
+      passed: [],
+      onlyDevice: links.length === 1,
+      udp: serverUdp,
+    }),
   plan: (client, node, { address }) => planBoot(client, node, policy, `http://${address}:8080`),
   findNode: () => null,
   reservedFor: () => null,

@@ -7,16 +7,19 @@ import { fromText, toText } from "../../../src/lib/bytes.ts";
 import { messageOf } from "../../../src/lib/errors.ts";
 import { openDeviceSocket } from "../../../src/net/device-socket.ts";
 import { loadLibc } from "../../../src/net/libc.ts";
+import { dgramSockets } from "../../../src/net/dgram.ts";
+import { serverUdp } from "../../support/transfer-socket.ts";
 
 const [port = "67", libc = "koffi", ...links] = process.argv.slice(2);
 const tell = (line: object): void => console.log(JSON.stringify(line));
 const everyone = "255.255.255.255";
+const udp = libc === "koffi" ? serverUdp : dgramSockets;
 
 const sockets = await Promise.all(
   links.map(async (link) => {
     const [device = "", address = ""] = link.split("=");
     const socket = await openDeviceSocket(
-      { device, address, port: Number(port), passed: [], onlyDevice: links.length === 1 },
+      { device, address, port: Number(port), passed: [], onlyDevice: links.length === 1, udp },
       libc === "koffi" ? loadLibc : () => Promise.resolve(null),
     );
     socket.onMessage((payload, from) => {

@@ -1,0 +1,141 @@
+import { InternalError } from "../../lib/errors.ts";
+import { formatEndpoint, sameEndpoint, type UdpEndpoint, type UdpSocket } from "../udp.ts";
+import type { Outbox, Outgoing, Sender } from "./outbox.ts";
+import { BATCH, type BatchCalls, LARGEST_IN_BATCH } from "./system-calls.ts";
+
+/** On a link that takes less than it is asked for, more than this is lost. */
+const SEND_QUEUE_BYTES = 4 * 1024 * 1024;
+/** Batches, or errors, that are read before others have their turn. */
+const BATCHES_IN_ONE_TURN = 4;
+
+/** An error of a call, as Node's own have it. */
+class CallError extends Error {
+  readonly code: string;
+
+  constructor(call: string, code: string) {
+    super(`${call} ${code}`);
+    this.code = code;
+  }
+}
+
+/**
+ * Our interface over a bound descriptor, which it takes over. `peer` is set when it is connected.
+ *
+ * @param outbox that of all sockets
+ */
+export function batchSocket(
+  calls: BatchCalls,
+  outbox: Outbox,
+  descriptor: number,
+  local: UdpEndpoint,
+  peer: UdpEndpoint | null,
+): UdpSocket {
+  const handlers: Parameters<UdpSocket["onMessage"]>[0][] = [];
+  const errorHandlers: ((error: Error) => void)[] = [];
+  /** The kernel takes no more for now. */
+  let waiting: Outgoing[] = [];
+  let waitingBytes = 0;
+  let isClosed = false;
+
+  const fail = (error: Error): void => {
+    for (const handler of errorHandlers) handler(error);
+  };
+  const sender: Sender = {
+    descriptor,
+    postponed(datagrams) {
+      waiting = [...datagrams, ...waiting];
+      waitingBytes = waiting.reduce((sum, { payload }) => sum + payload.length, 0);
+      watch.start(true);
+    },
+    failed(errno) {
+      if (!isClosed) fail(new CallError("send", errno));
+    },
+  };
+  const dispatch = (datagram: Outgoing): void => {
+    const { payload, to } = datagram;
+    if (payload.length <= LARGEST_IN_BATCH) return outbox.add(sender, datagram);
+    outbox.flush();
+    // What the flush postponed comes first.
+    if (waiting.length > 0) return postpone(datagram);
+    const sent = calls.sendLarge(descriptor, payload, to);
+    if (sent === "EAGAIN") sender.postponed([datagram]);
+    else if (typeof sent === "string") sender.failed(sent);
+  };
+  const postpone = (datagram: Outgoing): void => {
+    if (waitingBytes > SEND_QUEUE_BYTES) return;
+    waiting.push(datagram);
+    waitingBytes += datagram.payload.length;
+  };
+  const sendWaiting = (): void => {
+    const datagrams = waiting;
+    [waiting, waitingBytes] = [[], 0];
+    watch.start(false);
+    for (const datagram of datagrams) {
+      if (waiting.length > 0) postpone(datagram);
+      else dispatch(datagram);
+    }
+    outbox.flush();
+  };
+  const deliver = (count: number): void => {
+    for (let index = 0; index < count; index += 1) {
+      if (isClosed) return;
+      const payload = calls.payload(index);
+      const from = peer ?? calls.sender(index);
+      for (const handler of handlers) handler(payload, from);
+    }
+  };
+  const receive = (): void => {
+    for (let turns = 0; turns < BATCHES_IN_ONE_TURN; turns += 1) {
+      if (isClosed) return;
+      const received = calls.receive(descriptor);
+      if (received === "EAGAIN") return;
+      if (typeof received === "string") fail(new CallError("recv", received));
+      else {
+        deliver(received);
+        if (received < BATCH) return;
+      }
+    }
+  };
+  const ready = (hasFailed: boolean): void => {
+    if (isClosed) return;
+    try {
+      receive();
+      outbox.flush();
+      outbox.flushSoon();
+      if (isClosed) return;
+      if (hasFailed) watch.start(waiting.length > 0);
+      if (waiting.length > 0) sendWaiting();
+    } catch (error) {
+      // Into the hands of the process, as from any other handler: koffi would keep it.
+      setImmediate(() => {
+        throw error;
+      });
+    }
+  };
+  const watch = calls.watch(descriptor, ready);
+
+  return {
+    local,
+    send(payload, to) {
+      if (isClosed) return;
+      if (peer !== null && !sameEndpoint(peer, to)) {
+        return fail(new InternalError(`a socket to ${formatEndpoint(peer)} cannot send elsewhere`));
+      }
+      if (to.port < 1 || to.port > 65_535) return fail(new CallError("send", "EINVAL"));
+      const datagram = { payload, to: peer === null ? to : null };
+      if (waiting.length > 0) postpone(datagram);
+      else dispatch(datagram);
+    },
+    onMessage: (handler) => void handlers.push(handler),
+    onError: (handler) => void errorHandlers.push(handler),
+    close() {
+      if (!isClosed) {
+        outbox.flush();
+        isClosed = true;
+        watch.end();
+        calls.close(descriptor);
+      }
+      return Promise.resolve();
+    },
+  };
+}

@@ -1,0 +1,77 @@
+import type { UdpEndpoint } from "../udp.ts";
+import { BATCH, type BatchCalls } from "./system-calls.ts";
+
+/** Who sends, and hears what became of its datagrams. */
+export interface Sender {
+  readonly descriptor: number;
+  /** The kernel took all but those from here on, which are sent when it takes more. */
+  postponed(datagrams: readonly Outgoing[]): void;
+  /** One was not sent, and is lost. */
+  failed(errno: string): void;
+}
+
+export interface Outgoing {
+  readonly payload: Uint8Array;
+  /** Null: to the socket's peer. */
+  readonly to: UdpEndpoint | null;
+}
+
+/**
+ * What is sent in one turn of the event loop, gathered for one call: the datagrams of one socket at a time, since a call
+ * sends by one.
+ */
+export class Outbox {
+  readonly #calls: BatchCalls;
+  #sender: Sender | null = null;
+  #waiting: Outgoing[] = [];
+  #isScheduled = false;
+
+  constructor(calls: BatchCalls) {
+    this.#calls = calls;
+  }
+
+  add(sender: Sender, datagram: Outgoing): void {
+    if (this.#sender !== sender || this.#waiting.length === BATCH) this.flush();
+    this.#sender = sender;
+    this.#calls.put(this.#waiting.length, datagram.payload, datagram.to);
+    this.#waiting.push(datagram);
+    this.flushSoon();
+  }
+
+  /**
+   * Sends what is gathered before the event loop waits again. It also has promises and ticks go on that a handler of
+   * datagrams began: koffi calls back without that.
+   */
+  flushSoon(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(this.#scheduled);
+  }
+
+  /** Sends what is gathered. */
+  flush(): void {
+    const sender = this.#sender;
+    const datagrams = this.#waiting;
+    if (sender === null || datagrams.length === 0) return;
+    this.#sender = null;
+    this.#waiting = [];
+    const end = datagrams.length;
+    const failures: string[] = [];
+    for (let at = 0; at < end;) {
+      const sent = this.#calls.send(sender.descriptor, at, end);
+      if (sent === "EAGAIN") {
+        sender.postponed(datagrams.slice(at));
+        break;
+      }
+      if (typeof sent === "string") failures.push(sent);
+      at += typeof sent === "string" ? 1 : sent;
+    }
+    // Not before: who hears of it may send something, which goes where this batch was.
+    for (const errno of failures) sender.failed(errno);
+  }
+
+  readonly #scheduled = (): void => {
+    this.#isScheduled = false;
+    this.flush();
+  };
+}

@@ -1,0 +1,189 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { beforeEach, describe, expect, test } from "vitest";
+import { errnoOf } from "../../../src/lib/errors.ts";
+import { batchSocket } from "../../../src/net/batches/batch-socket.ts";
+import { Outbox } from "../../../src/net/batches/outbox.ts";
+import { BATCH, type BatchCalls, type Outcome } from "../../../src/net/batches/system-calls.ts";
+import type { UdpEndpoint, UdpSocket } from "../../../src/net/udp.ts";
+
+const local: UdpEndpoint = { address: "192.0.2.1", port: 67 };
+const peer: UdpEndpoint = { address: "192.0.2.9", port: 68 };
+
+/** A kernel with one socket. */
+class FakeKernel implements BatchCalls {
+  /** The first byte of each datagram that it took. */
+  readonly sent: number[] = [];
+  /** How many more it takes. */
+  room = Infinity;
+  /** Datagrams with these first bytes are refused. */
+  readonly refused = new Map<number, string>();
+  readonly incoming: (number | string)[] = [];
+  readonly started: boolean[] = [];
+  ready: (failed: boolean) => void = () => {};
+  readonly closed: number[] = [];
+  #batch: number[] = [];
+  #received: number[] = [];
+
+  socket = (): Outcome => 3;
+  option = (): Outcome => 0;
+  bind = (): Outcome => 0;
+  connect = (): Outcome => 0;
+  local = (): UdpEndpoint => local;
+
+  receive(): Outcome {
+    const [first] = this.incoming;
+    if (first === undefined) return "EAGAIN";
+    if (typeof first === "string") return String(this.incoming.shift());
+    const until = this.incoming.findIndex((one) => typeof one === "string");
+    const count = Math.min(BATCH, until === -1 ? this.incoming.length : until);
+    this.#received = this.incoming.splice(0, count).map(Number);
+    return count;
+  }
+
+  payload = (index: number): Uint8Array => Uint8Array.of(this.#received[index] ?? 0);
+  sender = (): UdpEndpoint => peer;
+
+  put(index: number, payload: Uint8Array): void {
+    this.#batch[index] = payload[0] ?? 0;
+  }
+
+  send(_: number, first: number, end: number): Outcome {
+    const batch = this.#batch.slice(first, end);
+    const refusal = this.refused.get(batch[0] ?? 0);
+    if (refusal !== undefined) return refusal;
+    if (this.room === 0) return "EAGAIN";
+    const bad = batch.findIndex((one) => this.refused.has(one));
+    const taken = batch.slice(0, Math.min(this.room, bad === -1 ? batch.length : bad));
+    this.room -= taken.length;
+    this.sent.push(...taken);
+    return taken.length;
+  }
+
+  sendLarge(_: number, payload: Uint8Array): Outcome {
+    if (this.room === 0) return "EAGAIN";
+    this.room -= 1;
+    this.sent.push(payload[0] ?? 0);
+    return payload.length;
+  }
+
+  watch(_: number, ready: (failed: boolean) => void) {
+    this.ready = ready;
+    return {
+      start: (forWriting: boolean) => void this.started.push(forWriting),
+      end: () => void this.closed.push(0),
+    };
+  }
+
+  close(descriptor: number): void {
+    this.closed.push(descriptor);
+  }
+}
+
+let kernel: FakeKernel;
+let socket: UdpSocket;
+let errors: (string | null)[];
+beforeEach(() => {
+  kernel = new FakeKernel();
+  socket = batchSocket(kernel, new Outbox(kernel), 3, local, null);
+  errors = [];
+  socket.onError((error) => errors.push(errnoOf(error)));
+});
+
+function send(...bytes: readonly number[]): void {
+  for (const byte of bytes) socket.send(Uint8Array.of(byte), peer);
+}
+
+const upTo = (count: number) => Array.from({ length: count }, (_, n) => n);
+
+describe("a socket of batches", () => {
+  test("sends what is gathered before the event loop waits, and at once what makes a batch", async () => {
+    send(1, 2);
+    expect(kernel.sent).toEqual([]);
+    await nextTurn();
+    expect(kernel.sent).toEqual([1, 2]);
+    send(...upTo(BATCH + 1));
+    expect(kernel.sent).toHaveLength(2 + BATCH);
+    await nextTurn();
+    expect(kernel.sent).toHaveLength(2 + BATCH + 1);
+  });
+
+  test("answers of handlers leave when the batch was handled", () => {
+    socket.onMessage((payload, from) => socket.send(payload, from));
+    kernel.incoming.push(...upTo(BATCH + 3));
+    kernel.ready(false);
+    expect(kernel.sent).toEqual(upTo(BATCH + 3));
+  });
+
+  test("gives others their turn after some batches", () => {
+    let heard = 0;
+    socket.onMessage(() => (heard += 1));
+    kernel.incoming.push(...upTo(5 * BATCH));
+    kernel.ready(false);
+    expect(heard).toBe(4 * BATCH);
+    kernel.ready(false);
+    expect(heard).toBe(5 * BATCH);
+  });
+
+  test("what a slow link does not take waits for it, large and small in their order", async () => {
+    kernel.room = 2;
+    send(1, 2, 3, 4);
+    await nextTurn();
+    expect(kernel.sent).toEqual([1, 2]);
+    expect(kernel.started).toEqual([true]);
+    send(5);
+    socket.send(new Uint8Array(5000).fill(6), peer);
+    send(7);
+    kernel.room = 3;
+    kernel.ready(false);
+    expect(kernel.sent).toEqual([1, 2, 3, 4, 5]);
+    kernel.room = Infinity;
+    kernel.ready(false);
+    expect(kernel.sent).toEqual([1, 2, 3, 4, 5, 6, 7]);
+    // No longer.
+    expect(kernel.started.at(-1)).toBe(false);
+  });
+
+  test("more than some megabytes do not wait", async () => {
+    kernel.room = 0;
+    send(1);
+    await nextTurn();
+    const large = new Uint8Array(60_000);
+    for (let n = 0; n < 200; n += 1) socket.send(large, peer);
+    kernel.room = Infinity;
+    for (let n = 0; n < 5; n += 1) kernel.ready(false);
+    expect(kernel.sent.length).toBeGreaterThan(60);
+    expect(kernel.sent.length).toBeLessThan(80);
+  });
+
+  test("one that cannot be sent is reported and left out, also where hearing of it sends something", async () => {
+    kernel.refused.set(2, "EPERM").set(5, "ENETUNREACH");
+    socket.onError(() => send(...upTo(2).map((n) => n + 90)));
+    send(1, 2, 3, 4, 5, 6);
+    await nextTurn();
+    await nextTurn();
+    expect(errors).toEqual(["EPERM", "ENETUNREACH"]);
+    expect(kernel.sent).toEqual([1, 3, 4, 6, 90, 91, 90, 91]);
+  });
+
+  test("a peer that is gone is reported, and the watch that libuv has ended begins again", () => {
+    const heard: number[] = [];
+    socket.onMessage((payload) => heard.push(payload[0] ?? 0));
+    kernel.incoming.push("ECONNREFUSED", 1, 2);
+    kernel.ready(true);
+    expect(errors).toEqual(["ECONNREFUSED"]);
+    expect(heard).toEqual([1, 2]);
+    expect(kernel.started).toEqual([false]);
+  });
+
+  test("is closed once, by its watch first, and then does nothing", async () => {
+    send(1);
+    await Promise.all([socket.close(), socket.close()]);
+    send(2);
+    kernel.incoming.push(1);
+    kernel.ready(false);
+    await nextTurn();
+    expect(kernel.sent).toEqual([1]);
+    expect(kernel.closed).toEqual([0, 3]);
+    expect(kernel.incoming).toEqual([1]);
+  });
+});
