@@ -40,9 +40,9 @@ export class AllBoots {
   bootsOf(mac: Mac, { own, others }: BootCursor): readonly SeenBoot[] {
     const { sessions } = this.#options;
     return [
-      ...seenBy(before(sessions.bootsOf(mac), own), sessions, null),
+      ...seenBy(below(sessions.bootsOf(mac), own), sessions, null),
       ...this.#others().flatMap(({ sessions: theirs, ...server }) => [
-        ...seenBy(before(theirs.bootsOf(mac), others), theirs, server),
+        ...seenBy(below(theirs.bootsOf(mac), others), theirs, server),
       ]),
     ];
   }
@@ -120,7 +120,7 @@ function* seenBy(
   for (const boot of boots) yield { boot, sessions, server };
 }
 
-function before(boots: readonly Boot[], number: number): readonly Boot[] {
+function below(boots: readonly Boot[], number: number): readonly Boot[] {
   return boots.filter((boot) => boot.number < number);
 }
 
