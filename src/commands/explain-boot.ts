@@ -38,7 +38,7 @@ export async function explainBoot(program: Program, options: ExplainBootOptions)
 async function bootNamed(admin: AdminClient, name: string): Promise<BootDetailReply | string> {
   const mac = parseMac(name);
   if (mac === null) return admin.ask(endpoints.showBoot, { params: { id: name } });
-  const last = await admin.ask(endpoints.listBoots, { query: { mac, limit: "1" } });
+  const last = await admin.ask(endpoints.listBoots, { query: { mac, latest: "true" } });
   if (typeof last === "string") return last;
   const [boot] = last.boots;
   if (boot === undefined) return `no boot of ${mac} is kept`;

@@ -99,7 +99,7 @@ export async function showNode(
     options,
     async (admin, mac) => {
       const node = await admin.ask(endpoints.showNode, { params: { mac } });
-      const last = await admin.ask(endpoints.listBoots, { query: { mac, limit: "1" } });
+      const last = await admin.ask(endpoints.listBoots, { query: { mac, latest: "true" } });
       const [boot] = typeof last === "string" ? [] : last.boots;
       if (boot === undefined) return node;
       const detail = await admin.ask(endpoints.showBoot, { params: { id: boot.id } });

@@ -28,11 +28,12 @@ export class NewLines {
   }
 
   #linesOf(boot: BootReply): readonly string[] {
-    const { id, steps, status, diagnosis, firmware } = boot;
+    const { id, steps, status, diagnosis, firmware, server } = boot;
     const former = this.#written.get(id);
     const name = nameOf(boot);
+    const by = server === null ? "" : `  (seen by ${plain(server, 64)})`;
     const line = (at: string, what: string) =>
-      `${at.slice(11, 19)}  ${name.padEnd(17)}  ${(firmware ?? "").padEnd(9)}  ${what}`;
+      `${at.slice(11, 19)}  ${name.padEnd(17)}  ${(firmware ?? "").padEnd(9)}  ${what}${by}`;
     const fresh = steps.filter(({ stage }) => former?.steps.has(stage) !== true);
     const late = lateInWords(boot);
     const lateAt = late === null ? (former?.lateAt ?? null) : boot.stage;

@@ -47,7 +47,9 @@ export function watchedMachines(
   const machines = new Map<string, WatchedMachine>();
   for (const boot of boots) {
     const key = boot.mac ?? boot.uuid ?? boot.address ?? boot.id;
-    if (!machines.has(key)) {
+    const known = machines.get(key)?.boot;
+    // Two servers may have heard it, of which one saw it boot.
+    if (known === undefined || known.updatedAt < boot.updatedAt) {
       machines.set(key, { key, name: nameOf(boot), boot });
     }
   }

@@ -2,7 +2,7 @@ import { stripVTControlCharacters } from "node:util";
 import { describe, expect, test } from "vitest";
 import type { BootReply } from "../../../src/api/boots.ts";
 import { NewLines } from "../../../src/commands/watch/lines.ts";
-import { statusWords } from "../../../src/commands/watch/machines.ts";
+import { statusWords, watchedMachines } from "../../../src/commands/watch/machines.ts";
 import {
   afterKey,
   initialState,
@@ -210,5 +210,27 @@ describe("watch into a pipe", () => {
     expect(line).toBe(
       "10:00:04  node 1             uefi       stopped: the loader ipxe.efi is missing. To do (site): put it into a folder of artifacts.loaderDirs",
     );
+  });
+});
+
+describe("watch, where two servers share a database", () => {
+  // Both heard the machine; it took the other one's answer.
+  const [ours, theirs] = [
+    boot({ id: "1", stage: "offer", status: "stalled", updatedAt: "2026-03-06T10:00:01.000Z" }),
+    boot({ id: "1@host-b", mac: "52:54:00:00:00:01", server: "host-b", status: "up" }),
+  ];
+
+  test("shows a machine as that one saw it which heard of it last", () => {
+    for (const boots of [
+      [ours, theirs],
+      [theirs, ours],
+    ]) {
+      expect(watchedMachines(boots, "all").map(({ boot: one }) => one.id)).toEqual(["1@host-b"]);
+    }
+  });
+
+  test("says in each line which other server saw it", () => {
+    const [line = "", ...more] = new NewLines().since([theirs]);
+    expect([line.endsWith("after 0.0 s  (seen by host-b)"), more]).toEqual([true, []]);
   });
 });
