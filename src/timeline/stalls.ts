@@ -3,6 +3,7 @@ import { atOnce } from "../lib/lists/turns.ts";
 import type { Boot } from "./boot.ts";
 import { type BootEvidence, type Diagnosis, diagnose, loopOf, mayLoop, statusOf } from "./rules.ts";
 import { judgeBoot } from "./rules/diagnosis.ts";
+import { triesAnotherLoader } from "./rules/evidence.ts";
 import { repetitionRules } from "./rules/loader-rules.ts";
 
 /** A boot that came to stand still, or a machine that repeats itself in vain, and why. */
@@ -69,6 +70,8 @@ export class Stalls {
   /** A machine that starts over and over never stands still for long: its attempts together are a stall. */
   #repetition(boot: Boot, nowMs: number): Diagnosis | null {
     if (boot.attempt < 3 || boot.stage === "micro-os") return null;
-    return judgeBoot(repetitionRules, this.#boots.evidence(boot, nowMs));
+    const evidence = this.#boots.evidence(boot, nowMs);
+    // The one that it did not start is no longer given to it: it is seen soon whether that helps.
+    return triesAnotherLoader(evidence) ? null : judgeBoot(repetitionRules, evidence);
   }
 }

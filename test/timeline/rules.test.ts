@@ -160,6 +160,18 @@ const cases: readonly Case[] = [
   one("18", "loader-refused", twiceInVain, /2 times in a row.*Secure Boot/),
   one("18", "loader-refused", [...twiceInVain, [20, say.discover()], [20, say.offer()]], /2 times/),
   one(
+    "18",
+    "loader-refused",
+    [
+      ...twiceInVain,
+      [20, say.ipxeDiscover()],
+      [20, say.ipxeOffer()],
+      [24, say.address()],
+      [24, say.tftpRefused(1, `http://192.168.77.1:8080/${storyMac}/boot.ipxe`)],
+    ],
+    /2 times in a row/,
+  ),
+  one(
     "",
     "asset-boot-silent",
     [

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { syntheticUuid } from "../../src/boot/synthetic-uuid.ts";
 import { Stalls } from "../../src/timeline/stalls.ts";
 import { type Beat, BootStory, say, startMs, storyMac } from "../support/boot-story.ts";
-import { addressed, asked, loaded } from "../support/failing-boots.ts";
+import { addressed, asked, fetched, loaded } from "../support/failing-boots.ts";
 import { healthyBoots } from "../support/healthy-boots.ts";
 
 /** Plays the beats, looks every five seconds, and gives what was found: `seconds code`. */
@@ -56,6 +56,24 @@ describe("a stall", () => {
 
   test("is also a machine that starts over and over and never stands still for long", () => {
     expect(foundIn(repeated(loaded, 15, 20), 320)).toEqual(["30 loader-refused"]);
+  });
+
+  test("is none while such a machine is tried with another loader, and is one where that does not start either", () => {
+    const signed = "ipxe-signed.efi";
+    const tried: readonly Beat[] = [
+      [0, say.discover()],
+      [0, say.offer(signed)],
+      [1, say.address()],
+      [3, say.loaderStart(signed)],
+      [4, say.loaderDone(signed)],
+    ];
+    const at = (beats: readonly Beat[], seconds: number) =>
+      beats.map(([after, event]): Beat => [after + seconds, event]);
+    const twice = repeated(loaded, 15, 2);
+    const starts: readonly Beat[] = [[36, say.ipxeDiscover()], ...at(fetched, 41)];
+    expect(foundIn([...twice, ...at(tried, 31), ...starts], 90)).toEqual([]);
+    const again = [...twice, ...at(tried, 31), ...at(tried, 46)];
+    expect(foundIn(again, 60)).toEqual(["50 loader-refused"]);
   });
 
   test("is also an iPXE that asks for an address again each time that it cannot fetch its script", () => {

@@ -94,7 +94,7 @@ export interface LoaderRuns {
 
 const comeBackMs = 60_000;
 
-export function loaderRunsOf({ boot, earlier }: BootEvidence): LoaderRuns {
+export function loaderRunsOf({ boot, earlier }: Omit<BootEvidence, "site">): LoaderRuns {
   const all = [boot, ...earlier.slice(0, boot.attempt - 1)];
   // The present one may not have come as far yet.
   const first = isBefore(boot.stage, "loader-done") ? 1 : 0;
@@ -110,6 +110,19 @@ export function loaderRunsOf({ boot, earlier }: BootEvidence): LoaderRuns {
     );
   });
   return { inVain: inVain.length, cameBack };
+}
+
+/** Whether the machine is about to be given, or was just given, another loader than in its boot before. */
+export function triesAnotherLoader({ boot, earlier }: BootEvidence): boolean {
+  const before = textOf(stepOf(earlier[0] ?? boot, "loader-done"), "file");
+  const now =
+    textOf(stepOf(boot, "loader-start"), "file") ?? textOf(stepOf(boot, "offer"), "boots");
+  return before !== null && now !== null && bareName(now) !== bareName(before);
+}
+
+/** Of a file's name or its URL. */
+function bareName(text: string): string {
+  return text.slice(text.lastIndexOf("/") + 1);
 }
 
 /** The client did not end the transfer by an ERROR: nothing more of it came. */

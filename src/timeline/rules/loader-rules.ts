@@ -52,6 +52,8 @@ export const repetitionRules: readonly BootRule[] = [
     certainty: "inferred",
     onScreen: { uefi: ["Access Denied", "Security Violation"] },
     when: (evidence) => {
+      const times = refusedWithScript(evidence);
+      if (times !== null) return { times };
       const { inVain, cameBack } = loaderRunsOf(evidence);
       return stopsAt(evidence, "discover", "offer", "loader-start", "loader-done") &&
         firmwareOf(evidence.boot) !== "bios" &&
@@ -142,6 +144,29 @@ export const loaderRules: readonly BootRule[] = [
     when: (evidence) => (stopsAt(evidence, "loader-done") ? {} : null),
   },
 ];
+
+/**
+ * What asked for the loader again was told the script, as if it were an iPXE that does not say so (`loader-loop`), and asked
+ * for the script's URL as for a file by TFTP: it is the firmware. How many times in a row it did not start the loader.
+ */
+function refusedWithScript({ boot, earlier }: BootEvidence): number | null {
+  const told = stepOf(boot, "ipxe-offer");
+  const { tftpRefused } = boot.seen;
+  const isFirmware =
+    told !== null &&
+    tftpRefused !== null &&
+    tftpRefused.atMs >= told.firstAtMs &&
+    /^https?:/.test(tftpRefused.file);
+  const [former] = earlier;
+  if (!isFirmware || boot.stage !== "ipxe-offer" || stepOf(boot, "loader-done") === null)
+    return null;
+  if (firmwareOf(boot) === "bios") return null;
+  const before =
+    former === undefined || boot.attempt === 1
+      ? 0
+      : loaderRunsOf({ boot: former, earlier: earlier.slice(1) }).inVain;
+  return 1 + before;
+}
 
 /** The transfer of the loader that the machine no longer answered, as the last that was seen of it. */
 function brokenTransferOf(evidence: BootEvidence) {
