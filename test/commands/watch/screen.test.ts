@@ -220,13 +220,11 @@ describe("watch, where two servers share a database", () => {
     boot({ id: "1@host-b", mac: "52:54:00:00:00:01", server: "host-b", status: "up" }),
   ];
 
-  test("shows a machine as that one saw it which heard of it last", () => {
-    for (const boots of [
-      [ours, theirs],
-      [theirs, ours],
-    ]) {
-      expect(watchedMachines(boots, "all").map(({ boot: one }) => one.id)).toEqual(["1@host-b"]);
-    }
+  test.each([
+    [ours, theirs],
+    [theirs, ours],
+  ])("shows a machine as that one saw it which heard of it last", (...both) => {
+    expect(watchedMachines(both, "all").map(({ boot: one }) => one.id)).toEqual(["1@host-b"]);
   });
 
   test("says in each line which other server saw it", () => {
