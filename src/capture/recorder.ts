@@ -83,7 +83,7 @@ export class CaptureRecorder {
     const length = Math.min(payload[2] ?? 0, 16);
     if (payload.length < 44 || length === 0) return;
     const mac = macFromBytes(payload.subarray(28, 28 + length));
-    this.#record(mac, datagram, this.#parts.isKnown(mac), payload[0] === BOOTREQUEST);
+    this.#record(mac, datagram, null, payload[0] === BOOTREQUEST);
   }
 
   /**
@@ -125,8 +125,11 @@ export class CaptureRecorder {
     return this.#known.get(key) ?? this.#newcomers.get(key);
   }
 
-  /** @param isFromMachine whether it is the machine that sent it */
-  #record(key: string, datagram: Datagram, isKnown: boolean, isFromMachine: boolean): void {
+  /**
+   * @param isKnown whether the machine is known; null: the site is asked where that makes a difference
+   * @param isFromMachine whether it is the machine that sent it
+   */
+  #record(key: string, datagram: Datagram, isKnown: boolean | null, isFromMachine: boolean): void {
     const atMs = this.#parts.now();
     const inKnown = this.#known.take(key);
     const former = inKnown ?? this.#newcomers.take(key);
@@ -143,8 +146,8 @@ export class CaptureRecorder {
       recording.bytes -= costOf(oldest);
     }
     const returns = isFromMachine && atMs - (firstAtMs ?? atMs) >= RETURNS_AFTER_MS;
-    const pool = inKnown !== null || isKnown || returns ? this.#known : this.#newcomers;
-    pool.put(key, recording);
+    const counts = inKnown !== null || returns || (isKnown ?? this.#parts.isKnown(key));
+    (counts ? this.#known : this.#newcomers).put(key, recording);
   }
 }
 

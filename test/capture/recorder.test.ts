@@ -64,6 +64,19 @@ describe("the recorder of captures", () => {
     expect(recorder.of({ mac: null, address }).length).toBe(1);
   });
 
+  it("asks whether the site knows a machine no more once it is among those that are known", () => {
+    const asked: string[] = [];
+    const recorder = new CaptureRecorder({
+      now: () => 0,
+      machineAt: () => null,
+      isKnown: (who) => asked.push(who) > 1,
+    });
+    for (let n = 0; n < 5; n++) recorder.dhcp(datagramOf(requestOf(mac)));
+    // At first it is not.
+    expect(asked).toEqual([mac, mac]);
+    expect(recorder.of({ mac, address: null }).length).toBe(5);
+  });
+
   it("keeps the last packets of a machine that sends without end", () => {
     const { recorder, clock, ask } = recorderWith({ packets: 10 });
     for (let n = 0; n < 1000; n++) {

@@ -11,9 +11,10 @@ import { adapt, rememberBootServer } from "./offer-style.ts";
 import { handleBootServer } from "./boot-server.ts";
 import type { Effect } from "./effects.ts";
 import { handleFull } from "./full.ts";
+import type { Option } from "./network-options.ts";
 import type { Leases } from "../leases/lease-table.ts";
 import type { Offers } from "../leases/offer-table.ts";
-import type { Link } from "../link.ts";
+import type { FullLink, Link } from "../link.ts";
 import { BOOTREQUEST } from "../wire/packet.ts";
 import { MessageType } from "../wire/message-type.ts";
 import { handleProxy } from "./proxy.ts";
@@ -41,6 +42,8 @@ export interface Knowledge {
   /** What each machine's firmware is content with. */
   readonly offerStyles: OfferStyles;
   readonly offers: Offers;
+  /** `networkOptions`, made once for each network; default: made for each reply. */
+  readonly networkOptions?: (link: FullLink) => readonly Option[];
   /**
    * When another server was last heard to offer an address to the request's machine, in milliseconds
    * since the Unix epoch; 0: never; null, and by default: that cannot be heard.
@@ -85,10 +88,9 @@ export function decide(
   const { client } = request;
   const entry = forMode(node, link);
   const planned = knowledge.plan(client, entry, link);
-  const capable = { ...client, ipxe: true, lacksHttp: false };
   const known = {
     offerStyles: knowledge.offerStyles,
-    planScript: () => knowledge.plan(capable, entry, link),
+    planScript: () => knowledge.plan({ ...client, ipxe: true, lacksHttp: false }, entry, link),
     addressOfferedAtMs: knowledge.addressOfferedAtMs?.(request, link) ?? null,
   };
   const adapted = adapt(request, planned, link, known, nowMs);

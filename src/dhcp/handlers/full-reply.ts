@@ -6,7 +6,6 @@ import { ANY_ADDRESS, type Ip4, ip4ToBytes, parseIp4 } from "../../lib/ip4.ts";
 import { advertisedAddress, type FullLink } from "../link.ts";
 import { leaseTimeOptions } from "./lease-time.ts";
 import {
-  networkOptions,
   nodeOptions,
   type Option,
   withDefaultRoute,
@@ -35,6 +34,8 @@ export interface Answer {
   readonly request: DhcpRequest;
   readonly plan: Plan;
   readonly link: FullLink;
+  /** What is said of its network. */
+  readonly network: readonly Option[];
   readonly node: NodeEntry | null;
   /** The offer style for the machine's firmware. */
   readonly style: OfferStyle;
@@ -74,9 +75,9 @@ function withSettings(
   answer: Answer,
   leased: readonly Option[] = [],
 ): DhcpPacket {
-  const { request, plan, link, node, style } = answer;
+  const { request, plan, link, network, node, style } = answer;
   const serverId: Option = [OptionCode.SERVER_IDENTIFIER, ip4ToBytes(serverIdFor(request, link))];
-  const placed = withOptions(reply, [...leased, serverId, ...networkOptions(link)]);
+  const placed = withOptions(reply, [...leased, serverId, ...network]);
   const booting = withNetboot(placed, request, plan, link, style);
   const named = withOptions(booting, nodeOptions(link, node));
   const routed = withDefaultRoute(withDefaultSearch(named, node));

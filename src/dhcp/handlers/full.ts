@@ -36,6 +36,7 @@ import { acknowledgeReply, type Answer, informReply, offerReply, nakReply } from
 import { decline, QUARANTINE_MS, release } from "./give-back.ts";
 import { leaseOf } from "./lease-from-request.ts";
 import { leaseSecondsFor } from "./lease-time.ts";
+import { networkOptions, type Option } from "./network-options.ts";
 import { isActive, type Lease, type Leases, type LeaseState } from "../leases/lease-table.ts";
 import type { Offers } from "../leases/offer-table.ts";
 import { BOOTREQUEST, type DhcpPacket } from "../wire/packet.ts";
@@ -57,6 +58,8 @@ export interface FullState {
   readonly entriesWithoutAddress?: () => number;
   /** Whether machines may have leases of a former leader that `leases` lacks; default: none has. */
   readonly mayLackLeases?: () => boolean;
+  /** `networkOptions`, made once for each network; default: made for each reply. */
+  readonly networkOptions?: (link: FullLink) => readonly Option[];
 }
 
 /** A request with everything that decides about it. */
@@ -98,6 +101,7 @@ export function handleFull(
     request,
     plan,
     link: network,
+    network: (state.networkOptions ?? networkOptions)(network),
     node,
     style,
     mac,

@@ -12,7 +12,7 @@ import {
   subnetContains,
   subnetOf,
 } from "../../lib/ip4.ts";
-import type { FixedOption, FullLink } from "../link.ts";
+import type { FixedOption, FullLink, FullSettings } from "../link.ts";
 import { encodeRoutes } from "../wire/classless-routes.ts";
 import { OptionCode } from "../wire/option-codes.ts";
 import { decodeOption, encodeOption } from "../wire/options.ts";
@@ -71,6 +71,17 @@ export function networkOptions(link: FullLink): readonly Option[] {
     ...said(OptionCode.DOMAIN_SEARCH, filled(full.domainSearch ?? []), searchList),
     ...configured(full.options),
   ];
+}
+
+/** The same, encoded once for each network that is served. */
+export function rememberedNetworkOptions(): (link: FullLink) => readonly Option[] {
+  const known = new WeakMap<FullSettings, readonly Option[]>();
+  return (link) => {
+    // Settings are of one network.
+    const options = known.get(link.full) ?? networkOptions(link);
+    known.set(link.full, options);
+    return options;
+  };
 }
 
 /** What the machine's entry says; nothing of what it does not. */

@@ -39,8 +39,7 @@ const IPXE_HTTPS = 20;
 export function bootClient(facts: BootFacts, vendorClasses: readonly string[] = []): BootClient {
   const mac = macFromBytes(facts.hardwareAddress);
   const vendorClass = facts.vendorClass === null ? "" : toText(facts.vendorClass);
-  const bootClass =
-    [PXE, HTTP, ...vendorClasses].find((begin) => vendorClass.startsWith(begin)) ?? null;
+  const bootClass = vendorClass === "" ? null : bootClassOf(vendorClass, vendorClasses);
   const http = bootClass === HTTP;
   return {
     mac,
@@ -51,12 +50,16 @@ export function bootClient(facts: BootFacts, vendorClasses: readonly string[] = 
     architectures: isRaspberryPi(mac)
       ? [RASPBERRY_PI]
       : readArchitectures(facts.architectures, vendorClass),
-    userClasses: readUserClasses(facts.userClass ?? new Uint8Array()),
+    userClasses: facts.userClass === null ? [] : readUserClasses(facts.userClass),
     ipxe: facts.ipxeOptions !== null && facts.ipxeOptions.length > 0,
     lacksHttp: lacksFeatures(facts.ipxeOptions, [IPXE_HTTP, IPXE_HTTPS]),
     lacksHttps: lacksFeatures(facts.ipxeOptions, [IPXE_HTTPS]),
     unknownClass: facts.architectures !== null && bootClass === null,
   };
+}
+
+function bootClassOf(vendorClass: string, vendorClasses: readonly string[]): string | null {
+  return [PXE, HTTP, ...vendorClasses].find((begin) => vendorClass.startsWith(begin)) ?? null;
 }
 
 /** Whether a datagram that cannot be decoded is a network boot client's, by the words of option 60. */
@@ -86,7 +89,7 @@ function readArchitectures(option: Uint8Array | null, vendorClass: string): read
   const value = option ?? new Uint8Array();
   const numbers: number[] = [];
   for (let at = 0; at + 1 < value.length; at += 2) numbers.push(readU16(value, at));
+  if (value.length > 0 && value.length % 2 === 0) return numbers;
   const named = /:Arch:(\d{1,5})(?=:|$)/.exec(vendorClass)?.[1];
-  const damaged = value.length === 0 || value.length % 2 !== 0;
-  return damaged && named !== undefined ? [Number(named)] : numbers;
+  return named === undefined ? numbers : [Number(named)];
 }

@@ -24,7 +24,18 @@ export type BootPlan = Extract<Plan, { kind: "loader" | "script" }>;
  */
 export function startReply(request: DhcpRequest, messageType: number): DhcpPacket {
   const { htype, xid, flags, giaddr, chaddr } = request.packet;
-  const reply: DhcpPacket = {
+  const { clientId, relayInformation } = request;
+  // One list for all three: a copy for each takes as long as the rest of a reply.
+  const options = new Map<number, Uint8Array>([
+    [OptionCode.MESSAGE_TYPE, Uint8Array.of(messageType)],
+  ]);
+  // RFC 6842: the client identifier is given back as it came.
+  if (clientId !== null) options.set(OptionCode.CLIENT_IDENTIFIER, clientId);
+  // RFC 3046 2.2: so is the relay agent's information; the encoder puts it last.
+  if (relayInformation !== null) {
+    options.set(OptionCode.RELAY_AGENT_INFORMATION, relayInformation);
+  }
+  return {
     op: BOOTREPLY,
     htype,
     hops: 0,
@@ -38,9 +49,8 @@ export function startReply(request: DhcpRequest, messageType: number): DhcpPacke
     chaddr,
     sname: "",
     file: "",
-    options: new Map([[OptionCode.MESSAGE_TYPE, Uint8Array.of(messageType)]]),
+    options,
   };
-  return withRelayInformation(withClientId(reply, request), request);
 }
 
 /** Sets one option. An empty value leaves it out: old ROMs drop replies with zero-length options. */

@@ -9,6 +9,7 @@ import { senderOf } from "./rate-limits.ts";
 import { refusal, unserved } from "../handlers/boot-events.ts";
 import { decide, type Knowledge, type Role } from "../handlers/decide.ts";
 import { FloodGuard } from "./flood-guard.ts";
+import { rememberedNetworkOptions } from "../handlers/network-options.ts";
 import type { LeaseStore } from "../leases/lease-store.ts";
 import type { LeaseTable } from "../leases/lease-table.ts";
 import type { Link } from "../link.ts";
@@ -22,7 +23,10 @@ import { type DhcpRequest, readRequest, type Source } from "../message/request.t
 import { unbeatableServer } from "../../boot/causes.ts";
 import { filledIn, inOneSentence } from "../../lib/finding.ts";
 
-export interface DhcpServerOptions extends Omit<Knowledge, "leases" | "offers" | "offerStyles"> {
+export interface DhcpServerOptions extends Omit<
+  Knowledge,
+  "leases" | "networkOptions" | "offers" | "offerStyles"
+> {
   readonly links: readonly Link[];
   /** A socket that hears the broadcasts and unicasts of a link on a port. Throws `BindError`. */
   readonly openSocket: (link: Link, port: number) => Promise<UdpSocket>;
@@ -123,7 +127,8 @@ class RunningServer {
       this.#overheard.get(link)?.addressOfferedAtMs(request) ?? null;
     const nodes = { findNode, reservedFor, entriesWithoutAddress: entriesWithoutAddress ?? none };
     const known = { plan, ...nodes, leases, offerStyles, smee, ...(traceOf && { traceOf }) };
-    this.#knowledge = { ...known, offers, addressOfferedAtMs };
+    const remembered = { networkOptions: rememberedNetworkOptions() };
+    this.#knowledge = { ...known, ...remembered, offers, addressOfferedAtMs };
     this.#runner = new EffectRunner({ ...options, offers });
   }
 

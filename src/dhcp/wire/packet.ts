@@ -1,4 +1,4 @@
-import { concat, readU16, readU32 } from "../../lib/bytes.ts";
+import { readU16, readU32 } from "../../lib/bytes.ts";
 import { DecodeError, InternalError } from "../../lib/errors.ts";
 import { type Ip4, ip4FromBytes, ip4ToNumber } from "../../lib/ip4.ts";
 import { fixedLengths } from "./option-lengths.ts";
@@ -75,7 +75,9 @@ export function decodePacket(bytes: Uint8Array, reading: Reading = "liberal"): D
   if (readU32(bytes, 236) !== MAGIC_COOKIE) {
     throw new DecodeError("dhcp", 236, "the magic cookie is missing");
   }
-  const options = decodeOptions(bytes, reading);
+  // One copy for all: whoever received the datagram may use its memory again.
+  const copy = new Uint8Array(bytes);
+  const options = decodeOptions(copy, reading);
   const hlen = Math.min(bytes[2] ?? 0, 16);
   return {
     op: bytes[0] ?? 0,
@@ -88,16 +90,14 @@ export function decodePacket(bytes: Uint8Array, reading: Reading = "liberal"): D
     yiaddr: ip4FromBytes(bytes, 16),
     siaddr: ip4FromBytes(bytes, 20),
     giaddr: ip4FromBytes(bytes, 24),
-    chaddr: concat([bytes.subarray(28, 28 + hlen)]),
-    sname: nameIn(bytes.subarray(44, 108)),
-    file: nameIn(bytes.subarray(108, 236)),
+    chaddr: copy.subarray(28, 28 + hlen),
+    sname: nameIn(bytes, 44, 108),
+    file: nameIn(bytes, 108, 236),
     options,
   };
 }
 
-function decodeOptions(datagram: Uint8Array, reading: Reading): ReadonlyMap<number, Uint8Array> {
-  // One copy for all values: whoever received the datagram may use its memory again.
-  const bytes = new Uint8Array(datagram);
+function decodeOptions(bytes: Uint8Array, reading: Reading): ReadonlyMap<number, Uint8Array> {
   const options = new Map<number, Uint8Array>();
   /** Of options that are there more than once, which is rare. */
   const parts = new Map<number, Uint8Array[]>();
@@ -133,7 +133,10 @@ function decodeOptions(datagram: Uint8Array, reading: Reading): ReadonlyMap<numb
   return options;
 }
 
-function nameIn(field: Uint8Array): string {
+function nameIn(bytes: Uint8Array, from: number, end: number): string {
+  // As a rule.
+  if (bytes[from] === 0) return "";
+  const field = bytes.subarray(from, end);
   const nul = field.indexOf(0);
   return String.fromCharCode(...(nul === -1 ? field : field.subarray(0, nul)));
 }

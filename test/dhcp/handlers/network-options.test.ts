@@ -1,12 +1,17 @@
 import { describe, expect, test } from "vitest";
 import type { NodeEntry } from "../../../src/boot/node.ts";
-import type { FixedOption, FullSettings } from "../../../src/dhcp/link.ts";
+import {
+  networkOptions,
+  rememberedNetworkOptions,
+} from "../../../src/dhcp/handlers/network-options.ts";
+import type { FixedOption, FullLink, FullSettings } from "../../../src/dhcp/link.ts";
 import { encodeRoutes } from "../../../src/dhcp/wire/classless-routes.ts";
 import { encodeDomains } from "../../../src/dhcp/wire/domain-names.ts";
 import { optionTable } from "../../../src/dhcp/wire/options.ts";
 import type { DhcpPacket } from "../../../src/dhcp/wire/packet.ts";
 import { concat, fromHex, fromText, toHex } from "../../../src/lib/bytes.ts";
 import { type Ip4, ip4ToBytes } from "../../../src/lib/ip4.ts";
+import { fullLink } from "../../support/dhcp.ts";
 import { FullSite, Machine } from "../../support/full-site.ts";
 
 const mac = "52:54:00:00:00:0a";
@@ -257,4 +262,18 @@ describe("field fault 4: classless routes do not take the default route away", (
     const [reply = null] = replies({ network: { key: router, bytes: concat([]) } }, {});
     expect(reply?.options.has(121)).toBe(false);
   });
+});
+
+test("what is said of a network is encoded once, for each network by itself", () => {
+  const remembered = rememberedNetworkOptions();
+  const other: FullLink = {
+    ...fullLink,
+    subnet: { network: "10.1.0.0", prefixLength: 16 },
+    full: { ...fullLink.full, router: ["10.1.0.1"] },
+  };
+  for (const link of [fullLink, other, fullLink]) {
+    expect(remembered(link)).toEqual(networkOptions(link));
+  }
+  expect(remembered(other)).toBe(remembered({ ...other }));
+  expect(remembered(other)).not.toEqual(remembered(fullLink));
 });
