@@ -231,7 +231,8 @@ export async function openSite(options: SiteOptions): Promise<Site> {
     /** Central, so that it holds for every boot that comes up. */
     async function expectNoComplaint(mac: string): Promise<void> {
       await server.waitForEvent("micro-os", mac, 60_000);
-      const path = `/api/v1/boots?mac=${mac}`;
+      // Of the boot that came up: what is said of others before it, which did not, is right.
+      const path = `/api/v1/boots?mac=${mac}&latest=true`;
       const page = run(network.inside("busybox", "wget", "-qO-", `${adminUrl}${path}`));
       const { boots } = diagnosedPage.parse(JSON.parse(await page));
       const complaints = complaintsIn(mac, boots, server.events);
