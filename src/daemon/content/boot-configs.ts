@@ -127,6 +127,9 @@ export class BootConfigs {
     if (entry?.scriptUrl != null) {
       return unserved("its node entry has a scriptUrl, which is iPXE's: name iPXE as its loader");
     }
+    if (config.boot.imgverify === "required") {
+      return unserved("boot.imgverify is required, and no boot program but iPXE checks signatures");
+    }
     try {
       const parts = await this.#partsOf(generation, machine, entry, uuid ?? "");
       const missing = [parts.kernel, ...parts.initramfs].find(

@@ -161,6 +161,12 @@ describe("PXELINUX, U-Boot and GRUB, where the site has no file of its own", () 
     expect(await told(ofMac)).toBeNull();
   });
 
+  it("are none where nothing may start whose signature was not checked, which only iPXE can do", async () => {
+    const unserved = await told(ofMac, made("boot: { imgverify: required }"));
+    expect(unserved).toContain("no boot program but iPXE checks signatures");
+    expect(await told(ofMac, made("boot: { imgverify: auto }"))).toContain("vmlinuz-x86_64");
+  });
+
   it("are told when the mirror's script was changed on disk", async () => {
     put("g1/boot.ipxe", "#!ipxe\n");
     expect(await told(ofMac)).toBe("(boot.ipxe of generation g1 was changed on disk)");
