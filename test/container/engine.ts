@@ -120,8 +120,9 @@ export async function startEngine(options: {
   };
   try {
     await untilItAnswers();
-    // Interrupted builds and runs leave containers that have ended, and their volumes.
-    await run(docker("container", "prune", "--force"));
+    // Interrupted builds and runs leave containers, of which some start again, and their volumes.
+    const left = (await run(docker("container", "ls", "--all", "--quiet"))).split(/\s+/);
+    for (const id of left.filter((one) => one !== "")) await run(docker("rm", "--force", id));
     await run(docker("volume", "prune", "--force"));
   } catch (cause) {
     await stop();
