@@ -78,7 +78,12 @@ test("names each test that failed, and files that could not be loaded", () => {
 test("says what a test that failed said, and where, without the libraries in between", () => {
   const thrown = [
     "AssertionError: expected 3 to be 4",
-    ...["first", "second", "third", "fourth", "fifth", "sixth"],
+    "first",
+    "second",
+    "third",
+    "fourth",
+    "fifth",
+    "sixth",
     "    at check (file:///srv/node_modules/chai/index.js:1:1)",
     "    at /srv/test/a.test.ts:12:34",
     "    at /srv/test/support/b.ts:5:6",
@@ -87,7 +92,11 @@ test("says what a test that failed said, and where, without the libraries in bet
   expect(summary().lines).toEqual([
     "FAILED test/a.test.ts > a lease > is kept",
     "  AssertionError: expected 3 to be 4",
-    ...["  first", "  second", "  third", "  fourth", "  fifth"],
+    "  first",
+    "  second",
+    "  third",
+    "  fourth",
+    "  fifth",
     "  at /srv/test/a.test.ts:12:34",
     "0 passed, 1 failed, 0 skipped",
   ]);

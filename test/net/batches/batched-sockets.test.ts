@@ -121,7 +121,8 @@ describe.runIf(batched !== null)("sockets whose datagrams come and go in batches
     a.send(Uint8Array.of(4), b.local);
     await until(() => heard.length === 2 && errors.length === 3);
     expect(heard.map(({ bytes }) => bytes[0])).toEqual([1, 4]);
-    expect(errors.toSorted()).toEqual(["EACCES", "EINVAL", "EMSGSIZE"]);
+    expect(new Set(errors)).toEqual(new Set(["EACCES", "EINVAL", "EMSGSIZE"]));
+    expect(errors).toHaveLength(3);
   });
 
   test("a port that is in use, or an address that is not ours, is a BindError", async () => {
