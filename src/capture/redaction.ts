@@ -1,6 +1,7 @@
 import { uuidFromBytes, uuidToBytes } from "../dhcp/wire/machine-uuid.ts";
-import { fromText, readU32, startsWith, toHex } from "../lib/bytes.ts";
+import { fromText, readU32, toHex } from "../lib/bytes.ts";
 import { type Ip4, ip4FromBytes, ip4FromNumber, ip4ToBytes, ip4ToNumber } from "../lib/ip4.ts";
+import { madeOfEach } from "../lib/lists/turns.ts";
 import { type Mac, macFromBytes, macToBytes, parseMac } from "../lib/mac.ts";
 import type { SeenDatagram } from "./datagram.ts";
 
@@ -20,25 +21,30 @@ export interface NamedMachine {
 
 const macText = /[0-9a-f]{2}([:-])(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}/gi;
 const bareMacText = /(?<![0-9a-f])[0-9a-f]{12}(?![0-9a-f])/gi;
-const ip4Text = /(?<![0-9.])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![0-9.])/g;
+// A full stop may follow, as at the end of a sentence.
+const ip4Text = /(?<![0-9.])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![0-9]|\.[0-9])/g;
 const uuidText = /(?<![0-9a-f])[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}(?![0-9a-f])/gi;
 /** A shorter serial number is part of too much else. */
 const LEAST_SERIAL = 4;
 
 /**
- * The packets of `own`, without any trace of `others`. What several machines have had, such as an address
- * that was leased again, is `own`'s here.
+ * The packets of `own`, without any trace of `others`; a step for each of them and for each packet. What several machines
+ * have had, such as an address that was leased again, is `own`'s here.
  *
  * @param kept addresses that stay, such as this server's
  */
-export function redacted(
+export function* redacted(
   datagrams: readonly SeenDatagram[],
   own: NamedMachine,
   others: Iterable<NamedMachine>,
   kept: readonly Ip4[],
-): readonly SeenDatagram[] {
-  const names = new Pseudonyms(datagrams, own, others, kept);
-  return datagrams.map(({ source, destination, payload, atMs }) => ({
+): Generator<void, readonly SeenDatagram[]> {
+  const names = new Pseudonyms(own, [...kept, ...namedAddresses(datagrams)]);
+  for (const other of others) {
+    names.add(other);
+    yield;
+  }
+  return yield* madeOfEach(datagrams, ({ source, destination, payload, atMs }) => ({
     source: { ...source, address: names.address(source.address) },
     destination: { ...destination, address: names.address(destination.address) },
     payload: names.payload(payload),
@@ -48,58 +54,60 @@ export function redacted(
 
 class Pseudonyms {
   readonly #own: NamedMachine;
-  readonly #addresses = new Set<Ip4>();
-  readonly #macs = new Set<Mac>();
-  /** As text in lower case, and as hex of either order of bytes. */
-  readonly #uuids = new Set<string>();
+  /** UUIDs as text in lower case, and as hex of either order of bytes. */
+  readonly #ownUuids: readonly string[];
   /** What no pseudonym may be: the addresses that stay. */
   readonly #stay: ReadonlySet<Ip4>;
+  readonly #addresses = new Set<Ip4>();
+  readonly #macs = new Set<Mac>();
+  readonly #uuids = new Set<string>();
   // By the first four bytes most places are passed over at once.
-  readonly #serials: ReadonlyMap<number, readonly string[]>;
-  readonly #firstOfUuids: ReadonlySet<number>;
-  readonly #firstOfMacs: ReadonlySet<number>;
-  readonly #asNumbers: ReadonlySet<number>;
+  readonly #asNumbers = new Set<number>();
+  readonly #firstOfMacs = new Set<number>();
+  readonly #firstOfUuids = new Set<number>();
+  /** Then by how many bytes they have: of a site's, tens of thousands may begin alike. */
+  readonly #serials = new Map<number, Map<number, Set<string>>>();
   readonly #taken = new Map<string, string>();
 
-  constructor(
-    datagrams: readonly SeenDatagram[],
-    own: NamedMachine,
-    others: Iterable<NamedMachine>,
-    kept: readonly Ip4[],
-  ) {
+  constructor(own: NamedMachine, stay: readonly Ip4[]) {
     this.#own = own;
-    const serials = new Set<string>();
-    for (const { mac, addresses, uuid, serial } of others) {
-      if (mac !== null) this.#macs.add(mac);
-      for (const address of addresses) this.#addresses.add(address);
-      if (uuid !== null) for (const form of uuidForms(uuid)) this.#uuids.add(form);
-      if (serial !== null && serial.length >= LEAST_SERIAL) serials.add(serial);
+    this.#ownUuids = own.uuid === null ? [] : uuidForms(own.uuid);
+    this.#stay = new Set([...own.addresses, ...stay]);
+  }
+
+  add({ mac, addresses, uuid, serial }: NamedMachine): void {
+    if (mac !== null && mac !== this.#own.mac) {
+      this.#macs.add(mac);
+      this.#firstOfMacs.add(readU32(macToBytes(mac), 0));
     }
-    if (own.mac !== null) this.#macs.delete(own.mac);
-    if (own.uuid !== null) for (const form of uuidForms(own.uuid)) this.#uuids.delete(form);
-    if (own.serial !== null) serials.delete(own.serial);
-    this.#stay = new Set([...own.addresses, ...kept, ...namedAddresses(datagrams)]);
-    for (const address of this.#stay) this.#addresses.delete(address);
-    this.#firstOfUuids = new Set(
-      [...this.#uuids].map((hex) => Number.parseInt(hex.slice(0, 8), 16)),
-    );
-    this.#firstOfMacs = new Set([...this.#macs].map((mac) => readU32(macToBytes(mac), 0)));
-    this.#asNumbers = new Set([...this.#addresses].map(ip4ToNumber));
-    // Of several that begin alike the longest first.
-    const alike = new Map<number, string[]>();
-    for (const serial of [...serials].toSorted((a, b) => b.length - a.length)) {
-      const first = readU32(fromText(serial), 0);
-      alike.set(first, [...(alike.get(first) ?? []), serial]);
+    for (const address of addresses) {
+      if (this.#stay.has(address)) continue;
+      this.#addresses.add(address);
+      this.#asNumbers.add(ip4ToNumber(address));
     }
-    this.#serials = alike;
+    for (const form of uuid === null ? [] : uuidForms(uuid)) {
+      if (this.#ownUuids.includes(form)) continue;
+      this.#uuids.add(form);
+      this.#firstOfUuids.add(Number.parseInt(form.slice(0, 8), 16));
+    }
+    if (serial !== null && serial.length >= LEAST_SERIAL && serial !== this.#own.serial) {
+      this.#addSerial(fromText(serial));
+    }
+  }
+
+  #addSerial(bytes: Uint8Array): void {
+    const first = readU32(bytes, 0);
+    const alike = this.#serials.get(first) ?? new Map<number, Set<string>>();
+    const asLong = alike.get(bytes.length) ?? new Set<string>();
+    this.#serials.set(first, alike.set(bytes.length, asLong.add(latin1(bytes))));
   }
 
   address(address: Ip4): Ip4 {
     if (!this.#addresses.has(address)) return address;
     const known = this.#taken.get(address);
     if (known !== undefined) return known;
-    const avoided = new Set([...this.#addresses, ...this.#stay]);
-    return this.#pseudonym(address, (n) => sameLengthAddress(address, n), avoided);
+    const isAnothers = (name: Ip4) => this.#addresses.has(name) || this.#stay.has(name);
+    return this.#pseudonym(address, (n) => sameLengthAddress(address, n), isAnothers);
   }
 
   payload(payload: Uint8Array): Uint8Array {
@@ -111,10 +119,9 @@ class Pseudonyms {
   /** Addresses, hardware addresses and UUIDs as bytes. */
   #replaceAt(bytes: Uint8Array, at: number): void {
     const first = readU32(bytes, at);
-    for (const serial of this.#serials.get(first) ?? []) {
-      if (!startsWith(bytes.subarray(at), fromText(serial))) continue;
+    const serial = this.#serialAt(bytes, at, first);
+    if (serial !== null) {
       bytes.set(fromText(this.#pseudonym(serial, (n) => placeholder(serial, n))), at);
-      break;
     }
     if (this.#firstOfUuids.has(first)) {
       const window = bytes.subarray(at, at + 16);
@@ -128,6 +135,17 @@ class Pseudonyms {
     }
     if (this.#asNumbers.has(first))
       bytes.set(ip4ToBytes(this.address(ip4FromBytes(bytes, at))), at);
+  }
+
+  /** One character a byte. Of several that begin alike the longest. */
+  #serialAt(bytes: Uint8Array, at: number, first: number): string | null {
+    const alike = this.#serials.get(first);
+    if (alike === undefined) return null;
+    for (const length of [...alike.keys()].toSorted((a, b) => b - a)) {
+      const text = latin1(bytes.subarray(at, at + length));
+      if (alike.get(length)?.has(text) === true) return text;
+    }
+    return null;
   }
 
   #textsReplaced(payload: Uint8Array): Uint8Array {
@@ -158,7 +176,7 @@ class Pseudonyms {
     return this.#pseudonym(
       mac,
       (n) => `02:00:00:${toHex(Uint8Array.of(n >> 16, n >> 8, n)).replaceAll(/..(?=.)/g, "$&:")}`,
-      this.#macs,
+      (name) => this.#macs.has(name),
     );
   }
 
@@ -172,14 +190,14 @@ class Pseudonyms {
   #pseudonym(
     word: string,
     make: (number: number) => string,
-    avoided: ReadonlySet<string> = new Set(),
+    isAnothers: (name: string) => boolean = () => false,
   ): string {
     const known = this.#taken.get(word);
     if (known !== undefined) return known;
     const used = new Set(this.#taken.values());
     let number = 1;
     let name = make(number);
-    while ((used.has(name) || avoided.has(name)) && number < 1000) name = make(++number);
+    while ((used.has(name) || isAnothers(name)) && number < 1000) name = make(++number);
     this.#taken.set(word, name);
     return name;
   }
@@ -193,19 +211,18 @@ function namedAddresses(datagrams: readonly SeenDatagram[]): readonly Ip4[] {
   });
 }
 
-/** Another address of as many digits in each part, so that it takes the same place as text. */
+/** Another address of as many digits in each part, so that it takes the same place as text: near it first. */
 function sameLengthAddress(address: Ip4, number: number): Ip4 {
   const parts = address.split(".");
   let rest = number;
-  const others = parts.map((part, index) => {
-    if (index === 0) return part;
+  for (const index of [3, 2, 1]) {
+    const part = parts[index] ?? "";
     const least = part.length === 1 ? 0 : 10 ** (part.length - 1);
     const many = part.length === 1 ? 10 : part.length === 2 ? 90 : 156;
-    const shifted = (Number(part) - least + (index === 3 ? rest % many : 0)) % many;
-    if (index === 3) rest = Math.floor(rest / many);
-    return String(least + shifted);
-  });
-  return ip4FromNumber(ip4ToNumber(others.join(".")));
+    parts[index] = String(least + ((Number(part) - least + (rest % many)) % many));
+    rest = Math.floor(rest / many);
+  }
+  return ip4FromNumber(ip4ToNumber(parts.join(".")));
 }
 
 function placeholder(word: string, number: number): string {

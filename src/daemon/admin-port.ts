@@ -121,7 +121,7 @@ export async function openAdminPort(parts: AdminPortParts): Promise<AdminPort> {
     leases: leaderLeases(leases, parts.leadership),
     captures: {
       packetsOf: (boot) => captures?.packetsOf(boot) ?? null,
-      fileOf: (boot, isRedacted) => captures?.fileOf(boot, isRedacted) ?? null,
+      fileOf: async (boot, isRedacted) => captures?.fileOf(boot, isRedacted) ?? null,
     },
     changed: (what) => events.emit({ event: "admin-changed", ...what }),
     subscribe: (listener) => events.subscribe(listener),

@@ -6,6 +6,7 @@ import { CaptureRecorder } from "../capture/recorder.ts";
 import { type NamedMachine, redacted } from "../capture/redaction.ts";
 import type { Config } from "../config/schema.ts";
 import type { LeaseTable } from "../dhcp/leases/lease-table.ts";
+import { lookedThrough } from "../http/admin/timers.ts";
 import type { ListenerOptions } from "./links/listeners.ts";
 import type { Clock } from "../lib/clock.ts";
 import { ANY_ADDRESS, type Ip4, LIMITED_BROADCAST } from "../lib/ip4.ts";
@@ -121,12 +122,14 @@ export class SiteCaptures {
     }));
   }
 
-  fileOf(boot: Boot, isRedacted: boolean): Uint8Array {
+  /** Put together while others have their turns: the names of all machines of the site are looked for in it. */
+  async fileOf(boot: Boot, isRedacted: boolean): Promise<Uint8Array> {
     const datagrams = this.#of(boot);
     if (!isRedacted) return writePcap(datagrams);
     const own = namesOf(boot);
     const kept = this.#parts.ownAddresses();
-    return writePcap(redacted(datagrams, own, this.#othersThan(boot), kept));
+    const others = this.#othersThan(boot);
+    return writePcap(await lookedThrough(redacted(datagrams, own, others, kept)));
   }
 
   /** The packets of a boot, with times by the system's clock. */

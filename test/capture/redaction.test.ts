@@ -1,3 +1,4 @@
+import { atOnce } from "../../src/lib/lists/turns.ts";
 import { describe, expect, it } from "vitest";
 import type { SeenDatagram } from "../../src/capture/datagram.ts";
 import { type NamedMachine, redacted } from "../../src/capture/redaction.ts";
@@ -60,7 +61,7 @@ const datagrams: readonly SeenDatagram[] = [
     atMs: 3,
   },
 ];
-const result = redacted(datagrams, own, [other, third], [serverAddress]);
+const result = atOnce(redacted(datagrams, own, [other, third], [serverAddress]));
 const text = (bytes: Uint8Array) => String.fromCharCode(...bytes);
 
 describe("a redacted capture", () => {
@@ -113,12 +114,12 @@ describe("a redacted capture", () => {
   it("leaves the recorded packets as they are, and one without others' names as it is", () => {
     expect(toHex(datagrams[0]?.payload ?? new Uint8Array())).toBe(toHex(gossip));
     const plain = [packetOf(requestOf(own.mac ?? ""), 1)];
-    expect(redacted(plain, own, [other, third], [])).toEqual(plain);
+    expect(atOnce(redacted(plain, own, [other, third], []))).toEqual(plain);
   });
 
   it("gives an address that was leased again to the machine that has it now", () => {
     const before: NamedMachine = { ...other, addresses: ["192.168.77.101", "192.168.77.102"] };
-    const [, , last] = redacted(datagrams, own, [before], [serverAddress]);
+    const [, , last] = atOnce(redacted(datagrams, own, [before], [serverAddress]));
     expect(last?.source.address).toBe("192.168.77.101");
   });
 
@@ -129,6 +130,25 @@ describe("a redacted capture", () => {
       return { mac, addresses: [`10.1.${n >> 8}.${n & 255}`], uuid: null, serial: `SER${n}X` };
     });
     const full = Array.from({ length: 128 }, (_, n) => packetOf(requestOf(own.mac ?? ""), n));
-    expect(redacted(full, own, many, [])).toEqual(full);
+    expect(atOnce(redacted(full, own, many, []))).toEqual(full);
+  });
+
+  it("takes no longer for each of very many machines whose serial numbers begin alike, in steps of one", () => {
+    const many = Array.from({ length: 30_000 }, (_, n): NamedMachine => {
+      const serial = `CZJ0${String(n).padStart(5, "0")}`;
+      return { mac: null, addresses: [`10.2.${n >> 8}.${n & 255}`], uuid: null, serial };
+    });
+    const [asked] = [...datagrams];
+    const said = fromText("I see CZJ000042, CZJ0000421 and CZJ029999 at 10.2.0.7 and 10.2.0.7.");
+    const steps = redacted([{ ...(asked ?? packetOf(said, 0)), payload: said }], own, many, []);
+    for (let n = 0; n < many.length; n++) expect(steps.next().done).toBe(false);
+    // The packet, and the end.
+    expect(steps.next().done).toBe(false);
+    const end = steps.next();
+    const seen = text(end.value?.[0]?.payload ?? new Uint8Array());
+    expect(seen).toMatch(
+      /^I see X1XXXXXXX, X1XXXXXXX1 and X2XXXXXXX at (10\.\d\.\d\.\d) and \1\.$/,
+    );
+    expect(seen).not.toContain("10.2.0.7");
   });
 });

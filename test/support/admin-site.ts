@@ -172,7 +172,7 @@ export class AdminSite {
         release: (address) => Promise.resolve(address === lease.address ? lease : null),
         import: (leases) => Promise.resolve({ imported: leases.length, skipped: [] }),
       },
-      captures: { packetsOf: () => [], fileOf: () => new Uint8Array() },
+      captures: { packetsOf: () => [], fileOf: () => Promise.resolve(new Uint8Array()) },
       subscribe: (listener) => {
         this.listeners.add(listener);
         return () => this.listeners.delete(listener);

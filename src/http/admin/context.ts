@@ -105,7 +105,7 @@ export interface RecordedCaptures {
   /** Those of a boot, decoded; null: captures are switched off. */
   packetsOf(boot: Boot): readonly PacketReply[] | null;
   /** The same as a capture file; redacted: without what belongs to other machines. */
-  fileOf(boot: Boot, isRedacted: boolean): Uint8Array | null;
+  fileOf(boot: Boot, isRedacted: boolean): Promise<Uint8Array | null>;
 }
 
 export interface NodeDecision {

@@ -10,7 +10,7 @@ export function captureRoutes(app: AdminApp, options: AdminAppOptions): void {
   const all = new AllBoots(options);
   app.route({
     ...endpoints.downloadCapture,
-    handler: ({ params, query }, reply) => {
+    handler: async ({ params, query }, reply) => {
       const seen = all.byId(params.id);
       if (seen === null) {
         throw new ApiError(404, "NOT_FOUND", `no boot is kept as ${printable(params.id)}`);
@@ -20,7 +20,7 @@ export function captureRoutes(app: AdminApp, options: AdminAppOptions): void {
         const where = `the server ${printable(server.name)} has the packets of this boot: ask it`;
         throw new ApiError(404, "NOT_FOUND", where);
       }
-      const file = captures.fileOf(boot, query.redact);
+      const file = await captures.fileOf(boot, query.redact);
       if (file === null) {
         throw new ApiError(404, "NOT_FOUND", "packets are not kept: timeline.captures is false");
       }
