@@ -99,9 +99,7 @@ export function batchSocket(
   const ready = (hasFailed: boolean): void => {
     if (isClosed) return;
     try {
-      receive();
-      outbox.flush();
-      outbox.flushSoon();
+      outbox.during(receive);
       if (isClosed) return;
       if (hasFailed) watch.start(waiting.length > 0);
       if (waiting.length > 0) sendWaiting();

@@ -25,6 +25,8 @@ export class Outbox {
   #sender: Sender | null = null;
   #waiting: Outgoing[] = [];
   #isScheduled = false;
+  #isHandling = false;
+  #isSettling = false;
 
   constructor(calls: BatchCalls) {
     this.#calls = calls;
@@ -35,17 +37,29 @@ export class Outbox {
     this.#sender = sender;
     this.#calls.put(this.#waiting.length, datagram.payload, datagram.to);
     this.#waiting.push(datagram);
-    this.flushSoon();
+    if (this.#isHandling || this.#isScheduled) return;
+    this.#isScheduled = true;
+    // With what else goes on now, such as all whose leases one write has brought to the disk.
+    queueMicrotask(this.#scheduled);
   }
 
-  /**
-   * Sends what is gathered before the event loop waits again. It also has promises and ticks go on that a handler of
-   * datagrams began: koffi calls back without that.
-   */
-  flushSoon(): void {
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    setImmediate(this.#scheduled);
+  /** Has handlers of datagrams do their work; what they send leaves when they have done it. */
+  during(handle: () => void): void {
+    this.#isHandling = true;
+    try {
+      handle();
+    } finally {
+      this.#isHandling = false;
+      this.flush();
+      this.#settleSoon();
+    }
+  }
+
+  /** libuv calls us without Node: promises and ticks that a handler began go on after something that is Node's. */
+  #settleSoon(): void {
+    if (this.#isSettling) return;
+    this.#isSettling = true;
+    setImmediate(this.#settled);
   }
 
   /** Sends what is gathered. */
@@ -69,6 +83,10 @@ export class Outbox {
     // Not before: who hears of it may send something, which goes where this batch was.
     for (const errno of failures) sender.failed(errno);
   }
+
+  readonly #settled = (): void => {
+    this.#isSettling = false;
+  };
 
   readonly #scheduled = (): void => {
     this.#isScheduled = false;
