@@ -47,9 +47,15 @@ export class Stalls {
       }
       const loop = stands || !mayLoop(boot, nowMs) ? null : this.#loop(boot, nowMs);
       const finding = stands ? this.#explain(boot, nowMs) : (loop ?? this.#repetition(boot, nowMs));
-      if (finding === null) continue;
       const since = loop === null ? boot.failingSinceMs : "";
-      const key = stands ? boot.id : `${boot.mac ?? boot.address} ${since} ${finding.code}`;
+      const machine = `${boot.mac ?? boot.address} ${since} `;
+      if (finding === null) {
+        // While it tries once more nothing may be seen of it.
+        if (isRepeated(boot))
+          for (const key of this.#known) if (key.startsWith(machine)) lasting.add(key);
+        continue;
+      }
+      const key = stands ? boot.id : `${machine}${finding.code}`;
       // A machine whose MAC becomes known meanwhile comes by twice.
       if (lasting.has(key)) continue;
       lasting.add(key);
@@ -69,9 +75,17 @@ export class Stalls {
 
   /** A machine that starts over and over never stands still for long: its attempts together are a stall. */
   #repetition(boot: Boot, nowMs: number): Diagnosis | null {
-    if (boot.attempt < 3 || boot.stage === "micro-os") return null;
+    if (!isRepeated(boot)) return null;
     const evidence = this.#boots.evidence(boot, nowMs);
+    // What the machine itself reports each time.
+    const reported = statusOf(boot, nowMs) === "booting" ? diagnose(evidence, nowMs) : null;
+    if (reported !== null) return reported;
     // The one that it did not start is no longer given to it: it is seen soon whether that helps.
     return triesAnotherLoader(evidence) ? null : judgeBoot(repetitionRules, evidence);
   }
+}
+
+/** It is at least the third attempt in a row, and none came up. */
+function isRepeated({ attempt, stage }: Boot): boolean {
+  return attempt >= 3 && stage !== "micro-os";
 }

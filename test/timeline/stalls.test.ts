@@ -76,6 +76,16 @@ describe("a stall", () => {
     expect(foundIn(again, 60)).toEqual(["50 loader-refused"]);
   });
 
+  test("is also a machine that reports the same error in each attempt, and is said once", () => {
+    const refused: readonly Beat[] = [
+      ...fetched,
+      [16, say.beacon("booting")],
+      [17, say.beacon("failed", "7f04818f")],
+    ];
+    const found = foundIn(repeated(refused, 31, 12), 372);
+    expect(found).toEqual(["80 reported-image-refused"]);
+  });
+
   test("is also an iPXE that asks for an address again each time that it cannot fetch its script", () => {
     const asks: readonly Beat[] = [
       [10, say.ipxeDiscover()],
@@ -88,6 +98,7 @@ describe("a stall", () => {
   test("is none where a machine is denied, nor where it is served late", () => {
     const denied: readonly Beat[] = [...asked, [5, say.refused("machine-denied")]];
     expect(foundIn(denied, 600)).toEqual([]);
+    expect(foundIn(repeated(denied, 70, 8), 600)).toEqual([]);
     const late: readonly Beat[] = [
       [0, say.discover()],
       [55, say.offer()],
