@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { UntrustedError } from "../artifacts/origin/origin-errors.ts";
 import type { ProxySettings } from "../artifacts/origin/proxy.ts";
 import { createSource } from "../artifacts/origin/trusted-origin.ts";
@@ -63,24 +60,19 @@ function ownCa(url: string): string {
 }
 
 async function withFetched(url: string, ca: CaProposal, way: ProxySettings): Promise<OriginFound> {
-  const directory = await mkdtemp(join(tmpdir(), "eim-pxe-init-"));
   let fetched: OriginFound["fetched"] = null;
-  try {
-    const trust = createFetchedTrust({
-      url: ca.url ?? ownCa(url),
-      sha256: ca.sha256,
-      directory,
-      ...way,
-      emit: (event) => {
-        if (event.event !== "ca-trusted") return;
-        fetched = { fingerprint: event.fingerprint, how: event.how };
-      },
-    });
-    const found = await ask(url, ca, trust, way);
-    return { ...found, fetched };
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
+  const trust = createFetchedTrust({
+    url: ca.url ?? ownCa(url),
+    sha256: ca.sha256,
+    directory: null,
+    ...way,
+    emit: (event) => {
+      if (event.event !== "ca-trusted") return;
+      fetched = { fingerprint: event.fingerprint, how: event.how };
+    },
+  });
+  const found = await ask(url, ca, trust, way);
+  return { ...found, fetched };
 }
 
 /** @throws UntrustedError where `untrustedThrows` */

@@ -50,8 +50,10 @@ export interface FetchedTrustOptions extends ProxySettings {
   readonly url: string;
   /** SHA-256 in hex of the certificate or of the whole file; null: see `createFetchedTrust`. */
   readonly sha256: string | null;
-  /** `<dataDir>/artifacts`; what was accepted is remembered there. */
-  readonly directory: string;
+  /** `<dataDir>/artifacts`; what was accepted is remembered there. Null: it is forgotten. */
+  readonly directory: string | null;
+  /** What was remembered is believed, and nothing is written. */
+  readonly isReadOnly?: boolean;
   readonly emit: Emit;
   readonly timeoutMs?: number;
 }
@@ -68,18 +70,21 @@ const LIMIT_BYTES = 256 * 1024;
  * very certificate that it is the CA of, and proves nothing.
  */
 export function createFetchedTrust(options: FetchedTrustOptions): Trust {
-  const { url, sha256: expected, directory, emit } = options;
-  const file = join(directory, "ca.json");
+  const { url, sha256: expected, directory, isReadOnly = false, emit } = options;
+  const file = directory === null ? null : join(directory, "ca.json");
   const described = (known: Remembered): Authority => ({ pem: known.pem, file: url });
   let current: Remembered | null = null;
 
   const accept = async (found: Fetched, how: "pinned" | "public" | "first-use"): Promise<void> => {
     const { pem, fingerprint } = found;
-    await onDisk("the CA", replaceFile(file, `${JSON.stringify({ url, fingerprint, pem })}\n`));
+    if (file !== null && !isReadOnly) {
+      await onDisk("the CA", replaceFile(file, `${JSON.stringify({ url, fingerprint, pem })}\n`));
+    }
     current = { url, fingerprint, pem };
     emit({ event: "ca-trusted", url, fingerprint, how });
   };
   const recall = async (): Promise<Remembered | null> => {
+    if (file === null) return null;
     const found = parseRemembered(await readFile(file, "utf8").catch(() => ""));
     if (found?.url !== url) return null;
     if (expected === null) return found;

@@ -1,6 +1,3 @@
-import { copyFile, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { wayOut } from "../../artifacts/origin/agent.ts";
 import { proxyFor, type ProxySettings } from "../../artifacts/origin/proxy.ts";
 import { createSource } from "../../artifacts/origin/trusted-origin.ts";
@@ -24,23 +21,19 @@ export async function askOrigins(
   const { config } = settings;
   const urls = config.artifacts.origin ?? [];
   const way = { proxy: config.artifacts.proxy, environment: proxyEnvironment(environment) };
-  // What is believed is remembered on disk, and asking must change nothing there.
-  const folder = await mkdtemp(join(tmpdir(), "eim-pxe-doctor-"));
-  try {
-    const known = join(artifactFolder(config), "ca.json");
-    await copyFile(known, join(folder, "ca.json")).catch(() => {});
-    const trust = trustOf(settings, way, folder);
-    const states: OriginState[] = [];
-    for (const url of urls) states.push(await askOne(url, mirroredFiles(config), trust, way, now));
-    return states;
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  const trust = trustOf(settings, way);
+  const states: OriginState[] = [];
+  for (const url of urls) states.push(await askOne(url, mirroredFiles(config), trust, way, now));
+  return states;
 }
 
-function trustOf({ config, ca }: Settings, way: ProxySettings, directory: string): Trust {
+function trustOf({ config, ca }: Settings, way: ProxySettings): Trust {
   const { file, url, sha256 } = config.artifacts.ca;
-  if (url !== null) return createFetchedTrust({ url, sha256, directory, ...way, emit: () => {} });
+  if (url !== null) {
+    // Asking must change nothing.
+    const memory = { directory: artifactFolder(config), isReadOnly: true };
+    return createFetchedTrust({ url, sha256, ...memory, ...way, emit: () => {} });
+  }
   return fixedTrust(ca === null ? null : { pem: ca, file: file ?? "artifacts.ca" });
 }
 

@@ -1,4 +1,5 @@
 import { X509Certificate } from "node:crypto";
+import { existsSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -67,6 +68,19 @@ describe("a CA that is fetched", () => {
     await mirrorTrusting().sync();
     expect(site.events.named("ca-trusted")).toHaveLength(1);
     expect(await held(store.current())).toEqual(sums(release("1")));
+  });
+
+  it("is remembered by whoever may write, and believed by whoever only reads or has no place for it", async () => {
+    const directory = join(site.folder, "artifacts");
+    const firstUses = () => site.events.named("ca-trusted").length;
+    await mirrorTrusting({ directory, isReadOnly: true }).sync();
+    await mirrorTrusting({ directory: null }).sync();
+    expect(firstUses()).toBe(2);
+    expect(existsSync(join(directory, "ca.json"))).toBe(false);
+    await mirrorTrusting({ directory }).sync();
+    expect(firstUses()).toBe(3);
+    await mirrorTrusting({ directory, isReadOnly: true }).sync();
+    expect(firstUses()).toBe(3);
   });
 
   it("stops at a changed certificate, with what to compare and how to accept it", async () => {
