@@ -14,15 +14,20 @@ export class LabError extends Error {
 /** A program and its arguments. */
 export type Command = readonly [string, ...string[]];
 
-/** Runs a command to its end and gives its standard output; a failure carries its standard error. */
+/** Lines of the output of a command that failed. */
+const SHOWN_LINES = 30;
+
+/** Runs a command to its end and gives its standard output; a failure carries its standard error and the end of its output. */
 export function run(command: Command): Promise<string> {
   const [program, ...args] = command;
   return new Promise((resolve, reject) => {
     execFile(program, args, { maxBuffer: 256 * 1024 * 1024 }, (error, stdout, stderr) => {
       if (error === null) resolve(stdout);
       else {
-        const why = stderr.trim() === "" ? error.message : stderr.trim();
-        reject(new LabError(`${command.join(" ")}: ${why}`));
+        // A check such as doctor's says what failed in its output.
+        const end = stdout.trim().split("\n").slice(-SHOWN_LINES).join("\n");
+        const said = [stderr.trim(), end].filter((text) => text !== "").join("\n");
+        reject(new LabError(`${command.join(" ")}: ${said === "" ? error.message : said}`));
       }
     });
   });
