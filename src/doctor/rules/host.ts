@@ -118,25 +118,40 @@ const isOurs = ({ holder, running, finding }: Bound): boolean =>
   finding?.code === "port-in-use" &&
   (holder === null ? running !== null : holder.pid === running || holder.pid === 1);
 
-export const privilegesCheck = check<DoctorSite, Binding | null>({
+/** The first port that this user may not open, and the process of the server that has opened it already. */
+interface Privilege {
+  readonly denied: Binding | null;
+  readonly running: number | null;
+}
+
+type Bindings = Pick<DoctorSite, "bindings"> & {
+  readonly running: { readonly pid: number } | null;
+};
+
+export const privilegesCheck = check<Bindings, Privilege>({
   id: "privileges",
   quick: false,
   look: async (site) => {
     const bindings = await site.bindings();
-    return bindings.length === 0 ? [] : [bindings.find(isPrivilege) ?? null];
+    const denied = bindings.find(isPrivilege) ?? null;
+    return bindings.length === 0 ? [] : [{ denied, running: site.running?.pid ?? null }];
   },
   faults: relayed(
     bindRules.filter(({ code }) => privilege.includes(code)),
     "fail",
-    (binding) =>
-      binding === null
+    ({ denied, running }) =>
+      denied === null || running !== null
         ? null
-        : binding.finding && {
-            ...binding.finding,
-            cause: `${binding.socket}: ${binding.finding.cause}`,
+        : denied.finding && {
+            ...denied.finding,
+            cause: `${denied.socket}: ${denied.finding.cause}`,
           },
   ),
-  fine: () => "this user may open the ports below 1024",
+  // As in a container, where what is run beside the server has none of its capabilities.
+  fine: ({ denied, running }) =>
+    denied === null
+      ? "this user may open the ports below 1024"
+      : `the eim-pxe that runs (process ${running ?? ""}) has the ports below 1024; this user may not open them`,
 });
 
 export const portsCheck = check<DoctorSite, Bound>({

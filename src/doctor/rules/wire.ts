@@ -22,7 +22,8 @@ const wireFaults: readonly Fault<HeardLink>[] = [
   {
     code: "link-not-heard",
     cause: "it could not be listened on {interface} for other DHCP and PXE servers: {reason}",
-    remedy: "run eim-pxe doctor as root, and while no DHCP client of this host holds port 68",
+    remedy:
+      "run eim-pxe doctor as root (in a container: docker exec --user root), and while no DHCP client of this host holds port 68",
     who: "site",
     status: "warn",
     when: ({ link, unheard }) =>
