@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { addressLines, startAddressServer } from "../qemu/address-server.ts";
@@ -7,7 +7,7 @@ import { bootMachine } from "../qemu/client.ts";
 import { buildMicroOs } from "../qemu/micro-os.ts";
 import { createNetwork, wire } from "../qemu/network.ts";
 import { startOrchestrator } from "../qemu/orchestrator.ts";
-import { LabError, run } from "../qemu/process.ts";
+import { type Command, LabError, run } from "../qemu/process.ts";
 import { labFolder } from "../qemu/site.ts";
 import { type Engine, startEngine } from "./engine.ts";
 
@@ -18,12 +18,13 @@ const domain = "cluster.example.com";
 /**
  * Runs the commands of docs/getting-started.md for the way in a container, as they stand there, in a network of its
  * own beside the site's DHCP server, up to a machine in the Micro-OS; the image has been built before, so that all of
- * it comes from the build cache. Gives the seconds from power-on to the Micro-OS.
+ * it comes from the build cache; then the same by docker/compose.yaml. Gives the seconds from power-on to the Micro-OS
+ * of both.
  */
 export async function followDocument(
   dataFolder: string,
   say: (text: string) => void,
-): Promise<number> {
+): Promise<{ readonly run: number; readonly compose: number }> {
   const folder = await mkdtemp(join(labFolder, "document-"));
   const network = await createNetwork("document");
   const stops: (() => Promise<unknown>)[] = [() => network.close()];
@@ -71,23 +72,38 @@ export async function followDocument(
     };
     await follow(build, projectFolder);
     for (const block of others) await follow(block, folder);
-    const machine = {
-      firmware: "uefi",
-      mac: "52:54:00:77:00:01",
-      uuid: "e1a9c0de-0077-4000-8000-000000000001",
-      serial: "LAB01",
-    } as const;
     const how = { network, folder, accelerator: "tcg", beacon: false } as const;
-    const { seconds } = await bootMachine(machine, how);
+    const { seconds } = await bootMachine(machine(1), how);
     const list = await follow(last, folder);
-    if (!list.includes(machine.mac))
+    if (!list.includes(machine(1).mac))
       throw new LabError(`${last} does not have the machine:\n${list}`);
     await engine.run("rm", "--force", "--volumes", "eim-pxe");
+    const compose = await withCompose(engine, folder);
+    say("  docker compose -f docker/compose.yaml up -d");
+    await run([...compose, "up", "--detach", "--no-build"]);
+    const composed = await bootMachine(machine(2), how);
+    await run([...compose, "down", "--volumes"]);
     await rm(folder, { recursive: true });
-    return seconds;
+    return { run: seconds, compose: composed.seconds };
   } finally {
     for (const stop of stops.toReversed()) await stop();
   }
+}
+
+function machine(number: 1 | 2) {
+  const mac = `52:54:00:77:00:0${number}`;
+  const uuid = `e1a9c0de-0077-4000-8000-00000000000${number}`;
+  return { firmware: "uefi", mac, uuid, serial: `LAB0${number}` } as const;
+}
+
+/** Compose with the project's file, and with what only this machine needs (see image.ts). */
+async function withCompose(engine: Engine, folder: string): Promise<Command> {
+  const own = join(folder, "docker/own.yaml");
+  const file = join(folder, "docker/compose.yaml");
+  await cp(join(projectFolder, "docker/compose.yaml"), file);
+  await writeFile(own, "services: { eim-pxe: { ulimits: { nofile: 1024 } } }\n");
+  const [, , socket = ""] = engine.docker();
+  return ["docker-compose", "--host", socket, "--file", file, "--file", own];
 }
 
 /** The configuration as the checkout has it, with the machines' link: the lab's is a bridge, which is not taken for one. */

@@ -11,6 +11,7 @@ import type { Command } from "../qemu/process.ts";
 export const engineTools: Readonly<Record<string, string>> = {
   dockerd: "docker.io",
   docker: "docker-cli (in docker.io before Debian 13)",
+  "docker-compose": "docker-compose",
   nsenter: "util-linux",
   unshare: "util-linux",
 };

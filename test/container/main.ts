@@ -272,7 +272,10 @@ try {
   const { seconds, ipxe, healthySeconds, readyAfter } = await boot();
   say("following docs/getting-started.md");
   const followed = await followDocument(dataFolder, say);
-  say(`the machine was in its Micro-OS ${followed.toFixed(1)} s after power-on`);
+  const { run, compose } = followed;
+  say(
+    `machines were in their Micro-OS ${run.toFixed(1)} s (docker run) and ${compose.toFixed(1)} s (Compose) after power-on`,
+  );
   say(
     `passed: image ${Math.round(bytes / 1e6)} MB, UEFI power-on to Micro-OS ${seconds.toFixed(1)} s ` +
       `with iPXE ${ipxe}, ready ${readyAfter.toFixed(1)} s and healthy ${healthySeconds.toFixed(0)} s after its start`,
