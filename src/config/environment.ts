@@ -33,7 +33,8 @@ export function readEnvironment(environment: Readonly<Record<string, string | un
       continue;
     }
     try {
-      const value: unknown = found.schema.type === "string" ? text : parse(text);
+      const value: unknown =
+        found.schema.type === "string" ? text : parse(text, { resolveKnownTags: false });
       overrides.push({ variable, path: found.path, value });
     } catch {
       problems.push(`environment variable ${variable}: its value is not YAML`);

@@ -24,7 +24,9 @@ const parserErrors = 10;
  */
 export function readYaml(text: string, file: string, linesBefore = 0): YamlFile {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
+  // Without what `!!binary` and the like make: a value is what JSON has.
+  const options = { lineCounter: lines, uniqueKeys: true, resolveKnownTags: false };
+  const document = parseDocument(text, options);
   const at = (offset: number) => {
     const { line, col } = lines.linePos(offset);
     return `${file}:${line + linesBefore}:${col}`;
@@ -38,12 +40,27 @@ export function readYaml(text: string, file: string, linesBefore = 0): YamlFile 
     if (more > 0) problems.push(`${file}: and ${more} more; mend the first one and try again`);
     throw new ConfigError(problems);
   }
+  const tags = document.warnings.filter(({ code }) => code === "TAG_RESOLVE_FAILED");
+  if (tags.length > 0) {
+    throw new ConfigError(
+      tags
+        .slice(0, parserErrors)
+        .map(
+          ({ pos: [place] }) =>
+            `${at(place)}: ${tagAt(text, place)} means nothing here: leave it out`,
+        ),
+    );
+  }
   return {
     value: valueOf(document, at),
     locate: (path) => offsetOf(document, path),
     locateKey: (path, name) => keyOffsetOf(document, path, name) ?? offsetOf(document, path),
     describe: at,
   };
+}
+
+function tagAt(text: string, place: number): string {
+  return /^![^\s,[\]{}]*/.exec(text.slice(place, place + 80))?.[0] ?? "this tag";
 }
 
 /** Aliases are resolved only here: one of nothing, or of far too many others, throws. */

@@ -13,14 +13,8 @@ import { askOrigins } from "./evidence/origin.ts";
 import { peersOf } from "./evidence/peers.ts";
 import { listen } from "./evidence/wire.ts";
 import { assetCheck, loaderCheck, mirrorCheck, serverCheck } from "./rules/boot.ts";
-import {
-  configurationCheck,
-  diskCheck,
-  firewallCheck,
-  interfaceCheck,
-  portsCheck,
-  privilegesCheck,
-} from "./rules/host.ts";
+import { configurationCheck, diskCheck, firewallCheck, interfaceCheck } from "./rules/host.ts";
+import { portsCheck, privilegesCheck } from "./rules/ports.ts";
 import { databaseCheck } from "./rules/database.ts";
 import { neighbourCheck } from "./rules/neighbours.ts";
 import { certificateCheck, clockCheck, originCheck } from "./rules/origin.ts";

@@ -68,6 +68,18 @@ describe("parseConfig", () => {
   });
 
   it.each([
+    ["!!binary", "!!binary dattinterfaces:ta"],
+    ["!!set", "nodes: !!set {a, b}"],
+    ["!!omap", "nodes: !!omap [a: 1]"],
+    ["!!timestamp", "dataDir: !!timestamp 2001-01-01"],
+    ["!vault", "dataDir: !vault x"],
+  ])("names the place of the tag %s, which makes no value that JSON has", (tag, text) => {
+    expect(problemsOf(text)).toEqual([
+      expect.stringMatching(`:1:${text.indexOf("!") + 1}: ${tag} means nothing here: leave it out`),
+    ]);
+  });
+
+  it.each([
     ["a reference to what it is part of", "http: &a {port: *a}\n"],
     ["references that would fill the memory", manyReferences()],
   ])("refuses %s", (_, text) => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { privilegesCheck } from "../../src/doctor/rules/host.ts";
+import { privilegesCheck } from "../../src/doctor/rules/ports.ts";
 
 const denied = {
   socket: "UDP 192.0.2.1:67 on eth1",

@@ -3,7 +3,7 @@ import { BoundedMap } from "../../lib/bounded-map.ts";
 import { type Ip4, ip4FromBytes } from "../../lib/ip4.ts";
 import { type Mac, macFromBytes } from "../../lib/mac.ts";
 import { OptionCode } from "../wire/option-codes.ts";
-import { END, PAD } from "../wire/packet.ts";
+import { chaddrLengthOf, END, PAD } from "../wire/packet.ts";
 
 /*
  * What keeps a flood away from the machines that should boot. Of every request the hardware address is read
@@ -92,6 +92,9 @@ export class RateLimits {
   }
 }
 
+/** Where the options of a DHCP packet begin, behind the header and the magic cookie. */
+const OPTIONS_AT = 240;
+
 /** Who asks, and through which relay agent. */
 export interface Sender {
   readonly mac: Mac;
@@ -100,16 +103,13 @@ export interface Sender {
 
 /** The sender in a datagram that may be a client's DHCP packet, without decoding the rest; else null. */
 export function senderOf(datagram: Uint8Array): Sender | null {
-  const hlen = datagram[2] ?? 0;
-  if (datagram.length < 240 || hlen === 0 || hlen > 16) return null;
+  const hlen = chaddrLengthOf(datagram);
+  if (datagram.length < OPTIONS_AT || hlen === 0) return null;
   return {
     mac: macFromBytes(datagram.subarray(28, 28 + hlen)),
     giaddr: ip4FromBytes(datagram, 24),
   };
 }
-
-/** Where the options of a DHCP packet begin, behind the header and the magic cookie. */
-const OPTIONS_AT = 240;
 
 /** The value of option 97 in a datagram, without decoding the rest; null when it is not found. */
 export function machineIdOf(datagram: Uint8Array): Uint8Array | null {

@@ -78,7 +78,7 @@ export function decodePacket(bytes: Uint8Array, reading: Reading = "liberal"): D
   // One copy for all: whoever received the datagram may use its memory again.
   const copy = new Uint8Array(bytes);
   const options = decodeOptions(copy, reading);
-  const hlen = Math.min(bytes[2] ?? 0, 16);
+  const hlen = chaddrLengthOf(bytes);
   return {
     op: bytes[0] ?? 0,
     htype: bytes[1] ?? 0,
@@ -95,6 +95,11 @@ export function decodePacket(bytes: Uint8Array, reading: Reading = "liberal"): D
     file: nameIn(bytes, 108, 236),
     options,
   };
+}
+
+/** Of the field's 16 bytes (RFC 2131, 2) as many as hlen says, and no more. */
+export function chaddrLengthOf(datagram: Uint8Array): number {
+  return Math.min(datagram[2] ?? 0, 16);
 }
 
 function decodeOptions(bytes: Uint8Array, reading: Reading): ReadonlyMap<number, Uint8Array> {

@@ -1,13 +1,12 @@
 import type { Config } from "../../config/schema.ts";
-import { bindRules } from "../../lib/bind-error.ts";
 import { listing, type NetworkInterface } from "../../net/interfaces.ts";
-import { check, type Fault, relayed } from "../check.ts";
+import { check, type Fault } from "../check.ts";
 import type { FilterVerdict } from "../firewall/chains.ts";
-import type { Binding, DoctorLink, DoctorSite } from "../site.ts";
+import type { DoctorLink, DoctorSite } from "../site.ts";
 import { lookAtFirewall } from "../evidence/firewall.ts";
 import { type DiskState, lookAtDisk } from "../evidence/disk.ts";
 
-/* Checks of the host itself: configuration, interfaces, ports, firewall, disk. */
+/* Checks of the host itself: configuration, interfaces, firewall, disk. */
 
 interface LinkState {
   readonly link: DoctorLink;
@@ -104,91 +103,6 @@ export const configurationCheck = check<DoctorSite, DoctorSite>({
     },
   ],
   fine: ({ file }) => `${file ?? ""} is right`,
-});
-
-type Bound = Binding & { readonly running: number | null };
-
-const privilege: readonly string[] = ["port-privileged", "device-binding-denied"];
-
-const isPrivilege = ({ finding }: Binding): boolean =>
-  finding !== null && privilege.includes(finding.code);
-
-/** What holds a port for us. */
-const isOurs = ({ holder, running, finding }: Bound): boolean =>
-  finding?.code === "port-in-use" &&
-  (holder === null ? running !== null : holder.pid === running || holder.pid === 1);
-
-/** The first port that this user may not open, and the process of the server that has opened it already. */
-interface Privilege {
-  readonly denied: Binding | null;
-  readonly running: number | null;
-}
-
-type Bindings = Pick<DoctorSite, "bindings"> & {
-  readonly running: { readonly pid: number } | null;
-};
-
-export const privilegesCheck = check<Bindings, Privilege>({
-  id: "privileges",
-  quick: false,
-  look: async (site) => {
-    const bindings = await site.bindings();
-    const denied = bindings.find(isPrivilege) ?? null;
-    return bindings.length === 0 ? [] : [{ denied, running: site.running?.pid ?? null }];
-  },
-  faults: relayed(
-    bindRules.filter(({ code }) => privilege.includes(code)),
-    "fail",
-    ({ denied, running }) =>
-      denied === null || running !== null
-        ? null
-        : denied.finding && {
-            ...denied.finding,
-            cause: `${denied.socket}: ${denied.finding.cause}`,
-          },
-  ),
-  // As in a container, where what is run beside the server has none of its capabilities.
-  fine: ({ denied, running }) =>
-    denied === null
-      ? "this user may open the ports below 1024"
-      : `the eim-pxe that runs (process ${running ?? ""}) has the ports below 1024; this user may not open them`,
-});
-
-export const portsCheck = check<DoctorSite, Bound>({
-  id: "ports",
-  quick: false,
-  look: async (site) => {
-    const running = site.running?.pid ?? null;
-    return (await site.bindings())
-      .filter((one) => !isPrivilege(one))
-      .map((one) => ({ ...one, running }));
-  },
-  faults: [
-    ...relayed<Bound>(
-      bindRules.filter(({ code }) => !privilege.includes(code)),
-      "fail",
-      (bound) => {
-        const { socket, finding, holder } = bound;
-        if (finding === null || isOurs(bound)) return null;
-        const known = holder === null ? "" : `: it is ${holder.name} (process ${holder.pid})`;
-        return { ...finding, cause: `${socket}: ${finding.cause}${known}` };
-      },
-    ),
-    {
-      code: "port-not-opened",
-      cause: "{socket} cannot be opened: {reason}",
-      remedy: "do what the message says, then run eim-pxe doctor again",
-      who: "site",
-      status: "fail",
-      when: ({ socket, error }) => (error === null ? null : { socket, reason: error }),
-    },
-  ],
-  fine: (bound) => {
-    if (!isOurs(bound)) return `${bound.socket} is free`;
-    return bound.holder?.pid === 1
-      ? `${bound.socket} is held by systemd, which hands it over`
-      : `${bound.socket} is held by the eim-pxe that runs (process ${bound.running ?? ""})`;
-  },
 });
 
 export interface FirewallState {

@@ -68,7 +68,7 @@ const standaloneNames: Readonly<Record<string, string>> = {
 export function readValues(text: string, file: string): SmeeInput {
   let parsed: unknown;
   try {
-    parsed = parse(text);
+    parsed = parse(text, { resolveKnownTags: false, logLevel: "error" });
   } catch (error) {
     if (!(error instanceof YAMLParseError)) throw error;
     throw new ConfigError([`${file}: is no YAML: ${error.message.split("\n")[0] ?? ""}`]);
