@@ -59,10 +59,11 @@ run mocked
 # Boots take one core, and `slow` waits most of the time. What the boots print comes when they are over.
 run qemu >"$results/qemu.log" 2>&1 &
 boots=$!
-trap 'kill "$boots" 2>/dev/null; rm -rf "$results"' EXIT
+trap 'kill "$boots" 2>/dev/null || true; rm -rf "$results"' EXIT
 run slow
 echo "now the boots of real firmware, which began after the unit tests"
 wait "$boots"
+trap 'rm -rf "$results"' EXIT
 cat "$results/qemu.log"
 # Alone: attacks, storms and lossy links are told by what they do to answers.
 run interop
