@@ -83,6 +83,8 @@ const decoder: Target = {
           describePacket(packet);
           readCompetingOffer(packet, ourAddress);
           addressOfferIn(packet);
+          // What fills its field without an end is read, and nobody sends it again.
+          if (packet.sname.length > 63 || packet.file.length > 127) return;
           const again = encodePacket(packet);
           must(equalBytes(encodePacket(decodePacket(again)), again), "encoding is stable");
         });
