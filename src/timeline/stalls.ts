@@ -23,6 +23,8 @@ export class Stalls {
   readonly #boots: WatchedBoots;
   /** The stalls that last, by what tells one from another. */
   #known: ReadonlySet<string> = new Set();
+  /** Of these, those of machines that repeat themselves, by the machine. */
+  #repeated: ReadonlyMap<string, readonly string[]> = new Map();
 
   constructor(boots: WatchedBoots) {
     this.#boots = boots;
@@ -36,6 +38,7 @@ export class Stalls {
   /** The same in steps, one for each boot. */
   *looking(nowMs: number): Generator<void, readonly Stall[]> {
     const lasting = new Set<string>();
+    const repeated = new Map<string, readonly string[]>();
     const found: Stall[] = [];
     for (const boot of this.#boots.current()) {
       yield;
@@ -48,20 +51,23 @@ export class Stalls {
       const loop = stands || !mayLoop(boot, nowMs) ? null : this.#loop(boot, nowMs);
       const finding = stands ? this.#explain(boot, nowMs) : (loop ?? this.#repetition(boot, nowMs));
       const since = loop === null ? boot.failingSinceMs : "";
-      const machine = `${boot.mac ?? boot.address} ${since} `;
+      const machine = `${boot.mac ?? boot.address} ${since}`;
       if (finding === null) {
         // While it tries once more nothing may be seen of it.
-        if (isRepeated(boot))
-          for (const key of this.#known) if (key.startsWith(machine)) lasting.add(key);
+        const before = isRepeated(boot) ? (this.#repeated.get(machine) ?? []) : [];
+        for (const key of before) lasting.add(key);
+        if (before.length > 0) repeated.set(machine, before);
         continue;
       }
-      const key = stands ? boot.id : `${machine}${finding.code}`;
+      const key = stands ? boot.id : `${machine} ${finding.code}`;
       // A machine whose MAC becomes known meanwhile comes by twice.
       if (lasting.has(key)) continue;
       lasting.add(key);
+      if (!stands) repeated.set(machine, [...(repeated.get(machine) ?? []), key]);
       if (!this.#known.has(key)) found.push({ boot, finding });
     }
     this.#known = lasting;
+    this.#repeated = repeated;
     return found;
   }
 

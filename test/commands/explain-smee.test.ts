@@ -5,8 +5,9 @@ import { afterAll, describe, expect, it } from "vitest";
 import { explain } from "../../src/commands/explain.ts";
 import { decodePacket } from "../../src/dhcp/wire/packet.ts";
 import { concat, fromHex, fromText, toHex } from "../../src/lib/bytes.ts";
+import { explainVector } from "../support/explained-vector.ts";
 import { FakeProgram } from "../support/program.ts";
-import { configurationOf, environmentOf, nodesOf } from "../support/smee-site.ts";
+import { configurationOf, nodesOf } from "../support/smee-site.ts";
 import { type SmeeVector, smeeVectors } from "../support/smee-vectors.ts";
 
 /*
@@ -32,15 +33,7 @@ function configure(vector: SmeeVector): string {
 
 describe("explain with SMEE's compatibility", () => {
   it.each(smeeVectors)("$flavour $mode $id: $name", async (vector) => {
-    const program = new FakeProgram("", environmentOf(vector));
-    const options = {
-      interface: null,
-      source: vector.source,
-      port: 67,
-      hex: vector.request,
-    } as const;
-    await explain(program, configure(vector), options);
-    const { decision, reply } = JSON.parse(program.written);
+    const { decision, reply } = await explainVector(vector, configure(vector));
     expect(decision).toBe(vector.reply === null ? "ignore" : "reply");
     expect({ destination: reply?.destination, hex: reply?.hex }).toEqual({
       destination: vector.reply?.destination,

@@ -3,9 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { afterAll, describe, expect, it } from "vitest";
-import { explain } from "../../../src/commands/explain.ts";
-import { FakeProgram } from "../../support/program.ts";
-import { environmentOf, importOf, nodesOf } from "../../support/smee-site.ts";
+import { explainVector } from "../../support/explained-vector.ts";
+import { importOf, nodesOf } from "../../support/smee-site.ts";
 import { smeeVectors } from "../../support/smee-vectors.ts";
 
 describe("an imported configuration answers as SMEE did", () => {
@@ -23,15 +22,7 @@ describe("an imported configuration answers as SMEE did", () => {
       nodes: { ...imported["nodes"], file: nodes, format: "eim" },
     };
     writeFileSync(config, JSON.stringify(whole));
-    const program = new FakeProgram("", environmentOf(vector));
-    const options = {
-      interface: null,
-      source: vector.source,
-      port: 67,
-      hex: vector.request,
-    } as const;
-    await explain(program, config, options);
-    const { reply } = JSON.parse(program.written);
+    const { reply } = await explainVector(vector, config);
     expect(reply?.hex).toEqual(vector.reply?.hex);
   });
 });
