@@ -126,7 +126,12 @@ function decodeOptions(bytes: Uint8Array, reading: Reading): ReadonlyMap<number,
     const part = bytes.subarray(at + 2, at + 2 + length);
     const former = options.get(code);
     if (former === undefined) options.set(code, part);
-    else parts.set(code, [...(parts.get(code) ?? [former]), part]);
+    else {
+      // One list that grows: 64 KiB have room for 32,000 empty options, and to copy it for each would take seconds.
+      const list = parts.get(code);
+      if (list === undefined) parts.set(code, [former, part]);
+      else list.push(part);
+    }
     at += 2 + length;
   }
   if (!ended && reading === "strict") {

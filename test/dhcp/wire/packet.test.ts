@@ -3,10 +3,12 @@ import { describe, expect, it } from "vitest";
 import { decodePacket, type DhcpPacket, encodePacket } from "../../../src/dhcp/wire/packet.ts";
 import { fixedLengths } from "../../../src/dhcp/wire/option-lengths.ts";
 import { optionTable } from "../../../src/dhcp/wire/options.ts";
+import { readRequest } from "../../../src/dhcp/message/request.ts";
 import { concat, fromText } from "../../../src/lib/bytes.ts";
 import { DecodeError, InternalError } from "../../../src/lib/errors.ts";
-import { firmwareRequests, packetWith } from "../../support/dhcp.ts";
+import { firmwareRequests, fromNowhere, packetWith } from "../../support/dhcp.ts";
 import { decodeMany, valueOrFault } from "../../support/decoding.ts";
+import { withinReason } from "../../support/hang-guard.ts";
 import { mutated, type Random, randomBytes } from "../../support/random.ts";
 import { cases } from "../../support/cases.ts";
 
@@ -174,6 +176,31 @@ describe("decoding", () => {
     ["there are only pads", [0, 0, 0], []],
   ])("field fault 7: ends with the datagram where %s", (_, area, codes) => {
     expect([...decodePacket(withOptionArea(...area)).options.keys()]).toEqual(codes);
+  });
+
+  it.each<[string, readonly number[]]>([
+    ["an empty option", [12, 0]],
+    ["an option of one byte", [12, 1, 65]],
+    ["one that has a fixed length", [54, 0]],
+    ["a relay agent's", [82, 0]],
+    ["a relay agent's sub-options", [82, 2, 1, 0]],
+    ["user classes", [77, 2, 1, 65]],
+    ["sub-options of PXE", [43, 2, 6, 0]],
+    ["architectures", [93, 2, 0, 7]],
+    ["padding", [0]],
+  ])("takes time in proportion to the datagram: 64 KiB of %s", (_, option) => {
+    const room = 65_507 - 240;
+    const area = Array.from({ length: room }, (_byte, at) => option[at % option.length] ?? 0);
+    const datagram = withOptionArea(...area.slice(0, room - (room % option.length)));
+    withinReason(() => {
+      // In square time a single one takes eight seconds.
+      for (let time = 0; time < 20; time++) {
+        for (const reading of ["liberal", "strict"] as const) {
+          void valueOrFault(() => readRequest(decodePacket(datagram, reading), fromNowhere));
+        }
+      }
+    });
+    expect(decodePacket(datagram).options.size).toBe(option[0] === 0 ? 0 : 1);
   });
 
   it("skips padding and ignores what follows End", () => {
