@@ -112,6 +112,15 @@ export function isUnknown(node: Pick<NodeEntry, "isReservationOnly"> | null): bo
   return node === null || node.isReservationOnly === true;
 }
 
+/**
+ * Whether an entry names this very machine, by its MAC or its UUID. What a wildcard fits may be anybody's hardware
+ * address: such a machine is the site's to boot, but does not go before others.
+ */
+export function isNamed(node: NodeEntry | null, mac: Mac): node is NodeEntry {
+  if (node === null) return false;
+  return node.mac === mac || (node.uuid !== null && node.wildcards === undefined);
+}
+
 /** Finds the entry of a machine by what is known of it; null: no entry matches. */
 export type FindNode = (machine: {
   readonly mac: Mac;

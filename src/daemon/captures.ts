@@ -48,7 +48,8 @@ export class SiteCaptures {
     this.#recorder = new CaptureRecorder({
       now: () => clock.now(),
       machineAt: (address) => sessions.machineAt(address),
-      isKnown: (mac) => inventory().find({ mac, uuid: null, serial: null }) !== null,
+      // What only a wildcard fits, anybody can make up.
+      isKnown: (mac) => inventory().find({ mac, uuid: null, serial: null })?.mac === mac,
     });
   }
 

@@ -61,6 +61,8 @@ export class EffectSite {
   readonly checked: string[] = [];
   link = fullLink;
   node: NodeEntry | null = null;
+  /** The entry of all other machines, by a wildcard; null: they have none. */
+  wide: NodeEntry | null = null;
   /** Another replica granted leases that are not known here. */
   recovering = false;
   usedBy: UsedBy = () => Promise.resolve("nobody");
@@ -99,7 +101,7 @@ export class EffectSite {
   async ask(mac: string, options: Options, ciaddr = ANY_ADDRESS): Promise<DhcpPacket | null> {
     const packet = packetWith(options, { chaddr: macToBytes(mac), ciaddr });
     const request = readRequest(packet, { address: ciaddr, port: 68 });
-    const node = this.node?.mac === mac ? this.node : null;
+    const node = this.node?.mac === mac ? this.node : this.wide;
     const reservedFor = (address: string) => (this.node?.address === address ? this.node : null);
     const entriesWithoutAddress = () => (this.node !== null && this.node.address === null ? 1 : 0);
     const { leases, offers } = this;

@@ -41,7 +41,7 @@ export type Effect =
       readonly doubtful: Lease;
       /** An entry reserves the address for the machine. */
       readonly reserved: boolean;
-      /** The machine has an entry. */
+      /** An entry names the machine. */
       readonly known: boolean;
     }
   | { readonly kind: "record"; readonly lease: Lease }

@@ -1,3 +1,4 @@
+import { isNamed } from "../../boot/node.ts";
 import { type AllocationContext, poolUse } from "../leases/allocator.ts";
 import { isActive, type Lease } from "../leases/lease-table.ts";
 import { namesAnotherServer } from "../message/relay.ts";
@@ -20,7 +21,7 @@ type Context = Answer & AllocationContext;
 
 /** RFC 2131 4.3.3: the machine found its address in use by another host. */
 export function decline(context: Context): readonly Effect[] {
-  const { node, nowMs } = context;
+  const { node, mac, nowMs } = context;
   const lease = leaseFor(context, context.request.requestedAddress);
   if (lease === null) return ignored("it declines an address that it does not have");
   const { address } = lease;
@@ -32,7 +33,7 @@ export function decline(context: Context): readonly Effect[] {
   const { addresses, quarantined } = poolUse(context);
   const isTooMuch = !reserved && quarantined > 0 && quarantined * 2 >= addresses;
   const unchecked = isTooMuch ? { ...taken, expiresAtMs: nowMs } : taken;
-  const known = node !== null;
+  const known = isNamed(node, mac);
   return [{ kind: "decline", lease, taken, unchecked, doubtful, reserved, known }];
 }
 

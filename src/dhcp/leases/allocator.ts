@@ -1,4 +1,4 @@
-import type { NodeEntry } from "../../boot/node.ts";
+import { isNamed, type NodeEntry } from "../../boot/node.ts";
 import {
   broadcastOf,
   type Ip4,
@@ -40,9 +40,9 @@ export function reservedAddress({ node, link }: AllocationContext): Ip4 | null {
   return address !== null && subnetContains(link.subnet, address) ? address : null;
 }
 
-/** A machine that has an entry, or had an address in this network before: when addresses are short it goes first. */
+/** A machine that an entry names, or that had an address in this network before: when addresses are short it goes first. */
 export function isKnown({ node, leases, mac, link }: AllocationContext): boolean {
-  return node !== null || leases.ofMachine(mac, link.subnet) !== null;
+  return isNamed(node, mac) || leases.ofMachine(mac, link.subnet) !== null;
 }
 
 /**
@@ -107,11 +107,11 @@ export function mayHave(context: AllocationContext, address: Ip4): boolean {
 
 /** Whether the address is reserved for the machine, or is in a pool and not reserved. */
 export function isAllotted(context: AllocationContext, address: Ip4): boolean {
-  const { link, node, relayAgent, reservedFor } = context;
+  const { link, node, mac, relayAgent, reservedFor } = context;
   if (!isHostAddress(link, address) || relayAgent.includes(address)) return false;
   const owner = reservedFor(address);
   if (owner !== null) return node?.address === address;
-  return inRanges(link.full.pools, address) && (node !== null || !isKept(context, address));
+  return inRanges(link.full.pools, address) && (isNamed(node, mac) || !isKept(context, address));
 }
 
 /**
@@ -140,7 +140,7 @@ export interface PoolUse {
 }
 
 export function poolUse(context: AllocationContext): PoolUse {
-  const { link, leases, nowMs, node } = context;
+  const { link, leases, nowMs, node, mac } = context;
   let [leased, quarantined] = [0, 0];
   for (const { first, last } of link.full.pools) {
     for (let number = ip4ToNumber(first); number <= ip4ToNumber(last); number++) {
@@ -152,7 +152,7 @@ export function poolUse(context: AllocationContext): PoolUse {
   }
   const addresses = poolSize(link.full.pools);
   const left = addresses - leased - quarantined;
-  const kept = node === null ? Math.min(left, keptAddresses(context)) : 0;
+  const kept = isNamed(node, mac) ? 0 : Math.min(left, keptAddresses(context));
   return { addresses, leased, quarantined, kept };
 }
 

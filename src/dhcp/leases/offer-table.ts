@@ -12,7 +12,7 @@ export interface Offer {
   readonly network: Subnet;
   /** Milliseconds since the Unix epoch. */
   readonly untilMs: number;
-  /** Whether its machine has an entry or had a lease: such machines go before unknown clients. */
+  /** Whether an entry names its machine or it had a lease: such machines go before unknown clients. */
   readonly known: boolean;
 }
 

@@ -1,9 +1,10 @@
+import { isNamed } from "../../boot/node.ts";
 import { readMachineUuid } from "../wire/machine-uuid.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { subnetContains } from "../../lib/ip4.ts";
 import type { Mac } from "../../lib/mac.ts";
 import type { Emit } from "../../events/types.ts";
-import { RateLimits, machineIdOf, type Sender } from "./rate-limits.ts";
+import { RateLimits, machineIdOf, type Refusal, type Sender } from "./rate-limits.ts";
 import type { Knowledge } from "../handlers/decide.ts";
 import type { Effect } from "../handlers/effects.ts";
 import type { Link } from "../link.ts";
@@ -27,8 +28,7 @@ export class FloodGuard {
 
   /** Whether a request of this sender is dropped unread. */
   refuses(sender: Sender, datagram: Uint8Array): boolean {
-    const known = this.#isKnown(sender.mac, datagram);
-    const reason = this.#limits.refuses(sender, known, this.#clock.now());
+    const reason = this.#reasonToRefuse(sender, datagram, this.#clock.now());
     if (reason === null) return false;
     this.#emit({ event: "dhcp-flood", interface: this.#link.interface, dropped: 1, reason });
     return true;
@@ -49,14 +49,23 @@ export class FloodGuard {
     }
   }
 
-  #isKnown(mac: Mac, datagram: Uint8Array): boolean {
+  #reasonToRefuse(sender: Sender, datagram: Uint8Array, nowMs: number): Refusal | null {
+    const { mac } = sender;
+    const isKnown = this.#isKnown(mac);
+    const uuid = isKnown ? null : readMachineUuid(machineIdOf(datagram));
+    const node = uuid === null ? null : this.#knowledge.findNode({ mac, uuid, serial: null });
+    return uuid !== null && isNamed(node, mac)
+      ? this.#limits.refusesUuid(uuid, nowMs)
+      : this.#limits.refuses(sender, isKnown, nowMs);
+  }
+
+  /** Whether its hardware address is. What only a wildcard fits is not: anybody can make up more of these. */
+  #isKnown(mac: Mac): boolean {
     const { offers, offerStyles, findNode } = this.#knowledge;
     // A machine that booted from here before.
     if (offerStyles.of(mac).proven !== null) return true;
     if (this.#hasLease(mac) || offers.isWaiting(mac, this.#clock.wall())) return true;
-    if (findNode({ mac, uuid: null, serial: null }) !== null) return true;
-    const uuid = readMachineUuid(machineIdOf(datagram));
-    return uuid !== null && findNode({ mac, uuid, serial: null }) !== null;
+    return findNode({ mac, uuid: null, serial: null })?.mac === mac;
   }
 
   /** Whether it has, or had, a lease in a network of this link. */

@@ -34,6 +34,11 @@ const ONE_MACHINE = { burst: 1000, perSecond: 200 };
  * a packet: as long as the server keeps up, that must not silence the machine.
  */
 const BEYOND = { burst: 4000, perSecond: 2000 };
+/**
+ * Machines that nothing but the UUID of an entry tells, by that UUID: who has read it on the link may send it with ever new
+ * hardware addresses. A machine has a few, of which each is known by itself once it was offered an address.
+ */
+const ONE_UUID = { burst: 100, perSecond: 4 };
 /** For how long unknown clients are not answered after the pool was found full: a search may be long. */
 const FULL_FOR_MS = 1000;
 /** Machines whose rate is remembered. */
@@ -45,6 +50,7 @@ const MOST_RELAYS = 256;
 /** Why a request is dropped unread. */
 export type Refusal =
   | "this machine asks too often"
+  | "too many hardware addresses ask with the UUID of one machine"
   | "too many unknown clients ask"
   | "the pool is full";
 
@@ -54,6 +60,7 @@ export class RateLimits {
   readonly #beyond: TokenBucket;
   readonly #known = new TokenBuckets<Mac>(ONE_MACHINE, MOST_MACHINES);
   readonly #unknown: TokenBuckets<Mac>;
+  readonly #uuids: TokenBuckets<string>;
   /** By `giaddr`: until when the pool there counts as full. */
   readonly #fullUntilMs = new BoundedMap<Ip4, number>(MOST_RELAYS);
 
@@ -62,6 +69,7 @@ export class RateLimits {
     const { all, one } = leases ? WITH_LEASES : WITHOUT_LEASES;
     this.#unknownClients = new TokenBucket(all, nowMs);
     this.#unknown = new TokenBuckets(one, MOST_MACHINES);
+    this.#uuids = new TokenBuckets(leases ? ONE_UUID : ONE_MACHINE, MOST_MACHINES);
     this.#beyond = new TokenBucket(BEYOND, nowMs);
   }
 
@@ -69,7 +77,7 @@ export class RateLimits {
    * Why a request is to be dropped, or null when it is to be answered.
    *
    * @param giaddr the relay agent that it came through; 0.0.0.0 for none
-   * @param known whether the machine has an entry, a lease past or present, or an offer
+   * @param known whether an entry names its hardware address, or it has a lease past or present, or an offer
    */
   refuses({ mac, giaddr }: Sender, known: boolean, nowMs: number): Refusal | null {
     if (known) {
@@ -79,6 +87,13 @@ export class RateLimits {
     if (nowMs < (this.#fullUntilMs.get(giaddr) ?? -Infinity)) return "the pool is full";
     if (!this.#unknown.take(mac, nowMs)) return "this machine asks too often";
     return this.#unknownClients.take(nowMs) ? null : "too many unknown clients ask";
+  }
+
+  /** The same of a machine that nothing but the UUID of an entry tells. */
+  refusesUuid(uuid: string, nowMs: number): Refusal | null {
+    return this.#uuids.take(uuid, nowMs)
+      ? null
+      : "too many hardware addresses ask with the UUID of one machine";
   }
 
   /** An unknown client got a lease. */

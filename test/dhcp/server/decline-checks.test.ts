@@ -166,15 +166,32 @@ describe("field fault 43: addresses taken and declined by ever new machines", ()
     },
   );
 
-  test("leases of ever new machines leave a tenth of the pool for machines with an entry", async () => {
-    const site = new EffectSite().withPool("192.168.77.100", "192.168.77.119");
-    site.node = { ...emptyNode, mac: macA };
-    const leased = [];
-    for (let n = 0; n < 40; n++) leased.push(await site.lease(attacker(n)));
-    expect(leased.filter((address) => address !== "")).toHaveLength(19);
-    const full = { addresses: 20, leased: 19, quarantined: 0, kept: 1 };
-    expect(site.events.find(({ event }) => event === "pool-full")).toMatchObject(full);
-    expect(await site.lease(macA)).toBe("192.168.77.119");
+  const wide = { ...emptyNode, wildcards: { mac: "02:*" } };
+
+  test.each([
+    ["", null],
+    [", whose own a wildcard fits", wide],
+  ])(
+    "leases of ever new machines leave a tenth of the pool for machines with an entry%s",
+    async (_, all) => {
+      const site = new EffectSite().withPool("192.168.77.100", "192.168.77.119");
+      site.node = { ...emptyNode, mac: macA };
+      site.wide = all;
+      const leased = [];
+      for (let n = 0; n < 40; n++) leased.push(await site.lease(attacker(n)));
+      expect(leased.filter((address) => address !== "")).toHaveLength(19);
+      const full = { addresses: 20, leased: 19, quarantined: 0, kept: 1 };
+      expect(site.events.find(({ event }) => event === "pool-full")).toMatchObject(full);
+      expect(await site.lease(macA)).toBe("192.168.77.119");
+    },
+  );
+
+  test("machines that a wildcard fits decline no more than unknown ones", async () => {
+    const [unknown, fitting] = [new EffectSite(), new EffectSite()];
+    fitting.wide = wide;
+    for (const site of [unknown, fitting]) await attack(site, 98);
+    expect(fitting.quarantined()).toHaveLength(unknown.quarantined().length);
+    expect(fitting.quarantined().length).toBeLessThan(40);
   });
 
   test("a machine keeps an address that is kept for others from now on", async () => {

@@ -1,6 +1,7 @@
 import type { Link } from "../../../src/dhcp/link.ts";
 import type { Emit, PxeEvent } from "../../../src/events/types.ts";
 import { describe, expect, test } from "vitest";
+import type { FindNode } from "../../../src/boot/node.ts";
 import { planBoot } from "../../../src/boot/policy.ts";
 import { OfferStyleTable } from "../../../src/boot/offer-style.ts";
 import type { Knowledge } from "../../../src/dhcp/handlers/decide.ts";
@@ -39,11 +40,13 @@ const full = {
   },
 } as const;
 
-function guard(link: Link = fullLink, emit: Emit = () => {}): FloodGuard {
-  const entry = nodeEntry({ uuid, address: "192.168.77.9" });
+const entry = nodeEntry({ uuid, address: "192.168.77.9" });
+const byUuid: FindNode = (machine) => (machine.uuid === uuid ? entry : null);
+
+function guard(link: Link = fullLink, emit: Emit = () => {}, findNode = byUuid): FloodGuard {
   const knowledge: Knowledge = {
     plan: (client, node) => planBoot(client, node, policy, baseUrl),
-    findNode: (machine) => (machine.uuid === uuid ? entry : null),
+    findNode,
     reservedFor: () => null,
     leases: new LeaseTable(),
     offers: new OfferTable(),
@@ -69,6 +72,50 @@ test("field fault 52: in mode proxy a flood of unknown clients is dropped, and a
   expect(heard).toBe(8192);
   expect(events).toHaveLength(20_000 - 8192);
   expect(refuses(one, packetWith(message(firmware.uefi)))).toBe(false);
+});
+
+describe("ever new hardware addresses", () => {
+  const made = (n: number) => ({
+    chaddr: Uint8Array.of(2, 0, 0, n >> 16, (n >> 8) & 255, n & 255),
+  });
+
+  test.each([
+    ["full", fullLink, 4096],
+    ["proxy", proxyLink, 8192],
+  ] as const)(
+    "that a wildcard of an entry fits are no more than unknown ones in mode %s",
+    (_, link, most) => {
+      const wide = nodeEntry({ wildcards: { mac: "02:*" } });
+      const one = guard(
+        link,
+        () => {},
+        (machine) => (machine.mac.startsWith("02:") ? wide : null),
+      );
+      const asked = Array.from({ length: most + 10 }, (_item, n) =>
+        refuses(one, packetWith(message(firmware.operatingSystem), made(n))),
+      );
+      expect(asked.filter((isRefused) => !isRefused)).toHaveLength(most);
+    },
+  );
+
+  test.each([
+    ["full", fullLink, 100],
+    ["proxy", proxyLink, 1000],
+  ] as const)(
+    "with the UUID of an entry are few in mode %s, and take nothing of what is for others",
+    (_, link, most) => {
+      const events: PxeEvent[] = [];
+      const one = guard(link, (event) => events.push(event));
+      const asked = Array.from({ length: most + 10 }, (_item, n) =>
+        refuses(one, packetWith(message(firmware.uefi), made(n))),
+      );
+      expect(asked.filter((isRefused) => !isRefused)).toHaveLength(most);
+      expect(events.at(-1)).toMatchObject({
+        reason: "too many hardware addresses ask with the UUID of one machine",
+      });
+      expect(refuses(one, packetWith(message(firmware.operatingSystem)))).toBe(false);
+    },
+  );
 });
 
 describe("when the pool is full", () => {
