@@ -5,6 +5,7 @@ import { errnoOf } from "../lib/errors.ts";
 import type { Admission, Shortage } from "./connections/admission.ts";
 import { Connection, type ConnectionTimeouts, type QuickAnswer } from "./connections/connection.ts";
 import { Handshakes, type TlsIdentitySource } from "./connections/handshakes.ts";
+import { ParserTurns } from "./connections/parser-turns.ts";
 import { SendQueues } from "./connections/send-queues.ts";
 import { TurnedAway } from "./connections/turned-away.ts";
 
@@ -57,12 +58,13 @@ export async function listen(
 ): Promise<HttpPort> {
   const open = new Set<Connection>();
   const sendQueues = new SendQueues();
+  const turns = new ParserTurns();
   const turnedAway = new TurnedAway();
   const busy = (connection: Connection) => admission.busy(connection);
   const idle = (connection: Connection) => admission.idleNow(connection);
   // Node's HTTP server does not listen by itself: it is given connections that hold requests back.
   const serve = (socket: Socket): void => {
-    const connection = new Connection(socket, { timeouts, sendQueues, busy, idle, quick });
+    const connection = new Connection(socket, { timeouts, sendQueues, turns, busy, idle, quick });
     open.add(connection);
     admission.add(connection);
     connection.once("close", () => {

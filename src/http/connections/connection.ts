@@ -3,6 +3,8 @@ import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { Duplex } from "node:stream";
 import type { Place } from "./admission.ts";
+import type { Parsed, ParserTurns } from "./parser-turns.ts";
+import { headerEnd, lineEnd } from "./pieces.ts";
 import { type PlainGet, plainGet } from "./plain-get.ts";
 import type { SendQueues } from "./send-queues.ts";
 
@@ -24,6 +26,8 @@ export interface ConnectionTimeouts {
 export interface ConnectionOptions {
   readonly timeouts: ConnectionTimeouts;
   readonly sendQueues: SendQueues;
+  /** Shared by the connections of a port. */
+  readonly turns: ParserTurns;
   /** A request began, or the last one was answered. */
   readonly busy: (connection: Connection) => void;
   readonly idle: (connection: Connection) => void;
@@ -54,9 +58,10 @@ type Done = (error?: Error | null) => void;
  * requests at once, 1,300 of them from 64 KiB, and calls the handler for each. So what has arrived is
  * held back here: the parser gets a request's bytes when the one before is answered. At most one
  * request is under way on a connection; what it opens is open once, and its response hears when the
- * connection ends. At most one read of the socket (64 KiB) waits.
+ * connection ends. At most one read of the socket (64 KiB) waits; of each read the first piece is parsed at once, and
+ * the others in turns with those of other connections.
  */
-export class Connection extends Duplex implements Place, Peer {
+export class Connection extends Duplex implements Place, Peer, Parsed {
   /** Of the client. */
   readonly address: string;
   readonly #socket: Socket;
@@ -91,8 +96,9 @@ export class Connection extends Duplex implements Place, Peer {
     socket.setTimeout(options.timeouts.idleMs);
     socket.on("data", (bytes: Buffer) => {
       if (this.#waiting === null && this.#answerQuickly(bytes)) return;
+      const isFirst = this.#waiting === null;
       this.#waiting = this.#waiting === null ? bytes : Buffer.concat([this.#waiting, bytes]);
-      this.#advance();
+      this.#advance(isFirst);
     });
     socket.on("end", () => {
       this.#end = "heard";
@@ -182,17 +188,24 @@ export class Connection extends Duplex implements Place, Peer {
     return this.#socket.localPort;
   }
 
-  #advance(): void {
-    // What the parser has not taken from the readable side comes before what waits.
-    while (this.#waiting !== null && this.readableLength === 0 && this.#parserMayRead()) {
-      const end = this.#underWay === null ? headerEnd(this.#waiting) : lineEnd(this.#waiting, 0);
-      const piece = this.#waiting.subarray(0, end);
-      this.#waiting = end === this.#waiting.length ? null : this.#waiting.subarray(end);
+  /** To be called in its turn only. */
+  takeTurn(): void {
+    this.#advance(true);
+  }
+
+  /** @param isTurn whether the parser may be given a piece now */
+  #advance(isTurn = false): void {
+    if (isTurn && this.#hasPiece()) {
+      const waiting = this.#waiting ?? Buffer.alloc(0);
+      const end = this.#underWay === null ? headerEnd(waiting) : lineEnd(waiting, 0);
+      const piece = waiting.subarray(0, end);
+      this.#waiting = end === waiting.length ? null : waiting.subarray(end);
       this.#isBegun = true;
       this.push(piece);
       this.#watch(piece);
     }
     if (this.destroyed) return;
+    if (this.#hasPiece()) this.#options.turns.ask(this);
     if (this.#waiting !== null) {
       this.#socket.pause();
     } else if (this.#end === "no") {
@@ -201,6 +214,11 @@ export class Connection extends Duplex implements Place, Peer {
       this.#end = "told";
       this.push(null);
     }
+  }
+
+  /** What the parser has not taken from the readable side comes before what waits. */
+  #hasPiece(): boolean {
+    return this.#waiting !== null && this.readableLength === 0 && this.#parserMayRead();
   }
 
   /** Only what nobody waits behind: where the client does not take its answers, the usual way holds it back. */
@@ -273,24 +291,4 @@ export class Connection extends Duplex implements Place, Peer {
     }
     this.destroySoon();
   }
-}
-
-const newline = 0x0a;
-const carriageReturn = 0x0d;
-
-function lineEnd(bytes: Buffer, from: number): number {
-  const at = bytes.indexOf(newline, from);
-  return at === -1 ? bytes.length : at + 1;
-}
-
-/** Where the first empty line of `bytes` ends, as it ends a header; all of them when there is none. */
-function headerEnd(bytes: Buffer): number {
-  let from = 0;
-  while (from < bytes.length) {
-    const end = lineEnd(bytes, from);
-    const isEmpty = end - from === 1 || (end - from === 2 && bytes[from] === carriageReturn);
-    if (isEmpty && bytes[end - 1] === newline) return end;
-    from = end;
-  }
-  return bytes.length;
 }

@@ -3,6 +3,7 @@ import { createServer as createHttpServer } from "node:http";
 import { connect, createServer, type Socket } from "node:net";
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Connection } from "../../../src/http/connections/connection.ts";
+import { ParserTurns } from "../../../src/http/connections/parser-turns.ts";
 import { SendQueues } from "../../../src/http/connections/send-queues.ts";
 import { received } from "../../support/connections.ts";
 
@@ -19,6 +20,9 @@ describe("a connection", () => {
   /** How often the kernel's send queue was looked at. */
   let looks = 0;
   let sendQueues: () => string = () => "";
+  /** Of a clock that moves with each look, so that a turn of the event loop has room for one piece. */
+  let nowMs = 0;
+  const turns = new ParserTurns({ now: () => (nowMs += 1) });
   const http = createHttpServer((request, response) => {
     request.resume().once("end", async () => response.end(await answer()));
   });
@@ -34,6 +38,7 @@ describe("a connection", () => {
       timeouts,
       // Each look reads anew.
       sendQueues: new SendQueues(read, -1),
+      turns,
       busy: () => {},
       quick: null,
       idle: () => (answered += 1),
@@ -177,6 +182,34 @@ describe("a connection", () => {
     for (const { connection } of served) connection.finishUp();
     await once(socket, "close");
     expect(served.every(({ connection }) => connection.destroyed)).toBe(true);
+  });
+
+  test.each([
+    ["requests", get.repeat(60), 60],
+    ["empty lines", `${"\r\n".repeat(60)}${get}`, 61],
+    [
+      "lines of a body",
+      `POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 60\r\n\r\n${"\n".repeat(60)}`,
+      61,
+    ],
+  ])("lets others have their turns between %s that were sent ahead", async (_, text, pieces) => {
+    const given: number[] = [];
+    let turn = 0;
+    let ticking = true;
+    const tick = (): void => {
+      turn += 1;
+      if (ticking) setImmediate(tick);
+    };
+    const sockets = [await open(), await open()];
+    for (const { connection } of served.slice(-2)) connection.on("data", () => given.push(turn));
+    tick();
+    for (const socket of sockets) socket.write(text);
+    await expect.poll(() => given.length, hang).toBe(2 * pieces);
+    ticking = false;
+    const inOneTurn = given.map((one) => given.filter((other) => other === one).length);
+    // Of each of the two what its read brought first, and one of what waits.
+    expect(Math.max(...inOneTurn)).toBeLessThanOrEqual(3);
+    for (const socket of sockets) socket.destroy();
   });
 
   test("takes what is no HTTP for what it is", async () => {
