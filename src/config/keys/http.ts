@@ -44,7 +44,7 @@ export const http = z
     }),
     trustedProxies: z.array(ip4OrSubnet).default([]).meta({
       description:
-        "Reverse proxies in front of this port, as addresses or networks: what they say of a machine's address (`X-Forwarded-For`, `Forwarded`) counts, and by what URL it asked (`X-Forwarded-Host` and `-Proto`, `Forwarded`). Nobody else is believed. A proxy must set these headers itself, not pass on what machines wrote.",
+        "Reverse proxies in front of this port, as addresses or networks: what they say of a machine's address (`X-Forwarded-For`, `Forwarded`) counts, and by what URL it asked (`X-Forwarded-Host` and `-Proto`, `Forwarded`). Nobody else is believed. A proxy must set these headers itself, not pass on what machines wrote; where the two name different machines, neither counts.",
       unset: "nobody is believed",
       since: "0.2.0",
     }),

@@ -12,8 +12,10 @@ export interface Forwarded {
 }
 
 /**
- * Reads `Forwarded` (RFC 7239), else `X-Forwarded-For`, `-Proto` and `-Host`. Null when the request comes from
- * no trusted proxy: then nothing that it says of others counts.
+ * Reads `Forwarded` (RFC 7239) and `X-Forwarded-For`, `-Proto` and `-Host`. Null when the request comes from
+ * no trusted proxy: then nothing that it says of others counts. Most proxies write one of the two and pass on the other as
+ * the machine sent it: where both name a machine and not the same one, which of them the proxy wrote is not known, and
+ * neither counts.
  */
 export function readForwarded(
   headers: IncomingHttpHeaders,
@@ -23,12 +25,22 @@ export function readForwarded(
   if (trusted.length === 0 || peer === null || !isIn(trusted, peer)) return null;
   const { forwarded } = headers;
   const hops = forwarded === undefined ? undefined : hopsOf(forwarded);
-  const chain = hops?.map((hop) => hop.get("for") ?? "") ?? listed(headers["x-forwarded-for"]);
+  const standard = hops?.some((hop) => hop.has("for")) === true ? hops.map(nameOf) : null;
+  const usual =
+    headers["x-forwarded-for"] === undefined ? null : listed(headers["x-forwarded-for"]);
+  const client = clientOf(standard ?? usual ?? [], trusted);
+  if (standard !== null && usual !== null && clientOf(usual, trusted) !== client) {
+    return { client: null, baseUrl: null };
+  }
   // The proxy nearest to us wrote the last one; what machines write themselves stands before.
   const last = hops?.at(-1);
   const proto = last?.get("proto") ?? listed(headers["x-forwarded-proto"]).at(-1) ?? "http";
   const host = last?.get("host") ?? listed(headers["x-forwarded-host"]).at(-1) ?? "";
-  return { client: clientOf(chain, trusted), baseUrl: baseUrlOf(proto, host) };
+  return { client, baseUrl: baseUrlOf(proto, host) };
+}
+
+function nameOf(hop: ReadonlyMap<string, string>): string {
+  return hop.get("for") ?? "";
 }
 
 /** The nearest address that is no trusted proxy's; where all are, the one farthest away. */

@@ -30,8 +30,13 @@ describe("the machine behind a proxy", () => {
       "192.168.77.50",
     ],
     [
-      "by RFC 7239 before the others",
-      { forwarded: "for=192.168.77.50", "x-forwarded-for": "9.9.9.9" },
+      "by both, where they agree",
+      { forwarded: "for=192.168.77.50", "x-forwarded-for": "9.9.9.9, 192.168.77.50" },
+      "192.168.77.50",
+    ],
+    [
+      "by the other, where RFC 7239's names none",
+      { forwarded: "host=boot.site;proto=https", "x-forwarded-for": "192.168.77.50" },
       "192.168.77.50",
     ],
   ])("is %s", (_, headers, expected) => {
@@ -44,6 +49,9 @@ describe("the machine behind a proxy", () => {
     ["it is hidden", { forwarded: "for=_secret" }],
     ["it is IPv6", { forwarded: 'for="[2001:db8::1]"' }],
     ["it is empty", { "x-forwarded-for": " , ," }],
+    // One of them is the machine's own, which the proxy passed on.
+    ["two headers differ", { forwarded: "for=192.168.77.50", "x-forwarded-for": "192.168.77.66" }],
+    ["one of two is hidden", { forwarded: "for=_secret", "x-forwarded-for": "192.168.77.66" }],
   ])("is not known where %s", (_, headers) => {
     expect(client(headers)).toBeNull();
   });
@@ -109,6 +117,14 @@ describe("a boot through a proxy", () => {
       { event: "kernel", address: "192.168.77.50" },
       { event: "kernel-done", address: "192.168.77.50" },
     ]);
+  });
+
+  test("is not taken for another machine's by a header that the proxy passed on", async () => {
+    await opened();
+    const forged = { ...through, forwarded: "for=192.168.77.9;host=evil.site" };
+    const script = await fetch(`${port.url}/boot.ipxe`, { headers: forged });
+    expect(await script.text()).toContain(`set download-url ${port.url}/artifacts`);
+    expect(port.events).toMatchObject([{ event: "script", mac: null, address: null }]);
   });
 
   test("says nothing of others where the proxy is not trusted", async () => {
