@@ -19,6 +19,10 @@ import { type ExecutableLayout, layoutOf } from "./pe-image.ts";
  */
 
 const READ_BYTES = 1024 * 1024;
+/** Of a certificate table; a signature with all its certificates has some 10 KiB. */
+const MOST_TABLE_BYTES = 1024 * 1024;
+/** Signatures that are looked at; loaders have one or two. */
+const MOST_SIGNATURES = 16;
 const WIN_CERT_TYPE_PKCS_SIGNED_DATA = 2;
 const SIGNED_DATA = "1.2.840.113549.1.7.2";
 const MESSAGE_DIGEST = "1.2.840.113549.1.9.4";
@@ -41,11 +45,15 @@ export async function signatureProblem(
   if (typeof layout === "string") return layout;
   if (layout.certificates === null) return "it is not signed";
   const { at, bytes } = layout.certificates;
+  if (bytes > MOST_TABLE_BYTES) return `its certificate table has ${bytes} bytes`;
+  const covered = layout.sections.reduce((sum, section) => sum + section.bytes, 0);
+  if (covered > blob.size) return "its sections overlap";
   const table = await blob.read(at, bytes);
+  const digestBy = imageDigests(blob, layout);
   let problem = "its certificate table holds no PKCS #7 signature";
   for (const signature of signaturesIn(table)) {
     try {
-      const found = await problemOfOne(blob, layout, signature, new X509Certificate(certificate));
+      const found = await problemOfOne(digestBy, signature, new X509Certificate(certificate));
       if (found === null) return null;
       problem = found;
     } catch (error) {
@@ -63,6 +71,7 @@ export async function authoritiesOf(blob: BlobSource): Promise<readonly string[]
   const layout = await layoutOf(blob);
   if (typeof layout === "string" || layout.certificates === null) return [];
   const { at, bytes } = layout.certificates;
+  if (bytes > MOST_TABLE_BYTES) return [];
   const names = signaturesIn(await blob.read(at, bytes)).flatMap((signature) => {
     try {
       return authorityOf(signature) ?? [];
@@ -96,7 +105,7 @@ function plainHex(digits: string): string {
 function signaturesIn(table: Uint8Array): Uint8Array[] {
   const view = new DataView(table.buffer, table.byteOffset, table.byteLength);
   const found: Uint8Array[] = [];
-  for (let at = 0; at + 8 <= table.length;) {
+  for (let at = 0; at + 8 <= table.length && found.length < MOST_SIGNATURES;) {
     const length = view.getUint32(at, true);
     if (length < 8 || at + length > table.length) break;
     if (view.getUint16(at + 6, true) === WIN_CERT_TYPE_PKCS_SIGNED_DATA) {
@@ -108,8 +117,7 @@ function signaturesIn(table: Uint8Array): Uint8Array[] {
 }
 
 async function problemOfOne(
-  blob: BlobSource,
-  layout: ExecutableLayout,
+  digestBy: DigestBy,
   pkcs7: Uint8Array,
   trusted: X509Certificate,
 ): Promise<string | null> {
@@ -122,7 +130,7 @@ async function problemOfOne(
   const [digestAlgorithm, digest] = partsOf(partsOf(indirect)[1]);
   const hash = digests.get(oidOf(partsOf(digestAlgorithm)[0]));
   if (hash === undefined) return "its signature is by a digest that is not believed any more";
-  const actual = await imageDigest(blob, layout, hash);
+  const actual = await digestBy(hash);
   if (!equalBytes(octetsOf(digest), actual)) {
     return "it is not what was signed: it was changed, or is not whole";
   }
@@ -158,6 +166,8 @@ function isSignedBy(
   const isAttributes = attributes?.idBlock.tagClass === 3 && attributes.idBlock.tagNumber === 0;
   const signature = signer[isAttributes ? 5 : 4];
   if (hash === undefined || attributes === undefined || indirect === undefined) return false;
+  // DER knows no open lengths, by which it would not be clear what is signed.
+  if (indirect.lenBlock.isIndefiniteForm) return false;
   // RFC 2315 9.3: the content's octets without their tag and length are what is digested.
   const content = contentOf(indirect);
   if (!isAttributes) return isValid(hash, content, keys, signature);
@@ -180,6 +190,18 @@ function isValid(
 ): boolean {
   const octets = octetsOf(signature);
   return keys.some(({ publicKey }) => verify(hash, content, publicKey, octets));
+}
+
+type DigestBy = (hash: string) => Promise<Uint8Array>;
+
+/** Each digest is made once, however many signatures there are. */
+function imageDigests(blob: BlobSource, layout: ExecutableLayout): DigestBy {
+  const made = new Map<string, Promise<Uint8Array>>();
+  return (hash) => {
+    const digest = made.get(hash) ?? imageDigest(blob, layout, hash);
+    made.set(hash, digest);
+    return digest;
+  };
 }
 
 /** All bytes but the checksum, the certificate table and the entry that tells where that is. */

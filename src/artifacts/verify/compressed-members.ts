@@ -1,5 +1,6 @@
 import type { BlobSource } from "../../lib/blob.ts";
 import { startsWith } from "../../lib/bytes.ts";
+import { bufferedReader } from "./buffered-reader.ts";
 
 /*
  * The forms besides gzip, xz and cpio that the kernel unpacks from an initramfs (lib/decompress_*.c). None is
@@ -14,7 +15,13 @@ export interface MemberForm {
   readonly name: string;
   /** Whether these first bytes, 16 where there are so many, begin such a member. */
   readonly begins: (first: Uint8Array) => boolean;
-  readonly end: (blob: BlobSource, at: number) => Promise<MemberEnd>;
+  readonly end: (blob: BlobSource, at: number, inflated: Inflated) => Promise<MemberEnd>;
+}
+
+/** What the members of a file became so far where they are inflated, and what they may become. */
+export interface Inflated {
+  bytes: number;
+  readonly mostBytes: number;
 }
 
 const ZSTD_MAGIC = Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd);
@@ -49,22 +56,32 @@ function notWhole(form: string): string {
   return `its ${form} data end before they are complete: it is not whole`;
 }
 
-async function viewAt(blob: BlobSource, at: number, length: number): Promise<DataView | null> {
-  if (at + length > blob.size) return null;
-  const bytes = await blob.read(at, length);
-  return bytes.length < length ? null : new DataView(bytes.buffer, bytes.byteOffset, length);
+/** Lengths are read with what follows: the smallest blocks of a form have three bytes. */
+const AHEAD_BYTES = 4096;
+
+type View = (at: number, length: number) => Promise<DataView | null>;
+
+/** Null where the blob ends before. */
+function viewOf(blob: BlobSource): View {
+  const read = bufferedReader(blob, AHEAD_BYTES);
+  return async (at, length) => {
+    if (at + length > blob.size) return null;
+    const bytes = await read(at, length);
+    return bytes.length < length ? null : new DataView(bytes.buffer, bytes.byteOffset, length);
+  };
 }
 
 /** RFC 8878 3.1.1: a frame's header, blocks that say their length, and four bytes of checksum where it says so. */
 async function zstdEnd(blob: BlobSource, start: number): Promise<MemberEnd> {
-  const descriptor = (await viewAt(blob, start + 4, 1))?.getUint8(0);
+  const viewAt = viewOf(blob);
+  const descriptor = (await viewAt(start + 4, 1))?.getUint8(0);
   if (descriptor === undefined) return notWhole("zstd");
   const isSingleSegment = (descriptor & 0x20) !== 0;
   const sizeBytes = [isSingleSegment ? 1 : 0, 2, 4, 8][descriptor >> 6] ?? 0;
   const dictionaryBytes = [0, 1, 2, 4][descriptor & 3] ?? 0;
   let at = start + 5 + (isSingleSegment ? 0 : 1) + dictionaryBytes + sizeBytes;
   for (;;) {
-    const low = await viewAt(blob, at, 3);
+    const low = await viewAt(at, 3);
     if (low === null) return notWhole("zstd");
     const header = low.getUint16(0, true) | (low.getUint8(2) << 16);
     const type = (header >> 1) & 3;
@@ -82,9 +99,10 @@ const lz4BlockLimit = 8 * 1024 * 1024 + (8 * 1024 * 1024) / 255 + 16;
 
 /** The legacy form, the only one that the kernel takes: blocks that say their length, to the end or to zeros. */
 async function lz4End(blob: BlobSource, start: number): Promise<MemberEnd> {
+  const viewAt = viewOf(blob);
   let at = start + 4;
   for (;;) {
-    const length = (await viewAt(blob, at, 4))?.getUint32(0, true);
+    const length = (await viewAt(at, 4))?.getUint32(0, true);
     if (length === undefined || length === 0) break;
     const isNextMember = length === 0x184c2102;
     if (isNextMember) break;
@@ -101,22 +119,23 @@ async function lz4End(blob: BlobSource, start: number): Promise<MemberEnd> {
 
 /** As `lzop` writes it (lib/decompress_unlzo.c): a header, and blocks with lengths and checksums, the last of 0. */
 async function lzoEnd(blob: BlobSource, start: number): Promise<MemberEnd> {
-  const version = (await viewAt(blob, start + 9, 2))?.getUint16(0);
+  const viewAt = viewOf(blob);
+  const version = (await viewAt(start + 9, 2))?.getUint16(0);
   if (version === undefined) return notWhole("lzo");
   const isNew = version >= 0x0940;
   const flagsAt = start + 9 + 4 + (isNew ? 2 : 0) + 1 + (isNew ? 1 : 0);
-  const flags = (await viewAt(blob, flagsAt, 4))?.getUint32(0);
+  const flags = (await viewAt(flagsAt, 4))?.getUint32(0);
   if (flags === undefined) return notWhole("lzo");
   const nameAt = flagsAt + 4 + ((flags & 0x800) === 0 ? 0 : 4) + 8 + (isNew ? 4 : 0);
-  const nameBytes = (await viewAt(blob, nameAt, 1))?.getUint8(0);
+  const nameBytes = (await viewAt(nameAt, 1))?.getUint8(0);
   if (nameBytes === undefined) return notWhole("lzo");
   let at = nameAt + 1 + nameBytes + 4;
   for (;;) {
-    const whole = (await viewAt(blob, at, 4))?.getUint32(0);
+    const whole = (await viewAt(at, 4))?.getUint32(0);
     if (whole === undefined) return notWhole("lzo");
     at += 4;
     if (whole === 0) return at;
-    const packed = (await viewAt(blob, at, 4))?.getUint32(0);
+    const packed = (await viewAt(at, 4))?.getUint32(0);
     if (packed === undefined) return notWhole("lzo");
     if (packed > whole) return `its lzo data are damaged at byte ${at}`;
     at += 4 + 4 * bitsSet(flags & 0x101);

@@ -2,10 +2,18 @@ import { createGunzip } from "node:zlib";
 import type { BlobSource } from "../../lib/blob.ts";
 import { startsWith, toText } from "../../lib/bytes.ts";
 import { messageOf } from "../../lib/errors.ts";
-import { type MemberEnd, type MemberForm, memberForms } from "./compressed-members.ts";
+import { bufferedReader } from "./buffered-reader.ts";
+import {
+  type Inflated,
+  type MemberEnd,
+  type MemberForm,
+  memberForms,
+} from "./compressed-members.ts";
 import { xzEnd } from "./xz.ts";
 
 const CHUNK_BYTES = 256 * 1024;
+/** No machine has the memory for more; 4 GiB of zeros that are packed become four thousand. */
+const MOST_INFLATED_BYTES = 32 * 1024 ** 3;
 const CPIO_HEADER_BYTES = 110;
 const CPIO_TRAILER = "TRAILER!!!";
 /** The kernel's own limit of a name in an initramfs (PATH_MAX). */
@@ -19,8 +27,14 @@ const XZ_MAGIC = Uint8Array.of(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00);
  * compressed members, with zeros between them. Of xz all headers, the index and the footer are checked; gzip is
  * inflated whole, so that its CRC-32 and length are checked; of zstd, lz4, lzo and bzip2 the lengths that they
  * carry; of lzma only its beginning, for it carries none.
+ *
+ * @param mostBytes that it may inflate to
  */
-export async function initramfsProblem(blob: BlobSource): Promise<string | null> {
+export async function initramfsProblem(
+  blob: BlobSource,
+  mostBytes = MOST_INFLATED_BYTES,
+): Promise<string | null> {
+  const inflated: Inflated = { bytes: 0, mostBytes };
   let at = 0;
   let former: string | null = null;
   while (at < blob.size) {
@@ -31,7 +45,7 @@ export async function initramfsProblem(blob: BlobSource): Promise<string | null>
         ? "it is none of xz, gzip, zstd and cpio (newc), and of lz4, lzo, bzip2 and lzma neither"
         : `its ${former} ends at byte ${at}, and what follows is no archive: something follows that does not belong there`;
     }
-    const end = await form.end(blob, at);
+    const end = await form.end(blob, at, inflated);
     if (typeof end === "string") return end;
     former = form.name;
     at = await skipZeros(blob, end);
@@ -51,8 +65,11 @@ const forms: readonly MemberForm[] = [
 ];
 
 /** What is wrong with a gzip file (zero padding at its end is allowed), or null. */
-export async function gzipProblem(blob: BlobSource): Promise<string | null> {
-  const end = await gzipEnd(blob, 0);
+export async function gzipProblem(
+  blob: BlobSource,
+  mostBytes = MOST_INFLATED_BYTES,
+): Promise<string | null> {
+  const end = await gzipEnd(blob, 0, { bytes: 0, mostBytes });
   if (typeof end === "string") return end;
   return (await skipZeros(blob, end)) < blob.size
     ? `its gzip stream ends at byte ${end}, and something follows`
@@ -60,16 +77,23 @@ export async function gzipProblem(blob: BlobSource): Promise<string | null> {
 }
 
 /** All streams that stand one behind the other. */
-async function gzipEnd(blob: BlobSource, start: number): Promise<MemberEnd> {
+async function gzipEnd(blob: BlobSource, start: number, all: Inflated): Promise<MemberEnd> {
   const gunzip = createGunzip({ chunkSize: CHUNK_BYTES });
   const inflated = new Promise<string | null>((resolve) => {
     gunzip.once("end", () => resolve(null));
     gunzip.once("error", (error) => resolve(`its gzip stream is damaged: ${messageOf(error)}`));
+    gunzip.on("data", (chunk: Uint8Array) => {
+      all.bytes += chunk.length;
+      if (all.bytes <= all.mostBytes) return;
+      resolve(
+        `it inflates to more than ${all.mostBytes} bytes, for which no machine has the memory`,
+      );
+      gunzip.destroy();
+    });
   });
-  gunzip.resume();
   let fed = start;
   // It stops taking bytes behind the stream's end.
-  while (fed < blob.size && start + gunzip.bytesWritten === fed) {
+  while (fed < blob.size && !gunzip.destroyed && start + gunzip.bytesWritten === fed) {
     const chunk = await blob.read(fed, CHUNK_BYTES);
     if (chunk.length === 0) break;
     fed += chunk.length;
@@ -83,7 +107,7 @@ async function gzipEnd(blob: BlobSource, start: number): Promise<MemberEnd> {
 
 /** The offset behind the trailer of the cpio archive at `start`, or what is wrong with it. */
 async function cpioEnd(blob: BlobSource, start: number): Promise<MemberEnd> {
-  const reader = bufferedReader(blob);
+  const reader = bufferedReader(blob, CHUNK_BYTES);
   let at = start;
   while (true) {
     const headerBytes = await reader(at, CPIO_HEADER_BYTES);
@@ -116,19 +140,6 @@ async function skipZeros(blob: BlobSource, from: number): Promise<number> {
     at += chunk.length;
   }
   return blob.size;
-}
-
-/** Many small reads that go forward, out of few large ones. */
-function bufferedReader(blob: BlobSource): (at: number, length: number) => Promise<Uint8Array> {
-  let from = 0;
-  let held = new Uint8Array(0);
-  return async (at, length) => {
-    if (at < from || at + length > from + held.length) {
-      held = Uint8Array.from(await blob.read(at, Math.max(length, CHUNK_BYTES)));
-      from = at;
-    }
-    return held.subarray(at - from, at - from + length);
-  };
 }
 
 function alignTo4(value: number): number {

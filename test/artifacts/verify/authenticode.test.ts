@@ -7,6 +7,7 @@ import { authoritiesOf, signatureProblem } from "../../../src/artifacts/verify/a
 import type { GenerationStore } from "../../../src/artifacts/store/generation-store.ts";
 import { makeMicroOs } from "../../../src/demo/micro-os.ts";
 import { memoryBlob } from "../../../src/lib/blob.ts";
+import { concat } from "../../../src/lib/bytes.ts";
 import { mirrored, MirrorSite, release, syncFailure } from "../../support/orchestrator.ts";
 import { reasonToSkip } from "../../support/tools.ts";
 
@@ -87,6 +88,65 @@ describe.skipIf(missing !== null)("signatures for Secure Boot", () => {
     const cut = Uint8Array.from(whole);
     cut.fill(0, kernel.length);
     expect(await problem(cut)).toMatch(/holds no PKCS #7 signature/);
+  });
+
+  /** What is wrong, and how many bytes were read to find out. */
+  async function judged(
+    bytes: Uint8Array,
+  ): Promise<{ readonly found: string | null; read: number }> {
+    const whole = memoryBlob(bytes);
+    let sum = 0;
+    const read = (offset: number, length: number) => {
+      sum += Math.min(length, Math.max(0, bytes.length - offset));
+      return whole.read(offset, length);
+    };
+    return { found: await signatureProblem({ ...whole, read }, der()), read: sum };
+  }
+
+  /** The executable with this in place of its certificate table, which is at the end. */
+  function withTable(bytes: Uint8Array, table: Uint8Array): Uint8Array {
+    const changed = concat([bytes.subarray(0, bytes.length - tableOf(bytes).length), table]);
+    const view = new DataView(changed.buffer);
+    const optionalAt = view.getUint32(0x3c, true) + 24;
+    const isPlus = view.getUint16(optionalAt, true) === 0x20b;
+    view.setUint32(optionalAt + (isPlus ? 148 : 132), table.length, true);
+    return changed;
+  }
+
+  function tableOf(bytes: Uint8Array): Uint8Array {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    const optionalAt = view.getUint32(0x3c, true) + 24;
+    const isPlus = view.getUint16(optionalAt, true) === 0x20b;
+    return bytes.subarray(view.getUint32(optionalAt + (isPlus ? 144 : 128), true));
+  }
+
+  it("cost no more to check than the file is long, however many there are", async () => {
+    const other = Uint8Array.from(signed(kernel, "other"));
+    const many = withTable(other, concat(Array.from({ length: 300 }, () => tableOf(other))));
+    const { found, read } = await judged(many);
+    expect(found).toMatch(/another key/);
+    expect(read).toBeLessThan(2 * many.length);
+  });
+
+  it("are not looked for in a table that is larger than any", async () => {
+    const other = Uint8Array.from(signed(kernel));
+    const { found, read } = await judged(withTable(other, new Uint8Array(2 * 1024 * 1024)));
+    expect(found).toBe("its certificate table has 2097152 bytes");
+    expect(read).toBeLessThan(100_000);
+    expect(await authoritiesOf(memoryBlob(withTable(other, new Uint8Array(2 ** 21))))).toEqual([]);
+  });
+
+  it("are not checked over the same bytes again and again", async () => {
+    const changed = Uint8Array.from(signed(kernel));
+    const view = new DataView(changed.buffer);
+    const at = view.getUint32(0x3c, true);
+    const sectionsAt = at + 24 + view.getUint16(at + 20, true);
+    view.setUint16(at + 6, 2, true);
+    for (const section of [sectionsAt, sectionsAt + 40]) {
+      view.setUint32(section + 16, changed.length, true);
+      view.setUint32(section + 20, 0, true);
+    }
+    expect(await judged(changed)).toMatchObject({ found: "its sections overlap" });
   });
 
   describe("of a set with keys/db.der", () => {

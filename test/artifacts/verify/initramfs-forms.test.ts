@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { initramfsProblem } from "../../../src/artifacts/verify/initramfs.ts";
 import { memoryBlob } from "../../../src/lib/blob.ts";
@@ -52,6 +53,38 @@ describe("field fault 28: forms of an initramfs", () => {
         expect(await problem(first, new Uint8Array(8), second)).toBeNull();
       }
     }
+  });
+
+  it.each<[string, Uint8Array, Uint8Array, Uint8Array]>([
+    [
+      "zstd",
+      Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0x20, 0),
+      Uint8Array.of(0, 0, 0),
+      Uint8Array.of(1, 0, 0),
+    ],
+    ["lz4", Uint8Array.of(0x02, 0x21, 0x4c, 0x18), Uint8Array.of(1, 0, 0, 0, 7), new Uint8Array(0)],
+    ["lzo", lzo.subarray(0, -20), lzo.subarray(-20, -4), u32(0)],
+  ])("%s of the smallest blocks is read in few pieces", async (_, head, block, end) => {
+    const count = 100_000;
+    const bytes = concat([head, ...Array.from({ length: count }, () => block), end]);
+    const whole = memoryBlob(bytes);
+    let reads = 0;
+    const read = (offset: number, length: number) => {
+      reads += 1;
+      return whole.read(offset, length);
+    };
+    expect(await initramfsProblem({ ...whole, read })).toBeNull();
+    expect(reads).toBeLessThan(bytes.length / 1000);
+  });
+
+  it.each<[string, readonly number[]]>([
+    ["one member", [2_000_000]],
+    ["members that are each small", [400_000, 400_000, 400_000]],
+  ])("gzip that would fill a machine's memory is given up: %s", async (_, sizes) => {
+    const members = sizes.map((size) => concat([gzipSync(Buffer.alloc(size)), new Uint8Array(4)]));
+    const blob = memoryBlob(concat(members));
+    expect(await initramfsProblem(blob, 1_000_000)).toMatch(/inflates to more than 1000000 bytes/);
+    expect(await initramfsProblem(blob, 2_000_000)).toBeNull();
   });
 
   it("xz that is nothing but footers is refused after a few of them", async () => {
