@@ -16,27 +16,34 @@ const slow = [
 ];
 
 /**
- * Tests within vitest's process that take two thirds of its time: of whole servers and mirrors, floods, and downloads
- * over every kind of link. `npm run check` leaves them to `npm test`.
+ * Tests within vitest's process that take two thirds of its time: of whole servers and mirrors, floods, downloads
+ * over every kind of link, and very many made-up inputs. `npm run check` leaves them to `npm test`.
  */
 const servers = [
   "test/api/fuzz.test.ts",
   "test/artifacts/origin/origin.test.ts",
+  "test/artifacts/origin/trust.test.ts",
   "test/artifacts/sync/boots-over-sync.test.ts",
-  "test/artifacts/sync/mirror.test.ts",
   "test/artifacts/sync/mirror-failures.test.ts",
+  "test/artifacts/sync/mirror.test.ts",
   "test/artifacts/sync/one-version.test.ts",
   "test/artifacts/sync/resume.test.ts",
   "test/assets/store/asset-folder.test.ts",
+  "test/capture/recorder.test.ts",
   "test/commands/artifacts-sign.test.ts",
   "test/commands/contract.test.ts",
+  "test/commands/doctor.test.ts",
   "test/commands/explain-smee.test.ts",
+  "test/commands/init.test.ts",
+  "test/daemon/admin-port.test.ts",
+  "test/daemon/admin-tls.test.ts",
   "test/daemon/admission.test.ts",
   "test/daemon/elsewhere/traced-boot.test.ts",
   "test/daemon/flood.test.ts",
   "test/daemon/leader/leadership.test.ts",
   "test/daemon/links/listeners.test.ts",
   "test/daemon/links/tftp-elsewhere.test.ts",
+  "test/daemon/nodes/cluster-nodes.test.ts",
   "test/daemon/orchestrator/registrations.test.ts",
   "test/daemon/settings/reload.test.ts",
   "test/daemon/state/timeline-file.test.ts",
@@ -47,8 +54,10 @@ const servers = [
   "test/http/boot/routes/queue.test.ts",
   "test/http/connections/pipelining.test.ts",
   "test/http/files/files.test.ts",
+  "test/nodes/yaml-parts.test.ts",
   "test/observe/metrics.test.ts",
   "test/setup/smee/import-answers.test.ts",
+  "test/setup/smee/import.test.ts",
   "test/tftp/server/hostile.test.ts",
   "test/tftp/server/request-flood.test.ts",
   "test/tftp/transfer/transfer-loss.test.ts",
