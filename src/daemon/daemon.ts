@@ -15,6 +15,7 @@ import { tracesOf } from "./elsewhere/boot-traces.ts";
 import { ToldElsewhere } from "./elsewhere/told-elsewhere.ts";
 import { openAdminPort } from "./admin-port.ts";
 import { openDatabase, type SharedDatabase } from "./database/open-database.ts";
+import { knownMachines } from "./known-machines.ts";
 import { artifactFolder, mirrorFor } from "./content/mirror.ts";
 import { openLoaders } from "./content/loaders.ts";
 import { SiteAssets } from "./content/site-assets.ts";
@@ -25,7 +26,7 @@ import { LinkSupervisor } from "./links/link-supervisor.ts";
 import { type ListenerParts, LinkListeners } from "./links/listeners.ts";
 import { givesSigned, servesMicroOs } from "./settings/boot-settings.ts";
 import { NodesInForce } from "./nodes/nodes-in-force.ts";
-import { ReadinessWatch } from "./content/readiness.ts";
+import { ReadinessWatch, starting } from "./content/readiness.ts";
 import { readHostStart, watchClock } from "./state/clock-watch.ts";
 import { openLeaseJournal } from "./state/lease-journal.ts";
 import { FirmwareMemory } from "./state/firmware-memory.ts";
@@ -123,6 +124,7 @@ class Site {
       firmware: this.#firmware.hear,
       metrics: this.#metrics,
       log,
+      isKnown: knownMachines(this.#leases, this.#firmware, this.#nodes),
       readiness: (event) => this.#readiness?.hear(event),
       elsewhere: this.#elsewhere.subscribers,
       clock,
@@ -254,9 +256,7 @@ class Site {
   }
 
   #readinessNow(): Readiness {
-    return (
-      this.#readiness?.now() ?? { ready: false, reasons: ["the server is starting"], unserved: [] }
-    );
+    return this.#readiness?.now() ?? starting;
   }
 
   #serveLinks(parts: Pick<ListenerParts, "store" | "loaders" | "assets" | "journal">): {

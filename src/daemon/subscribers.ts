@@ -3,6 +3,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../observe/log.ts";
 import { LogSink } from "../observe/log-sink.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import type { Mac } from "../lib/mac.ts";
 import type { BootSessions } from "../timeline/boots.ts";
 import { neighbourAt } from "./links/neighbours.ts";
 import { TimelineRecorder } from "../timeline/recorder.ts";
@@ -15,6 +16,8 @@ export interface SubscriberParts {
   readonly firmware: Subscriber["hear"];
   readonly metrics: Metrics;
   readonly log: Logger;
+  /** As `LogSinkParts` has it; default: no machine is. */
+  readonly isKnown?: (mac: Mac) => boolean;
   /** Looks again whether a machine could boot. */
   readonly readiness: Subscriber["hear"];
   /** Tell other programs; default: nobody is told. */
@@ -29,6 +32,7 @@ export interface SubscriberParts {
  */
 export function attachSubscribers(bus: EventBus, parts: SubscriberParts): void {
   const { sessions, nodes, firmware, metrics, log, readiness, elsewhere = [], clock } = parts;
+  const { isKnown = () => false } = parts;
   bus.attach([
     new TimelineRecorder({
       sessions,
@@ -47,7 +51,7 @@ export function attachSubscribers(bus: EventBus, parts: SubscriberParts): void {
         if (!isShown) metrics.logLineSuppressed(event.event);
       },
     },
-    new LogSink({ log, clock, suppressed: (event) => metrics.logLineSuppressed(event) }),
+    new LogSink({ log, clock, isKnown, suppressed: (event) => metrics.logLineSuppressed(event) }),
     { name: "readiness", hears: "shown", hear: readiness },
     ...elsewhere,
   ]);

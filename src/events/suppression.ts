@@ -1,8 +1,8 @@
 import { BoundedMap } from "../lib/bounded-map.ts";
 import type { Clock } from "../lib/clock.ts";
-import { lineLimits, type ShowRule } from "./catalogue/entry.ts";
+import type { ShowRule } from "./catalogue/entry.ts";
 import { eventCatalogue } from "./catalogue.ts";
-import type { EventName, PxeEvent } from "./types.ts";
+import type { PxeEvent } from "./types.ts";
 
 /** Cases of one event name that are remembered. Network clients make up what they like. */
 const MOST_CASES = 1024;
@@ -88,36 +88,4 @@ export class Suppression {
 
 function fieldsOf(event: PxeEvent): Fields {
   return new Map<string, unknown>(Object.entries(event));
-}
-
-interface Window {
-  readonly endsAtMs: number;
-  room: number;
-}
-
-/** Counts the log's lines of each event name against `lineLimits`. */
-export class LineLimit {
-  readonly #clock: Clock;
-  readonly #names = new Map<EventName, { windows: readonly Window[]; left: number }>();
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-  }
-
-  /** How many lines were left out before this one, which counts; null when there is no room for it. */
-  take(name: EventName): number | null {
-    const nowMs = this.#clock.now();
-    const former = this.#names.get(name);
-    const windows = lineLimits.map(({ most, withinMs }, index): Window => {
-      const window = former?.windows[index];
-      return window === undefined || nowMs >= window.endsAtMs
-        ? { endsAtMs: nowMs + withinMs, room: most }
-        : window;
-    });
-    const left = former?.left ?? 0;
-    const hasRoom = windows.every(({ room }) => room > 0);
-    if (hasRoom) for (const window of windows) window.room -= 1;
-    this.#names.set(name, { windows, left: hasRoom ? 0 : left + 1 });
-    return hasRoom ? left : null;
-  }
 }

@@ -20,13 +20,13 @@ export class TokenBucket {
     this.#atMs = nowMs;
   }
 
-  /** Whether there is a token left; if so, it is taken. */
-  take(nowMs: number): boolean {
+  /** Whether there is a token left, or so many; if so, they are taken. */
+  take(nowMs: number, amount = 1): boolean {
     const { burst, perSecond } = this.#rate;
     this.#tokens = Math.min(burst, this.#tokens + ((nowMs - this.#atMs) / 1000) * perSecond);
     this.#atMs = nowMs;
-    if (this.#tokens < 1) return false;
-    this.#tokens -= 1;
+    if (this.#tokens < amount) return false;
+    this.#tokens -= amount;
     return true;
   }
 

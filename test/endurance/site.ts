@@ -112,6 +112,21 @@ export function shareOfEvents(log: string): Readonly<Record<string, string>> {
   );
 }
 
+/** The most that the log grew by within any minute. Lines have their time, and are in its order. */
+export function mostInOneMinute(log: string): number {
+  const lines = log.split("\n").flatMap((line) => {
+    const atMs = Date.parse(/"time":"([^"]+)"/.exec(line)?.[1] ?? "");
+    return Number.isNaN(atMs) ? [] : [{ atMs, bytes: Buffer.byteLength(line) + 1 }];
+  });
+  let [most, bytes, first] = [0, 0, 0];
+  for (const { atMs, bytes: more } of lines) {
+    bytes += more;
+    while ((lines[first]?.atMs ?? atMs) <= atMs - 60_000) bytes -= lines[first++]?.bytes ?? 0;
+    most = Math.max(most, bytes);
+  }
+  return most;
+}
+
 /** What the server says of boots that were attacked is right; only that it ends is asked for. */
 export async function close(site: StormSite): Promise<void> {
   await site.close().catch((error: unknown) => {

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { eventCatalogue } from "../../src/events/catalogue.ts";
 import type { ShowRule } from "../../src/events/catalogue/entry.ts";
-import { LineLimit, Suppression } from "../../src/events/suppression.ts";
+import { Suppression } from "../../src/events/suppression.ts";
 import type { PxeEvent } from "../../src/events/types.ts";
 
 let nowMs: number;
@@ -105,33 +105,6 @@ it("cases that network clients make up take no more memory than 1,024 of them", 
   expect(suppression.shown(of(2999))).toBeNull();
   expect(suppression.shown(of(3000 - 1024))).toBeNull();
   expect(suppression.shown(of(3000 - 1025))).not.toBeNull();
-});
-
-describe("the log's lines", () => {
-  it("of one event have room for a hundred in a second and 20,000 in an hour", () => {
-    const limit = new LineLimit(clock);
-    const written: number[] = [];
-    for (let second = 0; second < 4000; second++) {
-      let lines = 0;
-      for (let n = 0; n < 150; n++) if (limit.take("http-refused") !== null) lines += 1;
-      written.push(lines);
-      nowMs += 1000;
-    }
-    const sum = (from: number, to: number): number =>
-      written.slice(from, to).reduce((one, other) => one + other, 0);
-    expect(Math.max(...written)).toBe(100);
-    expect(sum(0, 3600)).toBe(20_000);
-    expect(sum(3600, 4000)).toBe(20_000);
-    expect(limit.take("tftp-refused")).toBe(0);
-  });
-
-  it("say how many were left out", () => {
-    const limit = new LineLimit(clock);
-    for (let n = 0; n < 250; n++) limit.take("http-refused");
-    nowMs += 1000;
-    expect(limit.take("http-refused")).toBe(150);
-    expect(limit.take("http-refused")).toBe(0);
-  });
 });
 
 describe("every rule of the catalogue", () => {

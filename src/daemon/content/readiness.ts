@@ -31,6 +31,13 @@ export interface ReadinessParts {
   readonly leaderProblem?: () => string | null;
 }
 
+/** Before anything is known. */
+export const starting: Readiness = {
+  ready: false,
+  reasons: ["the server is starting"],
+  unserved: [],
+};
+
 // Loaders come and go with packages of the distribution.
 const lookEveryMs = 30_000;
 // After these there may be another answer.

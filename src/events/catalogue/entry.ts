@@ -51,11 +51,21 @@ type NumberOf<Name extends EventName> = Name extends EventName
 /** Some events by their names. */
 export type Entries = { readonly [Name in EventName]?: EventEntry<Name> };
 
-/**
- * Lines of one event that the log has room for. The last bound: whatever a hostile neighbour sends, the
- * disk is not filled with log lines.
- */
+/** Lines of one event that the log has room for: the last bound, whatever happens. */
 export const lineLimits: readonly { readonly most: number; readonly withinMs: number }[] = [
   { most: 100, withinMs: 1000 },
   { most: 20_000, withinMs: 3_600_000 },
 ];
+
+/** Lines of one event of one machine or address: those of some boots at once, then so many each second. */
+export const linesOfSender = { burst: 200, perSecond: 0.5 };
+
+/**
+ * What the log has room for, in bytes, of machines that are not known by more than their own word, and of addresses of no
+ * machine's: all of them together, and of one event. The first lines of seven hundred new machines at once, and
+ * well below a megabyte in each minute, whatever a hostile neighbour sends.
+ */
+export const bytesOfUnknown = {
+  all: { burst: 400_000, perSecond: 2500 },
+  ofOneEvent: { burst: 200_000, perSecond: 1000 },
+};
