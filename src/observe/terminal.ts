@@ -27,7 +27,12 @@ export function terminalText(record: Readonly<Record<string, unknown>>, seen: Se
   const name = textOf(record["event"]);
   const first = [textOf(record["msg"]), ...(name === "" ? [] : [`(${name})`]), ...fields];
   const below = ownLines.flatMap((key) => linesOf(key, record[key]));
-  return [first.join("  "), ...below, ...explanation(name, seen)].join("\n");
+  return harmless([first.join("  "), ...below, ...explanation(name, seen)].join("\n"));
+}
+
+/** Whoever wrote a text: nothing in it is a command to the terminal, or turns the order of its letters round. */
+function harmless(text: string): string {
+  return text.replaceAll(/[^\P{Cc}\n]|\p{Cf}/gu, "?");
 }
 
 function textOf(value: unknown): string {

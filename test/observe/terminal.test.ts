@@ -32,6 +32,19 @@ describe("field fault 65: a line of the log on a terminal", () => {
     expect(terminalText({ event: "ready", msg: "m" }, seen)).not.toContain("about it: ");
   });
 
+  it.each([
+    ["a field", { file: "\u001b[2Jx" }],
+    ["a field with blanks", { file: "a \u009b2Jx" }],
+    ["the message", { msg: "\u001b]0;title\u0007" }],
+    ["a reason", { reason: "one\ntwo\r\u001b[1Athree" }],
+    ["several reasons", { reasons: ["\u0085", "\u202emirrored"] }],
+    ["what is no text", { reason: { "\u009b": 1 } }],
+  ])("has no command to the terminal in %s, whoever wrote it", (_, record) => {
+    const text = terminalText({ event: "ready", msg: "m", ...record }, new Set());
+    expect(text).not.toMatch(/[^\P{Cc}\n]|\p{Cf}/u);
+    expect(text).toContain("?");
+  });
+
   it("quotes what has spaces and keeps numbers short", () => {
     const record = { msg: "m", durationMs: 12.3456, file: "a b", list: ["x", "y z"] };
     const text = terminalText(record, new Set());

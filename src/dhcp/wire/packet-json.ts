@@ -19,7 +19,9 @@ export interface DescribedPacket {
   readonly siaddr: Ip4;
   readonly giaddr: Ip4;
   readonly chaddr: Mac;
+  /** What is no printable ASCII as `\\xNN`. */
   readonly sname: string;
+  /** The same. */
   readonly file: string;
   /** In the order of their codes. */
   readonly options: readonly {
@@ -32,9 +34,11 @@ export interface DescribedPacket {
 }
 
 export function describePacket(packet: DhcpPacket): DescribedPacket {
-  const { xid, flags, chaddr, options, ...header } = packet;
+  const { xid, flags, chaddr, sname, file, options, ...header } = packet;
   return {
     ...header,
+    sname: shown(sname),
+    file: shown(file),
     xid: xid.toString(16).padStart(8, "0"),
     flags: flags.toString(16).padStart(4, "0"),
     chaddr: macFromBytes(chaddr),
@@ -47,4 +51,12 @@ export function describePacket(packet: DhcpPacket): DescribedPacket {
         hex: toHex(bytes),
       })),
   };
+}
+
+/** JSON leaves what is above ASCII as it is, and there are terminals that take some of it for commands. */
+function shown(name: string): string {
+  return name.replaceAll(
+    /[^\x20-\x7e]/g,
+    (letter) => `\\x${letter.charCodeAt(0).toString(16).padStart(2, "0")}`,
+  );
 }
