@@ -23,6 +23,13 @@ export interface Receiver {
 /** The packet in a datagram; null when it is malformed, which is reported. */
 export type Decode = (payload: Uint8Array, from: UdpEndpoint) => TftpPacket | null;
 
+/** What becomes of a datagram. */
+export interface Heard {
+  readonly decode: Decode;
+  /** Whether an address is answered at all. */
+  readonly allows: (sender: Ip4) => boolean;
+}
+
 /** The channel of a transfer in single-port mode: the listener tells the transfers' packets apart. */
 export function sharedChannel(socket: UdpSocket): Channel {
   return { socket, receiver: null, release: () => Promise.resolve() };
@@ -37,17 +44,17 @@ export async function openChannel(
   address: Ip4,
   client: UdpEndpoint,
   ports: DataPorts | null,
-  decode: Decode,
+  heard: Heard,
 ): Promise<Channel | null> {
   if (ports === null) {
-    return adopt(await open({ address, port: 0 }, client), client, () => {}, decode);
+    return adopt(await open({ address, port: 0 }, client), client, () => {}, heard);
   }
   for (let tries = 0; tries < ports.size; tries++) {
     const port = ports.take();
     if (port === null) return null;
     try {
       const socket = await open({ address, port }, client);
-      return adopt(socket, client, () => ports.giveBack(port), decode);
+      return adopt(socket, client, () => ports.giveBack(port), heard);
     } catch (error) {
       ports.giveBack(port);
       // Another program uses this port; any other failure would be the same on every port.
@@ -61,7 +68,7 @@ function adopt(
   socket: UdpSocket,
   client: UdpEndpoint,
   closed: () => void,
-  decode: Decode,
+  { decode, allows }: Heard,
 ): Channel {
   let released: Promise<void> | null = null;
   const channel: Channel = {
@@ -77,7 +84,7 @@ function adopt(
     const packet = decode(payload, from);
     if (packet === null) return;
     if (sameEndpoint(from, client)) channel.receiver?.receive(packet);
-    else answerUnknownSender(socket, packet, from);
+    else if (allows(from.address)) answerUnknownSender(socket, packet, from);
   });
   socket.onError((error) => {
     if (!isTemporary(error)) channel.receiver?.fail(describeFailure(error));

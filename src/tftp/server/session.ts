@@ -223,10 +223,10 @@ export class Session implements SlotHolder {
 
   async #openChannel(client: UdpEndpoint): Promise<Channel | null> {
     const { socket, ports, decode } = this.#host;
-    const { openUdp, openTransferUdp, limits } = this.#host.options;
+    const { openUdp, openTransferUdp, limits, allows = everybody } = this.#host.options;
     if (limits.singlePort) return sharedChannel(socket);
     const open: OpenConnectedUdp = openTransferUdp ?? ((local) => openUdp(local));
-    return openChannel(open, socket.local.address, client, ports, decode);
+    return openChannel(open, socket.local.address, client, ports, { decode, allows });
   }
 
   #end(refused = false): void {
@@ -236,6 +236,8 @@ export class Session implements SlotHolder {
     this.#host.ended(this, refused);
   }
 }
+
+const everybody = (): boolean => true;
 
 /** Why a request is refused: what the client is told, and what the log says where that is more. */
 interface Refusal {

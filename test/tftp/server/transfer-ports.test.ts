@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { concat } from "../../../src/lib/bytes.ts";
 import { openDgram } from "../../../src/net/dgram.ts";
+import type { OpenUdp } from "../../../src/net/udp.ts";
 import {
   files,
   freePort,
@@ -47,6 +48,42 @@ describe.each([
     }
     expect(told(concat(parts))).toBe(whole);
     expect(await server.event("loader-done")).toMatchObject({ bytes: 100_000 });
+  });
+});
+
+describe("strangers from networks that no machine boots from", () => {
+  it("get nothing from the port of a transfer either, for their address may be forged", async () => {
+    let isAllowed = true;
+    const answered: number[] = [];
+    const openUdp: OpenUdp = async (local) => {
+      const socket = await openDgram(local);
+      const send: typeof socket.send = (payload, to) => {
+        answered.push(to.port);
+        socket.send(payload, to);
+      };
+      return { ...socket, send };
+    };
+    const server = await TestServer.start(files, {
+      openUdp,
+      clock: stoppedClock,
+      allows: () => isAllowed,
+    });
+    opened.push(server);
+    const [one, stranger] = [await client(), await client()];
+    one.request(server.endpoint, "ipxe.efi", { blksize: 1468 });
+    const { from } = await one.next();
+    answered.length = 0;
+    isAllowed = false;
+    stranger.send(ack(0), from);
+    // It comes to the same socket behind that.
+    one.send(ack(0), from);
+    await one.next();
+    const [onePort] = answered;
+    expect(answered).toEqual([onePort]);
+    isAllowed = true;
+    stranger.send(ack(1), from);
+    expect((await stranger.next()).packet).toMatchObject({ opcode: "error", code: 5 });
+    expect(answered).toHaveLength(2);
   });
 });
 
