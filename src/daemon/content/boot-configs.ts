@@ -8,7 +8,12 @@ import type { GenerationStore } from "../../artifacts/store/generation-store.ts"
 import type { LocalBootWay } from "../../boot/local-boot.ts";
 import type { NodeEntry } from "../../boot/node.ts";
 import { grubConfig, localConfig, pxelinuxConfig } from "../../boot/script/boot-configs.ts";
-import { type BootParts, bootPartsOf } from "../../boot/script/boot-parts.ts";
+import {
+  type BootLines,
+  bootLinesOf,
+  type BootParts,
+  bootPartsOf,
+} from "../../boot/script/boot-parts.ts";
 import { parseOrchestratorScript } from "../../boot/script/orchestrator-script.ts";
 import type { Config } from "../../config/schema.ts";
 import type { Machine } from "../../events/types.ts";
@@ -64,7 +69,7 @@ const runsX86 = /x86|BIOS|IA32|EBC|PC98|Intel|Arc/;
 export class BootConfigs {
   readonly #parts: BootConfigParts;
   /** By SHA-256. */
-  readonly #scripts = new BoundedMap<string, string>(maxScripts);
+  readonly #scripts = new BoundedMap<string, BootLines>(maxScripts);
 
   constructor(parts: BootConfigParts) {
     this.#parts = parts;
@@ -175,7 +180,8 @@ export class BootConfigs {
     return { kernel, initramfs, args: [...args, ...further] };
   }
 
-  async #scriptOf(generation: Generation): Promise<string> {
+  /** Read once for each generation. */
+  async #scriptOf(generation: Generation): Promise<BootLines> {
     const stored = generation.file("boot.ipxe");
     if (stored === null) throw new SyncError(`generation ${generation.id} has no boot.ipxe`);
     const before = this.#scripts.get(stored.sha256);
@@ -185,8 +191,9 @@ export class BootConfigs {
       throw new SyncError(`boot.ipxe of generation ${generation.id} was changed on disk`);
     }
     parseOrchestratorScript(text);
-    this.#scripts.set(stored.sha256, text);
-    return text;
+    const lines = bootLinesOf(text);
+    this.#scripts.set(stored.sha256, lines);
+    return lines;
   }
 
   #generationFor({ address }: Machine): Generation | null {

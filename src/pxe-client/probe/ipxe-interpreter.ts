@@ -55,14 +55,23 @@ export function readChain(script: string, given: ScriptSettings): string | null 
   return null;
 }
 
+/** Characters that the variables of one line may bring: a script may double what it has with each line. */
+const mostExpanded = 64 * 1024;
+
 /** The first command of each line, with variables filled in and flags left out. */
 function* straightWay(
   script: string,
   given: ScriptSettings,
 ): Generator<{ readonly command: string; readonly rest: readonly string[] }> {
   const variables = new Map(Object.entries(given));
-  const expand = (text: string) =>
-    text.replace(/\$\{([^}:]+)(:[a-z0-9]+)?\}/g, (_, name: string) => variables.get(name) ?? "");
+  const expand = (text: string) => {
+    let room = mostExpanded;
+    return text.replace(/\$\{([^}:]+)(:[a-z0-9]+)?\}/g, (_, name: string) => {
+      const value = variables.get(name) ?? "";
+      room -= value.length;
+      return room < 0 ? "" : value;
+    });
+  };
   for (const line of script.replaceAll(/\\\r?\n/g, " ").split(/\r?\n/)) {
     const words = expand(line.replace(/\s(\|\||&&)(\s.*)?$/, ""))
       .trim()

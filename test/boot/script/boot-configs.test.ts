@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { grubConfig, localConfig, pxelinuxConfig } from "../../../src/boot/script/boot-configs.ts";
-import { bootPartsOf } from "../../../src/boot/script/boot-parts.ts";
+import { withinReason } from "../../support/hang-guard.ts";
+import { bootLinesOf, bootPartsOf } from "../../../src/boot/script/boot-parts.ts";
 
 const script = readFileSync("test/fixtures/orchestrator/boot.ipxe", "utf8");
 const settings = new Map([
@@ -13,7 +14,7 @@ const settings = new Map([
 ]);
 
 describe("what the orchestrator's script boots", () => {
-  const parts = bootPartsOf(script, settings);
+  const parts = bootPartsOf(bootLinesOf(script), settings);
 
   it("is its kernel, its initramfs and its arguments, as iPXE would have them", () => {
     expect(parts).toMatchObject({ kernel: "vmlinuz-x86_64", initramfs: ["initramfs-x86_64"] });
@@ -28,12 +29,32 @@ describe("what the orchestrator's script boots", () => {
   });
 
   it("is refused where the script has another form", () => {
-    expect(() => bootPartsOf("#!ipxe\nboot http://a/b\n", settings)).toThrow("exactly one line");
+    expect(() => bootPartsOf(bootLinesOf("#!ipxe\nboot http://a/b\n"), settings)).toThrow(
+      "exactly one line",
+    );
   });
 
   it("ends with a script that names itself", () => {
     const loop = "#!ipxe\nset a ${b}\nset b ${a}\nkernel vmlinuz x=${a}\n";
-    expect(bootPartsOf(loop, new Map()).args).toEqual(["x="]);
+    expect(bootPartsOf(bootLinesOf(loop), new Map()).args).toEqual(["x="]);
+  });
+});
+
+describe("a script whose settings grow without an end", () => {
+  it.each([
+    ["by naming others many times", 100, "x"],
+    ["by naming others that are long", 2, "x".repeat(100_000)],
+  ])("is refused, %s", (_, times, value) => {
+    const lines = Array.from(
+      { length: 16 },
+      (_line, n) => `set v${n + 1} ${`\${v${n}}`.repeat(times)}`,
+    );
+    const growing = ["#!ipxe", `set v0 ${value}`, ...lines, "kernel vmlinuz x=${v16}", ""].join(
+      "\n",
+    );
+    withinReason(() => {
+      expect(() => bootPartsOf(bootLinesOf(growing), settings)).toThrow("without an end");
+    });
   });
 });
 

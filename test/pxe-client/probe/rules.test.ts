@@ -148,6 +148,13 @@ describe("scripts", () => {
       readChain(autoexecScript({ bootUrl: "http://10.0.0.3/boot.ipxe", eventsUrl }), settings),
     ).toBe("http://10.0.0.3/boot.ipxe?mac=02:00:00:00:00:01&uuid=u&serial=");
     expect(readChain("#!ipxe\necho nothing\n", settings)).toBeNull();
+    // What it has, ten times as much with each line.
+    const growing = Array.from(
+      { length: 200 },
+      (_, n) => `set v${n} ${`\${v${n - 1}}x`.repeat(10)}`,
+    );
+    const chain = readChain(`${growing.join("\n")}\nchain http://h/\${v199}\n`, settings);
+    expect(chain?.length).toBeLessThan(100_000);
   });
 
   it("that send the machine on to its disk deny it, also behind others", async () => {
