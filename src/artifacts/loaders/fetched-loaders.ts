@@ -8,7 +8,7 @@ import { wholeOf } from "../origin/body-batches.ts";
 import { createOrigin } from "../origin/origin.ts";
 import { MovedError } from "../origin/origin-errors.ts";
 import type { ProxySettings } from "../origin/proxy.ts";
-import { partsOf } from "../origin/url-parts.ts";
+import { partsOf, shownUrl } from "../origin/url-parts.ts";
 import { onDisk, PUBLIC_MODE, sha256OfFile } from "../store/disk.ts";
 import { LOADER_LIMIT_BYTES } from "../verify/verify.ts";
 
@@ -76,7 +76,7 @@ async function fetchLoader(
   const sum = createHash("sha256").update(content).digest("hex");
   if (sum !== sha256) {
     throw new SyncError(
-      `${url} was refused: its SHA-256 is ${sum}, and artifacts.loaderUrls expects ${sha256}. If it was ` +
+      `${shownUrl(url)} was refused: its SHA-256 is ${sum}, and artifacts.loaderUrls expects ${sha256}. If it was ` +
         "changed on purpose, set the new value.",
     );
   }
@@ -102,7 +102,7 @@ async function download(
     from = found.target.href;
   }
   throw new SyncError(
-    `${url} leads from one redirect to the next, more than ${MOST_REDIRECTS} times. To do (site): name in ` +
+    `${shownUrl(url)} leads from one redirect to the next, more than ${MOST_REDIRECTS} times. To do (site): name in ` +
       "artifacts.loaderUrls where the loader really is.",
   );
 }
@@ -122,7 +122,7 @@ async function downloadOnce(
   const origin = createOrigin({ url: folder, key, ca: null, proxy, environment });
   try {
     const answer = await origin.get(name, null, signal);
-    const shown = url.replace(/\?.*/s, "");
+    const shown = shownUrl(url);
     if (answer.kind !== "body") {
       throw new SyncError(`${shown} does not exist (404). To do (site): correct ${key}.`);
     }

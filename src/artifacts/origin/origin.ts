@@ -23,6 +23,7 @@ import {
   unaskedAnswer,
 } from "./origin-errors.ts";
 import { type ProxySettings, proxyFor } from "./proxy.ts";
+import { shownUrl } from "./url-parts.ts";
 import { readRetryAfter } from "./retry.ts";
 import { certificatesIn } from "../verify/verify.ts";
 
@@ -269,7 +270,7 @@ function wholeBody(
     }
     if (size !== null && received !== size) {
       throw new TransientError(
-        `${facts.url}/${name} ended after ${received} of ${size} bytes; it is tried again.`,
+        `${facts.url}/${shownUrl(name)} ended after ${received} of ${size} bytes; it is tried again.`,
         { answered: false },
       );
     }

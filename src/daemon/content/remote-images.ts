@@ -167,7 +167,8 @@ export class RemoteImageFiles implements RemoteImages {
 
   #factsFor(url: string): OriginFacts {
     return {
-      url: url.slice(0, url.lastIndexOf("/")),
+      // A user and a password are the server's alone.
+      url: shown(url).replace(/\/[^/]*$/, ""),
       key: "iso.source",
       accept: "name its CA in artifacts.ca.file and start the program again",
       ca: this.#options.ca === null ? null : "Node's roots and artifacts.ca.file",

@@ -106,6 +106,32 @@ describe("a loader from a URL", () => {
     expect(reasons.join()).not.toMatch(/opensesame|artifacts\.origin/);
   });
 
+  it.each<[string, typeof answer]>([
+    ["brings other bytes", (_request, response) => response.end("other")],
+    [
+      "ends too early",
+      (_request, response) => {
+        response.writeHead(200, { "content-length": 1000 }).write("part");
+        response.destroy();
+      },
+    ],
+    ["is not there", (_request, response) => response.writeHead(404).end()],
+    [
+      "leads on and on",
+      (request, response) => response.writeHead(302, { location: request.url }).end(),
+    ],
+  ])(
+    "whose URL has a secret behind its question mark and %s is told without that",
+    async (_, how) => {
+      answer = how;
+      await keep({ "a.efi": loader(right, "/a.efi?sig=opensesame") });
+      await events.count("loader-unusable", 1);
+      const [told] = events.named("loader-unusable");
+      expect(told?.reason).toContain("/a.efi");
+      expect(told?.reason).not.toContain("opensesame");
+    },
+  );
+
   it.each([
     ["https://a.example/x", "https://b.example/y", true],
     ["https://a.example/x", "http://a.example/y", false],

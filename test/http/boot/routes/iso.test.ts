@@ -212,6 +212,20 @@ describe("an image of another server", () => {
     expect(reply).toMatchObject({ status: 502, text: expect.stringContaining(reason) });
   });
 
+  test.each([
+    ["nobody is there", "http://user:opensesame@127.0.0.1:9"],
+    ["the connection breaks", ""],
+  ])("is told without user and password to whoever asks, where %s", async (_, given) => {
+    const base = await serve();
+    origin?.prependListener("request", (request) => request.socket.destroy());
+    const named = given === "" ? base.replace("//", "//user:opensesame@") : given;
+    await open();
+    port.nodes = () => nodeEntry({ mac, isoUrl: `${named}/i.iso?k=opensesame` });
+    const reply = await get(`/iso/${mac}/a.iso`);
+    expect(reply).toMatchObject({ status: 502, text: expect.stringContaining("/i.iso could not") });
+    expect(reply.text + JSON.stringify(port.events)).not.toMatch(/opensesame/);
+  });
+
   test("is refused where its server knows no ranges", async () => {
     knowsRanges = false;
     await open({ source: `${await serve()}/i.iso?k=1` });
