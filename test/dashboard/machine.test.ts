@@ -77,6 +77,34 @@ describe("machines by last activity", () => {
   });
 });
 
+test("machines in groups stand by state first, and within it as they are sorted", () => {
+  const machines = [
+    machine("a", { name: "press-4", status: "up" }),
+    machine("b", { name: "press-3", status: "booting" }),
+    machine("c", { name: "press-2", status: "up" }),
+    machine("d", { name: "press-1", status: "booting" }),
+    machine("e", { status: "booting" }),
+    machine("f", { name: "press-5", status: "stalled" }),
+  ];
+  const keys = (given: readonly Machine[], grouped: boolean) =>
+    sorted(given, "name", nowMs, grouped).map(({ key }) => key);
+  expect(keys(machines, true)).toEqual(["f", "d", "b", "e", "c", "a"]);
+  expect(keys(machines.toReversed(), true)).toEqual(["f", "d", "b", "e", "c", "a"]);
+  expect(keys(machines, false)).toEqual(["d", "c", "b", "a", "f", "e"]);
+});
+
+test("machines that got farthest come first by progress, those of one place by their key", () => {
+  const machines = [
+    machine("b", { stage: "kernel" }),
+    machine("a", { stage: "discover" }),
+    machine("c", { stage: "micro-os" }),
+    machine("d", { stage: "kernel" }),
+    { key: "e", node: null, boot: null },
+  ];
+  const keys = sorted(machines, "progress", nowMs).map(({ key }) => key);
+  expect(keys).toEqual(["c", "b", "d", "a", "e"]);
+});
+
 describe("progress", () => {
   const step = {
     at: "2026-03-06T10:00:00.000Z",

@@ -67,7 +67,7 @@ export const api = {
   node: (mac: string) => ask<NodeReply>(`${v1}/nodes/${part(mac)}`),
   nodes: (cursor: string | null) =>
     ask<{ readonly nodes: readonly NodeReply[]; readonly next: string | null }>(
-      `${v1}/nodes?limit=1000${cursor === null ? "" : `&cursor=${part(cursor)}`}`,
+      `${v1}/nodes?limit=500${cursor === null ? "" : `&cursor=${part(cursor)}`}`,
     ),
   nodesOf: (macs: readonly string[]) =>
     ask<{ readonly nodes: readonly NodeReply[] }>(`${v1}/nodes?mac=${macs.join(",")}`),

@@ -135,27 +135,50 @@ export function countsOf(machines: readonly Machine[]): Record<MachineStatus, nu
 /** Machines that did something in that time stand in one order, by name: else rows would jump all the time. */
 const atOnceMs = 60_000;
 
+/** A machine, and what its place depends on: made once of each, as thousands are compared with one another. */
+interface Placed {
+  readonly machine: Machine;
+  readonly group: number;
+  readonly rank: number;
+  /** The latest first. */
+  readonly at: string;
+  readonly name: string;
+}
+
+/** In that order; `grouped`: first by state. Of machines that already stand in that order it takes little time. */
 export function sorted(
   machines: readonly Machine[],
   sort: Sort,
   nowMs: number,
+  grouped = false,
 ): readonly Machine[] {
   const nowText = new Date(nowMs - atOnceMs).toISOString();
   const activity = ({ boot }: Machine): string => {
     const at = boot?.updatedAt ?? "";
     return at > nowText ? "now" : at;
   };
-  const compare: Readonly<Record<Sort, (a: Machine, b: Machine) => number>> = {
-    activity: (a, b) => byText(activity(b), activity(a)) || byName(a, b),
-    name: byName,
-    progress: (a, b) => rankOf(b) - rankOf(a),
-    status: (a, b) => statusRank(statusOf(a)) - statusRank(statusOf(b)),
-  };
-  return machines.toSorted((a, b) => compare[sort](a, b) || byText(a.key, b.key));
+  const isNamed = sort === "activity" || sort === "name";
+  const placed = machines.map((machine): Placed => {
+    const byStatus = statusRank(statusOf(machine));
+    return {
+      machine,
+      group: grouped ? byStatus : 0,
+      rank: sort === "progress" ? -rankOf(machine) : sort === "status" ? byStatus : 0,
+      at: sort === "activity" ? activity(machine) : "",
+      name: isNamed ? (nameOf(machine) ?? "\uffff") : "",
+    };
+  });
+  return placed.toSorted(byPlace).map(({ machine }) => machine);
 }
 
-function byName(a: Machine, b: Machine): number {
-  return byText(nameOf(a) ?? "\uffff", nameOf(b) ?? "\uffff");
+function byPlace(a: Placed, b: Placed): number {
+  return (
+    a.group - b.group ||
+    a.rank - b.rank ||
+    byText(b.at, a.at) ||
+    byText(a.name, b.name) ||
+    byText(a.machine.key, b.machine.key)
+  );
 }
 
 function rankOf({ boot }: Machine): number {

@@ -2,6 +2,7 @@ import type { BootReply } from "../../api/boots.ts";
 import type { NodeReply } from "../../api/nodes.ts";
 import type { SiteReply } from "../../api/site.ts";
 import { api, Refused } from "./api.ts";
+import { keepChanged, turn } from "./kept.ts";
 import { follow, type LiveEvent } from "./live.ts";
 import type { Machine } from "./machine.ts";
 
@@ -32,8 +33,9 @@ const everythingMs = 300_000;
 const atOnce = 100;
 /** The first answer has what a screen shows, and is there at once. */
 const firstPage = 40;
-const pageSize = 500;
-const mostPages = 8;
+/** A page of them is read and compared within a few milliseconds. */
+const pageSize = 200;
+const mostPages = 20;
 /** After a failed request nothing is asked for so long. */
 const pauseMs = 2000;
 /** Of more machines than the list can have it is not kept which ones changed. */
@@ -168,7 +170,7 @@ export class Store {
     const first = { latest: "true", limit: String(firstPage) };
     const reply = await api.boots(first).catch(() => null);
     if (reply !== null && reply.boots.length > 0 && !this.#shown.loaded)
-      this.#keep(reply.boots, []);
+      await this.#keep(reply.boots, []);
   }
 
   async #askForSite(nowMs: number): Promise<void> {
@@ -183,28 +185,32 @@ export class Store {
     this.#isOld = false;
     this.#lastEverythingMs = nowMs;
     this.#dirty.clear();
-    const boots = new Map<string, BootReply>();
-    let cursor: string | null = null;
-    for (let page = 0; page < mostPages; page += 1) {
+    const boots = new Set<string>();
+    for (let next: string | null = null, page = 0; page < mostPages; page += 1) {
       const reply: Awaited<ReturnType<typeof api.boots>> = await api.boots({
         latest: "true",
         limit: String(pageSize),
-        ...(cursor === null ? {} : { cursor }),
+        ...(next === null ? {} : { cursor: next }),
       });
-      for (const boot of reply.boots) boots.set(keyOf(boot), boot);
-      cursor = reply.next;
-      if (cursor === null) break;
-    }
-    const nodes = new Map<string, NodeReply>();
-    for (let next: string | null = null, page = 0; page < mostPages; page += 1) {
-      const reply: Awaited<ReturnType<typeof api.nodes>> = await api.nodes(next);
-      for (const node of reply.nodes) nodes.set(node.mac, node);
+      await keepChanged(this.#boots, reply.boots, keyOf);
+      for (const boot of reply.boots) boots.add(keyOf(boot));
       next = reply.next;
       if (next === null) break;
     }
-    for (const key of this.#boots.keys()) if (!boots.has(key)) this.#boots.delete(key);
-    for (const key of this.#nodes.keys()) if (!nodes.has(key)) this.#nodes.delete(key);
-    this.#keep([...boots.values()], [...nodes.values()]);
+    const nodes = new Set<string>();
+    for (let next: string | null = null, page = 0; page < mostPages; page += 1) {
+      const reply: Awaited<ReturnType<typeof api.nodes>> = await api.nodes(next);
+      await keepChanged(this.#nodes, reply.nodes, macOf);
+      for (const node of reply.nodes) nodes.add(node.mac);
+      next = reply.next;
+      if (next === null) break;
+    }
+    // Of who did something meanwhile the pages may lack the newest boot; it is asked for next.
+    const isGone = (key: string, found: ReadonlySet<string>) =>
+      !found.has(key) && !this.#dirty.has(key);
+    for (const key of this.#boots.keys()) if (isGone(key, boots)) this.#boots.delete(key);
+    for (const key of this.#nodes.keys()) if (isGone(key, nodes)) this.#nodes.delete(key);
+    await this.#keep([], []);
   }
 
   async #askForChanged(nowMs: number): Promise<void> {
@@ -218,7 +224,7 @@ export class Store {
     if (this.#newestIsOld) {
       this.#newestIsOld = false;
       const { boots } = await api.boots({ latest: "true", limit: String(firstPage) });
-      this.#keep(boots, []);
+      await this.#keep(boots, []);
     }
     if (this.#dirty.size === 0) return;
     const first = inSight.filter((key) => this.#dirty.has(key));
@@ -232,13 +238,15 @@ export class Store {
       api.boots({ mac: macs.join(","), latest: "true", limit: String(atOnce) }),
       api.nodesOf(macs),
     ]);
-    this.#keep(boots, nodes);
+    await this.#keep(boots, nodes);
   }
 
   /** What did not change stays the same object, so that its row is not drawn again. */
-  #keep(boots: readonly BootReply[], nodes: readonly NodeReply[]): void {
-    for (const boot of boots) keepChanged(this.#boots, keyOf(boot), boot);
-    for (const node of nodes) keepChanged(this.#nodes, node.mac, node);
+  async #keep(boots: readonly BootReply[], nodes: readonly NodeReply[]): Promise<void> {
+    await keepChanged(this.#boots, boots, keyOf);
+    await keepChanged(this.#nodes, nodes, macOf);
+    // An answer was read and compared: what changed is drawn in a task of its own.
+    await turn();
     const former = this.#shown.machines;
     let isSame = this.#shown.loaded;
     const machines = new Map<string, Machine>();
@@ -264,9 +272,6 @@ function keyOf({ mac, id }: BootReply): string {
   return mac ?? id;
 }
 
-function keepChanged<T>(kept: Map<string, T>, key: string, value: T): void {
-  const former = kept.get(key);
-  if (former === undefined || JSON.stringify(former) !== JSON.stringify(value)) {
-    kept.set(key, value);
-  }
+function macOf({ mac }: NodeReply): string {
+  return mac;
 }

@@ -8,7 +8,6 @@ import {
   sorted,
   statusesInOrder,
   statusOf,
-  statusRank,
 } from "../data/machine.ts";
 import { NetbootButtons } from "./actions.tsx";
 import { useKept, usePage, useScrolling, useShown } from "../view/hooks.ts";
@@ -39,15 +38,13 @@ export function Machines() {
       return { rows: still, count: held.current.count };
     }
     const wanted = search.trim().toLowerCase();
-    const found = all.filter(
+    const found = asTheyStood(held.current.rows, machines).filter(
       (machine) =>
         (filter === "all" || statusOf(machine) === filter) &&
         (wanted === "" || searchTextOf(machine).includes(wanted)),
     );
-    const ordered = sorted(found, sort, store.nowMs());
-    if (group === "no") return { rows: ordered, count: found.length };
-    const grouped = ordered.toSorted((a, b) => statusRank(statusOf(a)) - statusRank(statusOf(b)));
-    return { rows: withHeadings(grouped), count: found.length };
+    const ordered = sorted(found, sort, store.nowMs(), group === "yes");
+    return { rows: group === "yes" ? withHeadings(ordered) : ordered, count: found.length };
   }, [machines, settings, moving]);
   held.current = { settings, rows, count };
   // The same function while the rows are the same: what the list knows of each row is kept.
@@ -147,6 +144,17 @@ interface Rows {
   readonly rows: readonly (Machine | Heading)[];
   /** Of machines among them. */
   readonly count: number;
+}
+
+/** All machines: those of the rows in the order that they had there, so that few have to be moved to their places. */
+function asTheyStood(
+  rows: Rows["rows"],
+  machines: ReadonlyMap<string, Machine>,
+): readonly Machine[] {
+  const stood = rows.flatMap((row) => ("key" in row ? (machines.get(row.key) ?? []) : []));
+  const others = new Map(machines);
+  for (const { key } of stood) others.delete(key);
+  return [...stood, ...others.values()];
 }
 
 function withHeadings(machines: readonly Machine[]): readonly (Machine | Heading)[] {

@@ -20,7 +20,7 @@ interface ListProps {
 }
 
 /** So many rows are drawn anew in one frame; a fast scroll shows the others a frame or two later. */
-const newRowsAFrame = 4;
+const newRowsAFrame = 3;
 
 /** A list of which only what can be seen is drawn; it scrolls with the page. */
 export function VirtualList({ label, count, keyOf, estimate, draw, look }: ListProps) {
@@ -121,13 +121,23 @@ function useDrawn(wanted: readonly string[], from: number, again: () => void): R
     drawn.add(key);
   }
   former.current = drawn;
-  const isMissing = drawn.size < wanted.length;
+  const isMissing = useRef(false);
+  isMissing.current = drawn.size < wanted.length;
+  const isAsked = useRef(false);
   useLayoutEffect(() => {
-    const frame = requestAnimationFrame(() => {
+    if (isAsked.current) return;
+    isAsked.current = true;
+    // After the frame, not in it: else those of a scroll and these would be laid out in one.
+    afterFrame(() => {
+      isAsked.current = false;
       left.current = newRowsAFrame;
-      if (isMissing) again();
+      if (isMissing.current) again();
     });
-    return () => cancelAnimationFrame(frame);
   });
   return drawn;
+}
+
+/** Acts as soon as the next frame was drawn. */
+function afterFrame(act: () => void): void {
+  requestAnimationFrame(() => setTimeout(act, 0));
 }

@@ -1,10 +1,20 @@
+import { memo } from "preact/compat";
 import type { BootReply } from "../../api/boots.ts";
 import { progressOf, type WordState } from "../data/machine.ts";
+import { isSame } from "../data/same.ts";
 import { rate } from "./format.ts";
 import { useWords } from "./hooks.ts";
 
-/** How far a boot got: five words. What is not proved is drawn hollow, and said. */
-export function Track({ boot, small = false }: { boot: BootReply | null; small?: boolean }) {
+interface TrackProps {
+  readonly boot: BootReply | null;
+  readonly small?: boolean;
+}
+
+/**
+ * How far a boot got: five words. What is not proved is drawn hollow, and said. A list has hundreds of these bars:
+ * each is one element, without layers of its own.
+ */
+export const Track = memo(function Track({ boot, small = false }: TrackProps) {
   const texts = useWords();
   const stopped = boot?.status === "stalled" || boot?.status === "denied";
   return (
@@ -16,18 +26,16 @@ export function Track({ boot, small = false }: { boot: BootReply | null; small?:
           title={`${texts.wordHelp[state.word]}${certaintyText(state, texts.certainty)}`}
           aria-current={state.current ? "step" : undefined}
         >
-          <span class="bar">
-            <span
-              class="fill"
-              style={{ transform: `scaleX(${(state.percent ?? (state.reached ? 100 : 0)) / 100})` }}
-            />
-          </span>
+          {state.percent === null ? (
+            <span class="bar" />
+          ) : (
+            <span class="bar part" style={{ "--part": `${state.percent}%` }} />
+          )}
           <span class="word">
             {texts.words[state.word]}
             {state.percent !== null && ` ${Math.floor(state.percent)} %`}
             <span class="hidden">
-              {state.reached ? `: ${texts.reached}` : `: ${texts.notReached}`}
-              {certaintyText(state, texts.certainty)}
+              {`: ${state.reached ? texts.reached : texts.notReached}${certaintyText(state, texts.certainty)}`}
             </span>
           </span>
           {state.percent !== null && state.bytesPerSecond !== null && !small && (
@@ -36,6 +44,19 @@ export function Track({ boot, small = false }: { boot: BootReply | null; small?:
         </li>
       ))}
     </ol>
+  );
+}, isSameTrack);
+
+/** The times of a boot go on while its steps stay as they are. */
+function isSameTrack(one: TrackProps, other: TrackProps): boolean {
+  const { boot: a, small } = one;
+  const { boot: b } = other;
+  if (a === null || b === null) return a === b && small === other.small;
+  return (
+    small === other.small &&
+    a.status === b.status &&
+    a.stage === b.stage &&
+    isSame(a.steps, b.steps)
   );
 }
 
