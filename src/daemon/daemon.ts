@@ -192,10 +192,10 @@ class Site {
     });
     this.#readiness = readiness;
     this.#opened.push(() => Promise.resolve(readiness.stop()));
-
+    const elsewhere = () => this.#shared?.timelines?.servers() ?? [];
     const signed = givesSigned(this.#config);
     await this.#firmware.start(async () => siblingsOf(await loaders.identify(), signed));
-    const stopStallWatch = startStallWatch({ boots: this.#sessions, emit, clock });
+    const stopStallWatch = startStallWatch({ boots: this.#sessions, emit, clock, elsewhere });
     this.#opened.push(() => Promise.resolve(stopStallWatch()));
 
     const adminParts = {

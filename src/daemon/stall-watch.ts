@@ -2,12 +2,16 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Emit } from "../events/types.ts";
 import type { Clock } from "../lib/clock.ts";
 import { inTurns } from "../lib/lists/turns.ts";
+import { type OtherServer, serverWhereItGoesOn } from "../timeline/elsewhere/other-boots.ts";
+import { interfaceOf } from "../timeline/rules.ts";
 import { Stalls, type WatchedBoots } from "../timeline/stalls.ts";
 
 export interface StallWatchParts {
   readonly boots: WatchedBoots;
   readonly emit: Emit;
   readonly clock: Clock;
+  /** The other servers of the database, and the boots that they saw; default: there is none. */
+  readonly elsewhere?: () => readonly OtherServer[];
 }
 
 /** A stall is reported this long after it began, at most. */
@@ -15,8 +19,9 @@ const lookEveryMs = 5_000;
 /** Boots that are looked at in one turn of the event loop, some milliseconds. */
 const lookedAtInOneTurn = 500;
 
-/** Reports each boot that comes to stand still as `boot-stalled`, until the returned function is called. */
-export function startStallWatch({ boots, emit, clock }: StallWatchParts): () => void {
+/** Reports each boot that comes to stand still as `boot-stalled`, but not one that another server saw go on, until the returned function is called. */
+export function startStallWatch(parts: StallWatchParts): () => void {
+  const { boots, emit, clock, elsewhere = () => [] } = parts;
   const stalls = new Stalls(boots);
   let isLooking = false;
   let isStopped = false;
@@ -31,6 +36,12 @@ export function startStallWatch({ boots, emit, clock }: StallWatchParts): () => 
     if (isStopped) return;
     for (const { boot, finding } of found) {
       const { id, mac, address, stage } = boot;
+      const server = serverWhereItGoesOn(boot, elsewhere());
+      if (server !== null) {
+        const on = { interface: interfaceOf(boot) ?? "", server, shared: true };
+        emit({ event: "taken-elsewhere", mac, address: null, ...on });
+        continue;
+      }
       const { code, cause, remedy, who } = finding;
       emit({ event: "boot-stalled", mac, address, boot: id, stage, code, cause, remedy, who });
     }

@@ -198,6 +198,8 @@ export interface EventFields extends NodeEventFields, MirrorEventFields, Elsewhe
   "ways-unread": { reason: string };
   "ways-unkept": { reason: string };
   "loader-loop": Machine & { interface: string; loader: string; boots: string };
+  /** `address`: what it took; `server`: whose; `shared`: a server of the same database. */
+  "taken-elsewhere": Machine & { interface: string; server: string; shared: boolean };
   "dhcp-malformed": { interface: string; from: string; reason: string };
   "dhcp-flood": { interface: string; dropped: number; reason: string };
   "dhcp-send-failed": Machine & { interface: string; reason: string };

@@ -105,6 +105,15 @@ export function reached(boot: Boot, stage: Stage): boolean {
   return rank(boot.stage) >= rank(stage);
 }
 
+/**
+ * Whether the machine took the offer of another server that shares the database, and did nothing here since: its boot goes on
+ * there, and is that server's to tell of.
+ */
+export function goesOnElsewhere({ seen, steps }: Pick<Boot, "seen" | "steps">): boolean {
+  const { taken } = seen;
+  return taken?.shared === true && steps.every(({ lastAtMs }) => lastAtMs <= taken.atMs);
+}
+
 /** Whether an operating system heard from the boot's machine must be the Micro-OS that it was just handed. */
 export function awaitsMicroOs(boot: Boot, nowMs: number): boolean {
   const handed = boot.steps.find(({ stage }) => stage === boot.stage);
@@ -154,7 +163,10 @@ export function newBoot(
 ): Boot {
   const { key, number, trace } = begun;
   const again =
-    former !== null && former.stage !== "micro-os" && nowMs - former.updatedAtMs <= silenceMs;
+    former !== null &&
+    former.stage !== "micro-os" &&
+    !goesOnElsewhere(former) &&
+    nowMs - former.updatedAtMs <= silenceMs;
   return {
     id: `${key.replace("address ", "")}@${new Date(wallMs).toISOString()}`,
     number,

@@ -13,6 +13,7 @@ import {
   awaitsMicroOs,
   type Boot,
   discoverRetryMs,
+  goesOnElsewhere,
   keepProgressMs,
   type MachineKey,
   newBoot,
@@ -169,7 +170,7 @@ export class BootSessions {
     const next = { ...boot, seen, given: givenAfter(boot.given, event, nowMs, isClaim) };
     if (seen !== boot.seen || next.given !== boot.given) this.#history.put(key, next);
     this.#identities.note(boot, event, nowMs);
-    const passes = boot.stage === "offer" && seen.addressAtMs !== null;
+    const passes = boot.stage === "offer" && seen.addressAtMs !== null && !goesOnElsewhere(next);
     if (passes || event.event === "loader-start") this.#site.notePassing(key, passes, nowMs);
     const kept = { at: new Date(wallMs).toISOString(), ...event };
     this.#history.addEvent(boot.number, JSON.stringify(kept));

@@ -18,6 +18,8 @@ export interface Observations {
   readonly competing: readonly Seen<"competing-offer">[];
   /** The server that keeps firmware from looking at any proxy, where the machine took its address. */
   readonly unbeatable: Ip4 | null;
+  /** The machine took the offer of another server than this one, in mode full. */
+  readonly taken: Seen<"taken-elsewhere"> | null;
   /** Our own offer has an address in it: mode full. */
   readonly offersAddress: boolean;
   /** When the machine last took an address, from whatever server. */
@@ -71,6 +73,7 @@ export interface SeenRegistration {
 export const nothingObserved: Observations = {
   competing: [],
   unbeatable: null,
+  taken: null,
   offersAddress: false,
   addressAtMs: null,
   declined: null,
@@ -118,6 +121,8 @@ export function observed(before: Observations, event: PxeEvent, atMs: number): O
     }
     case "unbeatable-server":
       return { ...before, unbeatable: event.server };
+    case "taken-elsewhere":
+      return { ...before, taken: { ...event, atMs }, addressAtMs: atMs };
     case "address-learned":
     case "lease-granted":
       return { ...before, addressAtMs: atMs };

@@ -23,7 +23,13 @@ export {
   firmwareKinds,
   interfaceOf,
 } from "./rules/evidence.ts";
-export { type BootStatus, bootStatuses, machinesByStatus, statusOf } from "./rules/status.ts";
+export {
+  type BootStatus,
+  bootStatuses,
+  isOverHere,
+  machinesByStatus,
+  statusOf,
+} from "./rules/status.ts";
 
 /** In this order; where nothing else is known, the stage that was reached says what is likely. */
 export const bootRules: readonly BootRule[] = [

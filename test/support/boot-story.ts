@@ -111,6 +111,13 @@ export const say = {
     boots,
     way: "direct",
   }),
+  takenElsewhere: (shared: boolean): PxeEvent => ({
+    event: "taken-elsewhere",
+    ...located,
+    ...link,
+    server: siteServer,
+    shared,
+  }),
   fullOffer: (): PxeEvent => ({
     event: "offer",
     ...located,

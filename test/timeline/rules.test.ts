@@ -266,6 +266,16 @@ const cases: readonly Case[] = [
     /could not be answered: disk full/,
   ),
   one("25", "script-failed", [...scripted, [9, say.beacon("failed")]], /script failed/),
+  one(
+    "",
+    "other-server-taken",
+    [
+      [0, say.discover()],
+      [0, say.fullOffer()],
+      [1, say.takenElsewhere(false)],
+    ],
+    /another DHCP server, 192\.168\.77\.2, offered/,
+  ),
   one("", "no-offer", [[0, say.discover()]], /no offer of ours left/),
   one("", "no-script-offer", [[0, say.ipxeDiscover()]], /no offer of ours left/),
   one(

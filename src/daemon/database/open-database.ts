@@ -45,7 +45,7 @@ export interface SharedDatabase {
   readonly leases: SharedLeases;
   /** The boots that the other servers saw; null: nobody boots here. */
   readonly timelines: OtherTimelines | null;
-  /** Reports what happens, but not that another server of the database is on the link. */
+  /** Reports what happens, but not that another server of the database is on the link; a boot that goes on there is told apart. */
   readonly emit: Emit;
   /** Whether an address is another server's that shares the database, as far as is known. */
   readonly isPeer: (address: string) => boolean;
@@ -91,7 +91,8 @@ export async function openDatabase(parts: SharedDatabaseParts): Promise<SharedDa
     emit: (event) => {
       if (event.event === "other-dhcp-server" && database.isPeer(event.server)) return;
       if (event.event === "competing-offer" && database.isPeer(event.server)) return;
-      emit(event);
+      const isTaken = event.event === "taken-elsewhere";
+      emit(isTaken ? { ...event, shared: database.isPeer(event.server) } : event);
     },
     isPeer: database.isPeer,
     problem: () =>

@@ -22,6 +22,7 @@ import {
   refused,
   unanswered,
   unserved,
+  wantsToBoot,
 } from "./boot-events.ts";
 import type { Effect } from "./effects.ts";
 import {
@@ -235,12 +236,18 @@ function takenElsewhere(context: Context): readonly Effect[] {
   const { mac, offers, nowMs, request, link } = context;
   const offered = offers.ofMachine(mac, link.subnet, nowMs);
   const { serverId: server } = request;
+  const withdrawn: readonly Effect[] =
+    offered === null ? [] : [{ kind: "withdraw", mac, address: offered.address }];
+  if (server === null) return [...withdrawn, ...ignored("addressed to another server")];
   // A relay agent may well forward to several servers.
-  const competing = server !== null && request.packet.giaddr === ANY_ADDRESS;
+  const competing = request.packet.giaddr === ANY_ADDRESS;
   const seen = { event: "other-dhcp-server", interface: link.interface, offered: null } as const;
+  const taken = { event: "taken-elsewhere", mac, address: request.requestedAddress } as const;
+  const by = { interface: link.interface, server, shared: false };
   return [
-    ...(offered === null ? [] : [{ kind: "withdraw", mac, address: offered.address } as const]),
+    ...withdrawn,
     ...(competing ? [{ kind: "event", event: { ...seen, server } } as const] : []),
+    ...(wantsToBoot(request) ? [{ kind: "event", event: { ...taken, ...by } } as const] : []),
     ...ignored("addressed to another server"),
   ];
 }

@@ -46,6 +46,13 @@ export const dhcpEvents = {
       "In mode proxy. `offered` is the address, null for a proxy, and `network` the one that it is in; `reachesUs`: this server is in it, or a router is named; `pxe`: it has option 60 `PXEClient`; `bootFile`: it names one; `discovery`: option 43 says where to look for a boot server; `lacks`: what is missing there. A boot that does not go on is explained by it.",
     show: { every: 60_000, by: ["mac", "server"] },
   },
+  "taken-elsewhere": {
+    level: "debug",
+    message: "a machine that boots took another server's offer",
+    meaning:
+      "In mode full. Its DHCPREQUEST names `server` (option 54), so what it boots next comes from there. `shared`: that is a server of the same database (`leases.store`), where the boot goes on, and this server's own timeline of it ends; `server` is its name where only its timeline shows that. Any other server is named as the cause where the boot is heard of no more (`other-server-taken`).",
+    show: { every: 60_000, by: ["mac", "server"] },
+  },
   "unbeatable-server": {
     level: "error",
     message: "another DHCP server keeps this machine from our offers",

@@ -2,6 +2,7 @@ import type { BootCursor, BootReply } from "../../api/boots.ts";
 import type { Mac } from "../../lib/mac.ts";
 import type { Boot, MachineKey } from "../../timeline/boot.ts";
 import type { BootSessions } from "../../timeline/boots.ts";
+import { isOverHere } from "../../timeline/rules.ts";
 import { describeBoot } from "./boot-reply.ts";
 import type { AdminAppOptions } from "./context.ts";
 
@@ -17,20 +18,25 @@ export interface SeenBoot {
 /** What precedes the name of another server in a boot's id. */
 const OF_SERVER = "@";
 
-/** The boots of this server, and those that the other servers of the database saw. */
-export class AllBoots {
-  readonly #options: Pick<AdminAppOptions, "sessions" | "elsewhere" | "nodes">;
+type AllBootsOptions = Pick<AdminAppOptions, "sessions" | "elsewhere" | "nodes" | "clock">;
 
-  constructor(options: Pick<AdminAppOptions, "sessions" | "elsewhere" | "nodes">) {
+/**
+ * The boots of this server, and those that the other servers of the database saw. One that goes on with another server of
+ * them is listed once, as that one's; by its id it is found all the same.
+ */
+export class AllBoots {
+  readonly #options: AllBootsOptions;
+
+  constructor(options: AllBootsOptions) {
     this.#options = options;
   }
 
   /** From the newest to the oldest: each server's in their order, those of different servers by when they began. */
   newestFirst({ own, others }: BootCursor): Iterable<SeenBoot> {
     const { sessions } = this.#options;
-    const ours = seenBy(sessions.newestFirst(own), sessions, null);
+    const ours = seenBy(this.#here(sessions.newestFirst(own)), sessions, null);
     const lists = this.#others().map(({ sessions: theirs, ...server }) =>
-      seenBy(theirs.newestFirst(others), theirs, server),
+      seenBy(this.#here(theirs.newestFirst(others)), theirs, server),
     );
     if (lists.length === 0) return ours;
     return merged([ours, merged(lists, byNumber)], byStart);
@@ -40,9 +46,9 @@ export class AllBoots {
   bootsOf(mac: Mac, { own, others }: BootCursor): readonly SeenBoot[] {
     const { sessions } = this.#options;
     return [
-      ...seenBy(below(sessions.bootsOf(mac), own), sessions, null),
+      ...seenBy(this.#here(below(sessions.bootsOf(mac), own)), sessions, null),
       ...this.#others().flatMap(({ sessions: theirs, ...server }) => [
-        ...seenBy(below(theirs.bootsOf(mac), others), theirs, server),
+        ...seenBy(this.#here(below(theirs.bootsOf(mac), others)), theirs, server),
       ]),
     ];
   }
@@ -56,10 +62,11 @@ export class AllBoots {
         return { sessions: theirs, server };
       }),
     ];
+    const nowMs = this.#options.clock.now();
     let latest: SeenBoot | null = null;
     for (const one of all) {
       const boot = one.sessions.latest(machine);
-      if (boot === null) continue;
+      if (boot === null || isOverHere(boot, nowMs)) continue;
       if (latest === null || boot.updatedAtMs > latest.boot.updatedAtMs) latest = { ...one, boot };
     }
     return latest;
@@ -105,6 +112,12 @@ export class AllBoots {
     const others = page.findLast(({ server }) => server !== null)?.boot.number ?? before.others;
     const [first, second] = [own, others].map((number) => (number === Infinity ? "" : `${number}`));
     return others === Infinity ? `${first}` : `${first}-${second}`;
+  }
+
+  /** Without those that are over at the server that saw them. */
+  *#here(boots: Iterable<Boot>): Generator<Boot> {
+    const nowMs = this.#options.clock.now();
+    for (const boot of boots) if (!isOverHere(boot, nowMs)) yield boot;
   }
 
   #others() {

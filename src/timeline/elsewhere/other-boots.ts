@@ -1,8 +1,10 @@
 import { BoundedMap } from "../../lib/bounded-map.ts";
 import { printable } from "../../lib/bytes.ts";
 import type { Moment } from "../../lib/clock.ts";
+import { type Boot, discoverRetryMs } from "../boot.ts";
 import { readBoot } from "../boot-record.ts";
 import { BootSessions } from "../boots.ts";
+import { isBefore } from "../stages.ts";
 
 /** Boots of each other server that are known here. */
 export const MOST_BOOTS = 2000;
@@ -26,6 +28,23 @@ export interface OtherServer {
   readonly name: string;
   /** Its boots have numbers of ours: larger than those of all that were heard of before, of whatever server. */
   readonly sessions: BootSessions;
+}
+
+/**
+ * The server that saw a boot go on which stands still here; null: none did. A machine that was not heard when it took the
+ * other server's offer shows by that alone, such as one that took it while this server was down.
+ */
+export function serverWhereItGoesOn(
+  boot: Pick<Boot, "mac" | "stage" | "updatedAtMs">,
+  servers: readonly OtherServer[],
+): string | null {
+  const { mac, stage, updatedAtMs } = boot;
+  if (mac === null) return null;
+  const isFurther = (other: Boot): boolean =>
+    isBefore(stage, other.stage) &&
+    other.updatedAtMs >= updatedAtMs &&
+    other.startedAtMs <= updatedAtMs + discoverRetryMs;
+  return servers.find(({ sessions }) => sessions.bootsOf(mac).some(isFurther))?.name ?? null;
 }
 
 interface KnownServer extends OtherServer {

@@ -6,6 +6,7 @@ import {
   fellSilent,
   firmwareOf,
   hostOf,
+  isLastWord,
   stepOf,
   stopsAt,
   textOf,
@@ -21,6 +22,22 @@ import {
 const lateMs = 1000;
 
 export const offerRules: readonly BootRule[] = [
+  {
+    code: "other-server-taken",
+    cause:
+      "the machine took the address that another DHCP server, {server}, offered it, and not ours: what it boots is what that server says",
+    remedy:
+      "stop the DHCP service on {server}; where both are meant to be there, keep that one from answering the machines that are to boot from here, or set dhcp.mode: proxy on this interface and leave the addresses to it",
+    who: "site",
+    certainty: "proved",
+    onScreen: { bios: ["PXE-E53"], uefi: ["PXE-E16"] },
+    when: (evidence) => {
+      const { boot } = evidence;
+      const { taken } = boot.seen;
+      const waits = stopsAt(evidence, "discover", "offer", "ipxe-discover", "ipxe-offer");
+      return waits && isLastWord(boot, taken) ? { server: taken.server } : null;
+    },
+  },
   {
     ...unbeatableServer,
     certainty: "proved",

@@ -44,8 +44,15 @@ describe("a server that starts while the database is away", () => {
     await whileAway((shared, events) => {
       expect(shared.problem()).toContain("no new address is leased");
       expect([shared.isPeer(peer), shared.isPeer(stranger)]).toEqual([true, false]);
-      for (const server of [peer, stranger])
+      const machine = { mac: "08:00:27:29:4e:67", address: null, interface: "eth1" };
+      for (const server of [peer, stranger]) {
         shared.emit({ event: "other-dhcp-server", interface: "eth1", server, offered: null });
+        shared.emit({ event: "taken-elsewhere", ...machine, server, shared: false });
+      }
+      expect(events.filter(({ event }) => event === "taken-elsewhere")).toMatchObject([
+        { server: peer, shared: true },
+        { server: stranger, shared: false },
+      ]);
       expect(events.filter(({ event }) => event === "other-dhcp-server")).toMatchObject([
         { server: stranger },
       ]);

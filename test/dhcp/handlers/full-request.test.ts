@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { MessageType } from "../../../src/dhcp/wire/message-type.ts";
 import { ip4ToNumber } from "../../../src/lib/ip4.ts";
-import { fullLink, ourAddress } from "../../support/dhcp.ts";
+import { firmware, fullLink, ourAddress } from "../../support/dhcp.ts";
 import { FullSite, Machine } from "../../support/full-site.ts";
 
 const otherServer = "192.168.77.9";
@@ -48,6 +48,23 @@ describe("DHCPREQUEST that takes an offer (SELECTING)", () => {
     expect(ignored).toBe("addressed to another server");
     expect(site.offers.ofMachine(macA, fullLink.subnet, site.nowMs)).toBeNull();
     expect(new Machine(site, macB).lease()).toBe(address);
+  });
+
+  test("of another server is told of a machine that boots, and of no other", () => {
+    const told = (options?: ConstructorParameters<typeof Machine>[2]) => {
+      const machine = new Machine(new FullSite(), macA, options);
+      machine.discover();
+      const { effects } = machine.select("192.168.77.33", otherServer);
+      return effects.flatMap((effect) =>
+        effect.kind === "event" && effect.event.event === "taken-elsewhere" ? [effect.event] : [],
+      );
+    };
+    const by = { interface: fullLink.interface, server: otherServer, shared: false };
+    expect([firmware.uefi, firmware.ipxe].map(told)).toMatchObject([
+      [{ mac: macA, address: "192.168.77.33", ...by }],
+      [{ mac: macA, address: "192.168.77.33", ...by }],
+    ]);
+    expect(told()).toEqual([]);
   });
 
   test("of another server leaves a lease that runs alone", () => {

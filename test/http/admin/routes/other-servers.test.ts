@@ -99,6 +99,28 @@ describe("the boots of another server of the database", () => {
     expect(nodes).toMatchObject([{ mac: macOf(1), boot: { stage: "script", server: "host-b" } }]);
   });
 
+  test("are listed alone where a machine took that server's offer, as soon as it would stand still here", async () => {
+    for (const sessions of [site.sessions, there]) {
+      sessions.record("discover", machine(1), {}, at(startedAtMs));
+      sessions.record("offer", machine(1), {}, at(startedAtMs + 10));
+    }
+    const took = { address: "192.168.77.100", interface: "eth1", server: "192.168.77.9" };
+    const event = { event: "taken-elsewhere", ...machine(1), ...took, shared: true } as const;
+    site.sessions.observe(event, at(startedAtMs + 20));
+    there.record("script", machine(1), {}, at(startedAtMs + 5000));
+    const own = (await boots()).boots.find(({ server }) => server === null);
+    look(60_000);
+    site.nowMs = startedAtMs + 61_000;
+    expect((await boots()).boots.map(({ server }) => server)).toEqual(["host-b"]);
+    expect((await boots("?status=stalled")).boots).toEqual([]);
+    const byId = await app.inject(`/api/v1/boots/${encodeURIComponent(own?.id ?? "")}`);
+    expect(byId.json()).toMatchObject({ status: "booting", diagnosis: null, server: null });
+    const counted = await app.inject("/api/v1/site");
+    expect(counted.json()).toMatchObject({ machines: { booting: 0, stalled: 0 } });
+    const { nodes } = nodesReply.parse((await app.inject("/api/v1/nodes")).json());
+    expect(nodes).toMatchObject([{ mac: macOf(1), boot: { stage: "script", server: "host-b" } }]);
+  });
+
   test("are shown whole by their id, with what they were given and their events", async () => {
     there.record("script", machine(2), {}, at(startedAtMs));
     const sent = { event: "kernel-done", ...machine(2), file: "vmlinuz-x86_64" } as const;
