@@ -160,7 +160,8 @@ export class BootConfigs {
     uuid: string,
   ): Promise<BootParts> {
     const { config, clock, sessions } = this.#parts;
-    const serial = sessions.latest({ mac, address: null })?.serial ?? entry?.serial ?? "";
+    // What anybody can say in the machine's name must not become words of its kernel's command line.
+    const { serial } = provedIdentity(sessions.latest({ mac, address: null }));
     // As iPXE writes it.
     const now = `0x${Math.floor(clock.wall() / 1000).toString(16)}`;
     const ofCard = { mac: mac ?? "", ip: address ?? "" };
@@ -169,7 +170,7 @@ export class BootConfigs {
         Object.entries(ofCard).map(([key, value]) => [`${card}${key}`, value] as const),
       ),
       ["uuid", uuid],
-      ["serial", serial],
+      ["serial", serial ?? entry?.serial ?? ""],
       ["hostname", entry?.name ?? ""],
       ["unixtime", now],
       ["network_scan_start", now],

@@ -48,24 +48,29 @@ function made(text = ""): BootConfigs {
   });
 }
 
+const script = readFileSync("test/fixtures/orchestrator/boot.ipxe", "utf8");
+
+function mirrored(text: string): Generation {
+  const files = Object.entries({
+    "boot.ipxe": text,
+    "vmlinuz-x86_64": "kernel",
+    "initramfs-x86_64": "initramfs",
+  }).map(([name, content]) => {
+    put(`g1/${name}`, content);
+    const sha256 = createHash("sha256").update(content).digest("hex");
+    return { name, size: Buffer.byteLength(content), sha256, etag: null, lastModified: null };
+  });
+  const createdAt = "2026-11-30T00:00:00.000Z";
+  const manifest = { version: 1 as const, origin: "https://a/b", createdAt, files };
+  return generationAt(join(folder, "g1"), "g1", manifest);
+}
+
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "eim-pxe-configs-"));
   entry = null;
   denial = null;
   sessions = new BootSessions();
-  const script = readFileSync("test/fixtures/orchestrator/boot.ipxe", "utf8");
-  const files = Object.entries({
-    "boot.ipxe": script,
-    "vmlinuz-x86_64": "kernel",
-    "initramfs-x86_64": "initramfs",
-  }).map(([name, text]) => {
-    put(`g1/${name}`, text);
-    const sha256 = createHash("sha256").update(text).digest("hex");
-    return { name, size: Buffer.byteLength(text), sha256, etag: null, lastModified: null };
-  });
-  const createdAt = "2026-11-30T00:00:00.000Z";
-  const manifest = { version: 1 as const, origin: "https://a/b", createdAt, files };
-  generation = generationAt(join(folder, "g1"), "g1", manifest);
+  generation = mirrored(script);
   configs = made();
 });
 
@@ -92,6 +97,18 @@ describe("PXELINUX, U-Boot and GRUB, where the site has no file of its own", () 
     const grub = await told("grub/grub.cfg-01-08-00-27-29-4e-67", of);
     expect(grub).toMatch(/^linux \/artifacts\/vmlinuz-x86_64 root=tmpfs .* own=1\n/);
     expect(grub).toContain("\ninitrd /artifacts/initramfs-x86_64\nboot\n");
+  });
+
+  it.each([
+    ["by somebody who only names it", true, "sn="],
+    ["by the machine itself", false, "sn=A1"],
+  ])("are told a serial number that was told %s", async (_, isClaim, expected) => {
+    generation = mirrored(script.replace(/^(\s*imgargs \S+)/m, "$1 sn=${serial}"));
+    const seen = { mac, address, serial: isClaim ? "A1 init=/bin/sh" : "A1", isClaim };
+    sessions.record("script", seen, {}, { nowMs: 900, wallMs: 900_000 });
+    const words = (await told(ofMac))?.split(/\s+/) ?? [];
+    expect(words).toContain(expected);
+    expect(words).not.toContain("init=/bin/sh");
   });
 
   it("are known by their address, or the UUID of their entry; nobody else gets anything", async () => {
