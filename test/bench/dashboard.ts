@@ -106,18 +106,19 @@ const frameInWords = (frame: LongFrame): string => {
       : `before drawing ${part(frame.startTime, frame.renderStart)}, handlers ${part(frame.renderStart, frame.styleAndLayoutStart)}, style, layout and paint ${part(frame.styleAndLayoutStart, end)}`;
   return `${Math.round(frame.duration)} ms: ${drawn}; scripts: ${scripts.join(", ")}`;
 };
+/** As a person does: now and then there is something to read, and the machines take their places. */
 const scroll = async (forMs: number): Promise<void> => {
   const untilMs = Date.now() + forMs;
-  while (Date.now() < untilMs) {
+  for (let turn = 1; Date.now() < untilMs; turn += 1) {
     await page.mouse.wheel(0, sent % 400 < 200 ? 900 : -900);
-    await sleep(100);
+    await sleep(turn % 20 === 0 ? 800 : 100);
   }
 };
 const longest = (some: readonly PageTask[]): readonly PageTask[] =>
   some.toSorted((a, b) => b.processorMs - a.processorMs).slice(0, 5);
 const rounds = 10;
 const roundMs = (seconds * 1000) / rounds;
-const tracedMs = Math.min(10_000, roundMs / 2);
+const tracedMs = Math.min(10_000, roundMs * 0.75);
 const memory: string[] = [];
 const long: number[] = [];
 const longTraced: number[] = [];

@@ -93,6 +93,31 @@ describe.skipIf(skip !== null)(`the dashboard's pages${skip === null ? "" : ` ($
     expect(complaints).toEqual([]);
   });
 
+  it("have no gaps where the window grows, or a search ends", async () => {
+    made = new MadeUpSite();
+    for (let index = 10; index < 40; index += 1) {
+      made.tell(`52:54:00:7a:10:${index}`, `192.168.77.${index}`, scripted, 1);
+    }
+    const { page, complaints } = await openPage(await made.open(`${process.cwd()}/dist/dashboard`));
+    await page.getByText("30 machines").waitFor();
+    await page.evaluate(`
+      window.gaps = 0;
+      new MutationObserver((changes) => {
+        for (const { addedNodes } of changes) {
+          for (const node of addedNodes) if (node.childNodes.length === 0) window.gaps += 1;
+        }
+      }).observe(document.querySelector(".machines"), { childList: true });
+    `);
+    await page.setViewportSize({ width: 1280, height: 3200 });
+    await page.locator(".row").nth(29).waitFor();
+    await page.getByRole("searchbox").fill("10:39");
+    await page.getByText("1 of 30 machines").waitFor();
+    await page.getByRole("searchbox").fill("");
+    await page.locator(".row").nth(29).waitFor();
+    expect(await page.evaluate("window.gaps")).toBe(0);
+    expect(complaints).toEqual([]);
+  });
+
   it("weigh less than 150 kB together, as they go over the wire", () => {
     const folder = "dist/dashboard/assets";
     const packed = readdirSync(folder).filter((name) => name.endsWith(".gz"));

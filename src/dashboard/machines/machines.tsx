@@ -118,6 +118,8 @@ export function Machines() {
           keyOf={keyOf}
           estimate={88}
           look={(keys) => store.look(keys)}
+          view={settings}
+          moving={moving}
           draw={(index) => {
             const row = rows[index];
             if (row === undefined) return null;

@@ -17,13 +17,20 @@ interface ListProps {
   readonly draw: (index: number) => ComponentChildren;
   /** Told which rows are drawn. */
   readonly look: (keys: readonly string[]) => void;
+  /** What the list is of, such as a search: of another one the first screen is drawn at once. */
+  readonly view: string;
+  /** It is being scrolled. */
+  readonly moving: boolean;
 }
 
-/** So many rows are drawn anew in one frame; a fast scroll shows the others a frame or two later. */
-const newRowsAFrame = 3;
+/** So many rows are drawn anew in one frame while the list is scrolled; a fast scroll shows the others a frame or two later. */
+const scrolledRowsAFrame = 3;
+/** The same while it stands still, as rows change their places: who reads would see gaps. */
+const movedRowsAFrame = 8;
 
 /** A list of which only what can be seen is drawn; it scrolls with the page. */
-export function VirtualList({ label, count, keyOf, estimate, draw, look }: ListProps) {
+export function VirtualList(props: ListProps) {
+  const { label, count, keyOf, estimate, draw, look, view, moving } = props;
   const list = useRef<HTMLUListElement>(null);
   const margin = useTop(list);
   const [, drawAgain] = useState(0);
@@ -63,6 +70,8 @@ export function VirtualList({ label, count, keyOf, estimate, draw, look }: ListP
       0,
       items.findIndex(({ index }) => index >= (virtual.range?.startIndex ?? 0)),
     ),
+    `${virtual.scrollRect?.height} ${view}`,
+    moving ? scrolledRowsAFrame : movedRowsAFrame,
     () => drawAgain((one) => one + 1),
   );
   return (
@@ -106,21 +115,30 @@ function useTop(list: { readonly current: HTMLUListElement | null }): number {
 }
 
 /**
- * Of the rows that are wanted, those that are drawn: what was drawn before, the whole first screen, and of others
- * as many as a frame has time for, from the first that can be seen on.
+ * Of the rows that are wanted, those that are drawn: what was drawn before, the whole first screen of a view, and of
+ * others as many as a frame has time for, from the first that can be seen on.
  */
-function useDrawn(wanted: readonly string[], from: number, again: () => void): ReadonlySet<string> {
-  const former = useRef<ReadonlySet<string>>(new Set());
-  const left = useRef(newRowsAFrame);
-  const drawn = new Set(wanted.filter((key) => former.current.has(key)));
-  const isFirst = drawn.size === 0 && former.current.size === 0;
+function useDrawn(
+  wanted: readonly string[],
+  from: number,
+  view: string,
+  mostAFrame: number,
+  again: () => void,
+): ReadonlySet<string> {
+  const former = useRef<{ readonly keys: ReadonlySet<string>; readonly view: string }>({
+    keys: new Set(),
+    view: "",
+  });
+  const spent = useRef(0);
+  const drawn = new Set(wanted.filter((key) => former.current.keys.has(key)));
+  const isFirst = former.current.view !== view;
   for (const key of [...wanted.slice(from), ...wanted.slice(0, from)]) {
     if (drawn.has(key)) continue;
-    if (!isFirst && left.current === 0) break;
-    if (!isFirst) left.current -= 1;
+    if (!isFirst && spent.current >= mostAFrame) break;
+    spent.current += 1;
     drawn.add(key);
   }
-  former.current = drawn;
+  former.current = { keys: drawn, view };
   const isMissing = useRef(false);
   isMissing.current = drawn.size < wanted.length;
   const isAsked = useRef(false);
@@ -130,7 +148,7 @@ function useDrawn(wanted: readonly string[], from: number, again: () => void): R
     // After the frame, not in it: else those of a scroll and these would be laid out in one.
     afterFrame(() => {
       isAsked.current = false;
-      left.current = newRowsAFrame;
+      spent.current = 0;
       if (isMissing.current) again();
     });
   });
