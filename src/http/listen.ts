@@ -2,8 +2,9 @@ import { createServer, type Server, type Socket } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { bindError } from "../lib/bind-error.ts";
 import { errnoOf } from "../lib/errors.ts";
-import type { Admission, Shortage } from "./connections/admission.ts";
-import { Connection, type ConnectionTimeouts, type QuickAnswer } from "./connections/connection.ts";
+import type { Admission, Place, Shortage } from "./connections/admission.ts";
+import { Connection } from "./connections/connection.ts";
+import type { ConnectionTimeouts, QuickAnswer } from "./connections/connection-options.ts";
 import { Handshakes, type TlsIdentitySource } from "./connections/handshakes.ts";
 import { ParserTurns } from "./connections/parser-turns.ts";
 import { SendQueues } from "./connections/send-queues.ts";
@@ -60,8 +61,8 @@ export async function listen(
   const sendQueues = new SendQueues();
   const turns = new ParserTurns();
   const turnedAway = new TurnedAway();
-  const busy = (connection: Connection) => admission.busy(connection);
-  const idle = (connection: Connection) => admission.idleNow(connection);
+  const busy = (connection: Place) => admission.busy(connection);
+  const idle = (connection: Place) => admission.idleNow(connection);
   // Node's HTTP server does not listen by itself: it is given connections that hold requests back.
   const serve = (socket: Socket): void => {
     const connection = new Connection(socket, { timeouts, sendQueues, turns, busy, idle, quick });

@@ -19,9 +19,10 @@ import { type HttpServer, type ServerAt, startNginx, startOurs } from "./http-se
 
 /*
  * HTTP beside nginx with one worker, server and client on a core each:
- *   npx tsx test/bench/http.ts [PART…] [RUNS [SECONDS]]
+ *   npx tsx test/bench/http.ts [PART…] [case=NAME[:CONNECTIONS]…] [RUNS [SECONDS]]
  * Parts: loopback, veth (100 MiB over a virtual cable), memory (500 slow downloads), isolation (machines that boot beside
- * 64 downloads). Without a part: all. Servers take turns in each run; figures are medians of 5 runs of 3 seconds.
+ * 64 downloads). Without a part: all. Cases by the first column of the table (`case=boot.ipxe`, `case="1 MiB:64"`); without one: all,
+ * and only then are pictures drawn. Servers take turns in each run; figures are medians of 5 runs of 3 seconds.
  * On each connection one request follows the other; the client discards bodies in the kernel (as
  * recv with MSG_TRUNC does), so that only the server counts. Needs root, and nginx (Debian: nginx-light);
  * prints markdown and writes docs/pictures/http-*.svg.
@@ -30,12 +31,19 @@ import { type HttpServer, type ServerAt, startNginx, startOurs } from "./http-se
 const parts = ["loopback", "veth", "memory", "isolation"] as const;
 const words = process.argv.slice(2);
 const [runs = 5, seconds = 3] = words.filter((word) => /^\d/.test(word)).map(Number);
-const chosen = words.filter((word) => !/^\d/.test(word));
+const wantedCases = words.filter((word) => word.startsWith("case=")).map((word) => word.slice(5));
+const chosen = words.filter((word) => !/^(\d|case=)/.test(word));
 const wrong = chosen.filter((word) => !parts.some((part) => part === word));
 if (wrong.length > 0) {
   throw new Error(`no such part: ${wrong.join(", ")}; there are ${parts.join(", ")}`);
 }
 const wants = (part: (typeof parts)[number]) => chosen.length === 0 || chosen.includes(part);
+const isCase = (wanted: string, { name, connections }: Case): boolean =>
+  wanted === name || wanted === `${name}:${connections}`;
+const isWanted = (one: Case): boolean =>
+  wantedCases.length === 0 || wantedCases.some((wanted) => isCase(wanted, one));
+const missing = wantedCases.filter((wanted) => !allCases.some((one) => isCase(wanted, one)));
+if (missing.length > 0) throw new Error(`no such case: ${missing.join(", ")}`);
 
 const mebibyte = 1024 * 1024;
 const pictures = "docs/pictures";
@@ -64,7 +72,7 @@ async function besideNginx(
     const nginx = await startNginx(folder, files, { ...at, port: 18082 }, null);
     servers.push(nginx);
     servers.push(await startNginx(folder, files, { ...at, port: 18083 }, "256k"));
-    const rows = await compare(servers, cases, { runs, seconds, clientWithin });
+    const rows = await compare(servers, cases.filter(isWanted), { runs, seconds, clientWithin });
     console.log(table(rows, nginx));
     return rows;
   } finally {
@@ -81,8 +89,10 @@ try {
     const draw = (name: string, to: string) => {
       writeFileSync(join(pictures, to), picture(rows, name, `${name} on loopback, one core`));
     };
-    draw("100 MiB", "http-100-mib.svg");
-    draw("1 MiB", "http-1-mib.svg");
+    if (wantedCases.length === 0) {
+      draw("100 MiB", "http-100-mib.svg");
+      draw("1 MiB", "http-1-mib.svg");
+    }
   }
   if (wants("veth")) {
     console.log("A virtual cable:\n");

@@ -4,7 +4,7 @@ import { messageOf } from "../../lib/errors.ts";
 import { type BootAppOptions, refuse, refuseUnknown } from "./context.ts";
 import { errorStatus } from "../error-status.ts";
 import { repeatsHost } from "../repeated-host.ts";
-import type { QuickAnswer } from "../connections/connection.ts";
+import type { QuickAnswer } from "../connections/connection-options.ts";
 import { BootScripts } from "./boot-scripts.ts";
 import { quickScripts } from "./quick-scripts.ts";
 import { artifactRoutes } from "./routes/artifacts.ts";

@@ -1,8 +1,8 @@
 import type { ServerResponse } from "node:http";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { type Selection, selectBytes } from "./conditional.ts";
-import { CLIENT_ENDED } from "../connections/connection.ts";
-import { type DownloadWatch, type Part, startDownload } from "../files/download.ts";
+import { CLIENT_ENDED, Connection } from "../connections/connection.ts";
+import { type BodyLine, type DownloadWatch, type Part, startDownload } from "../files/download.ts";
 import type { OpenFile } from "../files/open-file.ts";
 import type { DownloadQueue, Place } from "../files/queue.ts";
 import type { Machine } from "../../events/types.ts";
@@ -105,11 +105,22 @@ function sendPart(reply: FastifyReply, part: Part, answer: FileAnswer): FastifyR
       response.statusCode,
       headers.flatMap(([name, value]) => (value === undefined ? [] : [asGrubReads(name), value])),
     );
-    startDownload({ response, file, part, turns, client, watch: watched });
+    startDownload({ response, file, part, turns, client, watch: watched, line: lineOf(response) });
   };
   if (queued === null) begin(watch);
   else waitInLine(response, { ...answer, queued, part, client, begin });
   return reply;
+}
+
+/** The connection of a response; where it is none of ours, as in a test without a port, the response itself. */
+function lineOf(response: ServerResponse): BodyLine {
+  if (response.socket instanceof Connection) return response.socket;
+  return {
+    isDirect: false,
+    sendDirectly: () => 0,
+    writeBody: (bytes, taken) => void response.write(bytes, taken),
+    together: (write) => write(),
+  };
 }
 
 /** GRUB before 2.12 knows the length by this spelling alone, and ends a download of unknown length (grub-core/net/http.c). */

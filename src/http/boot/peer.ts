@@ -1,5 +1,5 @@
 import type { FastifyRequest } from "fastify";
-import type { Peer } from "../connections/connection.ts";
+import type { Peer } from "../connections/connection-options.ts";
 import { secureUrl } from "../../boot/policy.ts";
 import { type Ip4, parseIp4, type Subnet } from "../../lib/ip4.ts";
 import { readForwarded } from "./forwarded.ts";

@@ -1,7 +1,7 @@
 import { isUnknown } from "../../boot/node.ts";
 import { sha256Of } from "../../lib/bytes.ts";
 import { type Mac, parseMac } from "../../lib/mac.ts";
-import type { QuickAnswer } from "../connections/connection.ts";
+import type { QuickAnswer } from "../connections/connection-options.ts";
 import { type BootAppContext, denialOf, knownUuid, nodeOf } from "./context.ts";
 import { baseUrlFor, clientAddress } from "./peer.ts";
 

@@ -3,10 +3,11 @@ import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { Duplex } from "node:stream";
 import type { Place } from "./admission.ts";
-import type { Parsed, ParserTurns } from "./parser-turns.ts";
+import type { ConnectionOptions, Peer } from "./connection-options.ts";
+import { descriptorOf } from "./descriptor.ts";
+import type { Parsed } from "./parser-turns.ts";
 import { headerEnd, lineEnd } from "./pieces.ts";
-import { type PlainGet, plainGet } from "./plain-get.ts";
-import type { SendQueues } from "./send-queues.ts";
+import { plainGet } from "./plain-get.ts";
 
 /**
  * A connection emits this when its client sends no more. Most clients are gone then; a few only closed their
@@ -14,42 +15,12 @@ import type { SendQueues } from "./send-queues.ts";
  */
 export const CLIENT_ENDED = "client-ended";
 
-export interface ConnectionTimeouts {
-  /** From a request's first bytes to the end of its header. */
-  readonly headerMs: number;
-  /** From the end of the header to the last byte of the body. */
-  readonly bodyMs: number;
-  /** Of silence, where no request is under way. A response that does not get on has up to twice as long. */
-  readonly idleMs: number;
-}
-
-export interface ConnectionOptions {
-  readonly timeouts: ConnectionTimeouts;
-  readonly sendQueues: SendQueues;
-  /** Shared by the connections of a port. */
-  readonly turns: ParserTurns;
-  /** A request began, or the last one was answered. */
-  readonly busy: (connection: Connection) => void;
-  readonly idle: (connection: Connection) => void;
-  /** Answers a request by itself, as a whole and at once; null: it goes the usual way. */
-  readonly quick: QuickAnswer | null;
-}
-
-/** The response with its header, to what a client asked plainly. */
-export type QuickAnswer = (request: PlainGet, peer: Peer) => Buffer | null;
-
-/** The two ends of a connection. */
-export interface Peer {
-  readonly remoteAddress: string | undefined;
-  readonly localAddress: string | undefined;
-  readonly localPort: number | undefined;
-  readonly encrypted: boolean;
-}
-
 interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
 }
+
+const loopback = /^(?:::ffff:)?127\.|^::1$/;
 
 type Done = (error?: Error | null) => void;
 
@@ -68,6 +39,8 @@ export class Connection extends Duplex implements Place, Peer, Parsed {
   readonly #options: ConnectionOptions;
   /** Received, and not yet given to the parser. */
   #waiting: Buffer | null = null;
+  /** Bytes that were written to the socket last. */
+  #handedOn = 0;
   /** The client sends no more: not heard, heard, and told to the parser. */
   #end: "no" | "heard" | "told" = "no";
   #underWay: Exchange | null = null;
@@ -131,11 +104,42 @@ export class Connection extends Duplex implements Place, Peer, Parsed {
     else this.once("finish", () => this.destroy());
   }
 
+  /** By TLS the kernel does not know what to send; over loopback its copy costs less than its references to pages. */
+  get isDirect(): boolean {
+    return !this.encrypted && !loopback.test(this.address);
+  }
+
+  /** Lets the kernel take bytes for this connection from elsewhere: `send` gets its descriptor and returns how many were taken. */
+  sendDirectly(send: (descriptor: number) => number): number {
+    if (!this.#isHandedOn || this.#socket.writableLength > 0) return 0;
+    const descriptor = descriptorOf(this.#socket);
+    return descriptor === null ? 0 : send(descriptor);
+  }
+
+  /** Writes a response's body past Node's response and this stream, each of which costs as much as the socket itself. */
+  writeBody(bytes: Uint8Array, taken: Done): void {
+    if (this.#isHandedOn) this.#socket.write(bytes, taken);
+    else this.write(bytes, taken);
+  }
+
+  /** Sends in one piece what `write` writes. */
+  together(write: () => void): void {
+    this.#socket.cork();
+    write();
+    this.#socket.uncork();
+  }
+
+  /** Whether everything that was written here is the socket's already. */
+  get #isHandedOn(): boolean {
+    return this.writableCorked === 0 && this.writableLength <= this.#handedOn;
+  }
+
   override _read(): void {
     this.#advance();
   }
 
   override _write(chunk: Buffer, encoding: BufferEncoding, done: Done): void {
+    this.#handedOn = chunk.length;
     this.#socket.write(chunk, encoding, done);
   }
 
@@ -144,6 +148,7 @@ export class Connection extends Duplex implements Place, Peer, Parsed {
     done: Done,
   ): void {
     const last = chunks.length - 1;
+    this.#handedOn = chunks.reduce((sum, { chunk }) => sum + chunk.length, 0);
     this.#socket.cork();
     for (const [index, { chunk, encoding }] of chunks.entries()) {
       this.#socket.write(chunk, encoding, index === last ? done : undefined);
@@ -246,7 +251,7 @@ export class Connection extends Duplex implements Place, Peer, Parsed {
     const exchange = this.#underWay;
     this.#socket.setTimeout(this.#options.timeouts.idleMs);
     // The client waits for us.
-    if (exchange !== null && this.writableLength === 0) return;
+    if (exchange !== null && this.writableLength === 0 && this.#socket.writableLength === 0) return;
     const before = this.#sendQueue;
     const now = await this.#readSendQueue();
     if (this.destroyed || this.#underWay !== exchange) return;

@@ -20,6 +20,18 @@ export interface DownloadWatch {
   aborted(part: Part, bytesSent: number): void;
 }
 
+/** A connection as far as a body goes over it, past the response, which only sends its header and says when it is over. */
+export interface BodyLine {
+  /** Whether the kernel is to take bytes without a copy. */
+  readonly isDirect: boolean;
+  /** Does that: `send` gets the connection's descriptor and returns how many it took; none while something is to be written. */
+  sendDirectly(send: (descriptor: number) => number): number;
+  /** Writes behind everything that was written; `taken` hears when the kernel has it. */
+  writeBody(bytes: Uint8Array, taken: (error?: Error | null) => void): void;
+  /** What `write` writes goes in one piece with the header that the response sends in it. */
+  together(write: () => void): void;
+}
+
 interface DownloadOptions {
   /** Its header is set, and not yet sent. */
   readonly response: ServerResponse;
@@ -30,6 +42,7 @@ interface DownloadOptions {
   /** Its address. */
   readonly client: string;
   readonly watch: DownloadWatch;
+  readonly line: BodyLine;
 }
 
 // The kernel's send buffer must not run empty while the next piece waits for its turn: what is sent from it
@@ -37,6 +50,8 @@ interface DownloadOptions {
 const piecesInMemory = 2;
 /** A client that does not read its download keeps no more than one buffer. */
 const piecesRead = 1;
+/** Written where the kernel has no room for more: Node says when it has. Less costs no less, as most of it is the waking up. */
+const bytesToWait = 64 * 1024;
 
 /** Sends a part of a file as a response's body, in pieces, as the network takes them. */
 export function startDownload(options: DownloadOptions): void {
@@ -50,12 +65,14 @@ class Download implements Sender {
   readonly #part: Part;
   readonly #turns: Turns;
   readonly #watch: DownloadWatch;
+  readonly #line: BodyLine;
   /** Where the next piece begins. */
   #at: number;
   /** Lengths of the pieces that the network has not taken yet, in their order. */
   readonly #pieces: number[] = [];
   /** Bytes that the network took. */
   #sent = 0;
+  #isBegun = false;
   #waitsForTurn = false;
   #isReading = false;
   #isOver = false;
@@ -66,17 +83,18 @@ class Download implements Sender {
     if (this.#isOver || (error !== null && error !== undefined)) return;
     this.#releaseBuffer();
     this.#sent += this.#pieces.shift() ?? 0;
-    this.#watch.progressed(this.#part.first + this.#sent);
-    this.#askForTurn();
+    this.#goOn();
   };
 
-  constructor({ response, file, part, turns, client, watch }: DownloadOptions) {
+  constructor(options: DownloadOptions) {
+    const { response, file, part, turns, client, watch, line } = options;
     this.client = client;
     this.#response = response;
     this.#file = file;
     this.#part = part;
     this.#turns = turns;
     this.#watch = watch;
+    this.#line = line;
     this.#at = part.first;
   }
 
@@ -92,12 +110,37 @@ class Download implements Sender {
     this.#waitsForTurn = false;
     if (this.#isOver) return 0;
     const length = Math.min(share, this.#part.last + 1 - this.#at);
-    const bytes = this.#file.inMemory(this.#at, length);
+    const handed = this.#hand(length);
+    if (handed === length) return handed;
+    const most = handed === null ? this.#turns.pieceBytes : bytesToWait;
+    const rest = Math.min(length - (handed ?? 0), most);
+    const bytes = this.#file.inMemory(this.#at, rest);
     if (bytes !== null) {
       this.#write(bytes);
-      if (this.#pieces.length < piecesInMemory) this.#askForTurn();
-    } else if (this.#pieces.length < piecesRead) void this.#read(length);
-    return bytes?.length ?? 0;
+      if (handed === null && this.#pieces.length < piecesInMemory) this.#askForTurn();
+    } else if (this.#pieces.length < piecesRead) void this.#read(rest);
+    return (handed ?? 0) + (bytes?.length ?? 0);
+  }
+
+  /** Has the kernel take up to `length` bytes without a copy: how many it took; null: they have to be written. */
+  #hand(length: number): number | null {
+    const { sendTo } = this.#file;
+    if (sendTo === undefined || !this.#line.isDirect) return null;
+    if (!this.#isBegun) this.#response.flushHeaders();
+    this.#isBegun = true;
+    const handed = this.#line.sendDirectly((to) => sendTo(to, this.#at, length));
+    this.#at += handed;
+    this.#sent += handed;
+    this.#turns.sent(handed);
+    if (handed === length) this.#goOn();
+    return handed;
+  }
+
+  /** Some more has left. */
+  #goOn(): void {
+    this.#watch.progressed(this.#part.first + this.#sent);
+    if (this.#sent > this.#part.last - this.#part.first) this.#response.end();
+    else this.#askForTurn();
   }
 
   #askForTurn(): void {
@@ -125,12 +168,15 @@ class Download implements Sender {
 
   #write(bytes: Uint8Array): void {
     this.#at += bytes.length;
+    this.#pieces.push(bytes.length);
     this.#turns.sent(bytes.length);
-    if (this.#at > this.#part.last) {
-      this.#response.end(bytes);
-    } else {
-      this.#pieces.push(bytes.length);
-      this.#response.write(bytes, this.#taken);
+    if (this.#isBegun) this.#line.writeBody(bytes, this.#taken);
+    else {
+      this.#isBegun = true;
+      this.#line.together(() => {
+        this.#response.flushHeaders();
+        this.#line.writeBody(bytes, this.#taken);
+      });
     }
   }
 

@@ -145,6 +145,10 @@ export class HeldBytes implements OpenFile {
     return this.#held.bytes.subarray(offset, offset + length);
   }
 
+  get sendTo(): OpenFile["sendTo"] {
+    return this.#held.sendTo;
+  }
+
   read(offset: number, length: number): Promise<ReadBytes> {
     return Promise.resolve({ bytes: this.inMemory(offset, length), release: () => {} });
   }
@@ -184,6 +188,11 @@ class DiskFile implements OpenFile {
   inMemory(offset: number, length: number): Uint8Array | null {
     this.#held ??= this.#knowledge.held();
     return this.#held?.bytes.subarray(offset, offset + length) ?? null;
+  }
+
+  get sendTo(): OpenFile["sendTo"] {
+    this.#held ??= this.#knowledge.held();
+    return this.#held?.sendTo;
   }
 
   async read(offset: number, length: number): Promise<ReadBytes> {

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 import type { Clock } from "../../lib/clock.ts";
+import { type KernelBytes, type KernelMemory, loadKernelMemory } from "./kernel-memory.ts";
 import type { SharedHandle } from "./shared-handles.ts";
 
 /** What the manifest says of a file. */
@@ -15,6 +16,8 @@ export interface NamedFile {
 /** A file's bytes, shared by all who send them. */
 export interface HeldFile {
   readonly bytes: Uint8Array;
+  /** By which the kernel takes them without a copy; absent: they are written. */
+  readonly sendTo?: KernelBytes["sendTo"];
   /** As of the file that was read: milliseconds since the Unix epoch, with fractions. */
   readonly modifiedMs: number;
   /** To be called once by each who got it. */
@@ -25,10 +28,12 @@ interface Entry {
   readonly size: number;
   readonly modifiedMs: number;
   /** Null while they are read. */
-  bytes: Buffer | null;
+  read: ReadFile | null;
   users: number;
   usedAtMs: number;
 }
+
+type ReadFile = Pick<KernelBytes, "bytes"> & Partial<KernelBytes>;
 
 /** A boot's files are wanted again within minutes, or not until the next machine is switched on. */
 const keepMs = 15 * 60_000;
@@ -36,6 +41,8 @@ const sweepMs = 60_000;
 const readBytes = 1024 * 1024;
 /** Node 20 has no larger buffers than 4 GiB; a file that large is wanted by few. */
 const maxFileBytes = 2 * 1024 ** 3;
+/** Of fewer a copy costs less than the kernel's references to them. */
+const leastKernelBytes = 128 * 1024;
 
 /**
  * Files that were read whole, each once: sending them costs neither reads nor copies. Bounded by the
@@ -50,6 +57,7 @@ export class FileMemory {
   /** One file is read at a time. */
   #reading: Promise<unknown> = Promise.resolve();
   #sweep: NodeJS.Timeout | null = null;
+  #kernelMemory: Promise<KernelMemory | null> | null = null;
 
   constructor(budgetBytes: number, clock: Pick<Clock, "now">) {
     this.#budgetBytes = budgetBytes;
@@ -59,11 +67,11 @@ export class FileMemory {
   /** The file's bytes where they are in memory, else null. */
   get({ sha256 }: NamedFile): HeldFile | null {
     const entry = this.#entries.get(sha256);
-    if (entry === undefined || entry.bytes === null) return null;
+    if (entry === undefined || entry.read === null) return null;
     entry.users += 1;
     entry.usedAtMs = this.#clock.now();
-    const { bytes, modifiedMs } = entry;
-    return { bytes, modifiedMs, release: () => (entry.users -= 1) };
+    const { read, modifiedMs } = entry;
+    return { ...read, modifiedMs, release: () => (entry.users -= 1) };
   }
 
   /**
@@ -77,20 +85,22 @@ export class FileMemory {
     if (!this.#makeRoom(file.size)) return null;
     const usedAtMs = this.#clock.now();
     const modifiedMs = open.stats.mtimeMs;
-    const entry: Entry = { size: file.size, modifiedMs, bytes: null, users: 1, usedAtMs };
+    const entry: Entry = { size: file.size, modifiedMs, read: null, users: 1, usedAtMs };
     this.#entries.set(file.sha256, entry);
     this.#sweep ??= setInterval(() => this.#forgetUnused(), sweepMs).unref();
     const before = this.#reading;
     const read = open.share();
-    const loaded = before.then(() => readWhole(read.handle, file));
+    const loaded = before.then(async () =>
+      readWhole(read.handle, file, await this.#allocate(file.size)),
+    );
     this.#reading = loaded.catch(() => {});
     try {
-      entry.bytes = await loaded;
-      return entry.bytes !== null;
+      entry.read = await loaded;
+      return entry.read !== null;
     } finally {
       read.release();
       entry.users -= 1;
-      if (entry.bytes === null) this.#entries.delete(file.sha256);
+      if (entry.read === null) this.#entries.delete(file.sha256);
     }
   }
 
@@ -98,6 +108,13 @@ export class FileMemory {
     if (this.#sweep !== null) clearInterval(this.#sweep);
     this.#sweep = null;
     this.#entries.clear();
+  }
+
+  async #allocate(size: number): Promise<ReadFile> {
+    this.#kernelMemory ??= loadKernelMemory();
+    const kernelMemory = size < leastKernelBytes ? null : await this.#kernelMemory;
+    // Never from Node's pool of small buffers, which a slice would keep in memory as a whole.
+    return kernelMemory?.allocate(size) ?? { bytes: Buffer.allocUnsafeSlow(size) };
   }
 
   #makeRoom(size: number): boolean {
@@ -126,15 +143,17 @@ export class FileMemory {
 }
 
 /** Null when the file has not those bytes. */
-async function readWhole(handle: FileHandle, { size, sha256 }: NamedFile): Promise<Buffer | null> {
-  // Never from Node's pool of small buffers, which a slice would keep in memory as a whole.
-  const bytes = Buffer.allocUnsafeSlow(size);
+async function readWhole(
+  handle: FileHandle,
+  { size, sha256 }: NamedFile,
+  into: ReadFile,
+): Promise<ReadFile | null> {
   const hash = createHash("sha256");
   for (let at = 0; at < size;) {
-    const { bytesRead } = await handle.read(bytes, at, Math.min(readBytes, size - at), at);
+    const { bytesRead } = await handle.read(into.bytes, at, Math.min(readBytes, size - at), at);
     if (bytesRead === 0) return null;
-    hash.update(bytes.subarray(at, at + bytesRead));
+    hash.update(into.bytes.subarray(at, at + bytesRead));
     at += bytesRead;
   }
-  return hash.digest("hex") === sha256 ? bytes : null;
+  return hash.digest("hex") === sha256 ? into : null;
 }

@@ -1,3 +1,5 @@
+import type { KernelBytes } from "./kernel-memory.ts";
+
 /** What a read from disk gave, in a buffer that goes back to its pool when it was sent. */
 export interface ReadBytes {
   /** Empty at the file's end. */
@@ -14,6 +16,8 @@ export interface OpenFile {
   readonly modifiedMs: number;
   /** `length` bytes from `offset`, where they are in memory; null: they have to be read. */
   inMemory(offset: number, length: number): Uint8Array | null;
+  /** By which the kernel takes them without a copy, where they are in such memory; absent: it does not. */
+  readonly sendTo?: KernelBytes["sendTo"] | undefined;
   /**
    * Some bytes from `offset`, at most `length`; none when there are none, or others than the file's own.
    *

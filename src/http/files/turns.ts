@@ -17,12 +17,11 @@ export interface TurnsOptions {
 
 /**
  * What is sent in one turn of the event loop, less than a millisecond's work: DHCP and TFTP come between, and a
- * transfer by TFTP needs a turn for each window. More at once is no faster, as it does not stay in the
- * processor's cache.
+ * transfer by TFTP needs a turn for each window.
  */
 const turnBytes = 2 * 1024 * 1024;
-const leastShare = 256 * 1024;
-const largestShare = 2 * 1024 * 1024;
+/** Each piece that is written costs some 20 µs besides its bytes; a larger one does not stay in the processor's cache. */
+const leastPiece = 512 * 1024;
 
 /**
  * Clients take turns, each with the same share: neither a fast one nor one with many downloads makes others
@@ -38,7 +37,7 @@ export class Turns {
   #senders = 0;
   readonly #run = (): void => {
     this.#isScheduled = false;
-    const share = this.#share();
+    const share = Math.min(turnBytes, this.#allowance?.share ?? turnBytes);
     let left = turnBytes;
     // No more than waited: who asks again and again must not keep the event loop.
     let turns = this.#waitingSenders;
@@ -62,6 +61,11 @@ export class Turns {
     this.#senders -= 1;
   }
 
+  /** As much as is to be written at once. */
+  get pieceBytes(): number {
+    return Math.max(leastPiece, Math.floor(turnBytes / Math.max(1, this.#senders)));
+  }
+
   /** Asks for one turn. */
   ask(sender: Sender): void {
     const senders = this.#waiting.get(sender.client);
@@ -74,12 +78,6 @@ export class Turns {
   /** Notes what was sent. */
   sent(bytes: number): void {
     this.#allowance?.use(bytes);
-  }
-
-  #share(): number {
-    const fair = Math.floor(turnBytes / Math.max(1, this.#senders));
-    const share = Math.max(leastShare, Math.min(largestShare, fair));
-    return Math.min(share, this.#allowance?.share ?? share);
   }
 
   #next(): Sender | null {

@@ -47,7 +47,7 @@ describe("turns", () => {
   test("go round the clients, however many downloads each has", () => {
     const turns = new Turns({ maxBytesPerSecond: null, clock });
     const { order } = crowd(turns, ["a", "a", "a", "b", "a", "c"]);
-    vi.advanceTimersToNextTimer();
+    for (let turn = 0; turn < 6; turn += 1) vi.advanceTimersToNextTimer();
     expect(order.join("")).toBe("abcabc");
   });
 
@@ -58,8 +58,8 @@ describe("turns", () => {
       Array.from({ length: 500 }, (_, index) => `${index}`),
     );
     vi.advanceTimersToNextTimer();
-    expect(order).toHaveLength(8);
-    for (let turn = 0; turn < 62; turn += 1) vi.advanceTimersToNextTimer();
+    expect(order).toHaveLength(1);
+    for (let turn = 0; turn < 499; turn += 1) vi.advanceTimersToNextTimer();
     expect(new Set(order).size).toBe(500);
   });
 
