@@ -59,6 +59,9 @@ export const allCases: readonly Case[] = [
   { name: "boot.ipxe", path: "/boot.ipxe", connections: 64, range: null, leastSeconds: 0 },
 ];
 
+/** What is small is compared by requests, and with Node's HTTP server alone besides. */
+export const isScript = ({ path }: Case): boolean => path.endsWith(".ipxe");
+
 /** The servers take turns in each run; the figures are medians. */
 export async function compare(
   servers: readonly HttpServer[],
@@ -140,7 +143,7 @@ export function table(rows: readonly Row[], nginx: HttpServer): string {
   const lines = rows.flatMap(([one, all]) =>
     [...all].map(([server, figures]) => {
       const base = all.get(nginx) ?? figures;
-      const isSmall = one.path.endsWith(".ipxe");
+      const isSmall = isScript(one);
       return [
         one.name,
         String(one.connections),

@@ -97,6 +97,20 @@ http {
   return running(name, child, at);
 }
 
+/** Node's own HTTP server, which answers everything with the script. */
+export function startBareNode(
+  files: ReadonlyMap<string, string>,
+  at: ServerAt,
+): Promise<HttpServer> {
+  const guest = "test/bench/guests/bare-http.ts";
+  const words = [guest, at.host, String(at.port), files.get("boot.ipxe") ?? ""];
+  return running(
+    "node:http alone",
+    pinned(at, process.execPath, ["--import", "tsx", ...words]),
+    at,
+  );
+}
+
 /** Processor seconds that a process and its threads used so far. */
 export function cpuSeconds(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, "utf8")

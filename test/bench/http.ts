@@ -9,13 +9,20 @@ import {
   allCases,
   type Case,
   compare,
+  isScript,
   largeFile,
   picture,
   type Row,
   table,
 } from "./http-figures.ts";
 import { isolationTables, memoryTable } from "./http-parts.ts";
-import { type HttpServer, type ServerAt, startNginx, startOurs } from "./http-servers.ts";
+import {
+  type HttpServer,
+  type ServerAt,
+  startBareNode,
+  startNginx,
+  startOurs,
+} from "./http-servers.ts";
 
 /*
  * HTTP beside nginx with one worker, server and client on a core each:
@@ -72,7 +79,18 @@ async function besideNginx(
     const nginx = await startNginx(folder, files, { ...at, port: 18082 }, null);
     servers.push(nginx);
     servers.push(await startNginx(folder, files, { ...at, port: 18083 }, "256k"));
-    const rows = await compare(servers, cases.filter(isWanted), { runs, seconds, clientWithin });
+    const wanted = cases.filter(isWanted);
+    const how = { runs, seconds, clientWithin };
+    const scripts = wanted.filter(isScript);
+    const rows = await compare(
+      servers,
+      wanted.filter((one) => !isScript(one)),
+      how,
+    );
+    if (scripts.length > 0) {
+      servers.push(await startBareNode(files, { ...at, port: 18084 }));
+      rows.push(...(await compare(servers, scripts, how)));
+    }
     console.log(table(rows, nginx));
     return rows;
   } finally {

@@ -13,7 +13,7 @@ const unknownIdentity = { uuid: null, serial: null };
  * usual way (`routes/script.ts`), which answers the same.
  */
 export function quickScripts(options: BootAppContext): QuickAnswer {
-  const date = new HttpDate(() => options.clock.wall());
+  const responses = new Responses(() => options.clock.wall());
   return ({ target }, peer) => {
     const pathMac = scriptPath(target);
     if (pathMac === null) return null;
@@ -28,14 +28,9 @@ export function quickScripts(options: BootAppContext): QuickAnswer {
     const script = options.scripts.now({ machine, uuid, node, baseUrl });
     if (script === null) return null;
     const { text, generation } = script;
-    const sha256 = sha256Of(text);
+    const { sha256, response } = responses.of(text);
     options.emit({ event: "script", ...machine, ...unknownIdentity, generation, sha256 });
-    const length = Buffer.byteLength(text);
-    const response =
-      "HTTP/1.1 200 OK\r\ncache-control: no-store\r\ncontent-type: text/plain; charset=utf-8\r\n" +
-      `content-length: ${length}\r\nDate: ${date.now()}\r\nConnection: keep-alive\r\n\r\n${text}`;
-    // Of plain ASCII, bytes are made without a look at each character.
-    return Buffer.from(response, length === text.length ? "latin1" : "utf8");
+    return response;
   };
 }
 
@@ -47,23 +42,47 @@ function scriptPath(target: string): { readonly mac: Mac | null } | null {
   return mac === null ? null : { mac };
 }
 
-/** RFC 9110 5.6.7, made once in a second. */
-class HttpDate {
+interface Response {
+  readonly text: string;
+  /** Of the text, in hex. */
+  readonly sha256: string;
+  /** With the header. */
+  readonly response: Buffer;
+}
+
+/** Responses with a script. Machines that come to the same stages within the same seconds have the same one. */
+class Responses {
   readonly #wall: () => number;
   #second = -1;
-  #text = "";
+  /** RFC 9110 5.6.7. */
+  #date = "";
+  /** Of this second. */
+  #last: Response | null = null;
 
   constructor(wall: () => number) {
     this.#wall = wall;
   }
 
-  now(): string {
+  of(text: string): Response {
     const wallMs = this.#wall();
     const second = Math.floor(wallMs / 1000);
     if (second !== this.#second) {
       this.#second = second;
-      this.#text = new Date(wallMs).toUTCString();
+      this.#date = new Date(wallMs).toUTCString();
+      this.#last = null;
     }
-    return this.#text;
+    if (this.#last?.text !== text) {
+      this.#last = { text, sha256: sha256Of(text), response: this.#make(text) };
+    }
+    return this.#last;
+  }
+
+  #make(text: string): Buffer {
+    const length = Buffer.byteLength(text);
+    const response =
+      "HTTP/1.1 200 OK\r\ncache-control: no-store\r\ncontent-type: text/plain; charset=utf-8\r\n" +
+      `content-length: ${length}\r\nDate: ${this.#date}\r\nConnection: keep-alive\r\n\r\n${text}`;
+    // Of plain ASCII, bytes are made without a look at each character.
+    return Buffer.from(response, length === text.length ? "latin1" : "utf8");
   }
 }
