@@ -9,6 +9,7 @@ import type { Emit } from "../events/types.ts";
 import { createAdminApp, type Readiness } from "../http/admin/app.ts";
 import type { BootsElsewhere } from "../http/admin/context.ts";
 import { listen } from "../http/listen.ts";
+import { loadAcceptWaiting } from "../net/batches/waiting-connections.ts";
 import type { Clock } from "../lib/clock.ts";
 import { InternalError, SyncError } from "../lib/errors.ts";
 import { isOwnAddress, type NetworkInterface } from "../net/interfaces.ts";
@@ -144,7 +145,8 @@ export async function openAdminPort(parts: AdminPortParts): Promise<AdminPort> {
   });
   // Browsers try and break off; who may not come in is no matter for the log.
   const tls = certificate === null ? null : { identity: certificate, failed: () => {} };
-  const open = await listen(app, endpoint, { ...limits.listenOptions, tls });
+  const acceptWaiting = await loadAcceptWaiting();
+  const open = await listen(app, endpoint, { ...limits.listenOptions, acceptWaiting, tls });
   const at = `${open.host}:${open.port}`;
   return {
     url: `${certificate === null ? "http" : "https"}://${at}`,

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { bindError } from "../lib/bind-error.ts";
@@ -41,6 +42,8 @@ export interface ListenOptions {
   readonly refused: (address: string, shortage: Shortage) => void;
   /** What is answered without the framework; null or absent: nothing. */
   readonly quick?: QuickAnswer | null;
+  /** Accepts those that wait beside one that Node accepts; null or absent: Node accepts them, one in each turn of the event loop. */
+  readonly acceptWaiting?: ((server: Server, allowHalfOpen: boolean) => readonly Socket[]) | null;
   /** Null or absent: plain HTTP. */
   readonly tls?: TlsPort | null;
 }
@@ -55,7 +58,7 @@ export interface TlsPort {
 export async function listen(
   app: FastifyInstance,
   at: HttpEndpoint,
-  { admission, refused, quick = null, tls = null }: ListenOptions,
+  { admission, refused, quick = null, acceptWaiting = null, tls = null }: ListenOptions,
 ): Promise<HttpPort> {
   const open = new Set<Connection>();
   const sendQueues = new SendQueues();
@@ -86,7 +89,7 @@ export async function listen(
         });
   // By TLS, who closes has said so.
   const allowHalfOpen = handshakes === null;
-  const server = createServer({ allowHalfOpen, noDelay: true }, (socket) => {
+  const accept = (socket: Socket): void => {
     const address = socket.remoteAddress ?? "";
     const shortage = admission.shortageFor(address);
     if (shortage === null) {
@@ -98,16 +101,22 @@ export async function listen(
     if (handshakes === null) turnedAway.add(socket);
     else socket.destroy();
     refused(address, shortage);
+  };
+  const server = createServer({ allowHalfOpen, noDelay: true }, (socket) => {
+    accept(socket);
+    for (const one of acceptWaiting?.(server, allowHalfOpen) ?? []) accept(one);
   });
   app.server.prependListener("request", (request, response) => {
     if (request.socket instanceof Connection) request.socket.begin(request, response);
   });
   app.addHook("onClose", async () => {
     const closed = new Promise((resolve) => server.close(resolve));
+    // The server itself knows of those only that Node accepted.
+    const ended = [...open].map((connection) => once(connection, "close").catch(() => {}));
     for (const connection of open) connection.finishUp();
     turnedAway.close();
     handshakes?.close();
-    await closed;
+    await Promise.all([closed, ...ended]);
   });
   try {
     await app.ready();

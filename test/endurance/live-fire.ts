@@ -1,3 +1,6 @@
+import { writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Program } from "../support/command.ts";
 import { stormTarget } from "../support/storm-site.ts";
@@ -24,6 +27,8 @@ const seconds = wordOf("seconds", 300);
 /** What a heap that has been large once may keep. */
 const mostMoreMiB = 96;
 const mostLogBytesPerMinute = 1_000_000;
+/** A site whose 20 machines are switched on three times a minute: what is logged of them is no matter of the fire. */
+const setEveryMs = 20_000;
 /** Longer than a transfer by TFTP waits for a client that is gone. */
 const settleMs = 60_000;
 
@@ -44,7 +49,7 @@ try {
   await nextEvent(guest, "firing");
   const untilMs = performance.now() + seconds * 1000;
   const words = ["--nodes", "20", "--ramp", "5"];
-  const during = await bootMachines(site, words, () => performance.now() >= untilMs);
+  const during = await bootMachines(site, words, () => performance.now() >= untilMs, setEveryMs);
   const fired = await nextEvent(guest, "fired");
   const underFire = sampleOf(site, startedAtMs);
   await sleep(settleMs);
@@ -66,6 +71,11 @@ try {
   if (open > 32) problems.push(`descriptors: ${open} more than before`);
   if (perMinute > mostLogBytesPerMinute) problems.push(`log: ${perMinute} bytes in one minute`);
 } finally {
+  if (problems.length > 0) {
+    const kept = join(tmpdir(), "live-fire.log");
+    writeFileSync(kept, site.log);
+    problems.push(`the server's log is in ${kept}`);
+  }
   await close(site);
   await program.remove();
 }

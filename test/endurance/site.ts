@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { nextEvent } from "../support/netns.ts";
 import { StormSite } from "../support/storm-site.ts";
 import type { Program } from "../support/command.ts";
@@ -33,6 +34,9 @@ export interface Sample {
   readonly second: number;
   readonly residentMiB: number;
   readonly heapMiB: number;
+  /** What V8 has for it, and buffers outside of it. */
+  readonly heapTotalMiB: number;
+  readonly externalMiB: number;
   readonly descriptors: number;
   readonly threads: number;
   readonly timers: number;
@@ -57,6 +61,8 @@ export function sampleOf(site: StormSite, startedAtMs: number): Sample {
     second: Math.round((performance.now() - startedAtMs) / 1000),
     residentMiB: number("VmRSS") / 1024,
     heapMiB: metric("nodejs_heap_size_used_bytes") / mebibyte,
+    heapTotalMiB: metric("nodejs_heap_size_total_bytes") / mebibyte,
+    externalMiB: metric("nodejs_external_memory_bytes") / mebibyte,
     descriptors: readdirSync(`/proc/${pid}/fd`).length,
     threads: number("Threads"),
     timers: metric('nodejs_active_resources\\{type="Timeout"\\}'),
@@ -82,18 +88,26 @@ function asked(site: StormSite, path: string): string {
   }).toString();
 }
 
-/** Lets machines boot, one set after the other, until `isOver`; what went wrong, and how many came up. */
+/**
+ * Lets machines boot, one set after the other, until `isOver`; what went wrong, and how many came up.
+ *
+ * @param everyMs a set begins so long after the one before, or when that has ended
+ */
 export async function bootMachines(
   site: StormSite,
   words: readonly string[],
   isOver: () => boolean,
+  everyMs = 0,
 ): Promise<{ readonly booted: number; readonly failures: readonly string[] }> {
   const failures: string[] = [];
   let booted = 0;
   do {
+    const nextAtMs = performance.now() + everyMs;
     const { code, result, output } = await site.simulate(...words);
     booted += result?.booted ?? 0;
     if (code !== 0) failures.push(output.slice(0, 4000));
+    const pauseMs = nextAtMs - performance.now();
+    if (pauseMs > 0 && !isOver()) await sleep(pauseMs);
   } while (!isOver());
   return { booted, failures };
 }

@@ -1,7 +1,10 @@
 import { fastify, type FastifyInstance } from "fastify";
 import { afterEach, describe, expect, test } from "vitest";
+import { setTimeout as sleep } from "node:timers/promises";
 import { listen } from "../../src/http/listen.ts";
 import { BindError } from "../../src/lib/errors.ts";
+import { loadAcceptWaiting } from "../../src/net/batches/waiting-connections.ts";
+import { eventually } from "../support/eventually.ts";
 import { anyNumber } from "../support/connections.ts";
 
 describe("listen", () => {
@@ -29,6 +32,27 @@ describe("listen", () => {
     await expect(second).rejects.toThrow(BindError);
     await expect(second).rejects.toThrow(`cannot bind TCP 127.0.0.1:${port}`);
     await expect(second).rejects.toThrow(`ss -ltnp 'sport = :${port}'`);
+  });
+
+  test("connections that wait are served with the first, and a download on one of them has its time at the end", async () => {
+    const made = app();
+    const started: string[] = [];
+    made.get("/:name", async (request, reply) => {
+      started.push(request.url);
+      await sleep(50);
+      return reply.send(Buffer.alloc(3_000_000, "x"));
+    });
+    const acceptWaiting = await loadAcceptWaiting();
+    const at = { host: "127.0.0.1", port: 0 };
+    const bound = await listen(made, at, { ...anyNumber(), acceptWaiting });
+    const clients = Array.from({ length: 20 }, (_, n) =>
+      fetch(`http://127.0.0.1:${bound.port}/${n}`),
+    );
+    await eventually(() => expect(started).toHaveLength(20));
+    const closing = bound.close(60_000);
+    const bodies = await Promise.all(clients.map(async (one) => (await one).arrayBuffer()));
+    expect(bodies.map(({ byteLength }) => byteLength)).toEqual(clients.map(() => 3_000_000));
+    await closing;
   });
 
   test("an address that is not ours is a BindError that says where to look", async () => {

@@ -9,6 +9,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { once } from "node:events";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { reasonToSkip } from "./tools.ts";
 
@@ -39,18 +40,22 @@ export interface PostgresOptions {
   readonly by?: readonly string[];
   /** By the network as well as by its socket; default: by its socket only. */
   readonly listen?: { readonly address: string; readonly port: number };
+  /** Its commits are on the disk, as the package's own are; default: in memory, and not waited for. */
+  readonly durable?: boolean;
 }
 
 export class Postgres {
-  readonly folder = mkdtempSync("/dev/shm/eim-pxe-postgres-");
+  readonly folder: string;
   /** To be named in `leases.store.postgres.urlFile`. */
-  readonly urlFile = join(this.folder, "database.url");
+  readonly urlFile: string;
   readonly #bin = programs() ?? "";
   readonly #options: PostgresOptions;
   #process: ChildProcess | null = null;
 
   private constructor(options: PostgresOptions) {
     this.#options = options;
+    this.folder = mkdtempSync(join(options.durable ? tmpdir() : "/dev/shm", "eim-pxe-postgres-"));
+    this.urlFile = join(this.folder, "database.url");
     chmodSync(this.folder, 0o755);
     const own = join(this.folder, "own");
     mkdirSync(own);
@@ -75,11 +80,20 @@ export class Postgres {
     return postgres;
   }
 
+  /** Where its socket is. */
+  get socketFolder(): string {
+    return join(this.folder, "own");
+  }
+
   get url(): string {
+    return this.urlOf("postgres");
+  }
+
+  urlOf(database: string): string {
     const { listen } = this.#options;
     return listen === undefined
-      ? `postgres://postgres@/postgres?host=${join(this.folder, "own")}`
-      : `postgres://postgres@${listen.address}:${listen.port}/postgres?sslmode=disable`;
+      ? `postgres://postgres@/${database}?host=${this.socketFolder}`
+      : `postgres://postgres@${listen.address}:${listen.port}/${database}?sslmode=disable`;
   }
 
   /** Resolves when it answers. */
@@ -89,8 +103,9 @@ export class Postgres {
     const words = [
       ...by,
       ...`runuser -u postgres -- ${join(this.#bin, "postgres")} -D ${join(own, "data")}`.split(" "),
+      ...`-k ${own} -p ${listen?.port ?? 5432}`.split(" "),
       // The operating system does not crash in a test.
-      ...`-k ${own} -p ${listen?.port ?? 5432} -c fsync=off`.split(" "),
+      ...(this.#options.durable ? [] : ["-c", "fsync=off"]),
       "-c",
       `listen_addresses=${listen?.address ?? ""}`,
     ];
@@ -123,11 +138,20 @@ export class Postgres {
   }
 
   /** Runs statements; returns what psql prints, a row a line, with | between the columns. */
-  psql(text: string): string {
+  psql(text: string, database = "postgres"): string {
+    return this.#psql(["-c", text, database]);
+  }
+
+  /** Runs the statements of a file. */
+  psqlFile(file: string, database: string): void {
+    this.#psql(["-q", "-v", "ON_ERROR_STOP=1", "-f", file, database]);
+  }
+
+  #psql(words: readonly string[]): string {
     const { listen } = this.#options;
     const own = join(this.folder, "own");
     const port = String(listen?.port ?? 5432);
-    const args = ["-X", "-At", "-U", "postgres", "-h", own, "-p", port, "-c", text, "postgres"];
+    const args = ["-X", "-At", "-U", "postgres", "-h", own, "-p", port, ...words];
     return execFileSync("psql", args, { encoding: "utf8" }).trim();
   }
 

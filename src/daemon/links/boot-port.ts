@@ -7,6 +7,7 @@ import { createBootApp } from "../../http/boot/app.ts";
 import type { RemoteImages } from "../../http/boot/content.ts";
 import type { Files } from "../../http/files/files.ts";
 import { type HttpEndpoint, type HttpPort, listen } from "../../http/listen.ts";
+import { loadAcceptWaiting } from "../../net/batches/waiting-connections.ts";
 import { printable } from "../../lib/bytes.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { type Ip4, parseIp4 } from "../../lib/ip4.ts";
@@ -119,7 +120,7 @@ export class BootPort {
     this.#tls?.identity.reload();
   }
 
-  #listen(at: HttpEndpoint, identity: BootCertificate | null): Promise<HttpPort> {
+  async #listen(at: HttpEndpoint, identity: BootCertificate | null): Promise<HttpPort> {
     const { config, store, loaders, assets, sessions, nodes, remoteImages, emit, clock } =
       this.#parts;
     const { compatibility } = config.dhcp;
@@ -152,7 +153,8 @@ export class BootPort {
       });
     };
     const tls = identity === null ? null : { identity, failed };
-    return listen(app, at, { ...this.connections.listenOptions, quick, tls });
+    const acceptWaiting = await loadAcceptWaiting();
+    return listen(app, at, { ...this.connections.listenOptions, quick, acceptWaiting, tls });
   }
 
   /** To be called when all addresses are closed. */

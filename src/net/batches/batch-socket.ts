@@ -7,6 +7,8 @@ import { BATCH, type BatchCalls, LARGEST_IN_BATCH } from "./system-calls.ts";
 const SEND_QUEUE_BYTES = 4 * 1024 * 1024;
 /** Batches, or errors, that are read before others have their turn. */
 const BATCHES_IN_ONE_TURN = 4;
+/** No further one is read after this time: under fire at every port each of them would wait for all the others. */
+const TURN_MS = 4;
 
 /** An error of a call, as Node's own have it. */
 class CallError extends Error {
@@ -85,8 +87,9 @@ export function batchSocket(
     }
   };
   const receive = (): void => {
+    const untilMs = performance.now() + TURN_MS;
     for (let turns = 0; turns < BATCHES_IN_ONE_TURN; turns += 1) {
-      if (isClosed) return;
+      if (isClosed || (turns > 0 && performance.now() >= untilMs)) return;
       const received = calls.receive(descriptor);
       if (received === "EAGAIN") return;
       if (typeof received === "string") fail(new CallError("recv", received));
