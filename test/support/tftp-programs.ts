@@ -103,8 +103,10 @@ export const tftpPackage: TftpProgram = {
         return await fetchByPackage(wanted);
       } catch (error) {
         // Where an OACK comes twice it gives up, whoever sent it again: the link, or a server that heard nothing of it
-        // for long, as on a busy machine.
-        if (time === 20 || !/Illegal TFTP operation/.test(String(error))) throw error;
+        // for long, as on a busy machine. There its socket may overflow too, which makes a gap.
+        const isItsOwn = /Illegal TFTP operation/.test(String(error));
+        const mayBeGap = wanted.windowsize > 1 && /Timed out/.test(String(error));
+        if (time === 20 || (!isItsOwn && !mayBeGap)) throw error;
       }
     }
   },
