@@ -105,6 +105,10 @@ async function measure(peer: Peer): Promise<number> {
     if (failed === 2) break;
   }
   await guest.stop("SIGKILL");
+  // What it complained of says why a figure is low.
+  const said = new Set(guest.written().match(/"event":"[a-z-]+"|^.*(?:ERROR|FATAL).*$/gm));
+  for (const usual of ["listening", "not-ready", "root-kept"]) said.delete(`"event":"${usual}"`);
+  if (said.size > 0) process.stdout.write(`${[...said].slice(0, 8).join(" ")}\n`);
   process.stdout.write(
     `${peer.name}: ${Math.round(most)} exchanges a second with less than ${mostLossPercent} % lost${grouped}; at ` +
       `${steady.perSecond}: ${lossPercent} % lost, p50 ${at(0.5)} ms, p99 ${at(0.99)} ms; memory ${before.toFixed(0)} MiB, with ` +

@@ -101,6 +101,17 @@ const replacesOwn = (former: string, next: string) =>
 const inForce = (name: string) =>
   `(${name}.state <> 'released' AND ${name}.expires_at > clock_timestamp())`;
 
+/*
+ * What a statement looks for is at most some hundred rows. PostgreSQL, which cannot know how many there are in $1, would rather
+ * read the whole table; so they are looked up by their indexes first, and all conditions hold for what is found.
+ */
+const near = (addresses: string) =>
+  `(SELECT * FROM eim_pxe_leases n WHERE n.address = ANY (ARRAY(${addresses})))`;
+/** The addresses of the machines in `list`, by the unique index of machines. */
+const ofMachines = (list: string) => `SELECT m.address FROM ${list} w CROSS JOIN LATERAL (
+    SELECT o.address FROM eim_pxe_leases o
+    WHERE o.network = w.network AND o.mac = w.mac AND ${takesMachine("o")} OFFSET 0) m`;
+
 /** $1: `wantedRows`, no address twice and no machine twice in a network; $2: the server. One row for each outcome. */
 export const recordLeases = `
 WITH wanted AS (
@@ -109,12 +120,13 @@ WITH wanted AS (
 ),
 held AS (
   SELECT host(w.address) AS wanted, ${leaseColumns}
-  FROM wanted w JOIN eim_pxe_leases l ON l.address = w.address
+  FROM wanted w JOIN ${near("SELECT w.address FROM wanted w")} l ON l.address = w.address
   WHERE ${inForce("l")} AND NOT ${replacesOwn("l", "w")}
     AND NOT (${isQuarantine("l")} AND l.version::text IS NOT DISTINCT FROM w.known)
   UNION ALL
   SELECT host(w.address) AS wanted, ${leaseColumns}
-  FROM wanted w JOIN eim_pxe_leases l ON l.network = w.network AND l.mac = w.mac AND l.address <> w.address
+  FROM wanted w JOIN ${near(ofMachines("wanted"))} l
+    ON l.network = w.network AND l.mac = w.mac AND l.address <> w.address
   WHERE ${takesMachine("w")} AND l.state = 'bound' AND ${inForce("l")}
     AND l.version::text IS DISTINCT FROM w.own
 ),
@@ -123,7 +135,7 @@ judged AS (
 ),
 ended AS (
   DELETE FROM eim_pxe_leases l USING judged w
-  WHERE ${takesMachine("w")} AND ${takesMachine("l")}
+  WHERE l.address = ANY (ARRAY(${ofMachines("judged")})) AND ${takesMachine("w")} AND ${takesMachine("l")}
     AND l.network = w.network AND l.mac = w.mac AND l.address <> w.address
     AND (NOT ${inForce("l")} OR l.version::text IS NOT DISTINCT FROM w.own)
   RETURNING l.address

@@ -45,13 +45,14 @@ CREATE TABLE IF NOT EXISTS eim_pxe_schema (version text PRIMARY KEY);
 INSERT INTO eim_pxe_schema VALUES ('${schemaVersion}') ON CONFLICT DO NOTHING;
 `;
 
-/** What a session needs: a commit that is on disk, and no statement that waits for ever. */
+/** What a session needs: a commit that is on disk, no statement that waits for ever, and none that is compiled for a handful of rows. */
 const session = `
 SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
 SET statement_timeout = '30s';
 SET lock_timeout = '2s';
 SET idle_in_transaction_session_timeout = '10s';
 SET TIME ZONE 'UTC';
+SET jit = off;
 `;
 
 /** Prepares a new session, and makes the tables where there are none. Rejects with what is wrong. */

@@ -49,7 +49,9 @@ export class SharedLeases implements LeaseStore, Part {
   readonly #versions = new Map<Ip4, string>();
   /** Addresses of which something is being written. */
   readonly #unsettled = new Map<Ip4, number>();
-  readonly newsOf = `SELECT ${leaseColumns} FROM eim_pxe_leases l WHERE l.version >= $1::text::xid8`;
+  /** What this server writes it knows by the answer; it asks for that when it has connected. */
+  readonly newsOf = `SELECT ${leaseColumns} FROM eim_pxe_leases l
+    WHERE l.version >= $1::text::xid8 AND (l.server <> $2::text OR $1::text = '0')`;
   #pending: Pending[] = [];
   #flushing: Promise<void> | null = null;
   #isClosed = false;
