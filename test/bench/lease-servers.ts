@@ -7,8 +7,6 @@ import type { Postgres } from "../support/postgres.ts";
 
 export interface Peer {
   readonly name: string;
-  /** The word in the command line by which its process is found. */
-  readonly mark: string;
   /** With no lease. */
   start(): Guest;
   /** How many transactions its database has committed since the start; null: it has none. */
@@ -22,6 +20,14 @@ export interface PeerParts {
   readonly folder: string;
   /** The file of our program. */
   readonly entry: string;
+  /** Where the server runs; null: wherever the kernel puts it. */
+  readonly core: number | null;
+}
+
+/** Each of these words becomes what it starts, so the guest's process is the server. */
+function pinned({ net, host, core }: PeerParts, ...words: readonly string[]): Guest {
+  const [program = "", ...rest] = core === null ? words : ["taskset", "-c", `${core}`, ...words];
+  return net.spawn(host, program, ...rest);
 }
 
 let started = 0;
@@ -39,12 +45,12 @@ function commitsOf(postgres: Postgres | null, name: string): number | null {
 }
 
 /** @param postgres null: the leases are in the journal */
-export function ours({ net, host, folder, entry }: PeerParts, postgres: Postgres | null): Peer {
-  const mark = join(folder, "eim-pxe.yaml");
+export function ours(parts: PeerParts, postgres: Postgres | null): Peer {
+  const { folder, entry } = parts;
+  const file = join(folder, "eim-pxe.yaml");
   const urlFile = join(folder, "database.url");
   return {
     name: postgres === null ? "eim-pxe" : "eim-pxe with PostgreSQL",
-    mark,
     commits: () => commitsOf(postgres, "ours"),
     start() {
       started += 1;
@@ -60,8 +66,8 @@ tftp: { enabled: false }
 log: { level: warn }
 ${postgres === null ? "" : `leases: { store: { postgres: { urlFile: ${urlFile} } } }`}
 `;
-      writeFileSync(mark, text);
-      return net.spawn(host, process.execPath, entry, "serve", "--config", mark);
+      writeFileSync(file, text);
+      return pinned(parts, process.execPath, entry, "serve", "--config", file);
     },
   };
 }
@@ -73,13 +79,13 @@ export interface KeaOptions {
   readonly threads: number | null;
 }
 
-export function kea({ net, host, folder }: PeerParts, { postgres, threads }: KeaOptions): Peer {
-  const mark = join(folder, "kea.json");
+export function kea(parts: PeerParts, { postgres, threads }: KeaOptions): Peer {
+  const { folder } = parts;
+  const file = join(folder, "kea.json");
   const store = postgres === null ? "memfile" : "PostgreSQL";
   const database = "kea";
   return {
     name: `Kea 2.2 with ${store}${threads === null ? "" : ` and ${threads} threads`}`,
-    mark,
     commits: () => commitsOf(postgres, database),
     start() {
       started += 1;
@@ -117,9 +123,9 @@ export function kea({ net, host, folder }: PeerParts, { postgres, threads }: Kea
           ],
         },
       };
-      writeFileSync(mark, JSON.stringify(text));
+      writeFileSync(file, JSON.stringify(text));
       const places = [`KEA_LOCKFILE_DIR=${at}`, `KEA_PIDFILE_DIR=${at}`];
-      return net.spawn(host, "env", ...places, "kea-dhcp4", "-c", mark);
+      return pinned(parts, "env", ...places, "kea-dhcp4", "-c", file);
     },
   };
 }
