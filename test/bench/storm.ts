@@ -13,13 +13,14 @@ import {
   stormPicture,
   stormTable,
 } from "./storm-tables.ts";
+import { captureDhcp } from "./storm-wire.ts";
 
 /*
  * Boot storms by `eim-pxe simulate`, server and generator on a core each, a virtual cable between them:
  *   npx tsx test/bench/storm.ts [PART…] [nodes=N]
  * Parts: full, proxy, alone (TFTP and HTTP by themselves), many (2,000 machines), cost (10 to 2,000), disturbed, elsewhere (200
  * machines, with and without webhooks, traces and syslog by turns: ABBA). Without a part: all. `nodes` is in place of 500 and
- * 2,000, for a trial; `profile=FOLDER` has each server write a profile of its processor time there. Needs root and dnsmasq; prints markdown and writes
+ * 2,000, for a trial; `profile=FOLDER` has each server write a profile of its processor time there. Needs root, tcpdump and dnsmasq; prints markdown and writes
  * docs/pictures/storm-*.svg.
  */
 
@@ -55,14 +56,16 @@ async function storm(
   try {
     await prepare(site);
     const before = lostIn(site.serverPid);
+    const endOfCapture = await captureDhcp(site);
     const { result, output } = await site.simulate("--nodes", String(count), "--ramp", "5");
     if (result === null) throw new Error(`${name}: ${output}`);
+    const answeredMs = await endOfCapture();
     const after = lostIn(site.serverPid);
     const lost = {
       connections: after.connections - before.connections,
       datagrams: after.datagrams - before.datagrams,
     };
-    return { name, result, lost };
+    return { name, result, lost, answeredMs };
   } finally {
     await site.close();
     // What a storm leaves to the kernel is not the next one's.
