@@ -57,14 +57,18 @@ export async function load(parts: LoadParts, server: Guest, asked: Asked): Promi
   ];
   const outputs = await Promise.all(
     relayAgents(processes).map(async (address, n) => {
-      const words = [
-        ...(core === null ? [] : ["taskset", "-c", `${core}`]),
-        ...["perfdhcp", "-4", ...(core === null ? [] : ["-g", "single"])],
-        ...["-r", `${Math.round(perSecond / processes)}`, "-p", `${seconds}`],
-        ...["-R", `${Math.floor(machines / processes)}`, "-b", `mac=00:0c:0${n}:00:00:00`],
-        ...(times ? ["-x", "t"] : []),
-        ...["-l", address, "10.9.0.1"],
+      const pinned = core === null ? [] : ["taskset", "-c", `${core}`];
+      const threads = core === null ? [] : ["-g", "single"];
+      const rate = ["-r", `${Math.round(perSecond / processes)}`, "-p", `${seconds}`];
+      const clients = [
+        "-R",
+        `${Math.floor(machines / processes)}`,
+        "-b",
+        `mac=00:0c:0${n}:00:00:00`,
       ];
+      const shown = times ? ["-x", "t"] : [];
+      const how = ["-4", ...threads, ...rate, ...clients, ...shown, "-l", address];
+      const words = [...pinned, "perfdhcp", ...how, "10.9.0.1"];
       const [program = "", ...rest] = words;
       return (await net.spawn(host, program, ...rest).ended()).output;
     }),

@@ -1,136 +1,165 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { createInterface } from "node:readline";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpus, loadavg, tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { bootRequest } from "../../src/pxe-client/wire/dhcp-requests.ts";
-import { encodePacket } from "../../src/dhcp/wire/packet.ts";
-import { readU32 } from "../../src/lib/bytes.ts";
-import { openDgram } from "../../src/net/dgram.ts";
+import { Program } from "../support/command.ts";
+import { createNetns, type Guest } from "../support/netns.ts";
+import { cpuSeconds, median, table } from "./tftp-peers.ts";
 
 /*
- * Proxy offers by one server process, asked by another through sockets on loopback:
+ * Offers of a boot file beside another server's addresses (proxy DHCP): this server and dnsmasq by turns, each asked the same broadcast
+ * DHCPDISCOVERs through a virtual cable (as root; package dnsmasq-base):
  *   npx tsx test/bench/proxy-offers.ts
- * First as many as it can with 64 requests under way, then 1,000 a second for latency. A request that is
- * not answered within a second counts as lost.
+ * A number behind that is how many runs, a second one for how many seconds each. The server has one core and its clients
+ * another one. First as many offers as can be had with 64 requests under way, then 1,000 requests a second. The machines are in our nodes
+ * file: of unknown ones a server of mode proxy answers 1,024 a second. The time is the server's, its processes and the kernel's part.
  */
 
-const seconds = 5;
+const [runs = 3, seconds = 4] = process.argv.slice(2).map(Number);
+const machines = 4096;
 const underWay = 64;
 const rate = 1000;
-const lossMs = 1000;
 
-interface Result {
-  readonly sent: number;
+interface Answers {
   readonly answered: number;
+  readonly lost: number;
   readonly elapsedMs: number;
-  readonly latenciesMs: readonly number[];
+  readonly p50: number | null;
+  readonly p99: number | null;
 }
 
-class Load {
-  readonly #sentAtMs = new Map<number, number>();
-  readonly #latenciesMs: number[] = [];
-  readonly #send: (payload: Uint8Array) => void;
-  readonly #template: Uint8Array;
-  #xid = 1;
-  onAnswer: () => void = () => {};
-
-  constructor(send: (payload: Uint8Array) => void) {
-    this.#send = send;
-    const machine = { mac: "02:00:00:00:00:01", uuid: "11223344-5566-7788-99aa-bbccddeeff00" };
-    this.#template = encodePacket(
-      bootRequest({ ...machine, firmware: "uefi" }, 0, "firmware", null),
-    );
-  }
-
-  /** A DISCOVER of a machine of its own. */
-  ask(): void {
-    const payload = Uint8Array.from(this.#template);
-    const view = new DataView(payload.buffer);
-    view.setUint32(4, this.#xid);
-    // The last four bytes of the hardware address.
-    view.setUint32(30, this.#xid);
-    this.#sentAtMs.set(this.#xid, performance.now());
-    this.#xid += 1;
-    this.#send(payload);
-  }
-
-  hear(payload: Uint8Array): void {
-    const xid = readU32(payload, 4);
-    const sentAtMs = this.#sentAtMs.get(xid);
-    if (sentAtMs === undefined) return;
-    this.#sentAtMs.delete(xid);
-    this.#latenciesMs.push(performance.now() - sentAtMs);
-    this.onAnswer();
-  }
-
-  take(elapsedMs: number): Result {
-    const latenciesMs = this.#latenciesMs.splice(0).toSorted((a, b) => a - b);
-    const answered = latenciesMs.length;
-    const sent = answered + this.#sentAtMs.size;
-    this.#sentAtMs.clear();
-    return { sent, answered, elapsedMs, latenciesMs };
-  }
+interface Figures {
+  readonly perSecond: number;
+  readonly lost: number;
+  /** Of its core, while as many as can be had are asked for. */
+  readonly busy: number;
+  readonly microsecondsEach: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly lostAtRate: number;
 }
 
-async function saturate(load: Load): Promise<Result> {
-  const startMs = performance.now();
-  let open = true;
-  load.onAnswer = () => {
-    if (open) load.ask();
+const net = createNetns();
+const folder = mkdtempSync(join(tmpdir(), "eim-pxe-bench-"));
+const program = await Program.build();
+const [server, client] = [net.host("server"), net.host("client")];
+net.cable(
+  { host: server, device: "eth0", addresses: ["10.9.0.1/16"] },
+  { host: client, device: "eth0", addresses: [] },
+);
+net.ip(client, "route", "add", "255.255.255.255/32", "dev", "eth0");
+
+function ours(): Guest {
+  const config = join(folder, "eim-pxe.yaml");
+  const nodes = Array.from({ length: machines }, (_, n) => {
+    const last = n.toString(16).padStart(4, "0");
+    return `- { mac: "02:00:00:00:${last.slice(0, 2)}:${last.slice(2)}" }\n`;
+  });
+  writeFileSync(join(folder, "nodes.yaml"), nodes.join(""));
+  const text = `
+dataDir: ${join(folder, "data")}
+interfaces: [{ name: eth0, dhcp: { mode: proxy } }]
+nodes: { file: ${join(folder, "nodes.yaml")} }
+log: { level: warn }
+`;
+  writeFileSync(config, text);
+  return pinned(process.execPath, program.entry, "serve", "--config", config);
+}
+
+function dnsmasq(): Guest {
+  return pinned(
+    "dnsmasq",
+    "--keep-in-foreground",
+    "--conf-file=/dev/null",
+    `--pid-file=${join(folder, "dnsmasq.pid")}`,
+    "--user=root",
+    "--port=0",
+    "--quiet-dhcp",
+    "--log-facility=/dev/null",
+    "--interface=eth0",
+    "--dhcp-range=10.9.0.1,proxy",
+    "--pxe-service=X86-64_EFI,loader,ipxe.efi",
+    "--pxe-service=BC_EFI,loader,ipxe.efi",
+  );
+}
+
+function pinned(...words: readonly string[]): Guest {
+  return net.spawn(server, "taskset", "-c", "0", ...words);
+}
+
+async function ask(how: "under-way" | "rate", count: number): Promise<Answers> {
+  const file = new URL("guests/proxy-asking.ts", import.meta.url).pathname;
+  const node = [process.execPath, "--import", "tsx", file];
+  const words = [how, count, seconds, machines].map(String);
+  const guest = net.spawn(client, "taskset", "-c", "1", ...node, ...words);
+  const told: Readonly<Record<string, unknown>> = Object(await guest.next());
+  await guest.ended();
+  const number = (key: string) => Number(told[key] ?? Number.NaN);
+  const [p50, p99] = [number("p50"), number("p99")];
+  return {
+    answered: number("answered"),
+    lost: number("lost"),
+    elapsedMs: number("elapsedMs"),
+    p50,
+    p99,
   };
-  for (let i = 0; i < underWay; i++) load.ask();
-  await sleep(seconds * 1000);
-  open = false;
-  const elapsedMs = performance.now() - startMs;
-  await sleep(lossMs);
-  return load.take(elapsedMs);
 }
 
-async function pace(load: Load): Promise<Result> {
-  load.onAnswer = () => {};
-  const startMs = performance.now();
-  for (let sent = 0; sent < rate * seconds;) {
-    const due = Math.min(rate * seconds, Math.floor(((performance.now() - startMs) / 1000) * rate));
-    for (; sent < due; sent++) load.ask();
-    await sleep(1);
+async function measure(start: () => Guest): Promise<Figures> {
+  const guest = start();
+  await sleep(3000);
+  // What runs for the first time is compiled first.
+  await ask("under-way", underWay);
+  const before = cpuSeconds(guest.pid);
+  const most = await ask("under-way", underWay);
+  const used = cpuSeconds(guest.pid) - before;
+  const paced = await ask("rate", rate);
+  await guest.stop("SIGKILL");
+  if (most.answered === 0) throw new Error(`nothing was answered: ${guest.written()}`);
+  return {
+    perSecond: (most.answered / most.elapsedMs) * 1000,
+    lost: most.lost,
+    busy: (used / most.elapsedMs) * 1000,
+    microsecondsEach: (used * 1e6) / most.answered,
+    p50: paced.p50 ?? Number.NaN,
+    p99: paced.p99 ?? Number.NaN,
+    lostAtRate: paced.lost,
+  };
+}
+
+const results: { own: Figures[]; other: Figures[] } = { own: [], other: [] };
+try {
+  for (let run = 0; run < runs; run++) {
+    results.own.push(await measure(ours));
+    results.other.push(await measure(dnsmasq));
   }
-  const elapsedMs = performance.now() - startMs;
-  await sleep(lossMs);
-  return load.take(elapsedMs);
+  const row = (name: string, of: (figures: Figures) => number, digits = 0): readonly string[] => {
+    const [a, b] = [median(results.own.map(of)), median(results.other.map(of))];
+    return [name, a.toFixed(digits), b.toFixed(digits), (a / b).toFixed(2)];
+  };
+  const busy = [results.own, results.other].map(
+    (all) => `${(median(all.map((one) => one.busy)) * 100).toFixed(0)} %`,
+  );
+  const lost = [results.own, results.other].map((all) =>
+    all.map((one) => `${one.lost} and ${one.lostAtRate}`).join("; "),
+  );
+  process.stdout.write(
+    table([
+      ["", "eim-pxe", "dnsmasq", "ratio"],
+      row(`offers a second, ${underWay} under way`, ({ perSecond }) => perSecond),
+      row("processor, µs each", ({ microsecondsEach }) => microsecondsEach, 1),
+      ["of its core (100 %: the server was the limit)", ...busy, ""],
+      row(`${rate} a second: p50, ms`, ({ p50 }) => p50, 2),
+      row(`${rate} a second: p99, ms`, ({ p99 }) => p99, 2),
+      ["lost, then and at that rate, by runs", ...lost, ""],
+    ]),
+  );
+  const load = loadavg()[0]?.toFixed(1);
+  process.stdout.write(
+    `load ${load} on ${cpus().length} cores, server on one, clients on another\n`,
+  );
+} finally {
+  await net.close();
+  await program.remove();
+  rmSync(folder, { recursive: true, force: true });
 }
-
-function percentile(result: Result, share: number): string {
-  const at = Math.min(result.answered - 1, Math.floor(result.answered * share));
-  return `${(result.latenciesMs[at] ?? Number.NaN).toFixed(2)} ms`;
-}
-
-const guest = spawn(process.execPath, ["--import", "tsx", "test/bench/guests/proxy-server.ts"], {
-  stdio: ["pipe", "pipe", "inherit"],
-});
-const lines = createInterface({ input: guest.stdout })[Symbol.asyncIterator]();
-const port = Number((await lines.next()).value);
-const socket = await openDgram({ address: "127.0.0.1", port: 0 });
-const load = new Load((payload) => socket.send(payload, { address: "127.0.0.1", port }));
-socket.onMessage((payload) => load.hear(payload));
-
-// What runs for the first time is compiled first.
-await pace(load);
-const most = await saturate(load);
-const paced = await pace(load);
-guest.stdin.end();
-const usage: { userCPUTime: number; systemCPUTime: number; maxRSS: number } = JSON.parse(
-  String((await lines.next()).value),
-);
-await once(guest, "exit");
-await socket.close();
-
-const perSecond = Math.round((most.answered / most.elapsedMs) * 1000);
-const lost = (result: Result) => `${result.sent - result.answered} of ${result.sent} lost`;
-process.stdout.write(
-  [
-    `most: ${perSecond} offers a second with ${underWay} under way, ${lost(most)}, p99 ${percentile(most, 0.99)}`,
-    `${rate} a second: p50 ${percentile(paced, 0.5)}, p99 ${percentile(paced, 0.99)}, ${lost(paced)}`,
-    `server: ${((usage.userCPUTime + usage.systemCPUTime) / 1e6).toFixed(1)} s CPU in all, ${Math.round(usage.maxRSS / 1024)} MiB`,
-    "",
-  ].join("\n"),
-);
