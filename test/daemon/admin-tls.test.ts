@@ -1,4 +1,7 @@
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type IncomingMessage } from "node:http";
+import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -32,6 +35,22 @@ function keep({ cert, key }: Certificate) {
   return tls;
 }
 
+/** The header by which a browser keeps the session. */
+async function cookieFor(token: string, { cert: ca }: Certificate): Promise<string | undefined> {
+  const asked = request(`${site?.adminUrl}/api/v1/session`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    ca,
+    checkServerIdentity: () => undefined,
+    agent: false,
+  });
+  const answered = once(asked, "response") as Promise<[IncomingMessage]>;
+  asked.end(JSON.stringify({ token }));
+  const [answer] = await answered;
+  answer.resume();
+  return answer.headers["set-cookie"]?.[0];
+}
+
 test("the admin port speaks TLS, signs in with a secure cookie, and takes up a renewed certificate", async () => {
   const [first, second, ca] = await Promise.all([
     certify("admin", null),
@@ -56,6 +75,8 @@ test("the admin port speaks TLS, signs in with a secure cookie, and takes up a r
   expect(await ask(first)).toMatchObject({ status: 200, body: { status: "alive" } });
   await expect(ask(second)).rejects.toThrow(/certificate/);
   await expect(askJson(url)).rejects.toThrow(/certificate/);
+  const cookie = await cookieFor(tokens.token, first);
+  expect(cookie?.split("; ").slice(2)).toEqual(["Path=/", "HttpOnly", "Secure", "SameSite=Strict"]);
 
   const renewed = keep(second);
   site.reloadCertificate();

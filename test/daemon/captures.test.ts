@@ -1,15 +1,21 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
 import { z } from "zod";
 import { bootDetail, bootsReply } from "../../src/api/boots.ts";
 import { datagramsOf } from "../../src/capture/pcap-reader.ts";
+import { SiteCaptures } from "../../src/daemon/captures.ts";
+import { LeaseTable } from "../../src/dhcp/leases/lease-table.ts";
 import { decodePacket, encodePacket } from "../../src/dhcp/wire/packet.ts";
 import { explainPcap } from "../../src/commands/explain-pcap.ts";
 import { concat, fromText, toHex, u16 } from "../../src/lib/bytes.ts";
 import { ip4ToBytes } from "../../src/lib/ip4.ts";
 import { macFromBytes, macToBytes } from "../../src/lib/mac.ts";
 import { machineId, message, packetWith } from "../support/dhcp.ts";
+import { createInventory } from "../../src/nodes/inventory.ts";
+import { BootSessions } from "../../src/timeline/boots.ts";
+import { FakeUdp } from "../support/fake-udp.ts";
+import { nodeEntry } from "../support/node-entry.ts";
 import { FakeProgram } from "../support/program.ts";
 import { RunningSite } from "../support/running-site.ts";
 import { ServedSite } from "../support/served-site.ts";
@@ -157,6 +163,35 @@ describe("the capture of a boot", () => {
     ]);
     expect((await captureOf(macs[0], "?redact=perhaps")).status).toBe(400);
   });
+});
+
+test("made-up machines that a wildcard of an entry fits take nothing of what is kept of known ones", async () => {
+  const known = "52:54:00:00:00:09";
+  const entries = [nodeEntry({ mac: known }), nodeEntry({ wildcards: { mac: "02:*" } })];
+  const sessions = new BootSessions();
+  const captures = new SiteCaptures({
+    sessions,
+    inventory: () => createInventory(entries),
+    leases: new LeaseTable(),
+    ownAddresses: () => [],
+    clock: { now: () => 0, wall: () => 0 },
+  });
+  const network = new FakeUdp();
+  const socket = captures.dhcp(await network.open({ address: "127.0.0.1", port: 0 }), {
+    address: "192.168.77.1",
+    port: 67,
+  });
+  const to = { address: "192.168.77.50", port: 68 };
+  socket.send(encodePacket(discover(known, 1)), to);
+  for (let n = 0; n < 4200; n += 1) {
+    socket.send(
+      encodePacket(discover(`02:00:00:00:${toHex(u16(n)).replace(/^../, "$&:")}`, 2)),
+      to,
+    );
+  }
+  const seen = { mac: known, address: null };
+  const boot = sessions.record("discover", seen, {}, { nowMs: 0, wallMs: 0 });
+  expect(captures.packetsOf(boot)).toHaveLength(1);
 });
 
 describe("the capture of a boot, with timeline.captures: false", () => {

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { eventCatalogue } from "../../src/events/catalogue.ts";
 import { bytesOfUnknown } from "../../src/events/catalogue/entry.ts";
 import { LineLimit } from "../../src/events/line-limit.ts";
 import type { PxeEvent } from "../../src/events/types.ts";
@@ -68,12 +69,14 @@ describe("the log has room", () => {
   });
 
   it("for the first lines of new machines, and less than a quarter of a megabyte a minute of all that are made up", () => {
-    const sizeOf = (event: PxeEvent): number => JSON.stringify(event).length;
+    // With its message, level and time, as the log has it.
+    const sizeOf = (event: PxeEvent): number =>
+      JSON.stringify(event).length + eventCatalogue[event.event].message.length + 80;
     let [bytes, count] = [0, 0];
     const minute = (): number => {
       bytes = 0;
       for (let second = 0; second < 60; second++, nowMs += 1000) {
-        for (let n = 0; n < 25; n++) {
+        for (let n = 0; n < 60; n++) {
           count += 1;
           const mac = macOf(count);
           const events: PxeEvent[] = [

@@ -25,7 +25,12 @@ test("no flood of made-up hardware addresses pushes out a machine that repeats i
   for (let n = 0; n < 50; n++) waiting.note(madeUp(n), n);
   waiting.note(known, 1000);
   waiting.note(known, 5000);
-  for (let n = 50; n < 500; n++) waiting.note(madeUp(n), 5000 + n);
+  // In the same moment twice is no repetition.
+  for (let n = 50; n < 500; n++) for (const atMs of [5000, 5900]) waiting.note(madeUp(n), n + atMs);
+  const later = { ...known, mac: "52:54:00:12:34:57" };
+  for (const atMs of [6000, 7000]) waiting.note(later, atMs);
+  for (let n = 50; n < 500; n++) waiting.note(madeUp(n), 7000 + n);
+  expect(waiting.get(later.mac)).not.toBeNull();
   expect(waiting.get(known.mac)).not.toBeNull();
   expect(waiting.all.length).toBeLessThanOrEqual(12);
 });

@@ -250,6 +250,7 @@ class RunningServer {
       }
       return;
     }
+    if (floodGuard.refusesRead(request)) return;
     const mac = request.mac === "" ? null : request.mac;
     this.#overheard.get(link)?.asked(request);
     this.#noticeUnbeatable(request, link);

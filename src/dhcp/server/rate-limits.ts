@@ -44,8 +44,8 @@ const FULL_FOR_MS = 1000;
 /** Machines whose rate is remembered. */
 const MOST_MACHINES = 16_384;
 
-/** Relay agents whose pools are remembered as full. */
-const MOST_RELAYS = 256;
+/** Networks whose pools are remembered as full. */
+const MOST_NETWORKS = 256;
 
 /** Why a request is dropped unread. */
 export type Refusal =
@@ -61,8 +61,8 @@ export class RateLimits {
   readonly #known = new TokenBuckets<Mac>(ONE_MACHINE, MOST_MACHINES);
   readonly #unknown: TokenBuckets<Mac>;
   readonly #uuids: TokenBuckets<string>;
-  /** By `giaddr`: until when the pool there counts as full. */
-  readonly #fullUntilMs = new BoundedMap<Ip4, number>(MOST_RELAYS);
+  /** Until when the pool of a network counts as full. */
+  readonly #fullUntilMs = new BoundedMap<string, number>(MOST_NETWORKS);
 
   /** @param leases whether addresses are handed out */
   constructor(nowMs: number, leases = true) {
@@ -76,15 +76,13 @@ export class RateLimits {
   /**
    * Why a request is to be dropped, or null when it is to be answered.
    *
-   * @param giaddr the relay agent that it came through; 0.0.0.0 for none
    * @param known whether an entry names its hardware address, or it has a lease past or present, or an offer
    */
-  refuses({ mac, giaddr }: Sender, known: boolean, nowMs: number): Refusal | null {
+  refuses(mac: Mac, known: boolean, nowMs: number): Refusal | null {
     if (known) {
       const may = this.#known.take(mac, nowMs) || this.#beyond.take(nowMs);
       return may ? null : "this machine asks too often";
     }
-    if (nowMs < (this.#fullUntilMs.get(giaddr) ?? -Infinity)) return "the pool is full";
     if (!this.#unknown.take(mac, nowMs)) return "this machine asks too often";
     return this.#unknownClients.take(nowMs) ? null : "too many unknown clients ask";
   }
@@ -101,9 +99,14 @@ export class RateLimits {
     this.#unknownClients.giveBack();
   }
 
-  /** There was no address for an unknown client. */
-  poolFull(giaddr: Ip4, nowMs: number): void {
-    this.#fullUntilMs.set(giaddr, nowMs + FULL_FOR_MS);
+  /** There was no address for an unknown client of a network (`192.168.77.0/24`). */
+  poolFull(network: string, nowMs: number): void {
+    this.#fullUntilMs.set(network, nowMs + FULL_FOR_MS);
+  }
+
+  /** Whether that was so a moment ago: unknown clients of it are not answered now. */
+  isFull(network: string, nowMs: number): boolean {
+    return nowMs < (this.#fullUntilMs.get(network) ?? -Infinity);
   }
 }
 

@@ -164,6 +164,30 @@ describe("a flood of strangers", () => {
   });
 });
 
+describe("a flood of strangers behind relay agents that are made up, too", () => {
+  test("does not have a full pool looked through for each of them", async () => {
+    // All that is in it is the router's.
+    const pools = [{ first: "10.8.0.1", last: "10.8.0.1" }];
+    const behind = {
+      subnet: { network: "10.8.0.0", prefixLength: 16 },
+      full: { ...fullLink.full, pools, router: ["10.8.0.1"] },
+    };
+    const links = [{ ...fullLink, relayed: [behind] }];
+    const { ports, events } = await site.start({ links });
+    const [port = 0] = ports;
+    const crowd = await site.openClient();
+    for (let n = 0; n < 30; n++) {
+      const made = { chaddr: Uint8Array.of(2, 0, 0, 0, 0, n), giaddr: `10.8.1.${n}` };
+      const packet = packetWith(message(firmware.operatingSystem), made);
+      crowd.send(encodePacket(packet), { address, port });
+    }
+    await site.exchange(port, message(firmware.operatingSystem));
+    const named = (name: string) => events.filter(({ event }) => event === name);
+    expect(named("pool-full")).toMatchObject([{ network: "10.8.0.0/16" }]);
+    expect(named("dhcp-flood")).toHaveLength(29);
+  });
+});
+
 describe("a server, whatever its mode", () => {
   test("counts what is no DHCP, names its sender, and goes on", async () => {
     const { ports, events, event } = await site.start();

@@ -128,12 +128,44 @@ describe("when the pool is full", () => {
     expect(refuses(one, packetWith(message(firmware.uefi)))).toBe(false);
   });
 
+  const networks = ["10.1.0.0", "10.2.0.0"].map((network) => ({
+    subnet: { network, prefixLength: 16 },
+    full: { ...fullLink.full, pools: [] },
+  }));
+  const relayed = { ...fullLink, relayed: networks };
+  const fullBehind = { ...full, event: { ...full.event, network: "10.1.0.0/16" } };
+  const behind = (relay: string, linkSelection: string | null = null) =>
+    requestWith(
+      linkSelection === null ? asks : { ...asks, 82: relayInformation({ linkSelection }) },
+      { giaddr: relay },
+      fromNowhere,
+    );
+
+  test.each([
+    ["by the relay agent that asked before", behind(giaddr)],
+    ["by another relay agent", behind("10.1.77.1")],
+    ["by a selection of it", behind("10.2.0.254", "10.1.0.0")],
+    ["by a selection of an address in it", behind("192.168.77.9", "10.1.88.1")],
+  ])("unknown clients of a network behind relay agents wait, named %s", (_, request) => {
+    const one = guard(relayed);
+    expect(one.refusesRead(request)).toBe(false);
+    one.note(behind(giaddr), [fullBehind]);
+    expect(one.refusesRead(request)).toBe(true);
+  });
+
   test("unknown clients of another network behind the same relay agent do not wait for it", () => {
-    const one = guard();
-    const selected = { ...asks, 82: relayInformation({ linkSelection: "10.2.0.0" }) };
-    one.note(requestWith(selected, { giaddr }, fromNowhere), [full]);
-    expect(refuses(one, packetWith(asks, { giaddr }))).toBe(false);
-    one.note(requestWith(asks, { giaddr }, fromNowhere), [full]);
-    expect(refuses(one, packetWith(asks, { giaddr }))).toBe(true);
+    const one = guard(relayed);
+    one.note(behind(giaddr), [fullBehind]);
+    expect(one.refusesRead(behind(giaddr, "10.2.0.0"))).toBe(false);
+    expect(one.refusesRead(behind("10.2.0.254"))).toBe(false);
+    expect(one.refusesRead(requestWith(asks))).toBe(false);
+    expect(refuses(one, packetWith(asks))).toBe(false);
+  });
+
+  test("a machine whose entry is by UUID does not wait behind a relay agent either", () => {
+    const one = guard(relayed);
+    one.note(behind(giaddr), [fullBehind]);
+    const request = requestWith(message(firmware.uefi), { giaddr }, fromNowhere);
+    expect(one.refusesRead(request)).toBe(false);
   });
 });
