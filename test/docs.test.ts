@@ -84,7 +84,7 @@ Everything that eim-pxe reports is one of these: one log line, one count in
 What may come with every packet or at every look is shown less often; the last column says how often. That holds for
 log lines and streams; the metrics count and the timelines learn from each event. Beyond that the log has room for
 so many lines of one event: ${limits.join(" and ")}; of one machine or address ${linesOfSender.burst} of an event at once and ${linesOfSender.perSecond * 60} in a minute
-after that. Of all senders together that no known machine is (it has or had a lease, fetched its loader from here, or has an entry with its MAC),
+after that (a known machine's \`syslog\` has [its own limits](syslog.md#how-much-is-taken)). Of all senders together that no known machine is (it has or had a lease, fetched its loader from here, or has an entry with its MAC),
 there is room for ${bytesOfUnknown.all.burst / 1000} kB at once and ${(bytesOfUnknown.all.perSecond * 60) / 1000} kB in a minute, half of that of one event at once, so that whoever makes up machines does not fill the disk.
 What is left out of the log is in the metrics, the timelines and the streams all the same: a line with \`suppressed\` says how many lines of its event
 were left out, and so does \`eim_pxe_log_lines_suppressed_total\`.

@@ -75,8 +75,10 @@ export class LineLimit {
         : window;
     });
     if (one.windows.some(({ room }) => room <= 0)) return false;
+    // Lines of known machines' logs have limits of their own before they are an event (`syslog/limits.ts`).
+    const hasRate = sender !== null && !(isKnown && event.event === "syslog");
     // Who is over its own rate takes nothing of what is for all.
-    if (sender !== null && !this.#senders.take(`${event.event} ${sender}`, nowMs)) return false;
+    if (hasRate && !this.#senders.take(`${event.event} ${sender}`, nowMs)) return false;
     if (sender !== null && !isKnown) {
       const bytes = bytesOf(event);
       if (!one.unknownBytes.take(nowMs, bytes)) return false;

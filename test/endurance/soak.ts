@@ -1,4 +1,6 @@
 import { writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { linePlot } from "../bench/plot.ts";
 import { markdown } from "../bench/storm-tables.ts";
@@ -10,7 +12,8 @@ import { bootMachines, close, openSite, type Sample, sampleOf, wordOf } from "./
  *
  * Simulated machines boot one after the other, two each second, for so long; the server is looked at from outside all the
  * while. Descriptors, memory, timers and what is on disk have to be at the end what they were after the first
- * third. Prints a table; with 10 minutes and more writes docs/pictures/soak.svg. Needs root.
+ * third. Prints a table and draws a picture: docs/pictures/soak.svg with 10 minutes and more, else soak.svg in the
+ * folder for temporary files. Needs root.
  */
 
 const minutes = wordOf("minutes", 60);
@@ -60,7 +63,7 @@ try {
   console.log(`${minutes} minutes, ${booted} boots, ${failures.length} failures\n`);
   console.log(markdown([head, ...cells]));
   console.log(`log: ${logged.toFixed(0)} KiB in ${seconds} s, ${samples.length} samples\n`);
-  if (minutes >= 10) draw();
+  draw(minutes >= 10 ? "docs/pictures/soak.svg" : join(tmpdir(), "soak.svg"));
   const grown = rows.filter(({ isFlat }) => !isFlat);
   if (failures.length > 0) console.error(failures[0]);
   if (grown.length > 0 || failures.length > 0 || booted === 0) process.exitCode = 1;
@@ -82,7 +85,7 @@ function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 }
 
-function draw(): void {
+function draw(file: string): void {
   const series = (name: string, of: (sample: Sample) => number) => ({
     name,
     points: samples.map((one) => [one.second / 60, of(one)] as const),
@@ -99,6 +102,6 @@ function draw(): void {
     x: { label: "minutes" },
     y: { label: "as the legend says" },
   };
-  writeFileSync("docs/pictures/soak.svg", linePlot(lines, options));
-  console.log("![Soak](pictures/soak.svg)");
+  writeFileSync(file, linePlot(lines, options));
+  console.log(`picture: ${file}`);
 }

@@ -68,6 +68,25 @@ describe("the log has room", () => {
     expect(lines(10, 1, () => refused(macOf(1)), true)).toBeGreaterThanOrEqual(4);
   });
 
+  it("for the log of a known machine, which has its limits elsewhere, and not for that of any other", () => {
+    const mac = macOf(1);
+    const text: PxeEvent = {
+      event: "syslog",
+      mac,
+      address: "10.0.0.9",
+      host: null,
+      app: "kernel",
+      procid: null,
+      msgid: null,
+      data: null,
+      facility: "kern",
+      severity: "info",
+      text: "x".repeat(100),
+    };
+    expect(lines(60, 10, () => text, true)).toBe(600);
+    expect(lines(60, 10, () => text)).toBeLessThan(250);
+  });
+
   it("for the first lines of new machines, and less than a quarter of a megabyte a minute of all that are made up", () => {
     // With its message, level and time, as the log has it.
     const sizeOf = (event: PxeEvent): number =>

@@ -37,7 +37,8 @@ export async function loadAcceptWaiting(): Promise<AcceptWaiting | null> {
     return (server, allowHalfOpen) => {
       const listening = descriptorOf(server);
       const sockets: Socket[] = [];
-      while (listening !== null && sockets.length < MOST_AT_ONCE) {
+      if (listening === null) return sockets;
+      while (sockets.length < MOST_AT_ONCE) {
         const accepted = Number(accept4(listening, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC));
         // None waits, or there are too many descriptors: libuv hears of that, too.
         if (accepted < 0) break;
