@@ -93,13 +93,22 @@ export function stormPicture({ name, result: { timeline } }: Measured): string {
 
 /** What the machines of a storm cost the server, and what follows for a site. */
 export function costTables(all: readonly Measured[]): string {
-  const head = ["machines", "seconds", "server's CPU s", "CPU ms a machine", "memory, MiB", "MB/s"];
-  const rows = all.map(({ result: { nodes, seconds, server, bytesPerSecond } }) => {
+  const head = [
+    "machines",
+    "booted",
+    "seconds",
+    "server's CPU s",
+    "CPU ms a boot",
+    "memory, MiB",
+    "MB/s",
+  ];
+  const rows = all.map(({ result: { nodes, booted, seconds, server, bytesPerSecond } }) => {
     const cpu = server?.cpuSeconds ?? 0;
     const memory = ((server?.peakMemoryBytes ?? 0) / 1024 ** 2).toFixed(0);
-    const each = ((cpu * 1000) / nodes).toFixed(1);
+    const each = ((cpu * 1000) / Math.max(1, booted)).toFixed(1);
     return [
       String(nodes),
+      String(booted),
       seconds.toFixed(1),
       cpu.toFixed(1),
       each,
@@ -113,14 +122,19 @@ export function costTables(all: readonly Measured[]): string {
 /** Of a link's capacity, what remains beside headers and losses. */
 const usable = 0.9;
 
+/** Fewer cost more each, as what happens once is shared by them: the files that are read, the code that is compiled. */
+const enoughMachines = 100;
+
 /**
  * Machines a minute: what the link carries, and what one core of the server does. What a machine costs is the
- * dearest of the measured storms.
+ * dearest of the measured storms that are large enough to need a core.
  */
 function sizingTable(all: readonly Measured[]): string {
-  const bytes = Math.max(...all.map(({ result }) => result.bytes / result.booted));
+  const large = all.filter(({ result }) => result.booted >= enoughMachines);
+  const storms = large.length > 0 ? large : all;
+  const bytes = Math.max(...storms.map(({ result }) => result.bytes / result.booted));
   const cpu = Math.max(
-    ...all.map(({ result }) => (result.server?.cpuSeconds ?? 0) / result.booted),
+    ...storms.map(({ result }) => (result.server?.cpuSeconds ?? 0) / result.booted),
   );
   const byCore = 60 / cpu;
   const rows = [1, 2.5, 10, 25].map((gigabits) => {

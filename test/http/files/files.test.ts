@@ -107,6 +107,19 @@ describe("a file of a generation", () => {
     expect((await whole(from, b))?.reads).toBeGreaterThan(0);
   });
 
+  test("takes a descriptor of its own in memory where it is large, and only the first 64 of many do", async () => {
+    const from = files(64 * mebibyte);
+    const made = Array.from({ length: 70 }, (_, index) =>
+      stored(`${index}`, content(128 * 1024, index)),
+    );
+    const small = stored("small", content(128 * 1024 - 1, 1000));
+    for (const file of [small, ...made]) await inMemory(from, file);
+    const open = await Promise.all([small, ...made].map((file) => from.open(file)));
+    const withOwn = open.map((one) => one?.sendTo !== undefined);
+    expect(withOwn).toEqual([false, ...made.map((_, index) => index < 64)]);
+    for (const one of open) one?.close();
+  });
+
   test("is forgotten when nobody wanted it for a while", async () => {
     const from = files(2 * mebibyte);
     const file = stored("a", content(mebibyte));
