@@ -19,7 +19,7 @@ import { knownMachines } from "./known-machines.ts";
 import { artifactFolder, mirrorFor } from "./content/mirror.ts";
 import { openLoaders } from "./content/loaders.ts";
 import { SiteAssets } from "./content/site-assets.ts";
-import { neighbourAt } from "./links/neighbours.ts";
+import { knownNeighbours } from "./links/neighbours.ts";
 import { type Leading, openLeadership } from "./leader/open-leadership.ts";
 import { remoteImages } from "./content/remote-images.ts";
 import { LinkSupervisor } from "./links/link-supervisor.ts";
@@ -103,7 +103,7 @@ class Site {
     this.#events = new EventBus(clock);
     const { emit } = this.#events;
     const { dataDir } = this.#config;
-    const senderAt = senders(this.#sessions, neighbourAt);
+    const senderAt = senders(this.#sessions, knownNeighbours(clock));
     const kept = { sessions: this.#sessions, emit, clock };
     this.#firmware = new FirmwareMemory({ senderAt, emit, dataDir, clock: steadyClock });
     this.#timelineKeeper = new TimelineKeeper({ ...kept, dataDir, keepBoots });

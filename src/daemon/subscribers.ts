@@ -5,7 +5,7 @@ import { LogSink } from "../observe/log-sink.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Mac } from "../lib/mac.ts";
 import type { BootSessions } from "../timeline/boots.ts";
-import { neighbourAt } from "./links/neighbours.ts";
+import { knownNeighbours } from "./links/neighbours.ts";
 import { TimelineRecorder } from "../timeline/recorder.ts";
 
 export interface SubscriberParts {
@@ -37,7 +37,7 @@ export function attachSubscribers(bus: EventBus, parts: SubscriberParts): void {
     new TimelineRecorder({
       sessions,
       clock,
-      neighbourAt,
+      neighbourAt: knownNeighbours(clock),
       emit: bus.emit,
       stageReached: (stage, seconds) => metrics.stageReached(stage, seconds),
     }),
