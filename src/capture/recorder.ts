@@ -41,7 +41,7 @@ const ACK = 4;
 
 interface Recording {
   /** When the machine itself was heard first; null: it was not heard yet. */
-  readonly firstAtMs: number | null;
+  firstAtMs: number | null;
   /** The oldest first. */
   readonly packets: SeenDatagram[];
   bytes: number;
@@ -133,8 +133,8 @@ export class CaptureRecorder {
     const atMs = this.#parts.now();
     const inKnown = this.#known.take(key);
     const former = inKnown ?? this.#newcomers.take(key);
-    const firstAtMs = former?.firstAtMs ?? (isFromMachine ? atMs : null);
-    const recording: Recording = { packets: [], bytes: 0, ...former, firstAtMs };
+    const recording: Recording = former ?? { firstAtMs: null, packets: [], bytes: 0 };
+    if (isFromMachine) recording.firstAtMs ??= atMs;
     dropMiddleAck(recording, datagram);
     const { source, destination, payload } = datagram;
     recording.packets.push({ source, destination, payload, atMs });
@@ -145,7 +145,7 @@ export class CaptureRecorder {
       if (oldest === undefined) break;
       recording.bytes -= costOf(oldest);
     }
-    const returns = isFromMachine && atMs - (firstAtMs ?? atMs) >= RETURNS_AFTER_MS;
+    const returns = isFromMachine && atMs - (recording.firstAtMs ?? atMs) >= RETURNS_AFTER_MS;
     const counts = inKnown !== null || returns || (isKnown ?? this.#parts.isKnown(key));
     (counts ? this.#known : this.#newcomers).put(key, recording);
   }
@@ -153,9 +153,11 @@ export class CaptureRecorder {
 
 /** Of three acknowledgements of a transfer in a row the one in the middle says nothing. */
 function dropMiddleAck(recording: Recording, next: Datagram): void {
+  // As a rule.
+  if (!isAckOf(next, next)) return;
   const [before, last] = recording.packets.slice(-2);
   if (before === undefined || last === undefined) return;
-  if (![before, last, next].every((packet) => isAckOf(packet, next))) return;
+  if (![before, last].every((packet) => isAckOf(packet, next))) return;
   recording.packets.pop();
   recording.bytes -= costOf(last);
 }

@@ -36,16 +36,17 @@ export class SiteNotes {
   }
 
   hear(event: PxeEvent, wallMs: number): void {
-    const at = new Date(wallMs).toISOString();
+    // Few events are noted, and thousands come in a second.
+    const at = (): string => new Date(wallMs).toISOString();
     switch (event.event) {
       case "other-dhcp-server":
-        this.#other(event, { givesAddresses: event.offered !== null }, at);
+        this.#other(event, { givesAddresses: event.offered !== null }, at());
         break;
       case "competing-offer":
         this.#other(
           event,
           { givesAddresses: event.offered !== null, answersPxe: event.pxe || event.bootFile },
-          at,
+          at(),
         );
         break;
       case "sync-start":
@@ -57,10 +58,14 @@ export class SiteNotes {
         break;
       }
       case "sync-done":
-        this.#asked({ state: "reached", lastSyncAt: at, failure: null, progress: null });
+        this.#asked({ state: "reached", lastSyncAt: at(), failure: null, progress: null });
         break;
       case "sync-failed":
-        this.#asked({ state: "failed", failure: { at, reason: event.reason }, progress: null });
+        this.#asked({
+          state: "failed",
+          failure: { at: at(), reason: event.reason },
+          progress: null,
+        });
         break;
       case "origin-certificate":
         this.#asked({ certificateExpiresAt: event.expiresAt });

@@ -16,9 +16,14 @@ export function toText(bytes: Uint8Array): string {
   return text;
 }
 
+/** The two hex digits of each byte. */
+export const hexDigits: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
+  byte.toString(16).padStart(2, "0"),
+);
+
 export function toHex(bytes: Uint8Array): string {
   let hex = "";
-  for (const byte of bytes) hex += byte.toString(16).padStart(2, "0");
+  for (const byte of bytes) hex += hexDigits[byte];
   return hex;
 }
 

@@ -1,12 +1,12 @@
+import { hexDigits } from "./bytes.ts";
+
 /** A hardware address in lower-case colon form: `08:00:27:29:4e:67`. */
 export type Mac = string;
-
-const hex = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
 /** The colon form of a hardware address of any length; empty for none. */
 export function macFromBytes(bytes: Uint8Array): Mac {
   let mac = "";
-  for (const byte of bytes) mac += mac === "" ? hex[byte] : `:${hex[byte]}`;
+  for (const byte of bytes) mac += mac === "" ? hexDigits[byte] : `:${hexDigits[byte]}`;
   return mac;
 }
 

@@ -69,7 +69,9 @@ export class InventoryBuilder {
         const { mac, uuid, serial } = machine;
         const named =
           byMac.get(mac) ??
-          (uuid === null ? undefined : (byUuid.get(uuid) ?? byUuid.get(swappedUuid(uuid)))) ??
+          (uuid === null || byUuid.size === 0
+            ? undefined
+            : (byUuid.get(uuid) ?? byUuid.get(swappedUuid(uuid)))) ??
           (serial === null ? undefined : bySerial.get(serial));
         return named ?? wide.find((entry) => fits(entry, machine)) ?? null;
       },

@@ -44,7 +44,8 @@ export class TimelineRecorder {
     if (!("mac" in event)) return event;
     const { sessions } = this.#parts;
     if (!isFromAddress(event)) {
-      const mac = event.mac ?? sessions.machineAt(event.address);
+      if (event.mac !== null) return event;
+      const mac = sessions.machineAt(event.address);
       return mac === null ? event : { ...event, mac };
     }
     if (event.address !== null) this.#proof.settle(event.address);

@@ -51,6 +51,16 @@ async function seriesAfter(floods: number): Promise<number> {
   return text.split("\n").filter((line) => line.startsWith("eim_pxe_")).length;
 }
 
+describe("events", () => {
+  it("are counted from the start, and once each however often they are asked for", async () => {
+    const { registry, count } = allMetrics();
+    const name = 'eim_pxe_events_total{event="lease-granted"}';
+    expect(await registry.metrics()).toContain(`${name} 0`);
+    for (let n = 0; n < 3; n++) count(madeUp("lease-granted", n));
+    for (let n = 0; n < 2; n++) expect(await registry.metrics()).toContain(`${name} 3`);
+  });
+});
+
 describe("the number of series", () => {
   it("does not grow with what strangers send", async () => {
     const few = await seriesAfter(300);

@@ -59,6 +59,15 @@ export function withOption(reply: DhcpPacket, code: number, value: Uint8Array): 
   return { ...reply, options: new Map(reply.options).set(code, value) };
 }
 
+type Option = readonly [code: number, value: Uint8Array];
+
+/** The same of several, with one copy of the list for all of them. */
+function withEach(reply: DhcpPacket, options: readonly Option[]): DhcpPacket {
+  const changed = new Map(reply.options);
+  for (const [code, value] of options) if (value.length > 0) changed.set(code, value);
+  return { ...reply, options: changed };
+}
+
 /** RFC 6842: the client identifier is given back as it came. */
 export function withClientId(reply: DhcpPacket, request: DhcpRequest): DhcpPacket {
   if (request.clientId === null) return reply;
@@ -129,10 +138,14 @@ export function withServerName(reply: DhcpPacket, name: string): DhcpPacket {
  * fit `file` is in 67 alone, never cut.
  */
 export function withBootFile(reply: DhcpPacket, name: string): DhcpPacket {
+  const { file, option } = bootFile(name);
+  return withEach({ ...reply, file }, [option]);
+}
+
+function bootFile(name: string): { readonly file: string; readonly option: Option } {
   const bytes = fromText(name);
   const file = bytes.length <= MAX_FILE_BYTES ? toText(bytes) : "";
-  const terminated = concat([bytes, Uint8Array.of(0)]);
-  return withOption({ ...reply, file }, OptionCode.BOOTFILE_NAME, terminated);
+  return { file, option: [OptionCode.BOOTFILE_NAME, concat([bytes, Uint8Array.of(0)])] };
 }
 
 /** iPXE's 175.176: the offer is complete; without it iPXE waits 3 s for a proxy. */
@@ -147,8 +160,14 @@ export function withBootSource(
   plan: BootPlan,
   link: Link,
 ): DhcpPacket {
-  const named = withBootFile(withNextServer(reply, nextServerOf(plan, link)), toldFileOf(plan));
-  return withMachineId97(named, request);
+  const siaddr = nextServerOf(plan, link);
+  const { file, option } = bootFile(toldFileOf(plan));
+  const id = request.packet.options.get(OptionCode.CLIENT_MACHINE_IDENTIFIER);
+  return withEach({ ...reply, siaddr, file }, [
+    [OptionCode.TFTP_SERVER_NAME, fromText(siaddr)],
+    option,
+    ...(id === undefined ? [] : [[OptionCode.CLIENT_MACHINE_IDENTIFIER, id] as const]),
+  ]);
 }
 
 /** Who serves what a machine is told to boot: another host may serve the loaders by TFTP. */

@@ -15,7 +15,7 @@ import type { LeaseTable } from "../leases/lease-table.ts";
 import type { Link } from "../link.ts";
 import { OfferTable } from "../leases/offer-table.ts";
 import { OverheardOffers } from "./overheard-offers.ts";
-import { decodePacket, type DhcpPacket, encodePacket } from "../wire/packet.ts";
+import { decodeKeptPacket, decodePacket, type DhcpPacket, encodePacket } from "../wire/packet.ts";
 import type { UsedBy } from "./conflict-checks.ts";
 import { EffectRunner, type RequestInHand } from "./effect-runner.ts";
 import { saysBootClient } from "../message/boot-client.ts";
@@ -238,7 +238,9 @@ class RunningServer {
       if (smee === null && (payload[2] ?? 0) > 16) {
         throw new DecodeError("dhcp", 2, "a hardware address of more than 16 bytes");
       }
-      const packet = decodePacket(payload, smee === null ? "liberal" : "strict");
+      // Sockets hand out memory of the datagram's own. Not as a Buffer, whose parts would be such, too.
+      const bytes = new Uint8Array(payload.buffer, payload.byteOffset, payload.length);
+      const packet = decodeKeptPacket(bytes, smee === null ? "liberal" : "strict");
       request = readRequest(packet, from, vendorClasses);
     } catch (error) {
       const reason =

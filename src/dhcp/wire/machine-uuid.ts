@@ -1,4 +1,4 @@
-import { toHex } from "../../lib/bytes.ts";
+import { hexDigits } from "../../lib/bytes.ts";
 
 /**
  * Where each byte of the text form stands among the 16 bytes of the EFI and SMBIOS form: the first
@@ -8,8 +8,13 @@ const places = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
 
 /** The text form, in lower case, of 16 bytes as SMBIOS keeps them and option 97 carries them. */
 export function uuidFromBytes(bytes: Uint8Array): string {
-  const hex = toHex(Uint8Array.from(places, (place) => bytes[place] ?? 0));
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+  let text = "";
+  // Each boot client's packet needs it: no other texts and no bytes are made for it.
+  for (const [at, place] of places.entries()) {
+    if (at === 4 || at === 6 || at === 8 || at === 10) text += "-";
+    text += hexDigits[bytes[place] ?? 0];
+  }
+  return text;
 }
 
 /** The 16 bytes of a UUID in text form. */

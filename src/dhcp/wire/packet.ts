@@ -69,15 +69,23 @@ export type OptionOrder = "type-first" | "by-code";
  * @throws {DecodeError} with layer "dhcp", and nothing else, whatever the bytes are.
  */
 export function decodePacket(bytes: Uint8Array, reading: Reading = "liberal"): DhcpPacket {
+  // One copy for all: whoever received the datagram may use its memory again.
+  return decodeKeptPacket(new Uint8Array(bytes), reading);
+}
+
+/**
+ * The same of a datagram whose memory nobody writes to any more: the packet's parts are in it.
+ *
+ * @throws {DecodeError} as `decodePacket` does
+ */
+export function decodeKeptPacket(bytes: Uint8Array, reading: Reading): DhcpPacket {
   if (bytes.length < OPTIONS_AT) {
     throw new DecodeError("dhcp", bytes.length, "the packet is shorter than 240 bytes");
   }
   if (readU32(bytes, 236) !== MAGIC_COOKIE) {
     throw new DecodeError("dhcp", 236, "the magic cookie is missing");
   }
-  // One copy for all: whoever received the datagram may use its memory again.
-  const copy = new Uint8Array(bytes);
-  const options = decodeOptions(copy, reading);
+  const options = decodeOptions(bytes, reading);
   const hlen = chaddrLengthOf(bytes);
   return {
     op: bytes[0] ?? 0,
@@ -90,7 +98,7 @@ export function decodePacket(bytes: Uint8Array, reading: Reading = "liberal"): D
     yiaddr: ip4FromBytes(bytes, 16),
     siaddr: ip4FromBytes(bytes, 20),
     giaddr: ip4FromBytes(bytes, 24),
-    chaddr: copy.subarray(28, 28 + hlen),
+    chaddr: bytes.subarray(28, 28 + hlen),
     sname: nameIn(bytes, 44, 108),
     file: nameIn(bytes, 108, 236),
     options,

@@ -1,6 +1,11 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { decodePacket, type DhcpPacket, encodePacket } from "../../../src/dhcp/wire/packet.ts";
+import {
+  decodeKeptPacket,
+  decodePacket,
+  type DhcpPacket,
+  encodePacket,
+} from "../../../src/dhcp/wire/packet.ts";
 import { fixedLengths } from "../../../src/dhcp/wire/option-lengths.ts";
 import { optionTable } from "../../../src/dhcp/wire/options.ts";
 import { readRequest } from "../../../src/dhcp/message/request.ts";
@@ -121,6 +126,15 @@ describe("encoding", () => {
 });
 
 describe("decoding", () => {
+  it("is the same of a datagram that is kept, without a copy of it", () => {
+    for (const { payload } of firmwareRequests()) {
+      const kept = decodeKeptPacket(payload, "liberal");
+      expect(kept).toEqual(decodePacket(payload));
+      expect(kept.chaddr.buffer).toBe(payload.buffer);
+      expect(decodePacket(payload).chaddr.buffer).not.toBe(payload.buffer);
+    }
+  });
+
   it("reads the requests of real firmware", () => {
     const packets = firmwareRequests().map(({ payload }) => decodePacket(payload));
     expect(packets).toHaveLength(19);
