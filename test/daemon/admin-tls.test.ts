@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { type IncomingMessage } from "node:http";
 import { request } from "node:https";
@@ -44,9 +43,12 @@ async function cookieFor(token: string, { cert: ca }: Certificate): Promise<stri
     checkServerIdentity: () => undefined,
     agent: false,
   });
-  const answered = once(asked, "response") as Promise<[IncomingMessage]>;
+  const answered = new Promise<IncomingMessage>((resolve, reject) => {
+    asked.once("response", resolve);
+    asked.once("error", reject);
+  });
   asked.end(JSON.stringify({ token }));
-  const [answer] = await answered;
+  const answer = await answered;
   answer.resume();
   return answer.headers["set-cookie"]?.[0];
 }
