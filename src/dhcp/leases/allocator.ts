@@ -163,7 +163,9 @@ function isHostAddress(link: FullLink, address: Ip4): boolean {
   // RFC 3021: a network of two addresses has neither a network nor a broadcast address.
   const wide = subnet.prefixLength < 31;
   if (wide && (address === subnet.network || address === broadcastOf(subnet))) return false;
-  return ![full.router, full.dns, full.ntp, full.logServers].some((use) => use.includes(address));
+  const { router, dns, ntp, logServers } = full;
+  const isServer = router.includes(address) || dns.includes(address) || ntp.includes(address);
+  return !isServer && !logServers.includes(address);
 }
 
 function isFree(context: AllocationContext, address: Ip4): boolean {

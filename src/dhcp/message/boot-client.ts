@@ -86,10 +86,10 @@ function lacksFeatures(ipxeOptions: Uint8Array | null, features: readonly number
  * vendor class says the same (PXE 2.1, table 2-3): `PXEClient:Arch:00007:UNDI:003001`.
  */
 function readArchitectures(option: Uint8Array | null, vendorClass: string): readonly number[] {
-  const value = option ?? new Uint8Array();
   const numbers: number[] = [];
-  for (let at = 0; at + 1 < value.length; at += 2) numbers.push(readU16(value, at));
-  if (value.length > 0 && value.length % 2 === 0) return numbers;
+  const length = option?.length ?? 0;
+  if (option !== null) for (let at = 0; at + 1 < length; at += 2) numbers.push(readU16(option, at));
+  if ((length > 0 && length % 2 === 0) || vendorClass === "") return numbers;
   const named = /:Arch:(\d{1,5})(?=:|$)/.exec(vendorClass)?.[1];
   return named === undefined ? numbers : [Number(named)];
 }

@@ -113,7 +113,7 @@ export function chaddrLengthOf(datagram: Uint8Array): number {
 function decodeOptions(bytes: Uint8Array, reading: Reading): ReadonlyMap<number, Uint8Array> {
   const options = new Map<number, Uint8Array>();
   /** Of options that are there more than once, which is rare. */
-  const parts = new Map<number, Uint8Array[]>();
+  let parts: Map<number, Uint8Array[]> | null = null;
   let at = OPTIONS_AT;
   let ended = at === bytes.length;
   while (at < bytes.length) {
@@ -136,6 +136,7 @@ function decodeOptions(bytes: Uint8Array, reading: Reading): ReadonlyMap<number,
     if (former === undefined) options.set(code, part);
     else {
       // One list that grows: 64 KiB have room for 32,000 empty options, and to copy it for each would take seconds.
+      parts ??= new Map();
       const list = parts.get(code);
       if (list === undefined) parts.set(code, [former, part]);
       else list.push(part);
@@ -145,7 +146,7 @@ function decodeOptions(bytes: Uint8Array, reading: Reading): ReadonlyMap<number,
   if (!ended && reading === "strict") {
     throw new DecodeError("dhcp", at, "the options do not end with End (255)");
   }
-  for (const [code, list] of parts) {
+  for (const [code, list] of parts ?? []) {
     options.set(code, reading === "strict" ? joined(list) : valueOf(list, fixedLengths.get(code)));
   }
   return options;
@@ -193,7 +194,7 @@ export function encodePacket(packet: DhcpPacket, order: OptionOrder = "type-firs
     if (value !== undefined) at = writeOption(bytes, at, code, value);
   };
   write(first);
-  for (const code of [...options.keys()].toSorted(byNumber)) {
+  for (const code of sortedCodes(options)) {
     if (code !== first && code !== RELAY_INFORMATION) write(code);
   }
   write(RELAY_INFORMATION);
@@ -201,16 +202,23 @@ export function encodePacket(packet: DhcpPacket, order: OptionOrder = "type-firs
   return bytes;
 }
 
-function byNumber(a: number, b: number): number {
-  return a - b;
+/** A reply has a dozen options, nearly in order: sorted here, they leave nothing behind but their list. */
+function sortedCodes(options: ReadonlyMap<number, Uint8Array>): readonly number[] {
+  const codes: number[] = [];
+  options.forEach((_, code) => {
+    let at = codes.length;
+    for (; at > 0 && (codes[at - 1] ?? 0) > code; at--) codes[at] = codes[at - 1] ?? 0;
+    codes[at] = code;
+  });
+  return codes;
 }
 
 /** How many bytes `encodePacket` makes of the packet, without the zeros up to the least length. */
 export function encodedLength({ options }: DhcpPacket): number {
   let length = OPTIONS_AT + 1;
-  for (const { length: bytes } of options.values()) {
+  options.forEach(({ length: bytes }) => {
     length += bytes + 2 * Math.max(1, Math.ceil(bytes / MAX_PART_BYTES));
-  }
+  });
   return length;
 }
 
