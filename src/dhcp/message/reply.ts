@@ -105,7 +105,11 @@ export function withBroadcastFlag(reply: DhcpPacket, request: DhcpRequest): Dhcp
  * a client of `boot.vendorClasses` gets its own class back, as dnsmasq does (dhcp-pxe-vendor).
  */
 export function withVendorClass(reply: DhcpPacket, { client }: DhcpRequest): DhcpPacket {
-  return withOption(reply, OptionCode.VENDOR_CLASS_IDENTIFIER, fromText(client.bootClass ?? ""));
+  return withEach(reply, [vendorClass({ client })]);
+}
+
+function vendorClass({ client }: Pick<DhcpRequest, "client">): Option {
+  return [OptionCode.VENDOR_CLASS_IDENTIFIER, fromText(client.bootClass ?? "")];
 }
 
 /** Option 97 as the client sent it (RFC 4578 2.3); a client that sent none gets none. */
@@ -150,7 +154,11 @@ function bootFile(name: string): { readonly file: string; readonly option: Optio
 
 /** iPXE's 175.176: the offer is complete; without it iPXE waits 3 s for a proxy. */
 export function withNoProxyWait(reply: DhcpPacket): DhcpPacket {
-  return withOption(reply, OptionCode.IPXE_ENCAPSULATED, ipxeOptions({ noPxeDhcp: true }));
+  return withEach(reply, [noProxyWait()]);
+}
+
+function noProxyWait(): Option {
+  return [OptionCode.IPXE_ENCAPSULATED, ipxeOptions({ noPxeDhcp: true })];
 }
 
 /** What every boot answer holds: next server, boot file, and the client's machine identifier. */
@@ -160,14 +168,21 @@ export function withBootSource(
   plan: BootPlan,
   link: Link,
 ): DhcpPacket {
+  const { siaddr, file, options } = bootSource(request, plan, link);
+  return withEach({ ...reply, siaddr, file }, options);
+}
+
+function bootSource(
+  request: DhcpRequest,
+  plan: BootPlan,
+  link: Link,
+): Pick<DhcpPacket, "siaddr" | "file"> & { readonly options: Option[] } {
   const siaddr = nextServerOf(plan, link);
   const { file, option } = bootFile(toldFileOf(plan));
+  const options: Option[] = [[OptionCode.TFTP_SERVER_NAME, fromText(siaddr)], option];
   const id = request.packet.options.get(OptionCode.CLIENT_MACHINE_IDENTIFIER);
-  return withEach({ ...reply, siaddr, file }, [
-    [OptionCode.TFTP_SERVER_NAME, fromText(siaddr)],
-    option,
-    ...(id === undefined ? [] : [[OptionCode.CLIENT_MACHINE_IDENTIFIER, id] as const]),
-  ]);
+  if (id !== undefined) options.push([OptionCode.CLIENT_MACHINE_IDENTIFIER, id]);
+  return { siaddr, file, options };
 }
 
 /** Who serves what a machine is told to boot: another host may serve the loaders by TFTP. */
@@ -195,16 +210,15 @@ export function withNetboot(
 ): DhcpPacket {
   if (plan.kind === "refused") return reply;
   if (plan.kind === "none") return { ...reply, siaddr: advertisedAddress(link) };
-  const booting = withBootSource(reply, request, plan, link);
   const http = request.client.transport === "http";
   const traceparent = plan.trace == null ? null : traceparentBytes(plan.trace);
-  const told = { link, traceparent };
-  const typed = withDiscovery(booting, request, told, http ? "direct" : style);
-  if (link.mode === "proxy") {
-    return withServerName(withVendorClass(typed, request), nextServerOf(plan, link));
-  }
-  if (http || style !== "direct") return withVendorClass(typed, request);
-  return plan.kind === "script" ? withNoProxyWait(typed) : typed;
+  const { siaddr, file, options } = bootSource(request, plan, link);
+  const discovery = discoveryOf(request, link, traceparent, http ? "direct" : style);
+  if (discovery !== null) options.push([OptionCode.VENDOR_SPECIFIC, discovery]);
+  if (link.mode === "proxy" || http || style !== "direct") options.push(vendorClass(request));
+  else if (plan.kind === "script") options.push(noProxyWait());
+  const booting = withEach({ ...reply, siaddr, file }, options);
+  return link.mode === "proxy" ? withServerName(booting, siaddr) : booting;
 }
 
 /** The name or URL of what a machine is told to boot. */
@@ -225,20 +239,20 @@ export const MENU_ITEM = 0x8000;
 /** What a person at the machine would see of it. */
 const MENU_TEXT = "eim-pxe";
 
-/** Option 43: how firmware finds its boot server, or that it needs none. */
-function withDiscovery(
-  reply: DhcpPacket,
+/** Option 43: how firmware finds its boot server, or that it needs none; null: there is none. */
+function discoveryOf(
   request: DhcpRequest,
-  { link, traceparent }: { readonly link: Link; readonly traceparent: Uint8Array | null },
+  link: Link,
+  traceparent: Uint8Array | null,
   style: OfferStyle,
-): DhcpPacket {
+): Uint8Array | null {
   switch (style) {
     case "direct":
-      return withVendorOption43(reply, discoveryOptions(request, traceparent));
+      return discoveryOptions(request, traceparent);
     case "boot-server":
-      return reply;
-    case "menu": {
-      const menu = pxeVendorOptions({
+      return null;
+    case "menu":
+      return pxeVendorOptions({
         // Neither broadcast nor multicast, and no server that is not in the list.
         discoveryControl: 7,
         bootServers: [{ type: MENU_ITEM, addresses: [advertisedAddress(link)] }],
@@ -246,8 +260,6 @@ function withDiscovery(
         menuPrompt: { timeoutSeconds: 0, text: MENU_TEXT },
         traceparent,
       });
-      return withVendorOption43(reply, menu);
-    }
   }
 }
 
