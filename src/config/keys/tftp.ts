@@ -74,7 +74,7 @@ export const tftp = z
     }),
     maxTransfers: z.int().min(1).default(1000).meta({
       description:
-        "Transfers at the same time; further clients are told to try again (ERROR 0). When all slots are taken, a client that never answered loses its slot to a new one; while all answer, only an address that holds half of them does. One address may also request that many at once and a tenth of it each second that it does not answer.",
+        "Transfers at the same time. Who asks when all slots are taken gets one when it asks again, as firmware does for half a minute; only an address that has transfers is told to try again (ERROR 0). A client that has not answered for two seconds loses its slot to a new one, also before that where half of all slots are of such clients; while all answer, only an address that holds half of them does. One address may also request that many at once and a tenth of it each second that it does not answer.",
       unit: "transfers",
     }),
     dataPorts: portRange.nullable().default(null).meta({

@@ -26,8 +26,10 @@ export interface SlotRefusal {
 
 /**
  * The slots for transfers. While there are any, everybody gets one, since many machines may share one
- * address (NAT). When all are taken, a client that has not answered loses its slot to the new request: one
- * that had time to, else one of the address that has most such. Those that answer are safe from a flood of
+ * address (NAT). When all are taken, a client that had time to answer and did not loses its slot to the new request. Where
+ * half of all slots are of clients that have not answered yet, requests are forged, and one of the address that has most such is
+ * lost at once; where they are fewer, they are machines whose answer is under way, as in a room that is switched on: who
+ * lost its slot then would go on with a transfer that is none any more. Those that answer are safe from a flood of
  * forged requests; only an address that holds half of all slots loses one of its own to another, so that it
  * cannot keep all others from booting.
  *
@@ -63,7 +65,9 @@ export class TransferSlots {
       const eviction = this.#fromUnanswered(startedAt) ?? this.#fromMany(address);
       if (eviction === null) {
         this.#rates.giveBack(address);
-        return { reason: busy(this.#answered.countOf(address)), tell: true };
+        const own = this.#answered.countOf(address);
+        // Firmware repeats its request for half a minute, and gives up at an error.
+        return { reason: busy(own), tell: own > 0 };
       }
       eviction.holder.evict(eviction.reason);
     }
@@ -84,13 +88,14 @@ export class TransferSlots {
     if (!this.#unanswered.delete(holder)) this.#answered.delete(holder);
   }
 
-  /** The oldest that did not answer, if it had its time; else the oldest such of the address that has most. */
+  /** The oldest that did not answer, if it had its time; else, where they are many, the oldest such of the address that has most. */
   #fromUnanswered(now: number): Eviction | null {
     const oldest = this.#unanswered.oldest();
     if (oldest === undefined) return null;
     if (oldest.startedAt <= now - UNANSWERED_MS) {
       return { holder: oldest, reason: "the server is busy and this client does not answer" };
     }
+    if (this.#unanswered.size * 2 < this.#maxTransfers) return null;
     const [holder = oldest] = this.#unanswered.largestGroup();
     return { holder, reason: "the server is busy and this client has not answered yet" };
   }

@@ -45,11 +45,24 @@ describe("the slots for transfers", () => {
     expect(slots.size).toBe(4);
   });
 
-  it("are refused when every address has one, and the client is told", () => {
+  it("are refused when every address has one, and the client, which asks again, hears no error", () => {
     const { slots, gone } = full("a", "b", "c");
     const refusal = slots.take(new Holder(slots, "d"));
-    expect(refusal).toEqual({ reason: "the server is busy, try again", tell: true });
+    expect(refusal).toEqual({ reason: "the server is busy, try again", tell: false });
     expect(gone()).toEqual([]);
+  });
+
+  it("are refused with an error to an address that has some", () => {
+    const { slots } = full("a", "b", "c");
+    expect(slots.take(new Holder(slots, "a"))).toMatchObject({ tell: true });
+  });
+
+  it("are not taken from machines whose answer is under way, for two seconds", () => {
+    const { take, gone } = full("a", "b", "c", "d?");
+    expect(take("e", 1999)).toBe("the server is busy, try again");
+    expect(gone()).toEqual([]);
+    expect(take("e", 2000)).toBeNull();
+    expect(gone()).toEqual([3]);
   });
 
   it("are lost by an address that has half of them, the newest first, to others", () => {
@@ -76,7 +89,7 @@ describe("the slots for transfers", () => {
   });
 
   it("are first taken from transfers that were never answered", () => {
-    const { take, gone } = full("b", "b?", "b");
+    const { take, gone } = full("b", "b?", "b", "b?");
     expect(take("c")).toBeNull();
     expect(gone()).toEqual([1]);
   });
