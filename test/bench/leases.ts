@@ -29,7 +29,7 @@ const [runs = 2, seconds = 4] = words.filter((word) => /^\d+$/.test(word)).map(N
 const machines = 20_000;
 const ladder = isPostgres
   ? [100, 200, 300, 400, 500, 700, 1000, 1500, 2000, 2500, 3000, 3500, 4000, 5000, 6000]
-  : [3000, 5000, 6000, 7000, 8000, 9000, 10_000, 11_000, 12_000, 14_000];
+  : [3000, 5000, 6000, 7000, 8000, 9000, 10_000, 11_000, 12_000, 14_000, 16_000, 18_000];
 /** At which it is told what an exchange costs. */
 const told = isPostgres ? [] : [2000, 4000, 8000];
 /** For memory, and for how long an answer takes. */
