@@ -18,3 +18,13 @@ export function tooFewDescriptors(error: unknown): string | null {
   if (errno !== "EMFILE" && errno !== "ENFILE") return null;
   return inOneSentence(descriptorsUsedUp);
 }
+
+/**
+ * The file descriptor of one of Node's sockets or servers; null when it is closed. Node keeps it with the handle, which is not
+ * in its documentation.
+ */
+export function descriptorOf(socket: object): number | null {
+  const handle: unknown = Reflect.get(socket, "_handle");
+  const isOpen = typeof handle === "object" && handle !== null && "fd" in handle;
+  return isOpen && typeof handle.fd === "number" && handle.fd >= 0 ? handle.fd : null;
+}

@@ -1,5 +1,6 @@
 import { type Server, Socket } from "node:net";
 import { platform } from "node:os";
+import { descriptorOf } from "../../lib/descriptors.ts";
 
 /**
  * Accepts connections that wait at a listening server, beside the one that Node has just accepted. `allowHalfOpen` is as the
@@ -50,12 +51,4 @@ export async function loadAcceptWaiting(): Promise<AcceptWaiting | null> {
   } catch {
     return null;
   }
-}
-
-/** Node tells it in no other way. */
-function descriptorOf(server: object): number | null {
-  if (!("_handle" in server)) return null;
-  const { _handle: handle } = server;
-  if (typeof handle !== "object" || handle === null || !("fd" in handle)) return null;
-  return typeof handle.fd === "number" && handle.fd >= 0 ? handle.fd : null;
 }

@@ -4,7 +4,7 @@ import { connect, createServer, type Socket } from "node:net";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { descriptorOf } from "../../../src/http/connections/descriptor.ts";
+import { descriptorOf } from "../../../src/lib/descriptors.ts";
 import { type KernelMemory, loadKernelMemory } from "../../../src/http/files/kernel-memory.ts";
 import { InternalError } from "../../../src/lib/errors.ts";
 import { eventually } from "../../support/eventually.ts";
