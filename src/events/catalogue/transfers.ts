@@ -5,7 +5,8 @@ export const transferEvents = {
   "tftp-refused": {
     level: "warn",
     message: "a TFTP request was refused",
-    meaning: "The file does not exist or may not be read; `reason` says which.",
+    meaning:
+      "The file does not exist, may not be read, or as many transfers as `tftp.maxTransfers` allows are under way; `reason` says which.",
   },
   "optional-file": {
     level: "debug",

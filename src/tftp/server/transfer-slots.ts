@@ -17,6 +17,11 @@ const MIN_BURST = 64;
 /** Addresses whose rate is remembered. */
 const MAX_ADDRESSES = 8192;
 
+/** For the log. */
+const FULL =
+  "not answered yet: as many transfers as tftp.maxTransfers allows are under way. The client gets a place when it asks again; if " +
+  "machines give up before, raise tftp.maxTransfers or switch fewer of them on at once";
+
 /** Why there is no slot. */
 export interface SlotRefusal {
   readonly reason: string;
@@ -66,8 +71,9 @@ export class TransferSlots {
       if (eviction === null) {
         this.#rates.giveBack(address);
         const own = this.#answered.countOf(address);
+        if (own > 0) return { reason: busy(own), tell: true };
         // Firmware repeats its request for half a minute, and gives up at an error.
-        return { reason: busy(own), tell: own > 0 };
+        return { reason: FULL, tell: false };
       }
       eviction.holder.evict(eviction.reason);
     }
@@ -160,6 +166,5 @@ class Holders {
 }
 
 function busy(own: number): string {
-  const text = "the server is busy, try again";
-  return own === 0 ? text : `${text}: this address has ${own} of its transfers`;
+  return `the server is busy, try again: this address has ${own} of its transfers`;
 }

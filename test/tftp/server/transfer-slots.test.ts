@@ -38,6 +38,8 @@ function full(...takers: readonly string[]) {
   return { slots, holders, take, gone };
 }
 
+const waits = expect.stringContaining("gets a place when it asks again");
+
 describe("the slots for transfers", () => {
   it("are all for one address while nobody else wants any", () => {
     const { slots, take } = full("a", "a", "a", "a");
@@ -48,7 +50,7 @@ describe("the slots for transfers", () => {
   it("are refused when every address has one, and the client, which asks again, hears no error", () => {
     const { slots, gone } = full("a", "b", "c");
     const refusal = slots.take(new Holder(slots, "d"));
-    expect(refusal).toEqual({ reason: "the server is busy, try again", tell: false });
+    expect(refusal).toEqual({ reason: waits, tell: false });
     expect(gone()).toEqual([]);
   });
 
@@ -59,7 +61,7 @@ describe("the slots for transfers", () => {
 
   it("are not taken from machines whose answer is under way, for two seconds", () => {
     const { take, gone } = full("a", "b", "c", "d?");
-    expect(take("e", 1999)).toBe("the server is busy, try again");
+    expect(take("e", 1999)).toEqual(waits);
     expect(gone()).toEqual([]);
     expect(take("e", 2000)).toBeNull();
     expect(gone()).toEqual([3]);
@@ -72,13 +74,13 @@ describe("the slots for transfers", () => {
     expect(holders[3]?.gone).toBe("the server is busy and this address has 3 transfers");
     expect(take("d", 0, true)).toBeNull();
     expect(gone()).toEqual([2, 3]);
-    expect(take("e", 0, true)).toBe("the server is busy, try again");
+    expect(take("e", 0, true)).toEqual(waits);
     expect(slots.size).toBe(4);
   });
 
   it("are not taken from clients that answer while they have less than half of them", () => {
     const { take, gone } = full("a", "b", "b", "c", "d");
-    expect(take("e")).toBe("the server is busy, try again");
+    expect(take("e")).toEqual(waits);
     expect(gone()).toEqual([]);
   });
 
