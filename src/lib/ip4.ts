@@ -64,6 +64,11 @@ export function parseSubnet(text: string): Subnet | null {
   return subnet.network === network ? subnet : null;
 }
 
+/** A number of its own for each network, the same for equal ones: a key that is made without text. */
+export function subnetNumber({ network, prefixLength }: Subnet): number {
+  return ip4ToNumber(network) * 64 + prefixLength;
+}
+
 function maskNumber(prefixLength: number): number {
   return prefixLength === 0 ? 0 : (0xffffffff << (32 - prefixLength)) >>> 0;
 }

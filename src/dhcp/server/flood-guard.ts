@@ -1,7 +1,7 @@
 import { isNamed } from "../../boot/node.ts";
 import { readMachineUuid } from "../wire/machine-uuid.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { ANY_ADDRESS, formatSubnet, subnetContains } from "../../lib/ip4.ts";
+import { ANY_ADDRESS, parseSubnet, type Subnet, subnetContains } from "../../lib/ip4.ts";
 import type { Mac } from "../../lib/mac.ts";
 import type { Emit } from "../../events/types.ts";
 import { RateLimits, machineIdOf, type Refusal, type Sender } from "./rate-limits.ts";
@@ -57,7 +57,8 @@ export class FloodGuard {
     const { offers } = this.#knowledge;
     for (const effect of effects) {
       if (effect.kind === "event" && effect.event.event === "pool-full") {
-        this.#limits.poolFull(effect.event.network, this.#clock.now());
+        const network = parseSubnet(effect.event.network);
+        if (network !== null) this.#limits.poolFull(network, this.#clock.now());
       } else if (effect.kind === "record" && effect.lease.state === "bound") {
         const offer = offers.at(effect.lease.address, this.#clock.wall());
         if (offer?.mac === mac && !offer.known) this.#limits.unknownGotLease();
@@ -72,17 +73,16 @@ export class FloodGuard {
     const node = uuid === null ? null : this.#knowledge.findNode({ mac, uuid, serial: null });
     if (uuid !== null && isNamed(node, mac)) return this.#limits.refusesUuid(uuid, nowMs);
     const isHere = giaddr === ANY_ADDRESS;
-    if (!isKnown && isHere && this.#limits.isFull(formatSubnet(this.#link.subnet), nowMs)) {
+    if (!isKnown && isHere && this.#limits.isFull(this.#link.subnet, nowMs)) {
       return "the pool is full";
     }
     return this.#limits.refuses(mac, isKnown, nowMs);
   }
 
   /** The network that a request is from; null: none in which addresses are handed out. */
-  #networkOf(request: DhcpRequest): string | null {
+  #networkOf(request: DhcpRequest): Subnet | null {
     if (this.#link.mode !== "full") return null;
-    const network = networkOf(request, this.#link);
-    return network === null ? null : formatSubnet(network.subnet);
+    return networkOf(request, this.#link)?.subnet ?? null;
   }
 
   /** Whether its hardware address is. What only a wildcard fits is not: anybody can make up more of these. */

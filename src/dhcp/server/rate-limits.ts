@@ -1,6 +1,6 @@
 import { TokenBucket, TokenBuckets } from "../../lib/token-bucket.ts";
 import { BoundedMap } from "../../lib/bounded-map.ts";
-import { type Ip4, ip4FromBytes } from "../../lib/ip4.ts";
+import { type Ip4, ip4FromBytes, type Subnet, subnetNumber } from "../../lib/ip4.ts";
 import { type Mac, macFromBytes } from "../../lib/mac.ts";
 import { OptionCode } from "../wire/option-codes.ts";
 import { chaddrLengthOf, END, PAD } from "../wire/packet.ts";
@@ -61,8 +61,8 @@ export class RateLimits {
   readonly #known = new TokenBuckets<Mac>(ONE_MACHINE, MOST_MACHINES);
   readonly #unknown: TokenBuckets<Mac>;
   readonly #uuids: TokenBuckets<string>;
-  /** Until when the pool of a network counts as full. */
-  readonly #fullUntilMs = new BoundedMap<string, number>(MOST_NETWORKS);
+  /** Until when the pool of a network counts as full, by the network's number: each request asks. */
+  readonly #fullUntilMs = new BoundedMap<number, number>(MOST_NETWORKS);
 
   /** @param leases whether addresses are handed out */
   constructor(nowMs: number, leases = true) {
@@ -99,14 +99,14 @@ export class RateLimits {
     this.#unknownClients.giveBack();
   }
 
-  /** There was no address for an unknown client of a network (`192.168.77.0/24`). */
-  poolFull(network: string, nowMs: number): void {
-    this.#fullUntilMs.set(network, nowMs + FULL_FOR_MS);
+  /** There was no address for an unknown client of a network. */
+  poolFull(network: Subnet, nowMs: number): void {
+    this.#fullUntilMs.set(subnetNumber(network), nowMs + FULL_FOR_MS);
   }
 
   /** Whether that was so a moment ago: unknown clients of it are not answered now. */
-  isFull(network: string, nowMs: number): boolean {
-    return nowMs < (this.#fullUntilMs.get(network) ?? -Infinity);
+  isFull(network: Subnet, nowMs: number): boolean {
+    return nowMs < (this.#fullUntilMs.get(subnetNumber(network)) ?? -Infinity);
   }
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { RateLimits, machineIdOf, senderOf } from "../../../src/dhcp/server/rate-limits.ts";
 import { encodePacket } from "../../../src/dhcp/wire/packet.ts";
+import { subnetOf } from "../../../src/lib/ip4.ts";
 import { clientMac, packetWith } from "../../support/dhcp.ts";
 
 const unknownMac = (n: number) => `02:00:00:${n >> 16}:${(n >> 8) & 255}:${n & 255}`;
@@ -88,10 +89,13 @@ describe("RateLimits", () => {
 
   test("takes a pool for full for a second", () => {
     const limits = new RateLimits(0);
-    limits.poolFull("10.1.0.0/16", 5000);
-    expect(limits.isFull("10.1.0.0/16", 5999)).toBe(true);
-    expect(limits.isFull("10.2.0.0/16", 5999)).toBe(false);
-    expect(limits.isFull("10.1.0.0/16", 6000)).toBe(false);
+    const here = subnetOf("10.2.0.0", 16);
+    const wider = subnetOf("10.2.0.0", 15);
+    limits.poolFull({ ...here }, 5000);
+    expect(limits.isFull(here, 5999)).toBe(true);
+    expect(limits.isFull(wider, 5999)).toBe(false);
+    expect(limits.isFull(subnetOf("10.1.0.0", 16), 5999)).toBe(false);
+    expect(limits.isFull(here, 6000)).toBe(false);
   });
 });
 
