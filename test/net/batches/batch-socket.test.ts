@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { errnoOf } from "../../../src/lib/errors.ts";
 import { batchSocket } from "../../../src/net/batches/batch-socket.ts";
 import { Outbox } from "../../../src/net/batches/outbox.ts";
@@ -83,11 +83,14 @@ let kernel: FakeKernel;
 let socket: UdpSocket;
 let errors: (string | null)[];
 beforeEach(() => {
+  // A turn ends after some time, too: of the handlers', not of what else the machine does.
+  vi.useFakeTimers({ toFake: ["performance"] });
   kernel = new FakeKernel();
   socket = batchSocket(kernel, new Outbox(kernel), 3, local, null);
   errors = [];
   socket.onError((error) => errors.push(errnoOf(error)));
 });
+afterEach(() => void vi.useRealTimers());
 
 function send(...bytes: readonly number[]): void {
   for (const byte of bytes) socket.send(Uint8Array.of(byte), peer);
@@ -122,6 +125,19 @@ describe("a socket of batches", () => {
     expect(heard).toBe(4 * BATCH);
     kernel.ready(false);
     expect(heard).toBe(5 * BATCH);
+  });
+
+  test("gives others their turn after a time, where each datagram takes long", () => {
+    let heard = 0;
+    socket.onMessage(() => {
+      heard += 1;
+      vi.advanceTimersByTime(3 / BATCH);
+    });
+    kernel.incoming.push(...upTo(4 * BATCH));
+    kernel.ready(false);
+    expect(heard).toBe(2 * BATCH);
+    kernel.ready(false);
+    expect(heard).toBe(4 * BATCH);
   });
 
   test("what a slow link does not take waits for it, large and small in their order", async () => {
