@@ -1,6 +1,5 @@
 import { copyFile, lchown, lstat, mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { create, extract } from "tar";
 import { messageOf, SyncError } from "../../lib/errors.ts";
 import { onDisk, openerOf, openFile, requireRoom, sha256OfFile, type StoredFile } from "./disk.ts";
 import type { Generation } from "./generation.ts";
@@ -16,6 +15,7 @@ export async function exportGeneration(generation: Generation, target: string): 
   const names = [MANIFEST_NAME, ...manifest.files.map(({ name }) => name)];
   try {
     if (isTar(target)) {
+      const { create } = await import("tar");
       await create({ file: target, cwd: directory, portable: true }, names);
       return;
     }
@@ -138,6 +138,7 @@ async function manifestIn(folder: string): Promise<Manifest | null> {
 
 async function unpack(source: string, folder: string, wanted: ReadonlySet<string>): Promise<void> {
   await requireRoom(folder, source, (await stat(source)).size);
+  const { extract } = await import("tar");
   await extract({
     file: source,
     cwd: folder,

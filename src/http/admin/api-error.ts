@@ -17,6 +17,11 @@ export class ApiError extends Error {
   }
 }
 
+/** That no route has the path. */
+export function nothingThere(): ApiError {
+  return new ApiError(404, "NOT_FOUND", "nothing is served at this path");
+}
+
 /** The answer to whatever was thrown while a request was handled. */
 export function answerTo(thrown: unknown): { readonly status: number; readonly reply: ErrorReply } {
   const status = errorStatus(thrown);

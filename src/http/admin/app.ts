@@ -4,13 +4,13 @@ import { endpoints } from "../../api/endpoints.ts";
 import { printable } from "../../lib/bytes.ts";
 import { repeatsHost } from "../repeated-host.ts";
 import { errorStatus } from "../error-status.ts";
+import { withoutCompilers } from "../own-compilers.ts";
 import { accessOf } from "./access.ts";
-import { answerTo, ApiError } from "./api-error.ts";
+import { answerTo, ApiError, nothingThere } from "./api-error.ts";
 import type { AdminApp, AdminAppOptions } from "./context.ts";
 import { decidedBy } from "./decided-by.ts";
 import { dashboardPaths, dashboardRoutes } from "./dashboard.ts";
 import { RouteMethods } from "./methods.ts";
-import { describeApi } from "./open-api.ts";
 import { changes, foreignObjection, typeObjection } from "./request-guard.ts";
 import { artifactRoutes } from "./routes/artifacts.ts";
 import { bootRoutes } from "./routes/boots.ts";
@@ -46,6 +46,7 @@ const openPaths: ReadonlySet<string | undefined> = new Set([
 export function createAdminApp(options: AdminAppOptions): AdminApp {
   const app = fastify({
     logger: false,
+    ...withoutCompilers,
     bodyLimit: 64 * 1024,
     // No limit on how long an answer takes: a synchronisation may take minutes.
     return503OnClosing: false,
@@ -85,8 +86,7 @@ export function createAdminApp(options: AdminAppOptions): AdminApp {
     throw nothingThere();
   });
   app.setErrorHandler((error, _request, reply) => sendError(reply, error));
-  describeApi(app, options.version);
-  // What describes the routes has to be there before them.
+  // As a plugin: what is set above holds for its routes.
   app.register((routes, _options, done) => {
     addRoutes(routes.withTypeProvider<ZodTypeProvider>(), options);
     done();
@@ -96,7 +96,7 @@ export function createAdminApp(options: AdminAppOptions): AdminApp {
 
 function addRoutes(app: AdminApp, options: AdminAppOptions): void {
   healthRoutes(app, options);
-  openApiRoutes(app);
+  openApiRoutes(app, options);
   sessionRoutes(app, options);
   siteRoutes(app, options);
   bootRoutes(app, options);
@@ -108,11 +108,7 @@ function addRoutes(app: AdminApp, options: AdminAppOptions): void {
   nodeRoutes(app, options);
   eventRoutes(app, options);
   const { dashboardFolder } = options;
-  if (dashboardFolder === null) return;
-  app.register((page, _options, done) => {
-    dashboardRoutes(page.withTypeProvider<ZodTypeProvider>(), dashboardFolder);
-    done();
-  });
+  if (dashboardFolder !== null) dashboardRoutes(app, dashboardFolder);
 }
 
 /** Why a request is not answered; null when it may be. */
@@ -145,10 +141,6 @@ function objection(
     "READ_ONLY",
     "the token of admin.readTokenFile may only read: present that of admin.tokenFile to change something",
   );
-}
-
-function nothingThere(): ApiError {
-  return new ApiError(404, "NOT_FOUND", "nothing is served at this path");
 }
 
 /** That the path is there, and takes other methods (RFC 9110 15.5.6); null: it is not there. */

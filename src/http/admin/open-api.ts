@@ -1,11 +1,15 @@
 import { fastifySwagger } from "@fastify/swagger";
-import { createJsonSchemaTransform } from "fastify-type-provider-zod";
+import { fastify } from "fastify";
+import { createJsonSchemaTransform, validatorCompiler } from "fastify-type-provider-zod";
 import { z } from "zod";
+import { type Endpoint, openApiReply } from "../../api/endpoint.ts";
+import { endpoints } from "../../api/endpoints.ts";
 import { errorReply } from "../../api/errors.ts";
-import type { AdminApp } from "./context.ts";
+import { withoutCompilers } from "../own-compilers.ts";
 
 /*
- * The OpenAPI document: made from the shapes that requests are judged by, when the routes are there.
+ * The OpenAPI document: made from the shapes that requests are judged by. Few ask for it, so it is loaded when somebody
+ * does, and made by routes of its own that nobody can reach.
  */
 
 const shapes = createJsonSchemaTransform({
@@ -23,8 +27,11 @@ const refusal = {
   content: { "application/json": { schema: z.toJSONSchema(errorReply) } },
 };
 
-/** Prepares the document. To be called before the routes are added. */
-export function describeApi(app: AdminApp, version: string): void {
+/** The document, for this version of the program. */
+export async function describeApi(version: string): Promise<z.infer<typeof openApiReply>> {
+  const app = fastify({ logger: false, exposeHeadRoutes: false, ...withoutCompilers });
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(() => JSON.stringify);
   app.register(fastifySwagger, {
     openapi: {
       openapi: "3.1.1",
@@ -56,4 +63,12 @@ export function describeApi(app: AdminApp, version: string): void {
       return { schema: { ...schema, response: { ...response, default: refusal } }, url };
     },
   });
+  app.register((routes, _options, done) => {
+    for (const { method, url, schema } of Object.values<Endpoint>(endpoints)) {
+      routes.route({ method, url, schema, handler: () => null });
+    }
+    done();
+  });
+  await app.ready();
+  return openApiReply.parse(app.swagger());
 }

@@ -3,6 +3,7 @@ import { fastify, type FastifyInstance } from "fastify";
 import { messageOf } from "../../lib/errors.ts";
 import { type BootAppOptions, refuse, refuseUnknown } from "./context.ts";
 import { errorStatus } from "../error-status.ts";
+import { withoutCompilers } from "../own-compilers.ts";
 import { repeatsHost } from "../repeated-host.ts";
 import type { QuickAnswer } from "../connections/connection-options.ts";
 import { BootScripts } from "./boot-scripts.ts";
@@ -27,6 +28,7 @@ export interface BootApp {
 export function createBootApp(options: BootAppOptions): BootApp {
   const app = fastify({
     logger: false,
+    ...withoutCompilers,
     // HEAD is answered by the same handlers, which then report nothing.
     exposeHeadRoutes: false,
     // Reports from scripts are the only bodies here.

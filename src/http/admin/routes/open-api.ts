@@ -1,8 +1,13 @@
 import { endpoints } from "../../../api/endpoints.ts";
-import { openApiReply } from "../../../api/endpoint.ts";
 import type { AdminApp } from "../context.ts";
 
 /** `/openapi.json`: the description of the API, for programs. */
-export function openApiRoutes(app: AdminApp): void {
-  app.route({ ...endpoints.openApi, handler: () => openApiReply.parse(app.swagger()) });
+export function openApiRoutes(app: AdminApp, { version }: { readonly version: string }): void {
+  app.route({
+    ...endpoints.openApi,
+    handler: async () => {
+      const { describeApi } = await import("../open-api.ts");
+      return describeApi(version);
+    },
+  });
 }
