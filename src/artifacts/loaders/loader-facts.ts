@@ -25,25 +25,39 @@ export const SMEE_MARKER =
 
 /** More than any iPXE has. A unified kernel image is not searched to its end. */
 const SCAN_BYTES = 16 * 1024 * 1024;
+/** More than any match has. */
+const MATCH_BYTES = 256;
 
 export async function loaderFacts(blob: BlobSource): Promise<LoaderFacts> {
   const layout = await layoutOf(blob);
   const isEfi = typeof layout !== "string";
   const bytes = await blob.read(0, Math.min(blob.size, SCAN_BYTES));
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
+  const content = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   // Its name and its version follow each other among its strings (iPXE src/core/version.c).
-  const ipxeVersion = /iPXE[\0 ]{1,32}(\d+\.\d+\.\d+[\x20-\x7e]{0,60}?)\0/.exec(text)?.[1] ?? null;
-  const hasMarker = text.includes(SMEE_MARKER);
+  const version = matchAt(content, "iPXE", /^iPXE[\0 ]{1,32}(\d+\.\d+\.\d+[\x20-\x7e]{0,60}?)\0/);
+  const hasMarker = content.includes(SMEE_MARKER);
   // iPXE's code has the magic word alone; a script has a line behind it.
-  const hasScript = /#!ipxe[ \t]*\r?\n[\t\n\r\x20-\x7e]{8}/.test(text);
+  const script = matchAt(content, "#!ipxe", /^#!ipxe[ \t]*\r?\n[\t\n\r\x20-\x7e]{8}/);
   return {
     format: isEfi ? "efi" : "bios",
     machine: isEfi ? nameOfMachine(layout.machine) : null,
     signed: isEfi && layout.certificates !== null,
     signedBy: isEfi ? await authoritiesOf(blob) : [],
-    ipxeVersion,
-    embedded: hasMarker ? "smee-marker" : hasScript ? "script" : null,
+    ipxeVersion: version?.[1] ?? null,
+    embedded: hasMarker ? "smee-marker" : script !== null ? "script" : null,
   };
+}
+
+/**
+ * The first match that begins with this word. Text is made of what is there alone: a part of a text keeps all of it in memory,
+ * which would be a megabyte for the version of each loader.
+ */
+function matchAt(content: Buffer, word: string, pattern: RegExp): RegExpExecArray | null {
+  for (let at = content.indexOf(word); at >= 0; at = content.indexOf(word, at + 1)) {
+    const found = pattern.exec(content.toString("latin1", at, at + MATCH_BYTES));
+    if (found !== null) return found;
+  }
+  return null;
 }
 
 /** What an option-93 number needs: `bios`, or the machine of an EFI executable. Others are not judged. */

@@ -1,8 +1,11 @@
 import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
+  type LoaderFacts,
   loaderFacts,
   misfit,
   PATCH_LIMIT_BYTES,
@@ -13,6 +16,7 @@ import { createLoaderStore } from "../../../src/artifacts/loaders/loader-store.t
 import { makeMicroOs } from "../../../src/demo/micro-os.ts";
 import { memoryBlob } from "../../../src/lib/blob.ts";
 import { concat, fromText } from "../../../src/lib/bytes.ts";
+import { InternalError } from "../../../src/lib/errors.ts";
 import { reasonToSkip } from "../../support/tools.ts";
 
 const { kernel: efi } = makeMicroOs({ kernelBytes: 20_000, initramfsBytes: 0 });
@@ -47,6 +51,25 @@ describe("what a loader is", () => {
     });
     expect(await factsOf(efi, "#!ipxe\n", SMEE_MARKER)).toMatchObject({ embedded: "smee-marker" });
     expect(await factsOf("MZ not really")).toMatchObject({ format: "bios", machine: null });
+  });
+
+  it("is kept without the loader's bytes", async () => {
+    setFlagsFromString("--expose-gc");
+    const collect: unknown = runInNewContext("gc");
+    if (typeof collect !== "function") {
+      throw new InternalError("this Node has no garbage collector");
+    }
+    const used = () => {
+      collect();
+      const { heapUsed, external, arrayBuffers } = process.memoryUsage();
+      return heapUsed + external - arrayBuffers;
+    };
+    const padding = new Uint8Array(4 * 1024 * 1024);
+    const before = used();
+    const kept: LoaderFacts[] = [];
+    while (kept.length < 8) kept.push(await factsOf(padding, "iPXE\x001.21.1+ (8460dc4)\0"));
+    expect(used() - before).toBeLessThan(padding.length);
+    expect(kept.at(-1)).toMatchObject({ ipxeVersion: "1.21.1+ (8460dc4)" });
   });
 
   it.skipIf(debian !== null)("is told of Debian's", async () => {
