@@ -22,6 +22,27 @@ function file(name: string, text: string): string {
   return path;
 }
 
+it("serve is few files, and has nothing in them that is loaded when it is needed", () => {
+  const loaded = program.filesOf(/^serve-\w+\.js$/);
+  expect(loaded.map(({ name }) => name).length).toBeLessThan(30);
+  const packages = loaded.flatMap(({ sources }) =>
+    sources.flatMap((source) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(source)?.[1] ?? []),
+  );
+  expect(packages).toContain("fastify");
+  for (const name of [
+    "@fastify/static",
+    "@fastify/swagger",
+    "@opentelemetry/api",
+    "ajv",
+    "light-my-request",
+    "pino-pretty",
+    "postgres",
+    "tar",
+  ]) {
+    expect(packages).not.toContain(name);
+  }
+});
+
 describe("eim-pxe check", () => {
   it("accepts the example configuration", async () => {
     const { code, out, err } = await run(["check", "--config", "examples/eim-pxe.yaml"]);

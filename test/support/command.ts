@@ -1,9 +1,13 @@
 import { type ChildProcessByStdio, execFile, spawn } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
 import { copyFile, mkdtemp, realpath, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { promisify } from "node:util";
+import { z } from "zod";
+
+const sourceMap = z.object({ sources: z.array(z.string()) });
 
 export interface Finished {
   readonly code: number | null;
@@ -34,6 +38,24 @@ export class Program {
   /** The file to run with Node. */
   get entry(): string {
     return join(this.#folder, "dist/cli.js");
+  }
+
+  /** The file of this name, and all that are loaded before it: each with the modules that were put into it. */
+  filesOf(name: RegExp): readonly { readonly name: string; readonly sources: readonly string[] }[] {
+    const folder = join(this.#folder, "dist");
+    const names = new Set(readdirSync(folder).filter((one) => name.test(one)));
+    // What is found is looked through as well.
+    for (const one of names) {
+      const text = readFileSync(join(folder, one), "utf8");
+      for (const [, imported = ""] of text.matchAll(/\b(?:from|import)"\.\/([^"]+\.js)"/g)) {
+        names.add(imported);
+      }
+    }
+    return Array.from(names, (one) => ({
+      name: one,
+      sources: sourceMap.parse(JSON.parse(readFileSync(join(folder, `${one}.map`), "utf8")))
+        .sources,
+    }));
   }
 
   /** Starts `eim-pxe` with these arguments as a process of its own. */

@@ -18,9 +18,9 @@ export function dashboardRoutes(app: AdminApp, folder: string): void {
         page = null;
         throw error;
       });
-      const { routing } = await page;
+      const opened = await page;
       reply.hijack();
-      routing(request.raw, reply.raw);
+      opened.routing(request.raw, reply.raw);
     });
   }
 }

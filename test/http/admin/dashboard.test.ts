@@ -65,6 +65,19 @@ test("nothing beside them is served, nor to a foreign page", async () => {
   expect(foreign.statusCode).toBe(403);
 });
 
+test("whoever asks for its head alone, or for a file that is not there, is answered as by the rest of the port", async () => {
+  const app = site.app({ dashboardFolder: folder });
+  const head = await app.inject({ method: "HEAD", url: "/dashboard/main-ABC.js" });
+  expect(head).toMatchObject({ statusCode: 200, body: "" });
+  expect(head.headers["content-length"]).toBe("12");
+  const missing = await app.inject("/dashboard/nothing.js");
+  expect(missing.json()).toEqual({
+    error: { code: "NOT_FOUND", message: "nothing is served at this path" },
+  });
+  const posted = await app.inject({ method: "POST", url: "/dashboard/main-ABC.js" });
+  expect(posted).toMatchObject({ statusCode: 405, headers: { allow: "GET, HEAD" } });
+});
+
 test("where it was not built there is none, and the API is there", async () => {
   const app = site.app({ dashboardFolder: null });
   expect((await app.inject("/")).statusCode).toBe(404);
