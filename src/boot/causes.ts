@@ -40,8 +40,9 @@ export const fileMissing = {
 
 export const tftpRefused = {
   code: "tftp-refused",
-  cause: "the TFTP server {server} refused {file}: error {error}: {text}",
-  remedy: "look in the log of {server} for this transfer",
+  cause: "the TFTP server {server} refused {file}: {reason}",
+  remedy:
+    "where the reason names a key of the configuration, change that; else look in the log of {server} for this transfer",
   who: "site",
 } as const satisfies Finding;
 

@@ -176,12 +176,12 @@ export const say = {
     text,
   }),
   tftpProbe: (): PxeEvent => ({ event: "tftp-probe", ...located, file: "ipxe.efi" }),
-  tftpRefused: (errorCode: number, file = "ipxe.efi"): PxeEvent => ({
+  tftpRefused: (errorCode: number, file = "ipxe.efi", reason = "file not found"): PxeEvent => ({
     event: "tftp-refused",
     ...located,
     file,
     errorCode,
-    reason: "file not found",
+    reason,
   }),
   loaderStart: (file = "ipxe.efi", bytes = 1_000_000): PxeEvent => ({
     event: "loader-start",

@@ -145,6 +145,12 @@ const cases: readonly Case[] = [
   one("14", "file-missing", [...addressed, [3, say.tftpRefused(1)]], /ipxe\.efi is missing/),
   one("14", "tftp-refused", [...addressed, [3, say.tftpRefused(2)]], /refused ipxe\.efi: error 2/),
   one(
+    "14",
+    "tftp-refused",
+    [...addressed, [3, say.tftpRefused(0, "ipxe.efi", "the server is full")]],
+    /refused ipxe\.efi: the server is full/,
+  ),
+  one(
     "16",
     "large-packets-lost",
     [...addressed, [3, say.loaderStart()], [40, say.tftpFailed(1468 * 4)]],

@@ -68,7 +68,9 @@ export const tftpRules: readonly Rule<TftpFailure>[] = [
   {
     ...tftpRefused,
     when: ({ file, server, fault }) =>
-      fault.kind === "tftp-error" ? { file, server, error: fault.code, text: fault.message } : null,
+      fault.kind === "tftp-error"
+        ? { file, server, reason: `error ${fault.code}: ${fault.message}` }
+        : null,
   },
   {
     code: "tftp-silent",

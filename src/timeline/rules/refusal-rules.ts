@@ -49,8 +49,10 @@ export const refusalRules: readonly BootRule[] = [
     when: ({ boot }) => {
       const refused = refusedFileOf(boot);
       if (refused === null) return null;
-      const { file, errorCode: error, reason: text } = refused;
-      return { file, server: "eim-pxe", error, text };
+      const { file, errorCode, reason } = refused;
+      // 0 says nothing but that the words do.
+      const told = errorCode === 0 ? reason : `error ${errorCode}: ${reason}`;
+      return { file, server: "eim-pxe", reason: told };
     },
   },
   {
