@@ -6,7 +6,7 @@ import { CaptureRecorder } from "../capture/recorder.ts";
 import { type NamedMachine, redacted } from "../capture/redaction.ts";
 import type { Config } from "../config/schema.ts";
 import type { LeaseTable } from "../dhcp/leases/lease-table.ts";
-import { lookedThrough } from "../http/admin/timers.ts";
+import { lookedThrough } from "../lib/lists/looked-through.ts";
 import type { ListenerOptions } from "./links/listeners.ts";
 import type { Clock } from "../lib/clock.ts";
 import { ANY_ADDRESS, type Ip4, LIMITED_BROADCAST } from "../lib/ip4.ts";

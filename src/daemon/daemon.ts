@@ -8,7 +8,7 @@ import { LeaseAdmin } from "../dhcp/leases/lease-admin.ts";
 import { LeaseTable } from "../dhcp/leases/lease-table.ts";
 import type { Readiness } from "../http/admin/app.ts";
 import { EventBus } from "../events/bus.ts";
-import { lookedThrough } from "../http/admin/timers.ts";
+import { lookedThrough } from "../lib/lists/looked-through.ts";
 import { createMetrics } from "../observe/metrics.ts";
 import { capturesOf, type SiteCaptures } from "./captures.ts";
 import { tracesOf } from "./elsewhere/boot-traces.ts";

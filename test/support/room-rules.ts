@@ -204,6 +204,7 @@ export const mayTouchTheWorld: readonly string[] = [
   "http/connections",
   "http/files",
   "http/admin/timers.ts",
+  "lib/lists/looked-through.ts",
   "artifacts/origin",
   "artifacts/store",
   "artifacts/loaders",

@@ -9,7 +9,7 @@ import { ApiError } from "../api-error.ts";
 import { AllBoots, inOrder, type SeenBoot } from "../all-boots.ts";
 import { givenReply } from "../boot-reply.ts";
 import type { AdminApp, AdminAppOptions } from "../context.ts";
-import { describedEach, lookedThrough } from "../timers.ts";
+import { describedEach, lookedThrough } from "../../../lib/lists/looked-through.ts";
 
 /** An event as it is kept with its boot. */
 const keptEvent = z.looseObject({ at: z.string(), event: z.string() });

@@ -1,7 +1,7 @@
 import { endpoints } from "../../../api/endpoints.ts";
 import { ApiError } from "../api-error.ts";
 import type { AdminApp, AdminAppOptions } from "../context.ts";
-import { lookedThrough } from "../timers.ts";
+import { lookedThrough } from "../../../lib/lists/looked-through.ts";
 import { decide } from "./decisions.ts";
 
 /** Room for a thousand leases. */

@@ -11,7 +11,7 @@ import { AllBoots } from "../all-boots.ts";
 import { ApiError } from "../api-error.ts";
 import type { AdminApp, AdminAppOptions } from "../context.ts";
 import { decidedBy } from "../decided-by.ts";
-import { describedEach, lookedThrough } from "../timers.ts";
+import { describedEach, lookedThrough } from "../../../lib/lists/looked-through.ts";
 import { decide } from "./decisions.ts";
 
 /**

@@ -8,7 +8,7 @@ import { ConfigError } from "../../../lib/errors.ts";
 import { firstWanted } from "../../../lib/lists/turns.ts";
 import { ApiError } from "../api-error.ts";
 import type { AdminApp, AdminAppOptions } from "../context.ts";
-import { lookedThrough } from "../timers.ts";
+import { lookedThrough } from "../../../lib/lists/looked-through.ts";
 
 /** Boots that came up, which the medians are made of. */
 const medianBoots = 200;
