@@ -60,6 +60,33 @@ test("an input that throws what it may not, or breaks a promise, is a find, once
   ]);
 });
 
+test("some inputs are as long as what others can send, and one that takes too long then is a find", async () => {
+  const lengths: number[] = [];
+  const made = { name: "made up", what: "", seeds: () => [], open: () => ({ run: () => {} }) };
+  const fuzzer = new Fuzzer({
+    target: { ...made, mostBytes: 600, wireBytes: 60_000, mostMs: 5 },
+    running: {
+      run: ({ length }) => {
+        lengths.push(length);
+        if (length < 50_000) return;
+        const from = process.cpuUsage();
+        while (process.cpuUsage(from).user < 10_000);
+      },
+    },
+    reached: () => lengths.length,
+    random: randomNumbers(3),
+    about: () => {},
+  });
+  await fuzzer.begin([new Uint8Array(300)]);
+  await fuzzer.go(Infinity, 500);
+  expect(lengths.some((length) => length > 59_000)).toBe(true);
+  expect(lengths.filter((length) => length > 600).length).toBeLessThan(100);
+  expect(fuzzer.corpus.every(({ length }) => length <= 600)).toBe(true);
+  expect(fuzzer.finds.map(({ reason }) => reason)).toEqual([
+    expect.stringMatching(/^it takes \d+ ms$/),
+  ]);
+});
+
 test("an input by which more is reached is changed further", async () => {
   let reached = 0;
   const fuzzer = new Fuzzer({

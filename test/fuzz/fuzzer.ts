@@ -1,10 +1,11 @@
 import { performance } from "node:perf_hooks";
 import type { Random } from "../support/random.ts";
-import { type Material, mutate, wordsOf } from "./mutations.ts";
+import { type Material, mutate, stretched, wordsOf } from "./mutations.ts";
 import type { Running, Target } from "./target.ts";
 
-/** An input that takes so long, twice, is a find: nothing may keep the event loop. */
+/** An input that takes so long, twice, is a find where the target says nothing else: nothing may keep the event loop. */
 const SLOW_MS = 500;
+const MOST_BYTES = 2048;
 const MOST_KEPT = 2000;
 /** Finds of one target that are kept: by then it is plain that there is something. */
 const MOST_FINDS = 20;
@@ -55,6 +56,8 @@ export class Fuzzer {
   }
 
   #keep(input: Uint8Array): void {
+    // Copies of long ones would be most of the time.
+    if (input.length > (this.#parts.target.mostBytes ?? MOST_BYTES)) return;
     if (this.corpus.length < MOST_KEPT) this.corpus.push(input.slice());
     else this.corpus[this.#parts.random(MOST_KEPT)] = input.slice();
   }
@@ -67,20 +70,23 @@ export class Fuzzer {
     const pick = () =>
       corpus[random(4) === 0 ? corpus.length - 1 - random(recent) : random(corpus.length)];
     const other = pick() ?? new Uint8Array();
-    const material: Material = { other, words: this.#words, mostBytes: target.mostBytes ?? 2048 };
-    return mutate(pick() ?? new Uint8Array(), material, random);
+    const { mostBytes = MOST_BYTES, wireBytes = 0 } = target;
+    const material: Material = { other, words: this.#words, mostBytes };
+    const input = mutate(pick() ?? new Uint8Array(), material, random);
+    return wireBytes > 0 && random(32) === 0 ? stretched(input, wireBytes, random) : input;
   }
 
   /** Nothing to wait for where the target needs no waiting. */
   #run(input: Uint8Array): Promise<void> | undefined {
-    const { about, reached, running } = this.#parts;
+    const { about, reached, running, target } = this.#parts;
     about(input);
     this.executions += 1;
     const before = reached();
     const beganMs = performance.now();
     const ended = () => {
       if (reached() > before) this.#keep(input);
-      return performance.now() - beganMs < SLOW_MS ? undefined : this.#slow(input);
+      const mostMs = target.mostMs ?? SLOW_MS;
+      return performance.now() - beganMs < mostMs ? undefined : this.#slow(input, mostMs);
     };
     const failed = (error: unknown) => this.#note(input, described(error));
     try {
@@ -93,7 +99,7 @@ export class Fuzzer {
   }
 
   /** Another program may have had the core: what is slow is so again, and again. */
-  async #slow(input: Uint8Array): Promise<void> {
+  async #slow(input: Uint8Array, mostMs: number): Promise<void> {
     let leastMs = Infinity;
     for (let time = 0; time < 3; time += 1) {
       const before = process.cpuUsage();
@@ -105,7 +111,7 @@ export class Fuzzer {
       const { user, system } = process.cpuUsage(before);
       leastMs = Math.min(leastMs, (user + system) / 1000);
     }
-    if (leastMs >= SLOW_MS) this.#note(input, `it takes ${Math.round(leastMs)} ms`);
+    if (leastMs >= mostMs) this.#note(input, `it takes ${Math.round(leastMs)} ms`);
   }
 
   /** One for each reason: the same fault is found by thousands of inputs. */

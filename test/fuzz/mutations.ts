@@ -25,6 +25,17 @@ export function mutate(input: Uint8Array, material: Material, random: Random): U
   return bytes.length > material.mostBytes ? bytes.subarray(0, material.mostBytes) : bytes;
 }
 
+/** An input with a part of it so many times in a row that it is up to so long: what is quadratic shows. */
+export function stretched(input: Uint8Array, mostBytes: number, random: Random): Uint8Array {
+  const at = random(input.length);
+  const part = input.slice(at, at + 1 + random(64));
+  const room = mostBytes - input.length;
+  if (part.length === 0 || room < part.length) return input;
+  // Mostly as long as may be.
+  const times = Math.floor((random(4) === 0 ? random(room) : room) / part.length);
+  return spliced(input, at, 0, repeated(part, times));
+}
+
 function changed(bytes: Uint8Array, { other, words }: Material, random: Random): Uint8Array {
   const at = random(bytes.length + 1);
   const inside = Math.min(at, Math.max(0, bytes.length - 1));

@@ -12,8 +12,15 @@ export interface Target {
   readonly words?: readonly string[];
   /** Longest input in bytes. Default: 2048. */
   readonly mostBytes?: number;
+  /** What others can send in one piece, in bytes: one input in 32 is stretched up to it. Default: none is. */
+  readonly wireBytes?: number;
+  /** Processor time in milliseconds that no input may take. Default: 500. */
+  readonly mostMs?: number;
   readonly open: () => Running | Promise<Running>;
 }
+
+/** What reads datagrams: the longest over IPv4, and what would leave a server no time for others if it came again and again. */
+export const ofDatagrams = { wireBytes: 65_507, mostMs: 250 } as const;
 
 /** A target that is ready: what it works with is made once. */
 export interface Running {

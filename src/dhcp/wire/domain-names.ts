@@ -8,6 +8,8 @@ import { DecodeError, InternalError } from "../../lib/errors.ts";
 
 const MAX_LABEL_BYTES = 63;
 const MAX_NAME_BYTES = 255;
+/** Of all names of a value: by pointers of two bytes each, 64 KiB could stand for eight megabytes. */
+const MAX_ALL_BYTES = 65_535;
 const MAX_POINTERS = 16;
 const POINTER = 0xc0;
 
@@ -18,8 +20,11 @@ const POINTER = 0xc0;
  */
 export function decodeDomains(bytes: Uint8Array): readonly string[] {
   const names: string[] = [];
+  let allBytes = 0;
   for (let at = 0; at < bytes.length;) {
     const { name, end } = readName(bytes, at);
+    allBytes += name.length;
+    if (allBytes > MAX_ALL_BYTES) throw fault(at, "the domain names are too long together");
     names.push(name);
     at = end;
   }

@@ -37,7 +37,7 @@ import {
   proxyLink,
   selecting,
 } from "../../support/dhcp.ts";
-import { mayThrow, must, type Target } from "../target.ts";
+import { mayThrow, must, ofDatagrams, type Target } from "../target.ts";
 
 /** No DHCP reply fills more than an Ethernet frame. */
 const MOST_REPLY_BYTES = 1472;
@@ -71,6 +71,7 @@ const decoder: Target = {
   what: "a datagram becomes a packet, facts, words for people and bytes again",
   seeds: requests,
   words,
+  ...ofDatagrams,
   open: () => ({
     run: (bytes) => {
       const sender = senderOf(bytes);
@@ -100,6 +101,7 @@ function handler(name: string, link: Link, role: Role, smee: Knowledge["smee"] =
     what: `a request is decided about: ${role}, mode ${link.mode}${smee === null ? "" : `, as ${smee.flavour}`}`,
     seeds: requests,
     words,
+    ...ofDatagrams,
     open: () => {
       let [leases, offers, styles] = [
         new LeaseTable(4096),
@@ -177,9 +179,12 @@ const options: Target = {
     ...requests().map((bytes) => bytes.subarray(242)),
     Uint8Array.of(119, 3, 97, 98, 99, 0, 192, 0),
     Uint8Array.of(121, 24, 10, 0, 0, 192, 168, 77, 1),
+    // A long name, and then that again and again.
+    Uint8Array.of(119, ...Array.from({ length: 126 }, () => [1, 97]).flat(), 0, 192, 0, 192, 0),
     Uint8Array.of(43, 6, 1, 8, 9, 3, 0, 0, 0, 255),
   ],
   mostBytes: 600,
+  ...ofDatagrams,
   open: () => ({
     run: (bytes) => {
       const [code = 0] = bytes;

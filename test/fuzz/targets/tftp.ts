@@ -7,7 +7,7 @@ import { negotiate } from "../../../src/tftp/wire/option-negotiation.ts";
 import { decodePacket, encodePacket } from "../../../src/tftp/wire/packet.ts";
 import { checkRequest } from "../../../src/tftp/wire/request-check.ts";
 import { optionsOf } from "../../support/tftp.ts";
-import { mayThrow, must, type Target } from "../target.ts";
+import { mayThrow, must, ofDatagrams, type Target } from "../target.ts";
 
 const limits = { maxBlockSize: 1468, maxWindowSize: 64 };
 const options = { tsize: 0, blksize: 1468, windowsize: 16, timeout: 3 };
@@ -36,6 +36,7 @@ const packets: Target = {
   seeds: requests,
   words: ["octet\0", "netascii\0", "blksize\0", "windowsize\0", "tsize\0", "65464\0", "\0"],
   mostBytes: 600,
+  ...ofDatagrams,
   open: () => ({
     run: (bytes) =>
       mayThrow([DecodeError], () => {
