@@ -1,4 +1,5 @@
 import type { Ip4 } from "../lib/ip4.ts";
+import { RecentMap } from "../lib/lists/recent-map.ts";
 import { type Mac, macFromBytes } from "../lib/mac.ts";
 import { type Datagram, ports, type SeenDatagram } from "./datagram.ts";
 
@@ -45,6 +46,8 @@ interface Recording {
   /** The oldest first. */
   readonly packets: SeenDatagram[];
   bytes: number;
+  /** Of these bytes, what its pool counts. */
+  counted: number;
 }
 
 export interface CaptureRecorderParts {
@@ -131,9 +134,9 @@ export class CaptureRecorder {
    */
   #record(key: string, datagram: Datagram, isKnown: boolean | null, isFromMachine: boolean): void {
     const atMs = this.#parts.now();
-    const inKnown = this.#known.take(key);
-    const former = inKnown ?? this.#newcomers.take(key);
-    const recording: Recording = former ?? { firstAtMs: null, packets: [], bytes: 0 };
+    const inKnown = this.#known.get(key);
+    const former = inKnown ?? this.#newcomers.get(key);
+    const recording: Recording = former ?? { firstAtMs: null, packets: [], bytes: 0, counted: 0 };
     if (isFromMachine) recording.firstAtMs ??= atMs;
     dropMiddleAck(recording, datagram);
     const { source, destination, payload } = datagram;
@@ -147,6 +150,7 @@ export class CaptureRecorder {
     }
     const returns = isFromMachine && atMs - (recording.firstAtMs ?? atMs) >= RETURNS_AFTER_MS;
     const counts = inKnown !== null || returns || (isKnown ?? this.#parts.isKnown(key));
+    if (counts && inKnown === null) this.#newcomers.take(key);
     (counts ? this.#known : this.#newcomers).put(key, recording);
   }
 }
@@ -175,7 +179,7 @@ function isAckOf({ payload, source, destination }: Datagram, transfer: Datagram)
 class Pool {
   readonly #maxMachines: number;
   readonly #maxBytes: number;
-  readonly #recordings = new Map<string, Recording>();
+  readonly #recordings = new RecentMap<string, Recording>();
   bytes = 0;
 
   constructor(maxMachines: number, maxBytes: number) {
@@ -191,22 +195,24 @@ class Pool {
     return this.#recordings.get(key) ?? null;
   }
 
-  /** Takes a recording out, to be changed and put again. */
-  take(key: string): Recording | null {
+  /** Takes a recording out. */
+  take(key: string): void {
     const recording = this.#recordings.get(key);
-    if (recording === undefined) return null;
+    if (recording === undefined) return;
     this.#recordings.delete(key);
-    this.bytes -= recording.bytes;
-    return recording;
+    this.bytes -= recording.counted;
+    recording.counted = 0;
   }
 
+  /** Puts a new recording, or one that is here and has changed. */
   put(key: string, recording: Recording): void {
     this.#recordings.set(key, recording);
-    this.bytes += recording.bytes;
+    this.bytes += recording.bytes - recording.counted;
+    recording.counted = recording.bytes;
     while (this.size > this.#maxMachines || this.bytes > this.#maxBytes) {
-      const oldest = this.#recordings.keys().next();
-      if (oldest.done === true) return;
-      this.take(oldest.value);
+      const oldest = this.#recordings.oldestKey();
+      if (oldest === undefined) return;
+      this.take(oldest);
     }
   }
 }

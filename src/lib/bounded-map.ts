@@ -1,10 +1,12 @@
+import { RecentMap } from "./lists/recent-map.ts";
+
 /**
  * A map that keeps at most `maxSize` keys: the key that was set longest ago goes first. What the network
  * can add to is kept in one, so that no flood fills the memory.
  */
 export class BoundedMap<Key, Value> {
   readonly #maxSize: number;
-  readonly #entries = new Map<Key, Value>();
+  readonly #entries = new RecentMap<Key, Value>();
 
   constructor(maxSize: number) {
     this.#maxSize = maxSize;
@@ -24,24 +26,23 @@ export class BoundedMap<Key, Value> {
 
   /** Sets a value and makes its key the newest one. */
   set(key: Key, value: Value): void {
-    this.#entries.delete(key);
     this.#entries.set(key, value);
     if (this.#entries.size <= this.#maxSize) return;
-    const oldest = this.#entries.keys().next();
-    if (oldest.done !== true) this.#entries.delete(oldest.value);
+    const oldest = this.#entries.oldestKey();
+    if (oldest !== undefined) this.#entries.delete(oldest);
   }
 
   delete(key: Key): boolean {
     return this.#entries.delete(key);
   }
 
-  /** The oldest first. */
-  entries(): MapIterator<[Key, Value]> {
+  /** As they are now, the oldest first. */
+  entries(): readonly (readonly [Key, Value])[] {
     return this.#entries.entries();
   }
 
-  /** The oldest first. */
-  values(): MapIterator<Value> {
+  /** As they are now, the oldest first. */
+  values(): readonly Value[] {
     return this.#entries.values();
   }
 }
