@@ -16,8 +16,8 @@ export interface StallWatchParts {
 
 /** A stall is reported this long after it began, at most. */
 const lookEveryMs = 5_000;
-/** Boots that are looked at in one turn of the event loop, some milliseconds. */
-const lookedAtInOneTurn = 500;
+/** Boots that are looked at in one turn of the event loop: under a millisecond, since machines wait meanwhile. */
+const lookedAtInOneTurn = 50;
 
 /** Reports each boot that comes to stand still as `boot-stalled`, but not one that another server saw go on, until the returned function is called. */
 export function startStallWatch(parts: StallWatchParts): () => void {

@@ -1,3 +1,5 @@
+import { readU32 } from "./bytes.ts";
+
 /** An IPv4 address in dotted-quad form, canonical: `192.168.77.1`. */
 export type Ip4 = string;
 
@@ -8,7 +10,7 @@ const ZERO = 0x30;
 export const LIMITED_BROADCAST: Ip4 = "255.255.255.255";
 
 export function ip4FromBytes(bytes: Uint8Array, at = 0): Ip4 {
-  return `${bytes[at] ?? 0}.${bytes[at + 1] ?? 0}.${bytes[at + 2] ?? 0}.${bytes[at + 3] ?? 0}`;
+  return ip4FromNumber(readU32(bytes, at));
 }
 
 /** The four bytes of an address in canonical form. */
@@ -34,8 +36,22 @@ export function ip4ToNumber(address: Ip4): number {
   return value * 256 + part;
 }
 
+/** A power of two. */
+const REMEMBERED = 4096;
+/** Those that were formatted last, by some of their bits: each packet has six, most of them those of the packet before. */
+const numbers = new Uint32Array(REMEMBERED);
+const texts = new Array<Ip4 | undefined>(REMEMBERED);
+
+/** @param value of 32 bits, with a sign or without */
 export function ip4FromNumber(value: number): Ip4 {
-  return `${(value >>> 24) & 0xff}.${(value >>> 16) & 0xff}.${(value >>> 8) & 0xff}.${value & 0xff}`;
+  const number = value >>> 0;
+  const place = number & (REMEMBERED - 1);
+  const known = texts[place];
+  if (known !== undefined && numbers[place] === number) return known;
+  const address = `${number >>> 24}.${(number >>> 16) & 0xff}.${(number >>> 8) & 0xff}.${number & 0xff}`;
+  numbers[place] = number;
+  texts[place] = address;
+  return address;
 }
 
 /** The canonical form of a dotted quad, or null when the text is not one. */

@@ -1,4 +1,5 @@
 import { type DestinationStream, type Logger, type LoggerOptions, pino } from "pino";
+import { isoTime } from "../lib/clock.ts";
 import type { Level } from "../events/catalogue.ts";
 import { terminalText } from "./terminal.ts";
 import { jsonWithConfig } from "../events/own-commands.ts";
@@ -37,7 +38,7 @@ function optionsOf(settings: LogSettings): LoggerOptions {
   return {
     level: settings.level,
     base: null,
-    timestamp: () => `,"time":"${new Date().toISOString()}"`,
+    timestamp: () => `,"time":"${isoTime(Date.now())}"`,
     formatters: { level: (label: string) => ({ level: label }) },
     hooks: { streamWrite: (line: string) => jsonWithConfig(line, settings.configFile ?? null) },
   };

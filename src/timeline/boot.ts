@@ -196,13 +196,14 @@ export function newBoot(
   };
 }
 
-/** The boot with one more sign of a stage. */
+/** The boot with one more sign of a stage. `owner`: whose it is by that; default: as before. */
 export function withStep(
   boot: Boot,
   stage: Stage,
   seen: Sighting,
   detail: StepDetail,
   nowMs: number,
+  owner: Pick<Boot, "mac" | "isAddressProved"> = boot,
 ): Boot {
   const before = boot.steps.find((step) => step.stage === stage);
   const step: Step = {
@@ -215,7 +216,9 @@ export function withStep(
   };
   return {
     ...boot,
+    mac: owner.mac,
     address: seen.address ?? boot.address,
+    isAddressProved: owner.isAddressProved,
     ...identityBy(boot, seen),
     generation: seen.generation ?? boot.generation,
     ...joined(boot.trace ?? null, seen.trace ?? null),
@@ -223,10 +226,15 @@ export function withStep(
     isLocal: boot.isLocal && (stage === "discover" || stage === "ipxe-discover"),
     refusal: stage === "discover" || stage === "ipxe-discover" ? boot.refusal : null,
     stage: rank(stage) > rank(boot.stage) ? stage : boot.stage,
-    steps: [...boot.steps.filter((other) => other.stage !== stage), step].toSorted(
-      (a, b) => a.firstAtMs - b.firstAtMs || rank(a.stage) - rank(b.stage),
-    ),
+    steps:
+      before === undefined
+        ? [...boot.steps, step].toSorted(inOrder)
+        : boot.steps.map((other) => (other === before ? step : other)),
   };
+}
+
+function inOrder(a: Step, b: Step): number {
+  return a.firstAtMs - b.firstAtMs || rank(a.stage) - rank(b.stage);
 }
 
 /** A machine that was told of a trace by somebody else goes on with that one; one that is not traced is left alone. */

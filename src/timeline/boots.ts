@@ -1,6 +1,6 @@
 import type { PxeEvent } from "../events/types.ts";
 import type { Finding } from "../lib/finding.ts";
-import type { Moment } from "../lib/clock.ts";
+import { isoTime, type Moment } from "../lib/clock.ts";
 import { atOnce, firstWanted } from "../lib/lists/turns.ts";
 import type { Ip4 } from "../lib/ip4.ts";
 import type { Mac } from "../lib/mac.ts";
@@ -97,10 +97,8 @@ export class BootSessions {
       current === null || startsNewBoot(current, stage, nowMs)
         ? newBoot(this.#history.next(key, this.traces), stage, at, current)
         : current;
-    const updated = {
-      ...withStep({ ...boot, mac: mac ?? boot.mac }, stage, seen, detail, nowMs),
-      isAddressProved: this.#isProved(boot, seen),
-    };
+    const owner = { mac: mac ?? boot.mac, isAddressProved: this.#isProved(boot, seen) };
+    const updated = withStep(boot, stage, seen, detail, nowMs, owner);
     this.#history.put(key, updated);
     if (stage === "micro-os" && boot.stage !== "micro-os") this.#times.note(updated);
     return updated;
@@ -167,13 +165,16 @@ export class BootSessions {
     const boot = key === null ? null : this.#history.latest(key);
     if (key === null || boot === null) return;
     const seen = observed(boot.seen, event, nowMs);
-    const next = { ...boot, seen, given: givenAfter(boot.given, event, nowMs, isClaim) };
-    if (seen !== boot.seen || next.given !== boot.given) this.#history.put(key, next);
+    const given = givenAfter(boot.given, event, nowMs, isClaim);
+    const isNews = seen !== boot.seen || given !== boot.given;
+    const next = isNews ? { ...boot, seen, given } : boot;
+    if (isNews) this.#history.put(key, next);
     this.#identities.note(boot, event, nowMs);
     const passes = boot.stage === "offer" && seen.addressAtMs !== null && !goesOnElsewhere(next);
     if (passes || event.event === "loader-start") this.#site.notePassing(key, passes, nowMs);
-    const kept = { at: new Date(wallMs).toISOString(), ...event };
-    this.#history.addEvent(boot.number, JSON.stringify(kept));
+    // As `{ at, ...event }` would be, without the copy.
+    const kept = `{"at":"${isoTime(wallMs)}",${JSON.stringify(event).slice(1)}`;
+    this.#history.addEvent(boot.number, kept);
   }
 
   /** How long a boot that has not come up is at its stage; null: nothing is known to compare that with. */

@@ -1,6 +1,6 @@
 import { parseTraceparent } from "../boot/trace-context.ts";
 import { refusals } from "../boot/refusals.ts";
-import { type Clock, momentOf } from "../lib/clock.ts";
+import { type Clock, type Moment, momentOf } from "../lib/clock.ts";
 import type { Ip4 } from "../lib/ip4.ts";
 import type { Mac } from "../lib/mac.ts";
 import type { Emit, EventName, Machine, PxeEvent } from "../events/types.ts";
@@ -86,7 +86,8 @@ export class TimelineRecorder {
 
   readonly hear = (event: PxeEvent): void => {
     const { sessions, clock, emit } = this.#parts;
-    if (isStage(event.event) && "mac" in event) this.#record(event.event, event);
+    const at = momentOf(clock);
+    if (isStage(event.event) && "mac" in event) this.#record(event.event, event, at);
     switch (event.event) {
       case "address-learned":
         if (event.mac !== null && event.address !== null) {
@@ -101,7 +102,7 @@ export class TimelineRecorder {
       case "dhcp-refused": {
         const who = refusals.find(({ code }) => code === event.why)?.who ?? "site";
         const refusal = { code: event.why, cause: event.reason, remedy: event.remedy, who };
-        sessions.refuse(sightingOf(event), refusal, detailOf(event), momentOf(clock));
+        sessions.refuse(sightingOf(event), refusal, detailOf(event), at);
         break;
       }
       case "beacon": {
@@ -110,13 +111,13 @@ export class TimelineRecorder {
         break;
       }
       case "asset-sent":
-        if (!this.#isClaim(event)) sessions.progress(event, clock.now());
+        if (!this.#isClaim(event)) sessions.progress(event, at.nowMs);
         break;
       case "local-boot":
-        sessions.sendOn(this.#believed(event), detailOf(event), momentOf(clock));
+        sessions.sendOn(this.#believed(event), detailOf(event), at);
         break;
       case "system-dhcp":
-        if (sessions.awaitsMicroOs(event, clock.now())) {
+        if (sessions.awaitsMicroOs(event, at.nowMs)) {
           const { mac, address } = event;
           emit({ event: "micro-os", mac, address, evidence: "dhcp" });
         }
@@ -124,7 +125,7 @@ export class TimelineRecorder {
       default:
         break;
     }
-    sessions.observe(event, momentOf(clock), "mac" in event && this.#isClaim(event));
+    sessions.observe(event, at, "mac" in event && this.#isClaim(event));
   };
 
   /** By what it says of itself a machine is denied from then on: that counts where it is known who says it. */
@@ -143,9 +144,8 @@ export class TimelineRecorder {
     return !this.#proof.isSender(mac, address);
   }
 
-  #record(stage: Stage, event: PxeEvent & Machine): void {
-    const { sessions, clock, stageReached } = this.#parts;
-    const at = momentOf(clock);
+  #record(stage: Stage, event: PxeEvent & Machine, at: Moment): void {
+    const { sessions, stageReached } = this.#parts;
     const seen = this.#isClaim(event) ? claimed(sightingOf(event)) : sightingOf(event);
     const boot = sessions.record(stage, seen, detailOf(event), at);
     const step = boot.steps.find((one) => one.stage === stage);
@@ -207,15 +207,25 @@ function certaintyOf(event: PxeEvent): Certainty {
   return event.evidence === "dhcp" ? "inferred" : "reported";
 }
 
+/** Fields that the boot has anyway. */
+const isElsewhere: ReadonlySet<string> = new Set([
+  "event",
+  "mac",
+  "address",
+  "uuid",
+  "serial",
+  "traceparent",
+  "sha256",
+]);
+
 /** What a timeline shows of a stage: the event's own fields, without those that the boot has anyway. */
 function detailOf(event: PxeEvent): StepDetail {
   const detail: Record<string, string | number | boolean | null> = {};
   for (const [key, value] of Object.entries(event)) {
-    if (["event", "mac", "address", "uuid", "serial", "traceparent", "sha256"].includes(key))
-      continue;
-    if (value === null || ["string", "number", "boolean"].includes(typeof value)) {
-      detail[key] = value;
-    }
+    if (isElsewhere.has(key)) continue;
+    const type = typeof value;
+    const isShown = value === null || type === "string" || type === "number" || type === "boolean";
+    if (isShown) detail[key] = value;
   }
   return detail;
 }

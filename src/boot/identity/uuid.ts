@@ -9,10 +9,13 @@ export function parseUuid(text: string): string | null {
  * and some programs show a machine's UUID so.
  */
 export function swappedUuid(uuid: string): string {
-  const [first = "", second = "", third = "", ...rest] = uuid.split("-");
-  return [swapped(first), swapped(second), swapped(third), ...rest].join("-");
+  const byte = (at: number): string => uuid.slice(at, at + 2);
+  const first = byte(6) + byte(4) + byte(2) + byte(0);
+  return `${first}-${byte(11)}${byte(9)}-${byte(16)}${byte(14)}${uuid.slice(18)}`;
 }
 
-function swapped(field: string): string {
-  return field.match(/../g)?.toReversed().join("") ?? "";
+/** Firmware gives the bytes in one order or the other: the same text for both. */
+export function uuidInOneOrder(uuid: string): string {
+  const other = swappedUuid(uuid);
+  return other < uuid ? other : uuid;
 }

@@ -123,7 +123,8 @@ function whenAnswered(learnt: readonly Effect[], effects: readonly Effect[]): re
  * chains to that, and so the machine's timeline shows it.
  */
 function forMode(node: NodeEntry | null, link: Link): NodeEntry | null {
-  return node === null || link.mode === "full" ? node : { ...node, scriptUrl: null };
+  if (node === null || node.scriptUrl === null || link.mode === "full") return node;
+  return { ...node, scriptUrl: null };
 }
 
 /**

@@ -18,12 +18,16 @@ export class FloodGuard {
   readonly #emit: Emit;
   readonly #clock: Clock;
   readonly #limits: RateLimits;
+  readonly #networks: readonly Subnet[];
 
   constructor(link: Link, knowledge: Knowledge, emit: Emit, clock: Clock) {
     this.#link = link;
     this.#knowledge = knowledge;
     this.#emit = emit;
     this.#clock = clock;
+    this.#networks = (link.mode === "full" ? [link, ...link.relayed] : [link]).map(
+      ({ subnet }) => subnet,
+    );
     this.#limits = new RateLimits(clock.now(), link.mode === "full" && knowledge.smee === null);
   }
 
@@ -96,10 +100,9 @@ export class FloodGuard {
 
   /** Whether it has, or had, a lease in a network of this link. */
   #hasLease(mac: Mac): boolean {
-    const link = this.#link;
-    const networks = link.mode === "full" ? [link, ...link.relayed] : [link];
-    return this.#knowledge.leases
-      .allOfMachine(mac)
-      .some(({ address }) => networks.some(({ subnet }) => subnetContains(subnet, address)));
+    for (const { address } of this.#knowledge.leases.allOfMachine(mac)) {
+      for (const network of this.#networks) if (subnetContains(network, address)) return true;
+    }
+    return false;
   }
 }

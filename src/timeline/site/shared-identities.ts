@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { swappedUuid } from "../../boot/identity/uuid.ts";
+import { uuidInOneOrder } from "../../boot/identity/uuid.ts";
 import type { PxeEvent } from "../../events/types.ts";
 import { printable } from "../../lib/bytes.ts";
 import { BoundedMap } from "../../lib/bounded-map.ts";
@@ -17,6 +17,8 @@ export interface SharedIdentity {
 interface Holder {
   readonly mac: Mac;
   readonly uuid: string | null;
+  /** The same as its last boot has it. */
+  readonly bootUuid: string | null;
   /** Both as iPXE told them in one request: firmware's option 97 is not always the machine's own UUID. */
   readonly told: { readonly uuid: string; readonly serial: string; readonly shown: string } | null;
   readonly atMs: number;
@@ -95,8 +97,10 @@ export class SharedIdentities {
   #learn({ mac, uuid }: Pick<Boot, "mac" | "uuid">, told: Holder["told"], nowMs: number) {
     if (mac === null) return null;
     const before = this.#holders.get(mac) ?? newHolder(mac);
-    const key = uuid === null ? before.uuid : keyOf(uuid);
-    const own = { ...before, uuid: key, told: told ?? before.told, atMs: nowMs };
+    const isSame = uuid === null || uuid === before.bootUuid;
+    const key = isSame ? before.uuid : keyOf(uuid);
+    const bootUuid = uuid ?? before.bootUuid;
+    const own = { ...before, uuid: key, bootUuid, told: told ?? before.told, atMs: nowMs };
     this.#holders.set(mac, own);
     this.#index(own.uuid, mac);
     this.#index(own.told?.serial ?? null, mac);
@@ -128,7 +132,7 @@ export class SharedIdentities {
 }
 
 function newHolder(mac: Mac): Holder {
-  const nothing = { uuid: null, told: null, together: null };
+  const nothing = { uuid: null, bootUuid: null, told: null, together: null };
   return { mac, ...nothing, atMs: 0, fetchesSinceMs: null, fetchedAtMs: null };
 }
 
@@ -149,8 +153,6 @@ function pairOf({ uuid, serial }: { uuid: string | null; serial: string | null }
     : { uuid: keyOf(uuid), serial: shown.toLowerCase(), shown };
 }
 
-/** Firmware gives the bytes in one order or the other. */
 function keyOf(uuid: string): string {
-  const [key = uuid] = [uuid.toLowerCase(), swappedUuid(uuid.toLowerCase())].toSorted();
-  return key;
+  return uuidInOneOrder(uuid.toLowerCase());
 }

@@ -1,4 +1,4 @@
-import { swappedUuid } from "../../boot/identity/uuid.ts";
+import { uuidInOneOrder } from "../../boot/identity/uuid.ts";
 import type { PxeEvent } from "../../events/types.ts";
 import { BoundedMap } from "../../lib/bounded-map.ts";
 import type { Mac } from "../../lib/mac.ts";
@@ -102,10 +102,10 @@ export class SiteObservations {
     };
   }
 
-  /** Null for a UUID that tells nothing. Firmware gives its bytes in one order or the other. */
+  /** Null for a UUID that tells nothing. */
   #cardsOf(uuid: string): LatestTwo | null {
     if (meaningless.test(uuid)) return null;
-    const [key = uuid] = [uuid, swappedUuid(uuid)].toSorted();
+    const key = uuidInOneOrder(uuid);
     const before = this.#cards.get(key) ?? new LatestTwo();
     this.#cards.set(key, before);
     return before;
