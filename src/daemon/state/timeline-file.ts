@@ -2,7 +2,7 @@ import { type FileHandle, mkdir, open, rename } from "node:fs/promises";
 import { join } from "node:path";
 import type { Emit } from "../../events/types.ts";
 import { replaceOpen, syncPath } from "../../lib/atomic-file.ts";
-import { type Clock, momentOf } from "../../lib/clock.ts";
+import { type Clock, type Moment, momentOf } from "../../lib/clock.ts";
 import { messageOf } from "../../lib/errors.ts";
 import type { Boot } from "../../timeline/boot.ts";
 import type { HistoryListener } from "../../timeline/boot-history.ts";
@@ -22,8 +22,8 @@ const WRITE_AFTER_MS = 1000;
 const RETRY_AFTER_MS = 5000;
 /** A file below this size is not written anew. */
 const COMPACT_ABOVE_BYTES = 4 * 1024 * 1024;
-/** Written before other work has its turn. */
-const BOOTS_AT_ONCE = 100;
+/** So much is made and written before other work has its turn: half a millisecond, since machines wait meanwhile. */
+const PIECE_CHARACTERS = 64 * 1024;
 
 export interface TimelineKeeperParts {
   readonly sessions: BootSessions;
@@ -184,28 +184,23 @@ export class TimelineKeeper implements HistoryListener {
 
   async #append(file: FileHandle, waiting: WaitingTimeline): Promise<void> {
     if (waiting.isEmpty) return;
-    const now = momentOf(this.#parts.clock);
-    const lines = [...waiting.lines];
-    for (const boot of waiting.boots) {
-      lines.push(bootLine(boot, now));
-      if (lines.length % BOOTS_AT_ONCE === 0) await nextTurn();
-    }
-    const bytes = Buffer.from(lines.join(""));
     try {
-      await file.appendFile(bytes);
+      const written = await appendPieces(file, linesOf(waiting, momentOf(this.#parts.clock)));
       await file.datasync();
+      this.#size += written;
     } catch (error) {
       // A full disk may have taken a part of it; if it cannot be cut off, the next start leaves it out.
       await file.truncate(this.#size).catch(() => {});
       throw error;
     }
-    this.#size += bytes.length;
   }
 
   /** At every moment either the old file or the whole new one is there under the name. */
   async #writeAnew(): Promise<void> {
     const before = this.#file;
-    const { file, result } = await replaceOpen(this.#path, (fresh) => this.#writeAll(fresh));
+    const { file, result } = await replaceOpen(this.#path, (fresh) =>
+      appendPieces(fresh, this.#allLines()),
+    );
     this.#file = file;
     this.#size = result;
     this.#compactAt = Math.max(COMPACT_ABOVE_BYTES, 2 * result);
@@ -213,29 +208,42 @@ export class TimelineKeeper implements HistoryListener {
     await syncPath(this.#parts.dataDir);
   }
 
-  async #writeAll(file: FileHandle): Promise<number> {
+  /** Of the whole file. */
+  *#allLines(): Iterable<string> {
     const { sessions, clock } = this.#parts;
-    await file.appendFile(headerLine);
-    let size = headerLine.length;
-    const boots = sessions.list();
-    for (let at = 0; at < boots.length; at += BOOTS_AT_ONCE) {
-      const now = momentOf(clock);
-      const lines = boots.slice(at, at + BOOTS_AT_ONCE).flatMap((boot) => {
-        // It may have gone on, or may be kept no longer.
-        const latest = sessions.byNumber(boot.number);
-        if (latest === null) return [];
-        const events = sessions.eventsOf(latest).map((text) => eventLine(boot.number, text));
-        return [...events, bootLine(latest, now)];
-      });
-      const bytes = Buffer.from(lines.join(""));
-      await file.appendFile(bytes);
-      size += bytes.length;
+    yield headerLine;
+    for (const { number } of sessions.list()) {
+      // It may have gone on, or may be kept no longer.
+      const latest = sessions.byNumber(number);
+      if (latest === null) continue;
+      // A copy: more may come before these are written.
+      for (const text of [...sessions.eventsOf(latest)]) yield eventLine(number, text);
+      yield bootLine(latest, momentOf(clock));
     }
-    return size;
   }
 }
 
-/** Lets other work have its turn. */
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+/** What waits, the boots in their state at this moment. */
+function* linesOf(waiting: WaitingTimeline, now: Moment): Iterable<string> {
+  yield* waiting.lines;
+  for (const boot of waiting.boots) yield bootLine(boot, now);
+}
+
+/** Appends lines as they are made, others having their turns in between. Resolves with their length in bytes. */
+async function appendPieces(file: FileHandle, lines: Iterable<string>): Promise<number> {
+  let size = 0;
+  const append = async (text: string): Promise<void> => {
+    const bytes = Buffer.from(text);
+    await file.appendFile(bytes);
+    size += bytes.length;
+  };
+  let piece = "";
+  for (const line of lines) {
+    piece += line;
+    if (piece.length < PIECE_CHARACTERS) continue;
+    await append(piece);
+    piece = "";
+  }
+  if (piece !== "") await append(piece);
+  return size;
 }
