@@ -5,14 +5,24 @@ import { createHash } from "node:crypto";
 const utf8 = new TextEncoder();
 
 export function fromText(text: string): Uint8Array {
-  return text === "" ? new Uint8Array() : utf8.encode(text);
+  // Names of files and addresses, a few in each reply, are short and ASCII: the encoder takes longer to be called.
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 0x7f) return utf8.encode(text);
+    bytes[i] = code;
+  }
+  return bytes;
 }
 
 /** Bytes as text, one character a byte, up to the first NUL. */
 export function toText(bytes: Uint8Array): string {
-  const nul = bytes.indexOf(0);
   let text = "";
-  for (const byte of nul === -1 ? bytes : bytes.subarray(0, nul)) text += String.fromCharCode(byte);
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at] ?? 0;
+    if (byte === 0) break;
+    text += String.fromCharCode(byte);
+  }
   return text;
 }
 

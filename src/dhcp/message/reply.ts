@@ -152,13 +152,15 @@ function bootFile(name: string): { readonly file: string; readonly option: Optio
   return { file, option: [OptionCode.BOOTFILE_NAME, concat([bytes, Uint8Array.of(0)])] };
 }
 
+const NO_PROXY_WAIT = ipxeOptions({ noPxeDhcp: true });
+
 /** iPXE's 175.176: the offer is complete; without it iPXE waits 3 s for a proxy. */
 export function withNoProxyWait(reply: DhcpPacket): DhcpPacket {
   return withEach(reply, [noProxyWait()]);
 }
 
 function noProxyWait(): Option {
-  return [OptionCode.IPXE_ENCAPSULATED, ipxeOptions({ noPxeDhcp: true })];
+  return [OptionCode.IPXE_ENCAPSULATED, NO_PROXY_WAIT];
 }
 
 /** What every boot answer holds: next server, boot file, and the client's machine identifier. */
@@ -263,13 +265,17 @@ function discoveryOf(
   }
 }
 
+const LOAD_THIS_FILE = pxeVendorOptions({ discoveryControl: 8 });
+
 /**
  * PXE 2.1: discovery control with bit 3, "load the boot file of this offer": no prompt, no menu, no
  * boot server. The Raspberry Pi's boot ROM goes on only when it finds its own menu item as well.
  */
 function discoveryOptions(request: DhcpRequest, traceparent: Uint8Array | null): Uint8Array {
   if (!request.client.architectures.includes(RASPBERRY_PI)) {
-    return pxeVendorOptions({ discoveryControl: 8, traceparent });
+    return traceparent === null
+      ? LOAD_THIS_FILE
+      : pxeVendorOptions({ discoveryControl: 8, traceparent });
   }
   return pxeVendorOptions({
     discoveryControl: 8,

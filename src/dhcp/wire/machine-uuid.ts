@@ -10,9 +10,9 @@ const places = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
 export function uuidFromBytes(bytes: Uint8Array): string {
   let text = "";
   // Each boot client's packet needs it: no other texts and no bytes are made for it.
-  for (const [at, place] of places.entries()) {
+  for (let at = 0; at < places.length; at++) {
     if (at === 4 || at === 6 || at === 8 || at === 10) text += "-";
-    text += hexDigits[bytes[place] ?? 0];
+    text += hexDigits[bytes[places[at] ?? 0] ?? 0];
   }
   return text;
 }
