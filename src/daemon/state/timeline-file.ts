@@ -4,6 +4,7 @@ import type { Emit } from "../../events/types.ts";
 import { replaceOpen, syncPath } from "../../lib/atomic-file.ts";
 import { type Clock, type Moment, momentOf } from "../../lib/clock.ts";
 import { messageOf } from "../../lib/errors.ts";
+import { piecesOf } from "../../lib/lists/pieces.ts";
 import type { Boot } from "../../timeline/boot.ts";
 import type { HistoryListener } from "../../timeline/boot-history.ts";
 import { bootLine, eventLine, headerLine, timelineVersion } from "../../timeline/boot-record.ts";
@@ -232,18 +233,10 @@ function* linesOf(waiting: WaitingTimeline, now: Moment): Iterable<string> {
 /** Appends lines as they are made, others having their turns in between. Resolves with their length in bytes. */
 async function appendPieces(file: FileHandle, lines: Iterable<string>): Promise<number> {
   let size = 0;
-  const append = async (text: string): Promise<void> => {
-    const bytes = Buffer.from(text);
+  for (const piece of piecesOf(lines, PIECE_CHARACTERS)) {
+    const bytes = Buffer.from(piece);
     await file.appendFile(bytes);
     size += bytes.length;
-  };
-  let piece = "";
-  for (const line of lines) {
-    piece += line;
-    if (piece.length < PIECE_CHARACTERS) continue;
-    await append(piece);
-    piece = "";
   }
-  if (piece !== "") await append(piece);
   return size;
 }
