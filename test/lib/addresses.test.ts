@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { ip4FromBytes, ip4FromNumber, ip4ToBytes, ip4ToNumber } from "../../src/lib/ip4.ts";
 import { macFromBytes, macToBytes } from "../../src/lib/mac.ts";
