@@ -23,18 +23,6 @@ export function momentOf(clock: Clock): Moment {
   return { nowMs: clock.now(), wallMs: clock.wall() };
 }
 
-let shownMs = Number.NaN;
-let shown = "";
-
-/** The moment in ISO 8601. All that is noted within a millisecond has the same text. */
-export function isoTime(wallMs: number): string {
-  if (wallMs !== shownMs) {
-    shown = new Date(wallMs).toISOString();
-    shownMs = wallMs;
-  }
-  return shown;
-}
-
 /** The start of the operating system that the program runs on. */
 export interface HostStart {
   /** Another one after each start of the operating system; null where it is not known. */

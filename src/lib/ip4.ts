@@ -36,22 +36,11 @@ export function ip4ToNumber(address: Ip4): number {
   return value * 256 + part;
 }
 
-/** A power of two. */
-const REMEMBERED = 4096;
-/** Those that were formatted last, by some of their bits: each packet has six, most of them those of the packet before. */
-const numbers = new Uint32Array(REMEMBERED);
-const texts = new Array<Ip4 | undefined>(REMEMBERED);
-
 /** @param value of 32 bits, with a sign or without */
 export function ip4FromNumber(value: number): Ip4 {
-  const number = value >>> 0;
-  const place = number & (REMEMBERED - 1);
-  const known = texts[place];
-  if (known !== undefined && numbers[place] === number) return known;
-  const address = `${number >>> 24}.${(number >>> 16) & 0xff}.${(number >>> 8) & 0xff}.${number & 0xff}`;
-  numbers[place] = number;
-  texts[place] = address;
-  return address;
+  // Of the six addresses in a packet most are none.
+  if (value === 0) return ANY_ADDRESS;
+  return `${(value >>> 24) & 0xff}.${(value >>> 16) & 0xff}.${(value >>> 8) & 0xff}.${value & 0xff}`;
 }
 
 /** The canonical form of a dotted quad, or null when the text is not one. */

@@ -1,26 +1,28 @@
-import { hexDigits, readU16, readU32 } from "./bytes.ts";
+import { hexDigits } from "./bytes.ts";
 
 /** A hardware address in lower-case colon form: `08:00:27:29:4e:67`. */
 export type Mac = string;
 
-/** A power of two. */
-const REMEMBERED = 8192;
-/** Those that were read last, by some of their bits: each packet's is needed several times, and a text in use already is found faster in a map. */
-const numbers = new Float64Array(REMEMBERED);
-const texts = new Array<Mac | undefined>(REMEMBERED);
+const COLON = 0x3a;
+/** The codes of the hex digits. */
+const digitCodes: readonly number[] = Array.from("0123456789abcdef", (digit) =>
+  digit.charCodeAt(0),
+);
 
 /** The colon form of a hardware address of any length; empty for none. */
 export function macFromBytes(bytes: Uint8Array): Mac {
-  if (bytes.length !== 6) return textOf(bytes);
-  const low = readU32(bytes, 2);
-  const number = readU16(bytes, 0) * 0x1_0000_0000 + low;
-  const place = low & (REMEMBERED - 1);
-  const known = texts[place];
-  if (known !== undefined && numbers[place] === number) return known;
-  const mac = textOf(bytes);
-  numbers[place] = number;
-  texts[place] = mac;
-  return mac;
+  return bytes.length === 6 ? macOfSix(bytes) : textOf(bytes);
+}
+
+/** Each packet's is read four times. In one piece it is made and found in a map faster than of eleven texts. */
+function macOfSix(bytes: Uint8Array): Mac {
+  const high = (at: number): number => digitCodes[(bytes[at] ?? 0) >>> 4] ?? 0;
+  const low = (at: number): number => digitCodes[(bytes[at] ?? 0) & 15] ?? 0;
+  // prettier-ignore
+  return String.fromCharCode(
+    high(0), low(0), COLON, high(1), low(1), COLON, high(2), low(2), COLON,
+    high(3), low(3), COLON, high(4), low(4), COLON, high(5), low(5),
+  );
 }
 
 function textOf(bytes: Uint8Array): Mac {

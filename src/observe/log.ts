@@ -1,5 +1,4 @@
 import { type DestinationStream, type Logger, type LoggerOptions, pino } from "pino";
-import { isoTime } from "../lib/clock.ts";
 import type { Level } from "../events/catalogue.ts";
 import { terminalText } from "./terminal.ts";
 import { jsonWithConfig } from "../events/own-commands.ts";
@@ -38,7 +37,7 @@ function optionsOf(settings: LogSettings): LoggerOptions {
   return {
     level: settings.level,
     base: null,
-    timestamp: () => `,"time":"${isoTime(Date.now())}"`,
+    timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: label }) },
     hooks: { streamWrite: (line: string) => jsonWithConfig(line, settings.configFile ?? null) },
   };

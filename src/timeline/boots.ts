@@ -1,6 +1,6 @@
 import type { PxeEvent } from "../events/types.ts";
 import type { Finding } from "../lib/finding.ts";
-import { isoTime, type Moment } from "../lib/clock.ts";
+import type { Moment } from "../lib/clock.ts";
 import { atOnce, firstWanted } from "../lib/lists/turns.ts";
 import type { Ip4 } from "../lib/ip4.ts";
 import type { Mac } from "../lib/mac.ts";
@@ -173,7 +173,7 @@ export class BootSessions {
     const passes = boot.stage === "offer" && seen.addressAtMs !== null && !goesOnElsewhere(next);
     if (passes || event.event === "loader-start") this.#site.notePassing(key, passes, nowMs);
     // As `{ at, ...event }` would be, without the copy.
-    const kept = `{"at":"${isoTime(wallMs)}",${JSON.stringify(event).slice(1)}`;
+    const kept = `{"at":"${new Date(wallMs).toISOString()}",${JSON.stringify(event).slice(1)}`;
     this.#history.addEvent(boot.number, kept);
   }
 

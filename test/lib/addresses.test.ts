@@ -3,11 +3,11 @@ import { expect, test } from "vitest";
 import { ip4FromBytes, ip4FromNumber, ip4ToBytes, ip4ToNumber } from "../../src/lib/ip4.ts";
 import { macFromBytes, macToBytes } from "../../src/lib/mac.ts";
 
-// Both remember the texts that they made last, under some of the bits: others that share these must not get them.
-const sameBits = fc.integer({ min: 0, max: 3 });
+// Such as differ in a few bits only.
+const fewBits = fc.integer({ min: 0, max: 3 });
 
 test("the texts of hardware addresses that differ in any byte differ", () => {
-  const bytes = fc.array(sameBits, { minLength: 6, maxLength: 6 });
+  const bytes = fc.array(fewBits, { minLength: 6, maxLength: 6 });
   fc.assert(
     fc.property(bytes, (all) => {
       expect([...macToBytes(macFromBytes(Uint8Array.from(all)))]).toEqual(all);
@@ -24,7 +24,7 @@ test("a hardware address may have any length", () => {
 });
 
 test("the texts of IPv4 addresses that differ in any byte differ", () => {
-  const bytes = fc.array(sameBits, { minLength: 4, maxLength: 4 });
+  const bytes = fc.array(fewBits, { minLength: 4, maxLength: 4 });
   fc.assert(
     fc.property(bytes, (all) => {
       expect([...ip4ToBytes(ip4FromBytes(Uint8Array.from(all)))]).toEqual(all);
