@@ -59,8 +59,8 @@ export class LeaderJournal implements LeaseStore {
     return this.#opened?.noteClock() ?? Promise.resolve();
   }
 
-  isWritable(): Promise<boolean> {
-    return this.#opened?.isWritable() ?? Promise.resolve(false);
+  isWritable(): boolean | Promise<boolean> {
+    return this.#opened?.isWritable() ?? false;
   }
 
   /** Writes what is under way; what comes later is refused. */

@@ -125,10 +125,14 @@ class LeaseJournal implements LeaseStore {
   }
 
   /** Where the last write failed or no room is left it is tried, at most once a second; else it is looked for room as often. */
-  async isWritable(): Promise<boolean> {
+  isWritable(): boolean | Promise<boolean> {
     const nowMs = this.#options.clock.now();
     if (nowMs - this.#checkedAtMs < CHECK_EVERY_MS) return this.#writable;
     this.#checkedAtMs = nowMs;
+    return this.#check();
+  }
+
+  async #check(): Promise<boolean> {
     if (!this.#writable || !(await hasRoom(this.#options.dataDir))) await this.noteClock();
     return this.#writable;
   }

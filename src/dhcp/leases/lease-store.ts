@@ -17,8 +17,8 @@ export interface LeaseStore {
   readonly place?: string;
   /** Notes what the system's clock shows, after it was set, so that the times that are kept keep their meaning. Never rejects. */
   noteClock(): Promise<void>;
-  /** Whether a lease could be written now, as far as is known; no address is offered while none can. */
-  isWritable(): Promise<boolean>;
+  /** Whether a lease could be written now, as far as is known; at once where it is. No address is offered while none can. */
+  isWritable(): boolean | Promise<boolean>;
   /**
    * Whether machines may have leases by other servers of the store that are not known here: then none is refused its
    * own. Default: nobody else writes to it.

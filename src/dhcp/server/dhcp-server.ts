@@ -263,14 +263,14 @@ class RunningServer {
       mac,
       send: (packet, to) => socket.send(encodePacket(packet, order), to),
     };
-    const work = this.#runner
-      .answer(inHand, () => {
-        if (isOverloaded) return unserved(request, link, tooBusy);
-        const effects = decide(request, link, role, this.#knowledge, clock.wall());
-        floodGuard.note(request, effects);
-        return effects;
-      })
-      .finally(() => this.#underWay.delete(work));
+    const answering = this.#runner.answer(inHand, () => {
+      if (isOverloaded) return unserved(request, link, tooBusy);
+      const effects = decide(request, link, role, this.#knowledge, clock.wall());
+      floodGuard.note(request, effects);
+      return effects;
+    });
+    if (answering === null) return;
+    const work = answering.finally(() => this.#underWay.delete(work));
     this.#underWay.add(work);
   }
 

@@ -1,6 +1,6 @@
 import type { OfferStyleTable } from "../../boot/offer-style.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { messageOf } from "../../lib/errors.ts";
+import { InternalError, messageOf } from "../../lib/errors.ts";
 import type { Mac } from "../../lib/mac.ts";
 import type { Emit } from "../../events/types.ts";
 import type { Effect } from "../handlers/effects.ts";
@@ -12,7 +12,8 @@ import type { Offer, OfferTable } from "../leases/offer-table.ts";
 import type { DhcpPacket } from "../wire/packet.ts";
 import { type AddressUse, ConflictChecks, type UsedBy } from "./conflict-checks.ts";
 import { DeclineChecks } from "./decline-checks.ts";
-import { safeSeconds, shortened } from "./unwritten-lease.ts";
+import { effectAt, notBegun, type Progress } from "./progress.ts";
+import { safeSeconds } from "./unwritten-lease.ts";
 
 export interface EffectRunnerParts {
   readonly leases: LeaseTable;
@@ -61,24 +62,81 @@ export class EffectRunner {
 
   /**
    * Decides about a request and performs the effects, again after each conflict check that found its address
-   * in use. Never rejects.
+   * in use. Null when all is done, as with most requests nothing takes time; else it resolves then. Neither throws nor rejects.
    *
    * @param decide decides about the request as things are now
    */
-  async answer(request: RequestInHand, decide: () => readonly Effect[]): Promise<void> {
+  answer(request: RequestInHand, decide: () => readonly Effect[]): Promise<void> | null {
     try {
-      let checks = 0;
-      for (;;) {
-        const effects = decide();
+      const effects = decide();
+      const progress = notBegun();
+      this.#performAtOnce(effects, request, progress);
+      if (progress.performed === effects.length) return null;
+      return this.#answerInTime(request, decide, effects, progress);
+    } catch (error) {
+      this.#failed(request, error);
+      return null;
+    }
+  }
+
+  async #answerInTime(
+    request: RequestInHand,
+    decide: () => readonly Effect[],
+    begun: readonly Effect[],
+    performed: Progress,
+  ): Promise<void> {
+    try {
+      let [effects, progress] = [begun, performed];
+      for (let checks = 0; ; checks += 1) {
         const recovering = effects.some((one) => one.kind === "check" && one.recovering === true);
         const most = recovering ? MOST_CHECKS_WHILE_RECOVERING : MOST_CHECKS;
-        if ((await this.run(effects, request, checks < most)) === "done") break;
-        checks += 1;
+        if ((await this.run(effects, request, checks < most, progress)) === "done") return;
+        [effects, progress] = [decide(), notBegun()];
       }
     } catch (error) {
-      const { mac, link } = request;
-      const fields = { mac, address: null, interface: link.interface };
-      this.#parts.emit({ event: "dhcp-failed", ...fields, reason: messageOf(error) });
+      this.#failed(request, error);
+    }
+  }
+
+  #failed({ mac, link }: RequestInHand, error: unknown): void {
+    const fields = { mac, address: null, interface: link.interface };
+    this.#parts.emit({ event: "dhcp-failed", ...fields, reason: messageOf(error) });
+  }
+
+  /** Performs effects from where they are up to the first one that takes time. */
+  #performAtOnce(effects: readonly Effect[], request: RequestInHand, progress: Progress): void {
+    const { offers, offerStyles, journal, clock, emit } = this.#parts;
+    for (; progress.performed < effects.length; progress.performed += 1) {
+      const effect = effectAt(effects, progress);
+      switch (effect?.kind) {
+        case "offer":
+          offers.put(effect.offer, clock.wall());
+          progress.offered = effect.offer;
+          break;
+        case "withdraw":
+          offers.withdraw(effect.mac, effect.address);
+          break;
+        case "remember":
+          offerStyles.put(effect.machine);
+          break;
+        case "send":
+          if (progress.offered !== null && journal !== null) {
+            progress.isWritable ??= journal.isWritable();
+            if (progress.isWritable !== true) return;
+          }
+          request.send(effect.packet, effect.to);
+          break;
+        case "event":
+          emit(effect.event);
+          break;
+        case "ignore": {
+          const fields = { mac: request.mac, address: null, interface: request.link.interface };
+          emit({ event: "dhcp-ignored", ...fields, reason: effect.reason });
+          break;
+        }
+        default:
+          return;
+      }
     }
   }
 
@@ -91,24 +149,18 @@ export class EffectRunner {
     effects: readonly Effect[],
     request: RequestInHand,
     mayCheck: boolean,
+    progress = notBegun(),
   ): Promise<"done" | "decide-again"> {
-    const { leases, offers, offerStyles, journal, clock, emit } = this.#parts;
-    const { link, mac } = request;
-    // What an acknowledgement may promise at most; null: what was decided.
-    let atMostSeconds: number | null = null;
+    const { leases, offers, journal, clock, emit } = this.#parts;
+    const { link } = request;
     let confirmed: readonly Lease[] = [];
-    // What the reply offers anew: it needs a lease that can be written.
-    let offered: Offer | null = null;
-    for (const decided of effects) {
-      const effect = atMostSeconds === null ? decided : shortened(decided, atMostSeconds);
+    for (;;) {
+      this.#performAtOnce(effects, request, progress);
+      const effect = effectAt(effects, progress);
+      if (effect === null) break;
+      progress.performed += 1;
+      const { offered } = progress;
       switch (effect.kind) {
-        case "offer":
-          offers.put(effect.offer, clock.wall());
-          offered = effect.offer;
-          break;
-        case "withdraw":
-          offers.withdraw(effect.mac, effect.address);
-          break;
         case "check": {
           // Another server may have given it away, and a check would only find that machine in the way.
           if (offered !== null && journal?.mayLackLeases?.() === true) {
@@ -148,25 +200,17 @@ export class EffectRunner {
             const kept = await this.#write(effect.lease, journal, link);
             // What the other server granted is known by now.
             if (kept === TAKEN) return mayCheck ? "decide-again" : "done";
-            atMostSeconds = kept;
+            progress.atMostSeconds = kept;
           }
           break;
-        case "remember":
-          offerStyles.put(effect.machine);
-          break;
         case "send":
-          if (offered !== null && journal !== null && !(await journal.isWritable())) {
+          if (offered !== null && journal !== null && (await progress.isWritable) !== true) {
             return this.#withhold(offered, link, journal);
           }
           request.send(effect.packet, effect.to);
           break;
-        case "event":
-          emit(effect.event);
-          break;
-        case "ignore": {
-          const fields = { mac, address: null, interface: link.interface };
-          emit({ event: "dhcp-ignored", ...fields, reason: effect.reason });
-        }
+        default:
+          throw new InternalError(`${effect.kind} takes no time`);
       }
     }
     if (journal !== null) for (const lease of confirmed) await this.#write(lease, journal, link);
