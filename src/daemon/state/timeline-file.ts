@@ -218,7 +218,7 @@ export class TimelineKeeper implements HistoryListener {
       const latest = sessions.byNumber(number);
       if (latest === null) continue;
       // A copy: more may come before these are written.
-      for (const text of [...sessions.eventsOf(latest)]) yield eventLine(number, text);
+      for (const text of sessions.eventsOf(latest).slice()) yield eventLine(number, text);
       yield bootLine(latest, momentOf(clock));
     }
   }
