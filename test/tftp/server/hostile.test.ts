@@ -235,7 +235,8 @@ describe("a hostile client", () => {
       const eventsBefore = server.events.length;
       await byAll(turn);
       expect(wrong).toEqual([]);
-      expect(openFiles()).toBe(filesBefore);
+      // One of the process's own may have been open at that moment.
+      await eventually(() => expect(openFiles()).toBeLessThanOrEqual(filesBefore));
       // The test itself keeps every event, at most a kilobyte each; the server keeps nothing.
       const eventBytes = (server.events.length - eventsBefore) * 1024;
       expect(memory() - memoryBefore).toBeLessThan(eventBytes + 4 * 1024 * 1024);
