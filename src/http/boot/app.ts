@@ -7,7 +7,8 @@ import { withoutCompilers } from "../own-compilers.ts";
 import { repeatsHost } from "../repeated-host.ts";
 import type { QuickAnswer } from "../connections/connection-options.ts";
 import { BootScripts } from "./boot-scripts.ts";
-import { quickScripts } from "./quick-scripts.ts";
+import { quickArtifacts } from "./quick/artifacts.ts";
+import { quickScripts } from "./quick/scripts.ts";
 import { artifactRoutes } from "./routes/artifacts.ts";
 import { assetRoutes } from "./routes/assets.ts";
 import { beaconRoutes } from "./routes/beacons.ts";
@@ -75,5 +76,8 @@ export function createBootApp(options: BootAppOptions): BootApp {
   beaconRoutes(app, options);
   if (options.iso != null) isoRoutes(app, options, options.iso);
   if (options.smee !== null) smeeRoutes(app, context, options.smee);
-  return { app, quick: quickScripts(context) };
+  const [quickScript, quickArtifact] = [quickScripts(context), quickArtifacts(options)];
+  const quick: QuickAnswer = (asked, peer) =>
+    quickScript(asked, peer) ?? quickArtifact(asked, peer);
+  return { app, quick };
 }

@@ -1,6 +1,7 @@
 import type { Place } from "./admission.ts";
 import type { ParserTurns } from "./parser-turns.ts";
 import type { PlainGet } from "./plain-get.ts";
+import type { PlainResponse } from "./plain-response.ts";
 import type { SendQueues } from "./send-queues.ts";
 
 export interface ConnectionTimeouts {
@@ -24,8 +25,15 @@ export interface ConnectionOptions {
   readonly quick: QuickAnswer | null;
 }
 
-/** The response with its header, to what a client asked plainly. */
-export type QuickAnswer = (request: PlainGet, peer: Peer) => Buffer | null;
+/** What a client asked plainly is answered with: the whole response with its header, or a body that follows the header. */
+export type QuickAnswer = (request: PlainGet, peer: Peer) => Buffer | QuickBody | null;
+
+export interface QuickBody {
+  /** Status line and header. */
+  readonly header: string;
+  /** Sends the body. */
+  readonly start: (response: PlainResponse) => void;
+}
 
 /** The two ends of a connection. */
 export interface Peer {

@@ -4,10 +4,12 @@ import { TLSSocket } from "node:tls";
 import { Duplex } from "node:stream";
 import { descriptorOf } from "../../lib/descriptors.ts";
 import type { Place } from "./admission.ts";
-import type { ConnectionOptions, Peer } from "./connection-options.ts";
+import type { ConnectionOptions, Peer, QuickBody } from "./connection-options.ts";
+import { Deadline } from "./deadline.ts";
 import type { Parsed } from "./parser-turns.ts";
 import { headerEnd, lineEnd } from "./pieces.ts";
 import { plainGet } from "./plain-get.ts";
+import { PlainResponse } from "./plain-response.ts";
 
 /**
  * A connection emits this when its client sends no more. Most clients are gone then; a few only closed their
@@ -16,8 +18,11 @@ import { plainGet } from "./plain-get.ts";
 export const CLIENT_ENDED = "client-ended";
 
 interface Exchange {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
+  readonly request: Pick<IncomingMessage, "complete">;
+  readonly response: Pick<ServerResponse, "headersSent"> & {
+    /** The connection ended; absent: Node tells it. */
+    lost?(): void;
+  };
 }
 
 const loopback = /^(?:::ffff:)?127\.|^::1$/;
@@ -50,12 +55,12 @@ export class Connection extends Duplex implements Place, Peer, Parsed {
   /** What the kernel had still to send when that was looked at last. */
   #sendQueue: number | null = null;
   /** Runs while a header or a body has begun to arrive and has not ended. */
-  #deadline: NodeJS.Timeout | null = null;
+  readonly #deadline = new Deadline(() => this.#giveUp());
   readonly #answered = (): void => {
     this.#underWay = null;
     this.#sendQueue = null;
     this.#isBegun = false;
-    this.#setDeadline(null);
+    this.#deadline.stop();
     this.#options.idle(this);
     if (this.#closing) this.destroySoon();
     else this.#advance();
@@ -87,7 +92,7 @@ export class Connection extends Duplex implements Place, Peer, Parsed {
   begin(request: IncomingMessage, response: ServerResponse): void {
     this.#underWay = { request, response };
     this.#options.busy(this);
-    this.#setDeadline(null);
+    this.#deadline.stop();
     response.once("close", this.#answered);
   }
 
@@ -161,9 +166,10 @@ export class Connection extends Duplex implements Place, Peer, Parsed {
   }
 
   override _destroy(error: Error | null, done: Done): void {
-    this.#setDeadline(null);
+    this.#deadline.stop();
     this.#waiting = null;
     this.#socket.destroy();
+    this.#underWay?.response.lost?.();
     done(error);
   }
 
@@ -236,9 +242,19 @@ export class Connection extends Duplex implements Place, Peer, Parsed {
     const answer = request === null ? null : quick(request, this);
     if (answer === null) return false;
     this.#options.busy(this);
+    if ("start" in answer) {
+      this.#begin(answer);
+      return true;
+    }
     this.#socket.write(answer);
     this.#options.idle(this);
     return true;
+  }
+
+  #begin({ header, start }: QuickBody): void {
+    const response = new PlainResponse(header, this, this.#answered);
+    this.#underWay = { request: { complete: true }, response };
+    start(response);
   }
 
   /** Nothing but what is left of the request that is under way. */
@@ -253,7 +269,7 @@ export class Connection extends Duplex implements Place, Peer, Parsed {
     // The client waits for us.
     if (exchange !== null && this.writableLength === 0 && this.#socket.writableLength === 0) return;
     const before = this.#sendQueue;
-    const now = await this.#readSendQueue();
+    const now = await this.#options.sendQueues.ofSocket(this.#socket);
     if (this.destroyed || this.#underWay !== exchange) return;
     this.#sendQueue = now ?? 0;
     // A slow client took some; one that stopped, or of which we know nothing, did not.
@@ -262,32 +278,16 @@ export class Connection extends Duplex implements Place, Peer, Parsed {
     if (isOver) this.destroy();
   }
 
-  #readSendQueue(): Promise<number | null> {
-    const { remoteAddress = "", remotePort = 0, localAddress = "", localPort = 0 } = this.#socket;
-    return this.#options.sendQueues.of(
-      { address: localAddress, port: localPort },
-      { address: remoteAddress, port: remotePort },
-    );
-  }
-
   /** The parser was given `piece`: what it waits for now has its time. */
   #watch(piece: Buffer): void {
     if (this.destroyed) return;
     if (this.#underWay !== null) {
-      this.#setDeadline(this.#underWay.request.complete ? null : this.#options.timeouts.bodyMs);
-    } else if (piece.length > 2 || this.#deadline !== null) {
+      if (this.#underWay.request.complete) this.#deadline.stop();
+      else this.#deadline.start(this.#options.timeouts.bodyMs);
+    } else if (piece.length > 2 || this.#deadline.isRunning) {
       // Some clients end a body with a line break too many; that is no request's beginning.
-      this.#setDeadline(this.#options.timeouts.headerMs);
+      this.#deadline.start(this.#options.timeouts.headerMs);
     }
-  }
-
-  /** A deadline that runs is not put off: a client that sends a byte now and then must not hold its place. */
-  #setDeadline(ms: number | null): void {
-    if (ms === null && this.#deadline !== null) {
-      clearTimeout(this.#deadline);
-      this.#deadline = null;
-    }
-    if (ms !== null) this.#deadline ??= setTimeout(() => this.#giveUp(), ms).unref();
   }
 
   #giveUp(): void {

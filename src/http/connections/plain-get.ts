@@ -1,12 +1,15 @@
-/** A request that asks for a path and nothing else. */
+/** A request that asks for a path, or a part of what is there, and nothing else. */
 export interface PlainGet {
   /** Path and query, as they were sent. */
   readonly target: string;
+  /** What its Range line says; null: it has none. */
+  readonly range: string | null;
+  readonly userAgent: string | null;
 }
 
 /**
- * What iPXE sends for a script, from the bytes that arrived: one whole GET, on a connection that stays, with
- * headers that change nothing of the answer. Null for everything else, which Node's parser then judges: more
+ * What iPXE sends for a script or a file, from the bytes that arrived: one whole GET, on a connection that stays, with
+ * headers of which only Range changes the answer. Null for everything else, which Node's parser then judges: more
  * than one request, other methods and headers, a body, whatever is malformed.
  */
 export function plainGet(bytes: Buffer): PlainGet | null {
@@ -17,6 +20,8 @@ export function plainGet(bytes: Buffer): PlainGet | null {
   const target = requestLine.exec(request)?.[1];
   if (target === undefined) return null;
   let hosts = 0;
+  let range: string | null = null;
+  let userAgent: string | null = null;
   for (const header of headers) {
     const colon = header.indexOf(":");
     if (colon === -1) return null;
@@ -25,6 +30,12 @@ export function plainGet(bytes: Buffer): PlainGet | null {
         hosts += 1;
         break;
       case "user-agent":
+        userAgent ??= header.slice(colon + 1).trim();
+        break;
+      case "range":
+        if (range !== null) return null;
+        range = header.slice(colon + 1).trim();
+        break;
       case "accept":
         break;
       case "connection":
@@ -40,7 +51,7 @@ export function plainGet(bytes: Buffer): PlainGet | null {
         return null;
     }
   }
-  return hosts === 1 ? { target } : null;
+  return hosts === 1 ? { target, range, userAgent } : null;
 }
 
 const maxBytes = 1024;

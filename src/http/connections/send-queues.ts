@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import type { Socket } from "node:net";
 import { endianness } from "node:os";
 
 /** One end of a TCP connection over IPv4. */
@@ -23,6 +24,17 @@ export class SendQueues {
   constructor(read: () => Promise<string> = () => readFile(table, "latin1"), freshMs = 1000) {
     this.#read = read;
     this.#freshMs = freshMs;
+  }
+
+  /** `of` the connection that a socket is. */
+  ofSocket({
+    remoteAddress = "",
+    remotePort = 0,
+    localAddress = "",
+    localPort = 0,
+  }: Socket): Promise<number | null> {
+    const local = { address: localAddress, port: localPort };
+    return this.of(local, { address: remoteAddress, port: remotePort });
   }
 
   /** Bytes that were written and not yet acknowledged; null where the system does not tell. */

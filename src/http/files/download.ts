@@ -1,4 +1,3 @@
-import type { ServerResponse } from "node:http";
 import type { OpenFile, ReadBytes } from "./open-file.ts";
 import type { Sender, Turns } from "./turns.ts";
 
@@ -32,9 +31,19 @@ export interface BodyLine {
   together(write: () => void): void;
 }
 
+/** A response as far as its body needs it: Node's, or one that goes without it. */
+export interface BodyResponse {
+  flushHeaders(): void;
+  /** The kernel has taken the whole body. */
+  end(): void;
+  destroy(): void;
+  /** `finish`: all was sent; `close`: then, and also when that can be no more. */
+  once(event: "finish" | "close", heard: () => void): unknown;
+}
+
 interface DownloadOptions {
   /** Its header is set, and not yet sent. */
-  readonly response: ServerResponse;
+  readonly response: BodyResponse;
   /** Closed at the end. */
   readonly file: OpenFile;
   readonly part: Part;
@@ -60,7 +69,7 @@ export function startDownload(options: DownloadOptions): void {
 
 class Download implements Sender {
   readonly client: string;
-  readonly #response: ServerResponse;
+  readonly #response: BodyResponse;
   readonly #file: OpenFile;
   readonly #part: Part;
   readonly #turns: Turns;
@@ -103,7 +112,7 @@ class Download implements Sender {
     this.#response.once("close", () => this.#end(false));
     this.#turns.join();
     this.#watch.started(this.#part);
-    this.#askForTurn();
+    this.#turns.begin(this);
   }
 
   send(share: number): number {

@@ -44,10 +44,16 @@ export class Files {
     this.#memory = new FileMemory(memoryBytes, clock);
   }
 
+  /** A file of a generation at once; null: it is not in memory. */
+  inMemory(file: NamedFile): OpenFile | null {
+    const held = this.#memory.get(file);
+    return held === null ? null : new HeldBytes(held);
+  }
+
   /** A file of a generation; null when there is another one, or none. */
   async open(file: NamedFile): Promise<OpenFile | null> {
-    const held = this.#memory.get(file);
-    if (held !== null) return new HeldBytes(held);
+    const inMemory = this.inMemory(file);
+    if (inMemory !== null) return inMemory;
     if (await this.#isDamaged(file.path)) return null;
     const shared = await this.#handles.open(file.path);
     if (shared === null) return null;

@@ -33,10 +33,13 @@ export class Turns {
   readonly #waiting = new Map<string, Sender[]>();
   #waitingSenders = 0;
   #isScheduled = false;
+  /** Bytes of first turns in this turn of the event loop. */
+  #atOnce = 0;
   /** Downloads under way, also those whose client takes nothing now. */
   #senders = 0;
   readonly #run = (): void => {
     this.#isScheduled = false;
+    this.#atOnce = 0;
     const share = Math.min(turnBytes, this.#allowance?.share ?? turnBytes);
     let left = turnBytes;
     // No more than waited: who asks again and again must not keep the event loop.
@@ -64,6 +67,17 @@ export class Turns {
   /** As much as is to be written at once. */
   get pieceBytes(): number {
     return Math.max(leastPiece, Math.floor(turnBytes / Math.max(1, this.#senders)));
+  }
+
+  /** The first turn: at once where nobody waits for one, since what is small is over with it. */
+  begin(sender: Sender): void {
+    const isFree = this.#allowance === null && this.#waitingSenders === 0;
+    if (!isFree || this.#atOnce >= turnBytes) {
+      this.ask(sender);
+      return;
+    }
+    this.#atOnce += sender.send(turnBytes);
+    this.#schedule();
   }
 
   /** Asks for one turn. */

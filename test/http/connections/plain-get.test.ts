@@ -11,7 +11,17 @@ describe("a plain GET", () => {
     ["of few words", request(get, host)],
     ["with names in any case", request(get, "HOST:a", "ACCEPT: */*", "connection: Keep-Alive")],
   ])("%s", (_what, bytes) => {
-    expect(plainGet(bytes)).toEqual({ target: "/boot.ipxe" });
+    expect(plainGet(bytes)).toMatchObject({ target: "/boot.ipxe", range: null });
+  });
+
+  test("tells the range, and who asks", () => {
+    const asked = request(get, host, "RANGE:bytes=0-1", "User-Agent: iPXE/1.21.1", "User-Agent: b");
+    expect(plainGet(asked)).toEqual({
+      target: "/boot.ipxe",
+      range: "bytes=0-1",
+      userAgent: "iPXE/1.21.1",
+    });
+    expect(plainGet(request(get, host))?.userAgent).toBeNull();
   });
 
   test.each([
@@ -22,7 +32,7 @@ describe("a plain GET", () => {
     ["two blanks", request("GET  /boot.ipxe HTTP/1.1", host)],
     ["no host", request(get, "User-Agent: iPXE")],
     ["two hosts", request(get, host, host)],
-    ["a range", request(get, host, "Range: bytes=0-1")],
+    ["two ranges", request(get, host, "Range: bytes=0-1", "Range: bytes=2-3")],
     ["a condition", request(get, host, 'If-None-Match: "x"')],
     ["a body", request(get, host, "Content-Length: 1")],
     ["a chunked body", request(get, host, "Transfer-Encoding: chunked")],

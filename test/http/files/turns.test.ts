@@ -63,6 +63,38 @@ describe("turns", () => {
     expect(new Set(order).size).toBe(500);
   });
 
+  test("begin at once, two megabytes in one turn of the event loop, and never before those that wait", () => {
+    const turns = new Turns({ maxBytesPerSecond: null, clock });
+    const order: string[] = [];
+    const once = (client: string): Sender => ({
+      client,
+      send: () => {
+        order.push(client);
+        return 1024 * kibibyte;
+      },
+    });
+    for (const client of ["a", "b", "c", "d"]) turns.begin(once(client));
+    expect(order).toEqual(["a", "b"]);
+    vi.advanceTimersToNextTimer();
+    expect(order).toEqual(["a", "b", "c", "d"]);
+    turns.ask(once("e"));
+    turns.begin(once("f"));
+    expect(order).toHaveLength(4);
+    vi.advanceTimersToNextTimer();
+    vi.advanceTimersToNextTimer();
+    turns.begin(once("g"));
+    expect(order.join("")).toBe("abcdefg");
+  });
+
+  test("do not begin at once where a rate is to be kept", () => {
+    const turns = new Turns({ maxBytesPerSecond: 1_000_000, clock });
+    let share = 0;
+    turns.begin({ client: "a", send: (most) => (share = most) });
+    expect(share).toBe(0);
+    vi.advanceTimersToNextTimer();
+    expect(share).toBe(50_000);
+  });
+
   test("keep a rate, and share it between the clients", () => {
     const bytesPerSecond = 1_000_000;
     const turns = new Turns({ maxBytesPerSecond: bytesPerSecond, clock });

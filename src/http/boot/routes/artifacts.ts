@@ -45,21 +45,18 @@ async function sendArtifact(
   const machine = machineOf(options, request, null);
   const denial = knownDenialOf(options, machine);
   if (denial !== null) return refuseDenied(options, request, reply, denial, null);
-  const served = findArtifact(options, machine.address, name);
-  if (served === null) return sendSignature(options, request, reply, { name, machine });
-  const { file, generation } = served;
+  const artifact = findArtifact(options, machine.address, name);
+  if (artifact === null) return sendSignature(options, request, reply, { name, machine });
+  const { file, generation } = artifact;
   const opened = await options.files.open(file);
   // The entity tag promises the bytes of the manifest.
   if (opened === null) {
     const reason = `${name} of generation ${generation} was changed or removed on disk; run: eim-pxe sync`;
     return refuse(options, request, reply, { status: 500, reason });
   }
-  const isMirror = request.headers["user-agent"] === "eim-pxe";
-  const watch = isMirror
-    ? unwatched
-    : watchArtifact(options, machine, { name, bytes: file.size, sha256: file.sha256, generation });
-  const queued =
-    isMirror || file.size < queuedFromBytes ? null : queuedArtifact(options, machine, name);
+  const isMirror = isOfMirror(request.headers["user-agent"]);
+  const watch = isMirror ? unwatched : watchArtifact(options, machine, artifact);
+  const queued = isMirror ? null : queuedArtifact(options, machine, artifact);
   const { turns } = options.files;
   const { sha256 } = file;
   const contentType = contentTypeOf(name);
@@ -92,13 +89,20 @@ const SIGNATURE = ".sig";
 /** What is smaller takes no longer than waiting would. */
 const queuedFromBytes = 1024 * 1024;
 
+/** Whether machines may have to wait for one another with this file. */
+export function waitsInQueue({ files: { queue } }: BootAppOptions, { size }: ServedFile): boolean {
+  return queue !== null && size >= queuedFromBytes;
+}
+
 /** Null where nobody waits for anybody. */
 function queuedArtifact(
-  { files: { queue }, sessions, emit, clock }: BootAppOptions,
+  options: BootAppOptions,
   machine: Machine,
-  file: string,
+  { name: file, file: served }: ServedArtifact,
 ): QueuedDownload | null {
-  if (queue === null) return null;
+  const { sessions, emit, clock } = options;
+  const { queue } = options.files;
+  if (queue === null || !waitsInQueue(options, served)) return null;
   return {
     queue,
     isLastFile: stageOf(file) === "initramfs-start",
@@ -113,17 +117,29 @@ function queuedArtifact(
   };
 }
 
+/** Another eim-pxe that mirrors from here, which boots nothing. */
+export function isOfMirror(userAgent: string | null | undefined): boolean {
+  return userAgent === "eim-pxe";
+}
+
+/** A file of a generation, by the name that it has there. */
+export interface ServedArtifact {
+  readonly name: string;
+  readonly file: ServedFile;
+  readonly generation: string;
+}
+
 /** From the generation that the address boots from while that is kept, else from the current one. */
-function findArtifact(
+export function findArtifact(
   { generations, sessions, clock }: BootAppOptions,
   address: Ip4 | null,
   name: string,
-): { readonly file: ServedFile; readonly generation: string } | null {
+): ServedArtifact | null {
   const held = sessions.generationFor(address, clock.now());
   const candidates = [held === null ? null : generations.get(held), generations.current()];
   for (const generation of candidates) {
     const file = generation?.file(name) ?? null;
-    if (generation !== null && file !== null) return { file, generation: generation.id };
+    if (generation !== null && file !== null) return { name, file, generation: generation.id };
   }
   return null;
 }
@@ -136,17 +152,12 @@ const unwatched: DownloadWatch = {
   aborted: () => {},
 };
 
-function watchArtifact(
+export function watchArtifact(
   options: BootAppOptions,
   machine: Machine,
-  artifact: Pick<ServedFile, "sha256"> & {
-    readonly name: string;
-    readonly bytes: number;
-    readonly generation: string;
-  },
+  { name: file, file: { size: bytes, sha256 }, generation }: ServedArtifact,
 ): DownloadWatch {
   const { emit, clock } = options;
-  const { name: file, bytes, sha256, generation } = artifact;
   const stage = stageOf(file);
   let startedAtMs = clock.now();
   return {

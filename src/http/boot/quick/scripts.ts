@@ -1,9 +1,10 @@
-import { isUnknown } from "../../boot/node.ts";
-import { sha256Of } from "../../lib/bytes.ts";
-import { type Mac, parseMac } from "../../lib/mac.ts";
-import type { QuickAnswer } from "../connections/connection-options.ts";
-import { type BootAppContext, denialOf, knownUuid, nodeOf } from "./context.ts";
-import { baseUrlFor, clientAddress } from "./peer.ts";
+import { isUnknown } from "../../../boot/node.ts";
+import { sha256Of } from "../../../lib/bytes.ts";
+import { type Mac, parseMac } from "../../../lib/mac.ts";
+import type { QuickAnswer } from "../../connections/connection-options.ts";
+import { type BootAppContext, denialOf, knownUuid, nodeOf } from "../context.ts";
+import { baseUrlFor, clientAddress } from "../peer.ts";
+import { HttpDate } from "./http-date.ts";
 
 const unknownIdentity = { uuid: null, serial: null };
 
@@ -14,8 +15,8 @@ const unknownIdentity = { uuid: null, serial: null };
  */
 export function quickScripts(options: BootAppContext): QuickAnswer {
   const responses = new Responses(() => options.clock.wall());
-  return ({ target }, peer) => {
-    const pathMac = scriptPath(target);
+  return ({ target, range }, peer) => {
+    const pathMac = range === null ? scriptPath(target) : null;
     if (pathMac === null) return null;
     const address = clientAddress(peer);
     const machine = { mac: pathMac.mac ?? options.sessions.machineAt(address), address };
@@ -52,26 +53,19 @@ interface Response {
 
 /** Responses with a script. Machines that come to the same stages within the same seconds have the same one. */
 class Responses {
-  readonly #wall: () => number;
-  #second = -1;
-  /** RFC 9110 5.6.7. */
+  readonly #now: HttpDate;
   #date = "";
   /** Of this second. */
   #last: Response | null = null;
 
   constructor(wall: () => number) {
-    this.#wall = wall;
+    this.#now = new HttpDate(wall);
   }
 
   of(text: string): Response {
-    const wallMs = this.#wall();
-    const second = Math.floor(wallMs / 1000);
-    if (second !== this.#second) {
-      this.#second = second;
-      this.#date = new Date(wallMs).toUTCString();
-      this.#last = null;
-    }
-    if (this.#last?.text !== text) {
+    const date = this.#now.now();
+    if (this.#last?.text !== text || this.#date !== date) {
+      this.#date = date;
       this.#last = { text, sha256: sha256Of(text), response: this.#make(text) };
     }
     return this.#last;

@@ -1,8 +1,9 @@
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { BootPort, orchestratorScript } from "../../support/boot-port.ts";
-import { nodeEntry } from "../../support/node-entry.ts";
+import { BootPort, orchestratorScript } from "../../../support/boot-port.ts";
+import { plain, type RawAnswer, RawHttp, usual } from "../../../support/raw-http.ts";
+import { nodeEntry } from "../../../support/node-entry.ts";
 
 const mac = "52:54:00:12:34:56";
 let port: BootPort;
@@ -18,53 +19,21 @@ afterEach(async () => {
   await port.close();
 });
 
-interface Raw {
-  readonly status: string;
-  readonly headers: ReadonlyMap<string, string>;
-  readonly body: string;
-}
-
 /** A connection on which one request is answered after the other. */
-async function connected() {
+async function connected(): Promise<RawHttp> {
   const socket = port.connect();
   sockets.push(socket);
-  let text = "";
-  socket.on("data", (chunk: Buffer) => (text += chunk.toString("latin1")));
-  await once(socket, "connect");
-  /** The answer to what is sent. */
-  const ask = async (sent: string): Promise<Raw> => {
-    socket.write(sent);
-    for (;;) {
-      const at = text.indexOf("\r\n\r\n");
-      const length = Number(/^content-length: (\d+)/im.exec(text)?.[1] ?? 0);
-      if (at !== -1 && text.length >= at + 4 + length) {
-        const [status = "", ...lines] = text.slice(0, at).split("\r\n");
-        const body = text.slice(at + 4, at + 4 + length);
-        text = text.slice(at + 4 + length);
-        const pairs = lines.map((line): [string, string] => {
-          const [name = "", ...value] = line.split(": ");
-          return [name.toLowerCase(), value.join(": ")];
-        });
-        return { status, headers: new Map(pairs), body };
-      }
-      await once(socket, "data");
-    }
-  };
-  return { socket, ask };
+  return RawHttp.over(socket);
 }
-
-const plain = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
-/** The same request with a header that the quick way does not know. */
-const usual = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\nDNT: 1\r\n\r\n`;
 
 describe("a script that is answered quickly", () => {
   test.each(["/boot.ipxe", `/${mac}/boot.ipxe`, "/52-54-00-12-34-56/boot.ipxe"])(
     "is for %s what the usual way answers, and reports the same",
     async (path) => {
       port.sessions.learnAddress("52:54:00:00:00:07", "127.0.0.1");
-      const { ask } = await connected();
-      const slow = await ask(usual(path));
-      const quick = await ask(plain(path));
+      const raw = await connected();
+      const slow = await raw.ask(usual(path));
+      const quick = await raw.ask(plain(path));
       expect(quick.status).toBe("HTTP/1.1 200 OK");
       expect(quick.body).toBe(slow.body);
       for (const name of ["content-type", "content-length", "cache-control", "connection"]) {
@@ -83,60 +52,62 @@ describe("a script that is answered quickly", () => {
 
   test("has the kernel arguments of its node, and letters of any alphabet", async () => {
     port.nodes = () => nodeEntry({ kernelArgs: ["site=Köln"] });
-    const { ask } = await connected();
-    const slow = await ask(usual(`/${mac}/boot.ipxe`));
-    const quick = await ask(plain(`/${mac}/boot.ipxe`));
+    const raw = await connected();
+    const slow = await raw.ask(usual(`/${mac}/boot.ipxe`));
+    const quick = await raw.ask(plain(`/${mac}/boot.ipxe`));
     expect(quick.body).toBe(slow.body);
     expect(Buffer.from(quick.body, "latin1").toString()).toContain("site=Köln");
   });
 
   test("is the new generation's as soon as there is one", async () => {
-    const { ask } = await connected();
-    await ask(usual("/boot.ipxe"));
+    const raw = await connected();
+    await raw.ask(usual("/boot.ipxe"));
     port.addGeneration("g2", {
       "boot.ipxe": orchestratorScript.replace("console", "quiet console"),
     });
-    expect((await ask(plain("/boot.ipxe"))).body).toContain("quiet console");
+    expect((await raw.ask(plain("/boot.ipxe"))).body).toContain("quiet console");
     expect(port.named("script").at(-1)).toMatchObject({ generation: "g2" });
   });
 
   test("comes in time with the clock", async () => {
-    const { ask } = await connected();
-    await ask(usual("/boot.ipxe"));
-    const before = await ask(plain("/boot.ipxe"));
+    const raw = await connected();
+    await raw.ask(usual("/boot.ipxe"));
+    const before = await raw.ask(plain("/boot.ipxe"));
     port.nowMs += 61_000;
-    const after = await ask(plain("/boot.ipxe"));
-    const seconds = ({ body }: Raw) => Number(/s_eim_script=(0x[0-9a-f]+)/.exec(body)?.[1]);
+    const after = await raw.ask(plain("/boot.ipxe"));
+    const seconds = ({ body }: RawAnswer) => Number(/s_eim_script=(0x[0-9a-f]+)/.exec(body)?.[1]);
     expect(seconds(after) - seconds(before)).toBe(61);
-    const date = ({ headers }: Raw) => Date.parse(headers.get("date") ?? "");
+    const date = ({ headers }: RawAnswer) => Date.parse(headers.get("date") ?? "");
     expect(date(after) - date(before)).toBe(61_000);
   });
 
   test("is refused as usual where policy forbids it", async () => {
-    const { ask } = await connected();
-    await ask(usual("/boot.ipxe"));
+    const raw = await connected();
+    await raw.ask(usual("/boot.ipxe"));
     port.nodes = () => nodeEntry({ netboot: "deny" });
-    expect((await ask(plain(`/${mac}/boot.ipxe`))).status).toContain("403");
+    expect((await raw.ask(plain(`/${mac}/boot.ipxe`))).status).toContain("403");
     expect(port.named("http-refused")).toMatchObject([{ status: 403, mac }]);
   });
 
   test("in pieces, pipelined, or behind another request, is answered in order", async () => {
-    const { ask, socket } = await connected();
-    const { body } = await ask(usual("/boot.ipxe"));
+    const raw = await connected();
+    const { socket } = raw;
+    const { body } = await raw.ask(usual("/boot.ipxe"));
     socket.write("GE");
     await new Promise((resolve) => setImmediate(resolve));
-    expect((await ask("T /boot.ipxe HTTP/1.1\r\nHost: a\r\n\r\n")).body).toBe(body);
-    expect((await ask(plain("/boot.ipxe"))).body).toBe(body);
+    expect((await raw.ask("T /boot.ipxe HTTP/1.1\r\nHost: a\r\n\r\n")).body).toBe(body);
+    expect((await raw.ask(plain("/boot.ipxe"))).body).toBe(body);
     const three = plain("/boot.ipxe") + plain("/nothing") + plain("/boot.ipxe");
-    expect((await ask(three)).body).toBe(body);
-    expect((await ask("")).status).toContain("404");
-    expect((await ask("")).body).toBe(body);
+    expect((await raw.ask(three)).body).toBe(body);
+    expect((await raw.ask("")).status).toContain("404");
+    expect((await raw.ask("")).body).toBe(body);
   });
 
   test("ends with the connection when the port closes", async () => {
-    const { ask, socket } = await connected();
-    await ask(usual("/boot.ipxe"));
-    await ask(plain("/boot.ipxe"));
+    const raw = await connected();
+    const { socket } = raw;
+    await raw.ask(usual("/boot.ipxe"));
+    await raw.ask(plain("/boot.ipxe"));
     const closed = once(socket, "close");
     await Promise.all([port.close(), closed]);
     expect(port.connections.admission.open).toBe(0);
