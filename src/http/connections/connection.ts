@@ -25,8 +25,6 @@ interface Exchange {
   };
 }
 
-const loopback = /^(?:::ffff:)?127\.|^::1$/;
-
 type Done = (error?: Error | null) => void;
 
 /**
@@ -109,9 +107,9 @@ export class Connection extends Duplex implements Place, Peer, Parsed {
     else this.once("finish", () => this.destroy());
   }
 
-  /** By TLS the kernel does not know what to send; over loopback its copy costs less than its references to pages. */
+  /** By TLS the kernel does not know what to send. */
   get isDirect(): boolean {
-    return !this.encrypted && !loopback.test(this.address);
+    return !this.encrypted;
   }
 
   /** Lets the kernel take bytes for this connection from elsewhere: `send` gets its descriptor and returns how many were taken. */

@@ -1,12 +1,16 @@
+import { closeSync, openSync } from "node:fs";
 import { arch } from "node:os";
 
 /*
- * Memory from which the kernel sends by itself: it takes references to the pages (sendfile(2)), where a write would copy them.
- * Node has neither such memory nor the call.
+ * Memory from which the kernel sends by itself: it takes references to the pages, where a write would copy them. By vmsplice(2)
+ * a pipe gets the references, by splice(2) the connection gets them from the pipe. Of sendfile(2) from a memfd that is two thirds
+ * of the cost: such a file's pages are small ones, these are huge where the system has some. Node has neither such memory nor
+ * the calls.
  */
 
 /** Bytes in memory, and how the kernel takes them from there. */
 export interface KernelBytes {
+  /** Not to be changed any more once some were sent: what the other end has not acknowledged is not copied anywhere. */
   readonly bytes: Buffer;
   /**
    * Hands bytes from `offset` to a TCP connection, without waiting: how many of at most `length` the kernel took. None where the
@@ -20,73 +24,116 @@ export interface KernelMemory {
   allocate(size: number): KernelBytes | null;
 }
 
-// <sys/mman.h> on Linux, for every architecture that Node runs on.
-const MFD_CLOEXEC = 1;
+// <sys/mman.h> and <fcntl.h> on Linux, for every architecture that Node runs on.
 const PROT_READ = 1;
 const PROT_WRITE = 2;
-const MAP_SHARED = 1;
+const MAP_PRIVATE = 2;
+const MAP_ANONYMOUS = 0x20;
+const MADV_DONTFORK = 10;
 const MADV_HUGEPAGE = 14;
+const O_NONBLOCK = 0x800;
+const O_CLOEXEC = 0x80000;
+const F_SETPIPE_SZ = 1031;
+const SPLICE_F_NONBLOCK = 2;
 
-/** What has to be given back, each by its own call. */
-interface Mapping {
-  readonly descriptor: number;
-  readonly address: unknown;
-  readonly size: number;
-}
+/** As large as a pipe may be without a privilege. */
+const PIPE_BYTES = 1024 * 1024;
 
-/** Where an offset in a file has 8 bytes, as it is declared here. */
+/** Whose addresses have 8 bytes, and flags those values. */
 const machines: ReadonlySet<string> = new Set(["x64", "arm64"]);
 
-/** Null where `koffi` is not installed, the system is not Linux, and on machines that are none of those above. */
+/** Null where `koffi` is not installed, the system is not Linux or has not those calls, and on machines that are none of those above. */
 export async function loadKernelMemory(): Promise<KernelMemory | null> {
   if (!machines.has(arch())) return null;
   try {
     const { address: addressOf, load, view } = await import("koffi");
     const library = load(null);
     const call = {
-      memfd: library.func("int memfd_create(const char *name, unsigned int flags)"),
-      ftruncate: library.func("int ftruncate(int fd, int64_t length)"),
       mmap: library.func("void *mmap(void *, size_t, int, int, int fd, int64_t offset)"),
       madvise: library.func("int madvise(void *address, size_t length, int advice)"),
       munmap: library.func("int munmap(void *address, size_t length)"),
-      sendfile: library.func("long sendfile(int to, int from, void *offset, size_t length)"),
-      close: library.func("int close(int fd)"),
+      pipe2: library.func("int pipe2(void *ends, int flags)"),
+      fcntl: library.func("int fcntl(int fd, int command, ...)"),
+      vmsplice: library.func("long vmsplice(int pipe, void *vectors, size_t count, unsigned int)"),
+      splice: library.func("long splice(int from, void *, int to, void *, size_t, unsigned int)"),
+    };
+    const ends = new Int32Array(2);
+    if (Number(call.pipe2(ends, O_NONBLOCK | O_CLOEXEC)) !== 0) return null;
+    const [from = -1, into = -1] = ends;
+    call.fcntl(into, F_SETPIPE_SZ, "int", PIPE_BYTES);
+    const nowhere = openSync("/dev/null", "w");
+    /** `struct iovec` */
+    const vector = new BigUint64Array(2);
+    /** Lets the pipe have references to bytes: to how many. */
+    const fill = (address: bigint, length: number): number => {
+      vector[0] = address;
+      vector[1] = BigInt(length);
+      return Math.max(0, Number(call.vmsplice(into, vector, 1, SPLICE_F_NONBLOCK)));
+    };
+    /** Takes them from the pipe, as many as `to` has room for. */
+    const empty = (to: number, length: number): number => {
+      let taken = 0;
+      while (taken < length) {
+        const more = Number(call.splice(from, null, to, null, length - taken, SPLICE_F_NONBLOCK));
+        if (more <= 0) break;
+        taken += more;
+      }
+      return taken;
+    };
+    /** What is left in the pipe would go to the next connection. */
+    let isEmpty = true;
+    const send = (connection: number, address: bigint, length: number): number => {
+      let sent = 0;
+      while (sent < length && isEmpty) {
+        const filled = fill(address + BigInt(sent), length - sent);
+        const taken = empty(connection, filled);
+        sent += taken;
+        if (filled === 0) break;
+        if (filled === taken) continue;
+        isEmpty = empty(nowhere, filled - taken) === filled - taken;
+        break;
+      }
+      return sent;
     };
     // Giving back gigabytes takes tenths of a second, which no machine is to wait for.
-    const free = ({ descriptor, address, size }: Mapping): void => {
-      call.munmap.async(address, size, () => call.close.async(descriptor, () => {}));
-    };
+    const free = ({ address, size }: Mapping): void => call.munmap.async(address, size, () => {});
     // A write that Node has not finished may still refer to the bytes, whoever else has done with them.
     const unused = new FinalizationRegistry(free);
-    const place = new BigInt64Array(1);
-    return {
-      allocate(size) {
-        const descriptor = Number(call.memfd("eim-pxe", MFD_CLOEXEC));
-        if (descriptor < 0) return null;
-        const isSized = Number(call.ftruncate(descriptor, size)) === 0;
-        const address: unknown = isSized
-          ? call.mmap(null, size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0)
-          : null;
-        if (address === null || addressOf(address) === MAP_FAILED) {
-          call.close(descriptor);
-          return null;
-        }
-        // Fewer and larger pages, where the system has some.
-        call.madvise(address, size, MADV_HUGEPAGE);
-        const memory = view(address, size);
-        unused.register(memory, { descriptor, address, size });
-        return {
-          bytes: Buffer.from(memory),
-          sendTo: (connection, offset, length) => {
-            place[0] = BigInt(offset);
-            return Math.max(0, Number(call.sendfile(connection, descriptor, place, length)));
-          },
-        };
-      },
+    const allocate = (size: number): KernelBytes | null => {
+      const protection = PROT_READ | PROT_WRITE;
+      const address: unknown = call.mmap(
+        null,
+        size,
+        protection,
+        MAP_PRIVATE | MAP_ANONYMOUS,
+        -1,
+        0,
+      );
+      const at = address === null ? MAP_FAILED : addressOf(address);
+      if (at === MAP_FAILED) return null;
+      // Fewer and larger pages, where the system has some; and programs that are started need none of them.
+      call.madvise(address, size, MADV_HUGEPAGE);
+      call.madvise(address, size, MADV_DONTFORK);
+      const memory = view(address, size);
+      unused.register(memory, { address, size });
+      return {
+        bytes: Buffer.from(memory),
+        sendTo: (connection, offset, length) => send(connection, at + BigInt(offset), length),
+      };
     };
+    // A sandbox may let a program have none of these calls.
+    if (allocate(1)?.sendTo(nowhere, 0, 1) === 1) return { allocate };
+    for (const descriptor of [from, into, nowhere]) closeSync(descriptor);
+    return null;
   } catch {
     return null;
   }
+}
+
+/** What has to be given back. */
+interface Mapping {
+  readonly address: unknown;
+  readonly size: number;
 }
 
 const MAP_FAILED = 0xffff_ffff_ffff_ffffn;

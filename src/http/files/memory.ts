@@ -43,8 +43,6 @@ const readBytes = 1024 * 1024;
 const maxFileBytes = 2 * 1024 ** 3;
 /** Of fewer a copy costs less than the kernel's references to them. */
 const leastKernelBytes = 128 * 1024;
-/** Each takes a file descriptor, which connections need too. */
-const mostKernelFiles = 64;
 
 /**
  * Files that were read whole, each once: sending them costs neither reads nor copies. Bounded by the
@@ -114,11 +112,7 @@ export class FileMemory {
 
   async #allocate(size: number): Promise<ReadFile> {
     this.#kernelMemory ??= loadKernelMemory();
-    const kernelFiles = [...this.#entries.values()].filter(
-      ({ read }) => read?.sendTo !== undefined,
-    );
-    const isWritten = size < leastKernelBytes || kernelFiles.length >= mostKernelFiles;
-    const kernelMemory = isWritten ? null : await this.#kernelMemory;
+    const kernelMemory = size < leastKernelBytes ? null : await this.#kernelMemory;
     // Never from Node's pool of small buffers, which a slice would keep in memory as a whole.
     return kernelMemory?.allocate(size) ?? { bytes: Buffer.allocUnsafeSlow(size) };
   }

@@ -76,7 +76,7 @@ describe.each([
   { isDirect: true, way: "that the kernel takes by itself" },
   { isDirect: false, way: "that is written" },
 ])("a download from memory $way", ({ isDirect }) => {
-  // Over loopback it would always be written.
+  // By TLS it is always written.
   beforeEach(
     () => void vi.spyOn(Connection.prototype, "isDirect", "get").mockReturnValue(isDirect),
   );
