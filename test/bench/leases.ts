@@ -16,6 +16,7 @@ import { median, table } from "./tftp-peers.ts";
  *   npx tsx test/bench/leases.ts            our journal, which is synced, beside Kea's memfile, which is written and not synced;
  *                                           the server on one core, three perfdhcp on another one
  *   npx tsx test/bench/leases.ts busy       the same beside four processes that never rest
+ *   npx tsx test/bench/leases.ts without-koffi   this server without koffi, beside Kea
  *   npx tsx test/bench/leases.ts postgres   both in PostgreSQL, each in a database of its own of the same cluster, on the
  *                                           disk, whose commits both wait for; Kea as it comes, and with eight threads;
  *                                           all of them, and one perfdhcp, wherever the kernel puts them
@@ -25,6 +26,8 @@ import { median, table } from "./tftp-peers.ts";
 
 const words = process.argv.slice(2);
 const isPostgres = words.includes("postgres");
+const hasKoffi = !words.includes("without-koffi");
+const ownName = hasKoffi ? "eim-pxe" : "eim-pxe without koffi";
 const [runs = 2, seconds = 4] = words.filter((word) => /^\d+$/.test(word)).map(Number);
 const machines = 20_000;
 const ladder = isPostgres
@@ -42,7 +45,7 @@ const mostLossPercent = 1;
 
 const net = createNetns();
 const folder = mkdtempSync(join(tmpdir(), "eim-pxe-bench-"));
-const program = await Program.build();
+const program = await Program.build({ optional: hasKoffi });
 const [server, client] = [net.host("server"), net.host("client")];
 const cores = isPostgres ? { core: null, serverCore: null } : { core: 1, serverCore: 0 };
 const generators = { net, host: client, processes: isPostgres ? 1 : 3, ...cores };
@@ -141,7 +144,7 @@ function compared(own: readonly Figures[], other: readonly Figures[]): string {
   const most = row("exchanges a second, less than 1 % lost", (figures) => figures.most);
   const limits = [own, other].map((all) => all.at(-1)?.limit ?? "");
   return table([
-    ["", "eim-pxe", "Kea", "ratio"],
+    ["", ownName, "Kea", "ratio"],
     ...costs,
     most,
     ["the limit of that", ...limits, ""],
@@ -164,7 +167,7 @@ function busy(count: number): readonly ChildProcess[] {
 
 const parts = { net, host: server, folder, entry: program.entry, core: cores.serverCore };
 const postgres = isPostgres ? await Postgres.open({ durable: true }) : null;
-const own = ours(parts, postgres);
+const own = { ...ours(parts, postgres), ...(hasKoffi ? {} : { name: ownName }) };
 const others = [null, ...(isPostgres ? [8] : [])].map((threads) =>
   kea(parts, { postgres, threads }),
 );

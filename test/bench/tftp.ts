@@ -22,11 +22,13 @@ import {
 /*
  * TFTP beside its peers, in one run on loopback, whole files:
  *   ATFTPD=… npx tsx test/bench/tftp.ts
- * Parts: one-core, core-each and two-cores (throughput), delay, crowd. Name some to run only those. Medians of 5.
+ * Parts: one-core, core-each and two-cores (throughput), delay, crowd. Name some to run only those. Medians of 5, or of as many
+ * as a number says.
  */
 
 const MIB = 1024 * 1024;
-const rounds = 5;
+const words = process.argv.slice(2);
+const [rounds = 5] = words.filter((word) => /^\d+$/.test(word)).map(Number);
 // In memory, so that no disk is measured.
 const folder = mkdtempSync("/dev/shm/eim-pxe-bench-");
 const run = promisify(execFile);
@@ -172,7 +174,7 @@ async function crowd(kinds: readonly ServerKind[]): Promise<string> {
   return `${table([head, ...rows])}\n${causes.join("\n")}\n`;
 }
 
-const parts = new Set(process.argv.slice(2));
+const parts = new Set(words.filter((word) => !/^\d+$/.test(word)));
 const wanted = (part: string) => parts.size === 0 || parts.has(part);
 const say = (text: string) => process.stdout.write(`${text}\n`);
 const kinds = serverKinds.filter(({ there }) => there);

@@ -26,10 +26,11 @@ export class Program {
     this.#folder = folder;
   }
 
-  static async build(): Promise<Program> {
+  /** @param optional whether it has the optional packages, such as koffi, which are outside of the bundle */
+  static async build({ optional = true } = {}): Promise<Program> {
     const folder = await realpath(await mkdtemp(join(tmpdir(), "eim-pxe-built-")));
     await copyFile("package.json", join(folder, "package.json"));
-    await symlink(await realpath("node_modules"), join(folder, "node_modules"));
+    if (optional) await symlink(await realpath("node_modules"), join(folder, "node_modules"));
     const args = ["--import", "tsx", "scripts/build-program.ts", join(folder, "dist")];
     await promisify(execFile)(process.execPath, args);
     return new Program(folder);
