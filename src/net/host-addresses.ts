@@ -1,6 +1,7 @@
 import { endianness } from "node:os";
 import { getSystemErrorName } from "node:util";
 import { type Ip4, ip4FromBytes, ip4ToBytes } from "../lib/ip4.ts";
+import { libc } from "../lib/libc/prototypes.ts";
 
 /**
  * Addresses that a device of this host has for a while (rtnetlink(7), which iproute2 speaks as well). Each is
@@ -49,10 +50,10 @@ export async function openHostAddresses(): Promise<HostAddresses | null> {
     const { load, errno } = await import("koffi");
     const library = load(null);
     const call = {
-      socket: library.func("int socket(int, int, int)"),
-      send: library.func("long send(int, const void *, size_t, int)"),
-      recv: library.func("long recv(int, void *, size_t, int)"),
-      close: library.func("int close(int)"),
+      socket: library.func(libc.socket),
+      send: library.func(libc.send),
+      recv: library.func(libc.recv),
+      close: library.func(libc.close),
     };
     const descriptor = Number(call.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0));
     if (descriptor < 0) return null;

@@ -4,6 +4,7 @@ import { ANY_ADDRESS, type Ip4, ip4FromBytes, ip4ToBytes } from "../lib/ip4.ts";
 import { concat } from "../lib/bytes.ts";
 import { type Mac, macToBytes } from "../lib/mac.ts";
 import type { UdpEndpoint } from "./udp.ts";
+import { libc } from "../lib/libc/prototypes.ts";
 
 /*
  * Sockets as the kernel has them, without Node in between: for a load generator, whose own work would else be the
@@ -83,21 +84,19 @@ export async function loadKernelSockets(): Promise<KernelSockets | null> {
     const { load, errno } = await import("koffi");
     const library = load(null);
     const call = {
-      socket: library.func("int socket(int, int, int)"),
-      bind: library.func("int bind(int, const void *, unsigned int)"),
-      connect: library.func("int connect(int, const void *, unsigned int)"),
-      setsockopt: library.func("int setsockopt(int, int, int, const void *, unsigned int)"),
-      getsockopt: library.func("int getsockopt(int, int, int, void *, void *)"),
-      send: library.func("long send(int, const void *, size_t, int)"),
-      sendto: library.func(
-        "long sendto(int, const void *, size_t, int, const void *, unsigned int)",
-      ),
-      recv: library.func("long recv(int, void *, size_t, int)"),
-      recvfrom: library.func("long recvfrom(int, void *, size_t, int, void *, void *)"),
-      epollCreate: library.func("int epoll_create1(int)"),
-      epollControl: library.func("int epoll_ctl(int, int, int, const void *)"),
-      epollWait: library.func("int epoll_wait(int, void *, int, int)"),
-      close: library.func("int close(int)"),
+      socket: library.func(libc.socket),
+      bind: library.func(libc.bind),
+      connect: library.func(libc.connect),
+      setsockopt: library.func(libc.setsockopt),
+      getsockopt: library.func(libc.getsockopt),
+      send: library.func(libc.send),
+      sendto: library.func(libc.sendto),
+      recv: library.func(libc.recv),
+      recvfrom: library.func(libc.recvfrom),
+      epollCreate: library.func(libc.epoll_create1),
+      epollControl: library.func(libc.epoll_ctl),
+      epollWait: library.func(libc.epoll_wait),
+      close: library.func(libc.close),
     };
     const outcome = (result: unknown): Outcome => {
       const number = Number(result);

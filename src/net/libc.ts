@@ -3,6 +3,7 @@ import { getSystemErrorName } from "node:util";
 import { ip4ToBytes } from "../lib/ip4.ts";
 import { bindCallError } from "../lib/bind-error.ts";
 import type { UdpEndpoint } from "./udp.ts";
+import { libc } from "../lib/libc/prototypes.ts";
 
 /** The few things that we need from the C library that Node does not offer. */
 export interface Libc {
@@ -45,15 +46,11 @@ export async function loadLibc(): Promise<Libc | null> {
     const { load, errno } = await import("koffi");
     const library = load(null);
     const call = {
-      socket: library.func("int socket(int domain, int type, int protocol)"),
-      setsockopt: library.func(
-        "int setsockopt(int fd, int level, int name, const void *value, unsigned int length)",
-      ),
-      bind: library.func("int bind(int fd, const void *address, unsigned int length)"),
-      sendto: library.func(
-        "long sendto(int fd, const void *data, size_t length, int flags, const void *to, unsigned int size)",
-      ),
-      close: library.func("int close(int fd)"),
+      socket: library.func(libc.socket),
+      setsockopt: library.func(libc.setsockopt),
+      bind: library.func(libc.bind),
+      sendto: library.func(libc.sendto),
+      close: library.func(libc.close),
     };
     const setFlag = (descriptor: number, flag: number, on: boolean): unknown =>
       call.setsockopt(descriptor, SOL_SOCKET, flag, Int32Array.of(on ? 1 : 0), 4);

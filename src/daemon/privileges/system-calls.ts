@@ -1,4 +1,5 @@
 import type { Account } from "./account.ts";
+import { libc } from "../../lib/libc/prototypes.ts";
 
 /** Numbers of `<linux/capability.h>`. */
 export const capabilities = { CAP_NET_BIND_SERVICE: 10, CAP_NET_RAW: 13 } as const;
@@ -32,14 +33,12 @@ export async function loadIdentityCalls(): Promise<IdentityCalls | null> {
   try {
     const { load } = await import("koffi");
     const library = load(null);
-    const prctl: Call = library.func(
-      "int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)",
-    );
-    const capget: Call = library.func("int capget(void *header, void *data)");
-    const capset: Call = library.func("int capset(void *header, const void *data)");
-    const setgroups: Call = library.func("int setgroups(size_t count, const void *groups)");
-    const setresgid: Call = library.func("int setresgid(uint32_t r, uint32_t e, uint32_t s)");
-    const setresuid: Call = library.func("int setresuid(uint32_t r, uint32_t e, uint32_t s)");
+    const prctl: Call = library.func(libc.prctl);
+    const capget: Call = library.func(libc.capget);
+    const capset: Call = library.func(libc.capset);
+    const setgroups: Call = library.func(libc.setgroups);
+    const setresgid: Call = library.func(libc.setresgid);
+    const setresuid: Call = library.func(libc.setresuid);
     const header = (): Uint32Array => Uint32Array.of(CAPABILITY_VERSION_3, 0);
 
     /** Bits of those that the thread may have, all of them below 32. */

@@ -1,5 +1,6 @@
 import { closeSync, openSync } from "node:fs";
 import { arch } from "node:os";
+import { libc } from "../../lib/libc/prototypes.ts";
 
 /*
  * Memory from which the kernel sends by itself: it takes references to the pages, where a write would copy them. By vmsplice(2)
@@ -49,13 +50,13 @@ export async function loadKernelMemory(): Promise<KernelMemory | null> {
     const { address: addressOf, load, view } = await import("koffi");
     const library = load(null);
     const call = {
-      mmap: library.func("void *mmap(void *, size_t, int, int, int fd, int64_t offset)"),
-      madvise: library.func("int madvise(void *address, size_t length, int advice)"),
-      munmap: library.func("int munmap(void *address, size_t length)"),
-      pipe2: library.func("int pipe2(void *ends, int flags)"),
-      fcntl: library.func("int fcntl(int fd, int command, ...)"),
-      vmsplice: library.func("long vmsplice(int pipe, void *vectors, size_t count, unsigned int)"),
-      splice: library.func("long splice(int from, void *, int to, void *, size_t, unsigned int)"),
+      mmap: library.func(libc.mmap),
+      madvise: library.func(libc.madvise),
+      munmap: library.func(libc.munmap),
+      pipe2: library.func(libc.pipe2),
+      fcntl: library.func(libc.fcntl),
+      vmsplice: library.func(libc.vmsplice),
+      splice: library.func(libc.splice),
     };
     const ends = new Int32Array(2);
     if (Number(call.pipe2(ends, O_NONBLOCK | O_CLOEXEC)) !== 0) return null;

@@ -1,6 +1,7 @@
 import { type Server, Socket } from "node:net";
 import { platform } from "node:os";
 import { descriptorOf } from "../../lib/descriptors.ts";
+import { libc } from "../../lib/libc/prototypes.ts";
 
 /**
  * Accepts connections that wait at a listening server, beside the one that Node has just accepted. `allowHalfOpen` is as the
@@ -24,8 +25,8 @@ export async function loadAcceptWaiting(): Promise<AcceptWaiting | null> {
   try {
     const koffi = await import("koffi");
     const library = koffi.load(null);
-    const accept4 = library.func("int accept4(int, void *, void *, int)");
-    const close = library.func("int close(int)");
+    const accept4 = library.func(libc.accept4);
+    const close = library.func(libc.close);
     const socketOf = (descriptor: number, allowHalfOpen: boolean): Socket | null => {
       try {
         const both = { readable: true, writable: true };
