@@ -41,8 +41,8 @@ export class Disk implements LeaseStore {
     this.written.restore(lease);
     return Promise.resolve();
   }
-  isWritable(): Promise<boolean> {
-    return Promise.resolve(!this.full);
+  isWritable(): boolean | Promise<boolean> {
+    return !this.full;
   }
   noteClock(): Promise<void> {
     return Promise.resolve();
