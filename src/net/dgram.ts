@@ -74,6 +74,7 @@ export async function adoptDgram(
 }
 
 export const dgramSockets: UdpSockets = {
+  waitsForAnswers: false,
   open: openDgram,
   openShared: openDgramShared,
   openConnected: openDgramConnected,

@@ -8,7 +8,7 @@ import { type OpenConnectedUdp, sameEndpoint, type UdpSocket, type UdpSockets } 
  * receives what anybody else sends, and answers it; without it the kernel would discard that, and a protocol
  * that has to answer unknown senders (RFC 1350 4) could not. Linux hands each datagram to the socket that
  * matches its sender best, so the peer's never reach the second one. `poll` is called when a datagram of the
- * peer was handled. Throws `BindError`, and then nothing is left open.
+ * peer was handled, unless `udp` waits for answers itself. Throws `BindError`, and then nothing is left open.
  */
 export function transferSocketOpener(
   poll: Pick<BusyPoll, "datagramHandled">,
@@ -29,7 +29,7 @@ export function transferSocketOpener(
       onMessage(handler) {
         connected.onMessage((payload, from) => {
           handler(payload, from);
-          poll.datagramHandled();
+          if (!udp.waitsForAnswers) poll.datagramHandled();
         });
         unconnected.onMessage(handler);
       },

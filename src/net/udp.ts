@@ -36,8 +36,9 @@ export type OpenUdp = (local: UdpEndpoint) => Promise<UdpSocket>;
 /**
  * Opens a socket that talks to one peer only: the kernel drops what others send, and `onError` gets
  * `ECONNREFUSED` when the peer's port is closed (ICMP port unreachable), which no other socket on
- * Linux gets. A send that fails in a handler of `onMessage` may be reported with the next one only.
- * `send` to anybody but the peer is an error. Throws `BindError`.
+ * Linux gets. The payload that a handler of `onMessage` gets is its own only until it returns. A send that
+ * fails in such a handler may be reported with the next one only. `send` to anybody but the peer is an
+ * error. Throws `BindError`.
  */
 export type OpenConnectedUdp = (local: UdpEndpoint, remote: UdpEndpoint) => Promise<UdpSocket>;
 
@@ -52,6 +53,8 @@ export interface UdpSockets {
   readonly openShared: OpenUdp;
   /** A socket that talks to one peer only. It may share its port, so that another one can receive from everybody else. */
   readonly openConnected: OpenConnectedUdp;
+  /** Connected sockets wait a moment for the answer to what they answered, so that a caller does not have to. */
+  readonly waitsForAnswers: boolean;
   /**
    * Takes over a socket that is bound already (by systemd, or by us through libc) and lets it send broadcasts. `local` and
    * `device` are for error texts. Throws `BindError`, and then the descriptor is the caller's to close.

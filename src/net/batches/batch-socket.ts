@@ -1,5 +1,6 @@
 import { InternalError } from "../../lib/errors.ts";
 import { formatEndpoint, sameEndpoint, type UdpEndpoint, type UdpSocket } from "../udp.ts";
+import type { AnswerWait, Heard } from "./answer-wait.ts";
 import type { Outbox, Outgoing, Sender } from "./outbox.ts";
 import { BATCH, type BatchCalls, LARGEST_IN_BATCH } from "./system-calls.ts";
 
@@ -9,6 +10,13 @@ const SEND_QUEUE_BYTES = 4 * 1024 * 1024;
 const BATCHES_IN_ONE_TURN = 4;
 /** No further one is read after this time: under fire at every port each of them would wait for all the others. */
 const TURN_MS = 4;
+
+/** What all sockets share. */
+export interface SharedParts {
+  readonly calls: BatchCalls;
+  readonly outbox: Outbox;
+  readonly answerWait: Pick<AnswerWait, "handled">;
+}
 
 /** An error of a call, as Node's own have it. */
 class CallError extends Error {
@@ -23,11 +31,10 @@ class CallError extends Error {
 /**
  * Our interface over a bound descriptor, which it takes over. `peer` is set when it is connected.
  *
- * @param outbox that of all sockets
+ * @param shared by all sockets; a connected one waits for the answers of its peer
  */
 export function batchSocket(
-  calls: BatchCalls,
-  outbox: Outbox,
+  { calls, outbox, answerWait }: SharedParts,
   descriptor: number,
   local: UdpEndpoint,
   peer: UdpEndpoint | null,
@@ -37,6 +44,8 @@ export function batchSocket(
   /** The kernel takes no more for now. */
   let waiting: Outgoing[] = [];
   let waitingBytes = 0;
+  /** Datagrams that were sent, or are to be. */
+  let dispatched = 0;
   let isClosed = false;
 
   const fail = (error: Error): void => {
@@ -54,6 +63,7 @@ export function batchSocket(
     },
   };
   const dispatch = (datagram: Outgoing): void => {
+    dispatched += 1;
     const { payload, to } = datagram;
     if (payload.length <= LARGEST_IN_BATCH) return outbox.add(sender, datagram);
     outbox.flush();
@@ -86,6 +96,18 @@ export function batchSocket(
       for (const handler of handlers) handler(payload, from);
     }
   };
+  /** For `AnswerWait`. */
+  const takeOne = (): Heard => {
+    if (isClosed || peer === null) return "unanswered";
+    const payload = calls.receiveOne(descriptor);
+    if (payload === null) return "nothing";
+    const before = dispatched;
+    outbox.during(() => {
+      if (typeof payload === "string") return fail(new CallError("recv", payload));
+      for (const handler of handlers) handler(payload, peer);
+    });
+    return dispatched > before && !isClosed ? "answered" : "unanswered";
+  };
   const receive = (): void => {
     const untilMs = performance.now() + TURN_MS;
     for (let turns = 0; turns < BATCHES_IN_ONE_TURN; turns += 1) {
@@ -106,6 +128,7 @@ export function batchSocket(
       if (isClosed) return;
       if (hasFailed) watch.start(waiting.length > 0);
       if (waiting.length > 0) sendWaiting();
+      if (peer !== null) answerWait.handled(takeOne);
     } catch (error) {
       // Into the hands of the process, as from any other handler: koffi would keep it.
       setImmediate(() => {

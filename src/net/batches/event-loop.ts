@@ -18,12 +18,16 @@ export interface Watch {
 export interface EventLoop {
   /** `ready` is told whether the descriptor has an error; then the watch has to be started again. It must not throw. */
   watch(descriptor: number, ready: (failed: boolean) => void): Watch;
+  /** Whether anything that the loop waits for has something, without its having a turn. */
+  hasEvents(): boolean;
 }
 
 // <uv.h>, the same in all versions of libuv 1.
 const UV_POLL = 8;
 const UV_READABLE = 1;
 const UV_WRITABLE = 2;
+// <poll.h>
+const POLLIN = 1;
 
 type Koffi = Pick<typeof import("koffi"), "node" | "proto" | "pointer" | "register">;
 
@@ -37,6 +41,8 @@ export function findEventLoop(koffi: Koffi, library: LibraryHandle): EventLoop |
     init: library.func("int uv_poll_init(void *, void *, int)"),
     start: library.func("int uv_poll_start(void *, int, void *)"),
     close: library.func("void uv_close(void *, void *)"),
+    descriptor: library.func("int uv_backend_fd(void *)"),
+    poll: library.func("int poll(void *, unsigned long, int)"),
   };
   const free: unknown = library.symbol("free");
   const found: unknown[] = [null];
@@ -48,7 +54,10 @@ export function findEventLoop(koffi: Koffi, library: LibraryHandle): EventLoop |
   const polled = koffi.register((handle: number, status: number) => {
     watched.get(handle)?.(status < 0);
   }, koffi.pointer(type));
+  // `struct pollfd`: the loop's own descriptor is readable when one of those that it waits for has something.
+  const polls = Int32Array.of(Number(call.descriptor(loop)), POLLIN);
   return {
+    hasEvents: () => Number(call.poll(polls, 1, 0)) > 0,
     watch(descriptor, ready) {
       const handle: unknown = call.malloc(call.size(UV_POLL));
       const failed = Number(call.init(loop, handle, descriptor));

@@ -23,6 +23,8 @@ export interface BatchCalls extends EventLoop {
   local(descriptor: number): UdpEndpoint | null;
   /** Takes up to `BATCH` datagrams from the kernel: how many, or an error. Never waits. */
   receive(descriptor: number): Outcome;
+  /** Takes one datagram, or gives the error; null: there is none. The bytes are there until the next call. Never waits. */
+  receiveOne(descriptor: number): Uint8Array | string | null;
   /** One of those that were taken last; its bytes are a copy. */
   payload(index: number): Uint8Array;
   sender(index: number): UdpEndpoint;
@@ -33,6 +35,8 @@ export interface BatchCalls extends EventLoop {
   /** Sends one that is too large for a batch. */
   sendLarge(descriptor: number, payload: Uint8Array, to: UdpEndpoint | null): Outcome;
   close(descriptor: number): void;
+  /** Lets another program that is ready have this core (sched_yield(2)); returns at once where there is none. */
+  yieldCore(): void;
 }
 
 /** Datagrams that one call takes or sends. */
@@ -48,6 +52,7 @@ const SOCK_DGRAM = 2;
 const SOCK_CLOEXEC = 0x80000;
 const SOL_SOCKET = 1;
 const SO_TYPE = 3;
+const EAGAIN = 11;
 const MSG_DONTWAIT = 0x40;
 const ADDRESS_BYTES = 16;
 // `struct mmsghdr` and `struct iovec` with pointers of 8 bytes: places of 4 bytes, of which a header has 16 and a vector 4.
@@ -81,7 +86,10 @@ export async function loadBatchCalls(): Promise<BatchCalls | null> {
       sendto: library.func(
         "long sendto(int, const void *, size_t, int, const void *, unsigned int)",
       ),
+      recv: library.func("long recv(int, void *, size_t, int)"),
+      send: library.func("long send(int, const void *, size_t, int)"),
       close: library.func("int close(int)"),
+      yieldCore: library.func("int sched_yield()"),
     };
     const outcome = (result: unknown): Outcome => {
       const number = Number(result);
@@ -91,10 +99,12 @@ export async function loadBatchCalls(): Promise<BatchCalls | null> {
     const outgoing = new MessageMemory(LARGEST_IN_BATCH, address);
     // A sandbox may let a program have none of these calls; else each would fail for ever.
     const probe = Number(call.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    const received = outcome(call.recvmmsg(probe, incoming.headers, BATCH, MSG_DONTWAIT, null));
-    const sent = outcome(call.sendmmsg(probe, outgoing.headers, 0, MSG_DONTWAIT));
+    const receives = outcome(call.recvmmsg(probe, incoming.headers, BATCH, MSG_DONTWAIT, null));
+    const sends = outcome(call.sendmmsg(probe, outgoing.headers, 0, MSG_DONTWAIT));
     call.close(probe);
-    if (received !== "EAGAIN" || sent !== 0) return null;
+    if (receives !== "EAGAIN" || sends !== 0) return null;
+    const single = new Uint8Array(LARGEST);
+    let view = single;
     const name = new Uint8Array(ADDRESS_BYTES);
     const named = (endpoint: UdpEndpoint): Uint8Array => {
       writeAddress(name, 0, endpoint);
@@ -117,16 +127,34 @@ export async function loadBatchCalls(): Promise<BatchCalls | null> {
       },
       receive: (descriptor) =>
         outcome(call.recvmmsg(descriptor, incoming.headers, BATCH, MSG_DONTWAIT, null)),
+      receiveOne(descriptor) {
+        const received = Number(call.recv(descriptor, single, LARGEST, MSG_DONTWAIT));
+        // Acknowledgements are of one length, and to make a view of one takes as long as to decode it.
+        if (received === view.length) return view;
+        if (received >= 0) return (view = single.subarray(0, received));
+        const code = errno();
+        return code === EAGAIN ? null : getSystemErrorName(-code);
+      },
       payload: (index) => incoming.payload(index),
       sender: (index) => incoming.sender(index),
       put: (index, payload, to) => outgoing.put(index, payload, to),
-      send: (descriptor, first, end) =>
-        outcome(call.sendmmsg(descriptor, outgoing.headersFrom(first), end - first, MSG_DONTWAIT)),
+      send(descriptor, first, end) {
+        const count = end - first;
+        const only = count === 1 ? outgoing.toPeer(first) : null;
+        if (only === null) {
+          return outcome(
+            call.sendmmsg(descriptor, outgoing.headersFrom(first), count, MSG_DONTWAIT),
+          );
+        }
+        const sent = outcome(call.send(descriptor, only, only.length, MSG_DONTWAIT));
+        return typeof sent === "number" ? 1 : sent;
+      },
       sendLarge(descriptor, payload, to) {
         const [at, length] = to === null ? [null, 0] : [named(to), ADDRESS_BYTES];
         return outcome(call.sendto(descriptor, payload, payload.length, MSG_DONTWAIT, at, length));
       },
       close: (descriptor) => void call.close(descriptor),
+      yieldCore: () => void call.yieldCore(),
     };
   } catch {
     return null;
@@ -141,6 +169,8 @@ class MessageMemory {
   readonly #addresses = new Uint8Array(BATCH * ADDRESS_BYTES);
   readonly #bytes: Uint8Array;
   readonly #largest: number;
+  #view: Uint8Array = new Uint8Array(0);
+  #viewed = 0;
   /** The headers from each on. */
   readonly #from: readonly Uint8Array[];
 
@@ -186,6 +216,19 @@ class MessageMemory {
     this.#vectorWords[index * 4 + VECTOR_LENGTH] = payload.length;
     this.#headerWords[index * 16 + NAME_LENGTH] = to === null ? 0 : ADDRESS_BYTES;
     if (to !== null) writeAddress(this.#addresses, index * ADDRESS_BYTES, to);
+  }
+
+  /** What was put at this place, if it goes to the socket's peer. */
+  toPeer(index: number): Uint8Array | null {
+    if (this.#headerWords[index * 16 + NAME_LENGTH] !== 0) return null;
+    const length = this.#vectorWords[index * 4 + VECTOR_LENGTH] ?? 0;
+    // Blocks have the same length but for the last one.
+    if (index !== this.#viewed || this.#view.length !== length) {
+      const at = index * this.#largest;
+      this.#viewed = index;
+      this.#view = this.#bytes.subarray(at, at + length);
+    }
+    return this.#view;
   }
 
   headersFrom(index: number): Uint8Array {

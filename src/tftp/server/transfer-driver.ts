@@ -100,23 +100,24 @@ export class TransferDriver {
   }
 
   receive(packet: TftpPacket): void {
-    const effects = this.#transfer.receive(packet, this.#now());
+    const now = this.#now();
+    const effects = this.#transfer.receive(packet, now);
     if (!this.#clientSeen && (this.#transfer.answered || packet.opcode === "error")) {
       this.#clientSeen = true;
       this.#host.answered();
     }
     this.#perform(effects);
-    this.#noteProgress();
+    this.#noteProgress(now);
   }
 
   wake(): void {
     this.#perform(this.#transfer.handleTimeout(this.#now()));
   }
 
-  #noteProgress(): void {
+  #noteProgress(now: number): void {
+    if (now - this.#moved.atMs < PROGRESS_EVERY_MS) return;
     const { bytesSent } = this.#transfer;
-    const now = this.#now();
-    if (now - this.#moved.atMs < PROGRESS_EVERY_MS || bytesSent === this.#moved.bytes) return;
+    if (bytesSent === this.#moved.bytes) return;
     this.#moved = { atMs: now, bytes: bytesSent };
     const isSmall = this.#found.kind === "script" || this.#found.kind === "boot-config";
     if (!isSmall && this.#announced && !this.#over) this.#host.moved(bytesSent);

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { errnoOf } from "../../../src/lib/errors.ts";
+import type { Heard } from "../../../src/net/batches/answer-wait.ts";
 import { batchSocket } from "../../../src/net/batches/batch-socket.ts";
 import { Outbox } from "../../../src/net/batches/outbox.ts";
 import { BATCH, type BatchCalls, type Outcome } from "../../../src/net/batches/system-calls.ts";
@@ -40,6 +41,11 @@ class FakeKernel implements BatchCalls {
     return count;
   }
 
+  receiveOne(): Uint8Array | string | null {
+    const first = this.incoming.shift() ?? null;
+    return typeof first === "number" ? Uint8Array.of(first) : first;
+  }
+
   payload = (index: number): Uint8Array => Uint8Array.of(this.#received[index] ?? 0);
   sender = (): UdpEndpoint => peer;
 
@@ -77,18 +83,32 @@ class FakeKernel implements BatchCalls {
   close(descriptor: number): void {
     this.closed.push(descriptor);
   }
+
+  yieldCore = (): void => {};
+  hasEvents = (): boolean => false;
 }
 
 let kernel: FakeKernel;
 let socket: UdpSocket;
 let errors: (string | null)[];
+/** What connected sockets give to those that wait for answers. */
+let takes: (() => Heard)[];
+
+function open(connectedTo: UdpEndpoint | null): UdpSocket {
+  const answerWait = { handled: (take: () => Heard) => void takes.push(take) };
+  const shared = { calls: kernel, outbox: new Outbox(kernel), answerWait };
+  const opened = batchSocket(shared, 3, local, connectedTo);
+  opened.onError((error) => errors.push(errnoOf(error)));
+  return opened;
+}
+
 beforeEach(() => {
   // A turn ends after some time, too: of the handlers', not of what else the machine does.
   vi.useFakeTimers({ toFake: ["performance"] });
   kernel = new FakeKernel();
-  socket = batchSocket(kernel, new Outbox(kernel), 3, local, null);
   errors = [];
-  socket.onError((error) => errors.push(errnoOf(error)));
+  takes = [];
+  socket = open(null);
 });
 afterEach(() => void vi.useRealTimers());
 
@@ -201,5 +221,44 @@ describe("a socket of batches", () => {
     expect(kernel.sent).toEqual([1]);
     expect(kernel.closed).toEqual([0, 3]);
     expect(kernel.incoming).toEqual([1]);
+  });
+
+  test("is waited for when it is connected, one datagram at a time, whose answer leaves at once", () => {
+    kernel.ready(false);
+    expect(takes).toEqual([]);
+    const connected = open(peer);
+    connected.onMessage((payload, from) => {
+      if (payload[0] !== 9) connected.send(payload, from);
+    });
+    kernel.incoming.push(1);
+    kernel.ready(false);
+    const [take] = takes;
+    expect(takes).toHaveLength(1);
+    expect(take?.()).toBe("nothing");
+    kernel.incoming.push(2, 9, 3);
+    expect(take?.()).toBe("answered");
+    expect(kernel.sent).toEqual([1, 2]);
+    // Its answer may come later, as that to a client whose file is read first.
+    expect(take?.()).toBe("unanswered");
+    expect(take?.()).toBe("answered");
+    expect(kernel.sent).toEqual([1, 2, 3]);
+  });
+
+  test("is waited for no longer when its peer is gone, or it is closed", async () => {
+    const connected = open(peer);
+    kernel.ready(false);
+    const [take] = takes;
+    kernel.incoming.push("ECONNREFUSED", 1);
+    expect(take?.()).toBe("unanswered");
+    expect(errors).toEqual(["ECONNREFUSED"]);
+    connected.onMessage((payload, from) => {
+      connected.send(payload, from);
+      void connected.close();
+    });
+    expect(take?.()).toBe("unanswered");
+    expect(kernel.sent).toEqual([1]);
+    kernel.incoming.push(2);
+    expect(take?.()).toBe("unanswered");
+    expect(kernel.incoming).toEqual([2]);
   });
 });

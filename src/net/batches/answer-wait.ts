@@ -1,0 +1,133 @@
+/** For an answer that takes longer, a core is not kept awake. */
+const LIMIT_MS = 0.1;
+/** After this time everything else has its turn of the event loop; what has a descriptor is looked for more often. */
+const TURN_MS = 1;
+const LOOK_MS = 0.2;
+/** With more at once, a turn of the event loop serves several of them, and costs each of them little. */
+const MOST_SOCKETS = 4;
+/** Waits after which it is decided whether to go on; one that lasts as long as several counts as so many. */
+const BATCH = 32;
+/** Datagrams that are not waited after when a batch gained nothing; twice as many after each further batch. */
+const FIRST_PAUSE = 512;
+const LONGEST_PAUSE = 16_384;
+
+/** What a socket had: a datagram that was answered at once, one that was not (or an error), or nothing. */
+export type Heard = "answered" | "unanswered" | "nothing";
+
+export interface AnswerWaitParts {
+  /** Milliseconds, with fractions, that only go forward. */
+  readonly now: () => number;
+  /** Lets another program that is ready have this core; returns at once where there is none. */
+  readonly yieldCore: () => void;
+  /** Whether a descriptor of the event loop, these sockets' among them, has something to read. */
+  readonly hasEvents: () => boolean;
+  /** Calls back in the next turn of the event loop, which does not sleep before that. */
+  readonly nextTurn: (call: () => void) => void;
+}
+
+/**
+ * Waits a moment for what peers that were answered just now send next, as in lock-step over a fast link, and answers that at
+ * once. A turn of the event loop takes as long as all the work for a block; and a core that fell asleep takes tens of
+ * microseconds to wake, on a virtual machine more than that. A peer on this core gets the core meanwhile, and need not wake
+ * us either. It adapts itself, as KVM's halt polling (`halt_poll_ns`) does: where answers take longer than the wait, or
+ * another program has the core meanwhile, it pauses longer and longer. It ends as soon as anything else is to be done.
+ */
+export class AnswerWait {
+  readonly #parts: AnswerWaitParts;
+  /** Each takes one datagram of a socket, and answers it. */
+  #sockets: (() => Heard)[] = [];
+  #isScheduled = false;
+  /** When to look whether anything else is to be done. */
+  #lookAtMs = 0;
+  #toSkip = 0;
+  #pause = FIRST_PAUSE;
+  /** Of the present batch. */
+  #waits = 0;
+  #inTime = 0;
+
+  constructor(parts: AnswerWaitParts) {
+    this.#parts = parts;
+  }
+
+  /** What came to a socket in this turn of the event loop was handled; `take` takes one datagram more. */
+  handled(take: () => Heard): void {
+    if (this.#toSkip > 0) {
+      this.#toSkip -= 1;
+      return;
+    }
+    if (this.#sockets.length <= MOST_SOCKETS && !this.#sockets.includes(take)) {
+      this.#sockets.push(take);
+    }
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    this.#parts.nextTurn(this.#turn);
+  }
+
+  readonly #turn = (): void => {
+    const sockets = this.#sockets;
+    this.#sockets = [];
+    this.#isScheduled = false;
+    if (sockets.length > MOST_SOCKETS) return;
+    let sinceMs = this.#parts.now();
+    const endMs = sinceMs + TURN_MS;
+    this.#lookAtMs = sinceMs;
+    while (sinceMs < endMs) {
+      const answeredMs = this.#waitFor(sockets, sinceMs);
+      if (answeredMs === null || !this.#goesOnAfter(answeredMs - sinceMs)) return;
+      sinceMs = answeredMs;
+    }
+    for (const take of sockets) this.handled(take);
+  };
+
+  /** When the next datagram was answered; null: none came in time, or something else is to be done. */
+  #waitFor(sockets: readonly (() => Heard)[], sinceMs: number): number | null {
+    const { now, yieldCore, hasEvents } = this.#parts;
+    let heard = takeOfEach(sockets);
+    if (heard === "nothing") {
+      if (sinceMs >= this.#lookAtMs) {
+        if (hasEvents()) return null;
+        this.#lookAtMs = sinceMs + LOOK_MS;
+      }
+      yieldCore();
+      heard = takeOfEach(sockets);
+    }
+    let nowMs = now();
+    while (heard === "nothing") {
+      if (nowMs - sinceMs >= LIMIT_MS) {
+        this.#goesOnAfter(nowMs - sinceMs);
+        return null;
+      }
+      yieldCore();
+      if (hasEvents()) {
+        heard = takeOfEach(sockets);
+        if (heard === "nothing") return null;
+      }
+      nowMs = now();
+    }
+    return heard === "answered" ? nowMs : null;
+  }
+
+  /** Counts a wait of this time; false where the batch that ends with it gained nothing. */
+  #goesOnAfter(waitedMs: number): boolean {
+    const isInTime = waitedMs < LIMIT_MS;
+    this.#waits += isInTime ? 1 : Math.floor(waitedMs / LIMIT_MS);
+    if (isInTime) this.#inTime += 1;
+    if (this.#waits < BATCH) return true;
+    const wasWorthIt = this.#inTime >= BATCH / 2;
+    this.#waits = 0;
+    this.#inTime = 0;
+    this.#toSkip = wasWorthIt ? 0 : this.#pause;
+    this.#pause = wasWorthIt ? FIRST_PAUSE : Math.min(this.#pause * 2, LONGEST_PAUSE);
+    return wasWorthIt;
+  }
+}
+
+/** Takes one datagram of each that has one. */
+function takeOfEach(sockets: readonly (() => Heard)[]): Heard {
+  let all: Heard = "nothing";
+  for (const take of sockets) {
+    const heard = take();
+    if (heard === "unanswered" || all === "nothing") all = heard;
+  }
+  return all;
+}
