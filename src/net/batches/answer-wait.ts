@@ -7,6 +7,8 @@ const LOOK_MS = 0.2;
 const MOST_SOCKETS = 4;
 /** Waits after which it is decided whether to go on; one that lasts as long as several counts as so many. */
 const BATCH = 32;
+/** When the core comes back this late, it was another program's. */
+const HELD_UP_MS = 1;
 /** Datagrams that are not waited after when a batch gained nothing; twice as many after each further batch. */
 const FIRST_PAUSE = 512;
 const LONGEST_PAUSE = 16_384;
@@ -29,8 +31,8 @@ export interface AnswerWaitParts {
  * Waits a moment for what peers that were answered just now send next, as in lock-step over a fast link, and answers that at
  * once. A turn of the event loop takes as long as all the work for a block; and a core that fell asleep takes tens of
  * microseconds to wake, on a virtual machine more than that. A peer on this core gets the core meanwhile, and need not wake
- * us either. It adapts itself, as KVM's halt polling (`halt_poll_ns`) does: where answers take longer than the wait, or
- * another program has the core meanwhile, it pauses longer and longer. It ends as soon as anything else is to be done.
+ * us either; where another program keeps it, it is not yielded. It adapts itself, as KVM's halt polling (`halt_poll_ns`)
+ * does: where answers take longer than the wait, it pauses longer and longer. It ends as soon as anything else is to be done.
  */
 export class AnswerWait {
   readonly #parts: AnswerWaitParts;
@@ -39,11 +41,14 @@ export class AnswerWait {
   #isScheduled = false;
   /** When to look whether anything else is to be done. */
   #lookAtMs = 0;
+  /** Whether the core is yielded meanwhile. */
+  #yields = true;
   #toSkip = 0;
   #pause = FIRST_PAUSE;
   /** Of the present batch. */
   #waits = 0;
   #inTime = 0;
+  #wasHeldUp = false;
 
   constructor(parts: AnswerWaitParts) {
     this.#parts = parts;
@@ -81,14 +86,14 @@ export class AnswerWait {
 
   /** When the next datagram was answered; null: none came in time, or something else is to be done. */
   #waitFor(sockets: readonly (() => Heard)[], sinceMs: number): number | null {
-    const { now, yieldCore, hasEvents } = this.#parts;
+    const { now, hasEvents } = this.#parts;
     let heard = takeOfEach(sockets);
     if (heard === "nothing") {
       if (sinceMs >= this.#lookAtMs) {
         if (hasEvents()) return null;
         this.#lookAtMs = sinceMs + LOOK_MS;
       }
-      yieldCore();
+      if (this.#yields) this.#parts.yieldCore();
       heard = takeOfEach(sockets);
     }
     let nowMs = now();
@@ -97,7 +102,7 @@ export class AnswerWait {
         this.#goesOnAfter(nowMs - sinceMs);
         return null;
       }
-      yieldCore();
+      if (this.#yields) this.#parts.yieldCore();
       if (hasEvents()) {
         heard = takeOfEach(sockets);
         if (heard === "nothing") return null;
@@ -112,13 +117,19 @@ export class AnswerWait {
     const isInTime = waitedMs < LIMIT_MS;
     this.#waits += isInTime ? 1 : Math.floor(waitedMs / LIMIT_MS);
     if (isInTime) this.#inTime += 1;
+    if (waitedMs >= HELD_UP_MS) this.#wasHeldUp = true;
     if (this.#waits < BATCH) return true;
     const wasWorthIt = this.#inTime >= BATCH / 2;
+    const triesWithoutYield = !wasWorthIt && this.#yields && this.#wasHeldUp;
     this.#waits = 0;
     this.#inTime = 0;
-    this.#toSkip = wasWorthIt ? 0 : this.#pause;
-    this.#pause = wasWorthIt ? FIRST_PAUSE : Math.min(this.#pause * 2, LONGEST_PAUSE);
-    return wasWorthIt;
+    this.#wasHeldUp = false;
+    if (wasWorthIt) this.#pause = FIRST_PAUSE;
+    else this.#yields = !triesWithoutYield;
+    if (wasWorthIt || triesWithoutYield) return true;
+    this.#toSkip = this.#pause;
+    this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE);
+    return false;
   }
 }
 

@@ -11,17 +11,26 @@ class Program {
   answerAfterMs: number | null = 0.02;
   /** What another program takes of the core when it can have it. */
   takenMs = 0;
+  /** The peer is on this core, and needs it. */
+  isPeerHere = false;
   /** Something else of the event loop's has something from here on. */
   othersAtMs = Infinity;
   looks = 0;
   answered = 0;
   unanswered = false;
   #comesAtMs = Infinity;
+  #hasCore = false;
   #next: (() => void) | null = null;
   readonly wait = new AnswerWait({
     now: () => this.nowMs,
-    yieldCore: () => (this.nowMs += STEP_MS + this.takenMs),
-    hasEvents: () => this.nowMs >= Math.min(this.#comesAtMs, this.othersAtMs),
+    yieldCore: () => {
+      this.nowMs += STEP_MS + this.takenMs;
+      this.#hasCore = true;
+    },
+    hasEvents: () => {
+      this.nowMs += STEP_MS;
+      return this.#came || this.nowMs >= this.othersAtMs;
+    },
     nextTurn: (call) => {
       if (this.#next !== null) throw new Error("two turns at once");
       this.#next = call;
@@ -31,9 +40,9 @@ class Program {
   readonly take = (): Heard => {
     this.looks += 1;
     this.nowMs += STEP_MS;
-    if (this.nowMs < this.#comesAtMs) return "nothing";
+    if (!this.#came) return "nothing";
     this.answered += 1;
-    this.#comesAtMs = this.nowMs + (this.answerAfterMs ?? Infinity);
+    this.#answerSent();
     return this.unanswered ? "unanswered" : "answered";
   };
 
@@ -45,9 +54,18 @@ class Program {
   datagrams(count: number, sockets: readonly (() => Heard)[] = [this.take]): void {
     for (let n = 0; n < count; n += 1) {
       for (const one of sockets) this.wait.handled(one);
-      this.#comesAtMs = this.nowMs + (this.answerAfterMs ?? Infinity);
+      this.#answerSent();
       this.turn();
     }
+  }
+
+  #answerSent(): void {
+    this.#comesAtMs = this.nowMs + (this.answerAfterMs ?? Infinity);
+    this.#hasCore = false;
+  }
+
+  get #came(): boolean {
+    return this.nowMs >= this.#comesAtMs && (this.#hasCore || !this.isPeerHere);
   }
 
   /** The next turn of the event loop. */
@@ -117,13 +135,26 @@ describe("AnswerWait", () => {
     expect(program.nowMs).toBeLessThan(100_000 * 0.001);
   });
 
-  test("pauses where another program has the core meanwhile, after two of its turns", () => {
+  test("yields the core no longer where another program has it, after two of its turns", () => {
     const program = new Program();
     program.takenMs = 3;
-    program.datagrams(500);
-    expect(program.nowMs).toBeLessThan(7);
+    program.datagrams(10);
+    expect(program.nowMs).toBeLessThan(2 * 3.1 + 10 * 1.1);
+    expect(program.answered).toBeGreaterThan(200);
+  });
+
+  test("pauses where the peer is on this core, and another program has it", () => {
+    const program = new Program();
+    program.isPeerHere = true;
+    program.datagrams(1);
+    expect(program.answered).toBeGreaterThan(20);
+    program.takenMs = 3;
     program.datagrams(100_000);
-    expect(program.nowMs).toBeLessThan(100_000 * 0.001);
+    expect(program.nowMs).toBeLessThan(100_000 * 0.002);
+    program.takenMs = 0;
+    const before = program.answered;
+    program.datagrams(16_384 + 1);
+    expect(program.answered).toBeGreaterThan(before + 20);
   });
 
   test("overlooks that now and then", () => {
