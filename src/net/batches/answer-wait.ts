@@ -5,13 +5,15 @@ const TURN_MS = 1;
 const LOOK_MS = 0.2;
 /** With more at once, a turn of the event loop serves several of them, and costs each of them little. */
 const MOST_SOCKETS = 4;
-/** Waits after which it is decided whether to go on; one that lasts as long as several counts as so many. */
+/** Waits after which it is decided whether to go on. */
 const BATCH = 32;
-/** When the core comes back this late, it was another program's. */
+/** When the core comes back this late, it was another program's, or memory was tidied up, which happens now and then. */
 const HELD_UP_MS = 1;
-/** Datagrams that are not waited after when a batch gained nothing; twice as many after each further batch. */
+const NOW_AND_THEN = 512;
+/** Datagrams that are not waited after when a batch gained nothing; twice as many each further time, until it goes well for long. */
 const FIRST_PAUSE = 512;
 const LONGEST_PAUSE = 16_384;
+const GOES_WELL = 1024;
 
 /** What a socket had: a datagram that was answered at once, one that was not (or an error), or nothing. */
 export type Heard = "answered" | "unanswered" | "nothing";
@@ -48,7 +50,9 @@ export class AnswerWait {
   /** Of the present batch. */
   #waits = 0;
   #inTime = 0;
-  #wasHeldUp = false;
+  /** Waits since the core came back late. */
+  #sinceHeldUp = NOW_AND_THEN;
+  #sinceFailure = 0;
 
   constructor(parts: AnswerWaitParts) {
     this.#parts = parts;
@@ -112,21 +116,27 @@ export class AnswerWait {
     return heard === "answered" ? nowMs : null;
   }
 
-  /** Counts a wait of this time; false where the batch that ends with it gained nothing. */
+  /** Counts a wait of this time; false where waiting gains nothing for now. */
   #goesOnAfter(waitedMs: number): boolean {
-    const isInTime = waitedMs < LIMIT_MS;
-    this.#waits += isInTime ? 1 : Math.floor(waitedMs / LIMIT_MS);
-    if (isInTime) this.#inTime += 1;
-    if (waitedMs >= HELD_UP_MS) this.#wasHeldUp = true;
-    if (this.#waits < BATCH) return true;
-    const wasWorthIt = this.#inTime >= BATCH / 2;
-    const triesWithoutYield = !wasWorthIt && this.#yields && this.#wasHeldUp;
+    this.#waits += 1;
+    this.#sinceHeldUp += 1;
+    this.#sinceFailure += 1;
+    if (waitedMs < LIMIT_MS) this.#inTime += 1;
+    const isHeldUp = waitedMs >= HELD_UP_MS && this.#sinceHeldUp < NOW_AND_THEN;
+    if (waitedMs >= HELD_UP_MS) this.#sinceHeldUp = 0;
+    if (!isHeldUp && this.#waits < BATCH) return true;
+    const wasWorthIt = !isHeldUp && this.#inTime >= BATCH / 2;
     this.#waits = 0;
     this.#inTime = 0;
-    this.#wasHeldUp = false;
-    if (wasWorthIt) this.#pause = FIRST_PAUSE;
-    else this.#yields = !triesWithoutYield;
-    if (wasWorthIt || triesWithoutYield) return true;
+    if (wasWorthIt) {
+      if (this.#sinceFailure >= GOES_WELL) this.#pause = FIRST_PAUSE;
+      return true;
+    }
+    this.#sinceFailure = 0;
+    // Another program keeps the core when it has it.
+    const triesWithoutYield = isHeldUp && this.#yields;
+    this.#yields = !triesWithoutYield;
+    if (triesWithoutYield) return true;
     this.#toSkip = this.#pause;
     this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE);
     return false;

@@ -159,13 +159,15 @@ describe("AnswerWait", () => {
 
   test("overlooks that now and then", () => {
     const program = new Program();
-    for (let n = 0; n < 100; n += 1) {
+    for (let n = 0; n < 20; n += 1) {
+      program.takenMs = 1;
       program.datagrams(1);
-      program.takenMs = n % 10 === 0 ? 1 : 0;
+      program.takenMs = 0;
+      program.datagrams(20);
     }
     const before = program.answered;
     program.datagrams(10);
-    expect(program.answered).toBeGreaterThan(before + 100);
+    expect(program.answered).toBeGreaterThan(before + 200);
   });
 
   test("tries again after a pause, at latest after 16,384 datagrams", () => {
@@ -175,6 +177,20 @@ describe("AnswerWait", () => {
     program.answerAfterMs = 0.02;
     const before = program.answered;
     program.datagrams(16_384 + 1);
+    expect(program.answered).toBeGreaterThan(before + 20);
+  });
+
+  test("begins with short pauses again once it went well for long", () => {
+    const program = new Program();
+    program.answerAfterMs = null;
+    program.datagrams(200_000);
+    program.answerAfterMs = 0.02;
+    program.datagrams(16_384 + 60);
+    program.answerAfterMs = null;
+    program.datagrams(40);
+    program.answerAfterMs = 0.02;
+    const before = program.answered;
+    program.datagrams(600);
     expect(program.answered).toBeGreaterThan(before + 20);
   });
 
