@@ -17,6 +17,7 @@ import { makeMicroOs } from "../../../src/demo/micro-os.ts";
 import { memoryBlob } from "../../../src/lib/blob.ts";
 import { concat, fromText } from "../../../src/lib/bytes.ts";
 import { InternalError } from "../../../src/lib/errors.ts";
+import { eventually } from "../../support/eventually.ts";
 import { reasonToSkip } from "../../support/tools.ts";
 
 const { kernel: efi } = makeMicroOs({ kernelBytes: 20_000, initramfsBytes: 0 });
@@ -68,7 +69,8 @@ describe("what a loader is", () => {
     const before = used();
     const kept: LoaderFacts[] = [];
     while (kept.length < 8) kept.push(await factsOf(padding, "iPXE\x001.21.1+ (8460dc4)\0"));
-    expect(used() - before).toBeLessThan(padding.length);
+    // V8 gives back the bytes that were read some time after they were collected.
+    await eventually(() => expect(used() - before).toBeLessThan(padding.length));
     expect(kept.at(-1)).toMatchObject({ ipxeVersion: "1.21.1+ (8460dc4)" });
   });
 
