@@ -184,6 +184,10 @@ function pair(any: UdpSocket, own: UdpSocket): UdpSocket {
       any.onError(handler);
       own.onError(handler);
     },
+    gather() {
+      any.gather?.();
+      own.gather?.();
+    },
     async close() {
       await Promise.all([any.close(), own.close()]);
     },

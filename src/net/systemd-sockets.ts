@@ -61,6 +61,7 @@ export class PassedSocket {
       },
       onMessage: (handler) => void borrower.hear.push(handler),
       onError: (handler) => void borrower.fail.push(handler),
+      gather: () => this.#socket.gather?.(),
       close: () => {
         if (this.#borrower === borrower) this.#borrower = null;
         return Promise.resolve();

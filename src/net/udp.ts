@@ -26,6 +26,11 @@ export interface UdpSocket {
   onMessage(handler: (payload: Uint8Array, from: UdpEndpoint, arrival?: Arrival) => void): void;
   /** Adds a handler for what went wrong later: a failed send, or (connected sockets) a peer that is gone. */
   onError(handler: (error: Error) => void): void;
+  /**
+   * From now on what arrives may wait a millisecond for more, where much arrives, so that it is handled together. For servers
+   * whose clients do not wait for one answer after the other. Absent: it never waits.
+   */
+  gather?(): void;
   /** Frees the port; resolves when it is free. May be called more than once. */
   close(): Promise<void>;
 }

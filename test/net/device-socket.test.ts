@@ -1,15 +1,15 @@
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { fromText, toText } from "../../src/lib/bytes.ts";
 import { BindError } from "../../src/lib/errors.ts";
 import { openDeviceSocket, openListener } from "../../src/net/device-socket.ts";
-import { openDgram, openDgramShared } from "../../src/net/dgram.ts";
+import { dgramSockets, openDgram, openDgramShared } from "../../src/net/dgram.ts";
 import { type Libc, loadLibc } from "../../src/net/libc.ts";
 import {
   adoptPassed,
   passedDescriptors,
   type PassedSocket,
 } from "../../src/net/systemd-sockets.ts";
-import type { UdpEndpoint, UdpSocket } from "../../src/net/udp.ts";
+import type { UdpEndpoint, UdpSocket, UdpSockets } from "../../src/net/udp.ts";
 import { createNetns, netnsMissing, type Netns } from "../support/netns.ts";
 
 const withoutLibc = (): Promise<Libc | null> => Promise.resolve(null);
@@ -126,6 +126,39 @@ describe("without libc", () => {
     const other = keep(await openDgramShared({ address: "0.0.0.0", port: 0 }));
     const taken = openDeviceSocket({ ...onLoopback, port: other.local.port }, withoutLibc);
     await expect(taken).rejects.toThrow("another program holds the port");
+  });
+});
+
+/** Addresses of sockets that were told to gather what arrives. */
+const gathering: string[] = [];
+function gatherer(socket: UdpSocket): UdpSocket {
+  return { ...socket, gather: () => void gathering.push(socket.local.address) };
+}
+const gatherers: UdpSockets = {
+  ...dgramSockets,
+  openShared: async (...args) => gatherer(await dgramSockets.openShared(...args)),
+  adopt: async (...args) => gatherer(await dgramSockets.adopt(...args)),
+};
+
+describe.runIf(libc !== null)("gathers on all its sockets", () => {
+  beforeEach(() => void gathering.splice(0));
+
+  test.each([
+    ["bound to a device", undefined],
+    ["plain", withoutLibc],
+  ])("%s", async (_, load) => {
+    keep(await openDeviceSocket({ ...onLoopback, udp: gatherers }, load)).gather?.();
+    expect(gathering).toEqual(["0.0.0.0", "127.0.0.1"]);
+  });
+
+  test("passed by systemd", async () => {
+    const fd = libc?.bindToDevice("lo", { address: "0.0.0.0", port: 0 }, true) ?? -1;
+    const sockets = await adoptPassed([{ fd, name: "lo" }], gatherers);
+    toClose.push(...sockets);
+    const port = sockets[0]?.local.port ?? 0;
+    const given = { ...onLoopback, passed: sockets, port };
+    keep(await openDeviceSocket(given)).gather?.();
+    expect(gathering).toEqual(["0.0.0.0"]);
   });
 });
 

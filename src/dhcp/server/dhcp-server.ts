@@ -198,6 +198,7 @@ class RunningServer {
 
   #hear({ link, role }: Listener, socket: UdpSocket): void {
     this.#sockets.add(socket);
+    socket.gather?.();
     socket.onMessage((payload, { address, port }, arrival) =>
       this.#receive(link, role, socket, payload, {
         address,

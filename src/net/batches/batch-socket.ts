@@ -1,6 +1,7 @@
 import { InternalError } from "../../lib/errors.ts";
 import { formatEndpoint, sameEndpoint, type UdpEndpoint, type UdpSocket } from "../udp.ts";
 import type { AnswerWait, Heard } from "./answer-wait.ts";
+import { GATHER_MS, Gathering } from "./gathering.ts";
 import type { Outbox, Outgoing, Sender } from "./outbox.ts";
 import { BATCH, type BatchCalls, LARGEST_IN_BATCH } from "./system-calls.ts";
 
@@ -47,6 +48,10 @@ export function batchSocket(
   /** Datagrams that were sent, or are to be. */
   let dispatched = 0;
   let isClosed = false;
+  /** Null: what arrives never waits for more. */
+  let gathering: Gathering | null = null;
+  /** While it runs, nothing is read. */
+  let gatherTimer: NodeJS.Timeout | null = null;
 
   const fail = (error: Error): void => {
     for (const handler of errorHandlers) handler(error);
@@ -56,7 +61,7 @@ export function batchSocket(
     postponed(datagrams) {
       waiting = [...datagrams, ...waiting];
       waitingBytes = waiting.reduce((sum, { payload }) => sum + payload.length, 0);
-      watch.start(true);
+      watchOn();
     },
     failed(errno) {
       if (!isClosed) fail(new CallError("send", errno));
@@ -81,7 +86,7 @@ export function batchSocket(
   const sendWaiting = (): void => {
     const datagrams = waiting;
     [waiting, waitingBytes] = [[], 0];
-    watch.start(false);
+    watchOn();
     for (const datagram of datagrams) {
       if (waiting.length > 0) postpone(datagram);
       else dispatch(datagram);
@@ -108,26 +113,43 @@ export function batchSocket(
     });
     return dispatched > before && !isClosed ? "answered" : "unanswered";
   };
-  const receive = (): void => {
+  const receive = (): number => {
     const untilMs = performance.now() + TURN_MS;
+    let all = 0;
     for (let turns = 0; turns < BATCHES_IN_ONE_TURN; turns += 1) {
-      if (isClosed || (turns > 0 && performance.now() >= untilMs)) return;
+      if (isClosed || (turns > 0 && performance.now() >= untilMs)) break;
       const received = calls.receive(descriptor);
-      if (received === "EAGAIN") return;
+      if (received === "EAGAIN") break;
       if (typeof received === "string") fail(new CallError("recv", received));
       else {
+        all += received;
         deliver(received);
-        if (received < BATCH) return;
+        if (received < BATCH) break;
       }
     }
+    return all;
+  };
+  /** Reads again when something is there, or can be sent. */
+  const watchOn = (): void => {
+    if (gatherTimer !== null) clearTimeout(gatherTimer);
+    gatherTimer = null;
+    watch.start(waiting.length > 0);
+  };
+  /** Reads again after a moment. */
+  const gatherMore = (): void => {
+    if (gatherTimer === null) watch.stop();
+    gatherTimer?.refresh();
+    gatherTimer ??= setTimeout(() => ready(false), GATHER_MS);
   };
   const ready = (hasFailed: boolean): void => {
     if (isClosed) return;
     try {
-      outbox.during(receive);
+      const received = outbox.during(receive);
       if (isClosed) return;
-      if (hasFailed) watch.start(waiting.length > 0);
       if (waiting.length > 0) sendWaiting();
+      const waits = gathering?.waitsAfter(received, performance.now()) ?? false;
+      if (waits && waiting.length === 0) gatherMore();
+      else if (hasFailed || gatherTimer !== null) watchOn();
       if (peer !== null) answerWait.handled(takeOne);
     } catch (error) {
       // Into the hands of the process, as from any other handler: koffi would keep it.
@@ -152,10 +174,14 @@ export function batchSocket(
     },
     onMessage: (handler) => void handlers.push(handler),
     onError: (handler) => void errorHandlers.push(handler),
+    gather() {
+      gathering ??= new Gathering();
+    },
     close() {
       if (!isClosed) {
         outbox.flush();
         isClosed = true;
+        if (gatherTimer !== null) clearTimeout(gatherTimer);
         watch.end();
         calls.close(descriptor);
       }

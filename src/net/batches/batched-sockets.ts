@@ -15,6 +15,7 @@ import { type BatchCalls, loadBatchCalls, type Outcome } from "./system-calls.ts
  *
  *   system-calls.ts     the calls, and the memory that batches are in
  *   outbox.ts           what is sent in this turn
+ *   gathering.ts        DHCP's sockets: where much arrives, it is read together
  *   answer-wait.ts      transfers' sockets, whose peers answer at once
  *   batch-socket.ts     one socket: batches to its handlers, errors, what waits for a slow link
  *   batched-sockets.ts  how sockets are opened

@@ -11,6 +11,8 @@ import { InternalError } from "../../lib/errors.ts";
 export interface Watch {
   /** From now on; `forWriting`: also when the kernel takes more. */
   start(forWriting: boolean): void;
+  /** Until it is started again. */
+  stop(): void;
   /** For good; before the descriptor is closed. */
   end(): void;
 }
@@ -40,6 +42,7 @@ export function findEventLoop(koffi: Koffi, library: LibraryHandle): EventLoop |
     malloc: library.func("void *malloc(size_t)"),
     init: library.func("int uv_poll_init(void *, void *, int)"),
     start: library.func("int uv_poll_start(void *, int, void *)"),
+    stop: library.func("int uv_poll_stop(void *)"),
     close: library.func("void uv_close(void *, void *)"),
     descriptor: library.func("int uv_backend_fd(void *)"),
     poll: library.func("int poll(void *, unsigned long, int)"),
@@ -69,6 +72,7 @@ export function findEventLoop(koffi: Koffi, library: LibraryHandle): EventLoop |
       start(false);
       return {
         start,
+        stop: () => void call.stop(handle),
         end() {
           watched.delete(Number(handle));
           // libuv uses the handle until it says that it is closed.

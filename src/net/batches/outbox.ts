@@ -44,10 +44,10 @@ export class Outbox {
   }
 
   /** Has handlers of datagrams do their work; what they send leaves when they have done it. */
-  during(handle: () => void): void {
+  during<T>(handle: () => T): T {
     this.#isHandling = true;
     try {
-      handle();
+      return handle();
     } finally {
       this.#isHandling = false;
       this.flush();

@@ -10,6 +10,7 @@ import { decodePacket, encodePacket } from "../../../src/dhcp/wire/packet.ts";
 import { BindError, SyncError } from "../../../src/lib/errors.ts";
 import { macToBytes } from "../../../src/lib/mac.ts";
 import { openDgram } from "../../../src/net/dgram.ts";
+import type { Link } from "../../../src/dhcp/link.ts";
 import type { UdpSocket } from "../../../src/net/udp.ts";
 import { firmware, message, packetWith, selecting } from "../../support/dhcp.ts";
 import { emptyNode } from "../../../src/boot/node.ts";
@@ -232,6 +233,16 @@ describe("a server, whatever its mode", () => {
     const { packet } = await site.exchange(ports[0] ?? 0, message(firmware.uefi));
     expect(packet.op).toBe(2);
     expect(events.filter(({ event }) => event === "dhcp-failed")).toEqual([]);
+  });
+
+  test("has requests wait for one another where many come, on all its sockets", async () => {
+    const gathers: number[] = [];
+    const openSocket = async (_: Link, port: number): Promise<UdpSocket> => {
+      const socket = await openDgram({ address, port: 0 });
+      return { ...socket, gather: () => void gathers.push(port) };
+    };
+    await site.start({ links: [proxyLink], openSocket, ports: { server: 67, bootServer: 4011 } });
+    expect(gathers).toEqual([67, 4011]);
   });
 
   test("that cannot have one of its sockets keeps none", async () => {

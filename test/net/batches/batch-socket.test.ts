@@ -20,6 +20,9 @@ class FakeKernel implements BatchCalls {
   readonly refused = new Map<number, string>();
   readonly incoming: (number | string)[] = [];
   readonly started: boolean[] = [];
+  isWatched = true;
+  /** Calls. */
+  sends = 0;
   ready: (failed: boolean) => void = () => {};
   readonly closed: number[] = [];
   #batch: number[] = [];
@@ -54,6 +57,7 @@ class FakeKernel implements BatchCalls {
   }
 
   send(_: number, first: number, end: number): Outcome {
+    this.sends += 1;
     const batch = this.#batch.slice(first, end);
     const refusal = this.refused.get(batch[0] ?? 0);
     if (refusal !== undefined) return refusal;
@@ -75,7 +79,11 @@ class FakeKernel implements BatchCalls {
   watch(_: number, ready: (failed: boolean) => void) {
     this.ready = ready;
     return {
-      start: (forWriting: boolean) => void this.started.push(forWriting),
+      start: (forWriting: boolean) => {
+        this.started.push(forWriting);
+        this.isWatched = true;
+      },
+      stop: () => void (this.isWatched = false),
       end: () => void this.closed.push(0),
     };
   }
@@ -260,5 +268,72 @@ describe("a socket of batches", () => {
     kernel.incoming.push(2);
     expect(take?.()).toBe("unanswered");
     expect(kernel.incoming).toEqual([2]);
+  });
+
+  describe("that may gather what arrives", () => {
+    beforeEach(() => {
+      vi.useFakeTimers({ toFake: ["performance", "setTimeout", "clearTimeout"] });
+      socket.onMessage((payload, from) => socket.send(payload, from));
+    });
+
+    /** One datagram after the other, 4,000 a second; how often the event loop reported one. */
+    const arrive = (count: number): number => {
+      let reported = 0;
+      for (let n = 0; n < count; n += 1) {
+        kernel.incoming.push(n % 200);
+        if (kernel.isWatched) {
+          kernel.ready(false);
+          reported += 1;
+        }
+        vi.advanceTimersByTime(0.25);
+      }
+      return reported;
+    };
+
+    test("does so where much arrives: it reads again after a millisecond, all at once", () => {
+      socket.gather?.();
+      arrive(150);
+      expect(kernel.isWatched).toBe(false);
+      const [sent, sends] = [kernel.sent.length, kernel.sends];
+      expect(arrive(100)).toBe(0);
+      expect(kernel.sent.length - sent).toBeGreaterThan(90);
+      expect(kernel.sends - sends).toBeLessThan(30);
+    });
+
+    test("hears the event loop again when nothing came meanwhile", () => {
+      socket.gather?.();
+      arrive(150);
+      expect(kernel.isWatched).toBe(false);
+      vi.advanceTimersByTime(3);
+      expect(kernel.isWatched).toBe(true);
+      expect(vi.getTimerCount()).toBe(0);
+    });
+
+    test("never does so unless it is told to", () => {
+      expect(arrive(500)).toBe(500);
+    });
+
+    test("does not wait while the link takes no more", () => {
+      socket.gather?.();
+      arrive(150);
+      kernel.room = 0;
+      arrive(10);
+      expect(kernel.isWatched).toBe(true);
+      expect(kernel.started.at(-1)).toBe(true);
+      kernel.room = Infinity;
+      kernel.sent.length = 0;
+      kernel.ready(false);
+      expect(kernel.sent.length).toBeGreaterThan(3);
+    });
+
+    test("reads nothing once it is closed", async () => {
+      socket.gather?.();
+      arrive(150);
+      await socket.close();
+      kernel.incoming.push(1);
+      vi.advanceTimersByTime(50);
+      expect(kernel.incoming.length).toBeGreaterThan(0);
+      expect(vi.getTimerCount()).toBe(0);
+    });
   });
 });
