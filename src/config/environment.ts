@@ -1,5 +1,6 @@
 import { parse } from "yaml";
 import { z } from "zod";
+import { formsOf } from "./faults.ts";
 import { configSchema } from "./schema.ts";
 
 const prefix = "EIM_PXE_";
@@ -63,8 +64,7 @@ function stepInto(
   schema: JsonSchema,
   level: string,
 ): { key: string | number; schema: JsonSchema } | null {
-  const forms = [schema, ...(schema.anyOf ?? [])].filter((form) => typeof form === "object");
-  for (const { properties, items, additionalProperties } of forms) {
+  for (const { properties, items, additionalProperties } of formsOf(schema)) {
     if (properties !== undefined) {
       for (const [key, part] of Object.entries(properties)) {
         if (sameName(key, level) && typeof part === "object") return { key, schema: part };

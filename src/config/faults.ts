@@ -228,7 +228,8 @@ function partsAt(root: JsonSchema, path: Path): readonly JsonSchema[] {
   );
 }
 
-function formsOf(schema: JsonSchema): readonly JsonSchema[] {
+/** The schema itself and the forms that it allows, those of its forms too. */
+export function formsOf(schema: JsonSchema): readonly JsonSchema[] {
   const forms = (schema.anyOf ?? []).filter((form) => typeof form === "object");
   return [schema, ...forms.flatMap(formsOf)];
 }

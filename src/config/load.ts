@@ -74,9 +74,10 @@ function whyUnread(error: unknown): string {
 }
 
 /** The environment variable that a faulty value came from. */
-function overrideOf(overrides: readonly Override[], fault: Fault): Override | null {
-  const path = formatPath(fault.path);
-  return overrides.find((override) => path.startsWith(formatPath(override.path))) ?? null;
+function overrideOf(overrides: readonly Override[], { path, key }: Fault): Override | null {
+  const place = key === undefined ? path : [...path, key];
+  const covers = ({ path: whole }: Override) => whole.every((step, at) => place[at] === step);
+  return overrides.find(covers) ?? null;
 }
 
 /** A fault of a value that came from the environment is reported by its variable, not by a line of the file. */

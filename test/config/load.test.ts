@@ -299,6 +299,8 @@ describe("parseConfig", () => {
       EIM_PXE_INTERFACES__0__DHCP__ROUTER: "[10.0.0.1, 10.0.0.2]",
       EIM_PXE_BOOT__LOADERS__7: "snponly.efi",
       EIM_PXE_ARTIFACTS__CA__FILE: "/ca.pem",
+      EIM_PXE_ARTIFACTS__ORIGIN__0: "https://a.example/tink-stack",
+      EIM_PXE_ARTIFACTS__ORIGIN__1: "https://b.example/tink-stack",
       PATH: "/bin",
     });
     expect(config.http.port).toBe(8000);
@@ -307,14 +309,35 @@ describe("parseConfig", () => {
     expect(config.interfaces[0]?.dhcp.router).toEqual(["10.0.0.1", "10.0.0.2"]);
     expect(config.boot.loaders).toEqual({ 7: "snponly.efi" });
     expect(config.artifacts.ca.file).toBe("/ca.pem");
+    expect(config.artifacts.origin).toEqual([
+      "https://a.example/tink-stack",
+      "https://b.example/tink-stack",
+    ]);
   });
 
   it("names the variable of a wrong or unknown override", () => {
     expect(problemsOf("", { EIM_PXE_HTTP__PORT: "x" })[0]).toMatch(
       /^environment variable EIM_PXE_HTTP__PORT: http\.port: /,
     );
+    expect(problemsOf("", { EIM_PXE_BOOT__LOADERS__7: "../a" })[0]).toMatch(
+      /^environment variable EIM_PXE_BOOT__LOADERS__7: boot\.loaders\.7: /,
+    );
+    expect(problemsOf("", { EIM_PXE_BOOT__LOADERS__x64: "a.efi" })[0]).toMatch(
+      /^environment variable EIM_PXE_BOOT__LOADERS__x64: boot\.loaders: /,
+    );
+    const origin = "artifacts:\n  origin: https://a.example/tink-stack\n";
+    expect(problemsOf(origin, { EIM_PXE_ARTIFACTS__ORIGIN__0: "nonsense" })).toEqual([
+      "environment variable EIM_PXE_ARTIFACTS__ORIGIN__0: artifacts.origin[0]: must be an http:// or https:// URL",
+    ]);
     expect(problemsOf("", { EIM_PXE_HTPP__PORT: "1" })).toEqual([
       "environment variable EIM_PXE_HTPP__PORT: no such key in the configuration",
+    ]);
+  });
+
+  it("names the line of the file for a key that only begins like the variable's", () => {
+    const environment = { EIM_PXE_BOOT__SCRIPT: "mirror" };
+    expect(problemsOf("boot:\n  scriptUrl: nonsense\n", environment)).toEqual([
+      expect.stringMatching(/^\/etc\/eim-pxe\.yaml:2:\d+: boot\.scriptUrl: /),
     ]);
   });
 

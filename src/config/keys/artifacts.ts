@@ -25,15 +25,10 @@ const originText = z
   .meta({ examples: ["https://tinkerbell-haproxy.example.com/tink-stack"] });
 
 /** One URL or a list of them, asked in this order. */
-const origins = z
-  .union([originText.transform((one) => [one]), z.array(originText).min(1)])
-  .superRefine((urls, context) => {
-    for (const url of urls) {
-      for (const { message } of originUrl.safeParse(url).error?.issues ?? []) {
-        context.addIssue({ code: "custom", message });
-      }
-    }
-  });
+const origins = z.union([
+  originText.pipe(originUrl).transform((one) => [one]),
+  z.array(originText.pipe(originUrl)).min(1),
+]);
 
 export const artifacts = z
   .strictObject({
