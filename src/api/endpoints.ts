@@ -247,7 +247,8 @@ export const endpoints = {
     url: "/api/v1/leases/:address/pin",
     schema: {
       summary: "reserves an address for the machine that has leased it",
-      description: "What `eim-pxe leases pin` does.",
+      description:
+        "What `eim-pxe leases pin` does. Without `name`, and with no body at all, the machine keeps the name that it has.",
       params: leases.leasePath,
       body: leases.pinRequest,
       response: { 200: leases.pinReply },

@@ -83,14 +83,17 @@ export const leaseImportReply = z.object({
 });
 export type LeaseImportReply = z.output<typeof leaseImportReply>;
 
-export const pinRequest = z.strictObject({
-  name: z
-    .string()
-    .regex(/^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/, "must be a host name")
-    .nullable()
-    .optional()
-    .describe("the machine's name from now on, option 12"),
-});
+/** Without a name, the machine keeps the one that it has; no client has to send a body for that. */
+export const pinRequest = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(/^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/, "must be a host name")
+      .nullable()
+      .optional()
+      .describe("the machine's name from now on, option 12"),
+  })
+  .nullish();
 export const pinReply = z.object({
   mac: z.string(),
   address: z.string(),

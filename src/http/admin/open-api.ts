@@ -19,6 +19,11 @@ const shapes = createJsonSchemaTransform({
   },
 });
 
+const operation = z.looseObject({
+  requestBody: z.looseObject({ required: z.boolean().optional() }).optional(),
+});
+const paths = z.record(z.string(), z.record(z.string(), operation));
+
 const responses = z.record(z.string(), z.unknown());
 
 /** Every request may be refused; what is asked in vain has the same shape everywhere. */
@@ -70,5 +75,17 @@ export async function describeApi(version: string): Promise<z.infer<typeof openA
     done();
   });
   await app.ready();
-  return openApiReply.parse(app.swagger());
+  const document = openApiReply.parse(app.swagger());
+  const requests = paths.parse(document.paths);
+  for (const { method, url, schema } of Object.values<Endpoint>(endpoints)) {
+    const request = requests[openApiPath(url)]?.[method.toLowerCase()]?.requestBody;
+    // The plugin calls every body needed.
+    if (schema.body?.safeParse(undefined).success === true) delete request?.required;
+  }
+  return { ...document, paths: requests };
+}
+
+/** `/leases/:address` → `/leases/{address}`. */
+function openApiPath(url: string): string {
+  return url.replaceAll(/:(\w+)/g, "{$1}");
 }

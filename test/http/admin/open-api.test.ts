@@ -4,9 +4,13 @@ import { z } from "zod";
 import { endpoints } from "../../../src/api/endpoints.ts";
 import { AdminSite } from "../../support/admin-site.ts";
 
+const operation = z.looseObject({
+  summary: z.string(),
+  requestBody: z.looseObject({ required: z.boolean().default(false) }).optional(),
+});
 const document = z.object({
   openapi: z.string().startsWith("3.1"),
-  paths: z.record(z.string(), z.record(z.string(), z.looseObject({ summary: z.string() }))),
+  paths: z.record(z.string(), z.record(z.string(), operation)),
 });
 
 test("the OpenAPI document is valid and describes every endpoint", async () => {
@@ -21,6 +25,10 @@ test("the OpenAPI document is valid and describes every endpoint", async () => {
     ({ method, url }) => `${method} ${url.replaceAll(/:(\w+)/g, "{$1}")}`,
   );
   expect(described.toSorted()).toEqual(served.toSorted());
+  const needsBody = (path: string) => paths[path]?.["post"]?.requestBody?.required;
+  expect(needsBody("/api/v1/leases")).toBe(true);
+  expect(needsBody("/api/v1/leases/{address}/pin")).toBe(false);
+  expect(needsBody("/api/v1/artifacts/sync")).toBe(false);
   // What we only read must not be called what clients must not send.
   expect(reply.body).not.toContain("readOnly");
   await site.close();

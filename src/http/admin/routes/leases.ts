@@ -43,8 +43,7 @@ export function leaseRoutes(app: AdminApp, { leases, nodes }: AdminAppOptions): 
         throw new ApiError(404, "NOT_FOUND", `${address} is leased to no machine`);
       }
       const { mac } = lease;
-      const { name } = request.body;
-      const change = { address, name };
+      const change = { address, name: request.body?.name };
       const decision = await decide(nodes, request, { kind: "mac", value: mac }, change);
       return { mac, address, name: decision.name };
     },

@@ -56,6 +56,23 @@ describe("/api/v1/leases", () => {
     expect((await free("hello"))[0]).toBe(400);
   });
 
+  test("reserves an address, with a name or with no body at all", async () => {
+    const pin = async (payload?: object) => {
+      const url = `/api/v1/leases/${lease.address}/pin`;
+      const reply = await site.app().inject({
+        method: "POST",
+        url,
+        headers,
+        ...(payload === undefined ? {} : { payload }),
+      });
+      return [reply.statusCode, reply.json()];
+    };
+    const pinned = { mac: lease.mac, address: lease.address };
+    expect(await pin()).toEqual([200, { ...pinned, name: null }]);
+    expect(await pin({ name: "press-6" })).toEqual([200, { ...pinned, name: "press-6" }]);
+    expect((await pin({ nam: "press-6" }))[0]).toBe(400);
+  });
+
   test("takes over leases, and only what is one", async () => {
     const post = async (leases: unknown) => {
       const reply = await site.app().inject({
