@@ -1,10 +1,16 @@
 import { UntrustedError } from "../artifacts/origin/origin-errors.ts";
 import type { ProxySettings } from "../artifacts/origin/proxy.ts";
 import { createSource } from "../artifacts/origin/trusted-origin.ts";
-import { createFetchedTrust, fixedTrust, type Trust } from "../artifacts/origin/trust.ts";
+import {
+  createFetchedTrust,
+  expectedIn,
+  fingerprintsIn,
+  fixedTrust,
+  type Trust,
+} from "../artifacts/origin/trust.ts";
 import { readText } from "../config/load.ts";
 import { type Environment, proxyEnvironment } from "../daemon/settings/environment.ts";
-import { messageOf, SyncError } from "../lib/errors.ts";
+import { ConfigError, messageOf, SyncError } from "../lib/errors.ts";
 import type { CaProposal } from "../setup/configuration-text.ts";
 
 /** What was found where the orchestrator is said to be. */
@@ -20,6 +26,33 @@ export interface OriginFound {
   readonly isUnseen: boolean;
   /** Why it cannot be used now; null: it answers and has a boot.ipxe. */
   readonly problem: string | null;
+}
+
+/**
+ * The CA as the configuration has it: a file's SHA-256 is checked here and now, and not kept.
+ *
+ * @throws ConfigError when the file has another one
+ */
+export function checkedCa(ca: CaProposal): CaProposal {
+  const { file, sha256 } = ca;
+  if (file === null || sha256 === null) return ca;
+  const text = readText(file, "CA");
+  const all = fingerprintsIn(text);
+  const pinned = expectedIn(text, sha256);
+  if (pinned === null) {
+    throw new ConfigError([
+      `${file} is not the CA that --ca-sha256 expects (${sha256}): its fingerprints are ` +
+        `${all.join(", ") || "none, for it holds no certificate"}. Compare them with the orchestrator's operator.`,
+    ]);
+  }
+  // All that the file holds is believed later.
+  if (pinned !== text && all.length > 1) {
+    throw new ConfigError([
+      `${file} holds more than the certificate that --ca-sha256 expects: leave only that one in it, or give the ` +
+        "SHA-256 of the whole file",
+    ]);
+  }
+  return { ...ca, sha256: null };
 }
 
 /** The first of the URLs that answers; with none, the first one and why. */

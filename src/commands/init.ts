@@ -17,7 +17,7 @@ import {
 import { offersBoot } from "../pxe-client/wire/offers.ts";
 import { type CaProposal, proposedPool, siteText } from "../setup/configuration-text.ts";
 import { originUrls } from "../setup/origin-url.ts";
-import { findOrigin, type OriginFound } from "./init-origin.ts";
+import { checkedCa, findOrigin, type OriginFound } from "./init-origin.ts";
 import { unitFiles, unitProblems, writeUnits } from "./init-units.ts";
 import { ExitCode, type Program } from "./shared/context.ts";
 import { Questions } from "./shared/questions.ts";
@@ -45,6 +45,7 @@ export async function init(program: Program, options: InitOptions): Promise<numb
   if (options.mode === "proxy" && options.pool !== null) {
     throw new ConfigError(["--pool has no effect with --mode proxy, which gives out no addresses"]);
   }
+  const ca = checkedCa(options.ca);
   const questions = new Questions(program, options.yes);
   try {
     const say = (text: string) => program.out.write(`${text}\n`);
@@ -56,7 +57,7 @@ export async function init(program: Program, options: InitOptions): Promise<numb
     const mode = given ?? (await askMode(questions, heard.mode));
     const pool = mode === "full" ? await askPool(questions, link, options.pool) : null;
     if (pool !== null) say(poolInWords(pool, link.name));
-    const found = await askOrigin(program, questions, options, say);
+    const found = await askOrigin(program, questions, { ...options, ca }, say);
     const text = siteText({
       interface: link.name,
       address: link.address,
@@ -64,7 +65,7 @@ export async function init(program: Program, options: InitOptions): Promise<numb
       mode,
       pool,
       origin: found?.url ?? null,
-      ca: found === null ? options.ca : acceptedCa(found),
+      ca: found === null ? ca : acceptedCa(found),
       isUnseen: found?.isUnseen ?? true,
     });
     parseConfig(text, file, {});

@@ -1,11 +1,14 @@
+import { createHash, X509Certificate } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { commandLine } from "../../src/commands/command-line.ts";
 import { init, type InitOptions } from "../../src/commands/init.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { originUrls } from "../../src/setup/origin-url.ts";
 import { proposedPool } from "../../src/setup/configuration-text.ts";
+import { certify } from "../support/certificates.ts";
 import { FakeProgram } from "../support/program.ts";
 import { ServedSite } from "../support/served-site.ts";
 
@@ -158,6 +161,51 @@ describe("init", () => {
       /cannot be used now.*is not the one that artifacts\.ca\.sha256 expects/s,
     );
     expect(loadConfig({ file: output, environment: {} }).artifacts.ca.sha256).toBe("0".repeat(64));
+  });
+});
+
+describe("init with --ca-file and --ca-sha256", () => {
+  const caFile = (name: string, text: string) => {
+    const file = join(folder, name);
+    writeFileSync(file, text);
+    return file;
+  };
+  const written = async (file: string, sha256: string) => {
+    const output = `${file}.yaml`;
+    const origin = ["--origin", site.orchestrator.url(), "--ca-file", file, "--ca-sha256", sha256];
+    const place = ["--interface", "lo", "--mode", "proxy", "--output", output, "--yes"];
+    const cli = commandLine(new FakeProgram(), "0.2.0", () => {});
+    await cli.exitOverride().parseAsync(["init", ...place, ...origin], { from: "user" });
+    return loadConfig({ file: output, environment: {} }).artifacts.ca;
+  };
+  const fingerprintOf = (pem: string) =>
+    new X509Certificate(pem).fingerprint256.replaceAll(":", "").toLowerCase();
+
+  it.concurrent("takes the file whose certificate has the fingerprint, or that has it itself", async () => {
+    const ca = site.read("ca.pem");
+    const alone = caFile("alone.pem", ca);
+    expect(await written(alone, fingerprintOf(ca))).toEqual({
+      file: alone,
+      url: null,
+      sha256: null,
+    });
+    const commented = caFile("commented.pem", `# of the site\n${ca}`);
+    const sha256 = createHash("sha256").update(readFileSync(commented)).digest("hex");
+    expect(await written(commented, sha256)).toMatchObject({ file: commented });
+  });
+
+  it.concurrent("refuses another certificate in words, and one that comes along with the right one", async () => {
+    const ca = site.read("ca.pem");
+    const { cert: other } = await certify("another CA", null, { isCa: true });
+    const wrong = caFile("wrong.pem", other);
+    await expect(written(wrong, fingerprintOf(ca))).rejects.toThrow(
+      /wrong\.pem is not the CA that --ca-sha256 expects \([0-9a-f]{64}\): .*[0-9A-F:]{95}/,
+    );
+    expect(existsSync(`${wrong}.yaml`)).toBe(false);
+    const both = caFile("both.pem", ca + other);
+    await expect(written(both, fingerprintOf(ca))).rejects.toThrow(/both\.pem .*more than/);
+    const none = caFile("none.pem", "nothing\n");
+    await expect(written(none, fingerprintOf(ca))).rejects.toThrow(/no certificate/);
   });
 });
 

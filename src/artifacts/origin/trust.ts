@@ -189,13 +189,14 @@ async function download({
   }
 }
 
-/** The text, or the one certificate in it, that has this SHA-256; null when nothing has. */
-function expectedIn(text: string, sha256: string): string | null {
+/** The text, or the one certificate in it, that has this SHA-256 in hex; null when nothing has. */
+export function expectedIn(text: string, sha256: string): string | null {
   if (createHash("sha256").update(fromText(text)).digest("hex") === sha256) return text;
   return pemsIn(text).find((pem) => plain(fingerprintOf(pem) ?? "") === sha256) ?? null;
 }
 
-function fingerprintsIn(text: string): string[] {
+/** Of each certificate in a PEM text, as `openssl x509 -fingerprint -sha256` shows it. */
+export function fingerprintsIn(text: string): string[] {
   return pemsIn(text)
     .map(fingerprintOf)
     .filter((one) => one !== null);

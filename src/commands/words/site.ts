@@ -35,13 +35,10 @@ export function siteCommands(cli: Command, { program, finish }: CommandSite): vo
     .option("--pool <first-last>", "mode full: the addresses to give out")
     .option("--origin <url>", "the orchestrator's URL that ends in /tink-stack, or its domain")
     .addOption(
-      new Option("--ca-file <file>", "the CA of its certificate, in PEM form").conflicts([
-        "caUrl",
-        "caSha256",
-      ]),
+      new Option("--ca-file <file>", "the CA of its certificate, in PEM form").conflicts("caUrl"),
     )
     .option("--ca-url <url>", "where its CA is fetched from (default: from the origin itself)")
-    .option("--ca-sha256 <hex>", "the fingerprint that the fetched CA must have", fingerprint)
+    .option("--ca-sha256 <hex>", "the fingerprint that the CA must have", fingerprint)
     .option("-o, --output <file>", "the file to write (default: /etc/eim-pxe/eim-pxe.yaml)")
     .option("--systemd [folder]", "also write and verify the units (default: /etc/systemd/system)")
     .option("--yes", "ask nothing and take what is proposed")
