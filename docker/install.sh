@@ -214,11 +214,46 @@ put_node() {
   $dry || node_fits "$node" || fail "the Node that Debian installed is too old: give one of nodejs.org by --node FILE"
 }
 
+# What belongs to the program and is not in the package: koffi, which is machine code, and the encoders of
+# telemetry.otlp (all that those need has the same owner). A bundle has them, and a checkout after `npm ci`; else those
+# of the version before stay.
+optional_modules() {
+  local from='' name
+  if [ -d "$source_dir/koffi" ]; then from=$source_dir/koffi
+  elif [ "$here" -ef "$here/../docker" ]; then from=$here/../node_modules
+  else from=$home/app/node_modules; fi
+  if [ -d "$from/koffi" ]; then printf '%s\n' "$from/koffi"; fi
+  for name in "$from"/@koromix/koffi-* "$from"/@opentelemetry/*; do if [ -d "$name" ]; then printf '%s\n' "$name"; fi; done
+}
+
+# A module's name: the folder, with its owner's before it.
+module_name() { case $1 in */@*) printf '%s\n' "@${1##*/@}" ;; *) basename "$1" ;; esac; }
+
+# Copies MODULE… into FOLDER; what is there stays.
+copy_modules() {
+  local folder=$1 module target
+  shift
+  for module in "$@"; do
+    target=$folder/$(module_name "$module")
+    if [ -d "$target" ]; then continue; fi
+    mkdir -p "$target"
+    cp -R "$module/." "$target/"
+  done
+}
+
+lacks_module() {
+  local module
+  for module in "$@"; do if [ ! -d "$home/app/node_modules/$(module_name "$module")" ]; then return 0; fi; done
+  return 1
+}
+
 # The program as it was packed, with all that it needs; another version is put in its place as a whole.
 put_program() {
   local sum
+  local -a modules=()
   sum=$(sha256sum "$package" | cut -d' ' -f1)
-  if [ "$(cat "$home/package.sha256" 2>/dev/null)" = "$sum" ] && [ -e "$home/app/dist/cli.js" ]; then return; fi
+  mapfile -t modules < <(optional_modules)
+  if [ "$(cat "$home/package.sha256" 2>/dev/null)" = "$sum" ] && [ -e "$home/app/dist/cli.js" ] && ! lacks_module "${modules[@]}"; then return; fi
   change "put $(basename "$package") into $home/app"
   program_changed=true
   if $dry; then return; fi
@@ -226,7 +261,7 @@ put_program() {
   mkdir -p "$home/app.new"
   tar -xzf "$package" -C "$home/app.new" --strip-components=1 --no-same-owner || fail "$package is no package of eim-pxe"
   [ -e "$home/app.new/dist/cli.js" ] || fail "$package is no package of eim-pxe"
-  if [ -d "$source_dir/koffi" ]; then cp -R "$source_dir/koffi/." "$home/app.new/node_modules/"; fi
+  copy_modules "$home/app.new/node_modules" "${modules[@]}"
   chown -R root:root "$home/app.new"
   chmod -R u+rwX,go+rX,go-w "$home/app.new"
   rm -rf "$home/app.old" "$home/package.sha256.old"
@@ -357,6 +392,9 @@ install_all() {
   start_service || fail "eim-pxe does not start: $(journalctl -u eim-pxe -n 5 --no-pager -o cat 2>/dev/null | tail -n 3)"
   forget_former
   if [ "$changes" = 0 ]; then say "Nothing was to be changed."; else say "$changes changes."; fi
+  if [ ! -d "$home/app/node_modules/koffi" ]; then
+    say "Installed without koffi, which is in a bundle and in a checkout only: eim-pxe serves one network card, and hears what is broadcast on others. On a box with several, run make-bundle in the checkout (after npm ci), and here install --offline FILE."
+  fi
   if ! $start; then return; fi
   local code=0
   first_synchronisation || code=3
@@ -477,7 +515,8 @@ uninstall() {
 make_bundle() {
   [ -n "$bundle_target" ] || fail "make-bundle wants the file to write: install.sh make-bundle eim-pxe-bundle.tgz" 2
   open_sources
-  local staging=$work/new file libc
+  local staging=$work/new file
+  local -a modules=()
   mkdir -p "$staging/loaders"
   cp "$package" "$staging/"
   cp "${BASH_SOURCE[0]}" "$staging/install.sh"
@@ -495,18 +534,8 @@ make_bundle() {
     cp -L "$loaders/ipxe-arm64.efi" "$staging/loaders/snp-arm64.efi"
   fi
   [ -e "$staging/loaders/ipxe.efi" ] || fail "there is no ipxe.efi in $loaders: apt-get install ipxe, or --loaders FOLDER"
-  # koffi is machine code and not in the package; with it several links can be served.
-  libc=$here/../node_modules
-  if [ -d "$libc/koffi" ]; then
-    mkdir -p "$staging/koffi"
-    cp -R "$libc/koffi" "$staging/koffi/"
-    if [ -d "$libc/@koromix" ]; then cp -R "$libc/@koromix" "$staging/koffi/"; fi
-  fi
-  # The encoders of telemetry.otlp are not in it either; all that they need has the same owner.
-  if [ -d "$libc/@opentelemetry/otlp-transformer" ]; then
-    mkdir -p "$staging/koffi"
-    cp -R "$libc/@opentelemetry" "$staging/koffi/"
-  fi
+  mapfile -t modules < <(optional_modules)
+  copy_modules "$staging/koffi" "${modules[@]}"
   (cd "$staging" && find . -type f -print0 | sort -z | xargs -0 sha256sum) >"$work/sums"
   mv "$work/sums" "$staging/SHA256SUMS"
   tar -C "$staging" --owner=0 --group=0 --sort=name -czf "$bundle_target.new" .

@@ -18,6 +18,7 @@ export interface UnitSite {
 
 const SERVICE = "eim-pxe.service";
 const SOCKET = "eim-pxe.socket";
+const program = fileURLToPath(new URL("../cli.js", import.meta.url));
 
 export function unitFiles(folder: string): readonly string[] {
   return [join(folder, SERVICE), join(folder, SOCKET)];
@@ -26,7 +27,6 @@ export function unitFiles(folder: string): readonly string[] {
 /** Writes the service and the optional socket unit of the package, for this host. */
 export async function writeUnits(site: UnitSite): Promise<void> {
   const { folder, configuration, node } = site;
-  const program = fileURLToPath(new URL("../cli.js", import.meta.url));
   const service = (await ofPackage(SERVICE)).replace(
     /^ExecStart=.*$/m,
     `ExecStart=${escaped(node)} ${escaped(program)} serve --config ${escaped(configuration)}`,
@@ -39,6 +39,25 @@ export async function writeUnits(site: UnitSite): Promise<void> {
   await mkdir(folder, { recursive: true });
   await replaceFile(join(folder, SERVICE), service, { mode: 0o644 });
   await replaceFile(join(folder, SOCKET), socket, { mode: 0o644 });
+}
+
+/** What `ProtectHome=yes` of the unit hides. systemd.exec(5) */
+const hiddenFolders = ["/home/", "/root/", "/run/user/"];
+
+/**
+ * What the service could not start because of what it would have to read in somebody's home folder, in words; null: it
+ * reads nothing there. Node from a version manager such as nvm lies there, and so does what its npm installs.
+ */
+export function hiddenFromService({ configuration, node }: UnitSite): string | null {
+  const hidden = [node, program, configuration].filter((file) =>
+    hiddenFolders.some((folder) => file.startsWith(folder)),
+  );
+  if (hidden.length === 0) return null;
+  return (
+    `The service will not start like this: it does not see people's home folders, and this is in one: ${hidden.join(", ")}. ` +
+    "Unpack Node's own archive (https://nodejs.org/en/download) into /usr/local, install eim-pxe anew with its npm, " +
+    "keep the configuration in /etc/eim-pxe, and run init again with --force."
+  );
 }
 
 function ofPackage(name: string): Promise<string> {

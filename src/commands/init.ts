@@ -18,7 +18,7 @@ import { offersBoot } from "../pxe-client/wire/offers.ts";
 import { type CaProposal, proposedPool, siteText } from "../setup/configuration-text.ts";
 import { originUrls } from "../setup/origin-url.ts";
 import { checkedCa, findOrigin, type OriginFound } from "./init-origin.ts";
-import { unitFiles, unitProblems, writeUnits } from "./init-units.ts";
+import { hiddenFromService, unitFiles, unitProblems, writeUnits } from "./init-units.ts";
 import { ExitCode, type Program } from "./shared/context.ts";
 import { Questions } from "./shared/questions.ts";
 
@@ -251,8 +251,11 @@ async function addUnits(
   configuration: string,
   say: (text: string) => void,
 ): Promise<void> {
-  await writeUnits({ folder, interface: name, configuration, node: program.node });
+  const site = { folder, interface: name, configuration, node: program.node };
+  await writeUnits(site);
   say(`Written: ${unitFiles(folder).join(", ")}`);
+  const hidden = hiddenFromService(site);
+  if (hidden !== null) say(hidden);
   const problems = await unitProblems(folder);
   if (problems !== null) say(`systemd-analyze verify says of them:\n${problems}`);
 }

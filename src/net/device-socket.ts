@@ -1,5 +1,6 @@
 import { BindError } from "../lib/errors.ts";
 import { ANY_ADDRESS, type Ip4, LIMITED_BROADCAST } from "../lib/ip4.ts";
+import { howToGetKoffi } from "../lib/libc/koffi.ts";
 import { dgramSockets } from "./dgram.ts";
 import { readInterfacesNamed } from "./interfaces.ts";
 import { type Libc, loadLibc } from "./libc.ts";
@@ -86,8 +87,7 @@ export async function openListener(
   const libc = await load();
   if (libc === null) {
     throw new BindError(
-      `cannot listen to UDP ${formatEndpoint(broadcasts)} on ${device} without the optional package koffi; ` +
-        "install it: npm install koffi",
+      `cannot listen to UDP ${formatEndpoint(broadcasts)} on ${device} without the optional package koffi: ${howToGetKoffi}`,
     );
   }
   const descriptor = libc.bindToDevice(device, broadcasts, true);
@@ -97,7 +97,7 @@ export async function openListener(
 function indistinct(device: string, local: UdpEndpoint): BindError {
   return new BindError(
     `cannot bind UDP ${formatEndpoint(local)} on ${device}: several interfaces are served, and ` +
-      `without the optional package koffi they cannot be told apart. Install it (npm install koffi), ` +
+      `without the optional package koffi they cannot be told apart. Install it (${howToGetKoffi}), ` +
       `let systemd pass the sockets (BindToDevice=${device}), or serve one interface only`,
   );
 }

@@ -111,6 +111,18 @@ describe("init", () => {
     expect(existsSync(second)).toBe(false);
   });
 
+  it.concurrent("says that the service cannot start a Node in a home folder, which the unit hides", async () => {
+    const written = async (name: string, node: string) => {
+      const program = new FakeProgram();
+      const paths = { systemd: join(folder, name), output: join(folder, `${name}.yaml`) };
+      await init(Object.assign(program, { node }), { ...usual, ...paths, mode: "proxy" });
+      return program.written;
+    };
+    const ofNvm = "/root/.nvm/versions/node/v24.1.0/bin/node";
+    expect(await written("of-nvm", ofNvm)).toContain(`this is in one: ${ofNvm}`);
+    expect(await written("of-debian", "/usr/bin/node")).not.toMatch(/in one: .*\/usr\/bin\/node/);
+  });
+
   it.concurrent("asks again what is no answer, and writes nothing when the fingerprint is another one", async () => {
     const output = join(folder, "asked.yaml");
     const answers = [

@@ -44,8 +44,11 @@ describe("docker/Dockerfile", () => {
 });
 
 describe("docker/compose.yaml", () => {
-  const { services } = z
-    .object({ services: z.object({ "eim-pxe": z.record(z.string(), z.unknown()) }) })
+  const { services, volumes } = z
+    .object({
+      services: z.object({ "eim-pxe": z.record(z.string(), z.unknown()) }),
+      volumes: z.record(z.string(), z.unknown()),
+    })
     .parse(parse(readFileSync("docker/compose.yaml", "utf8")));
 
   test("runs it on the host's network, with one capability and a root that cannot be written", () => {
@@ -55,6 +58,15 @@ describe("docker/compose.yaml", () => {
       cap_drop: ["ALL"],
       cap_add: ["NET_BIND_SERVICE"],
     });
+  });
+
+  test("gives container and volume the names by which the documents' commands ask for them", () => {
+    expect(services["eim-pxe"]).toMatchObject({
+      image: "eim-pxe",
+      container_name: "eim-pxe",
+      volumes: ["./config:/etc/eim-pxe:ro", "data:/var/lib/eim-pxe"],
+    });
+    expect(volumes).toEqual({ data: { name: "eim-pxe" } });
   });
 
   test("needs one edit: the domain in a configuration that is there", () => {

@@ -82,6 +82,9 @@ export async function followDocument(
     say("  docker compose -f docker/compose.yaml up -d");
     await run([...compose, "up", "--detach", "--no-build"]);
     const composed = await bootMachine(machine(2), how);
+    const composedList = await follow(last, folder);
+    if (!composedList.includes(machine(2).mac))
+      throw new LabError(`${last}, by Compose, does not have the machine:\n${composedList}`);
     await run([...compose, "down", "--volumes"]);
     await rm(folder, { recursive: true });
     return { run: seconds, compose: composed.seconds };

@@ -94,8 +94,12 @@ describe.skipIf(missing !== null)(`install.sh${missing === null ? "" : ` (${miss
     return file;
   }
 
-  function run(verb: string, ...words: readonly string[]): { code: number | null; out: string } {
-    const { status, stdout, stderr } = spawnSync("bash", [at("install.sh"), verb, ...words], {
+  function run(verb: string, ...words: readonly string[]) {
+    return runScript("install.sh", verb, ...words);
+  }
+
+  function runScript(script: string, ...words: readonly string[]) {
+    const { status, stdout, stderr } = spawnSync("bash", [at(script), ...words], {
       encoding: "utf8",
       env: {
         PATH: `${at("bin")}:${process.env["PATH"] ?? ""}`,
@@ -219,6 +223,42 @@ describe.skipIf(missing !== null)(`install.sh${missing === null ? "" : ` (${miss
     expect([code, read("purged")]).toEqual([0, "ipxe\n"]);
     expect(out).toContain("Kept: Debian's package nodejs, which is needed by now by: npm");
     expect(out).toContain("Kept: Debian's package libnode115");
+  });
+
+  describe("koffi", () => {
+    const koffi = () => existsSync(at("opt/eim-pxe/app/node_modules/koffi/index.js"));
+    const native = "app/node_modules/@koromix/koffi-linux-x64/koffi.node";
+
+    test("is said to be missing where only the package is there, comes later by a bundle, and stays", () => {
+      expect(install().out).toContain("Installed without koffi");
+      expect(koffi()).toBe(false);
+
+      put("checkout/node_modules/koffi/index.js", "koffi");
+      put("checkout/node_modules/@koromix/koffi-linux-x64/koffi.node", "machine code");
+      put("checkout/docker/install.sh", read("install.sh"));
+      const bundle = at("bundle.tgz");
+      const script = "checkout/docker/install.sh";
+      expect(runScript(script, "make-bundle", bundle, ...sources("1.0.0"))).toMatchObject({
+        code: 0,
+      });
+      const again = () => run("install", "--offline", bundle, "--without-start");
+      const { code, out } = again();
+      expect([code, out]).toEqual([0, expect.not.stringContaining("without koffi")]);
+      expect(koffi()).toBe(true);
+      expect(read(`opt/eim-pxe/${native}`)).toBe("machine code");
+      expect(again().out).toContain("Nothing was to be changed.");
+
+      expect(upgrade("2.0.0")).toMatchObject({ code: 0 });
+      expect([installed().program, koffi()]).toEqual(["2.0.0", true]);
+    });
+
+    test("comes from the checkout that the script lies in", () => {
+      put("checkout/node_modules/koffi/index.js", "koffi");
+      put("checkout/docker/install.sh", read("install.sh"));
+      const words = ["install", ...sources("1.0.0"), "--without-start"];
+      expect(runScript("checkout/docker/install.sh", ...words)).toMatchObject({ code: 0 });
+      expect(koffi()).toBe(true);
+    });
   });
 
   test("upgrade goes back to the version before, with its Node, where the new one does not start", () => {

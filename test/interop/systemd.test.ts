@@ -27,6 +27,19 @@ describe.skipIf(reasonToSkip({ tools: ["systemd-analyze"] }) !== null)("the unit
     expect({ status, ours }).toEqual({ status: 0, ours: [] });
   });
 
+  it("share the data folder by sharing the user: else systemd would move it from one to the other", () => {
+    const said = (file: string) => {
+      const lines = readFileSync(file, "utf8").split("\n");
+      const ofFolder = /^(DynamicUser|StateDirectory(Mode)?|UMask)=/;
+      return lines.filter((line) => ofFolder.test(line)).toSorted();
+    };
+    const sync = readFileSync("examples/eim-pxe-sync.service", "utf8");
+    expect(said("examples/eim-pxe-sync.service")).toEqual(said("docker/systemd/eim-pxe.service"));
+    // A unit's own name is its user's, unless it says another.
+    expect(sync).toMatch(/^User=eim-pxe$/m);
+    expect(said("docker/systemd/eim-pxe.service")).not.toEqual([]);
+  });
+
   it("run nothing but the program and the shell: a small Debian has no other kill than the shell's", () => {
     const started = readFileSync("docker/systemd/eim-pxe.service", "utf8").match(/^Exec\w+=\S+/gm);
     expect(started).toEqual(["ExecStart=eim-pxe", "ExecReload=/bin/sh"]);

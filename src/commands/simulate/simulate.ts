@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { BindError, ConfigError, InternalError } from "../../lib/errors.ts";
 import { type Finding, inFourLines, inOneSentence } from "../../lib/finding.ts";
 import { LIMITED_BROADCAST, parseIp4 } from "../../lib/ip4.ts";
+import { howToGetKoffi } from "../../lib/libc/koffi.ts";
 import { syntheticUuid } from "../../boot/synthetic-uuid.ts";
 import { CLIENT_PORT } from "../../dhcp/message/destination.ts";
 import { openSharedSocket } from "../../net/device-socket.ts";
@@ -56,7 +57,7 @@ export async function simulate(program: Program, options: SimulateOptions): Prom
   const link = linkTo(target, options.interface);
   if ((await loadKernelSockets()) === null) {
     throw new ConfigError([
-      "simulate needs the optional package koffi, on Linux: install it with npm install koffi",
+      `simulate needs the optional package koffi, on Linux: ${howToGetKoffi}`,
     ]);
   }
   const print = (line: string): void => {

@@ -2,6 +2,7 @@ import { readFileSync, realpathSync, statSync } from "node:fs";
 import { release } from "node:os";
 import type { Config } from "../../config/schema.ts";
 import { ConfigError, InternalError, messageOf } from "../../lib/errors.ts";
+import { howToGetKoffi } from "../../lib/libc/koffi.ts";
 import type { PxeEvent } from "../../events/types.ts";
 import { type Account, findAccount } from "./account.ts";
 import { handOver } from "./hand-over.ts";
@@ -52,7 +53,7 @@ export async function giveUpRoot(
   if (calls === null) {
     return keep(
       "the optional package koffi is not installed",
-      "npm install koffi, or start it by the unit for systemd (eim-pxe init --systemd)",
+      `install it (${howToGetKoffi}), or start the server by the unit for systemd (eim-pxe init --systemd)`,
     );
   }
   const unreadable = [...new Set([program, ...pathsNamedIn(config)])].flatMap((path) => {

@@ -52,7 +52,7 @@ export const processEvents = {
     level: "warn",
     message: "the DHCP socket hears the broadcasts of other interfaces too",
     meaning:
-      "Without the optional package koffi a socket cannot be bound to one interface. Install it, or let systemd pass the socket, if this host has a second network.",
+      "Without the optional package koffi a socket cannot be bound to one interface. If this host has a second network, install it ([from where](installing.md#several-network-cards)), or let systemd pass the socket ([how](systemd.md#sockets-that-systemd-opens)).",
   },
   "root-given-up": {
     level: "info",

@@ -2,13 +2,14 @@ import { readFileSync } from "node:fs";
 import { endpoints } from "../../../src/api/endpoints.ts";
 import { commandLine } from "../../../src/commands/command-line.ts";
 import { type CommandNode, commandTree } from "../../../src/commands/shared/command-tree.ts";
+import { readEnvironment } from "../../../src/config/environment.ts";
 import { configSchema } from "../../../src/config/schema.ts";
 import { eventCatalogue } from "../../../src/events/catalogue.ts";
 import { FakeProgram } from "../program.ts";
 import { keysOf } from "./config-keys.ts";
 
 /*
- * What documents name and what there is: commands and their options, configuration keys, endpoints, events.
+ * What documents name and what there is: commands and their options, configuration keys and their variables, endpoints, events.
  */
 
 const root = commandTree(commandLine(new FakeProgram(), "1.2.3", () => {}));
@@ -28,6 +29,7 @@ export function unknownNames(document: string): readonly string[] {
     ...lines.flatMap(unknownCommands),
     ...spans.filter(isUnknownKey),
     ...lines.flatMap(unknownEndpoints),
+    ...unknownVariables(text),
     ...unknownEvents(text),
   ];
 }
@@ -70,6 +72,12 @@ function isUnknownKey(span: string): boolean {
     // Of a link's keys the documents name the last ones: `dhcp.pools`.
     !keys.some((key) => plain(key) === plain(path) || plain(key) === `interfaces.${plain(path)}`)
   );
+}
+
+/** `EIM_PXE_HTTP__PORT` */
+function unknownVariables(text: string): readonly string[] {
+  const names = text.match(/\bEIM_PXE_[A-Z0-9_]+/g) ?? [];
+  return readEnvironment(Object.fromEntries(names.map((name) => [name, "1"]))).problems;
 }
 
 function unknownEndpoints(line: string): string[] {
