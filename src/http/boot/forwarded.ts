@@ -22,7 +22,7 @@ export function readForwarded(
   peer: Ip4 | null,
   trusted: readonly Subnet[],
 ): Forwarded | null {
-  if (trusted.length === 0 || peer === null || !isIn(trusted, peer)) return null;
+  if (!isTrustedProxy(peer, trusted)) return null;
   const { forwarded } = headers;
   const hops = forwarded === undefined ? undefined : hopsOf(forwarded);
   const standard = hops?.some((hop) => hop.has("for")) === true ? hops.map(nameOf) : null;
@@ -37,6 +37,11 @@ export function readForwarded(
   const proto = last?.get("proto") ?? listed(headers["x-forwarded-proto"]).at(-1) ?? "http";
   const host = last?.get("host") ?? listed(headers["x-forwarded-host"]).at(-1) ?? "";
   return { client, baseUrl: baseUrlOf(proto, host) };
+}
+
+/** Whether requests from there are other machines', and headers tell whose. */
+export function isTrustedProxy(peer: Ip4 | null, trusted: readonly Subnet[]): boolean {
+  return peer !== null && isIn(trusted, peer);
 }
 
 function nameOf(hop: ReadonlyMap<string, string>): string {

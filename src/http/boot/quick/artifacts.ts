@@ -4,6 +4,7 @@ import type { QuickAnswer } from "../../connections/connection-options.ts";
 import { type Part, startDownload } from "../../files/download.ts";
 import { selectBytes } from "../conditional.ts";
 import { type BootAppOptions, knownDenialOf } from "../context.ts";
+import { isTrustedProxy } from "../forwarded.ts";
 import { contentTypeOf } from "../media-type.ts";
 import { clientAddress } from "../peer.ts";
 import {
@@ -29,9 +30,9 @@ export function quickArtifacts(options: BootAppOptions): QuickAnswer {
     if (!target.startsWith(folder) || isOfMirror(userAgent)) return null;
     const name = target.slice(folder.length);
     if (!isBareName(name)) return null;
-    // Whose request a proxy passes on is told by headers.
-    if (trustedProxies.length > 0 || !(peer instanceof Connection)) return null;
+    if (!(peer instanceof Connection)) return null;
     const address = clientAddress(peer);
+    if (isTrustedProxy(address, trustedProxies)) return null;
     const machine = { mac: sessions.machineAt(address), address };
     if (knownDenialOf(options, machine) !== null) return null;
     const artifact = findArtifact(options, address, name);

@@ -3,6 +3,7 @@ import { sha256Of } from "../../../lib/bytes.ts";
 import { type Mac, parseMac } from "../../../lib/mac.ts";
 import type { QuickAnswer } from "../../connections/connection-options.ts";
 import { type BootAppContext, denialOf, knownUuid, nodeOf } from "../context.ts";
+import { isTrustedProxy } from "../forwarded.ts";
 import { baseUrlFor, clientAddress } from "../peer.ts";
 import { HttpDate } from "./http-date.ts";
 
@@ -19,6 +20,7 @@ export function quickScripts(options: BootAppContext): QuickAnswer {
     const pathMac = range === null ? scriptPath(target) : null;
     if (pathMac === null) return null;
     const address = clientAddress(peer);
+    if (isTrustedProxy(address, options.trustedProxies)) return null;
     const machine = { mac: pathMac.mac ?? options.sessions.machineAt(address), address };
     const uuid = knownUuid(options, machine);
     const node = nodeOf(options, machine, unknownIdentity);

@@ -114,3 +114,37 @@ describe("a script that is answered quickly", () => {
     port = new BootPort();
   });
 });
+
+describe("a script that is asked for by a trusted proxy", () => {
+  let raw: RawHttp;
+
+  /** The port behind the proxies of `network`. */
+  async function behind(network: string): Promise<void> {
+    await port.close();
+    port = new BootPort({ trustedProxies: [{ network, prefixLength: 8 }] });
+    port.addGeneration("g1", { "boot.ipxe": orchestratorScript });
+    await port.open();
+    raw = await connected();
+  }
+
+  test("is of no known address where the proxy does not tell the machine's", async () => {
+    await behind("127.0.0.0");
+    const unknown = await raw.ask(usual("/boot.ipxe"));
+    port.nodes = (machine) => nodeEntry({ kernelArgs: machine.mac === mac ? ["of=one"] : [] });
+    const own = await raw.ask(plain("/52-54-00-12-34-56/boot.ipxe"));
+    expect(own.body).toContain("of=one");
+    expect(port.named("script").at(-1)).toMatchObject({ mac, address: null });
+    expect(port.sessions.machineAt("127.0.0.1")).toBeNull();
+    // Another machine, by the same proxy.
+    expect((await raw.ask(plain("/boot.ipxe"))).body).toBe(unknown.body);
+    expect(port.named("script").at(-1)).toMatchObject({ mac: null, address: null });
+  });
+
+  test("is quick all the same for a machine that asks directly", async () => {
+    await behind("10.0.0.0");
+    await raw.ask(usual("/boot.ipxe"));
+    const answer = await raw.ask(plain(`/${mac}/boot.ipxe`));
+    expect(answer.headers.has("keep-alive")).toBe(false);
+    expect(port.named("script").at(-1)).toMatchObject({ mac, address: "127.0.0.1" });
+  });
+});
