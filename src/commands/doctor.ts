@@ -1,10 +1,16 @@
 import type { CheckLine } from "../doctor/check.ts";
 import { checks, openSite, runChecks } from "../doctor/doctor.ts";
 import { playOnLink } from "../doctor/evidence/link.ts";
-import { firmwareLine, linkVerdict, otherMachineLines } from "../doctor/link-check.ts";
-import { ConfigError } from "../lib/errors.ts";
+import {
+  firmwareLine,
+  type LinkVerdict,
+  linkVerdict,
+  otherMachineLines,
+} from "../doctor/link-check.ts";
+import { clientPortFaults, interfaceFaults } from "../doctor/unplayed-link.ts";
+import { BindError, ConfigError } from "../lib/errors.ts";
 import { whoInWords } from "../lib/finding.ts";
-import { interfaceNamed, readInterfaces } from "../net/interfaces.ts";
+import { readInterfaces, usability } from "../net/interfaces.ts";
 import { withKnownNodes } from "../daemon/nodes/kept-hardware.ts";
 import { configurationFile, loadSettings } from "../daemon/settings/settings.ts";
 import { ExitCode, type Program } from "./shared/context.ts";
@@ -62,31 +68,55 @@ function wrongConfiguration(problem: string): CheckLine {
 }
 
 async function examineLink(program: Program, name: string, json: boolean): Promise<number> {
-  const link = interfaceNamed(readInterfaces(), name);
   const print = printer(program, json, null);
+  const lines: CheckLine[] = [];
+  const tell = (line: CheckLine): void => {
+    lines.push(line);
+    print(line);
+  };
+  const verdict = await playedVerdict(program, name, json, tell);
+  if (json) {
+    program.out.write(`${JSON.stringify({ checks: lines, verdict: verdict ?? undefined })}\n`);
+  } else if (verdict === null) program.out.write(`\n${summary(lines)}\n`);
+  else {
+    const { sentence, setting } = verdict;
+    program.out.write(`\n${sentence}\n${setting === null ? "" : `\n${setting}\n`}`);
+  }
+  return exitCode(lines);
+}
+
+/** Tells how each kind of firmware fares; null where this host cannot play it, of which it tells the cause. */
+async function playedVerdict(
+  program: Program,
+  name: string,
+  json: boolean,
+  tell: (line: CheckLine) => void,
+): Promise<LinkVerdict | null> {
+  const interfaces = readInterfaces();
+  const judged = usability(interfaces, name);
+  if (judged.kind === "unusable") {
+    for (const line of await interfaceFaults(name, interfaces)) tell(line);
+    return null;
+  }
+  const link = judged.found;
   if (!json) {
     program.out.write(
       `Playing four kinds of firmware on ${name} (${link.address}), as an unknown machine; it takes no lease.\n\n`,
     );
   }
   let uefiBoots = false;
-  const lines: CheckLine[] = [];
-  const tell = (line: CheckLine): void => {
-    lines.push(line);
-    print(line);
-  };
-  const evidence = await playOnLink(link, (played) => {
-    uefiBoots ||= played.firmware === "uefi" && played.result.wouldBoot;
-    tell(firmwareLine(played, uefiBoots));
-  });
-  for (const line of otherMachineLines(evidence)) tell(line);
-  const verdict = linkVerdict(evidence);
-  if (json) program.out.write(`${JSON.stringify({ checks: lines, verdict })}\n`);
-  else {
-    const { sentence, setting } = verdict;
-    program.out.write(`\n${sentence}\n${setting === null ? "" : `\n${setting}\n`}`);
+  try {
+    const evidence = await playOnLink(link, (played) => {
+      uefiBoots ||= played.firmware === "uefi" && played.result.wouldBoot;
+      tell(firmwareLine(played, uefiBoots));
+    });
+    for (const line of otherMachineLines(evidence)) tell(line);
+    return linkVerdict(evidence);
+  } catch (error) {
+    if (!(error instanceof BindError)) throw error;
+    for (const line of await clientPortFaults(link, error)) tell(line);
+    return null;
   }
-  return exitCode(lines);
 }
 
 /** Prints lines for people as they come; with `--json` nothing before the end. */

@@ -100,6 +100,22 @@ describe("doctor, where all is well", () => {
   });
 });
 
+describe("doctor of a link that it cannot play on", () => {
+  it("names an interface that is not there, in the form that is asked for", async () => {
+    const options = { config: null, interface: "absent0" };
+    const program = new FakeProgram();
+    expect(await doctor(program, { ...options, json: true })).toBe(4);
+    expect(JSON.parse(program.written)).toEqual({
+      checks: [
+        expect.objectContaining({ id: "interface", status: "fail", code: "interface-unknown" }),
+      ],
+    });
+    const forPeople = new FakeProgram();
+    expect(await doctor(forPeople, { ...options, json: false })).toBe(4);
+    expect(forPeople.written).toMatch(/^fail {2}interface: there is no network interface absent0/);
+  });
+});
+
 describe("doctor names", () => {
   it("a configuration that is wrong, with its line", async () => {
     const { exit, lines } = await examine(site.write("wrong.yaml", "htpp: {}\n"));

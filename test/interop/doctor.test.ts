@@ -253,6 +253,24 @@ describe.skipIf(missing !== null)(`doctor${missing === null ? "" : ` (${missing}
   );
 
   test.concurrent(
+    "with an interface alone: the client's port taken, and no interface",
+    on(async ({ net, host, doctor }) => {
+      const bind = 'dgram.createSocket("udp4").bind(68, "10.9.1.1", () => console.log("bound"))';
+      const client = net.spawn(host, process.execPath, "-e", bind);
+      await client.said("bound");
+      const taken = await doctor("--interface", "eth1");
+      await client.stop();
+      expect(taken.exit).toBe(4);
+      expect(failed(taken)).toMatchObject([
+        { id: "ports", code: "port-in-use", found: expect.stringContaining("it is node") },
+      ]);
+      const absent = await doctor("--interface", "eth9");
+      expect(absent.exit).toBe(4);
+      expect(failed(absent)).toMatchObject([{ id: "interface", code: "interface-unknown" }]);
+    }),
+  );
+
+  test.concurrent(
     "with an interface alone: a link on which nobody answers",
     on(async ({ doctor }) => {
       const report = await doctor("--interface", "eth1");

@@ -55,12 +55,17 @@ async function tried(
     await (await open()).close();
     return { socket, finding: null, error: null, holder: null };
   } catch (error) {
-    const finding = error instanceof BindError ? error.finding : null;
-    if (finding === null) return { socket, finding, error: messageOf(error), holder: null };
-    const inUse = finding.code === "port-in-use";
-    const transport = socket.startsWith("UDP") ? "udp" : "tcp";
-    return { socket, finding, error: null, holder: inUse ? await holderOf(transport, port) : null };
+    return refused(socket, port, error);
   }
+}
+
+/** Why a port could not be had, and who has it where that can be known. */
+export async function refused(socket: string, port: number, error: unknown): Promise<Binding> {
+  const finding = error instanceof BindError ? error.finding : null;
+  if (finding === null) return { socket, finding, error: messageOf(error), holder: null };
+  const inUse = finding.code === "port-in-use";
+  const transport = socket.startsWith("UDP") ? "udp" : "tcp";
+  return { socket, finding, error: null, holder: inUse ? await holderOf(transport, port) : null };
 }
 
 function openTcp(host: string, port: number): Promise<{ close(): Promise<void> }> {

@@ -18,7 +18,8 @@ const interfaceFaults: readonly Fault<LinkState>[] = [
   {
     code: "interface-unknown",
     cause: "there is no network interface {name}; this host has {others}",
-    remedy: "correct interfaces[].name, or bring the interface: ip link shows which there are",
+    remedy:
+      "correct the name (interfaces[].name, or --interface), or bring the interface: ip link shows which there are",
     who: "site",
     status: "fail",
     when: ({ link, there, all }) =>
@@ -74,7 +75,7 @@ const interfaceFaults: readonly Fault<LinkState>[] = [
   },
 ];
 
-export const interfaceCheck = check<DoctorSite, LinkState>({
+export const interfaceCheck = check<Pick<DoctorSite, "links" | "interfaces">, LinkState>({
   id: "interface",
   // While the server runs, events link-down and link-up say it.
   quick: false,

@@ -52,7 +52,7 @@ export const privilegesCheck = check<Bindings, Privilege>({
       : `the eim-pxe that runs (process ${running ?? ""}) has the ports below 1024; this user may not open them`,
 });
 
-export const portsCheck = check<DoctorSite, Bound>({
+export const portsCheck = check<Bindings, Bound>({
   id: "ports",
   quick: false,
   look: async (site) => {
