@@ -239,6 +239,11 @@ describe("docs/configuration.md", () => {
     await expect(text).toMatchFileSnapshot("../docs/configuration.md");
   });
 
+  it("keeps each key on one line: Markdown ends a table where a line does not begin with |", () => {
+    const lines = `${keyTable(keys)}\n${keyTable(nodeKeys)}`.split("\n");
+    expect(lines.filter((line) => !/^\|.*\|$/.test(line))).toEqual([]);
+  });
+
   it.each([...keys, ...nodeKeys])("says what $path is for", ({ description }) => {
     // A sentence in `meta({ description })` beside the key, for somebody who has never read an RFC.
     expect(description).toMatch(/^[A-Z`].{15,}\.$/);

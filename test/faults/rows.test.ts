@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { eventCatalogue } from "../../src/events/catalogue.ts";
 import { hasTest, testsNamedIn } from "../support/named-tests.ts";
 import { faultRows } from "./rows.ts";
 
@@ -17,6 +18,14 @@ set. \`npm run test:faults\` runs the tests of this table (some of them as root)
 
 test.each(faultRows)("$fault: $injected: has its test", ({ test: [file, title] }) => {
   expect([file, title, hasTest(file, title)]).toEqual([file, title, true]);
+});
+
+test("each event that the table names is one", () => {
+  const names = faultRows
+    .flatMap(({ checked, outcome }) => [...`${checked} ${outcome}`.matchAll(/`([a-z]+-[a-z-]+)`/g)])
+    .map(([, name = ""]) => name);
+  expect(names.length).toBeGreaterThan(5);
+  expect(names.filter((name) => !Object.hasOwn(eventCatalogue, name))).toEqual([]);
 });
 
 test("docs/faults.md is the table", async () => {

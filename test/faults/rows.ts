@@ -237,7 +237,7 @@ export const faultRows: readonly FaultRow[] = [
     "clock",
     "the host's clock is set by seconds to decades, either way, with and without a restart",
     "how long leases are still held, and what a start makes of the journal",
-    "each lease is held as long as was promised; `clock-set` reports it",
+    "each lease is held as long as was promised; `clock-step` reports it",
     "test/dhcp/leases/clock-steps.test.ts",
     "field fault 17: the clock is set by",
   ),

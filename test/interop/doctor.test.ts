@@ -230,6 +230,11 @@ describe.skipIf(missing !== null)(`doctor${missing === null ? "" : ` (${missing}
         "UDP 4011",
         "UDP 69",
       ]);
+      const deaf = (await examine(config)).checks.find(
+        ({ code }) => code === "firewall-drops-answers",
+      );
+      expect(deaf).toMatchObject({ id: "firewall", status: "warn" });
+      expect(deaf?.found).toMatch(/drops UDP 68 that comes in on eth1/);
       // What it says to do helps.
       for (const { remedy } of found) {
         const command = /let it in: (.*?);/.exec(remedy ?? "")?.[1] ?? "";

@@ -4,7 +4,7 @@ import { messageOf, UnreachableError } from "../../lib/errors.ts";
 import type { Settings } from "../../daemon/settings/settings.ts";
 import { askJson } from "../../daemon/state/ask-json.ts";
 import type { Program } from "./context.ts";
-import { findRunning, trustedBy } from "../../daemon/state/instance-file.ts";
+import { findRunning, requireSight, trustedBy } from "../../daemon/state/instance-file.ts";
 
 /** The server that works in a data folder, as its admin port answers. */
 export interface AdminClient {
@@ -30,7 +30,7 @@ export function userOf({ environment }: Pick<Program, "environment">): string | 
 /**
  * The server that works in the configuration's data folder; null when none does.
  *
- * @throws UnreachableError when there is one that stays silent
+ * @throws UnreachableError when there is one that stays silent, or this user may not look
  */
 export async function findAdmin({
   config,
@@ -39,7 +39,10 @@ export async function findAdmin({
 }: Access): Promise<AdminClient | null> {
   const { dataDir } = config;
   const running = await findRunning(dataDir);
-  if (running === null) return null;
+  if (running === null) {
+    await requireSight(dataDir);
+    return null;
+  }
   const { pid, admin } = running;
   const unreachable = (why: string, options?: ErrorOptions): UnreachableError =>
     new UnreachableError(

@@ -93,7 +93,7 @@ export const artifacts = z
       }),
     sha256: z.record(artifactName, sha256).default({}).meta({
       description:
-        "SHA-256 sums that are expected of files, by name, in 64 hex digits; any other content is refused.",
+        "SHA-256 sums that are expected of files, as `{ vmlinuz-x86_64: SUM, boot.ipxe: SUM }`, each in the 64 hex digits that `sha256sum` prints; any other content is refused.",
       unset: "what the orchestrator has is taken",
       since: "0.2.0",
     }),
@@ -117,7 +117,9 @@ export const artifacts = z
       )
       .default({})
       .meta({
-        description: "Loaders that are fetched from a URL, by name; looked for before the folders.",
+        description:
+          "Loaders that are fetched from a URL, by name, each with the SHA-256 that is expected of it, as `{ ipxe.efi: { url: https://files.example.com/ipxe.efi, sha256: SUM } }`; looked for before the folders.",
+        see: "loaders.md",
         since: "0.2.0",
       }),
     keepGenerations: z.int().min(1).default(2).meta({

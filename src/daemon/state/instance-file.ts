@@ -1,7 +1,8 @@
-import { mkdir, readFile, rm } from "node:fs/promises";
+import { access, constants, mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { replaceFile } from "../../lib/atomic-file.ts";
+import { errnoOf, UnreachableError } from "../../lib/errors.ts";
 import { askJson } from "./ask-json.ts";
 
 /**
@@ -59,6 +60,23 @@ export async function findRunning(
     return same.safeParse(body).success ? { ...running, answers: true } : null;
   } catch {
     return signal.aborted ? { ...running, answers: false } : null;
+  }
+}
+
+/**
+ * Whoever may not look into the data folder does not know that no server runs there.
+ *
+ * @throws UnreachableError
+ */
+export async function requireSight(dataDir: string, look = access): Promise<void> {
+  try {
+    await look(fileIn(dataDir), constants.R_OK);
+  } catch (error) {
+    if (errnoOf(error) !== "EACCES") return;
+    throw new UnreachableError(
+      `cannot look whether a server runs in ${dataDir}: permission denied. Run the command as root: sudo eim-pxe …`,
+      { cause: error },
+    );
   }
 }
 

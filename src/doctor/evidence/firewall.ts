@@ -56,7 +56,10 @@ function packetsFor(
     broadcast,
   });
   return [
-    ...(mode === "off" ? [] : [packet("udp", 67, true), packet("udp", 4011)]),
+    // By 68 other DHCP servers are heard: a second one in mode full, one that says what to boot in mode proxy.
+    ...(mode === "off"
+      ? []
+      : [packet("udp", 67, true), packet("udp", 4011), packet("udp", 68, true)]),
     ...(tftp.enabled ? [packet("udp", tftp.port)] : []),
     ...(syslog.port === null ? [] : [packet("udp", syslog.port)]),
     packet("tcp", http.port),

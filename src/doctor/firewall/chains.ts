@@ -9,8 +9,19 @@ export interface IncomingPacket {
   readonly transport: "udp" | "tcp";
   /** The port that it is sent to. */
   readonly port: number;
-  /** A DHCPDISCOVER: from 0.0.0.0, port 68, to 255.255.255.255. Others come from an address of the link. */
+  /** DHCP to 255.255.255.255 (see `senderOf`). Others come from an address of the link. */
   readonly broadcast: boolean;
+}
+
+interface Sender {
+  readonly port: number | null;
+  readonly address: string | null;
+}
+
+/** Who broadcasts: to port 67 a machine without an address, to port 68 another DHCP server; null: not known beforehand. */
+export function senderOf({ port, broadcast }: IncomingPacket): Sender {
+  if (!broadcast) return { port: null, address: null };
+  return port === 68 ? { port: 67, address: null } : { port: 68, address: "0.0.0.0" };
 }
 
 /** Whether a rule is for a packet; null: perhaps. */

@@ -1,4 +1,11 @@
-import { allOf, type FilterChain, type FilterRule, type Match, negated } from "./chains.ts";
+import {
+  allOf,
+  type FilterChain,
+  type FilterRule,
+  type Match,
+  negated,
+  senderOf,
+} from "./chains.ts";
 
 /* What `iptables-save` prints, as chains that incoming packets go through. */
 
@@ -81,7 +88,10 @@ function matchOf(word: string, value: string): Match {
       return ({ port }) => inPorts(value, port);
     case "--sport":
     case "--sports":
-      return ({ broadcast }) => (broadcast ? inPorts(value, 68) : null);
+      return (packet) => {
+        const { port } = senderOf(packet);
+        return port === null ? null : inPorts(value, port);
+      };
     case "--ctstate":
     case "--state":
       return () => value.split(",").includes("NEW");
@@ -90,9 +100,12 @@ function matchOf(word: string, value: string): Match {
     case "--comment":
       return () => true;
     case "-s":
+      return (packet) => {
+        const { address } = senderOf(packet);
+        return address === null ? null : value === `${address}/32`;
+      };
     case "-d":
-      return ({ broadcast }) =>
-        broadcast ? value === (word === "-s" ? "0.0.0.0/32" : "255.255.255.255/32") : null;
+      return ({ broadcast }) => (broadcast ? value === "255.255.255.255/32" : null);
     default:
       return () => null;
   }

@@ -7,6 +7,7 @@ import {
   type IncomingPacket,
   negated,
   type RuleVerdict,
+  senderOf,
 } from "./chains.ts";
 
 /*
@@ -185,14 +186,13 @@ function valueOf(left: unknown, packet: IncomingPacket): string | number | null 
   if (protocol === "ip") return ofIp(field, packet);
   if (protocol !== "th" && protocol !== transport) return "other-protocol";
   if (field === "dport") return packet.port;
-  return field === "sport" && broadcast ? 68 : null;
+  return field === "sport" ? senderOf(packet).port : null;
 }
 
-function ofIp(field: string, { transport, broadcast }: IncomingPacket): string | null {
-  if (field === "protocol") return transport;
-  if (!broadcast) return null;
-  if (field === "saddr") return "0.0.0.0";
-  return field === "daddr" ? "255.255.255.255" : null;
+function ofIp(field: string, packet: IncomingPacket): string | null {
+  if (field === "protocol") return packet.transport;
+  if (field === "saddr") return senderOf(packet).address;
+  return field === "daddr" && packet.broadcast ? "255.255.255.255" : null;
 }
 
 function equals(value: string | number, right: unknown): boolean | null {

@@ -117,6 +117,9 @@ export interface FirewallState {
   readonly command: string;
 }
 
+/** What DHCP servers broadcast to their clients, as `what` has it. */
+const answers = "UDP 68";
+
 const firewallFaults: readonly Fault<FirewallState>[] = [
   {
     code: "firewall-unread",
@@ -134,7 +137,19 @@ const firewallFaults: readonly Fault<FirewallState>[] = [
     who: "site",
     status: "fail",
     when: ({ verdict, what, interface: name, command }) =>
-      verdict?.kind === "drop"
+      verdict?.kind === "drop" && what !== answers
+        ? { what, interface: name, chain: verdict.chain, rule: shortened(verdict.rule), command }
+        : null,
+  },
+  {
+    code: "firewall-drops-answers",
+    cause:
+      "the firewall of this host drops {what} that comes in on {interface}, by which other DHCP servers of the link are heard: chain {chain}, {rule}; machines boot, but a second server that hands out addresses or says what to boot would not be noticed",
+    remedy: "let it in: {command}; and write that into the firewall's own configuration, to stay",
+    who: "site",
+    status: "warn",
+    when: ({ verdict, what, interface: name, command }) =>
+      verdict?.kind === "drop" && what === answers
         ? { what, interface: name, chain: verdict.chain, rule: shortened(verdict.rule), command }
         : null,
   },

@@ -59,7 +59,7 @@ export const transferEvents = {
     level: "warn",
     message: "HTTP connections were refused",
     meaning:
-      "`refused` clients were told to come again in five seconds (503), which iPXE does by itself. `client` used up the share of one client and others are not hindered: look what that machine does. Without a client all connections of the port are in use, and `/readyz` of the boot port says so: raise the limit of file descriptors (`http-limits` says how many connections it allows) if so many machines boot at once, else look in the network for what opens connections.",
+      "`refused` clients were told to come again in five seconds (503), which iPXE does by itself. `client` used up the share of one client and others are not hindered: look what that machine does. Without a client all connections of the port are in use, and `/readyz` of the admin port says so: raise the limit of file descriptors (`http-limits` says how many connections it allows) if so many machines boot at once, else look in the network for what opens connections.",
     show: { every: 60_000, by: ["port", "client"], sum: "refused" },
   },
   "download-waiting": {

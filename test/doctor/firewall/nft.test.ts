@@ -9,6 +9,7 @@ const discover: IncomingPacket = {
   port: 67,
   broadcast: true,
 };
+const offer: IncomingPacket = { ...discover, port: 68 };
 const tftp: IncomingPacket = { interface: "eth1", transport: "udp", port: 69, broadcast: false };
 const http: IncomingPacket = { interface: "eth1", transport: "tcp", port: 8080, broadcast: false };
 
@@ -70,6 +71,17 @@ describe("nft", () => {
     expect(
       verdict(input("accept", [match(meta("pkttype"), "broadcast"), { drop: null }]), discover),
     ).toBe("drop");
+  });
+
+  it("knows another server's offer, but not its address", () => {
+    const sport = { payload: { protocol: "udp", field: "sport" } };
+    const client = [match(sport, 67), match(port("udp"), 68), { accept: null }];
+    expect(verdict(input("drop", client), offer)).toBe("accept");
+    expect(verdict(input("drop", client), discover)).toBe("drop");
+    const saddr = { payload: { protocol: "ip", field: "saddr" } };
+    const known = [match(saddr, "192.168.77.2"), { accept: null }];
+    expect(verdict(input("drop", known), offer)).toBe("unclear");
+    expect(verdict(input("drop", known), discover)).toBe("drop");
   });
 
   it("follows jumps, comes back, and takes reject for drop", () => {
@@ -162,6 +174,15 @@ describe("iptables", () => {
       expect(verdictOf(table("DROP", ...rules), packet)).toBe("accept");
     }
     expect(verdictOf(table("DROP", ...rules), { ...http, interface: "eth2" })).toBe("drop");
+  });
+
+  it("lets another server's offer in, as ufw does by itself", () => {
+    const rule = "-A INPUT -p udp -m udp --sport 67 --dport 68 -j ACCEPT";
+    expect(verdictOf(table("DROP", rule), offer)).toBe("accept");
+    expect(verdictOf(table("DROP", rule), discover)).toBe("drop");
+    expect(verdictOf(table("DROP", "-A INPUT -s 192.168.77.2/32 -j ACCEPT"), offer)).toBe(
+      "unclear",
+    );
   });
 
   it("passes over what logs and counts", () => {

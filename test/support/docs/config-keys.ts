@@ -166,7 +166,7 @@ function inYaml(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(inYaml).join(", ")}]`;
   if (typeof value !== "object" || value === null) {
     const text = String(value);
-    return typeof value === "string" && /^[*&?]|: |[[\]{},*?]/.test(text) ? JSON.stringify(text) : text;
+    return typeof value === "string" && /^[*&?]|: |[[\]{},*?]|\n/.test(text) ? JSON.stringify(text) : text;
   }
   const entries = Object.entries(value).map(([key, one]) => `${key}: ${inYaml(one)}`);
   return `{ ${entries.join(", ")} }`;
