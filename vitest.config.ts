@@ -9,6 +9,7 @@ const slow = [
   "test/commands/serve.test.ts",
   "test/commands/serve-reload.test.ts",
   "test/commands/serve-registration.test.ts",
+  "test/commands/serve-signals.test.ts",
   "test/daemon/content/mirror.test.ts",
   "test/fuzz/fuzz.test.ts",
   "test/daemon/state/timeline-kill.test.ts",

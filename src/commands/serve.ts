@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import { setTimeout as sleep } from "node:timers/promises";
 import { systemClock } from "../lib/clock.ts";
 import { CLIENT_PORT } from "../dhcp/message/destination.ts";
 import { BindError, messageOf } from "../lib/errors.ts";
@@ -27,6 +26,7 @@ import { type FolderLock, lockFolder } from "../daemon/state/data-folder-lock.ts
 import { ExitCode, type Program } from "./shared/context.ts";
 import { proxyEnvironment, traceOf } from "../daemon/settings/environment.ts";
 import { announceRunning, findRunning, withdrawRunning } from "../daemon/state/instance-file.ts";
+import { within } from "../daemon/closing.ts";
 import { startServices } from "../daemon/daemon.ts";
 import type { Services } from "../daemon/services.ts";
 import { reloadAll, reloadNodes } from "./serve-reload.ts";
@@ -45,8 +45,11 @@ const lockPatienceMs = 60_000;
 
 /** `eim-pxe serve`: runs until SIGTERM or SIGINT; the nodes file is read again when it changes, and at SIGHUP. */
 export async function serve(program: Program, file: string | null): Promise<number> {
-  // Signals that come while the server starts count when it has.
-  const stopSignal = firstSignal(program, ["SIGTERM", "SIGINT"]);
+  const stopping = new AbortController();
+  const stopSignal = firstSignal(program, ["SIGTERM", "SIGINT"]).then((signal) => {
+    stopping.abort();
+    return signal;
+  });
   const managing = serviceManager(program.environment, program.pid);
   const instance = randomUUID();
   const settings = loadSettings(file, program.environment);
@@ -56,11 +59,12 @@ export async function serve(program: Program, file: string | null): Promise<numb
     config.nodes.format === "kubernetes" ? nodesAccess(config, program.environment) : null;
   const leader = leaderAccess(config, program.environment, hostname());
   const cluster = access === null ? null : new ClusterNodes({ access, dataDir: config.dataDir });
-  const taken = rights.then(() => takeFolder(program, config.dataDir));
+  const taken = rights.then(() => takeFolder(program, config.dataDir, stopping.signal));
   const started = taken.then(async () => {
     // Before any machine can ask: the cluster may be away for long.
     const known = (await cluster?.restore()) ?? settings.inventory;
-    return start(program, { ...settings, inventory: known }, instance, leader);
+    stopping.signal.throwIfAborted();
+    return start(program, { ...settings, inventory: known }, instance, leader, stopping.signal);
   });
   let signalled = false;
   const reloads = new Repeatable(async () => {
@@ -84,8 +88,15 @@ export async function serve(program: Program, file: string | null): Promise<numb
   const services = await started.catch(async (error: unknown) => {
     const lock = await taken.catch(() => null);
     await lock?.release();
+    if (stopping.signal.aborted) return null;
     throw error;
   });
+  const manager = await managing;
+  if (services === null) {
+    stopReloading();
+    manager.close();
+    return ExitCode.ok;
+  }
   (await taken).describe(() => ({
     admin: services.adminUrl,
     sockets: [...services.sockets()],
@@ -109,7 +120,6 @@ export async function serve(program: Program, file: string | null): Promise<numb
     // A full disk is no reason not to boot machines.
     emit({ event: "announce-failed", reason: messageOf(error) });
   }
-  const manager = await managing;
   manager.ready();
   if (program.outIsTerminal) program.out.write(withConfig(nextSteps(services.adminUrl), file));
   void reportFailedChecks(program, settings, file, services);
@@ -160,14 +170,6 @@ async function reportFailedChecks(
   }
 }
 
-/** Resolves when the work is done, or when the time is over. */
-async function within(ms: number, work: Promise<void>): Promise<void> {
-  const done = new AbortController();
-  const isOver = sleep(ms, undefined, { signal: done.signal }).catch(() => {});
-  await Promise.race([work, isOver]);
-  done.abort();
-}
-
 function nextSteps(adminUrl: string): string {
   return (
     `\nThe server runs. Readiness: ${adminUrl}/readyz · machines: eim-pxe nodes list, ${adminUrl}/api/v1/boots\n` +
@@ -177,7 +179,11 @@ function nextSteps(adminUrl: string): string {
 }
 
 /** A synchronisation by hand that is under way ends soon; another server does not. */
-async function takeFolder({ pid }: Program, dataDir: string): Promise<FolderLock> {
+async function takeFolder(
+  { pid }: Program,
+  dataDir: string,
+  signal: AbortSignal,
+): Promise<FolderLock> {
   const other = await findRunning(dataDir);
   if (other?.answers === true) {
     throw new BindError(
@@ -185,7 +191,7 @@ async function takeFolder({ pid }: Program, dataDir: string): Promise<FolderLock
         "or give this one a dataDir of its own",
     );
   }
-  return lockFolder({ dataDir, pid, purpose: "serve", patienceMs: lockPatienceMs });
+  return lockFolder({ dataDir, pid, purpose: "serve", patienceMs: lockPatienceMs, signal });
 }
 
 async function start(
@@ -193,6 +199,7 @@ async function start(
   settings: Settings,
   instance: string,
   leader: LeaderAccess | null,
+  stopping: AbortSignal,
 ): Promise<Services> {
   const { config } = settings;
   const links = wantedLinks(config, readInterfaces());
@@ -233,6 +240,7 @@ async function start(
     availableMemory: () => program.availableMemory(),
     instance,
     leader,
+    stopping,
     conflictProbe: new ConflictProbe(systemClock),
     openClientPort: (link) =>
       openDeviceSocket({

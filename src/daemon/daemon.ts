@@ -13,6 +13,7 @@ import { createMetrics } from "../observe/metrics.ts";
 import { capturesOf, type SiteCaptures } from "./captures.ts";
 import { tracesOf } from "./elsewhere/boot-traces.ts";
 import { ToldElsewhere } from "./elsewhere/told-elsewhere.ts";
+import { type Close, closeInTime } from "./closing.ts";
 import { openAdminPort } from "./admin-port.ts";
 import { openDatabase, type SharedDatabase } from "./database/open-database.ts";
 import { knownMachines } from "./known-machines.ts";
@@ -41,7 +42,7 @@ import { attachSubscribers } from "./subscribers.ts";
  * Builds the whole program from its configuration and binds every socket.
  *
  * @throws BindError when a socket cannot be had, ConfigError when a folder or the CA cannot be used;
- *   nothing stays open then
+ *   nothing stays open then, nor when `stopping` ends the start, with whose reason it rejects
  */
 export async function startServices(options: ServiceOptions): Promise<Services> {
   const site = new Site(options, new SteadyClock(options.clock, await readHostStart()));
@@ -71,7 +72,7 @@ class Site {
   /** Null before the start, and where the leases are in the journal. */
   #shared: SharedDatabase | null = null;
   /** What was opened, each with how it is closed. */
-  readonly #opened: ((graceMs: number) => Promise<void>)[] = [];
+  readonly #opened: Close[] = [];
   /** Null where they are switched off. */
   readonly #captures: SiteCaptures | null;
   /** Null while the journal is not open, and where no link is in mode full. */
@@ -133,7 +134,7 @@ class Site {
 
   async start(): Promise<Services> {
     const { emit } = this.#events;
-    const { settings, proxyEnvironment, clock } = this.#options;
+    const { settings, proxyEnvironment, clock, stopping } = this.#options;
     await this.#elsewhere.start();
     // Before the generations: a boot that goes on holds its own.
     await this.#timelineKeeper.start();
@@ -152,7 +153,7 @@ class Site {
     const isHandedOut = (name: string) => named.has(name) || this.#nodes.register.namesLoader(name);
     const forLoaders = { settings, store, isHandedOut, environment: proxyEnvironment, emit };
     const { loaders, stop: stopLoaders } = await openLoaders(forLoaders);
-    this.#opened.push(() => Promise.resolve(stopLoaders()));
+    this.#opened.push(stopLoaders);
     const { directory } = this.#config.assets;
     const known = { sessions: this.#sessions, nodes: this.#nodes, isHandedOut };
     const assets = directory === null ? null : new SiteAssets({ directory, ...known });
@@ -160,7 +161,7 @@ class Site {
     const [config, leases, nodes] = [this.#config, this.#leases, this.#nodes];
     const addresses = () => this.#listeners?.ownAddresses() ?? [];
     const timelines = { sessions: this.#sessions, clock };
-    const forDatabase = { config, leases, nodes, timelines, clock: at, emit, addresses };
+    const forDatabase = { config, leases, nodes, timelines, clock: at, emit, addresses, stopping };
     this.#shared = await openDatabase(forDatabase);
     const journal =
       leading?.journal ??
@@ -173,8 +174,7 @@ class Site {
       const links = () => services.dhcpLinks();
       this.#leaseAdmin = new LeaseAdmin({ leases, journal, links, emit, clock: at });
     }
-    const stopWatching = watchClock({ clock: this.#steadyClock, journal, emit });
-    this.#opened.push(() => Promise.resolve(stopWatching()));
+    this.#opened.push(watchClock({ clock: this.#steadyClock, journal, emit }));
     const readiness = new ReadinessWatch({
       store,
       loaders,
@@ -191,12 +191,12 @@ class Site {
       leaderProblem: () => leading?.leadership.problem() ?? this.#shared?.problem() ?? null,
     });
     this.#readiness = readiness;
-    this.#opened.push(() => Promise.resolve(readiness.stop()));
+    this.#opened.push(() => readiness.stop());
     const elsewhere = () => this.#shared?.timelines?.servers() ?? [];
     const signed = givesSigned(this.#config);
     await this.#firmware.start(async () => siblingsOf(await loaders.identify(), signed));
-    const stopStallWatch = startStallWatch({ boots: this.#sessions, emit, clock, elsewhere });
-    this.#opened.push(() => Promise.resolve(stopStallWatch()));
+    stopping?.throwIfAborted();
+    this.#opened.push(startStallWatch({ boots: this.#sessions, emit, clock, elsewhere }));
 
     const adminParts = {
       captures: this.#captures,
@@ -226,8 +226,7 @@ class Site {
     leading?.leadership.start(() => keeper.lookNow());
     await readiness.start();
     mirror?.start();
-    const stop = startReverification(store, () => void mirror?.sync().catch(() => {}));
-    this.#opened.push(() => Promise.resolve(stop()));
+    this.#opened.push(startReverification(store, () => void mirror?.sync().catch(() => {})));
 
     return {
       events: this.#events,
@@ -250,9 +249,10 @@ class Site {
   }
 
   async close(graceMs: number): Promise<void> {
-    // All at once: nothing takes on more, and each has the whole time for what is under way.
-    await Promise.all(this.#opened.splice(0).map((close) => close(graceMs)));
-    await Promise.all([this.#elsewhere.close(), this.#shared?.database.close()]);
+    const opened = this.#opened.splice(0);
+    const database = async () => this.#shared?.database.close();
+    const last = [(leftMs: number) => this.#elsewhere.close(leftMs), database];
+    await closeInTime({ opened, last }, graceMs, this.#options.clock);
   }
 
   #readinessNow(): Readiness {

@@ -15,10 +15,8 @@ import {
   it,
   onTestFinished,
 } from "vitest";
-import { serve as serveHere } from "../../src/commands/serve.ts";
 import { loadLibc } from "../../src/net/libc.ts";
 import { type Command, Program } from "../support/command.ts";
-import { FakeProgram } from "../support/program.ts";
 import { ServedSite, urlOf } from "../support/served-site.ts";
 
 const libc = process.platform === "linux" ? await loadLibc() : null;
@@ -280,17 +278,6 @@ describe("eim-pxe serve", () => {
       if (line.includes('"event":"listening"')) server.kill("SIGTERM");
     }
     expect(await ended).toEqual([0, null]);
-  });
-
-  it("takes signals that come while it starts", async () => {
-    site.write("nodes.yaml", "- mac: 52:54:00:00:00:01\n");
-    const here = new FakeProgram();
-    const ended = serveHere(here, site.configuration("nodes: { file: nodes.yaml }"));
-    here.signal("SIGHUP");
-    here.signal("SIGTERM");
-    expect(await ended).toBe(0);
-    expect(here.written).toContain('"event":"reloaded","nodes":1');
-    expect(existsSync(site.path("data/running.json"))).toBe(false);
   });
 
   it("ends with 2 when the lease journal cannot be used", async () => {

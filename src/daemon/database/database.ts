@@ -3,7 +3,7 @@ import type { Emit } from "../../events/types.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { messageOf } from "../../lib/errors.ts";
 import { pause, withPatience } from "./patience.ts";
-import { prepareSession, whyUnusable } from "./schema.ts";
+import { forgetServers, prepareSession, signOfLife, whyUnusable } from "./schema.ts";
 import {
   type Connect,
   DatabaseError,
@@ -74,12 +74,6 @@ const peers = z.array(
   z.object({ name: z.string(), addresses: z.array(z.string()), silent: z.number() }),
 );
 
-const signOfLife = `
-INSERT INTO eim_pxe_servers (id, name, addresses, seen_at) VALUES ($1::text, $2::text, $3::text::json, clock_timestamp())
-ON CONFLICT (id) DO UPDATE SET name = excluded.name, addresses = excluded.addresses, seen_at = excluded.seen_at`;
-const forgetServers =
-  "DELETE FROM eim_pxe_servers WHERE seen_at < clock_timestamp() - interval '30 days'";
-
 /**
  * The database that several servers share: connected to as long as it is there, and asked twice a second for what the
  * others wrote. While it cannot be used everything rejects at once.
@@ -136,9 +130,10 @@ export class Database {
   /** Whether an address is another server's that shares the database, as far as is known; also while that is away. */
   readonly isPeer = (address: string): boolean => this.#peerAddresses.includes(address);
 
-  /** Resolves when the first attempt to connect has ended, however it ended. */
-  start(): Promise<void> {
+  /** Resolves when the first attempt to connect has ended, however it ended, or when `stopping` says so. */
+  start(stopping?: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
+      stopping?.addEventListener("abort", () => resolve(), { once: true });
       this.#running ??= this.#run(resolve);
     });
   }
@@ -155,9 +150,11 @@ export class Database {
     return this.#ask(text, params, PATIENCE_MS, isOfStatement);
   }
 
+  /** Ends what is under way: whoever waits for the answer to a statement gets none. */
   async close(): Promise<void> {
     this.#stopping.abort();
     this.#session.abort();
+    await this.#sql?.close();
     await this.#running;
   }
 
@@ -192,6 +189,7 @@ export class Database {
       if (this.#sql === sql) this.#lose("the connection was closed");
     });
     this.#sql = sql;
+    this.#stopping.signal.throwIfAborted();
     await withPatience(prepareSession(sql), 3 * PATIENCE_MS);
     this.#inUse = await this.#usable(sql);
     await this.#sign();

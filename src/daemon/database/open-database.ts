@@ -32,6 +32,8 @@ export interface SharedDatabaseParts {
   readonly emit: Emit;
   /** By which the leases have their times. */
   readonly clock: Clock;
+  /** Ends the wait for the first attempt to connect; default: nothing does. */
+  readonly stopping?: AbortSignal | undefined;
 }
 
 /** The boots that other servers saw, and what they reported of them. */
@@ -83,7 +85,7 @@ export async function openDatabase(parts: SharedDatabaseParts): Promise<SharedDa
     parts.nodes.share(decisions);
   }
   const timelines = shareTimelines(database, parts, place);
-  await database.start();
+  await database.start(parts.stopping);
   return {
     database,
     leases: shared,

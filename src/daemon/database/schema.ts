@@ -69,6 +69,14 @@ export async function prepareSession(sql: Sql): Promise<void> {
   );
 }
 
+/** Says that a server, with its name for people and its addresses, is there now. */
+export const signOfLife = `
+INSERT INTO eim_pxe_servers (id, name, addresses, seen_at) VALUES ($1::text, $2::text, $3::text::json, clock_timestamp())
+ON CONFLICT (id) DO UPDATE SET name = excluded.name, addresses = excluded.addresses, seen_at = excluded.seen_at`;
+/** Forgets those that have been away for long. */
+export const forgetServers =
+  "DELETE FROM eim_pxe_servers WHERE seen_at < clock_timestamp() - interval '30 days'";
+
 /**
  * Why what `newsOf` selects cannot be used; null: it can. Where it is not there, its tables are made: servers of before do
  * without them, so the version stays the same. Rejects where the database is away.

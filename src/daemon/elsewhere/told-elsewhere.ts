@@ -58,7 +58,8 @@ export class ToldElsewhere {
     await Promise.all([this.#webhooks.start(), this.#traces?.start()]);
   }
 
-  async close(): Promise<void> {
-    await Promise.all([this.#webhooks.close(), this.#traces?.close()]);
+  /** What can still be told within `graceMs` is told. */
+  async close(graceMs: number): Promise<void> {
+    await Promise.all([this.#webhooks.close(), this.#traces?.close(graceMs)]);
   }
 }

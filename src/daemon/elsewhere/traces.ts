@@ -14,7 +14,7 @@ import { TraceExporter } from "./trace-exporter.ts";
 
 /** How often to look for boots that nothing more is heard of. */
 const SWEEP_EVERY_MS = 10_000;
-/** How long the end waits for the collector. */
+/** How long the end waits for the collector at most. */
 const GRACE_MS = 1500;
 
 export interface TracesParts {
@@ -60,9 +60,9 @@ export class Traces {
     this.#timer.unref();
   }
 
-  async close(): Promise<void> {
+  async close(graceMs: number): Promise<void> {
     if (this.#timer !== null) clearInterval(this.#timer);
-    await this.#exporter?.close(GRACE_MS);
+    await this.#exporter?.close(Math.min(GRACE_MS, graceMs));
     this.#receiver.close();
   }
 

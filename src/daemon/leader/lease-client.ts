@@ -21,6 +21,9 @@ export interface LeaseClientParts {
   readonly leaseSeconds: number;
 }
 
+/** A server that stops has more to do than to wait for an API server that is silent. */
+const RELEASE_MS = 2000;
+
 /** Reads and writes one Lease object. Each answer is waited for so long that two attempts fit into the holder's time. */
 export class LeaseClient {
   readonly #parts: LeaseClientParts;
@@ -49,11 +52,14 @@ export class LeaseClient {
     await sendJson(this.#parts.access, method, path, object, this.#asked(stopping));
   }
 
-  /** Gives the object up if it is ours: others take over at once. What fails costs them its time. Never rejects. */
+  /**
+   * Gives the object up if it is ours: others take over at once. What fails, or takes longer than `RELEASE_MS`, costs them
+   * its time. Never rejects.
+   */
   async release(wallMs: number): Promise<void> {
     const { access, identity, leaseSeconds } = this.#parts;
     try {
-      const asked = this.#asked();
+      const asked = this.#asked(AbortSignal.timeout(RELEASE_MS));
       const read = readLeaseObject(await getJson(access, this.#one, asked));
       if (holderOf(read) !== identity) return;
       const given = { identity: "", leaseSeconds, journal: journalOf(read), wallMs };
@@ -63,13 +69,10 @@ export class LeaseClient {
     }
   }
 
-  #asked(stopping?: AbortSignal): Asked {
+  #asked(stopping: AbortSignal): Asked {
     const { access, leaseSeconds } = this.#parts;
     const patience = AbortSignal.timeout(Math.min(5000, (leaseSeconds * 1000) / 4));
     const needs = `get, create and update on leases.coordination.k8s.io in the namespace ${access.namespace}`;
-    return {
-      signal: stopping === undefined ? patience : AbortSignal.any([stopping, patience]),
-      needs,
-    };
+    return { signal: AbortSignal.any([stopping, patience]), needs };
   }
 }

@@ -34,11 +34,7 @@ import type { ServedLink } from "./link-plan.ts";
 import { smeeOf } from "../settings/boot-settings.ts";
 import { syslogServer } from "./syslog.ts";
 import { TftpClients } from "./tftp-clients.ts";
-import {
-  type DescriptorShares,
-  readDescriptorLimit,
-  shareDescriptors,
-} from "../settings/descriptors.ts";
+import { readDescriptorLimit, shareDescriptors } from "../settings/descriptors.ts";
 import { RogueServerWatch } from "./rogue-server-watch.ts";
 
 export interface ListenerOptions {
@@ -62,6 +58,8 @@ export interface ListenerOptions {
   readonly udp: UdpSockets;
   /** Bytes of memory that this process could still take. */
   readonly availableMemory: () => number;
+  /** Ends a start that is under way, which takes seconds where others are waited for; default: nothing does. */
+  readonly stopping?: AbortSignal | undefined;
 }
 
 /** A socket on one link; `means` says how its packets are told from those of other links, where there could be any. */
@@ -114,12 +112,12 @@ export class LinkListeners {
   readonly #tftpClients: TftpClients;
   /** Null: machines' logs are not taken. */
   readonly #syslog: SyslogServer | null;
-  readonly #shares: DescriptorShares;
+  readonly #shares;
 
   constructor(parts: ListenerParts) {
     this.#parts = parts;
     this.#config = parts.options.settings.config;
-    const { openClientPort, availableMemory, interfaces, clock } = parts.options;
+    const { openClientPort, availableMemory, interfaces, clock, stopping } = parts.options;
     this.#tftpClients = new TftpClients(this.#config, interfaces, clock);
     this.#shares = this.#shareDescriptors();
     const { allowOtherServers: allowOthers } = this.#config.dhcp;
@@ -132,7 +130,8 @@ export class LinkListeners {
       clock,
     });
     this.#syslog = syslogServer(this.#config, { ...parts, clock, udp: parts.options.udp });
-    const watch = openClientPort === null ? null : { ...parts, openClientPort, allowOthers };
+    const watch =
+      openClientPort === null ? null : { ...parts, openClientPort, allowOthers, stopping };
     this.#watch = watch === null ? null : new RogueServerWatch(watch);
   }
 
@@ -213,7 +212,7 @@ export class LinkListeners {
     };
   }
 
-  #shareDescriptors(): DescriptorShares {
+  #shareDescriptors() {
     const { emit } = this.#parts;
     const { maxTransfers, singlePort } = this.#config.tftp;
     const wanted = { transfers: maxTransfers, connections: maxConnections };

@@ -21,6 +21,8 @@ export interface RogueServerWatchOptions {
   /** Whether an address is of a server that shares its leases with this one, and so is no other one; default: none is. */
   readonly isPeer?: (server: Ip4) => boolean;
   readonly emit: Emit;
+  /** Closes it; default: nothing else does. */
+  readonly stopping?: AbortSignal | undefined;
 }
 
 const SEARCH_EVERY_MS = 600_000;
@@ -54,6 +56,7 @@ export class RogueServerWatch implements LinkGuard {
       for (const [link, { search }] of this.#links) void this.#look(link, search);
     }, SEARCH_EVERY_MS);
     this.#timer.unref();
+    options.stopping?.addEventListener("abort", () => void this.close(), { once: true });
   }
 
   /**

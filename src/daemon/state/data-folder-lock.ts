@@ -47,6 +47,8 @@ export interface LockOptions {
   readonly purpose: string;
   /** How long to wait for a command that holds it; a server is never waited for. */
   readonly patienceMs: number;
+  /** Ends the waiting: it rejects with the signal's reason then. */
+  readonly signal?: AbortSignal;
 }
 
 // A command ends sooner or later; looking costs nothing.
@@ -64,7 +66,7 @@ const mostAnswer = 64 * 1024;
  * @throws FolderInUseError that says who holds it, ConfigError when the folder cannot be used
  */
 export async function lockFolder(options: LockOptions): Promise<FolderLock> {
-  const { dataDir, pid, purpose, patienceMs } = options;
+  const { dataDir, pid, purpose, patienceMs, signal } = options;
   const name = await nameOf(dataDir);
   const deadlineMs = performance.now() + patienceMs;
   for (;;) {
@@ -74,7 +76,7 @@ export async function lockFolder(options: LockOptions): Promise<FolderLock> {
     if (worker?.purpose === "serve" || performance.now() >= deadlineMs) {
       throw new FolderInUseError(dataDir, worker);
     }
-    await sleep(lookEveryMs);
+    await sleep(lookEveryMs, undefined, signal === undefined ? {} : { signal });
   }
 }
 
@@ -97,7 +99,8 @@ function takeLock(name: string, about: Constant): Promise<FolderLock | null> {
     let open: () => Pick<Worker, "admin" | "sockets"> = nothingYet;
     const server = createServer((socket) => {
       socket.on("error", () => {});
-      socket.end(`${JSON.stringify({ ...about, ...open() })}\n`);
+      // Whoever asks and does not hang up keeps no server from ending.
+      socket.end(`${JSON.stringify({ ...about, ...open() })}\n`, () => socket.destroy());
     });
     server.once("error", (error) => {
       if (errnoOf(error) === "EADDRINUSE") resolve(null);

@@ -75,11 +75,12 @@ afterEach(async () => {
   vi.useRealTimers();
 });
 
-function watching(allowOthers: boolean): RogueServerWatch {
+function watching(allowOthers: boolean, stopping?: AbortSignal): RogueServerWatch {
   return new RogueServerWatch({
     openClientPort: ({ address }) => Promise.resolve(new Port(address)),
     allowOthers,
     emit,
+    stopping,
   });
 }
 
@@ -125,6 +126,16 @@ test("admits nobody after half a look", async () => {
   expect(await refusal).toBeInstanceOf(BindError);
   await expect(watch.admit(eth2, new Port(eth2.address))).rejects.toThrow(/eth2 was ended/);
   expect(vi.getTimerCount()).toBe(0);
+});
+
+test("ends its look when the server is to stop while it starts", async () => {
+  await watch.close();
+  const stopping = new AbortController();
+  watch = watching(false, stopping.signal);
+  const refusal = refusalOf(watch.admit(eth1, new Port(eth1.address)));
+  await vi.advanceTimersByTimeAsync(100);
+  stopping.abort();
+  expect(await refusal).toBeInstanceOf(BindError);
 });
 
 test("tells once of a server beside which a link is tried again and again", async () => {

@@ -1,4 +1,7 @@
+import { once } from "node:events";
+import { statSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -30,6 +33,32 @@ describe("the lock of a data folder", () => {
     const second = await waiting;
     await expect(lock("sync", 10_000)).rejects.toThrow(/pid 4711, serve/);
     await second.release();
+  });
+
+  it("is waited for no longer when the server is to stop", async () => {
+    const first = await lock("sync");
+    const stopping = new AbortController();
+    const options = { dataDir, pid: 4711, purpose: "serve", patienceMs: 600_000 };
+    const waiting = lockFolder({ ...options, signal: stopping.signal });
+    stopping.abort();
+    await expect(waiting).rejects.toThrow(/abort/);
+    await first.release();
+    await (await lock("serve")).release();
+  });
+
+  it("is given up although somebody asked and does not hang up", async () => {
+    const first = await lock("serve");
+    const { dev, ino } = statSync(dataDir, { bigint: true });
+    const rude = connect({
+      path: `\0eim-pxe-${dev.toString(16)}-${ino.toString(16)}`,
+      allowHalfOpen: true,
+    });
+    let said = "";
+    rude.on("data", (text) => (said += text.toString()));
+    await once(rude, "end");
+    expect(said).toContain('"purpose":"serve"');
+    await first.release();
+    rude.destroy();
   });
 
   it("is another one for another folder", async () => {
