@@ -19,6 +19,7 @@ const choices: readonly object[] = [
   { hardware: { enabled: true, namespace: "tink-system" } },
   { data: { type: "claim", storageClassName: "local" } },
   { journal: { existingClaim: "leases" } },
+  { database: { urlSecret: "database" } },
   { admin: { tokenSecret: "tokens" }, serviceMonitor: { enabled: true, labels: { team: "x" } } },
   { networkPolicy: { enabled: true, adminFrom: [{ matchLabels: { name: "monitoring" } }] } },
 ];
@@ -77,6 +78,20 @@ describe("the chart", () => {
       expect(found).toEqual([]);
     },
   );
+
+  test.each([
+    ["the chart's", { database: { urlSecret: "database" } }],
+    [
+      "the configuration's",
+      { config: { leases: { store: { postgres: { urlFile: "/run/url" } } } } },
+    ],
+  ])("has no leader among replicas that share %s database", (_whose, values) => {
+    expect(helm("template", { replicas: 2 }).out).toContain("LEADER__KUBERNETES_LEASE");
+    const { out } = helm("template", { replicas: 2, journal: { existingClaim: "x" }, ...values });
+    expect(out).toContain("kind: StatefulSet");
+    expect(out).not.toContain("EIM_PXE_LEADER__");
+    expect(out).not.toContain("coordination.k8s.io");
+  });
 
   test("passes helm's own lint", () => {
     for (const values of Object.values(networks)) {

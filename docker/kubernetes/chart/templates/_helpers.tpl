@@ -19,8 +19,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- .Values.serviceAccount.name | default (include "eim-pxe.fullname" .) -}}
 {{- end }}
 
+{{- define "eim-pxe.sharesDatabase" -}}
+{{- if or .Values.database.urlSecret (kindIs "map" (dig "leases" "store" "journal" .Values.config)) }}yes{{ end -}}
+{{- end }}
+
+{{/* With a database that all share, all answer. */}}
 {{- define "eim-pxe.hasLeader" -}}
-{{- if gt (int .Values.replicas) 1 }}yes{{ end -}}
+{{- if and (gt (int .Values.replicas) 1) (not (include "eim-pxe.sharesDatabase" .)) }}yes{{ end -}}
 {{- end }}
 
 {{- define "eim-pxe.asksCluster" -}}
