@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Place } from "./admission.ts";
 import type { ParserTurns } from "./parser-turns.ts";
 import type { PlainGet } from "./plain-get.ts";
@@ -41,4 +42,13 @@ export interface Peer {
   readonly localAddress: string | undefined;
   readonly localPort: number | undefined;
   readonly encrypted: boolean;
+}
+
+/** A request and its answer. */
+export interface Exchange {
+  readonly request: Pick<IncomingMessage, "complete">;
+  readonly response: Pick<ServerResponse, "headersSent"> & {
+    /** The connection ended; absent: Node tells it. */
+    lost?(): void;
+  };
 }

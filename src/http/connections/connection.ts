@@ -4,26 +4,17 @@ import { TLSSocket } from "node:tls";
 import { Duplex } from "node:stream";
 import { descriptorOf } from "../../lib/descriptors.ts";
 import type { Place } from "./admission.ts";
-import type { ConnectionOptions, Peer, QuickBody } from "./connection-options.ts";
+import type { ConnectionOptions, Exchange, Peer, QuickBody } from "./connection-options.ts";
 import { Deadline } from "./deadline.ts";
 import type { Parsed } from "./parser-turns.ts";
 import { headerEnd, lineEnd } from "./pieces.ts";
 import { plainGet } from "./plain-get.ts";
 import { PlainResponse } from "./plain-response.ts";
 
-/**
- * A connection emits this when its client sends no more. Most clients are gone then; a few only closed their
- * half and still want their answer.
- */
+/** A connection emits this when its client sends no more: most are gone then, a few only closed their half and want their answer. */
 export const CLIENT_ENDED = "client-ended";
 
-interface Exchange {
-  readonly request: Pick<IncomingMessage, "complete">;
-  readonly response: Pick<ServerResponse, "headersSent"> & {
-    /** The connection ended; absent: Node tells it. */
-    lost?(): void;
-  };
-}
+const timedOut = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n";
 
 type Done = (error?: Error | null) => void;
 
@@ -47,18 +38,22 @@ export class Connection extends Duplex implements Place, Peer, Parsed {
   /** The client sends no more: not heard, heard, and told to the parser. */
   #end: "no" | "heard" | "told" = "no";
   #underWay: Exchange | null = null;
+  /** Answered before its body was here. */
+  #unread: Exchange["request"] | null = null;
   #closing = false;
-  /** The parser has got something that no request has come of yet. */
+  /** The parser has got something that no request has come of yet; behind a body, perhaps. */
   #isBegun = false;
   /** What the kernel had still to send when that was looked at last. */
   #sendQueue: number | null = null;
   /** Runs while a header or a body has begun to arrive and has not ended. */
   readonly #deadline = new Deadline(() => this.#giveUp());
+
   readonly #answered = (): void => {
+    const request = this.#underWay?.request;
+    this.#unread = request?.complete === false ? request : null;
     this.#underWay = null;
     this.#sendQueue = null;
-    this.#isBegun = false;
-    this.#deadline.stop();
+    if (this.#unread === null) this.#deadline.stop();
     this.#options.idle(this);
     if (this.#closing) this.destroySoon();
     else this.#advance();
@@ -89,6 +84,8 @@ export class Connection extends Duplex implements Place, Peer, Parsed {
   /** To be called when the parser has found a request on this connection. */
   begin(request: IncomingMessage, response: ServerResponse): void {
     this.#underWay = { request, response };
+    // The piece in which a header ends, ends with it.
+    this.#isBegun = false;
     this.#options.busy(this);
     this.#deadline.stop();
     response.once("close", this.#answered);
@@ -209,9 +206,10 @@ export class Connection extends Duplex implements Place, Peer, Parsed {
       const end = this.#underWay === null ? headerEnd(waiting) : lineEnd(waiting, 0);
       const piece = waiting.subarray(0, end);
       this.#waiting = end === waiting.length ? null : waiting.subarray(end);
+      const isBody = this.#isBodyDue;
       this.#isBegun = true;
       this.push(piece);
-      this.#watch(piece);
+      this.#watch(piece, isBody);
     }
     if (this.destroyed) return;
     if (this.#hasPiece()) this.#options.turns.ask(this);
@@ -233,8 +231,8 @@ export class Connection extends Duplex implements Place, Peer, Parsed {
   /** Only what nobody waits behind: where the client does not take its answers, the usual way holds it back. */
   #answerQuickly(bytes: Buffer): boolean {
     const { quick } = this.#options;
-    const isBetween = this.#underWay === null && !this.#isBegun && !this.#closing;
-    if (quick === null || !isBetween || this.#end !== "no") return false;
+    if (quick === null || this.#closing || this.#end !== "no") return false;
+    if (this.#underWay !== null || this.#isBodyDue || this.#isBegun) return false;
     if (this.writableLength > 0 || this.#socket.writableLength > 0) return false;
     const request = plainGet(bytes);
     const answer = request === null ? null : quick(request, this);
@@ -257,7 +255,12 @@ export class Connection extends Duplex implements Place, Peer, Parsed {
 
   /** Nothing but what is left of the request that is under way. */
   #parserMayRead(): boolean {
-    return !this.#closing && (this.#underWay === null || !this.#underWay.request.complete);
+    return !this.#closing && (this.#underWay === null || this.#isBodyDue);
+  }
+
+  /** Of the last request, which may be answered already. */
+  get #isBodyDue(): boolean {
+    return (this.#underWay?.request ?? this.#unread)?.complete === false;
   }
 
   /** Neither side sent anything for a while. */
@@ -276,12 +279,13 @@ export class Connection extends Duplex implements Place, Peer, Parsed {
     if (isOver) this.destroy();
   }
 
-  /** The parser was given `piece`: what it waits for now has its time. */
-  #watch(piece: Buffer): void {
+  /** The parser was given `piece`, of a body or not: what it waits for now has its time. */
+  #watch(piece: Buffer, isBody: boolean): void {
     if (this.destroyed) return;
-    if (this.#underWay !== null) {
-      if (this.#underWay.request.complete) this.#deadline.stop();
-      else this.#deadline.start(this.#options.timeouts.bodyMs);
+    if (this.#isBodyDue) {
+      this.#deadline.start(this.#options.timeouts.bodyMs);
+    } else if (this.#underWay !== null || isBody) {
+      this.#deadline.stop();
     } else if (piece.length > 2 || this.#deadline.isRunning) {
       // Some clients end a body with a line break too many; that is no request's beginning.
       this.#deadline.start(this.#options.timeouts.headerMs);
@@ -289,9 +293,8 @@ export class Connection extends Duplex implements Place, Peer, Parsed {
   }
 
   #giveUp(): void {
-    if (this.#underWay?.response.headersSent !== true) {
-      this.#socket.write("HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n");
-    }
+    const isAnswered = this.#underWay?.response.headersSent ?? this.#isBodyDue;
+    if (!isAnswered) this.#socket.write(timedOut);
     this.destroySoon();
   }
 }

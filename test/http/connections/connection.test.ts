@@ -16,6 +16,8 @@ describe("a connection", () => {
   /** Each as the server has it, the latest last. */
   const served: { readonly connection: Connection; readonly socket: Socket }[] = [];
   let answer: () => string | Promise<string> = () => "answer";
+  /** Whether a request is answered before its body. */
+  let isEarly = false;
   let answered = 0;
   /** How often the kernel's send queue was looked at. */
   let looks = 0;
@@ -24,7 +26,9 @@ describe("a connection", () => {
   let nowMs = 0;
   const turns = new ParserTurns({ now: () => (nowMs += 1) });
   const http = createHttpServer((request, response) => {
-    request.resume().once("end", async () => response.end(await answer()));
+    const end = async () => response.end(await answer());
+    if (isEarly) void end();
+    else request.resume().once("end", end);
   });
   http.prependListener("request", (request, response) => {
     if (request.socket instanceof Connection) request.socket.begin(request, response);
@@ -88,6 +92,7 @@ describe("a connection", () => {
   beforeEach(() => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     answer = () => "answer";
+    isEarly = false;
     [answered, looks] = [0, 0];
     sendQueues = () => "";
   });
@@ -121,6 +126,41 @@ describe("a connection", () => {
     expect(latest().connection.destroyed).toBe(false);
     vi.advanceTimersByTime(1);
     expect(await all).toMatch(/^HTTP\/1\.1 408 /);
+  });
+
+  /** A request that is answered before the 9 bytes of its body. */
+  async function answeredEarly(): Promise<{ socket: Socket; all: Promise<string> }> {
+    isEarly = true;
+    const socket = await open();
+    const all = received(socket);
+    await sent(socket, "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n");
+    await expect.poll(() => answered, hang).toBe(1);
+    return { socket, all };
+  }
+
+  test.each([0, 8])(
+    "is closed when a body does not end in time of which %d bytes come behind the answer",
+    async (bytes) => {
+      const { socket, all } = await answeredEarly();
+      for (let byte = 0; byte < bytes; byte += 1) {
+        vi.advanceTimersByTime(1000);
+        await sent(socket, "x");
+      }
+      vi.advanceTimersByTime(14_999 - bytes * 1000);
+      expect(latest().connection.destroyed).toBe(false);
+      vi.advanceTimersByTime(1);
+      expect(latest().connection.writableEnded).toBe(true);
+      // No more than the answer.
+      expect((await all).match(/HTTP\/1\.1 \d+/g)).toEqual(["HTTP/1.1 200"]);
+    },
+  );
+
+  test("stays open when a body ends behind the answer, for another request", async () => {
+    const { socket, all } = await answeredEarly();
+    await sent(socket, "123456789");
+    vi.advanceTimersByTime(60_000);
+    socket.end(get);
+    expect((await all).match(/HTTP\/1\.1 \d+/g)).toEqual(["HTTP/1.1 200", "HTTP/1.1 200"]);
   });
 
   test("on which nothing happens is closed, before a request", async () => {
