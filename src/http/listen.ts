@@ -90,7 +90,12 @@ export async function listen(
   // By TLS, who closes has said so.
   const allowHalfOpen = handshakes === null;
   const accept = (socket: Socket): void => {
-    const address = socket.remoteAddress ?? "";
+    const address = socket.remoteAddress;
+    // Its client gave up while it waited.
+    if (address === undefined) {
+      socket.destroy();
+      return;
+    }
     const shortage = admission.shortageFor(address);
     if (shortage === null) {
       if (handshakes === null) serve(socket);

@@ -1,3 +1,4 @@
+import { Socket } from "node:net";
 import { fastify, type FastifyInstance } from "fastify";
 import { afterEach, describe, expect, test } from "vitest";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -53,6 +54,20 @@ describe("listen", () => {
     const bodies = await Promise.all(clients.map(async (one) => (await one).arrayBuffer()));
     expect(bodies.map(({ byteLength }) => byteLength)).toEqual(clients.map(() => 3_000_000));
     await closing;
+  });
+
+  test("a client that is gone when it is accepted takes no place and is not told of", async () => {
+    const gone = [new Socket(), new Socket()];
+    const given = anyNumber();
+    const refused: string[] = [];
+    const bound = await listen(
+      app(),
+      { host: "127.0.0.1", port: 0 },
+      { ...given, refused: (address) => refused.push(address), acceptWaiting: () => gone },
+    );
+    await fetch(`http://127.0.0.1:${bound.port}/`);
+    expect(given.admission.open).toBe(1);
+    expect([gone.map(({ destroyed }) => destroyed), refused]).toEqual([[true, true], []]);
   });
 
   test("an address that is not ours is a BindError that says where to look", async () => {

@@ -30,7 +30,7 @@ export class Handshakes {
   readonly #server: Server;
   readonly #options: HandshakeOptions;
   readonly #unsubscribe: () => void;
-  /** By the client's address and port. */
+  /** By the client's address and port, the latest: it may come again before we hear that the one before is closed. */
   readonly #places = new Map<string, Place>();
 
   constructor(options: HandshakeOptions) {
@@ -55,18 +55,21 @@ export class Handshakes {
 
   /** A connection that has a place to begin with. */
   add(socket: Socket): void {
+    const { admission } = this.#options;
     const end = endOf(socket);
+    const isLatest = (): boolean => this.#places.get(end) === place;
     const place: Place = {
       address: socket.remoteAddress ?? "",
       destroy: () => {
-        this.#places.delete(end);
+        if (isLatest()) this.#places.delete(end);
         socket.destroy();
       },
     };
     this.#places.set(end, place);
-    this.#options.admission.add(place);
+    admission.add(place);
     socket.once("close", () => {
-      this.#fail(end, "the client closed the connection during the handshake");
+      if (isLatest()) this.#fail(end, "the client closed the connection during the handshake");
+      else admission.remove(place);
     });
     this.#server.emit("connection", socket);
   }
