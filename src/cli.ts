@@ -10,6 +10,9 @@ else {
   process.exitCode = 1;
 }
 
+/** How long a command that has ended may have something open. */
+const LINGER_MS = 250;
+
 async function main(): Promise<void> {
   // Who read the output is gone, or the disk with the log file is full: no reason to end a server.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
@@ -18,6 +21,9 @@ async function main(): Promise<void> {
   try {
     const { runCommandLine } = await import("./commands/run.ts");
     process.exitCode = await runCommandLine(program(), process.argv);
+    // A connection that was ended stays open where the other side's host is gone without a word. Once all is written,
+    // that keeps no process.
+    process.stdout.write("", () => setTimeout(() => process.exit(), LINGER_MS).unref());
   } catch (error) {
     // Its own modules are files, too.
     const tooFew = tooFewDescriptors(error);

@@ -5,6 +5,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -135,6 +136,13 @@ export class Postgres {
     const [pid = ""] = readPid(join(this.folder, "own", "data"));
     process.kill(Number(pid), "SIGQUIT");
     await ended;
+  }
+
+  /** Halts the processes that talk to clients, or lets them go on: to clients its host is gone without a word. */
+  signal(signal: "SIGSTOP" | "SIGCONT"): void {
+    const [pid = ""] = readPid(join(this.folder, "own", "data"));
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ");
+    for (const one of children) process.kill(Number(one), signal);
   }
 
   /** Runs statements; returns what psql prints, a row a line, with | between the columns. */
