@@ -34,6 +34,14 @@ export const faultRows: readonly FaultRow[] = [
     "killed while it writes and compacts, a journal has each lease that it said is on disk",
   ),
   row(
+    "power loss",
+    "before any step of writing the journal anew, and where its rename is undone",
+    "each lease that was acknowledged",
+    "it is in the file that is there, the former or the new one",
+    "test/dhcp/leases/compaction.test.ts",
+    "a crash at any step leaves all that was acknowledged, also where the rename is undone",
+  ),
+  row(
     "kill",
     "SIGKILL at any moment of a synchronisation, 100 times",
     "what is served after each start",

@@ -1,16 +1,19 @@
-import { type FileHandle, mkdir, open, readFile, statfs } from "node:fs/promises";
+import { mkdir, open, readFile, statfs } from "node:fs/promises";
 import { join } from "node:path";
-import { replaceOpen, syncPath } from "../../lib/atomic-file.ts";
+import { syncPath } from "../../lib/atomic-file.ts";
 import type { SteadyClock } from "../../lib/clock.ts";
 import { errnoOf, InternalError } from "../../lib/errors.ts";
-import { encodeLease, encodeMoment, type Replay, replayJournal } from "./journal-format.ts";
+import { Compaction } from "./compaction.ts";
+import { JournalFile } from "./journal-file.ts";
+import { type Replay, replayJournal } from "./journal-format.ts";
 import type { LeaseStore } from "./lease-store.ts";
 import { later, type Lease, LeaseTable } from "./lease-table.ts";
 
 /*
  * The leases on disk: `leases.journal` in the data folder. Lines (`journal-format.ts`) are only ever
  * appended; when there are far more of them than leases, the file is replaced by one that has each lease
- * once.
+ * once. That one is written beside the appends (`compaction.ts`), which go on to the old file and wait only for the
+ * end of it: at every moment either the old file or the new one is there, whole, with all that was acknowledged.
  */
 
 /** Where the journal of a data folder is. */
@@ -18,7 +21,6 @@ export function journalFile(dataDir: string): string {
   return join(dataDir, "leases.journal");
 }
 
-const LEASES_AT_ONCE = 500;
 const CHECK_EVERY_MS = 1000;
 
 export interface JournalOptions {
@@ -43,10 +45,11 @@ export async function openJournal(
   const path = journalFile(options.dataDir);
   const replay = readLeases(await readIfThere(path), options.clock);
   for (const lease of replay.leases) options.leases.restore(lease);
-  const file = await open(path, "a", 0o640);
+  const handle = await open(path, "a", 0o640);
   // A torn line must not become the beginning of the next one.
-  await file.truncate(replay.wholeBytes);
+  await handle.truncate(replay.wholeBytes);
   await syncPath(options.dataDir);
+  const file = new JournalFile(handle, options.clock, replay.wholeBytes);
   const journal = new LeaseJournal(path, file, replay, options);
   await journal.noteClock();
   return { journal, replay };
@@ -86,14 +89,12 @@ class LeaseJournal implements LeaseStore {
   readonly written = new LeaseTable();
   readonly #path: string;
   readonly #options: JournalOptions;
-  #file: FileHandle;
-  /** Up to here the file is whole and on disk. */
-  #size: number;
+  #file: JournalFile;
   #compactAt: number;
-  /** After a failed sync it is unknown what is on disk: only a new file helps. */
-  #doubtful = false;
-  /** The offset by which times in the file differ from ours, as it says itself; null: it does not say yet. */
-  #offsetMs: number | null = null;
+  /** The one that runs beside the appends. */
+  #compaction: Compaction | null = null;
+  /** Resolves when that has ended, well or not. */
+  #compacting: Promise<void> = Promise.resolve();
   #clockIsDue = false;
   /** As far as is known: by the last write. */
   #writable = true;
@@ -102,10 +103,9 @@ class LeaseJournal implements LeaseStore {
   #flushing: Promise<void> | null = null;
   #closed = false;
 
-  constructor(path: string, file: FileHandle, replay: Replay, options: JournalOptions) {
+  constructor(path: string, file: JournalFile, replay: Replay, options: JournalOptions) {
     this.#path = path;
     this.#file = file;
-    this.#size = replay.wholeBytes;
     this.#options = options;
     for (const lease of replay.leases) this.written.restore(lease);
     // About what the leases would take, each once.
@@ -120,7 +120,7 @@ class LeaseJournal implements LeaseStore {
         return;
       }
       this.#pending.push({ lease, resolve, reject });
-      this.#flushing ??= this.#flush();
+      void this.#wake();
     });
   }
 
@@ -140,8 +140,7 @@ class LeaseJournal implements LeaseStore {
   noteClock(): Promise<void> {
     if (this.#closed) return Promise.resolve();
     this.#clockIsDue = true;
-    this.#flushing ??= this.#flush();
-    return this.#flushing;
+    return this.#wake();
   }
 
   async close(): Promise<void> {
@@ -150,103 +149,98 @@ class LeaseJournal implements LeaseStore {
     const flushed = this.noteClock();
     this.#closed = true;
     await flushed;
+    await this.#compacting;
+    await this.#flushing;
     await this.#file.close();
   }
 
-  /** One write and one sync for all that came while the one before was under way. */
+  #wake(): Promise<void> {
+    this.#flushing ??= this.#flush();
+    return this.#flushing;
+  }
+
   async #flush(): Promise<void> {
     // Requests that have arrived already share the first write.
     await new Promise((resolve) => setImmediate(resolve));
-    while (this.#pending.length > 0 || this.#clockIsDue) {
-      const batch = this.#pending.splice(0);
-      try {
-        if (this.#doubtful || this.#size > this.#compactAt) await this.#tryToCompact();
-        const { offsetMs } = this.#options.clock;
-        const clockFirst = this.#clockIsDue || this.#offsetMs !== offsetMs;
-        this.#clockIsDue = false;
-        const head = clockFirst ? encodeMoment(this.#options.clock.moment()) : "";
-        await this.#write(head + this.#lines(batch, offsetMs));
-        this.#offsetMs = offsetMs;
-        this.#writable = true;
-        for (const { lease, resolve } of batch) {
-          this.written.restore(lease);
-          resolve();
-        }
-      } catch (error) {
-        this.#clockIsDue = false;
-        this.#writable = false;
-        for (const { reject } of batch) reject(error);
-      }
+    for (;;) {
+      if (this.#compaction?.isWaiting === true) await this.#endCompaction();
+      else if (this.#pending.length > 0 || this.#clockIsDue) await this.#writePending();
+      else break;
     }
     this.#flushing = null;
   }
 
-  #lines(records: readonly { readonly lease: Lease }[], offsetMs: number): string {
-    const writtenAtMs = this.#options.clock.wall() + offsetMs;
-    return records.map(({ lease }) => encodeLease(later(lease, offsetMs), writtenAtMs)).join("");
+  /** One write and one sync for all that came while the one before was under way. */
+  async #writePending(): Promise<void> {
+    const batch = this.#pending.splice(0);
+    const clockIsDue = this.#clockIsDue;
+    this.#clockIsDue = false;
+    try {
+      const leases = batch.map(({ lease }) => lease);
+      await this.#write(leases, clockIsDue);
+      this.#writable = true;
+      for (const { lease, resolve } of batch) {
+        this.written.restore(lease);
+        this.#compaction?.add(lease);
+        resolve();
+      }
+    } catch (error) {
+      this.#writable = false;
+      for (const { reject } of batch) reject(error);
+    }
   }
 
-  async #write(text: string): Promise<void> {
-    const bytes = new TextEncoder().encode(text);
+  async #write(leases: readonly Lease[], noteClock: boolean): Promise<void> {
+    if (this.#file.isDoubtful) await this.#compactAlone();
+    else if (this.#file.size > this.#compactAt && this.#compaction === null) this.#compactBeside();
+    const isBeside = this.#compaction !== null;
     try {
-      await this.#file.appendFile(bytes);
+      await this.#file.append(leases, noteClock);
+      await this.#file.sync();
     } catch (error) {
-      // A full disk may have taken a part of it.
-      await this.#file.truncate(this.#size).catch(() => {
-        this.#doubtful = true;
+      if (!isBeside) throw error;
+      // The new file may have taken the room that is missing, and it helps where this one is doubtful.
+      await this.#endCompaction();
+      await this.#write(leases, noteClock);
+    }
+  }
+
+  /** The only way on from a doubtful file; rejects what waits for it when it fails. */
+  async #compactAlone(): Promise<void> {
+    const compaction = new Compaction(this.written.all(), this.#options.clock);
+    compaction.letEnd();
+    await this.#replaceFile(compaction);
+  }
+
+  #compactBeside(): void {
+    const compaction = new Compaction(this.written.all(), this.#options.clock);
+    this.#compaction = compaction;
+    this.#compacting = this.#replaceFile(compaction)
+      .catch(() => {
+        // The old file is as good as before, only long.
+        this.#compactAt = this.#file.size + this.#compactAboveBytes;
+      })
+      .finally(() => {
+        this.#compaction = null;
       });
-      throw error;
-    }
-    try {
-      await this.#file.datasync();
-    } catch (error) {
-      this.#doubtful = true;
-      throw error;
-    }
-    this.#size += bytes.length;
   }
 
-  async #tryToCompact(): Promise<void> {
-    try {
-      await this.#compact();
-    } catch (error) {
-      if (this.#doubtful) throw error;
-      // The old file is as good as before, only long.
-      this.#compactAt = this.#size + this.#compactAboveBytes;
-    }
+  /** Nothing is appended until the compaction that runs has ended, well or not. */
+  async #endCompaction(): Promise<void> {
+    this.#compaction?.letEnd();
+    await this.#compacting;
   }
 
-  /** At every moment either the old file or the whole new one is there under the name. */
-  async #compact(): Promise<void> {
-    const { offsetMs } = this.#options.clock;
-    const { file, result: size } = await replaceOpen(this.#path, (fresh) =>
-      this.#writeEach(fresh, offsetMs),
-    );
+  async #replaceFile(compaction: Compaction): Promise<void> {
+    const { file, bytes } = await compaction.replace(this.#path, () => void this.#wake());
+    // Until the folder is on disk, a power failure may bring back the old file.
+    file.isDoubtful = true;
     const old = this.#file;
     this.#file = file;
-    this.#offsetMs = offsetMs;
-    this.#size = size;
-    this.#compactAt = this.#threshold(size);
-    // Until the folder is on disk, a power failure may bring back the old file.
-    this.#doubtful = true;
+    this.#compactAt = this.#threshold(bytes);
     await old.close();
     await syncPath(this.#options.dataDir);
-    this.#doubtful = false;
-  }
-
-  /** Each lease once, a part at a time: requests that need no disk are answered in between. */
-  async #writeEach(file: FileHandle, offsetMs: number): Promise<number> {
-    const leases = this.written.all();
-    const head = encodeMoment(this.#options.clock.moment());
-    await file.appendFile(head);
-    let size = head.length;
-    for (let at = 0; at < leases.length; at += LEASES_AT_ONCE) {
-      const part = leases.slice(at, at + LEASES_AT_ONCE).map((lease) => ({ lease }));
-      const bytes = new TextEncoder().encode(this.#lines(part, offsetMs));
-      await file.appendFile(bytes);
-      size += bytes.length;
-    }
-    return size;
+    file.isDoubtful = false;
   }
 
   get #compactAboveBytes(): number {
