@@ -23,6 +23,8 @@ export interface KernelBytes {
 export interface KernelMemory {
   /** Memory for so many bytes, freed when nothing refers to them; null: the system gives none. */
   allocate(size: number): KernelBytes | null;
+  /** Gives its descriptors back: nothing is taken from any of its memory any more. */
+  close(): void;
 }
 
 // <sys/mman.h> and <fcntl.h> on Linux, for every architecture that Node runs on.
@@ -46,6 +48,8 @@ const machines: ReadonlySet<string> = new Set(["x64", "arm64"]);
 /** Null where `koffi` is not installed, the system is not Linux or has not those calls, and on machines that are none of those above. */
 export async function loadKernelMemory(): Promise<KernelMemory | null> {
   if (!machines.has(arch())) return null;
+  const opened: number[] = [];
+  const close = (): void => opened.splice(0).forEach((descriptor) => closeSync(descriptor));
   try {
     const { address: addressOf, load, view } = await import("koffi");
     const library = load(null);
@@ -61,8 +65,10 @@ export async function loadKernelMemory(): Promise<KernelMemory | null> {
     const ends = new Int32Array(2);
     if (Number(call.pipe2(ends, O_NONBLOCK | O_CLOEXEC)) !== 0) return null;
     const [from = -1, into = -1] = ends;
+    opened.push(from, into);
     call.fcntl(into, F_SETPIPE_SZ, "int", PIPE_BYTES);
     const nowhere = openSync("/dev/null", "w");
+    opened.push(nowhere);
     /** `struct iovec` */
     const vector = new BigUint64Array(2);
     /** Lets the pipe have references to bytes: to how many. */
@@ -83,9 +89,10 @@ export async function loadKernelMemory(): Promise<KernelMemory | null> {
     };
     /** What is left in the pipe would go to the next connection. */
     let isEmpty = true;
+    const isUsable = (): boolean => isEmpty && opened.length > 0;
     const send = (connection: number, address: bigint, length: number): number => {
       let sent = 0;
-      while (sent < length && isEmpty) {
+      while (sent < length && isUsable()) {
         const filled = fill(address + BigInt(sent), length - sent);
         const taken = empty(connection, filled);
         sent += taken;
@@ -123,12 +130,12 @@ export async function loadKernelMemory(): Promise<KernelMemory | null> {
       };
     };
     // A sandbox may let a program have none of these calls.
-    if (allocate(1)?.sendTo(nowhere, 0, 1) === 1) return { allocate };
-    for (const descriptor of [from, into, nowhere]) closeSync(descriptor);
-    return null;
+    if (allocate(1)?.sendTo(nowhere, 0, 1) === 1) return { allocate, close };
   } catch {
-    return null;
+    // There is no koffi, no such call, or no descriptor left.
   }
+  close();
+  return null;
 }
 
 /** What has to be given back. */

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 import type { Clock } from "../../lib/clock.ts";
-import { type KernelBytes, type KernelMemory, loadKernelMemory } from "./kernel-memory.ts";
+import { type KernelBytes, loadKernelMemory } from "./kernel-memory.ts";
 import type { SharedHandle } from "./shared-handles.ts";
 
 /** What the manifest says of a file. */
@@ -57,7 +57,8 @@ export class FileMemory {
   /** One file is read at a time. */
   #reading: Promise<unknown> = Promise.resolve();
   #sweep: NodeJS.Timeout | null = null;
-  #kernelMemory: Promise<KernelMemory | null> | null = null;
+  /** Loaded before there are clients, whose connections may leave no descriptors for it. */
+  readonly #kernelMemory = loadKernelMemory();
 
   constructor(budgetBytes: number, clock: Pick<Clock, "now">) {
     this.#budgetBytes = budgetBytes;
@@ -105,13 +106,11 @@ export class FileMemory {
   }
 
   close(): void {
-    if (this.#sweep !== null) clearInterval(this.#sweep);
-    this.#sweep = null;
-    this.#entries.clear();
+    this.#forgetAll();
+    void this.#kernelMemory.then((memory) => memory?.close());
   }
 
   async #allocate(size: number): Promise<ReadFile> {
-    this.#kernelMemory ??= loadKernelMemory();
     const kernelMemory = size < leastKernelBytes ? null : await this.#kernelMemory;
     // Never from Node's pool of small buffers, which a slice would keep in memory as a whole.
     return kernelMemory?.allocate(size) ?? { bytes: Buffer.allocUnsafeSlow(size) };
@@ -138,7 +137,13 @@ export class FileMemory {
     for (const [sha256, { users, usedAtMs }] of this.#entries) {
       if (users === 0 && nowMs - usedAtMs >= keepMs) this.#entries.delete(sha256);
     }
-    if (this.#entries.size === 0) this.close();
+    if (this.#entries.size === 0) this.#forgetAll();
+  }
+
+  #forgetAll(): void {
+    if (this.#sweep !== null) clearInterval(this.#sweep);
+    this.#sweep = null;
+    this.#entries.clear();
   }
 }
 

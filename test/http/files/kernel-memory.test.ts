@@ -19,6 +19,7 @@ beforeEach(async () => {
   memory = loaded;
 });
 afterEach(() => {
+  memory.close();
   for (const close of toClose.splice(0)) close();
 });
 
@@ -88,6 +89,13 @@ describe("memory that the kernel sends from", () => {
     other.resetAndDestroy();
     await eventually(() => expect(sendTo(descriptor, 0, mebibyte)).toBe(0));
     expect(sendTo(-1, 0, mebibyte)).toBe(0);
+  });
+
+  test("is not taken once that is closed, whatever has its descriptors then", async () => {
+    const { sendTo } = filled(mebibyte);
+    const { descriptor } = await connection();
+    memory.close();
+    expect(sendTo(descriptor, 0, 1000)).toBe(0);
   });
 
   // What a connection has no room for would else be sent to the next one.
