@@ -52,6 +52,7 @@ export class Listener {
       socket,
       ports: dataPorts === null ? null : new DataPorts(dataPorts),
       decode: (payload, from) => this.#decode(payload, from),
+      transfers: () => host.slots.size,
       newTimer: (due) => new DeadlineTimer(options.clock, due),
       refuse: ({ client, subject }, error, reason) => this.#refuse(client, subject, error, reason),
       answered: (session) => host.slots.answered(session),

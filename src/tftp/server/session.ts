@@ -35,6 +35,8 @@ export interface SessionHost {
   /** Null: any free port. */
   readonly ports: DataPorts | null;
   readonly decode: Decode;
+  /** How many sessions there are. */
+  transfers(): number;
   newTimer(due: () => void): Pick<DeadlineTimer, "set">;
   /** Answers the request with an error; `reason` is for the log. */
   refuse(request: ReadRequest, error: ErrorPacket, reason?: string): void;
@@ -174,6 +176,7 @@ export class Session implements SlotHolder {
     this.#driver = new TransferDriver(found, terms, subject, {
       clock,
       emit,
+      transfers: () => this.#host.transfers(),
       send: (packet) => channel.socket.send(frames.encode(packet), client),
       wakeAt: (atMs) => timer.set(atMs),
       answered: () => this.#host.answered(this),

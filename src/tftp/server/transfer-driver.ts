@@ -49,6 +49,8 @@ export interface Subject {
 export interface TransferDriverHost {
   readonly clock: Clock;
   readonly emit: Emit;
+  /** How many transfers are under way. */
+  readonly transfers: () => number;
   /** To the client, from the transfer's own port. */
   send(packet: TftpPacket): void;
   /** Call `wake` at this time instead of any set before; null: not at all. */
@@ -62,6 +64,11 @@ export interface TransferDriverHost {
 }
 
 const PROGRESS_EVERY_MS = 1000;
+/**
+ * Each waits for all the others' turns, at the server, on the link and where many clients are one host. Where they come at
+ * once, round trips become longer than those before them let expect, and what is repeated for that makes them longer still.
+ */
+const MS_A_TRANSFER = 0.25;
 
 /** Drives one `ReadTransfer`: gives it packets and time, performs its effects, and reports how it ended. */
 export class TransferDriver {
@@ -77,7 +84,8 @@ export class TransferDriver {
 
   constructor(found: TftpFile, terms: Negotiated, subject: Subject, host: TransferDriverHost) {
     this.#found = found;
-    this.#transfer = new ReadTransfer(found.blob.size, terms, subject.requestBytes);
+    const leastTimeoutMs = (): number => host.transfers() * MS_A_TRANSFER;
+    this.#transfer = new ReadTransfer(found.blob.size, terms, subject.requestBytes, leastTimeoutMs);
     const { blksize, windowsize, timeoutSeconds } = terms;
     this.#terms = { blksize, windowsize, timeoutSeconds };
     this.#subject = subject;

@@ -62,8 +62,9 @@ export class ReadTransfer {
    *
    * @param requestBytes the size of the datagram with the request; by default nothing is repeated to a client
    *   that never answered
+   * @param leastTimeoutMs for how long an answer is waited for at least, as things are now
    */
-  constructor(size: number, terms: Negotiated, requestBytes = 0) {
+  constructor(size: number, terms: Negotiated, requestBytes = 0, leastTimeoutMs?: () => number) {
     this.#amplification = new AmplificationLimit(requestBytes);
     this.#size = size;
     this.#terms = terms;
@@ -71,7 +72,7 @@ export class ReadTransfer {
     this.#lastBlock = Math.floor(size / terms.blksize) + 1;
     this.#acked = terms.oack === null ? 0 : -1;
     this.#sent = this.#acked;
-    this.#timeout = new RetransmissionTimeout(terms.timeoutSeconds);
+    this.#timeout = new RetransmissionTimeout(terms.timeoutSeconds, leastTimeoutMs);
     this.#window = new CongestionWindow(terms.windowsize);
     this.#readAhead = new ReadAhead(size);
   }

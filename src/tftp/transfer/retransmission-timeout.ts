@@ -30,8 +30,14 @@ export class RetransmissionTimeout {
   /** A loss was inferred (`provesLoss`), and nothing was measured since. */
   #lossInferred = false;
 
-  /** `chosenSeconds`: the interval that the client set, or null. */
-  constructor(chosenSeconds: number | null) {
+  readonly #leastMs: () => number;
+
+  /**
+   * @param chosenSeconds the interval that the client set, or null
+   * @param leastMs what the host wants to be waited at least now
+   */
+  constructor(chosenSeconds: number | null, leastMs: () => number = () => 0) {
+    this.#leastMs = leastMs;
     this.#maxMs = chosenSeconds === null ? MAX_MS : Math.min(chosenSeconds * 1000, MAX_MS);
     this.#ms = this.usualMs;
   }
@@ -46,7 +52,7 @@ export class RetransmissionTimeout {
     if (this.#roundTrip === null) return INITIAL_MS;
     const { averageMs, deviationMs } = this.#roundTrip;
     const ms = averageMs + Math.max(GRANULARITY_MS, DEVIATIONS * deviationMs);
-    return Math.max(MIN_MS, Math.min(ms, this.#maxMs));
+    return Math.max(MIN_MS, Math.min(Math.max(ms, this.#leastMs()), this.#maxMs));
   }
 
   /** The timeout expired. */

@@ -71,6 +71,21 @@ describe("a transfer whose client is silent", () => {
     expect((await client.next()).packet).toMatchObject({ block: 2 });
   });
 
+  it("is given longer among many, a quarter of a millisecond for each", async () => {
+    const { udp, server, client, first } = await begin();
+    for (let n = 1; n < 400; n += 1) {
+      (await TftpClient.open(udp.open)).request(server.endpoint, "a.efi", {});
+    }
+    await vi.advanceTimersByTimeAsync(0);
+    expect(server.server.transfers.open).toBe(400);
+    client.send(ack(1), first.from);
+    expect((await client.next()).packet).toMatchObject({ opcode: "data", block: 2 });
+    await vi.advanceTimersByTimeAsync(99);
+    expect(client.unread).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect((await client.next()).packet).toMatchObject({ opcode: "data", block: 2 });
+  });
+
   it("field fault 45: gets one block and no farewell when it never answers", async () => {
     const { udp, server, client } = await begin();
     await vi.advanceTimersByTimeAsync(60_000);

@@ -26,6 +26,20 @@ describe("the retransmission timeout", () => {
     expect(timeout.ms).toBe(8000);
   });
 
+  it("is what the host wants at least, as long as the client wants no less", () => {
+    let leastMs = 0;
+    const timeout = new RetransmissionTimeout(1, () => leastMs);
+    expect(timeout.ms).toBe(1000);
+    timeout.measured(1);
+    expect(timeout.ms).toBe(50);
+    leastMs = 250;
+    timeout.measured(1);
+    expect(timeout.ms).toBe(250);
+    leastMs = 2000;
+    timeout.measured(1);
+    expect(timeout.ms).toBe(1000);
+  });
+
   it("comes close to a round trip that never changes, and is wider where it does", () => {
     const [steady, changing] = [new RetransmissionTimeout(null), new RetransmissionTimeout(null)];
     for (let i = 0; i < 200; i++) {
