@@ -72,11 +72,11 @@ export class TimelineRecorder {
     const { sessions, neighbourAt } = this.#parts;
     const { address } = event;
     const neighbour = address === null ? null : neighbourAt(address);
-    const named = event.mac ?? sessions.machineAt(address);
-    if (address !== null && neighbour !== null && (named === null || named === neighbour)) {
+    if (address !== null && neighbour !== null) {
       sessions.learnAddress(neighbour, address);
       return { ...event, mac: neighbour };
     }
+    const named = event.mac ?? sessions.machineAt(address);
     const [stage, message, errno] =
       event.event === "micro-os"
         ? [event.event, null, null]

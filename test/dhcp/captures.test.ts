@@ -170,7 +170,9 @@ function faultsOf(bytes: Uint8Array): readonly string[] {
   if (bytes.subarray(at + 1).some((byte) => byte !== 0)) faults.push("something behind End");
   const [first, ...rest] = codes;
   if (first !== 53) faults.push("option 53 is not the first");
-  if (rest.join() !== rest.toSorted((a, b) => a - b).join()) faults.push("not in order");
+  const atTheEnd = [67, 82].filter((code) => rest.includes(code));
+  const others = rest.filter((code) => !atTheEnd.includes(code)).toSorted((a, b) => a - b);
+  if (rest.join() !== [...others, ...atTheEnd].join()) faults.push("not in order");
   if (bytes.length < 300) faults.push("shorter than BOOTP");
   if (bytes.length > 1472) faults.push("longer than EDK2 takes");
   return faults;

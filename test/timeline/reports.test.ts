@@ -100,12 +100,13 @@ describe("field fault 47: a report that names another machine", () => {
     }
   });
 
-  test("is not believed where the neighbour table knows the address by another machine", () => {
+  test("counts for the machine by which the neighbour table knows the address, and for no other", () => {
     boots();
     neighbours.set(stranger, strangerMac);
     bus.emit(claimed(say.microOs()));
     expect(machine()?.stage).toBe("initramfs-done");
-    expect(heard.at(-1)?.event).toBe("unproved-report");
+    expect(heard.at(-1)).toMatchObject({ event: "micro-os", mac: strangerMac });
+    expect(sessions.latest({ mac: strangerMac, address: null })?.stage).toBe("micro-os");
   });
 });
 

@@ -22,6 +22,7 @@ export const PAD = 0;
 const MESSAGE_TYPE = 53;
 /** No option has this code. */
 const NONE = -1;
+const BOOT_FILE = 67;
 const RELAY_INFORMATION = 82;
 export const END = 255;
 /** RFC 3396 5: a longer value is split. */
@@ -58,7 +59,8 @@ export type Reading = "liberal" | "strict";
 
 /**
  * In which order options are written: option 53 first, where some clients look for it, then the others by
- * their codes; or all by their codes, as SMEE does.
+ * their codes, and option 67 behind them, where old firmware that reads on behind the name finds nothing that looks like one; or all
+ * by their codes, as SMEE does. Option 82 is last in both (RFC 3046 2.2).
  */
 export type OptionOrder = "type-first" | "by-code";
 
@@ -188,15 +190,16 @@ export function encodePacket(packet: DhcpPacket, order: OptionOrder = "type-firs
   view.setUint32(236, MAGIC_COOKIE);
   let at = OPTIONS_AT;
   const { options } = packet;
-  const first = order === "type-first" ? MESSAGE_TYPE : NONE;
+  const [first, nearlyLast] = order === "type-first" ? [MESSAGE_TYPE, BOOT_FILE] : [NONE, NONE];
   const write = (code: number): void => {
     const value = options.get(code);
     if (value !== undefined) at = writeOption(bytes, at, code, value);
   };
   write(first);
   for (const code of sortedCodes(options)) {
-    if (code !== first && code !== RELAY_INFORMATION) write(code);
+    if (code !== first && code !== nearlyLast && code !== RELAY_INFORMATION) write(code);
   }
+  write(nearlyLast);
   write(RELAY_INFORMATION);
   bytes[at] = END;
   return bytes;

@@ -94,15 +94,19 @@ describe("encoding", () => {
   });
 
   it.each([
-    ["field fault 16: writes option 53 first", "type-first", [53, 1, 97, 211, 82]],
-    ["writes all by their codes where SMEE does", "by-code", [1, 53, 97, 211, 82]],
+    [
+      "field fault 16: writes option 53 first, 67 behind all others",
+      "type-first",
+      [53, 1, 97, 211, 67, 82],
+    ],
+    ["writes all by their codes where SMEE does", "by-code", [1, 53, 67, 97, 211, 82]],
   ] as const)("%s, and 82 last", (_, order, expected) => {
     const one = Uint8Array.of(1);
-    const all = packetWith({ 97: one, 82: one, 53: one, 211: one, 1: one });
+    const all = packetWith({ 97: one, 82: one, 67: one, 53: one, 211: one, 1: one });
     const bytes = encodePacket(all, order);
-    const codes = [240, 243, 246, 249, 252].map((at) => bytes[at]);
+    const codes = [240, 243, 246, 249, 252, 255].map((at) => bytes[at]);
     expect(codes).toEqual(expected);
-    expect(bytes[255]).toBe(255);
+    expect(bytes[258]).toBe(255);
   });
 
   it("splits a value of more than 255 bytes", () => {
