@@ -47,8 +47,17 @@ const requests = [
 const random = randomNumbers(20_260_306);
 const oneOf = <T>(list: readonly T[]): T | undefined => list[random(list.length)];
 /** Three of four are changed; the rest is valid, and comes when nothing of the kind is expected. */
-const fired = (payload: Uint8Array): Uint8Array =>
-  random(4) === 0 ? payload : mutated(payload, random);
+const fired = (payload: Uint8Array): Uint8Array => {
+  const sent = random(4) === 0 ? payload : mutated(payload, random);
+  return namesLabMachine(sent) ? payload : sent;
+};
+/**
+ * The machine of `under-fire` has a hardware address that is one bit off those that are played (52:54:00:77:00:11). What is sent in its name is
+ * told of it, as it should be, and would be a complaint about its boot.
+ */
+function namesLabMachine(payload: Uint8Array): boolean {
+  return Buffer.from(payload).includes(Buffer.from("525400770001", "hex"));
+}
 
 const sockets: UdpSocket[] = [];
 for (const address of addresses) {
