@@ -79,18 +79,14 @@ export async function findTftpFile(
   const own = anyFolder ? null : await asset("own");
   if (own !== null && own.kind !== "refused") return own;
   const name = anyFolder ? path.slice(path.lastIndexOf("/") + 1) : path;
-  if (name === "autoexec.ipxe") {
-    if (baseUrl === null) return null;
-    const urls = { bootUrl: `${baseUrl}/boot.ipxe`, eventsUrl: `${baseUrl}/events` };
-    const syslog = content.takesSyslog ? syslogServerAt(baseUrl) : null;
-    const text = autoexecScript({ ...urls, syslog });
-    return { name, kind: "script", ...madeOf(text) };
-  }
+  if (name === AUTOEXEC) return autoexec(baseUrl, content);
   const [exact = name, ...inItsPlace] = loaderNames(name);
   const loader = await findLoader(loaders, exact);
   if (loader !== null) return loader;
   const found = await asset(anyFolder ? "both" : "common");
   if (found !== null) return found;
+  // Loaders may lie in any folder of the assets.
+  if (name.endsWith(`/${AUTOEXEC}`)) return autoexec(baseUrl, content);
   const made =
     (await findPi(path, content, machine)) ?? (await findArtifact(path, content, machine));
   if (made != null) return made;
@@ -99,6 +95,15 @@ export async function findTftpFile(
     if (substitute !== null) return substitute;
   }
   return own;
+}
+
+const AUTOEXEC = "autoexec.ipxe";
+
+function autoexec(baseUrl: string | null, { takesSyslog }: TftpContent): TftpFile | null {
+  if (baseUrl === null) return null;
+  const urls = { bootUrl: `${baseUrl}/boot.ipxe`, eventsUrl: `${baseUrl}/events` };
+  const text = autoexecScript({ ...urls, syslog: takesSyslog ? syslogServerAt(baseUrl) : null });
+  return { name: AUTOEXEC, kind: "script", ...madeOf(text) };
 }
 
 function fileOf({ name, text, generation, sendsOn }: BootConfig): TftpFile {

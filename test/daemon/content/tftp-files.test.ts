@@ -64,6 +64,11 @@ describe("what TFTP serves", () => {
     expect(text).toContain(`${baseUrl}/boot.ipxe`);
   });
 
+  it("is that script beside loaders in any folder, too", async () => {
+    expect(await found("ipxe/autoexec.ipxe", content(loaders()))).toBe("script autoexec.ipxe");
+    expect(await found("ipxe/other.ipxe", content(loaders()))).toBeNull();
+  });
+
   it.each([
     ["grubx64.efi", "ipxe.efi"],
     ["grubaa64.efi", "snp-arm64.efi"],

@@ -19,6 +19,7 @@ import { sendFile } from "../file-reply.ts";
 import { contentTypeOf } from "../media-type.ts";
 import { progressOf } from "../progress.ts";
 import { etagByDate, watchLoader } from "./loaders.ts";
+import { sendAutoexec } from "./script.ts";
 
 const rest = z.object({ "*": z.string() });
 
@@ -51,7 +52,12 @@ async function sendAsset(
     return sendMade(options, request, reply, { made: found, machine });
   }
   if (denial !== null) return refuseDenied(options, request, reply, denial, mac);
-  if (found === null) return refuseUnknown(options, request, reply);
+  if (found === null) {
+    // Loaders may lie in any folder.
+    return name.endsWith("/autoexec.ipxe")
+      ? sendAutoexec(options, request, reply, mac)
+      : refuseUnknown(options, request, reply);
+  }
   const unserved = (why: string): FastifyReply => {
     const reason = `${found.name} is there and is not served: ${why}`;
     return refuse(options, request, reply, { status: 404, reason, text: "not found", mac });

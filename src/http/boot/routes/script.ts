@@ -57,7 +57,7 @@ export function scriptRoutes(app: FastifyInstance, options: BootAppContext): voi
     app.route({
       method: ["GET", "HEAD"],
       url,
-      handler: (request, reply) => sendAutoexec(options, request, reply),
+      handler: (request, reply) => sendAutoexec(options, request, reply, macOf(request)),
     });
   }
 }
@@ -162,10 +162,12 @@ function askForSerial(
   return sendText(reply, 200, chainScript(url, `${baseUrl}/events`));
 }
 
-function sendAutoexec(
-  options: BootAppContext,
+/** The script that a modern iPXE looks for beside its loader, wherever that is. `mac`: of whom the URL is. */
+export function sendAutoexec(
+  options: BootAppOptions,
   request: FastifyRequest,
   reply: FastifyReply,
+  mac: Mac | null,
 ): FastifyReply {
   const baseUrl = options.autoexec ? baseUrlOf(request, options) : null;
   if (baseUrl === null) return refuseUnknown(options, request, reply);
@@ -173,7 +175,7 @@ function sendAutoexec(
   const syslog = options.syslog ? syslogServerAt(baseUrl) : null;
   const text = autoexecScript({ ...urls, syslog });
   if (request.method === "GET") {
-    const about = { ...machineOf(options, request, macOf(request)), sha256: sha256Of(text) };
+    const about = { ...machineOf(options, request, mac), sha256: sha256Of(text) };
     options.emit({ event: "autoexec", ...about, file: "autoexec.ipxe", protocol: "http" });
   }
   return sendText(reply, 200, text);

@@ -4,7 +4,7 @@ import { type SmeeFlavour, smeeLayouts } from "../../../boot/smee-layout.ts";
 import { type Mac, parseMac } from "../../../lib/mac.ts";
 import { type BootAppContext, refuse, refuseUnknown } from "../context.ts";
 import { sendLoader } from "./loaders.ts";
-import { sendBootScript } from "./script.ts";
+import { sendAutoexec, sendBootScript } from "./script.ts";
 
 const rest = z.object({ "*": z.string() });
 
@@ -20,7 +20,10 @@ export function smeeRoutes(
 
   route(`${binaryFolder}*`, (request, reply) => {
     const { folder, name } = splitPath(rest.parse(request.params)["*"]);
-    return sendLoader(options, request, reply, { name, mac: macIn(folder) });
+    const mac = macIn(folder);
+    return name === "autoexec.ipxe"
+      ? sendAutoexec(options, request, reply, mac)
+      : sendLoader(options, request, reply, { name, mac });
   });
   app.route({
     method: ["POST", "PUT", "PATCH", "DELETE"],

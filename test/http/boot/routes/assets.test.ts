@@ -56,6 +56,14 @@ function status(path: string): Promise<number> {
 }
 
 describe("the asset folder, by HTTP", () => {
+  it("has the script that iPXE looks for beside a loader in any folder, unless it has one of the site's own", async () => {
+    const name = `/assets/${mac}/ipxe/autoexec.ipxe`;
+    expect(await (await get(name)).text()).toContain(`${port.url}/boot.ipxe`);
+    expect(port.events).toMatchObject([{ event: "autoexec", mac }]);
+    put("ipxe/autoexec.ipxe", "#!ipxe\nshell\n");
+    expect(await (await get(name)).text()).toBe("#!ipxe\nshell\n");
+  });
+
   it("is any file at /assets/, with length, tag and ranges", async () => {
     put("sub/file with blank.dtb", "0123456789");
     const whole = await get("/assets/sub/file%20with%20blank.dtb");

@@ -36,6 +36,18 @@ describe("SMEE's loader URLs", () => {
     expect(await ask(await openPort(flavour), url)).toEqual({ status: 200, text: "MZ loader" });
   });
 
+  it.each([
+    ["smee", `/ipxe/binary/${mac}/autoexec.ipxe`],
+    ["smee-standalone", `/ipxe/${mac}/autoexec.ipxe`],
+  ] as const)(
+    "%s has the script beside them that a modern iPXE looks for: %s",
+    async (flavour, url) => {
+      const port = await openPort(flavour);
+      expect((await ask(port, url)).text).toContain(`${port.url}/boot.ipxe`);
+      expect(port.events).toMatchObject([{ event: "autoexec", mac }]);
+    },
+  );
+
   it("calls a loader by its type whatever trace its name carries: UEFI goes by that", async () => {
     const port = await openPort("smee");
     const reply = await fetch(`${port.url}/ipxe/binary/${mac}/ipxe.efi${trace}`);
