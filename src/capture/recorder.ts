@@ -2,6 +2,7 @@ import type { Ip4 } from "../lib/ip4.ts";
 import { RecentMap } from "../lib/lists/recent-map.ts";
 import { type Mac, macFromBytes } from "../lib/mac.ts";
 import { type Datagram, ports, type SeenDatagram } from "./datagram.ts";
+import { PacketLog } from "./packet-log.ts";
 
 /*
  * The last packets of each machine, in memory. Whatever the network sends, it takes no more than its limits:
@@ -31,10 +32,12 @@ const defaultLimits: CaptureLimits = {
   newcomerBytes: 4 * 1024 * 1024,
 };
 
-/** What a packet takes besides its payload, in bytes: the record, its addresses, the buffer's own. */
-const RECORD_BYTES = 400;
 /** A machine that asks again after this long is known: firmware waits for 4 s, iPXE for 1 s. Answers do not count: a server may be slow. */
 const RETURNS_AFTER_MS = 900;
+
+/** Logs of machines that had to go are used again, up to a number and a size. */
+const SPARE_LOGS = 16;
+const SPARE_BYTES = 16 * 1024;
 
 const BOOTREQUEST = 1;
 const DATA = 3;
@@ -43,10 +46,8 @@ const ACK = 4;
 interface Recording {
   /** When the machine itself was heard first; null: it was not heard yet. */
   firstAtMs: number | null;
-  /** The oldest first. */
-  readonly packets: SeenDatagram[];
-  bytes: number;
-  /** Of these bytes, what its pool counts. */
+  readonly log: PacketLog;
+  /** Of its bytes, what its pool counts. */
   counted: number;
 }
 
@@ -71,27 +72,28 @@ export class CaptureRecorder {
   readonly #limits: CaptureLimits;
   readonly #known: Pool;
   readonly #newcomers: Pool;
+  readonly #spare = new SpareLogs();
 
   constructor(parts: CaptureRecorderParts) {
     this.#parts = parts;
     this.#limits = { ...defaultLimits, ...parts.limits };
     const { machines, bytes, newcomers, newcomerBytes } = this.#limits;
-    this.#known = new Pool(machines, bytes);
-    this.#newcomers = new Pool(newcomers, newcomerBytes);
+    this.#known = new Pool(machines, bytes, this.#spare);
+    this.#newcomers = new Pool(newcomers, newcomerBytes, this.#spare);
   }
 
-  /** A DHCP packet, from or to the machine that it names. The payload is kept as it is, not copied. */
+  /** A DHCP packet, from or to the machine that it names. */
   dhcp(datagram: Datagram): void {
     const { payload } = datagram;
     const length = Math.min(payload[2] ?? 0, 16);
     if (payload.length < 44 || length === 0) return;
-    const mac = macFromBytes(payload.subarray(28, 28 + length));
+    const mac = macFromBytes(payload, 28, length);
     this.#record(mac, datagram, null, payload[0] === BOOTREQUEST);
   }
 
   /**
    * A TFTP packet of the client with this address; of the data only requests, answers to them, errors and
-   * acknowledgements are kept, and of acknowledgements in a row the first and the last. The payload is copied.
+   * acknowledgements are kept, and of acknowledgements in a row the first and the last.
    */
   tftp(client: Ip4, datagram: Datagram): void {
     const opcode = datagram.payload[1] ?? 0;
@@ -100,15 +102,14 @@ export class CaptureRecorder {
     const key = mac ?? addressKey(client);
     // An answer that reaches a transfer's own port comes from the address that it names.
     const proves = opcode === ACK && datagram.destination.port !== ports.tftp;
-    const copied = { ...datagram, payload: datagram.payload.slice() };
-    this.#record(key, copied, mac !== null || proves, datagram.source.address === client);
+    this.#record(key, datagram, mac !== null || proves, datagram.source.address === client);
   }
 
   /** What is kept of a machine, the oldest first; times are those of `now`. */
   of({ mac, address }: RecordedMachine): readonly SeenDatagram[] {
     const keys = [mac, address === null ? null : addressKey(address)];
     return keys
-      .flatMap((key) => (key === null ? [] : (this.#recordingOf(key)?.packets ?? [])))
+      .flatMap((key) => (key === null ? [] : (this.#recordingOf(key)?.log.all() ?? [])))
       .toSorted((a, b) => a.atMs - b.atMs);
   }
 
@@ -129,41 +130,34 @@ export class CaptureRecorder {
   }
 
   /**
-   * @param isKnown whether the machine is known; null: the site is asked where that makes a difference
+   * @param isKnown whether the machine is known; null: the site is asked about who sends
    * @param isFromMachine whether it is the machine that sent it
    */
   #record(key: string, datagram: Datagram, isKnown: boolean | null, isFromMachine: boolean): void {
     const atMs = this.#parts.now();
     const inKnown = this.#known.get(key);
     const former = inKnown ?? this.#newcomers.get(key);
-    const recording: Recording = former ?? { firstAtMs: null, packets: [], bytes: 0, counted: 0 };
+    const recording = former ?? { firstAtMs: null, log: this.#spare.take(), counted: 0 };
+    const { log } = recording;
     if (isFromMachine) recording.firstAtMs ??= atMs;
-    dropMiddleAck(recording, datagram);
-    const { source, destination, payload } = datagram;
-    recording.packets.push({ source, destination, payload, atMs });
-    recording.bytes += costOf(datagram);
+    dropMiddleAck(log, datagram);
+    log.add(datagram, atMs);
     const { packets: most, machineBytes } = this.#limits;
-    while (recording.packets.length > most || recording.bytes > machineBytes) {
-      const oldest = recording.packets.shift();
-      if (oldest === undefined) break;
-      recording.bytes -= costOf(oldest);
-    }
+    while (log.length > most || log.used > machineBytes) log.dropOldest();
     const returns = isFromMachine && atMs - (recording.firstAtMs ?? atMs) >= RETURNS_AFTER_MS;
-    const counts = inKnown !== null || returns || (isKnown ?? this.#parts.isKnown(key));
+    // Each answer has a request before it, of which the site was asked a moment ago.
+    const isNamed = isKnown ?? (isFromMachine && this.#parts.isKnown(key));
+    const counts = inKnown !== null || returns || isNamed;
     if (counts && inKnown === null) this.#newcomers.take(key);
     (counts ? this.#known : this.#newcomers).put(key, recording);
   }
 }
 
 /** Of three acknowledgements of a transfer in a row the one in the middle says nothing. */
-function dropMiddleAck(recording: Recording, next: Datagram): void {
+function dropMiddleAck(log: PacketLog, next: Datagram): void {
   // As a rule.
   if (!isAckOf(next, next)) return;
-  const [before, last] = recording.packets.slice(-2);
-  if (before === undefined || last === undefined) return;
-  if (![before, last].every((packet) => isAckOf(packet, next))) return;
-  recording.packets.pop();
-  recording.bytes -= costOf(last);
+  if (log.areNewestTwo((packet) => isAckOf(packet, next))) log.dropNewest();
 }
 
 function isAckOf({ payload, source, destination }: Datagram, transfer: Datagram): boolean {
@@ -175,16 +169,33 @@ function isAckOf({ payload, source, destination }: Datagram, transfer: Datagram)
   );
 }
 
+/** Logs of machines that had to go, for those that come: in a flood nothing is allocated. */
+class SpareLogs {
+  readonly #logs: PacketLog[] = [];
+
+  take(): PacketLog {
+    return this.#logs.pop() ?? new PacketLog();
+  }
+
+  put(log: PacketLog): void {
+    if (this.#logs.length === SPARE_LOGS || log.size > SPARE_BYTES) return;
+    log.clear();
+    this.#logs.push(log);
+  }
+}
+
 /** Recordings up to a number and to a sum of bytes; the one that was put longest ago goes first. */
 class Pool {
   readonly #maxMachines: number;
   readonly #maxBytes: number;
   readonly #recordings = new RecentMap<string, Recording>();
+  readonly #spare: SpareLogs;
   bytes = 0;
 
-  constructor(maxMachines: number, maxBytes: number) {
+  constructor(maxMachines: number, maxBytes: number, spare: SpareLogs) {
     this.#maxMachines = maxMachines;
     this.#maxBytes = maxBytes;
+    this.#spare = spare;
   }
 
   get size(): number {
@@ -195,32 +206,30 @@ class Pool {
     return this.#recordings.get(key) ?? null;
   }
 
-  /** Takes a recording out. */
-  take(key: string): void {
+  /** Takes a recording out; null: it is not here. */
+  take(key: string): Recording | null {
     const recording = this.#recordings.get(key);
-    if (recording === undefined) return;
+    if (recording === undefined) return null;
     this.#recordings.delete(key);
     this.bytes -= recording.counted;
     recording.counted = 0;
+    return recording;
   }
 
   /** Puts a new recording, or one that is here and has changed. */
   put(key: string, recording: Recording): void {
     this.#recordings.set(key, recording);
-    this.bytes += recording.bytes - recording.counted;
-    recording.counted = recording.bytes;
+    this.bytes += recording.log.size - recording.counted;
+    recording.counted = recording.log.size;
     while (this.size > this.#maxMachines || this.bytes > this.#maxBytes) {
       const oldest = this.#recordings.oldestKey();
       if (oldest === undefined) return;
-      this.take(oldest);
+      const gone = this.take(oldest);
+      if (gone !== null) this.#spare.put(gone.log);
     }
   }
 }
 
 function addressKey(address: Ip4): string {
   return `address ${address}`;
-}
-
-function costOf({ payload }: Datagram): number {
-  return payload.length + RECORD_BYTES;
 }

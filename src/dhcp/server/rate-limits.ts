@@ -124,7 +124,7 @@ export function senderOf(datagram: Uint8Array): Sender | null {
   const hlen = chaddrLengthOf(datagram);
   if (datagram.length < OPTIONS_AT || hlen === 0) return null;
   return {
-    mac: macFromBytes(datagram.subarray(28, 28 + hlen)),
+    mac: macFromBytes(datagram, 28, hlen),
     giaddr: ip4FromBytes(datagram, 24),
   };
 }

@@ -1,0 +1,133 @@
+import { ip4FromNumber, ip4ToNumber } from "../lib/ip4.ts";
+import type { Datagram, SeenDatagram } from "./datagram.ts";
+
+/*
+ * Packets in one piece of memory, one behind the other: a moment, both endpoints, a length, the payload. In a storm thousands of
+ * packets are kept for minutes. As objects of their own, each with its addresses and its bytes, they would be moved by the garbage
+ * collector twice, and looked at again whenever it runs.
+ */
+
+/** Milliseconds (8 bytes), two times address and port (4 and 2), and the payload's length (2). */
+const HEAD_BYTES = 22;
+/** As much as a machine with some questions and answers takes: memory of its own costs more to get than to fill. */
+const LEAST_BYTES = 2048;
+/** What a log takes besides: its objects, and its place in a map. */
+const OWN_BYTES = 400;
+
+/** Packets in the order in which they were added. */
+export class PacketLog {
+  #bytes = new Uint8Array(LEAST_BYTES);
+  #view = new DataView(this.#bytes.buffer);
+  /** Where the oldest packet begins, and where the next one will. */
+  #start = 0;
+  #end = 0;
+  #count = 0;
+  /** Where the newest packet begins, and the one before it; -1: there is none, or it is unknown. */
+  #newest = -1;
+  #second = -1;
+
+  /** How many packets are there. */
+  get length(): number {
+    return this.#count;
+  }
+
+  /** The memory that it takes, in bytes. */
+  get size(): number {
+    return this.#bytes.length + OWN_BYTES;
+  }
+
+  /** What the packets themselves take of that. */
+  get used(): number {
+    return this.#end - this.#start;
+  }
+
+  /** Adds a copy of a packet, of at most 65,535 bytes. */
+  add({ source, destination, payload }: Datagram, atMs: number): void {
+    this.#makeRoom(HEAD_BYTES + payload.length);
+    const [at, view] = [this.#end, this.#view];
+    view.setFloat64(at, atMs);
+    view.setUint32(at + 8, ip4ToNumber(source.address));
+    view.setUint16(at + 12, source.port);
+    view.setUint32(at + 14, ip4ToNumber(destination.address));
+    view.setUint16(at + 18, destination.port);
+    view.setUint16(at + 20, payload.length);
+    this.#bytes.set(payload, at + HEAD_BYTES);
+    this.#end = at + HEAD_BYTES + payload.length;
+    this.#second = this.#newest;
+    this.#newest = at;
+    this.#count += 1;
+  }
+
+  /** Takes all packets away. */
+  clear(): void {
+    this.#start = 0;
+    this.#end = 0;
+    this.#count = 0;
+  }
+
+  /** Takes the oldest packet away; nothing where none is left. */
+  dropOldest(): void {
+    if (this.#count === 0) return;
+    this.#start = this.#behind(this.#start);
+    this.#count -= 1;
+  }
+
+  /** Takes the newest packet away; nothing where none is left. */
+  dropNewest(): void {
+    if (this.#count === 0) return;
+    this.#count -= 1;
+    this.#end = this.#newest;
+    this.#newest = this.#second;
+    this.#second = -1;
+  }
+
+  /** Whether there are two packets at least, and the newest two are such. Their payload is only good until this returns. */
+  areNewestTwo(isSuch: (packet: SeenDatagram) => boolean): boolean {
+    const [second, newest] = [this.#second, this.#newest];
+    if (this.#count < 2 || second < this.#start) return false;
+    return isSuch(this.#at(newest)) && isSuch(this.#at(second));
+  }
+
+  /** All packets, the oldest first, with payloads of their own. */
+  all(): readonly SeenDatagram[] {
+    const packets: SeenDatagram[] = [];
+    for (let at = this.#start; at < this.#end; at = this.#behind(at)) {
+      const packet = this.#at(at);
+      packets.push({ ...packet, payload: packet.payload.slice() });
+    }
+    return packets;
+  }
+
+  #behind(at: number): number {
+    return at + HEAD_BYTES + this.#view.getUint16(at + 20);
+  }
+
+  #at(at: number): SeenDatagram {
+    const view = this.#view;
+    return {
+      atMs: view.getFloat64(at),
+      source: { address: ip4FromNumber(view.getUint32(at + 8)), port: view.getUint16(at + 12) },
+      destination: {
+        address: ip4FromNumber(view.getUint32(at + 14)),
+        port: view.getUint16(at + 18),
+      },
+      payload: this.#bytes.subarray(at + HEAD_BYTES, this.#behind(at)),
+    };
+  }
+
+  #makeRoom(bytes: number): void {
+    if (this.#end + bytes <= this.#bytes.length) return;
+    const wanted = this.used + bytes;
+    // Moved to the front where a quarter was free there, so that it is not moved for each packet.
+    const isRoomy = wanted <= this.#bytes.length * 0.75;
+    const next = isRoomy ? this.#bytes : new Uint8Array(Math.max(this.#bytes.length * 2, wanted));
+    next.set(this.#bytes.subarray(this.#start, this.#end));
+    this.#newest -= this.#start;
+    this.#second -= this.#start;
+    this.#end -= this.#start;
+    this.#start = 0;
+    if (next === this.#bytes) return;
+    this.#bytes = next;
+    this.#view = new DataView(next.buffer);
+  }
+}
