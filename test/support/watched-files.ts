@@ -3,7 +3,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { basename } from "node:path";
 import { onTestFinished, vi } from "vitest";
 
-const METHODS = ["appendFile", "datasync", "sync"] as const;
+const METHODS = ["write", "datasync", "sync"] as const;
 
 /** What is about to be done to an open file, and the file's name now, such as `datasync leases.journal`. */
 export type Step = `${(typeof METHODS)[number]} ${string}`;
@@ -17,11 +17,15 @@ export async function watchFiles(before: (step: Step) => Promise<void> | void): 
   const prototype: FileHandle = Object.getPrototypeOf(one);
   await one.close();
   for (const method of METHODS) {
-    const original = Object.getOwnPropertyDescriptor(prototype, method)?.value;
+    // Whatever the methods resolve with.
+    const original: (...parts: unknown[]) => Promise<never> = Object.getOwnPropertyDescriptor(
+      prototype,
+      method,
+    )?.value;
     const spy = vi.spyOn(prototype, method);
     spy.mockImplementation(async function (this: FileHandle, ...parts: unknown[]) {
       await before(`${method} ${basename(readlinkSync(`/proc/self/fd/${this.fd}`))}`);
-      await Reflect.apply(original, this, parts);
+      return Reflect.apply(original, this, parts);
     });
     onTestFinished(() => spy.mockRestore());
   }

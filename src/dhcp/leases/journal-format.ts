@@ -62,15 +62,15 @@ export function replayJournal(bytes: Uint8Array, now: HostMoment | null = null):
 
 /** @param writtenAtMs by the clock that the lease has its times by */
 export function encodeLease(lease: Lease, writtenAtMs: number): string {
-  return encodeLine("lease", { ...lease, writtenAtMs });
+  // As `{ ...lease, writtenAtMs }` would be, without the copy.
+  return line("lease", `${JSON.stringify(lease).slice(0, -1)},"writtenAtMs":${writtenAtMs}}`);
 }
 
 export function encodeMoment({ bootId, upMs, wallMs }: HostMoment): string {
-  return encodeLine("clock", { bootId, upMs, wallMs });
+  return line("clock", JSON.stringify({ bootId, upMs, wallMs }));
 }
 
-function encodeLine(what: "lease" | "clock", value: object): string {
-  const text = JSON.stringify(value);
+function line(what: "lease" | "clock", text: string): string {
   return `{"crc":"${checksum(text)}","${what}":${text}}\n`;
 }
 

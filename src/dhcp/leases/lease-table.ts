@@ -180,9 +180,23 @@ export class LeaseTable implements Leases {
 
   /** `put` without the check: for what the journal says, which was checked when it was written. */
   restore(lease: Lease): void {
-    const holder = this.at(lease.address);
-    if (holder !== null) this.#takeFromMachine(holder);
-    this.#byAddress.set(ip4ToNumber(lease.address), lease);
+    const number = ip4ToNumber(lease.address);
+    const holder = this.atNumber(number);
+    this.#byAddress.set(number, lease);
+    if (holder !== null) {
+      const own = this.allOfMachine(holder.mac);
+      // As a rule a machine gets again what it has, and has nothing else.
+      if (
+        holder.mac === lease.mac &&
+        own.length === 1 &&
+        own[0] === holder &&
+        !isQuarantine(lease)
+      ) {
+        this.#byMac.set(lease.mac, [lease]);
+        return;
+      }
+      this.#takeFromMachine(holder);
+    }
     if (isQuarantine(lease)) return;
     for (const former of this.allOfMachine(lease.mac)) {
       if (inOneNetwork(former, lease)) this.#remove(former);

@@ -42,6 +42,8 @@ export function namesAnotherServer(
   return serverId !== null && !isOurs(link, serverId) && serverId !== serverIdFor(request, link);
 }
 
+const NONE: readonly Ip4[] = [];
+
 /** The addresses of the relay agent that the request came through; none without one. */
 export function relayAddresses({
   packet,
@@ -50,9 +52,10 @@ export function relayAddresses({
   readonly packet: DhcpPacket;
   readonly relay: RelayAgent | null;
 }): readonly Ip4[] {
-  return [packet.giaddr, relay?.serverIdOverride ?? ANY_ADDRESS].filter(
-    (address) => address !== ANY_ADDRESS,
-  );
+  const { giaddr } = packet;
+  const own = giaddr === ANY_ADDRESS ? NONE : [giaddr];
+  const override = relay?.serverIdOverride ?? null;
+  return override === null ? own : [...own, override];
 }
 
 /**

@@ -26,7 +26,7 @@ afterEach(() => {
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 const newFileSteps = [
-  "appendFile leases.journal.new",
+  "write leases.journal.new",
   "datasync leases.journal.new",
   "sync leases.journal.new",
 ] as const;
@@ -159,8 +159,8 @@ describe("a new file that cannot be written", () => {
   });
 
   test.each<readonly Step[]>([
-    ["appendFile leases.journal"],
-    ["appendFile leases.journal", "sync leases.journal.new"],
+    ["write leases.journal"],
+    ["sync leases.journal.new", "write leases.journal"],
   ])("takes no room that leases need (no room for %s)", async (...refused) => {
     const site = new JournalSite(folder);
     await site.open();
@@ -180,7 +180,7 @@ describe("a new file that cannot be written", () => {
     const site = new JournalSite(folder);
     await site.open();
     const fresh = new HeldStep("datasync leases.journal.new");
-    const append = new HeldStep("appendFile leases.journal");
+    const append = new HeldStep("write leases.journal");
     let begun = 0;
     await watchFiles(async (step) => {
       await fresh.before(step);
