@@ -26,11 +26,11 @@ export async function replaceFile(
  * The same for a file that is written piece by piece. It stays open for appending, under its name; the
  * caller closes it.
  *
- * @param write puts the whole content into the new file
+ * @param write puts the whole content into the new file, which has another name as yet
  */
 export async function replaceOpen<T>(
   path: string,
-  write: (file: FileHandle) => Promise<T>,
+  write: (file: FileHandle, fresh: string) => Promise<T>,
   { mode = 0o640, suffix = "new", durable = true }: ReplaceOptions = {},
 ): Promise<{ readonly file: FileHandle; readonly result: T }> {
   const fresh = `${path}.${suffix}`;
@@ -38,7 +38,7 @@ export async function replaceOpen<T>(
   try {
     // One may be left over from a crash.
     await file.truncate(0);
-    const result = await write(file);
+    const result = await write(file, fresh);
     if (durable) await file.sync();
     await rename(fresh, path);
     return { file, result };

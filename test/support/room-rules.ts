@@ -198,6 +198,7 @@ export const mayTouchTheWorld: readonly string[] = [
   "doctor/evidence",
   "dhcp/server",
   "dhcp/leases/journal.ts",
+  "dhcp/leases/journal-file.ts",
   "tftp/server",
   "syslog/server",
   "http/listen.ts",

@@ -1,6 +1,7 @@
+import type { FileHandle } from "node:fs/promises";
 import { replaceOpen } from "../../lib/atomic-file.ts";
 import type { SteadyClock } from "../../lib/clock.ts";
-import { JournalFile } from "./journal-file.ts";
+import { JournalFile, openDurable } from "./journal-file.ts";
 import type { Lease } from "./lease-table.ts";
 
 const LEASES_AT_ONCE = 500;
@@ -55,22 +56,34 @@ export class Compaction {
    * @param onWaiting called when it waits for `letEnd`
    */
   async replace(path: string, onWaiting: () => void): Promise<Compacted> {
-    const { result } = await replaceOpen(path, async (handle) => {
-      const file = new JournalFile(handle, this.#clock);
-      await this.#writeRest(file);
-      const bytes = file.size;
-      // Most of what came meanwhile, so that little is left for the end, and little to sync.
-      await this.#writeRest(file);
-      await file.sync();
-      this.#isWaiting = true;
-      onWaiting();
-      await this.#mayEnd;
-      await this.#writeRest(file);
-      // What was noted in the old file meanwhile, as when the journal is closed.
-      await file.append([], true);
-      return { file, bytes };
-    });
-    return result;
+    const opened: FileHandle[] = [];
+    try {
+      const { file: former, result } = await replaceOpen(path, async (handle, fresh) => {
+        const file = new JournalFile(handle, this.#clock);
+        await this.#writeRest(file);
+        const bytes = file.size;
+        // Most of what came meanwhile, so that little is left for the end, and little to sync.
+        await this.#writeRest(file);
+        await file.sync();
+        this.#isWaiting = true;
+        onWaiting();
+        await this.#mayEnd;
+        await this.#writeRest(file);
+        // What was noted in the old file meanwhile, as when the journal is closed.
+        await file.append([], true);
+        // All of that is synced once, what is appended from now on each time.
+        const durable = await openDurable(fresh);
+        opened.push(durable);
+        file.continueWith(durable);
+        return { file, bytes };
+      });
+      // What was written by it is on the disk.
+      await former.close().catch(() => {});
+      return result;
+    } catch (error) {
+      for (const handle of opened) await handle.close();
+      throw error;
+    }
   }
 
   /** A part at a time: requests that need no disk are answered in between. */

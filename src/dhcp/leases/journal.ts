@@ -1,10 +1,10 @@
-import { mkdir, open, readFile, statfs } from "node:fs/promises";
+import { mkdir, readFile, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { syncPath } from "../../lib/atomic-file.ts";
 import type { SteadyClock } from "../../lib/clock.ts";
 import { errnoOf, InternalError } from "../../lib/errors.ts";
 import { Compaction } from "./compaction.ts";
-import { JournalFile } from "./journal-file.ts";
+import { JournalFile, openDurable } from "./journal-file.ts";
 import { type Replay, replayJournal } from "./journal-format.ts";
 import type { LeaseStore } from "./lease-store.ts";
 import { later, type Lease, LeaseTable } from "./lease-table.ts";
@@ -45,7 +45,7 @@ export async function openJournal(
   const path = journalFile(options.dataDir);
   const replay = readLeases(await readIfThere(path), options.clock);
   for (const lease of replay.leases) options.leases.restore(lease);
-  const handle = await open(path, "a", 0o640);
+  const handle = await openDurable(path);
   // A torn line must not become the beginning of the next one.
   await handle.truncate(replay.wholeBytes);
   await syncPath(options.dataDir);
@@ -170,7 +170,7 @@ class LeaseJournal implements LeaseStore {
     this.#flushing = null;
   }
 
-  /** One write and one sync for all that came while the one before was under way. */
+  /** One write, which is synced, for all that came while the one before was under way. */
   async #writePending(): Promise<void> {
     const batch = this.#pending.splice(0);
     const clockIsDue = this.#clockIsDue;
@@ -196,7 +196,6 @@ class LeaseJournal implements LeaseStore {
     const isBeside = this.#compaction !== null;
     try {
       await this.#file.append(leases, noteClock);
-      await this.#file.sync();
     } catch (error) {
       if (!isBeside) throw error;
       // The new file may have taken the room that is missing, and it helps where this one is doubtful.

@@ -15,6 +15,8 @@ import { HeldStep, type Step, watchFiles } from "../../support/watched-files.ts"
 const HOUR_MS = 3_600_000;
 const noRoom = Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
 
+const broken = Object.assign(new Error("input/output error"), { code: "EIO" });
+
 let folder = "";
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "eim-pxe-compaction-"));
@@ -214,13 +216,13 @@ describe("a new file that cannot be written", () => {
     for (let n = 0; n < 60; n++) await site.append(n % 4);
     const since = steps.slice(steps.indexOf(syncOfFolder) + 1);
     expect(since).toContain(syncOfFolder);
-    expect(since.indexOf("datasync leases.journal")).toBeGreaterThan(since.indexOf(syncOfFolder));
+    expect(since.indexOf("write leases.journal")).toBeGreaterThan(since.indexOf(syncOfFolder));
     expect(await site.reopened()).toEqual(site.after(site.appended.length));
     await site.journal?.close();
   });
 });
 
-describe("a sync of the old file that fails meanwhile", () => {
+describe("a write to the old file that fails meanwhile", () => {
   test("leaves it to the new file, which ends first", async () => {
     const site = new JournalSite(folder);
     await site.open();
@@ -228,9 +230,9 @@ describe("a sync of the old file that fails meanwhile", () => {
     let fails = false;
     await watchFiles(async (step) => {
       await held.before(step);
-      if (step !== "datasync leases.journal" || !fails) return;
+      if (step !== "write leases.journal" || !fails) return;
       fails = false;
-      throw noRoom;
+      throw broken;
     });
     await site.appendUntil(held.isReached);
     fails = true;

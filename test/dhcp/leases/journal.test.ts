@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import {
   appendFileSync,
+  constants,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -18,6 +19,7 @@ import { encodeLease, replayJournal } from "../../../src/dhcp/leases/journal-for
 import { type Lease, LeaseTable } from "../../../src/dhcp/leases/lease-table.ts";
 import { SteadyClock } from "../../../src/lib/clock.ts";
 import { InternalError } from "../../../src/lib/errors.ts";
+import { openFlags } from "../../support/open-files.ts";
 import { reasonToSkip } from "../../support/tools.ts";
 
 let folder = "";
@@ -81,6 +83,24 @@ describe("the journal", () => {
     expect(second.replay.damaged).toEqual([]);
     expect(second.leases.all()).toEqual([lease(1, "released"), lease(2)]);
     await second.journal.close();
+  });
+
+  test("each write is on the disk when it returns, also into a file that replaced another one", async () => {
+    const first = await reopen(2000);
+    const flags = () => openFlags(first.path) & constants.O_DSYNC;
+    expect(flags()).toBe(constants.O_DSYNC);
+    const { ino } = statSync(first.path);
+    for (let i = 0; i < 60; i++) await append(first, lease(i % 4));
+    while (statSync(first.path).ino === ino) await append(first, lease(1));
+    expect(flags()).toBe(constants.O_DSYNC);
+    await first.journal.close();
+  });
+
+  test("a line has a lease as JSON, whatever its texts are", () => {
+    const odd = { ...lease(1), hostname: '"\\', clientId: '"}', network: null };
+    const text = JSON.stringify({ ...odd, writtenAtMs: nowMs });
+    expect(line(odd)).toMatch(/^\{"crc":"[0-9a-f]{8}","lease":.*\}\n$/);
+    expect(line(odd).slice(26, -2)).toBe(text);
   });
 
   test("a line is JSON for whoever wants to read it", () => {
