@@ -80,12 +80,20 @@ export function u16(value: number): Uint8Array {
 }
 
 export function u32(value: number): Uint8Array {
-  return Uint8Array.of(
-    (value >>> 24) & 0xff,
-    (value >>> 16) & 0xff,
-    (value >>> 8) & 0xff,
-    value & 0xff,
-  );
+  const bytes = new Uint8Array(4);
+  writeU32(bytes, 0, value);
+  return bytes;
+}
+
+/** Big-endian writes; the caller has checked the bounds. */
+export function writeU16(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 8;
+  bytes[at + 1] = value;
+}
+
+export function writeU32(bytes: Uint8Array, at: number, value: number): void {
+  writeU16(bytes, at, value >>> 16);
+  writeU16(bytes, at + 2, value);
 }
 
 /**

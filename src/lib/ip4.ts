@@ -1,4 +1,4 @@
-import { readU32 } from "./bytes.ts";
+import { readU32, u32 } from "./bytes.ts";
 
 /** An IPv4 address in dotted-quad form, canonical: `192.168.77.1`. */
 export type Ip4 = string;
@@ -15,8 +15,7 @@ export function ip4FromBytes(bytes: Uint8Array, at = 0): Ip4 {
 
 /** The four bytes of an address in canonical form. */
 export function ip4ToBytes(address: Ip4): Uint8Array {
-  const value = ip4ToNumber(address);
-  return Uint8Array.of(value >>> 24, (value >>> 16) & 0xff, (value >>> 8) & 0xff, value & 0xff);
+  return u32(ip4ToNumber(address));
 }
 
 /** The address as an unsigned 32-bit number, for arithmetic. */
@@ -90,6 +89,12 @@ export function subnetOf(address: Ip4, prefixLength: number): Subnet {
 
 export function broadcastOf(subnet: Subnet): Ip4 {
   return ip4FromNumber((ip4ToNumber(subnet.network) | ~maskNumber(subnet.prefixLength)) >>> 0);
+}
+
+/** Whether it is the network's broadcast address. */
+export function isBroadcastOf(subnet: Subnet, address: Ip4): boolean {
+  const hostBits = ~maskNumber(subnet.prefixLength);
+  return ((ip4ToNumber(address) ^ (ip4ToNumber(subnet.network) | hostBits)) | 0) === 0;
 }
 
 export function subnetContains(subnet: Subnet, address: Ip4): boolean {

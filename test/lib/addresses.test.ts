@@ -1,6 +1,14 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { ip4FromBytes, ip4FromNumber, ip4ToBytes, ip4ToNumber } from "../../src/lib/ip4.ts";
+import {
+  broadcastOf,
+  ip4FromBytes,
+  ip4FromNumber,
+  ip4ToBytes,
+  ip4ToNumber,
+  isBroadcastOf,
+  subnetOf,
+} from "../../src/lib/ip4.ts";
 import { macFromBytes, macToBytes } from "../../src/lib/mac.ts";
 
 // Such as differ in a few bits only.
@@ -37,5 +45,15 @@ test("an IPv4 address is made of its number with a sign or without", () => {
   for (const address of ["0.0.0.0", "127.255.255.255", "128.0.0.0", "255.255.255.255"]) {
     const number = ip4ToNumber(address);
     expect([ip4FromNumber(number), ip4FromNumber(number | 0)]).toEqual([address, address]);
+  }
+});
+
+test("an address is its network's broadcast address, or not", () => {
+  for (const prefixLength of [0, 8, 24, 31, 32]) {
+    const subnet = subnetOf("200.168.77.9", prefixLength);
+    const broadcast = broadcastOf(subnet);
+    expect(isBroadcastOf(subnet, broadcast)).toBe(true);
+    const before = ip4FromNumber(ip4ToNumber(broadcast) - 1);
+    expect(isBroadcastOf(subnet, before)).toBe(false);
   }
 });

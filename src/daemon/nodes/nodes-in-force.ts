@@ -233,14 +233,14 @@ export class NodesInForce {
   }
 
   /** Its own operating system, when it was sent on before. */
-  #systemHeard(machine: Machine, nowMs: number): void {
-    const { mac, address } = machine;
-    const denial = this.denialOf(machine);
-    if (mac === null || denial === null || this.localBoots.of(mac) === null) return;
+  #systemHeard({ mac, address }: Machine, nowMs: number): void {
+    if (mac === null || this.localBoots.of(mac) === null) return;
+    const denial = this.denialOf({ mac, address });
+    if (denial === null) return;
     if (denial.way === "silent") {
       this.#parts.emit({ event: "local-boot", mac, address, way: "silent", reason: denial.reason });
     }
-    this.#learnt(machine, this.localBoots.systemHeard(mac, nowMs));
+    this.#learnt({ mac, address }, this.localBoots.systemHeard(mac, nowMs));
   }
 
   #microOs(event: Extract<PxeEvent, { event: "micro-os" }>, nowMs: number): void {

@@ -1,9 +1,9 @@
 import { isNamed, type NodeEntry } from "../../boot/node.ts";
 import {
-  broadcastOf,
   type Ip4,
   ip4FromNumber,
   ip4ToNumber,
+  isBroadcastOf,
   subnetContains,
 } from "../../lib/ip4.ts";
 import type { Mac } from "../../lib/mac.ts";
@@ -162,7 +162,7 @@ function isHostAddress(link: FullLink, address: Ip4): boolean {
   if (!subnetContains(subnet, address) || isOurs(link, address)) return false;
   // RFC 3021: a network of two addresses has neither a network nor a broadcast address.
   const wide = subnet.prefixLength < 31;
-  if (wide && (address === subnet.network || address === broadcastOf(subnet))) return false;
+  if (wide && (address === subnet.network || isBroadcastOf(subnet, address))) return false;
   const { router, dns, ntp, logServers } = full;
   const isServer = router.includes(address) || dns.includes(address) || ntp.includes(address);
   return !isServer && !logServers.includes(address);

@@ -75,7 +75,7 @@ export function readRequest(
     requestedAddress,
     clientAddress: hasAddress(messageType, named, confirmed) ? given(packet.ciaddr) : null,
     clientId: filled(raw(OptionCode.CLIENT_IDENTIFIER)),
-    parameterRequestList: Array.from(raw(OptionCode.PARAMETER_REQUEST_LIST) ?? []),
+    parameterRequestList: numbersIn(raw(OptionCode.PARAMETER_REQUEST_LIST)),
     relayInformation,
     relay: readRelayAgent(packet, relayInformation),
     source,
@@ -105,6 +105,13 @@ function hasAddress(messageType: number, named: number, confirmed: boolean): boo
 
 function given(address: Ip4): Ip4 | null {
   return address === ANY_ADDRESS ? null : address;
+}
+
+/** As `Array.from` would, which takes as long as the rest of a request. */
+function numbersIn(bytes: Uint8Array | null): readonly number[] {
+  const numbers: number[] = [];
+  if (bytes !== null) for (let at = 0; at < bytes.length; at++) numbers.push(bytes[at] ?? 0);
+  return numbers;
 }
 
 function filled(value: Uint8Array | null): Uint8Array | null {
