@@ -79,7 +79,7 @@ export const tftp = z
     }),
     dataPorts: portRange.nullable().default(null).meta({
       description:
-        "The UDP ports that transfers answer from, so that a firewall can let them through.",
+        "The UDP ports that transfers answer from, so that a firewall can let them through. Each transfer has one, so no more run at the same time.",
       unset: "any free one",
       see: "network.md#firewalls",
     }),

@@ -6,7 +6,7 @@ export const transferEvents = {
     level: "warn",
     message: "a TFTP request was refused",
     meaning:
-      "The file does not exist, may not be read, or as many transfers as `tftp.maxTransfers` allows are under way; `reason` says which.",
+      "The file does not exist, may not be read, or as many transfers are under way as `tftp.maxTransfers` allows or `tftp.dataPorts` has ports for; `reason` says which.",
   },
   "optional-file": {
     level: "debug",

@@ -1,4 +1,5 @@
-import { BindError, errnoOf, messageOf } from "../../lib/errors.ts";
+import { PortInUseError } from "../../lib/bind-error.ts";
+import { errnoOf, messageOf } from "../../lib/errors.ts";
 import type { Ip4 } from "../../lib/ip4.ts";
 import { sameEndpoint } from "../../net/udp.ts";
 import type { OpenConnectedUdp, UdpEndpoint, UdpSocket } from "../../net/udp.ts";
@@ -58,7 +59,7 @@ export async function openChannel(
     } catch (error) {
       ports.giveBack(port);
       // Another program uses this port; any other failure would be the same on every port.
-      if (!(error instanceof BindError && errnoOf(error.cause) === "EADDRINUSE")) throw error;
+      if (!(error instanceof PortInUseError)) throw error;
     }
   }
   return null;

@@ -6,6 +6,10 @@ export interface PortRange {
   readonly last: number;
 }
 
+export function portsIn({ first, last }: PortRange): number {
+  return last - first + 1;
+}
+
 /**
  * The ports of one address that transfers may use. They are handed out in turn, so that a port is
  * unused as long as possible: late packets of a former transfer must not reach the next one.
@@ -23,7 +27,7 @@ export class DataPorts {
 
   /** How many ports there are in all. */
   get size(): number {
-    return this.#range.last - this.#range.first + 1;
+    return portsIn(this.#range);
   }
 
   /** The next free port, or null when all are taken. */

@@ -55,9 +55,11 @@ export class Listener {
       transfers: () => host.slots.size,
       newTimer: (due) => new DeadlineTimer(options.clock, due),
       refuse: ({ client, subject }, error, reason) => this.#refuse(client, subject, error, reason),
+      pass: ({ subject }, reason) => this.#report(subject, ErrorCode.NOT_DEFINED, reason),
       answered: (session) => host.slots.answered(session),
       ended: (session, refused) => this.#forget(session, refused),
       release: (closing) => this.#release(closing),
+      released: () => Promise.all(this.#releasing),
     };
     // A reply that could not be sent is a reply that was lost: the client or our timer repeats.
     socket.onError(() => {});

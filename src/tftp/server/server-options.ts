@@ -9,7 +9,7 @@ import type { NegotiationLimits } from "../wire/option-negotiation.ts";
 export interface TftpLimits extends NegotiationLimits {
   /** Transfers at the same time, over all addresses; see `TransferSlots` for who is refused. */
   readonly maxTransfers: number;
-  /** Where the ports of transfers are taken from; null: any free port. */
+  /** Where the ports of transfers are taken from; no more run at the same time. Null: any free port. */
   readonly dataPorts: PortRange | null;
   /** Send everything from the listening port, for clients behind NAT and load balancers. */
   readonly singlePort: boolean;

@@ -40,13 +40,21 @@ export interface SessionHost {
   newTimer(due: () => void): Pick<DeadlineTimer, "set">;
   /** Answers the request with an error; `reason` is for the log. */
   refuse(request: ReadRequest, error: ErrorPacket, reason?: string): void;
+  /** Does not answer the request, which the client repeats. */
+  pass(request: ReadRequest, reason: string): void;
   /** The client is there. */
   answered(session: Session): void;
   /** Forget the session. Called once. */
   ended(session: Session, refused: boolean): void;
   /** Waits for something that closes by itself. */
   release(closing: Promise<void>): void;
+  /** Resolves when all that closes now has. */
+  released(): Promise<unknown>;
 }
+
+/** For the log. */
+const NO_PORT =
+  "not answered yet: other programs use the ports of tftp.dataPorts, or all are taken for the moment; the client gets one when it asks again";
 
 /** IPv4, UDP and TFTP in front of a block. */
 const HEADER_BYTES = 20 + 8 + 4;
@@ -141,7 +149,8 @@ export class Session implements SlotHolder {
       refusal = { error, reason: messageOf(fault) };
     }
     if (refusal === null || this.#over) return;
-    this.#host.refuse(this.request, refusal.error, refusal.reason);
+    if ("error" in refusal) this.#host.refuse(this.request, refusal.error, refusal.reason);
+    else this.#host.pass(this.request, refusal.reason);
     this.#end(true);
   }
 
@@ -166,9 +175,7 @@ export class Session implements SlotHolder {
     if (channel === null || this.#over) {
       this.#host.release(found.blob.close());
       if (channel !== null) this.#host.release(channel.release());
-      return {
-        error: errorPacket(ErrorCode.NOT_DEFINED, "the server has no free port, try again"),
-      };
+      return { reason: NO_PORT };
     }
     const timer = this.#host.newTimer(() => this.#driver?.wake());
     const terms = negotiate(options, this.#limits(), found.blob.size);
@@ -229,7 +236,13 @@ export class Session implements SlotHolder {
     const { openUdp, openTransferUdp, limits, allows = everybody } = this.#host.options;
     if (limits.singlePort) return sharedChannel(socket);
     const open: OpenConnectedUdp = openTransferUdp ?? ((local) => openUdp(local));
-    return openChannel(open, socket.local.address, client, ports, { decode, allows });
+    const opened = (): Promise<Channel | null> =>
+      openChannel(open, socket.local.address, client, ports, { decode, allows });
+    const channel = await opened();
+    if (channel !== null) return channel;
+    // The slot of a transfer that has ended is free a moment before its port.
+    await this.#host.released();
+    return opened();
   }
 
   #end(refused = false): void {
@@ -242,11 +255,13 @@ export class Session implements SlotHolder {
 
 const everybody = (): boolean => true;
 
-/** Why a request is refused: what the client is told, and what the log says where that is more. */
-interface Refusal {
-  readonly error: ErrorPacket;
-  readonly reason?: string;
-}
+/**
+ * Why a request is refused: what the client is told, and what the log says where that is more. Without an error it is
+ * told nothing: firmware repeats its request for half a minute, and gives up at an error.
+ */
+type Refusal =
+  | { readonly error: ErrorPacket; readonly reason?: string }
+  | { readonly reason: string };
 
 function notFound(): ErrorPacket {
   return errorPacket(ErrorCode.FILE_NOT_FOUND, "file not found");

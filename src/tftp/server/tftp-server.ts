@@ -1,8 +1,9 @@
 import type { Ip4 } from "../../lib/ip4.ts";
 import type { UdpEndpoint } from "../../net/udp.ts";
+import { portsIn } from "./data-ports.ts";
 import { TransferSlots } from "./transfer-slots.ts";
 import { Listener } from "./listener.ts";
-import type { TftpServerOptions } from "./server-options.ts";
+import type { TftpLimits, TftpServerOptions } from "./server-options.ts";
 import { StartQueue } from "./start-queue.ts";
 
 export type { TftpFile, TftpRefusal } from "./transfer-driver.ts";
@@ -46,7 +47,7 @@ class Server implements TftpServer {
 
   constructor(options: TftpServerOptions) {
     this.#options = options;
-    this.#slots = new TransferSlots(options.limits.maxTransfers);
+    this.#slots = new TransferSlots(mostTransfers(options.limits));
     this.#starts = new StartQueue(options.clock);
   }
 
@@ -55,7 +56,7 @@ class Server implements TftpServer {
   }
 
   get transfers(): { readonly open: number; readonly limit: number } {
-    return { open: this.#slots.size, limit: this.#options.limits.maxTransfers };
+    return { open: this.#slots.size, limit: mostTransfers(this.#options.limits) };
   }
 
   async listen(address: Ip4): Promise<UdpEndpoint> {
@@ -90,6 +91,12 @@ class Server implements TftpServer {
   async #close(graceMs: number): Promise<void> {
     await drain([...this.#listeners, ...this.#leaving], graceMs, this.#watchers);
   }
+}
+
+/** Each transfer has a port of its own: who finds none free is to wait for a slot, as all others do. */
+function mostTransfers({ maxTransfers, dataPorts, singlePort }: TftpLimits): number {
+  const ports = dataPorts === null || singlePort ? Infinity : portsIn(dataPorts);
+  return Math.min(maxTransfers, ports);
 }
 
 /** Stops listening, waits for the transfers, and ends those that are left. */

@@ -19,8 +19,8 @@ const MAX_ADDRESSES = 8192;
 
 /** For the log. */
 const FULL =
-  "the server is full, so it does not answer yet (as many transfers as tftp.maxTransfers allows are under way): the client gets a " +
-  "place when it asks again; if machines give up before, raise tftp.maxTransfers or switch fewer of them on at once";
+  "the server is full, so it does not answer yet (as many transfers are under way as tftp.maxTransfers allows, or as tftp.dataPorts has ports for): the client gets " +
+  "a place when it asks again; if machines give up before, raise that or switch fewer of them on at once";
 
 /** Why there is no slot. */
 export interface SlotRefusal {

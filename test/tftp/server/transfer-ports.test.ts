@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { concat } from "../../../src/lib/bytes.ts";
-import { openDgram } from "../../../src/net/dgram.ts";
+import { BindError } from "../../../src/lib/errors.ts";
+import { openDgram, openDgramConnected } from "../../../src/net/dgram.ts";
 import type { OpenUdp } from "../../../src/net/udp.ts";
+import type { PortRange } from "../../../src/tftp/server/data-ports.ts";
 import {
   files,
   freePort,
@@ -16,6 +18,19 @@ import { TestServer } from "../../support/tftp-server.ts";
 import { openTransferUdp } from "../../support/transfer-socket.ts";
 
 const { client, opened, serve } = servedTftp();
+
+/** Two ports in a row that were free a moment ago. */
+async function twoFreePorts(): Promise<PortRange> {
+  for (;;) {
+    const first = await freePort();
+    try {
+      await (await openDgram({ address: "127.0.0.1", port: first + 1 })).close();
+      return { first, last: first + 1 };
+    } catch (error) {
+      if (!(error instanceof BindError)) throw error;
+    }
+  }
+}
 
 describe.each([
   ["connected sockets", openTransferUdp],
@@ -155,34 +170,43 @@ describe("single-port mode", () => {
 });
 
 describe("data ports", () => {
-  it("are where transfers come from, and a client is told when none is free", async () => {
+  it("are where transfers come from, of which there are no more than ports", async () => {
     const port = await freePort();
     const server = await serve({ limits: { dataPorts: { first: port, last: port } } });
-    const [one, two] = [await client(), await client()];
+    expect(server.server.transfers).toEqual({ open: 0, limit: 1 });
+    const [one, two] = [await client(), await client("127.0.0.2")];
     one.request(server.endpoint, "ipxe.efi");
     const { from } = await one.next();
     expect(from.port).toBe(port);
-    const refused = await two.fetch(server.endpoint, "ipxe.efi");
-    expect(refused).toMatchObject({
-      opcode: "error",
-      code: 0,
-      message: expect.stringMatching("port"),
-    });
+    one.send(ack(1), from);
+    await one.next();
+    two.request(server.endpoint, "ipxe.efi");
+    const { reason } = JSON.parse(JSON.stringify(await server.event("tftp-refused")));
+    expect(reason).toMatch(/tftp\.dataPorts/);
+    // Firmware gives up at an error.
+    expect(two.unread).toEqual([]);
     one.send({ opcode: "error", code: 0, message: "" }, from);
     await server.event("tftp-failed");
-    let answer = await two.fetch(server.endpoint, "autoexec.ipxe");
-    // The port is free a moment after the transfer's end.
-    while (!(answer instanceof Uint8Array))
-      answer = await two.fetch(server.endpoint, "autoexec.ipxe");
-    expect(answer).toEqual(files["autoexec.ipxe"]);
+    expect(await two.fetch(server.endpoint, "autoexec.ipxe")).toEqual(files["autoexec.ipxe"]);
   });
 
-  it("that another program holds are passed over", async () => {
-    const held = await openDgram({ address: "127.0.0.1", port: 0 });
+  it.each([
+    ["connected sockets", { openTransferUdp }],
+    ["connected sockets of dgram", { openUdp: openDgram, openTransferUdp: openDgramConnected }],
+  ])("that another program holds are passed over, with %s", async (_, sockets) => {
+    const { first, last } = await twoFreePorts();
+    const held = await openDgram({ address: "127.0.0.1", port: first });
     opened.push(held);
-    const { port } = held.local;
-    const server = await serve({ limits: { dataPorts: { first: port, last: port } } });
-    const refused = await (await client()).fetch(server.endpoint, "ipxe.efi");
-    expect(refused).toMatchObject({ opcode: "error", code: 0 });
+    const both = await serve({ ...sockets, limits: { dataPorts: { first, last } } });
+    for (let n = 0; n < 3; n++) {
+      const fetched = await (await client()).fetch(both.endpoint, "autoexec.ipxe");
+      expect(fetched).toEqual(files["autoexec.ipxe"]);
+    }
+    const server = await serve({ ...sockets, limits: { dataPorts: { first, last: first } } });
+    const one = await client();
+    one.request(server.endpoint, "ipxe.efi");
+    const { reason } = JSON.parse(JSON.stringify(await server.event("tftp-refused")));
+    expect(reason).toMatch(/other programs use the ports of tftp\.dataPorts/);
+    expect(one.unread).toEqual([]);
   });
 });
