@@ -83,6 +83,21 @@ describe("the lease files of other servers", () => {
     ]);
   });
 
+  test("ISC dhcpd: of weeks in which every renewal was appended", () => {
+    const entry = (address: string) => `lease ${address} {
+  starts 3 2026/11/25 19:00:00;
+  ends 3 2026/11/25 20:30:00;
+  binding state active;
+  hardware ethernet ${mac};
+}
+`;
+    const entries = Array.from({ length: 20_000 }, (_, n) => entry(`10.0.0.${n % 200}`));
+    const file = `${entries.join("")}${entry("nowhere")}`;
+    const { leases, problems } = readLeaseFile("isc", file, nowMs);
+    expect(leases).toHaveLength(200);
+    expect(problems).toEqual([`line ${20_000 * 6 + 1}: "nowhere" is no address`]);
+  });
+
   test("dnsmasq: one line each, 0 is forever, and IPv6 is left out", () => {
     const { leases, problems } = readLeaseFile("dnsmasq", dnsmasq, nowMs);
     expect(problems).toEqual([]);
