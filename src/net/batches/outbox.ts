@@ -21,19 +21,20 @@ export interface Outgoing {
  * sends by one.
  */
 export class Outbox {
-  readonly #calls: BatchCalls;
+  readonly #calls: Pick<BatchCalls, "put" | "send">;
   #sender: Sender | null = null;
   #waiting: Outgoing[] = [];
   #isScheduled = false;
   #isHandling = false;
   #isSettling = false;
 
-  constructor(calls: BatchCalls) {
+  constructor(calls: Pick<BatchCalls, "put" | "send">) {
     this.#calls = calls;
   }
 
   add(sender: Sender, datagram: Outgoing): void {
-    if (this.#sender !== sender || this.#waiting.length === BATCH) this.flush();
+    // More than once where somebody who hears of a failure sends something, too.
+    while (this.#isToLeaveBefore(sender)) this.flush();
     this.#sender = sender;
     this.#calls.put(this.#waiting.length, datagram.payload, datagram.to);
     this.#waiting.push(datagram);
@@ -41,6 +42,12 @@ export class Outbox {
     this.#isScheduled = true;
     // With what else goes on now, such as all whose leases one write has brought to the disk.
     queueMicrotask(this.#scheduled);
+  }
+
+  /** Whether what is gathered cannot leave together with a datagram of this sender. */
+  #isToLeaveBefore(sender: Sender): boolean {
+    const { length } = this.#waiting;
+    return length > 0 && (this.#sender !== sender || length === BATCH);
   }
 
   /** Has handlers of datagrams do their work; what they send leaves when they have done it. */
