@@ -137,7 +137,10 @@ function nodeOf(request: DhcpRequest, knowledge: Knowledge): NodeEntry | null {
   if (node !== null) return node;
   for (const { address } of knowledge.leases.allOfMachine(mac)) {
     const reserving = knowledge.reservedFor(address);
-    if (reserving !== null && reserving.mac === null) return reserving;
+    if (reserving === null || reserving.mac !== null) continue;
+    // It may have had the address before that was reserved for another machine.
+    const isOther = client.uuid !== null && reserving.uuid !== null;
+    if (!isOther) return reserving;
   }
   return null;
 }

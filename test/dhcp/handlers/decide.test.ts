@@ -5,6 +5,7 @@ import { decide, type Knowledge, type Role } from "../../../src/dhcp/handlers/de
 import { OfferStyleTable } from "../../../src/boot/offer-style.ts";
 import { LeaseTable } from "../../../src/dhcp/leases/lease-table.ts";
 import type { Link } from "../../../src/dhcp/link.ts";
+import { OptionCode } from "../../../src/dhcp/wire/option-codes.ts";
 import { OfferTable } from "../../../src/dhcp/leases/offer-table.ts";
 import { macToBytes } from "../../../src/lib/mac.ts";
 import type { Options } from "../../support/dhcp.ts";
@@ -134,6 +135,24 @@ describe("decide", () => {
       }
     },
   );
+
+  test("a machine is not the node whose address it had before, when it tells another UUID", () => {
+    const address = "192.168.77.120";
+    const knowledge = knowing();
+    for (const effect of decided(
+      selecting(firmware.uefi, ourAddress, address),
+      fullLink,
+      "server",
+      knowledge,
+    )) {
+      if (effect.kind === "record") knowledge.leases.put(effect.lease, nowMs);
+    }
+    const entry = { ...emptyNode, name: "other", address, uuid: uuid.replace("3", "4") };
+    const later = { ...knowing(entry), leases: knowledge.leases };
+    const reply = onlyReply(decided(message(firmware.uefi), fullLink, "server", later));
+    expect(reply.options.has(OptionCode.HOST_NAME)).toBe(false);
+    expect(reply.yiaddr).not.toBe(address);
+  });
 
   test("an operating system is the node by whose UUID its firmware was recognised", () => {
     const knowledge = knowing({ ...emptyNode, uuid, name: "by-uuid", address: "192.168.77.20" });
