@@ -141,16 +141,17 @@ export interface PoolUse {
 
 export function poolUse(context: AllocationContext): PoolUse {
   const { link, leases, nowMs, node, mac } = context;
+  const { pools } = link.full;
+  const bounds = pools.map(({ first, last }) => [ip4ToNumber(first), ip4ToNumber(last)] as const);
   let [leased, quarantined] = [0, 0];
-  for (const { first, last } of link.full.pools) {
-    for (let number = ip4ToNumber(first); number <= ip4ToNumber(last); number++) {
-      const lease = leases.atNumber(number);
-      if (lease === null || !isActive(lease, nowMs)) continue;
-      if (isQuarantine(lease)) quarantined += 1;
-      else leased += 1;
-    }
+  // A pool may have millions of addresses; there are no more leases than memory is set aside for.
+  for (const [number, lease] of leases.byAddress()) {
+    const isInPool = bounds.some(([first, last]) => first <= number && number <= last);
+    if (!isInPool || !isActive(lease, nowMs)) continue;
+    if (isQuarantine(lease)) quarantined += 1;
+    else leased += 1;
   }
-  const addresses = poolSize(link.full.pools);
+  const addresses = poolSize(pools);
   const left = addresses - leased - quarantined;
   const kept = isNamed(node, mac) ? 0 : Math.min(left, keptAddresses(context));
   return { addresses, leased, quarantined, kept };

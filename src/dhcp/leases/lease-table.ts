@@ -78,6 +78,8 @@ export interface Leases {
   at(address: Ip4): Lease | null;
   /** The same by the address as a number. */
   atNumber(address: number): Lease | null;
+  /** All with their addresses as numbers, whatever their state, in no order that means anything; without a copy. */
+  byAddress(): Iterable<readonly [address: number, lease: Lease]>;
   /** Whether addresses that were never handed out may be from now on: memory is bounded. */
   readonly hasRoom: boolean;
 }
@@ -144,7 +146,6 @@ export class LeaseTable implements Leases {
     return [...this.#byAddress.values()];
   }
 
-  /** The same with their addresses as numbers, without a copy. */
   byAddress(): Iterable<readonly [address: number, lease: Lease]> {
     return this.#byAddress;
   }

@@ -91,6 +91,22 @@ describe("field fault 16: DHCPDECLINEs of one machine", () => {
     expect(flood).toHaveLength(27);
   });
 
+  test("are as quickly judged in a pool of millions of addresses", async () => {
+    const site = new EffectSite().withPool("10.0.0.10", "10.255.255.250");
+    const subnet = { network: "10.0.0.0", prefixLength: 8 };
+    site.link = { ...site.link, address: "10.0.0.1", subnet };
+    site.usedBy = () => Promise.resolve("machine");
+    const address = (await site.ask(macA, message(system)))?.yiaddr ?? "";
+    const options = selecting(system, "10.0.0.1", address);
+    await site.ask(macA, options);
+    for (let n = 0; n < 200; n++) {
+      await site.ask(macA, { ...options, ...message({}, MessageType.DECLINE) });
+      site.nowMs += 600_000;
+      await site.ask(macA, options);
+    }
+    expect(site.leases.at(address)?.state).toBe("bound");
+  });
+
   test("do not drain the pool where something answers for every address", async () => {
     const site = new EffectSite().withPool("192.168.77.100", "192.168.77.109");
     for (let n = 0; n < 8; n++) {
