@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { TokenBucket } from "../lib/token-bucket.ts";
 import type { Clock } from "../lib/clock.ts";
-import { BindError } from "../lib/errors.ts";
+import { BindError, errnoOf } from "../lib/errors.ts";
 import { type Ip4, type Subnet, subnetContains } from "../lib/ip4.ts";
 import type { Mac } from "../lib/mac.ts";
 import { adoptDgram, openDgram } from "./dgram.ts";
@@ -39,6 +39,15 @@ const ECHO_REQUEST = Uint8Array.of(8, 0, 0, 0, 0, 0, 0, 1);
 interface Prober {
   readonly socket: UdpSocket;
   readonly echo: boolean;
+  /** The kernel binds a socket to a device, not to its name: one that was made anew is another one. */
+  isGone: boolean;
+}
+
+export interface ProbeOptions {
+  /** However many are asked for. Default: no. */
+  readonly urgent?: boolean;
+  /** Whether the host that ARP knew at the address before the check may have left it. Default: any may. */
+  readonly mayHaveLeft?: (mac: Mac) => boolean;
 }
 
 /**
@@ -67,34 +76,28 @@ export class ConflictProbe {
    * Who answers at `address`, as seen by the machine `mac`. Null when there are too many checks, and where none
    * is possible. Beyond the link's own network only an echo counts, which does not tell who sent it: there a
    * router answers ARP for all (RFC 1027).
+   *
+   * What the kernel knew by ARP before, it does not ask anew within the time of a check. Some seconds later it does, and
+   * forgets a host that has gone: so one that no lease brought there counts as if it had answered.
    */
   readonly usedBy = async (
     link: ProbedLink,
     address: Ip4,
     mac: Mac,
-    urgent = false,
+    { urgent = false, mayHaveLeft = () => true }: ProbeOptions = {},
   ): Promise<AddressUse> => {
     if (urgent ? !this.#urgentBucket.take(this.#clock.now()) : this.#isBusy()) return null;
     const device = link.interface;
     const near = subnetContains(link.subnet, address);
     const before = near ? arpEntry(await this.#arpTable(), device, address) : null;
-    let prober: Prober;
-    try {
-      prober = await this.#proberOn(link);
-    } catch (error) {
-      // Its address is gone, or no descriptor is left: then it is not probed.
-      if (error instanceof BindError) return null;
-      throw error;
-    }
-    if (!near) {
-      if (!prober.echo) return null;
-      return (await this.#ask(prober, address)) ? "somebody" : "nobody";
-    }
-    const answered = await this.#ask(prober, address);
+    const answered = await this.#isAnswered(link, address, !near);
+    if (answered === null) return null;
+    if (!near) return answered ? "somebody" : "nobody";
     const after = arpEntry(await this.#arpTable(), device, address);
     if (after === mac) return "machine";
-    // An entry from before may be of a host that has gone; a new one was answered just now.
-    return answered || (before === null && after !== null) ? "other" : "nobody";
+    // An entry from before may be of a machine whose lease has ended; a new one was answered just now.
+    const isThere = after !== null && (after !== before || !mayHaveLeft(after));
+    return answered || isThere ? "other" : "nobody";
   };
 
   #isBusy(): boolean {
@@ -107,6 +110,24 @@ export class ConflictProbe {
   async close(): Promise<void> {
     const opened = await Promise.allSettled(this.#probers.values());
     for (const one of opened) if (one.status === "fulfilled") await one.value.socket.close();
+  }
+
+  /** Null where it cannot be asked. */
+  async #isAnswered(link: ProbedLink, address: Ip4, byEchoOnly: boolean): Promise<boolean | null> {
+    for (let tries = 0; tries < 2; tries++) {
+      let prober: Prober;
+      try {
+        prober = await this.#proberOn(link);
+      } catch (error) {
+        // Its address is gone, or no descriptor is left.
+        if (error instanceof BindError) return null;
+        throw error;
+      }
+      if (byEchoOnly && !prober.echo) return null;
+      const answered = await this.#ask(prober, address);
+      if (!prober.isGone) return answered;
+    }
+    return null;
   }
 
   async #ask({ socket, echo }: Prober, address: Ip4): Promise<boolean> {
@@ -131,23 +152,30 @@ export class ConflictProbe {
     const key = `${link.interface} ${link.address}`;
     const had = this.#probers.get(key);
     if (had !== undefined) return had;
-    const opening = this.#open(link).catch((error: unknown) => {
-      this.#probers.delete(key);
+    const forget = (): void => void this.#probers.delete(key);
+    const opening = this.#open(link, forget).catch((error: unknown) => {
+      forget();
       throw error;
     });
     this.#probers.set(key, opening);
     return opening;
   }
 
-  async #open({ interface: device, address }: ProbedLink): Promise<Prober> {
+  async #open({ interface: device, address }: ProbedLink, forget: () => void): Promise<Prober> {
     const descriptor = (await this.#load())?.pingSocket(device) ?? null;
     const local = { address, port: 0 };
     const echo = descriptor !== null;
     const socket = echo ? await adoptDgram(descriptor, local, device) : await openDgram(local);
-    // Host unreachable is reported as an error: the same as no reply.
-    socket.onError(() => {});
+    const prober = { socket, echo, isGone: false };
+    // Host unreachable is reported as an error, too: the same as no reply.
+    socket.onError((error) => {
+      if (errnoOf(error) !== "ENODEV" || prober.isGone) return;
+      prober.isGone = true;
+      forget();
+      void socket.close();
+    });
     if (echo) socket.onMessage((_, from) => this.#waiting.get(from.address)?.());
-    return { socket, echo };
+    return prober;
   }
 }
 

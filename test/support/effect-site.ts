@@ -81,9 +81,9 @@ export class EffectSite {
       offers: this.offers,
       offerStyles: new OfferStyleTable(),
       journal: journal ?? this.disk,
-      usedBy: (link, address, mac, urgent) => {
+      usedBy: (link, address, mac, how) => {
         this.checked.push(address);
-        return this.usedBy(link, address, mac, urgent);
+        return this.usedBy(link, address, mac, how);
       },
       emit: (event) => void this.events.push(event),
       clock: { now: () => this.nowMs, wall: () => this.nowMs },

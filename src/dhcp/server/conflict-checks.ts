@@ -11,8 +11,16 @@ import type { Mac } from "../../lib/mac.ts";
  */
 export type AddressUse = "nobody" | "machine" | "other" | "somebody" | null;
 
-/** Asks who uses an address, as seen by the machine; `urgent`: however many are asked for. */
-export type UsedBy = (link: Link, address: Ip4, mac: Mac, urgent?: boolean) => Promise<AddressUse>;
+/** How an address is asked for. */
+export interface Asking {
+  /** However many are asked for. */
+  readonly urgent: boolean;
+  /** Whether a host that was there before may have left: machines do that have, or had, a lease. */
+  readonly mayHaveLeft: (mac: Mac) => boolean;
+}
+
+/** Asks who uses an address, as seen by the machine. */
+export type UsedBy = (link: Link, address: Ip4, mac: Mac, how: Asking) => Promise<AddressUse>;
 
 /** So many addresses in use, one after the other and none free between them, are not static addresses. */
 const UNBELIEVABLE = 3;
@@ -68,7 +76,11 @@ export class ConflictChecks {
 
   /** Who uses an address. When it resolves, another check may have shown that they are not reliable here. */
   usedBy(link: Link, address: Ip4, mac: Mac, urgent = false): Promise<AddressUse> {
-    return this.#parts.usedBy?.(link, address, mac, urgent) ?? Promise.resolve(null);
+    const { usedBy, leases } = this.#parts;
+    const record = leases.at(address);
+    const wasLeased = record !== null && !isQuarantine(record);
+    const mayHaveLeft = (host: Mac): boolean => wasLeased || leases.allOfMachine(host).length > 0;
+    return usedBy?.(link, address, mac, { urgent, mayHaveLeft }) ?? Promise.resolve(null);
   }
 
   /** An address was found free: this confirms the quarantines of those found in use before it, which are to be written. */

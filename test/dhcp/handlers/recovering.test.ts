@@ -112,8 +112,7 @@ describe("after another replica has led with a journal of its own", () => {
   });
 
   test("a machine whose address could not be checked is answered when it asks again", async () => {
-    site.usedBy = (_link, _address, _mac, urgent) =>
-      Promise.resolve(urgent === true ? null : "nobody");
+    site.usedBy = (_link, _address, _mac, { urgent }) => Promise.resolve(urgent ? null : "nobody");
     expect(await discover(macA)).toBeNull();
     site.usedBy = () => Promise.resolve("nobody");
     expect(typeOf(await discover(macA))).toBe(MessageType.OFFER);

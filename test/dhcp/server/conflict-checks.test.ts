@@ -34,6 +34,27 @@ describe("before an address is offered", () => {
     expect(site.replies).toHaveLength(1);
   });
 
+  test("a host that ARP knew there before may have left only where a lease may have brought it", async () => {
+    const site = new EffectSite().withPool("192.168.77.100", "192.168.77.100");
+    const stranger = "52:54:00:00:00:99";
+    const mayHaveLeft: boolean[] = [];
+    let use: "other" | "nobody" = "nobody";
+    site.usedBy = (_, _address, _mac, how) => {
+      mayHaveLeft.push(how.mayHaveLeft(stranger), how.mayHaveLeft(macA));
+      return Promise.resolve(use);
+    };
+    await site.lease(macA);
+    expect(mayHaveLeft.splice(0)).toEqual([false, false]);
+    site.nowMs += 4_000_000;
+    use = "other";
+    // No other is left, so it is offered, and in quarantine no longer.
+    await site.ask(macB, message(system));
+    expect(mayHaveLeft.splice(0)).toEqual([true, true]);
+    site.nowMs += 4_000_000;
+    await site.ask(macB, message(system));
+    expect(mayHaveLeft.splice(0, 2)).toEqual([false, false]);
+  });
+
   test("a reserved address in use is offered all the same, and reported", async () => {
     const site = new EffectSite();
     site.node = { ...emptyNode, mac: macA, address: "192.168.77.20" };
