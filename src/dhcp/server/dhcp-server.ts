@@ -116,7 +116,7 @@ class RunningServer {
   /** What other servers offer, on the links where that is heard. */
   readonly #overheard = new Map<Link, OverheardOffers>();
   readonly #runner: EffectRunner;
-  readonly #floodGuards = new Map<string, FloodGuard>();
+  readonly #floodGuards = new WeakMap<Link, FloodGuard>();
 
   constructor(options: DhcpServerOptions) {
     this.#options = options;
@@ -215,8 +215,8 @@ class RunningServer {
   #floodGuardOf(link: Link): FloodGuard {
     const { emit, clock } = this.#options;
     const floodGuard =
-      this.#floodGuards.get(link.interface) ?? new FloodGuard(link, this.#knowledge, emit, clock);
-    this.#floodGuards.set(link.interface, floodGuard);
+      this.#floodGuards.get(link) ?? new FloodGuard(link, this.#knowledge, emit, clock);
+    this.#floodGuards.set(link, floodGuard);
     return floodGuard;
   }
 

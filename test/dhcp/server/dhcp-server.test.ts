@@ -282,6 +282,33 @@ describe("a server, whatever its mode", () => {
     expect(leases.all()).toHaveLength(1);
   });
 
+  test("a link that comes back with another network knows the machines that have leases there", async () => {
+    const { server, ports, leases, events } = await site.start({ links: [] });
+    const { full } = fullLink;
+    const elsewhere = { network: "127.9.0.0", prefixLength: 16 };
+    const pools = [{ first: "127.9.0.1", last: "127.9.0.9" }];
+    const former = await server.listen({
+      ...fullLink,
+      subnet: elsewhere,
+      full: { ...full, pools },
+    });
+    await site.exchange(ports[0] ?? 0, message(firmware.operatingSystem));
+    await former.close();
+    await server.listen(fullLink);
+    const chaddr = macToBytes("52:54:00:00:00:01");
+    const asks = { options: message(firmware.operatingSystem), changes: { chaddr } };
+    const offered = (await site.exchange(ports[2] ?? 0, asks.options, asks.changes)).packet.yiaddr;
+    const taken = selecting(firmware.operatingSystem, address, offered);
+    await site.exchange(ports[2] ?? 0, taken, asks.changes);
+    expect(leases.at(offered)?.state).toBe("bound");
+    // More than an unknown machine may ask.
+    for (let n = 0; n < 30; n++) {
+      const { packet } = await site.exchange(ports[2] ?? 0, asks.options, asks.changes);
+      expect(packet.yiaddr).toBe(offered);
+    }
+    expect(events.map(({ event }) => event)).not.toContain("dhcp-flood");
+  });
+
   test("frees its ports when it is closed, after what was under way", async () => {
     let release = (): void => undefined;
     const disk = new Promise<void>((resolve) => (release = resolve));
