@@ -110,7 +110,8 @@ export class EffectSite {
     const plan = planFor(request);
     const before = this.replies.length;
     const send = (reply: DhcpPacket) => void this.replies.push(reply);
-    await this.#runner.answer({ link: this.link, mac, send }, () =>
+    const startsOver = request.messageType === MessageType.DISCOVER;
+    await this.#runner.answer({ link: this.link, mac, startsOver, send }, () =>
       handleFull(request, plan, this.link, node, state, this.nowMs),
     );
     const chaddr = macToBytes(mac).toString();

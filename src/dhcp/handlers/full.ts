@@ -138,18 +138,19 @@ function discover(context: Context): readonly Effect[] {
     return [...told, ...nothingToOffer(request, link, poolUse(context), reserved)];
   const reply = offerReply(context, address, leaseSecondsFor(context));
   const held = context.leases.at(address);
-  // A machine that starts again keeps its lease until it takes up the offer.
-  const keeps = held?.state === "bound" && isActive(held, context.nowMs) && !context.recovering;
+  // A machine that starts again keeps its lease until it takes up the offer; one that ends before does not hold it.
+  const lasts = held?.state === "bound" && isActive(held, context.nowMs + OFFER_MS);
+  const keeps = lasts && !context.recovering;
   return [
     ...told,
-    ...(quarantined === null ? [] : endQuarantine(context, quarantined)),
     ...(keeps ? [] : hold(context, address, quarantined === null)),
+    ...(quarantined === null ? [] : endQuarantine(context, quarantined)),
     send(request, reply),
     ...offerEvents(request, plan, link, address, context.style),
   ];
 }
 
-/** One that its machine declined only when a check finds it free by now; one that we found in use at once. */
+/** The address is held for the machine. One that its machine declined only when a check finds it free by now; one that we found in use at once. */
 function endQuarantine(context: Context, quarantine: Lease): readonly Effect[] {
   const { mac, nowMs, request, link } = context;
   const ended: Effect = { kind: "record", lease: { ...quarantine, expiresAtMs: nowMs } };
@@ -157,7 +158,8 @@ function endQuarantine(context: Context, quarantine: Lease): readonly Effect[] {
   const { address } = quarantine;
   const event = { event: "address-in-use", ...machine(context, address) } as const;
   const inUse = leaseOf(context, address, "in-use", QUARANTINE_MS);
-  const unchecked = nothingToOffer(request, link, poolUse(context), reservedAddress(context));
+  const nothing = nothingToOffer(request, link, poolUse(context), reservedAddress(context));
+  const unchecked: readonly Effect[] = [{ kind: "withdraw", mac, address }, ...nothing];
   const { recovering } = context;
   return [{ kind: "check", address, mac, quarantine: inUse, event, unchecked, recovering }, ended];
 }

@@ -86,7 +86,8 @@ export function addressToOffer(context: AllocationContext, wish: Ip4 | null): Ip
  * was found there may be gone, or was never there.
  */
 export function oldestQuarantine(context: AllocationContext): Lease | null {
-  const { mac, link, leases, nowMs, reservedFor } = context;
+  const { mac, link, leases, offers, nowMs, reservedFor } = context;
+  const known = isKnown(context);
   const endsAt = (number: number): number | null => {
     const lease = leases.atNumber(number);
     const quarantined = lease !== null && isQuarantine(lease) && isActive(lease, nowMs);
@@ -94,6 +95,9 @@ export function oldestQuarantine(context: AllocationContext): Lease | null {
   };
   const mayGive = (number: number): boolean => {
     const address = ip4FromNumber(number);
+    // Another machine may be about to get it.
+    const offer = offers.atNumber(number, nowMs);
+    if (offer !== null && isHeld(offer, mac, known)) return false;
     return reservedFor(address) === null && isAllotted(context, address);
   };
   const address = pickAddress(link.full.pools, mac, endsAt, mayGive);

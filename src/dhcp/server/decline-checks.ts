@@ -47,12 +47,28 @@ export class DeclineChecks {
   readonly #doubted = new BoundedMap<Ip4, { readonly lease: Lease; readonly atMs: number }>(
     MOST_DOUBTED,
   );
+  /** Machines whose DHCPDECLINE is being checked. */
+  readonly #underWay = new Map<Mac, Promise<void>>();
 
   constructor(leases: LeaseTable, conflicts: ConflictChecks, clock: Clock) {
     this.#leases = leases;
     this.#conflicts = conflicts;
     this.#clock = clock;
     this.#unknown = new TokenBucket(UNKNOWN_MACHINES, clock.now());
+  }
+
+  /** Resolves when it is settled what becomes of the address that the machine declined; null: it declined none. */
+  underWay(mac: Mac | null): Promise<void> | null {
+    return mac === null ? null : (this.#underWay.get(mac) ?? null);
+  }
+
+  /** Resolves, or rejects, as the settling of a machine's DHCPDECLINE does, which is under way until then. */
+  async during(mac: Mac, settling: Promise<void>): Promise<void> {
+    const settled = settling.catch(() => {});
+    this.#underWay.set(mac, settled);
+    await settled;
+    if (this.#underWay.get(mac) === settled) this.#underWay.delete(mac);
+    return settling;
   }
 
   /** Whether the machine may have one more address put into quarantine. */

@@ -18,6 +18,7 @@ import { OverheardOffers } from "./overheard-offers.ts";
 import { decodeKeptPacket, decodePacket, type DhcpPacket, encodePacket } from "../wire/packet.ts";
 import type { UsedBy } from "./conflict-checks.ts";
 import { EffectRunner, type RequestInHand } from "./effect-runner.ts";
+import { MessageType } from "../wire/message-type.ts";
 import { saysBootClient } from "../message/boot-client.ts";
 import { type DhcpRequest, readRequest, type Source } from "../message/request.ts";
 import { unbeatableServer } from "../../boot/causes.ts";
@@ -262,6 +263,7 @@ class RunningServer {
     const inHand: RequestInHand = {
       link,
       mac,
+      startsOver: request.messageType === MessageType.DISCOVER,
       send: (packet, to) => socket.send(encodePacket(packet, order), to),
     };
     const answering = this.#runner.answer(inHand, () => {

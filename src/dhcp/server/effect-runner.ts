@@ -31,6 +31,8 @@ export interface EffectRunnerParts {
 export interface RequestInHand {
   readonly link: Link;
   readonly mac: Mac | null;
+  /** The machine looks for an address anew: what it declined is settled before. Default: it does not. */
+  readonly startsOver?: boolean;
   readonly send: (packet: DhcpPacket, to: Destination) => void;
 }
 
@@ -67,6 +69,8 @@ export class EffectRunner {
    * @param decide decides about the request as things are now
    */
   answer(request: RequestInHand, decide: () => readonly Effect[]): Promise<void> | null {
+    const declining = request.startsOver === true ? this.#declines.underWay(request.mac) : null;
+    if (declining !== null) return declining.then(() => this.answer(request, decide) ?? undefined);
     try {
       const effects = decide();
       const progress = notBegun();
@@ -188,14 +192,12 @@ export class EffectRunner {
           return "decide-again";
         }
         case "decline":
-          await this.#decline(effect, link);
+          await this.#declines.during(effect.lease.mac, this.#decline(effect, link));
           break;
         case "record":
           leases.put(effect.lease, clock.wall());
           // A quarantine belongs to no machine, so it ends no offer of the machine that found it.
-          if (!isQuarantine(effect.lease)) {
-            offers.settle(effect.lease.mac, effect.lease.address);
-          }
+          if (!isQuarantine(effect.lease)) offers.settle(effect.lease.mac, effect.lease.address);
           if (journal !== null) {
             const kept = await this.#write(effect.lease, journal, link);
             // What the other server granted is known by now.

@@ -79,6 +79,17 @@ describe("DHCPDISCOVER (RFC 2131 4.3.1)", () => {
     expect(site.leases.at(address)?.state).toBe("bound");
   });
 
+  test("an address whose lease ends before the offer is taken is held like any other", () => {
+    const site = new FullSite({ pools: pool(100, 100) });
+    const machine = new Machine(site, macA);
+    const address = machine.lease();
+    site.passSeconds(3590);
+    expect(machine.discover().reply?.yiaddr).toBe(address);
+    site.passSeconds(11);
+    expect(new Machine(site, macB).discover().type).toBeNull();
+    expect(machine.select(address).type).toBe("ACK");
+  });
+
   test("firmware, iPXE and operating system of one machine get one address, whatever their client ids", () => {
     const site = new FullSite();
     const stages = [

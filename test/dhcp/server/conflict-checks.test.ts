@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { isQuarantine, LeaseTable } from "../../../src/dhcp/leases/lease-table.ts";
 import { ConflictChecks } from "../../../src/dhcp/server/conflict-checks.ts";
+import { MessageType } from "../../../src/dhcp/wire/message-type.ts";
 import { fullLink, message, ourAddress, selecting } from "../../support/dhcp.ts";
 import { emptyNode } from "../../../src/boot/node.ts";
 
@@ -116,6 +117,37 @@ describe("before an address is offered", () => {
 /** So many hardware addresses. */
 const machines = (count: number): readonly string[] =>
   Array.from({ length: count }, (_, n) => `52:54:00:00:01:${n.toString(16).padStart(2, "0")}`);
+
+describe("the last address in quarantine", () => {
+  test.each([
+    ["declined", (site: EffectSite, address: string) => site.decline(macB, address)],
+    [
+      "in-use",
+      async (site: EffectSite, address: string) => {
+        await site.ask(macB, message(system, MessageType.RELEASE), address);
+        site.nowMs += 4_000_000;
+        const held = site.leases.at(address);
+        if (held === null) throw new Error(`${address} is not on record`);
+        site.leases.restore({ ...held, state: "in-use", expiresAtMs: site.nowMs + 1000 });
+      },
+    ],
+  ] as const)("is offered to one of several machines that ask at once (%s)", async (_, occupy) => {
+    const site = new EffectSite().withPool("192.168.77.100", "192.168.77.100");
+    await occupy(site, await site.lease(macB));
+    expect(site.quarantined()).toEqual(["192.168.77.100"]);
+    const offers = await Promise.all(machines(5).map((mac) => site.ask(mac, message(system))));
+    expect(offers.flatMap((offer) => offer?.yiaddr ?? [])).toEqual(["192.168.77.100"]);
+    expect(site.names().filter((name) => name === "pool-full")).toHaveLength(4);
+  });
+
+  test("is held for nobody when it cannot be checked", async () => {
+    const site = new EffectSite().withPool("192.168.77.100", "192.168.77.100");
+    await site.decline(macB, await site.lease(macB));
+    site.usedBy = () => Promise.resolve(null);
+    expect(await site.ask(macA, message(system))).toBeNull();
+    expect(site.offers.size).toBe(0);
+  });
+});
 
 describe("where something answers for every address", () => {
   test("sixty of sixty machines get an address from a pool of a hundred, and nothing is quarantined", async () => {

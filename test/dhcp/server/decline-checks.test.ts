@@ -75,6 +75,43 @@ describe("field fault 44: a DHCPDECLINE in a machine's name", () => {
   });
 });
 
+describe("a machine that starts over at once after its DHCPDECLINE", () => {
+  test.each(["other", "nobody"] as const)(
+    "is offered another address, also while that is checked (%s)",
+    async (use) => {
+      const site = new EffectSite();
+      const address = await site.lease(macA);
+      let settle = (): void => {};
+      const checked = new Promise<typeof use>((resolve) => (settle = () => resolve(use)));
+      site.usedBy = (_, asked) => (asked === address ? checked : Promise.resolve("nobody"));
+      const declining = site.decline(macA, address);
+      const again = site.lease(macA);
+      settle();
+      await declining;
+      expect(await again).not.toBe(address);
+      expect(site.quarantined()).toEqual([address]);
+    },
+  );
+
+  test("gets its address again where the DHCPDECLINE is not believed", async () => {
+    const site = await reservedSite();
+    site.usedBy = () => Promise.resolve("machine");
+    const [, again] = await Promise.all([site.decline(macA, "192.168.77.20"), site.lease(macA)]);
+    expect(again).toBe("192.168.77.20");
+  });
+
+  test("waits no longer than for its own, which may fail", async () => {
+    const site = new EffectSite();
+    const address = await site.lease(macA);
+    site.disk.full = true;
+    const declining = site.decline(macA, address);
+    const again = site.ask(macA, message(system));
+    site.disk.full = false;
+    await declining;
+    expect((await again)?.yiaddr).not.toBe(address);
+  });
+});
+
 describe("field fault 16: DHCPDECLINEs of one machine", () => {
   test("put three addresses out of use, and no more", async () => {
     const site = new EffectSite();
