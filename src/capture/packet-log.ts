@@ -22,9 +22,9 @@ export class PacketLog {
   #start = 0;
   #end = 0;
   #count = 0;
-  /** Where the newest packet begins, and the one before it; -1: there is none, or it is unknown. */
-  #newest = -1;
-  #second = -1;
+  /** Where the newest packet begins, and the one before it, as far as there are any. */
+  #newest = 0;
+  #second = 0;
 
   /** How many packets are there. */
   get length(): number {
@@ -42,20 +42,17 @@ export class PacketLog {
   }
 
   /** Adds a copy of a packet, of at most 65,535 bytes. */
-  add({ source, destination, payload }: Datagram, atMs: number): void {
-    this.#makeRoom(HEAD_BYTES + payload.length);
-    const [at, view] = [this.#end, this.#view];
-    view.setFloat64(at, atMs);
-    view.setUint32(at + 8, ip4ToNumber(source.address));
-    view.setUint16(at + 12, source.port);
-    view.setUint32(at + 14, ip4ToNumber(destination.address));
-    view.setUint16(at + 18, destination.port);
-    view.setUint16(at + 20, payload.length);
-    this.#bytes.set(payload, at + HEAD_BYTES);
-    this.#end = at + HEAD_BYTES + payload.length;
+  add(packet: Datagram, atMs: number): void {
+    const at = this.#write(packet, atMs);
     this.#second = this.#newest;
     this.#newest = at;
     this.#count += 1;
+  }
+
+  /** Puts a copy of a packet in the place of the newest one, which has to be there. */
+  replaceNewest(packet: Datagram, atMs: number): void {
+    this.#end = this.#newest;
+    this.#newest = this.#write(packet, atMs);
   }
 
   /** Takes all packets away. */
@@ -72,20 +69,10 @@ export class PacketLog {
     this.#count -= 1;
   }
 
-  /** Takes the newest packet away; nothing where none is left. */
-  dropNewest(): void {
-    if (this.#count === 0) return;
-    this.#count -= 1;
-    this.#end = this.#newest;
-    this.#newest = this.#second;
-    this.#second = -1;
-  }
-
   /** Whether there are two packets at least, and the newest two are such. Their payload is only good until this returns. */
   areNewestTwo(isSuch: (packet: SeenDatagram) => boolean): boolean {
-    const [second, newest] = [this.#second, this.#newest];
-    if (this.#count < 2 || second < this.#start) return false;
-    return isSuch(this.#at(newest)) && isSuch(this.#at(second));
+    if (this.#count < 2) return false;
+    return isSuch(this.#at(this.#newest)) && isSuch(this.#at(this.#second));
   }
 
   /** All packets, the oldest first, with payloads of their own. */
@@ -96,6 +83,21 @@ export class PacketLog {
       packets.push({ ...packet, payload: packet.payload.slice() });
     }
     return packets;
+  }
+
+  /** Returns where it begins. */
+  #write({ source, destination, payload }: Datagram, atMs: number): number {
+    this.#makeRoom(HEAD_BYTES + payload.length);
+    const [at, view] = [this.#end, this.#view];
+    view.setFloat64(at, atMs);
+    view.setUint32(at + 8, ip4ToNumber(source.address));
+    view.setUint16(at + 12, source.port);
+    view.setUint32(at + 14, ip4ToNumber(destination.address));
+    view.setUint16(at + 18, destination.port);
+    view.setUint16(at + 20, payload.length);
+    this.#bytes.set(payload, at + HEAD_BYTES);
+    this.#end = at + HEAD_BYTES + payload.length;
+    return at;
   }
 
   #behind(at: number): number {

@@ -140,8 +140,8 @@ export class CaptureRecorder {
     const recording = former ?? { firstAtMs: null, log: this.#spare.take(), counted: 0 };
     const { log } = recording;
     if (isFromMachine) recording.firstAtMs ??= atMs;
-    dropMiddleAck(log, datagram);
-    log.add(datagram, atMs);
+    if (followsTwoSuch(log, datagram)) log.replaceNewest(datagram, atMs);
+    else log.add(datagram, atMs);
     const { packets: most, machineBytes } = this.#limits;
     while (log.length > most || log.used > machineBytes) log.dropOldest();
     const returns = isFromMachine && atMs - (recording.firstAtMs ?? atMs) >= RETURNS_AFTER_MS;
@@ -154,10 +154,8 @@ export class CaptureRecorder {
 }
 
 /** Of three acknowledgements of a transfer in a row the one in the middle says nothing. */
-function dropMiddleAck(log: PacketLog, next: Datagram): void {
-  // As a rule.
-  if (!isAckOf(next, next)) return;
-  if (log.areNewestTwo((packet) => isAckOf(packet, next))) log.dropNewest();
+function followsTwoSuch(log: PacketLog, next: Datagram): boolean {
+  return isAckOf(next, next) && log.areNewestTwo((packet) => isAckOf(packet, next));
 }
 
 function isAckOf({ payload, source, destination }: Datagram, transfer: Datagram): boolean {

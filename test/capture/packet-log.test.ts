@@ -32,36 +32,39 @@ describe("a log of packets", () => {
     expect(log.all()[0]?.payload).toEqual(new Uint8Array(20).fill(7));
   });
 
-  it("drops the oldest and the newest", () => {
+  it("drops the oldest, and goes on when none is left or all were taken away", () => {
     const log = new PacketLog();
     for (let n = 0; n < 5; n++) log.add(packet(n), n);
     log.dropOldest();
-    log.dropNewest();
-    expect(log.all().map(({ atMs }) => atMs)).toEqual([1, 2, 3]);
+    expect(log.all().map(({ atMs }) => atMs)).toEqual([1, 2, 3, 4]);
     for (let n = 0; n < 5; n++) log.dropOldest();
-    log.dropNewest();
     expect(log).toMatchObject({ length: 0, used: 0 });
     log.add(packet(9), 9);
     expect(log.all()).toEqual([{ ...packet(9), atMs: 9 }]);
+    log.clear();
+    expect([log.all(), log.length, log.used]).toEqual([[], 0, 0]);
+    log.add(packet(8), 8);
+    expect(log.all()).toEqual([{ ...packet(8), atMs: 8 }]);
   });
 
-  it("tells what the newest two are, also when one of them was dropped", () => {
+  it("tells what the newest two are, also when one of them was replaced", () => {
     const log = new PacketLog();
     const are = (...moments: readonly number[]) =>
       log.areNewestTwo(({ atMs }) => moments.includes(atMs));
     log.add(packet(0), 0);
     expect(are(0)).toBe(false);
     for (let n = 1; n < 30; n++) {
-      log.add(packet(n), n);
-      expect(are(n, n - 1)).toBe(true);
-      expect(are(n)).toBe(false);
+      log.add(packet(200), 200);
+      expect(are(200, n - 1)).toBe(true);
+      expect(are(200)).toBe(false);
       expect(are(n - 1)).toBe(false);
-      // As where of three acknowledgements the middle one is left out.
-      log.dropNewest();
-      log.add(packet(n), n);
+      // Also one that is longer, for which there may be no room.
+      log.replaceNewest(packet(n, 1400), n);
       expect(are(n, n - 1)).toBe(true);
-      if (n % 3 === 0) log.dropOldest();
+      expect(log.all().at(-1)).toEqual({ ...packet(n, 1400), atMs: n });
+      if (log.length > 3) log.dropOldest();
     }
+    expect(log.all().map(({ atMs }) => atMs)).toEqual([27, 28, 29]);
   });
 
   it("takes little more memory than a bounded number of packets, however many come", () => {

@@ -5,7 +5,7 @@ import { encodeLease, encodeMoment } from "./journal-format.ts";
 import { later, type Lease } from "./lease-table.ts";
 
 const { O_APPEND, O_CREAT, O_DSYNC, O_WRONLY } = constants;
-/** Nothing was written where one of these is returned: there is no room for it. */
+/** There is no room; what is in the file is as good as before. */
 const noRoom: ReadonlySet<unknown> = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
 
 /**
