@@ -1,3 +1,4 @@
+import { InternalError } from "../../lib/errors.ts";
 import { type Ip4, ip4FromNumber, ip4ToNumber } from "../../lib/ip4.ts";
 import type { Mac } from "../../lib/mac.ts";
 import type { AddressRange } from "../link.ts";
@@ -26,7 +27,8 @@ const ENOUGH_TRIES = 2048;
  *
  * The search begins at a place that depends on the machine alone: machines that come at the same time
  * do not compete, one that lost its lease is likely to get the same address again, and a well-filled
- * pool need not be walked from its beginning each time.
+ * pool need not be walked from its beginning each time. It goes on in long steps: fixed addresses stand together, and some
+ * in use in a row would be taken for a network in which something answers for every address.
  */
 export function pickAddress(
   ranges: readonly AddressRange[],
@@ -36,19 +38,23 @@ export function pickAddress(
 ): Ip4 | null {
   const total = poolSize(ranges);
   if (total === 0) return null;
-  const start = hash(mac) % total;
+  const stretches = ranges.map((range) => ({
+    from: ip4ToNumber(range.first),
+    size: sizeOf(range),
+  }));
+  const step = longStep(total);
+  let place = hash(mac) % total;
   let oldest: number | null = null;
   let oldestSince = Infinity;
-  let tries = MOST_TRIES;
-  for (const [from, to] of circle(ranges, start)) {
-    for (let address = from; address <= to && tries > 0; address++, tries--) {
-      if (oldest !== null && tries <= MOST_TRIES - ENOUGH_TRIES) return ip4FromNumber(oldest);
-      const since = freeSince(address);
-      if (since === null || since >= oldestSince || !mayGive(address)) continue;
-      if (since === 0) return ip4FromNumber(address);
-      oldest = address;
-      oldestSince = since;
-    }
+  const most = Math.min(total, MOST_TRIES);
+  for (let tries = 0; tries < most; tries++, place = (place + step) % total) {
+    if (oldest !== null && tries >= ENOUGH_TRIES) break;
+    const address = addressAt(stretches, place);
+    const since = freeSince(address);
+    if (since === null || since >= oldestSince || !mayGive(address)) continue;
+    if (since === 0) return ip4FromNumber(address);
+    oldest = address;
+    oldestSince = since;
   }
   return oldest === null ? null : ip4FromNumber(oldest);
 }
@@ -119,20 +125,33 @@ function sizeOf({ first, last }: AddressRange): number {
   return Math.max(0, ip4ToNumber(last) - ip4ToNumber(first) + 1);
 }
 
-/** Every address once, as stretches, from the one at `start` to the one before it. */
-function circle(ranges: readonly AddressRange[], start: number): [from: number, to: number][] {
-  const behind: [number, number][] = [];
-  const ahead: [number, number][] = [];
-  let passed = 0;
-  for (const range of ranges) {
-    const from = ip4ToNumber(range.first);
-    const to = ip4ToNumber(range.last);
-    const cut = Math.min(Math.max(start - passed, 0), sizeOf(range));
-    behind.push([from, from + cut - 1]);
-    ahead.push([from + cut, to]);
-    passed += sizeOf(range);
+/** Addresses that follow one another: the first one, as a number, and how many there are. */
+interface Stretch {
+  readonly from: number;
+  readonly size: number;
+}
+
+function addressAt(stretches: readonly Stretch[], place: number): number {
+  let left = place;
+  for (const { from, size } of stretches) {
+    if (left < size) return from + left;
+    left -= size;
   }
-  return [...ahead, ...behind];
+  throw new InternalError(`there is no place ${place} in the pool`);
+}
+
+/** The golden section: steps of this length in a circle end far from all before them. */
+const GOLDEN = 0.618;
+
+/** A step by which every one of so many places is come to, in a circle, before the first one is again. */
+function longStep(total: number): number {
+  let step = Math.max(1, Math.floor(total * GOLDEN));
+  while (commonDivisor(step, total) > 1) step -= 1;
+  return step;
+}
+
+function commonDivisor(a: number, b: number): number {
+  return b === 0 ? a : commonDivisor(b, a % b);
 }
 
 /** FNV-1a, 32 bits: spreads hardware addresses that differ in their last digits only. */

@@ -118,6 +118,17 @@ describe("before an address is offered", () => {
 const machines = (count: number): readonly string[] =>
   Array.from({ length: count }, (_, n) => `52:54:00:00:01:${n.toString(16).padStart(2, "0")}`);
 
+test("a pool that begins with the fixed addresses of many hosts is checked all the same, and none of these given out", async () => {
+  const site = new EffectSite().withPool("192.168.77.2", "192.168.77.254");
+  const isFixed = (address: string) => Number(address.split(".")[3]) <= 30;
+  site.usedBy = (_, address) => other(isFixed(address));
+  const leased = [];
+  for (const mac of machines(100)) leased.push(await site.lease(mac));
+  expect(new Set(leased).size).toBe(100);
+  expect(leased.filter(isFixed)).toEqual([]);
+  expect(site.names()).not.toContain("conflict-check-unreliable");
+});
+
 describe("the last address in quarantine", () => {
   test.each([
     ["declined", (site: EffectSite, address: string) => site.decline(macB, address)],
