@@ -146,8 +146,8 @@ export class CaptureRecorder {
     while (log.length > most || log.used > machineBytes) log.dropOldest();
     const returns = isFromMachine && atMs - (recording.firstAtMs ?? atMs) >= RETURNS_AFTER_MS;
     // Each answer has a request before it, of which the site was asked a moment ago.
-    const isNamed = isKnown ?? (isFromMachine && this.#parts.isKnown(key));
-    const counts = inKnown !== null || returns || isNamed;
+    const isNamed = (): boolean => isKnown ?? (isFromMachine && this.#parts.isKnown(key));
+    const counts = inKnown !== null || returns || isNamed();
     if (counts && inKnown === null) this.#newcomers.take(key);
     (counts ? this.#known : this.#newcomers).put(key, recording);
   }
