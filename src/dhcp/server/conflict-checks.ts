@@ -34,11 +34,16 @@ interface Conflict {
   readonly quarantine: Lease | null;
   /** What was known of the address before. */
   readonly former: Lease | null;
+  /** The number of its check. */
+  readonly check: number;
 }
 
 interface Network {
   /** By address: those found in use since one was last found free. */
   readonly unconfirmed: Map<Ip4, Conflict>;
+  /** The checks under way, by number, and the number of the last one of each address that has not been judged. */
+  readonly underWay: Set<number>;
+  readonly checks: Map<Ip4, number>;
   distrustedUntilMs: number;
 }
 
@@ -53,11 +58,13 @@ export interface ConflictCheckParts {
 /**
  * Checks who uses an address, and whether the results can be relied on. Something may answer for every address: a router or a
  * private VLAN with proxy ARP, or a hostile neighbour. So a conflict is unconfirmed until another address of the
- * same network was found free; until then its quarantine is in memory only and can be taken back.
+ * same network was found free; until then its quarantine is in memory only and can be taken back. A host answers at once, and
+ * that none does is known a tenth of a second later: so those that were asked for before have their time.
  */
 export class ConflictChecks {
   readonly #parts: ConflictCheckParts;
   readonly #networks = new Map<string, Network>();
+  #lastCheck = 0;
 
   constructor(parts: ConflictCheckParts) {
     this.#parts = parts;
@@ -75,12 +82,22 @@ export class ConflictChecks {
   }
 
   /** Who uses an address. When it resolves, another check may have shown that they are not reliable here. */
-  usedBy(link: Link, address: Ip4, mac: Mac, urgent = false): Promise<AddressUse> {
+  async usedBy(link: Link, address: Ip4, mac: Mac, urgent = false): Promise<AddressUse> {
     const { usedBy, leases } = this.#parts;
+    if (usedBy === null) return null;
     const record = leases.at(address);
     const wasLeased = record !== null && !isQuarantine(record);
     const mayHaveLeft = (host: Mac): boolean => wasLeased || leases.allOfMachine(host).length > 0;
-    return usedBy?.(link, address, mac, { urgent, mayHaveLeft }) ?? Promise.resolve(null);
+    const { underWay, checks } = this.#of(link, address);
+    const check = ++this.#lastCheck;
+    underWay.add(check);
+    checks.set(address, check);
+    try {
+      return await usedBy(link, address, mac, { urgent, mayHaveLeft });
+    } finally {
+      underWay.delete(check);
+      if (underWay.size === 0) checks.clear();
+    }
   }
 
   /** An address was found free: this confirms the quarantines of those found in use before it, which are to be written. */
@@ -103,8 +120,10 @@ export class ConflictChecks {
   foundInUse(link: Link, address: Ip4, quarantine: Lease | null, recovering = false): boolean {
     const network = this.#of(link, address);
     const former = this.#parts.leases.at(address);
-    network.unconfirmed.set(address, { quarantine, former });
-    if (network.unconfirmed.size >= (recovering ? UNBELIEVABLE_WHILE_RECOVERING : UNBELIEVABLE)) {
+    const check = network.checks.get(address) ?? 0;
+    network.unconfirmed.set(address, { quarantine, former, check });
+    const most = recovering ? UNBELIEVABLE_WHILE_RECOVERING : UNBELIEVABLE;
+    if (network.unconfirmed.size >= most && !mayStillBeFree(network)) {
       this.#withdraw(network);
       const name = networkName(link, address);
       const { interface: device } = link;
@@ -132,11 +151,19 @@ export class ConflictChecks {
     const key = `${link.interface} ${networkName(link, address)}`;
     const network = this.#networks.get(key) ?? {
       unconfirmed: new Map(),
+      underWay: new Set<number>(),
+      checks: new Map<Ip4, number>(),
       distrustedUntilMs: -Infinity,
     };
     this.#networks.set(key, network);
     return network;
   }
+}
+
+/** Whether an address may turn out to be free that was asked for before the last one of those found in use was. */
+function mayStillBeFree({ unconfirmed, underWay }: Network): boolean {
+  const last = Math.max(...Array.from(unconfirmed.values(), ({ check }) => check));
+  return [...underWay].some((check) => check < last);
 }
 
 /** The network of the link that an address is in, for people: `192.168.77.0/24`. */

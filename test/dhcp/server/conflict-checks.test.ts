@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { isQuarantine, LeaseTable } from "../../../src/dhcp/leases/lease-table.ts";
 import { ConflictChecks } from "../../../src/dhcp/server/conflict-checks.ts";
@@ -126,6 +127,25 @@ test("a pool that begins with the fixed addresses of many hosts is checked all t
   for (const mac of machines(100)) leased.push(await site.lease(mac));
   expect(new Set(leased).size).toBe(100);
   expect(leased.filter(isFixed)).toEqual([]);
+  expect(site.names()).not.toContain("conflict-check-unreliable");
+});
+
+test("each of some fixed addresses is found when many machines ask at once: hosts answer before it is known that none does", async () => {
+  const site = new EffectSite().withPool("192.168.77.100", "192.168.77.149");
+  const isFixed = (address: string) => Number(address.split(".")[3]) % 5 === 0;
+  let noneAnswers = (): void => {};
+  const tenthOfASecond = new Promise<void>((resolve) => (noneAnswers = resolve));
+  site.usedBy = async (_, address) => {
+    if (isFixed(address)) return "other";
+    await tenthOfASecond;
+    return "nobody";
+  };
+  const asking = machines(30).map((mac) => site.lease(mac));
+  await nextTurn();
+  expect(site.names().filter((name) => name === "address-in-use").length).toBeGreaterThan(3);
+  noneAnswers();
+  const leased = await Promise.all(asking);
+  expect(leased.filter((address) => address === "" || isFixed(address))).toEqual([]);
   expect(site.names()).not.toContain("conflict-check-unreliable");
 });
 
