@@ -31,7 +31,9 @@ type Link = (typeof links)[number];
 
 async function told(server: RunningServer, { mbit, queue, windowsize }: Link): Promise<string> {
   const link = await LossyLink.open(server.endpoint, { seed: 1, narrow: { mbit, queue } });
-  const local = join(folder, `${server.name}-${mbit}-${queue}-${windowsize}`);
+  // atftp takes a blank for the end of a name.
+  const name = server.name.replaceAll(" ", "-");
+  const local = join(folder, `${name}-${mbit}-${queue}-${windowsize}`);
   const startMs = performance.now();
   try {
     const at = { server: link.endpoint, remote: "1m.efi", local, timeoutMs: giveUpMs };
