@@ -1,3 +1,4 @@
+import { BoundedMap } from "../../lib/bounded-map.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { formatSubnet, type Ip4, subnetContains } from "../../lib/ip4.ts";
 import { isActive, isQuarantine, type Lease, type LeaseTable } from "../leases/lease-table.ts";
@@ -26,6 +27,8 @@ export type UsedBy = (link: Link, address: Ip4, mac: Mac, how: Asking) => Promis
 const UNBELIEVABLE = 3;
 /** The same where machines have leases that are not known here. */
 const UNBELIEVABLE_WHILE_RECOVERING = 256;
+/** Addresses whose check is remembered: some hundred are under way at most, and a flood asks for ever new ones. */
+const MOST_CHECKED = 4096;
 /** For how long no address is checked in a network where something answers for every address. */
 const DISTRUST_MS = 600_000;
 
@@ -41,9 +44,9 @@ interface Conflict {
 interface Network {
   /** By address: those found in use since one was last found free. */
   readonly unconfirmed: Map<Ip4, Conflict>;
-  /** The checks under way, by number, and the number of the last one of each address that has not been judged. */
+  /** The checks under way, by number, and the number of the last one of each address. */
   readonly underWay: Set<number>;
-  readonly checks: Map<Ip4, number>;
+  readonly checks: BoundedMap<Ip4, number>;
   distrustedUntilMs: number;
 }
 
@@ -96,7 +99,6 @@ export class ConflictChecks {
       return await usedBy(link, address, mac, { urgent, mayHaveLeft });
     } finally {
       underWay.delete(check);
-      if (underWay.size === 0) checks.clear();
     }
   }
 
@@ -152,7 +154,7 @@ export class ConflictChecks {
     const network = this.#networks.get(key) ?? {
       unconfirmed: new Map(),
       underWay: new Set<number>(),
-      checks: new Map<Ip4, number>(),
+      checks: new BoundedMap<Ip4, number>(MOST_CHECKED),
       distrustedUntilMs: -Infinity,
     };
     this.#networks.set(key, network);
