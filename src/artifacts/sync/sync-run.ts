@@ -59,9 +59,13 @@ export async function runSync(
   stop: AbortController,
   onProgress: (progress: Progress) => void,
 ): Promise<SyncOutcome> {
-  const run = new SyncRun(job, stop, onProgress);
+  const fetched = new Map<string, number>();
   try {
-    return await run.perform();
+    for (;;) {
+      const outcome = await new SyncRun(job, stop, onProgress, fetched).perform();
+      // What was fetched is still here, so that another run is short.
+      if (outcome !== null) return outcome;
+    }
   } finally {
     // Ends what may still be under way after a failure; after success there is nothing.
     stop.abort();
@@ -77,14 +81,21 @@ class SyncRun {
   readonly #former: ReturnType<GenerationStore["current"]>;
   /** What the set consists of so far, whether fetched or kept from the former generation. */
   readonly #held = new HeldSet();
-  readonly #fetched = new Map<string, number>();
+  /** Bytes by name. */
+  readonly #fetched: Map<string, number>;
   /** Files of the former generation are missing from the disk: it must be replaced, come what may. */
   #formerIsBroken = false;
 
-  constructor(job: SyncJob, stop: AbortController, onProgress: (progress: Progress) => void) {
+  constructor(
+    job: SyncJob,
+    stop: AbortController,
+    onProgress: (progress: Progress) => void,
+    fetched: Map<string, number>,
+  ) {
     const { origin, store, sha256, emit, clock, pause, random } = job;
     this.#job = job;
     this.#stop = stop;
+    this.#fetched = fetched;
     this.#former = store.latest();
     const retries = new Retries({
       pause,
@@ -97,7 +108,8 @@ class SyncRun {
     this.#download = { origin, incoming, sha256, retries, throttle, emit, clock, onProgress };
   }
 
-  async perform(): Promise<SyncOutcome> {
+  /** Null: the generation that it builds on went away meanwhile. */
+  async perform(): Promise<SyncOutcome | null> {
     const { files, optionalFiles, store } = this.#job;
     const names = [...new Set([...files, ...optionalFiles])];
     const missing: Missing[] = [];
@@ -109,6 +121,7 @@ class SyncRun {
     await this.#each(missing, ({ name, known, file }) => this.#take(name, known, file));
     // The same content as before is a whole set, whatever the origin is about to become.
     if (!this.#isFormer()) await this.#settle(names);
+    if (this.#formerIsGone()) return null;
     const outcome = await this.#finish();
     await store.incoming.clear();
     return outcome;
@@ -245,6 +258,11 @@ class SyncRun {
     const createdAt = new Date(clock.wall()).toISOString();
     const { id } = await store.publish(files, { origin: origin.url, createdAt });
     return this.#outcome(id, true);
+  }
+
+  /** It was found damaged, or an import put it away: its files must not become another generation's. */
+  #formerIsGone(): boolean {
+    return this.#former !== null && this.#job.store.get(this.#former.id) === null;
   }
 
   /** Whether the set has the content of the former generation, file for file. */
