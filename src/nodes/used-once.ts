@@ -1,5 +1,5 @@
 import type { MachineIdentity } from "../boot/identity/identity.ts";
-import { swappedUuid } from "../boot/identity/uuid.ts";
+import { uuidInOneOrder } from "../boot/identity/uuid.ts";
 
 /** A machine whose `once` is used up, by all that was known of it then. */
 export interface UsedOnce extends MachineIdentity {
@@ -19,6 +19,7 @@ export interface NamedBy {
  */
 export class UsedOnceTable {
   readonly #byMac = new Map<string, UsedOnce>();
+  /** In one order of bytes: a machine's cards may show its UUID in either. */
   readonly #byUuid = new Map<string, UsedOnce>();
   readonly #bySerial = new Map<string, UsedOnce>();
 
@@ -28,8 +29,8 @@ export class UsedOnceTable {
 
   of({ mac, uuid, serial }: MachineIdentity, named: NamedBy): UsedOnce | null {
     const byUuid =
-      named.uuid !== null && (uuid === named.uuid || uuid === swappedUuid(named.uuid))
-        ? this.#byUuid.get(uuid)
+      named.uuid !== null && uuid !== null && isSameUuid(uuid, named.uuid)
+        ? this.#byUuid.get(uuidInOneOrder(uuid))
         : undefined;
     const bySerial =
       named.serial !== null && serial === named.serial ? this.#bySerial.get(serial) : undefined;
@@ -38,7 +39,7 @@ export class UsedOnceTable {
 
   add(used: UsedOnce): void {
     this.#byMac.set(used.mac, used);
-    if (used.uuid !== null) this.#byUuid.set(used.uuid, used);
+    if (used.uuid !== null) this.#byUuid.set(uuidInOneOrder(used.uuid), used);
     if (used.serial !== null) this.#bySerial.set(used.serial, used);
   }
 
@@ -50,4 +51,8 @@ export class UsedOnceTable {
     for (const used of kept) this.add(used);
     return true;
   }
+}
+
+function isSameUuid(one: string, other: string): boolean {
+  return uuidInOneOrder(one) === uuidInOneOrder(other);
 }

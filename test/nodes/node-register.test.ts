@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type Identity, isUnknown } from "../../src/boot/node.ts";
+import { swappedUuid } from "../../src/boot/identity/uuid.ts";
 import { createInventory } from "../../src/nodes/inventory.ts";
 import { NodeRegister } from "../../src/nodes/node-register.ts";
 import { parseNodes } from "../../src/nodes/nodes-file.ts";
@@ -132,6 +133,15 @@ describe("once", () => {
       register.reachedMicroOs(machine, at);
       expect(register.find(other)?.netboot).toBe("deny");
     }
+  });
+
+  test("by UUID is no second chance for another network card whose firmware has its bytes in the other order", () => {
+    const other = { mac: "52:54:00:00:00:01", uuid: swappedUuid(uuid), serial: null };
+    const register = registerOf(`- { uuid: "${uuid}", netboot: once }`);
+    expect(register.find(other)?.netboot).toBe("allow");
+    register.reachedMicroOs(machine, at);
+    expect(register.find(other)?.netboot).toBe("deny");
+    expect(register.reachedMicroOs(other, at)).toBe(false);
   });
 
   test("that is decided anew may be used anew; deny and back do not renew it", () => {
