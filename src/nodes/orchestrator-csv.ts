@@ -3,6 +3,7 @@
  * It is written of the machines that were seen, and read as a list of those that may boot.
  */
 
+import { uuidInOneOrder } from "../boot/identity/uuid.ts";
 import type { NodeEntry } from "../boot/node.ts";
 import { ConfigError } from "../lib/errors.ts";
 import { checkPlaced, type PlacedEntry } from "./placed-entries.ts";
@@ -79,16 +80,22 @@ export interface SeenMachine {
   readonly serial: string | null;
 }
 
+/** A machine as the CSV names it; empty: not known. */
+interface Row {
+  readonly serial: string;
+  readonly uuid: string;
+}
+
 export interface CsvExport {
   readonly csv: string;
-  readonly rows: readonly { readonly serial: string; readonly uuid: string }[];
+  readonly rows: readonly Row[];
   /** What was left out, and why, for people. */
   readonly leftOut: readonly string[];
 }
 
 /** The machines as the orchestrator's CSV, each once, however many network cards it has. */
 export function toOrchestratorCsv(machines: readonly SeenMachine[]): CsvExport {
-  const rows = new Map<string, { serial: string; uuid: string }>();
+  const told: Row[] = [];
   const leftOut: string[] = [];
   for (const { mac, serial, uuid } of machines) {
     const fault = serial === null ? null : serialFault(serial);
@@ -100,12 +107,27 @@ export function toOrchestratorCsv(machines: readonly SeenMachine[]): CsvExport {
       continue;
     }
     if (fault !== null) leftOut.push(`${mac} is registered by its UUID only: ${fault}`);
-    rows.set(goodUuid === "" ? goodSerial : goodUuid, { serial: goodSerial, uuid: goodUuid });
+    told.push({ serial: goodSerial, uuid: goodUuid });
   }
-  const lines = [...rows.values()].map(({ serial, uuid }) =>
+  const rows = onceEach(told);
+  const lines = rows.map(({ serial, uuid }) =>
     [serial, uuid, ...columns.slice(2).map(() => "")].join(","),
   );
-  return { csv: `${[csvHeader, ...lines].join("\n")}\n`, rows: [...rows.values()], leftOut };
+  return { csv: `${[csvHeader, ...lines].join("\n")}\n`, rows, leftOut };
+}
+
+/** What one card tells of its machine, another may not: firmware tells no serial number, and iPXE both. */
+function onceEach(told: readonly Row[]): readonly Row[] {
+  const whole = told.filter(({ serial, uuid }) => serial !== "" && uuid !== "");
+  const serials = new Set(whole.map(({ serial }) => serial));
+  const uuids = new Set(whole.map(({ uuid }) => uuidInOneOrder(uuid)));
+  const rows = new Map<string, Row>();
+  for (const row of told) {
+    const uuid = row.uuid === "" ? "" : uuidInOneOrder(row.uuid);
+    const isPart = row.uuid === "" ? serials.has(row.serial) : row.serial === "" && uuids.has(uuid);
+    if (!isPart) rows.set(`${row.serial} ${uuid}`, row);
+  }
+  return [...rows.values()];
 }
 
 /**

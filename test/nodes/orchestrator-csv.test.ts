@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { swappedUuid } from "../../src/boot/identity/uuid.ts";
 import {
   csvHeader,
   parseOrchestratorCsv,
@@ -18,6 +19,33 @@ test("the CSV has the orchestrator's columns, and each machine once, whichever o
   ]);
   expect(csv.split("\n")[1]?.split(",")).toHaveLength(csvHeader.split(",").length);
   expect(rows).toHaveLength(1);
+});
+
+test.each([
+  ["did not boot as far as iPXE", { serial: null }],
+  ["says only its serial number", { uuid: null }],
+  ["shows its UUID in the other byte order", { uuid: swappedUuid(uuid) }],
+])("a machine whose other network card %s is one row with all that is known of it", (_, known) => {
+  const other = { ...machine, mac: "52:54:00:00:00:01", ...known };
+  for (const seen of [
+    [machine, other],
+    [other, machine],
+  ]) {
+    const { csv } = toOrchestratorCsv(seen);
+    expect(
+      csv
+        .split("\n")
+        .slice(1, -1)
+        .map((line) => line.split(",")[0]),
+    ).toEqual(["ABC12345"]);
+    expect(parseOrchestratorCsv(csv, "hosts.csv")).toMatchObject([{ uuid: expect.any(String) }]);
+  }
+});
+
+test("two machines whose makers gave them one UUID stay two", () => {
+  const other = { ...machine, mac: "52:54:00:00:00:01", serial: "ABC12346" };
+  const { rows } = toOrchestratorCsv([machine, other]);
+  expect(rows.map(({ serial }) => serial)).toEqual(["ABC12345", "ABC12346"]);
 });
 
 test.each([
