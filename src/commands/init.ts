@@ -252,7 +252,16 @@ async function addUnits(
   say: (text: string) => void,
 ): Promise<void> {
   const site = { folder, interface: name, configuration, node: program.node };
-  await writeUnits(site);
+  try {
+    await writeUnits(site);
+  } catch (error) {
+    const code = errnoOf(error);
+    if (code === null) throw error;
+    throw new ConfigError([
+      `the units in ${folder} could not be written (${code}): run eim-pxe init as root, with --force since ` +
+        "the configuration is there now, or name another folder with --systemd FOLDER",
+    ]);
+  }
   say(`Written: ${unitFiles(folder).join(", ")}`);
   const hidden = hiddenFromService(site);
   if (hidden !== null) say(hidden);

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { commandLine } from "../../src/commands/command-line.ts";
 import { init, type InitOptions } from "../../src/commands/init.ts";
 import { loadConfig } from "../../src/config/load.ts";
+import { ConfigError } from "../../src/lib/errors.ts";
 import { originUrls } from "../../src/setup/origin-url.ts";
 import { proposedPool } from "../../src/setup/configuration-text.ts";
 import { certify } from "../support/certificates.ts";
@@ -109,6 +110,17 @@ describe("init", () => {
       /eim-pxe\.service is there already/,
     );
     expect(existsSync(second)).toBe(false);
+  });
+
+  it.concurrent("says what to do where the units cannot be written", async () => {
+    const inTheWay = join(folder, "no-folder");
+    writeFileSync(inTheWay, "");
+    const paths = { systemd: join(inTheWay, "units"), output: join(folder, "no-units.yaml") };
+    const failing = init(new FakeProgram(), { ...usual, ...paths, mode: "proxy" });
+    await expect(failing).rejects.toThrow(ConfigError);
+    await expect(failing).rejects.toThrow(
+      /units in .* could not be written \(E[A-Z]+\): run eim-pxe init as root/,
+    );
   });
 
   it.concurrent("says that the service cannot start a Node in a home folder, which the unit hides", async () => {
