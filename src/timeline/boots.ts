@@ -26,7 +26,7 @@ import {
 import { givenAfter, observed } from "./observations.ts";
 import { type BootEvidence, interfaceOf } from "./rules/evidence.ts";
 import { SharedIdentities } from "./site/shared-identities.ts";
-import { SiteObservations } from "./site/site-observations.ts";
+import { SiteObservations, tellsOfPassing } from "./site/site-observations.ts";
 import { type Pace, StageTimes } from "./site/stage-times.ts";
 import type { Stage } from "./stages.ts";
 import type { PlannedTraces } from "./traces.ts";
@@ -171,7 +171,7 @@ export class BootSessions {
     if (isNews) this.#history.put(key, next);
     this.#identities.note(boot, event, nowMs);
     const passes = boot.stage === "offer" && seen.addressAtMs !== null && !goesOnElsewhere(next);
-    if (passes || event.event === "loader-start") this.#site.notePassing(key, passes, nowMs);
+    if (passes || tellsOfPassing.has(event.event)) this.#site.notePassing(key, passes, nowMs);
     // As `{ at, ...event }` would be, without the copy.
     const kept = `{"at":"${new Date(wallMs).toISOString()}",${JSON.stringify(event).slice(1)}`;
     this.#history.addEvent(boot.number, kept);

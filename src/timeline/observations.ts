@@ -22,8 +22,11 @@ export interface Observations {
   readonly taken: Seen<"taken-elsewhere"> | null;
   /** Our own offer has an address in it: mode full. */
   readonly offersAddress: boolean;
-  /** When the machine last took an address, from whatever server. */
+  /** When its firmware, or iPXE, last took an address, from whatever server; and the time before that. */
   readonly addressAtMs: number | null;
+  readonly formerAddressAtMs: number | null;
+  /** When an operating system first asked for an address, since firmware or iPXE last did: what it takes is not theirs. */
+  readonly systemAtMs: number | null;
   /** It declined the address that it was leased, because another host has it. */
   readonly declined: Seen<"lease-declined"> | null;
   /** Its address was refused (DHCPNAK). */
@@ -76,6 +79,8 @@ export const nothingObserved: Observations = {
   taken: null,
   offersAddress: false,
   addressAtMs: null,
+  formerAddressAtMs: null,
+  systemAtMs: null,
   declined: null,
   addressRefused: null,
   firstSecs: null,
@@ -98,12 +103,17 @@ export const nothingObserved: Observations = {
 
 const maxCompeting = 8;
 const maxAborted = 8;
+/** An operating system that has had an address begins with the request for it, which tells of the address first. */
+const sameRequestMs = 1000;
 
 /** With what an event adds; the same object where it adds nothing. */
 export function observed(before: Observations, event: PxeEvent, atMs: number): Observations {
   switch (event.event) {
     case "discover":
-      return before.firstSecs === null ? { ...before, firstSecs: event.secs } : before;
+    case "ipxe-discover":
+      return askedAgain(event.event === "discover" ? withSecs(before, event.secs) : before);
+    case "system-dhcp":
+      return withSystem(before, atMs);
     case "lease-declined":
       return { ...before, declined: { ...event, atMs } };
     case "lease-refused":
@@ -122,10 +132,10 @@ export function observed(before: Observations, event: PxeEvent, atMs: number): O
     case "unbeatable-server":
       return { ...before, unbeatable: event.server };
     case "taken-elsewhere":
-      return { ...before, taken: { ...event, atMs }, addressAtMs: atMs };
+      return { ...withAddress(before, atMs), taken: { ...event, atMs } };
     case "address-learned":
     case "lease-granted":
-      return { ...before, addressAtMs: atMs };
+      return withAddress(before, atMs);
     case "dhcp-failed":
       return { ...before, dhcpFailed: { ...event, atMs } };
     case "tftp-probe":
@@ -178,6 +188,32 @@ export function observed(before: Observations, event: PxeEvent, atMs: number): O
     default:
       return before;
   }
+}
+
+function withSecs(before: Observations, secs: number): Observations {
+  return before.firstSecs === null ? { ...before, firstSecs: secs } : before;
+}
+
+/** Firmware runs, or iPXE: what is taken from now on is theirs. */
+function askedAgain(before: Observations): Observations {
+  return before.systemAtMs === null ? before : { ...before, systemAtMs: null };
+}
+
+function withAddress(before: Observations, atMs: number): Observations {
+  if (before.systemAtMs !== null) return before;
+  return { ...before, addressAtMs: atMs, formerAddressAtMs: before.addressAtMs };
+}
+
+/** The firmware gave up, and the machine went on to its disk. */
+function withSystem(before: Observations, atMs: number): Observations {
+  if (before.systemAtMs !== null) return before;
+  const { addressAtMs, formerAddressAtMs } = before;
+  const isOfSystem = addressAtMs !== null && atMs - addressAtMs < sameRequestMs;
+  return {
+    ...before,
+    systemAtMs: atMs,
+    addressAtMs: isOfSystem ? formerAddressAtMs : addressAtMs,
+  };
 }
 
 const stagesOfTrust: ReadonlySet<string> = new Set(Object.values(trustStages));

@@ -81,6 +81,33 @@ describe("row 2: a switch port that does not forward at once", () => {
     expect(saidOf(repeats)?.code).toBe("no-address");
   });
 
+  const system: readonly Beat[] = [
+    [40, say.systemDhcp()],
+    [41, say.address()],
+  ];
+
+  test.each([
+    ["asks for an address", system],
+    [
+      "asks for the address that it had before",
+      system.map(([, event]) => [40, event] as const).toReversed(),
+    ],
+  ])(
+    "is said also when the machine has gone on to its disk, and the system there %s",
+    (_, went) => {
+      const found = saidOf([...late(12), ...went]);
+      expect(found?.code).toBe("port-blocked-first");
+      expect(found?.evidence.at(-1)).toBe("40.0 s: an operating system on it asked for an address");
+      expect(saidOf([...late(0), ...went])?.code).toBe("no-address");
+      expect(saidOf([...addressed, ...went])?.code).toBe("tftp-blocked");
+    },
+  );
+
+  test("is not said of a machine that is switched on again behind its system, and takes an address", () => {
+    const again: readonly Beat[] = [...late(12), [2, say.competing()], [3, say.address()]];
+    expect(saidOf([...late(0), ...system, ...shifted(again, 50)])?.code).toBe("tftp-blocked");
+  });
+
   test("is not said of a machine that took an address", () => {
     expect(saidOf([...late(12), [1, say.competing()], [2, say.address()]])?.code).toBe(
       "tftp-blocked",
@@ -92,6 +119,15 @@ describe("row 5: a switch that drops our offers", () => {
   test("is likely where others took addresses and asked for nothing here either", () => {
     const others = [say.discover(), say.offer(), say.address()];
     expect(saidOf(addressed, others)).toMatchObject({ code: "offers-dropped", who: "network" });
+  });
+
+  test("is none where it was the system on another machine's disk that took an address", () => {
+    const first = [say.discover(), say.offer()];
+    for (const system of [
+      [say.systemDhcp(), say.address()],
+      [say.address(), say.systemDhcp()],
+    ])
+      expect(saidOf(addressed, [...first, ...system])?.code).toBe("tftp-blocked");
   });
 
   test("is none where another machine came for its loader", () => {

@@ -27,7 +27,8 @@ describe("what is seen of a boot beside its stages", () => {
   });
 
   test("is the same object where an event adds nothing", () => {
-    expect(observed(nothingObserved, say.systemDhcp(), 0)).toBe(nothingObserved);
+    const system = observed(nothingObserved, say.systemDhcp(), 0);
+    expect(observed(system, say.systemDhcp(), 1)).toBe(system);
     expect(observed(nothingObserved, say.offer(), 0)).toBe(nothingObserved);
   });
 

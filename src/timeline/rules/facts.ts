@@ -55,6 +55,7 @@ function observationsOf(seen: Observations): readonly Fact[] {
         `${pxe ? ", option 60 PXEClient" : ""}${bootFile ? ", a boot file" : ""}`,
     })),
     ...at(seen.addressAtMs, "it took an address"),
+    ...at(seen.systemAtMs, "an operating system on it asked for an address"),
     ...at(seen.addressRefused?.atMs, `its address was refused: ${seen.addressRefused?.reason}`),
     ...at(seen.declined?.atMs, "it declined its address"),
     ...at(seen.tftpProbedAtMs, "it asked for the loader's size"),

@@ -1,5 +1,5 @@
 import { uuidInOneOrder } from "../../boot/identity/uuid.ts";
-import type { PxeEvent } from "../../events/types.ts";
+import type { EventName, PxeEvent } from "../../events/types.ts";
 import { BoundedMap } from "../../lib/bounded-map.ts";
 import type { Mac } from "../../lib/mac.ts";
 import { type Boot, silenceMs } from "../boot.ts";
@@ -24,6 +24,12 @@ export interface SiteEvidence {
 /** UUIDs that makers of boards left as they were: they tell no machine from another. */
 const meaningless = /^(03000200-0400-0500-0006-000700080009|(.)\2{7}-\2{4}-\2{4}-\2{4}-\2{12})$/;
 const maxUuids = 1024;
+
+/** What shows that a machine with an address does not pass us by, or that it was not its firmware that took that. */
+export const tellsOfPassing: ReadonlySet<EventName> = new Set<EventName>([
+  "loader-start",
+  "system-dhcp",
+]);
 
 const dayMs = 24 * 3600_000;
 
