@@ -154,6 +154,11 @@ export function startsNewBoot(current: Boot, stage: Stage, nowMs: number): boole
   }
 }
 
+/** Whether this boot lies behind a machine that is refused, or sent on to its disk, when it asks. */
+export function isBehind({ stage, updatedAtMs }: Boot, nowMs: number): boolean {
+  return stage === "micro-os" || nowMs - updatedAtMs > discoverRetryMs;
+}
+
 /** A boot without steps. `former` is the machine's boot before, if any. */
 export function newBoot(
   begun: { readonly key: string; readonly number: number; readonly trace: BootTrace | null },

@@ -12,8 +12,8 @@ import { GenerationHolds } from "./generation-holds.ts";
 import {
   awaitsMicroOs,
   type Boot,
-  discoverRetryMs,
   goesOnElsewhere,
+  isBehind,
   keepProgressMs,
   type MachineKey,
   newBoot,
@@ -200,11 +200,7 @@ export class BootSessions {
    */
   refuse(seen: Sighting, refusal: Finding, detail: StepDetail, at: Moment): void {
     const latest = this.latest(seen);
-    const isOver =
-      latest === null ||
-      latest.stage === "micro-os" ||
-      at.nowMs - latest.updatedAtMs > discoverRetryMs;
-    if (isOver) this.record("discover", seen, detail, at);
+    if (latest === null || isBehind(latest, at.nowMs)) this.record("discover", seen, detail, at);
     const one = this.latest(seen);
     if (one !== null)
       this.#history.put(this.#keyOf(seen), { ...one, refusal, updatedAtMs: at.nowMs });
@@ -213,8 +209,8 @@ export class BootSessions {
   /** Notes that a machine that asked was sent on to its own disk. */
   sendOn(seen: Sighting, detail: StepDetail, at: Moment): void {
     const latest = this.latest(seen);
-    const isOver = latest === null || at.nowMs - latest.updatedAtMs > discoverRetryMs;
-    const boot = isOver ? this.record("discover", seen, detail, at) : latest;
+    const begins = latest === null || isBehind(latest, at.nowMs);
+    const boot = begins ? this.record("discover", seen, detail, at) : latest;
     const updated = {
       ...boot,
       ...identityBy(boot, seen),

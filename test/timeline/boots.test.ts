@@ -31,6 +31,15 @@ describe("BootSessions", () => {
     expect(sessions.list()).toHaveLength(1);
   });
 
+  it("has a boot of its own for a machine that is sent on to its disk right after it came up", () => {
+    const sessions = new BootSessions();
+    const up = play(sessions, stages, { mac, address });
+    sessions.sendOn({ mac, address: null }, {}, at(start + 40_000));
+    const found = sessions.list().map((boot) => statusOf(boot, start + 40_000));
+    expect(found).toEqual(["local", "up"]);
+    expect(sessions.byId(up?.id ?? "")?.updatedAtMs).toBe(up?.updatedAtMs);
+  });
+
   it("counts repeated requests of the firmware as one stage", () => {
     const sessions = new BootSessions();
     for (const seconds of [0, 4, 12, 28]) {
