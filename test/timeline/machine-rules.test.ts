@@ -1,4 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { BootSessions } from "../../src/timeline/boots.ts";
+import { diagnose } from "../../src/timeline/rules.ts";
 import { Stalls } from "../../src/timeline/stalls.ts";
 import {
   asOther,
@@ -54,6 +56,31 @@ describe("row 1, 21: another network card of the machine", () => {
 
   test("that asked before is not the one with the cable", () => {
     const found = saidOf([[0, asOther(withUuid(uuid))], ...shifted(onFirst, 20)]);
+    expect(found?.code).toBe("no-address");
+  });
+
+  test("stays the cause when it has long been silent, and over a restart", () => {
+    const beats: readonly Beat[] = [...onFirst, [20, asOther(withUuid(uuid))]];
+    const story = new BootStory().play(beats);
+    for (const seconds of [60, 700, 3 * 86_400])
+      expect(story.diagnosis(seconds)?.code).toBe("other-card");
+    const boot = story.boot();
+    const sessions = new BootSessions();
+    const kept = story.sessions.list().toReversed();
+    sessions.restore(
+      kept.map((one) => ({ boot: one, events: [] })),
+      story.nowMs,
+    );
+    const nowMs = story.nowMs + 700_000;
+    expect(boot && diagnose(sessions.evidence(boot, nowMs), nowMs)?.code).toBe("other-card");
+  });
+
+  test("that asks hours later does not say why", () => {
+    const found = saidOf([
+      ...onFirst,
+      [7200, asOther(withUuid(uuid))],
+      [9000, asOther(say.address())],
+    ]);
     expect(found?.code).toBe("no-address");
   });
 

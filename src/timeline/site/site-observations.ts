@@ -33,6 +33,8 @@ export const tellsOfPassing: ReadonlySet<EventName> = new Set<EventName>([
 
 const dayMs = 24 * 3600_000;
 
+type KeptSigns = Pick<Boot, "steps" | "seen" | "mac" | "uuid">;
+
 /** Notes of all machines together what tells a fault of one machine from one of the site. */
 export class SiteObservations {
   /** The two machines that were last seen to use TFTP, and when. */
@@ -77,7 +79,11 @@ export class SiteObservations {
   }
 
   /** The same of a boot that was kept over a restart. */
-  noteKept({ steps, seen }: Pick<Boot, "steps" | "seen">, machine: string): void {
+  noteKept({ steps, seen, mac, uuid }: KeptSigns, machine: string): void {
+    const cards = uuid === null ? null : this.#cardsOf(uuid);
+    for (const { stage, lastAtMs } of steps) {
+      if (stage === "discover" || stage === "ipxe-discover") cards?.note(mac, lastAtMs);
+    }
     const loader = steps.find(({ stage }) => stage === "loader-start");
     if (loader?.detail["protocol"] === "tftp") this.#tftp.note(machine, loader.lastAtMs);
     if (seen.bootingAtMs !== null) this.#booting.note(machine, seen.bootingAtMs);
@@ -89,10 +95,12 @@ export class SiteObservations {
     else this.#passing.forget(machine);
   }
 
-  /** Another network card with the boot's UUID that asked after the boot's last sign. */
+  /** Another network card with the boot's UUID that asked soon after the boot's last sign, or has just asked. */
   otherCard({ uuid, mac, updatedAtMs }: Boot, nowMs: number): Mac | null {
     const cards = uuid === null ? null : this.#cardsOf(uuid);
-    return cards?.other(mac ?? "", Math.max(updatedAtMs, nowMs - silenceMs)) ?? null;
+    const isMeant = (atMs: number) =>
+      atMs >= updatedAtMs && (atMs - updatedAtMs <= silenceMs || nowMs - atMs <= silenceMs);
+    return cards?.other(mac ?? "", isMeant) ?? null;
   }
 
   evidence(
@@ -135,11 +143,11 @@ class LatestTwo {
   }
 
   hasOther(machine: string, sinceMs: number): boolean {
-    return this.other(machine, sinceMs) !== null;
+    return this.other(machine, (atMs) => atMs >= sinceMs) !== null;
   }
 
-  other(machine: string, sinceMs: number): string | null {
-    const found = [...this.#atMs].find(([other, atMs]) => other !== machine && atMs >= sinceMs);
+  other(machine: string, isMeant: (atMs: number) => boolean): string | null {
+    const found = [...this.#atMs].find(([other, atMs]) => other !== machine && isMeant(atMs));
     return found?.[0] ?? null;
   }
 }
