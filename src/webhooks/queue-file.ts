@@ -53,10 +53,9 @@ export class QueueFile {
     return this.#queue.first();
   }
 
-  /** Takes up what an earlier run left. What is added before that waits behind it. */
+  /** Takes up what an earlier run left. What is added before that, or meanwhile, waits behind it. */
   async start(): Promise<void> {
     const { path, dropped, damaged } = this.#parts;
-    const early = this.#queue.lines();
     let text = "";
     try {
       await mkdir(dirname(path), { recursive: true, mode: 0o750 });
@@ -64,7 +63,8 @@ export class QueueFile {
     } catch (error) {
       if (errnoOf(error) !== "ENOENT") this.#fails(error);
     }
-    const found = this.#queue.restore(text + early);
+    // A line that was not written to its end swallows none of what was added meanwhile.
+    const found = this.#queue.restore(`${text}\n${this.#queue.lines()}`);
     if (found.damaged > 0) damaged(found.damaged);
     if (found.dropped > 0) dropped(found.dropped);
     await this.#write();

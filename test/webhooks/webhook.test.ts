@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -6,6 +6,7 @@ import { z } from "zod";
 import type { PxeEvent } from "../../src/events/types.ts";
 import { cloudEvent } from "../../src/webhooks/cloud-event.ts";
 import type { Post } from "../../src/webhooks/post.ts";
+import { addedLine } from "../../src/webhooks/queue.ts";
 import { signingKey } from "../../src/webhooks/signature.ts";
 import { Webhook } from "../../src/webhooks/webhook.ts";
 import { eventually } from "../support/eventually.ts";
@@ -39,7 +40,7 @@ const post: Post = (body, _headers, signal) => {
 
 const path = () => join(folder, "webhooks", "one.jsonl");
 
-async function started(keepEvents = 100): Promise<Webhook> {
+function unstarted(keepEvents = 100): Webhook {
   const webhook = new Webhook({
     name: "hooks.example",
     post,
@@ -52,6 +53,11 @@ async function started(keepEvents = 100): Promise<Webhook> {
     retryTimes: { firstMs: 1, longestMs: 2 },
   });
   open.push(webhook);
+  return webhook;
+}
+
+async function started(keepEvents = 100): Promise<Webhook> {
+  const webhook = unstarted(keepEvents);
   await webhook.start();
   return webhook;
 }
@@ -116,6 +122,18 @@ describe("a webhook", () => {
     await (await started()).close();
     expect(sent).toEqual(["b", "c"]);
     expect(readFileSync(path(), "utf8")).toBe("");
+  });
+
+  it("sends what it is told before and during its start behind what was left, also where a crash cut the file", async () => {
+    const left = addedLine(told("a").body);
+    mkdirSync(join(folder, "webhooks"));
+    writeFileSync(path(), left + addedLine(told("cut").body).slice(0, 50));
+    const webhook = unstarted();
+    webhook.tell(told("b"));
+    const starting = webhook.start();
+    webhook.tell(told("c"));
+    await starting;
+    await eventually(() => expect(sent).toEqual(["a", "b", "c"]));
   });
 
   it("has on disk what it was told as soon as that is written, whatever becomes of the process", async () => {
