@@ -69,10 +69,18 @@ export class PacketLog {
     this.#count -= 1;
   }
 
-  /** Whether there are two packets at least, and the newest two are such. Their payload is only good until this returns. */
-  areNewestTwo(isSuch: (packet: SeenDatagram) => boolean): boolean {
+  /**
+   * Whether there are two packets at least, and the newest two have these ports, fewer bytes than that, and this second one. A
+   * transfer in lock-step asks for each of its blocks, so nothing is made for it.
+   */
+  areNewestTwo(sourcePort: number, destinationPort: number, below: number, byte: number): boolean {
     if (this.#count < 2) return false;
-    return isSuch(this.#at(this.#newest)) && isSuch(this.#at(this.#second));
+    const isSuch = (at: number): boolean =>
+      this.#view.getUint16(at + 12) === sourcePort &&
+      this.#view.getUint16(at + 18) === destinationPort &&
+      this.#view.getUint16(at + 20) < below &&
+      this.#bytes[at + HEAD_BYTES + 1] === byte;
+    return isSuch(this.#newest) && isSuch(this.#second);
   }
 
   /** All packets, the oldest first, with payloads of their own. */

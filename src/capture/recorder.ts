@@ -39,6 +39,8 @@ const RETURNS_AFTER_MS = 900;
 const SPARE_LOGS = 16;
 const SPARE_BYTES = 16 * 1024;
 
+/** A DHCP packet that is shorter does not name its machine (RFC 2131 2). */
+const LEAST_DHCP_BYTES = 44;
 const BOOTREQUEST = 1;
 const DATA = 3;
 const ACK = 4;
@@ -86,7 +88,7 @@ export class CaptureRecorder {
   dhcp(datagram: Datagram): void {
     const { payload } = datagram;
     const length = Math.min(payload[2] ?? 0, 16);
-    if (payload.length < 44 || length === 0) return;
+    if (payload.length < LEAST_DHCP_BYTES || length === 0) return;
     const mac = macFromBytes(payload, 28, length);
     this.#record(mac, datagram, null, payload[0] === BOOTREQUEST);
   }
@@ -154,17 +156,9 @@ export class CaptureRecorder {
 }
 
 /** Of three acknowledgements of a transfer in a row the one in the middle says nothing. */
-function followsTwoSuch(log: PacketLog, next: Datagram): boolean {
-  return isAckOf(next, next) && log.areNewestTwo((packet) => isAckOf(packet, next));
-}
-
-function isAckOf({ payload, source, destination }: Datagram, transfer: Datagram): boolean {
-  return (
-    payload.length < 44 &&
-    payload[1] === ACK &&
-    source.port === transfer.source.port &&
-    destination.port === transfer.destination.port
-  );
+function followsTwoSuch(log: PacketLog, { payload, source, destination }: Datagram): boolean {
+  const isAck = payload.length < LEAST_DHCP_BYTES && payload[1] === ACK;
+  return isAck && log.areNewestTwo(source.port, destination.port, LEAST_DHCP_BYTES, ACK);
 }
 
 /** Logs of machines that had to go, for those that come: in a flood nothing is allocated. */

@@ -47,24 +47,27 @@ describe("a log of packets", () => {
     expect(log.all()).toEqual([{ ...packet(8), atMs: 8 }]);
   });
 
-  it("tells what the newest two are, also when one of them was replaced", () => {
+  it("tells whether the newest two are such, also when one of them was replaced", () => {
     const log = new PacketLog();
-    const are = (...moments: readonly number[]) =>
-      log.areNewestTwo(({ atMs }) => moments.includes(atMs));
+    const areTwo = (byte: number, below = 2000, from = machine.port, to = server.port) =>
+      log.areNewestTwo(from, to, below, byte);
     log.add(packet(0), 0);
-    expect(are(0)).toBe(false);
+    expect(areTwo(0)).toBe(false);
     for (let n = 1; n < 30; n++) {
       log.add(packet(200), 200);
-      expect(are(200, n - 1)).toBe(true);
-      expect(are(200)).toBe(false);
-      expect(are(n - 1)).toBe(false);
+      expect([areTwo(200), areTwo(n - 1)]).toEqual([false, false]);
       // Also one that is longer, for which there may be no room.
       log.replaceNewest(packet(n, 1400), n);
-      expect(are(n, n - 1)).toBe(true);
-      expect(log.all().at(-1)).toEqual({ ...packet(n, 1400), atMs: n });
-      if (log.length > 3) log.dropOldest();
+      log.add(packet(n), n);
+      expect(areTwo(n)).toBe(true);
+      expect([areTwo(n, 1400), areTwo(n, 300), areTwo(n, 2000, 69)]).toEqual([false, false, false]);
+      expect(areTwo(n, 2000, machine.port, 69)).toBe(false);
+      expect(log.all().slice(-2)).toEqual([
+        { ...packet(n, 1400), atMs: n },
+        { ...packet(n), atMs: n },
+      ]);
+      if (log.length > 4) log.dropOldest();
     }
-    expect(log.all().map(({ atMs }) => atMs)).toEqual([27, 28, 29]);
   });
 
   it("takes little more memory than a bounded number of packets, however many come", () => {
