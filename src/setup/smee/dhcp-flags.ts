@@ -120,7 +120,7 @@ export const dhcpFlags: readonly FlagRow[] = [
   },
   {
     flags: ["tftp-single-port"],
-    where: "`tftp.singlePort`",
+    where: "`tftp.singlePort`, on where nothing is said, as in SMEE",
     read: (value) => set(["tftp", "singlePort"], isTrue(value)),
   },
   {

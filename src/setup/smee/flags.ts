@@ -1,7 +1,7 @@
 import { dhcpFlags } from "./dhcp-flags.ts";
 import { hookFlags, isoFlags } from "./hook-flags.ts";
 import { absent, absentUnless, type FlagRow, ofLink, port } from "./flag-row.ts";
-import { isTrue, listOf, note, nothing, type Outcome, set } from "./outcome.ts";
+import { isTrue, listOf, note, nothing, type Outcome, set, type SmeeFlags } from "./outcome.ts";
 
 /** Every flag of SMEE and what becomes of it. */
 export const flagRows: readonly FlagRow[] = [
@@ -98,7 +98,7 @@ export const flagRows: readonly FlagRow[] = [
     flags: ["syslog-enabled"],
     where: "`syslog.port`",
     read: (value, all) =>
-      isTrue(value) ? set(["syslog", "port"], port(all.get("syslog-bind-port") ?? "514")) : nothing,
+      isTrue(value) ? set(["syslog", "port"], port(syslogPort(all))) : nothing,
   },
   ofLink(["syslog-bind-port", "syslog-port"], "`syslog.port`, with syslog-enabled"),
   absentUnless(
@@ -118,7 +118,10 @@ export const flagRows: readonly FlagRow[] = [
       return set(["telemetry", "otlp"], { url: url.replace(/:4317(?=\/|$)/, ":4318") }, remark);
     },
   },
-  ofLink(["otel-insecure"], "the scheme of `telemetry.otlp`'s URL"),
+  ofLink(
+    ["otel-insecure"],
+    "the scheme of `telemetry.otlp`'s URL: where nothing is said, `http` for the standalone program, `https` for the other",
+  ),
   {
     flags: ["log-level", "smee-log-level"],
     where: "`log.level`",
@@ -166,6 +169,11 @@ export const flagRows: readonly FlagRow[] = [
   },
   absent(["version"], "eim-pxe --version"),
 ];
+
+function syslogPort(all: SmeeFlags): string {
+  const inAddress = /:(\d+)$/.exec(all.get("syslog-addr") ?? "")?.[1];
+  return all.get("syslog-bind-port") ?? all.get("syslog-port") ?? inAddress ?? "514";
+}
 
 /** SMEE's word for each form; `empty` is in its help, though its parser refuses it. */
 const macForms: ReadonlyMap<string, string> = new Map([

@@ -45,7 +45,8 @@ export const hookFlags: readonly FlagRow[] = [
   {
     flags: ["ipxe-http-script-osie-url", "osie-url"],
     where: "`boot.hook.url`, with `boot.script`: hook",
-    read: (value, all) => (value === "" ? nothing : hookSet("url", value, ...syslogHost(all))),
+    read: (value, all) =>
+      value === "" ? nothing : hookSet("url", value, ...syslogHost(all), ...ownTls(all)),
   },
   row(["ipxe-http-script-kernel-name"], "kernel", ["vmlinuz"]),
   row(["ipxe-http-script-initrd-name"], "initrd", ["initramfs"]),
@@ -71,6 +72,12 @@ function syslogHost(all: SmeeFlags): readonly Setting[] {
   if (isTold || parseIp4(named) === null) return [];
   if (asDefault(named, "0.0.0.0", addressOf(all) ?? "")) return [];
   return [{ path: ["boot", "hook", "syslogHost"], value: named }];
+}
+
+/** Where SMEE has a certificate, workers ask by TLS unless told otherwise. */
+function ownTls(all: SmeeFlags): readonly Setting[] {
+  const hasOwn = ["tls-cert-file", "tls-key-file"].every((name) => (all.get(name) ?? "") !== "");
+  return hasOwn ? [{ path: ["boot", "hook", "tls"], value: true }] : [];
 }
 
 function seconds(text: string): number {

@@ -17,12 +17,24 @@ import type { SmeeInput } from "./read.ts";
 
 type Node = { [key: string]: unknown };
 
+/** What SMEE does where nothing is said, and we do not. */
+const usual: Readonly<Record<SmeeLine, ReadonlyMap<string, string>>> = {
+  smee: new Map([["tftp-single-port", "true"]]),
+  "smee-standalone": new Map([
+    ["tftp-single-port", "true"],
+    ["otel-insecure", "true"],
+  ]),
+};
+
+const modes: readonly string[] = ["reservation", "proxy", "auto-proxy"];
+
 /**
  * SMEE's settings as a configuration of ours, which `check` accepts; what has no counterpart stands in comments
  * above it. It answers DHCP as SMEE did (`dhcp.compatibility`).
  */
-export function importSmee({ flags, line: known }: SmeeInput): string {
+export function importSmee({ flags: given, line: known }: SmeeInput): string {
   const line = known ?? "smee";
+  const flags = new Map([...usual[line], ...[...given].filter(([, value]) => value !== "")]);
   const notes: string[] = [];
   if (known === null) {
     notes.push(
@@ -44,7 +56,7 @@ export function importSmee({ flags, line: known }: SmeeInput): string {
     const why = /-v6$|^dhcpv6-|-ipv6$/.test(name)
       ? "IPv6 is not served"
       : "no setting of SMEE that eim-pxe knows";
-    if (value !== "") notes.push(`--${name}=${value}: ${why}`);
+    notes.push(`--${name}=${value}: ${why}`);
   }
   const comments = [...new Set(notes)].map((text) => `# ${text.replaceAll(/\s+/g, " ")}\n`);
   const head =
@@ -108,33 +120,35 @@ function linkOutcomes(flags: SmeeFlags, line: SmeeLine): readonly (readonly [str
   const get = (...names: readonly string[]): string =>
     names.map((name) => flags.get(name) ?? "").find((text) => text !== "") ?? "";
   const name = get("dhcp-bind-interface", "dhcp-iface", "public-ip-interface");
-  const mode = get("dhcp-mode").toLowerCase() || "reservation";
+  const named = get("dhcp-mode").toLowerCase();
+  const isKnown = named === "" || modes.includes(named);
+  const mode = isKnown && named !== "" ? named : "reservation";
   const isOff = get("dhcp-enabled") !== "" && !isTrue(get("dhcp-enabled"));
   const ours = isOff ? "off" : mode === "reservation" ? "full" : "proxy";
   const address = addressOf(flags);
   const unnamed =
     "SMEE listens on every interface where none is named: put the machines' one in the place of eth0";
-  const isKnown = ["reservation", "proxy", "auto-proxy"].includes(mode);
   return [
     ["dhcp-mode", set(["interfaces"], [{ name: "eth0", dhcp: { mode: ours } }])],
     ["dhcp-bind-interface", name === "" ? note(unnamed) : set(["interfaces", 0, "name"], name)],
     ["dhcp-ip-for-packet", address === null ? nothing : set(["interfaces", 0, "address"], address)],
     [
       "dhcp-mode",
-      isKnown ? nothing : note(`"${mode}" is no mode of SMEE for IPv4; reservation is taken`),
+      isKnown ? nothing : note(`"${named}" is no mode of SMEE for IPv4; reservation is taken`),
     ],
     ["dhcp-mode", set(["dhcp", "compatibility"], line)],
     // SMEE's reservation starts beside another DHCP server.
     ["dhcp-mode", ours === "full" ? set(["dhcp", "allowOtherServers"], true) : nothing],
     ["dhcp-mode", set(["nodes", "unknown"], mode === "proxy" ? "deny" : "allow")],
-    ["http-port", set(["http", "port"], httpPort(get("http-port", "http-addr"), line))],
+    ["http-port", set(["http", "port"], httpPort(flags, line))],
     ["tls-cert-file", tlsOf(flags)],
     ["dhcp-ipxe-http-script-host", scriptUrlOf(flags, line)],
   ];
 }
 
-function httpPort(text: string, line: SmeeLine): number {
-  const named = /(\d+)$/.exec(text)?.[1];
+function httpPort(flags: SmeeFlags, line: SmeeLine): number {
+  // An address alone names no port.
+  const named = flags.get("http-port") ?? /:(\d+)$/.exec(flags.get("http-addr") ?? "")?.[1];
   return named === undefined ? (line === "smee" ? 7080 : 8080) : Number(named);
 }
 
@@ -157,7 +171,7 @@ function scriptUrlOf(flags: SmeeFlags, line: SmeeLine): Outcome {
   if (host === "" || host === address) return nothing;
   const usualPath = line === "smee" ? "/ipxe/script/auto.ipxe" : "/auto.ipxe";
   const [scheme, port, path] = [part("scheme"), part("port"), part("path")];
-  const where = `${scheme || "http"}://${host}:${port || httpPort(flags.get("http-port") ?? "", line)}`;
+  const where = `${scheme || "http"}://${host}:${port || httpPort(flags, line)}`;
   const named = path || usualPath;
   const prepend =
     flags.get("dhcp-ipxe-http-script-prepend-mac") ??

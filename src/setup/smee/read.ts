@@ -74,7 +74,7 @@ export function parseEnvironment(text: string): Readonly<Record<string, string>>
   for (const line of text.split(/\r?\n/)) {
     const [, name, raw = ""] = /^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*?)\s*$/.exec(line) ?? [];
     if (name === undefined) continue;
-    const quoted = /^(["'])(.*)\1$/.exec(raw);
+    const quoted = /^(["'])(.*?)\1(?:\s+#.*)?$/.exec(raw);
     found[name] = quoted === null ? raw.replace(/\s+#.*$/, "") : (quoted[2] ?? "");
   }
   return found;

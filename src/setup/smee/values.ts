@@ -51,8 +51,6 @@ const standaloneNames: Readonly<Record<string, string>> = {
   additionalKernelArgs: "extra-kernel-args",
   "http.ipxeBinaryEnabled": "http-ipxe-binary-enabled",
   "http.ipxeScriptEnabled": "http-ipxe-script-enabled",
-  "http.osieUrl.host": "osie-url",
-  "http.tinkServer.ip": "tink-server",
   "http.tinkServer.tls": "tink-server-tls",
   "http.tinkServer.insecureTLS": "tink-server-insecure-tls",
   "http.trustedProxies": "trusted-proxies",
@@ -62,7 +60,12 @@ const standaloneNames: Readonly<Record<string, string>> = {
   ipxeScriptPatch: "ipxe-script-patch",
   "iso.enabled": "iso-enabled",
   "iso.url": "iso-url",
+  "iso.magicString": "iso-magic-string",
+  "iso.staticIPAMEnabled": "iso-static-ipam-enabled",
 };
+
+/** Of the chart `smee`; the program's own is another one. */
+const CHART_HTTP_PORT = "7171";
 
 /** @throws ConfigError when the text is no YAML, or not SMEE's values */
 export function readValues(text: string, file: string): SmeeInput {
@@ -76,10 +79,14 @@ export function readValues(text: string, file: string): SmeeInput {
   const values = tree.safeParse(parsed).data;
   if (values === undefined) throw new ConfigError([`${file}: holds no Helm values`]);
   const envs = branch(branch(values, "deployment"), "envs");
+  // All three charts have a public address, each at its own place.
+  const isStack = "smee" in values;
+  const isStandalone = isStack || "dhcp" in values || "http" in values || "tftp" in values;
   const isCurrent =
-    "smee" in envs || "globals" in envs || "publicIP" in values || "artifactsFileServer" in values;
-  const isStack = !isCurrent && "smee" in values;
-  if (!isCurrent && !isStack && !("dhcp" in values || "http" in values || "tftp" in values)) {
+    "smee" in envs ||
+    "globals" in envs ||
+    (!isStandalone && ("publicIP" in values || "artifactsFileServer" in values));
+  if (!isCurrent && !isStandalone) {
     throw new ConfigError([
       `${file}: holds no values of the charts tinkerbell, stack or smee (deployment.envs.smee, smee, dhcp)`,
     ]);
@@ -116,17 +123,46 @@ function ofStandalone(values: Tree, outer: Tree): SmeeInput {
     const text = textOf(value, flag);
     if (text !== "") flags.set(flag, text);
   }
-  const oneIp = [
-    values["oneIP"],
-    values["publicIP"],
-    branch(branch(outer, "global"), "")["publicIP"],
-  ]
-    .map((value) => textOf(value, ""))
-    .find((text) => text !== "");
-  if (oneIp !== undefined && !flags.has("dhcp-ip-for-packet"))
-    flags.set("dhcp-ip-for-packet", oneIp);
+  const shared = branch(outer, "global");
+  const address =
+    [values["oneIP"], values["publicIP"], outer["publicIP"], shared["publicIP"]]
+      .map((value) => textOf(value, ""))
+      .find((text) => text !== "") ?? "";
+  const http = branch(values, "http");
+  const others: readonly (readonly [string, string])[] = [
+    ["dhcp-ip-for-packet", address],
+    ["http-port", CHART_HTTP_PORT],
+    ["trusted-proxies", textOf(shared["trustedProxies"], "")],
+    ["osie-url", urlOf(branch(http, "osieUrl"), address)],
+    ["tink-server", authorityOf(branch(http, "tinkServer"), address)],
+  ];
+  for (const [flag, text] of others) if (text !== "" && !flags.has(flag)) flags.set(flag, text);
+  addWorkerImage(values, flags);
   addExtras(values, "additionalEnv", flags);
   return { flags, line: "smee-standalone" };
+}
+
+/** Where HookOS is, of the chart's parts of a URL; they are `http` and 8080 where nothing is said. */
+function urlOf(parts: Tree, address: string): string {
+  const [scheme = "http", host = address, path = ""] = ["scheme", "host", "path"].map(
+    (key) => textOf(parts[key], "") || undefined,
+  );
+  // An empty one is the scheme's.
+  const port = "port" in parts ? textOf(parts["port"], "") : "8080";
+  return host === "" ? "" : `${scheme}://${host}${port === "" ? "" : `:${port}`}${path}`;
+}
+
+function authorityOf(parts: Tree, address: string): string {
+  const host = textOf(parts["ip"], "") || address;
+  return host === "" ? "" : `${host}:${textOf(parts["port"], "") || "42113"}`;
+}
+
+/** The chart tells HookOS which worker to start. */
+function addWorkerImage(values: Tree, flags: Map<string, string>): void {
+  const image = textOf(values["tinkWorkerImage"], "");
+  if (image === "") return;
+  const before = flags.get("extra-kernel-args") ?? "";
+  flags.set("extra-kernel-args", `${before} tink_worker_image=${image}`.trim());
 }
 
 /** Arguments and variables that the chart hands on as they are. */

@@ -3,7 +3,12 @@ import { importFromSmee } from "../../../src/commands/import-smee.ts";
 import { parseConfig } from "../../../src/config/load.ts";
 import { flagRows } from "../../../src/setup/smee/flags.ts";
 import { importSmee } from "../../../src/setup/smee/import.ts";
-import { canonicalName, readFlags, readVariables } from "../../../src/setup/smee/read.ts";
+import {
+  canonicalName,
+  parseEnvironment,
+  readFlags,
+  readVariables,
+} from "../../../src/setup/smee/read.ts";
 import { readValues } from "../../../src/setup/smee/values.ts";
 import { isForIpv6, smeeFlagNames } from "../../support/docs/smee-flags.ts";
 import { FakeProgram } from "../../support/program.ts";
@@ -258,4 +263,103 @@ it("SMEE's collector is asked by HTTP, and it is said that SMEE's port is anothe
   const text = fromFlags("--otel-endpoint=collector.example:4317", "--otel-insecure=true");
   expect(configOf(text).telemetry.otlp?.url).toBe("http://collector.example:4318");
   expect(text).toContain("SMEE sends traces by gRPC (port 4317)");
+});
+
+describe("what SMEE does where nothing is said", () => {
+  it("an address of its HTTP server is no port", () => {
+    expect(configOf(fromFlags("--http-addr=192.168.2.50")).http.port).toBe(8080);
+    expect(configOf(fromFlags("--http-addr=192.168.2.50:7171")).http.port).toBe(7171);
+    expect(configOf(fromFlags("--http-addr=192.168.2.50", "--http-port=81")).http.port).toBe(81);
+  });
+
+  it("takes the mode that it says for one that SMEE does not know", () => {
+    const text = fromFlags("--dhcp-mode=derived");
+    expect(text).toContain("reservation is taken");
+    expect(configOf(text).interfaces[0]?.dhcp.mode).toBe("full");
+  });
+
+  it("sends everything by TFTP from its port, unless that was switched off", () => {
+    expect(configOf(fromFlags("--dhcp-mode=proxy")).tftp.singlePort).toBe(true);
+    expect(configOf(fromFlags("--tftp-single-port=false")).tftp.singlePort).toBe(false);
+    const variables = readVariables({ TINKERBELL_TFTP_SINGLE_PORT: "" });
+    expect(configOf(importSmee(variables)).tftp.singlePort).toBe(true);
+  });
+
+  it("asks a collector without TLS in the standalone program only", () => {
+    const url = (name: string) =>
+      configOf(importSmee(readVariables({ [name]: "collector.example:4318" }))).telemetry.otlp?.url;
+    expect(url("SMEE_OTEL_ENDPOINT")).toBe("http://collector.example:4318");
+    expect(url("TINKERBELL_OTEL_ENDPOINT")).toBe("https://collector.example:4318");
+  });
+
+  it("receives syslog at the port of either name", () => {
+    const portOf = (flag: string) => configOf(fromFlags("--syslog-enabled=true", flag)).syslog.port;
+    expect(portOf("--syslog-port=1514")).toBe(1514);
+    expect(portOf("--syslog-bind-port-v4=1514")).toBe(1514);
+    expect(portOf("--syslog-addr=0.0.0.0:1514")).toBe(1514);
+    expect(portOf("--dhcp-mode=proxy")).toBe(514);
+  });
+
+  it("has HookOS ask its Tink server by TLS where it has a certificate itself", () => {
+    const files = ["--tls-cert-file=/c.pem", "--tls-key-file=/k.pem"];
+    const url = "--ipxe-http-script-osie-url=http://files.example";
+    expect(configOf(fromFlags(url, ...files)).boot.hook.tls).toBe(true);
+    expect(configOf(fromFlags(url)).boot.hook.tls).toBe(false);
+  });
+});
+
+it("takes a quoted variable with a comment behind it", () => {
+  expect(parseEnvironment(`A="x y" # why\nB='z # z'\nC=1 # one\n`)).toEqual({
+    A: "x y",
+    B: "z # z",
+    C: "1",
+  });
+});
+
+describe("the charts of the standalone program", () => {
+  const fromValues = (text: string) => configOf(importSmee(readValues(text, "values.yaml")));
+
+  it("have one address for everything, wherever it stands", () => {
+    const expected = {
+      dhcp: { compatibility: "smee-standalone" },
+      interfaces: [{ address: "192.168.2.50" }],
+      http: { port: 7171 },
+      boot: {
+        script: "hook",
+        hook: { url: "http://192.168.2.50:8080", tinkServer: "192.168.2.50:42113" },
+      },
+    };
+    const places = [
+      "global: { publicIP: 192.168.2.50 }\nsmee: { dhcp: { mode: proxy } }",
+      "publicIP: 192.168.2.50\nsmee: { dhcp: { mode: proxy } }",
+      "smee: { publicIP: 192.168.2.50 }",
+      "publicIP: 192.168.2.50\ndhcp: { mode: proxy }",
+    ];
+    for (const text of places) expect(fromValues(text)).toMatchObject(expected);
+  });
+
+  it("say where HookOS and the Tink server are in parts", () => {
+    const text = `
+global: { trustedProxies: [10.42.0.0/24] }
+smee:
+  tinkWorkerImage: quay.io/tinkerbell/tink-worker:v0.10.0
+  http:
+    additionalKernelArgs: [a=b]
+    osieUrl: { scheme: https, host: files.example, port: "", path: /tinkerbell/hook }
+    tinkServer: { ip: 192.168.2.7, port: "42114", insecureTLS: true }
+  iso: { enabled: true, url: "https://files.example/hook.iso", staticIPAMEnabled: true }
+`;
+    expect(fromValues(text)).toMatchObject({
+      boot: {
+        kernelArgs: ["a=b", "tink_worker_image=quay.io/tinkerbell/tink-worker:v0.10.0"],
+        hook: {
+          url: "https://files.example/tinkerbell/hook",
+          tinkServer: "192.168.2.7:42114",
+          insecureTls: true,
+        },
+      },
+      http: { trustedProxies: [{ network: "10.42.0.0", prefixLength: 24 }] },
+      iso: { source: "https://files.example/hook.iso", staticAddresses: true },
+    });
+  });
 });
