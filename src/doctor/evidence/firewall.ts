@@ -4,6 +4,7 @@ import { errnoOf, messageOf } from "../../lib/errors.ts";
 import { type FilterChain, filterVerdict, type IncomingPacket } from "../firewall/chains.ts";
 import { readIptables } from "../firewall/iptables.ts";
 import { readNft } from "../firewall/nft.ts";
+import { openingFor } from "../firewall/opening.ts";
 import type { FirewallState } from "../rules/host.ts";
 import type { DoctorSite } from "../site.ts";
 
@@ -13,6 +14,8 @@ const HOW = { timeout: 10_000, maxBuffer: 64 * 1024 * 1024, encoding: "utf8" } a
 
 interface Rules {
   readonly chains: readonly FilterChain[];
+  /** The names of those that iptables-save shows. */
+  readonly ofIptables: ReadonlySet<string>;
   /** Why they could not be read, or why there are none; null: they were. */
   readonly note: string | null;
   readonly isRead: boolean;
@@ -38,7 +41,7 @@ export async function lookAtFirewall(site: DoctorSite): Promise<readonly Firewal
       what: `${packet.transport.toUpperCase()} ${packet.port}`,
       verdict: filterVerdict(rules.chains, packet),
       reason: null,
-      command: openingFor(rules.chains, packet),
+      command: openingFor(rules.chains, rules.ofIptables, packet),
     })),
   );
 }
@@ -67,38 +70,25 @@ function packetsFor(
   ];
 }
 
-/** The command of the program that looks after the rules. */
-function openingFor(chains: readonly FilterChain[], packet: IncomingPacket): string {
-  const { interface: name, transport, port } = packet;
-  const has = (word: string) => chains.some((chain) => chain.name.includes(word));
-  if (has("firewalld")) {
-    return `firewall-cmd --permanent --zone=$(firewall-cmd --get-zone-of-interface=${name}) --add-port=${port}/${transport} && firewall-cmd --reload`;
-  }
-  if (has("ufw")) return `ufw allow in on ${name} to any port ${port} proto ${transport}`;
-  const verdict = filterVerdict(chains, packet);
-  const chain = verdict.kind === "accept" ? "inet filter input" : verdict.chain;
-  if (chain === "ip filter INPUT") {
-    return `iptables -I INPUT -i ${name} -p ${transport} --dport ${port} -j ACCEPT`;
-  }
-  return `nft insert rule ${chain} iifname "${name}" ${transport} dport ${port} accept`;
-}
+const NO_CHAINS = { chains: [], ofIptables: new Set<string>() } as const;
 
 async function readRules(): Promise<Rules> {
   const nft = await output("nft", ["-j", "list", "ruleset"]);
   const iptables = await output("iptables-save", []);
   if ("failed" in nft && "failed" in iptables) {
-    return { chains: [], note: nft.failed, isRead: false };
+    return { ...NO_CHAINS, note: nft.failed, isRead: false };
   }
   if ("absent" in nft && "absent" in iptables) {
     const note = "neither nft nor iptables is installed here, so nothing is likely to be dropped";
-    return { chains: [], note, isRead: true };
+    return { ...NO_CHAINS, note, isRead: true };
   }
   const read = "text" in nft ? readNft(nft.text) : null;
   const legacy = "text" in iptables ? readIptables(iptables.text) : [];
+  const ofIptables = new Set(legacy.map(({ name }) => name));
   if (read === null) {
     return "text" in iptables
-      ? { chains: legacy, note: null, isRead: true }
-      : { chains: [], note: whyNot(nft) ?? whyNot(iptables), isRead: false };
+      ? { chains: legacy, ofIptables, note: null, isRead: true }
+      : { ...NO_CHAINS, note: whyNot(nft) ?? whyNot(iptables), isRead: false };
   }
   // Where iptables wrote into nftables, only iptables-save shows its rules whole.
   const isShownBetter = (name: string): boolean =>
@@ -107,6 +97,7 @@ async function readRules(): Promise<Rules> {
   const names = new Set(own.map(({ name }) => name));
   return {
     chains: [...own, ...legacy.filter(({ name }) => !names.has(name))],
+    ofIptables,
     note: null,
     isRead: true,
   };

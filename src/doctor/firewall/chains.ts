@@ -24,6 +24,11 @@ export function senderOf({ port, broadcast }: IncomingPacket): Sender {
   return port === 68 ? { port: 67, address: null } : { port: 68, address: "0.0.0.0" };
 }
 
+/** What its address is to this host, as `addrtype` and `fib` name it; what is not broadcast comes to an address of our own. */
+export function addressTypeOf({ broadcast }: IncomingPacket): "local" | "broadcast" {
+  return broadcast ? "broadcast" : "local";
+}
+
 /** Whether a rule is for a packet; null: perhaps. */
 export type Match = (packet: IncomingPacket) => boolean | null;
 

@@ -1,4 +1,5 @@
 import {
+  addressTypeOf,
   allOf,
   type FilterChain,
   type FilterRule,
@@ -95,8 +96,12 @@ function matchOf(word: string, value: string): Match {
     case "--ctstate":
     case "--state":
       return () => value.split(",").includes("NEW");
+    case "--ctstatus":
+      return () => value === "NONE";
     case "--pkt-type":
-      return ({ broadcast }) => (broadcast ? value === "broadcast" : null);
+      return ({ broadcast }) => value === (broadcast ? "broadcast" : "unicast");
+    case "--dst-type":
+      return (packet) => value.split(",").includes(addressTypeOf(packet).toUpperCase());
     case "--comment":
       return () => true;
     case "-s":

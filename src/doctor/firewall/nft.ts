@@ -1,5 +1,6 @@
 import { z } from "zod";
 import {
+  addressTypeOf,
   allOf,
   anyOf,
   type FilterChain,
@@ -32,6 +33,9 @@ const ruleSchema = z.object({
 const matchSchema = z.object({ op: z.string(), left: z.unknown(), right: z.unknown() });
 const metaSchema = z.object({ meta: z.object({ key: z.string() }) });
 const ctSchema = z.object({ ct: z.object({ key: z.string() }) });
+const fibSchema = z.object({
+  fib: z.object({ result: z.string(), flags: z.union([z.string(), z.array(z.string())]) }),
+});
 const payloadSchema = z.object({
   payload: z.object({ protocol: z.string(), field: z.string() }),
 });
@@ -173,17 +177,24 @@ function valueOf(left: unknown, packet: IncomingPacket): string | number | null 
     case "protocol":
       return "ip";
     case "pkttype":
-      return broadcast ? "broadcast" : null;
+      return broadcast ? "broadcast" : "host";
     case undefined:
       break;
     default:
       return null;
   }
-  if (ctSchema.safeParse(left).data?.ct.key === "state") return "new";
+  const tracked = ctSchema.safeParse(left).data?.ct.key;
+  if (tracked === "state") return "new";
+  // Of a packet that is not translated, which none is that is sent to a port of ours.
+  if (tracked === "status") return "none";
+  const fib = fibSchema.safeParse(left).data?.fib;
+  if (fib?.result === "type" && fib.flags.includes("daddr")) return addressTypeOf(packet);
   const payload = payloadSchema.safeParse(left).data?.payload;
   if (payload === undefined) return null;
   const { protocol, field } = payload;
   if (protocol === "ip") return ofIp(field, packet);
+  // Who sends is not known beforehand.
+  if (protocol === "ether") return null;
   if (protocol !== "th" && protocol !== transport) return "other-protocol";
   if (field === "dport") return packet.port;
   return field === "sport" ? senderOf(packet).port : null;

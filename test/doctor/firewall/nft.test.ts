@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 import { filterVerdict, type IncomingPacket } from "../../../src/doctor/firewall/chains.ts";
-import { readIptables } from "../../../src/doctor/firewall/iptables.ts";
 import { readNft } from "../../../src/doctor/firewall/nft.ts";
 
 const discover: IncomingPacket = {
@@ -135,65 +134,29 @@ describe("nft", () => {
     expect(verdict(input("drop", rule), discover)).toBe("drop");
   });
 
+  it("knows what a packet's address is to this host, and that none of ours is translated", () => {
+    const fib = (...flags: readonly string[]) => ({ fib: { result: "type", flags } });
+    const broadcasts = input("accept", [match(fib("daddr"), "broadcast"), { drop: null }]);
+    expect(verdict(broadcasts, discover)).toBe("drop");
+    expect(verdict(broadcasts, tftp)).toBe("accept");
+    const foreign = input("accept", [match(fib("daddr", "iif"), "local", "!="), { drop: null }]);
+    expect(verdict(foreign, discover)).toBe("drop");
+    expect(verdict(foreign, tftp)).toBe("accept");
+    const unicast = input("drop", [match(meta("pkttype"), "host"), { accept: null }]);
+    expect(verdict(unicast, tftp)).toBe("accept");
+    // As firewalld has it before its own chains.
+    const translated = match({ ct: { key: "status" } }, "dnat", "in");
+    expect(verdict(input("drop", [translated, { accept: null }]), tftp)).toBe("drop");
+  });
+
+  it("does not know who sends", () => {
+    const sender = { payload: { protocol: "ether", field: "saddr" } };
+    const known = input("drop", [match(sender, "52:54:00:00:00:01"), { accept: null }]);
+    expect(verdict(known, discover)).toBe("unclear");
+  });
+
   it("reads nothing that is not nft's", () => {
     expect(readNft("Operation not permitted")).toBeNull();
     expect(readNft("[1]")).toBeNull();
-  });
-});
-
-describe("iptables", () => {
-  const verdictOf = (text: string, packet: IncomingPacket) =>
-    filterVerdict(readIptables(text), packet).kind;
-  const table = (policy: string, ...rules: readonly string[]) =>
-    [
-      "*filter",
-      `:INPUT ${policy} [0:0]`,
-      ":FORWARD DROP [0:0]",
-      ":site - [0:0]",
-      ...rules,
-      "COMMIT",
-    ].join("\n");
-
-  it("drops what a rule or the policy drops", () => {
-    const rule = "-A INPUT -p udp -m udp --dport 67 -j DROP";
-    expect(verdictOf(table("ACCEPT", rule), discover)).toBe("drop");
-    expect(verdictOf(table("ACCEPT", rule), tftp)).toBe("accept");
-    expect(verdictOf(table("DROP"), tftp)).toBe("drop");
-    // What is forwarded does not matter.
-    expect(verdictOf(table("ACCEPT"), tftp)).toBe("accept");
-  });
-
-  it("lets in by several ports, ranges, interfaces and chains", () => {
-    const rules = [
-      "-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
-      '-A INPUT -i eth1 -m comment --comment "boot ports" -j site',
-      "-A site -p udp -m multiport --dports 67:69,4011 -j ACCEPT",
-      "-A site -p tcp ! -i eth2 --dport 8080 -j ACCEPT",
-    ];
-    for (const packet of [discover, tftp, http]) {
-      expect(verdictOf(table("DROP", ...rules), packet)).toBe("accept");
-    }
-    expect(verdictOf(table("DROP", ...rules), { ...http, interface: "eth2" })).toBe("drop");
-  });
-
-  it("lets another server's offer in, as ufw does by itself", () => {
-    const rule = "-A INPUT -p udp -m udp --sport 67 --dport 68 -j ACCEPT";
-    expect(verdictOf(table("DROP", rule), offer)).toBe("accept");
-    expect(verdictOf(table("DROP", rule), discover)).toBe("drop");
-    expect(verdictOf(table("DROP", "-A INPUT -s 192.168.77.2/32 -j ACCEPT"), offer)).toBe(
-      "unclear",
-    );
-  });
-
-  it("passes over what logs and counts", () => {
-    const rules = ['-A INPUT -p udp -j LOG --log-prefix "in: "', "-A INPUT -p udp"];
-    expect(verdictOf(table("ACCEPT", ...rules), discover)).toBe("accept");
-  });
-
-  it("says that it does not know", () => {
-    const rule = "-A INPUT -p udp -m limit --limit 5/sec -j ACCEPT";
-    expect(verdictOf(table("DROP", rule), discover)).toBe("unclear");
-    expect(verdictOf(table("DROP", "-A INPUT -s 10.0.0.0/8 -j ACCEPT"), tftp)).toBe("unclear");
-    expect(verdictOf(table("DROP", "-A INPUT -s 10.0.0.0/8 -j ACCEPT"), discover)).toBe("drop");
   });
 });
