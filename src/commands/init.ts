@@ -120,9 +120,10 @@ async function hear(
 ): Promise<{ readonly told: string; readonly mode: "proxy" | "full" }> {
   const { name, address } = link;
   const asked = { name, address, mode: "proxy", ours: address } as const;
-  const { offers, unheard } = await listen(asked, configSchema.parse({}), all, []);
-  if (unheard !== null) {
-    const told = `Could not listen on ${name} for other DHCP servers (${unheard}), so mode proxy is proposed.`;
+  const { offers, unheard, unasked } = await listen(asked, configSchema.parse({}), all, []);
+  const why = unheard ?? unasked;
+  if (why !== null) {
+    const told = `Could not ask on ${name} for other DHCP servers (${why}), so mode proxy is proposed.`;
     return { told, mode: "proxy" };
   }
   const servers = [

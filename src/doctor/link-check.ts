@@ -140,6 +140,12 @@ export function linkVerdict(evidence: LinkEvidence): LinkVerdict {
     };
   }
   const [worst] = failures;
+  if (worst !== undefined && all("request-not-sent")) {
+    return {
+      sentence: `What machines find on ${name} cannot be told from here: ${worst.finding.cause}.`,
+      setting: settingFor(worst.finding),
+    };
+  }
   const who = failures.length === played.length ? "no machine" : kindsOf(failures);
   return {
     sentence: `On ${name} ${who} would boot: ${worst?.finding.cause ?? ""}.`,

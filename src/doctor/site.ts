@@ -59,6 +59,8 @@ export interface HeardLink {
   readonly peers: readonly Ip4[];
   /** Why nothing could be heard; null: it was listened. */
   readonly unheard: string | null;
+  /** Why nobody could be asked; null: they were. */
+  readonly unasked: string | null;
 }
 
 /** The orchestrator's file service as it is now. */

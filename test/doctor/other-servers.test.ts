@@ -24,7 +24,7 @@ async function said(servers: readonly string[], peers: readonly string[]) {
   });
   const offers = servers.map((server) => readOffer(offer, server));
   const link = { name: "eth1", address: "192.0.2.1", mode: "full", ours: "192.0.2.1" } as const;
-  const heard: HeardLink = { link, config, offers, peers, unheard: null };
+  const heard: HeardLink = { link, config, offers, peers, unheard: null, unasked: null };
   return wireCheck.run({ wire: () => Promise.resolve([heard]) });
 }
 

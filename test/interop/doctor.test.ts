@@ -1,4 +1,4 @@
-import { cpSync, rmSync } from "node:fs";
+import { cpSync, readFileSync, rmSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Program } from "../support/command.ts";
 import { createNetns, type Guest, type Netns, netnsMissing } from "../support/netns.ts";
@@ -242,6 +242,31 @@ describe.skipIf(missing !== null)(`doctor${missing === null ? "" : ` (${missing}
         await run("/bin/sh", "-c", command.replaceAll('"', '\\"'));
       }
       expect(failed(await examine(config))).toEqual([]);
+    }),
+  );
+
+  test.concurrent(
+    "a firewall that lets out nothing: nobody is told that the link has no DHCP server",
+    on(async ({ net, host, far, doctor, examine, dnsmasq }) => {
+      await dnsmasq(far, "eth0", range);
+      const chain = "type filter hook output priority 0; policy drop;";
+      const rules = `table inet site { chain output { ${chain} oifname lo accept; }; }`;
+      await net.spawn(host, "nft", rules).ended();
+      const link = await doctor("--interface", "eth1");
+      expect(failed(link).map(({ code }) => code)).toEqual(Array(4).fill("request-not-sent"));
+      expect(link.verdict?.sentence).toMatch(
+        /^What machines find on eth1 cannot be told from here/,
+      );
+      const site = await examine(configuration("mode: proxy"));
+      expect(site.checks.find(({ id }) => id === "other-servers")).toMatchObject({
+        status: "warn",
+        code: "link-not-asked",
+        found: expect.stringContaining("EPERM"),
+      });
+      const output = files.path("proposed.yaml");
+      const init = ["init", "--interface", "eth1", "--yes", "--output", output];
+      await net.spawn(host, process.execPath, program.entry, ...init).ended();
+      expect(readFileSync(output, "utf8")).toContain("mode: proxy");
     }),
   );
 

@@ -21,7 +21,7 @@ export async function listen(
   peers: readonly Ip4[],
 ): Promise<HeardLink> {
   const { name, ours } = link;
-  const heard = { link, config, offers: [], peers };
+  const heard = { link, config, offers: [], peers, unheard: null, unasked: null };
   try {
     const socket = await openSharedSocket(name, ours, CLIENT_PORT);
     try {
@@ -29,12 +29,14 @@ export async function listen(
       const machine = { mac, uuid: syntheticUuid(mac), firmware: "uefi" } as const;
       const own = new Set(interfaces.flatMap((one) => one.addresses.map(({ address }) => address)));
       const isOther = ({ server }: { readonly server: string }) => !own.has(server);
+      const inbox = new Inbox(socket);
       const offers = await collectOffers(
-        { socket, inbox: new Inbox(socket) },
+        { socket, inbox },
         bootRequest(machine, newXid(), "firmware", null),
         { usable: (seen) => seen.some(isOther), decided: () => false },
       );
-      return { ...heard, offers: offers.filter(isOther), unheard: null };
+      const unasked = offers.length === 0 ? (inbox.failure?.message ?? null) : null;
+      return { ...heard, offers: offers.filter(isOther), unasked };
     } finally {
       await socket.close();
     }

@@ -30,6 +30,17 @@ const wireFaults: readonly Fault<HeardLink>[] = [
       unheard === null ? null : { interface: link.name, reason: unheard },
   },
   {
+    code: "link-not-asked",
+    cause:
+      "this host could not ask for other DHCP and PXE servers on {interface}: {reason}; what it sends to machines may be lost as well",
+    remedy:
+      "where a firewall of this host drops what it sends (EPERM), let UDP to ports 67 and 68 out on {interface} (nft list ruleset, iptables -S OUTPUT)",
+    who: "site",
+    status: "warn",
+    when: ({ link, unasked }) =>
+      unasked === null ? null : { interface: link.name, reason: unasked },
+  },
+  {
     code: "other-dhcp-server",
     cause:
       "another DHCP server, {server}, offers addresses on {interface}, where dhcp.mode is full: two on one link hand out the same addresses",

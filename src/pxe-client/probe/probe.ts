@@ -164,7 +164,8 @@ class ProbeRun {
             ? await denialEvidence(this.#machine, choice.reason.servers, this.#port, this.#site)
             : { bootsOthers: null, refusal: null };
         const { mac } = this.#machine;
-        const about = { mac, firmware, interface: this.#site.interface };
+        const unsent = this.#port.inbox.failure?.message ?? null;
+        const about = { mac, firmware, interface: this.#site.interface, unsent };
         throw new Stopped({
           kind: "nothing",
           reason: choice.reason,

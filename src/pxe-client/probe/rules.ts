@@ -30,6 +30,8 @@ export interface Circumstances extends DenialEvidence {
   readonly mac: Mac;
   readonly firmware: Firmware;
   readonly interface: string;
+  /** The error with which this host refused to send the request; null: it left. */
+  readonly unsent: string | null;
 }
 
 export interface BootServerFailure {
@@ -73,6 +75,15 @@ const unusableOffer = {
 
 /** Firmware was offered nothing that it can use. */
 export const offerRules: readonly Rule<Circumstances & { readonly reason: Nothing }>[] = [
+  {
+    code: "request-not-sent",
+    cause: "this host could not send its own DHCP request on {interface}: {error}",
+    remedy:
+      "where a firewall of this host drops what it sends (EPERM), let UDP to ports 67 and 68 out (nft list ruleset, iptables -S OUTPUT); where the network is down or unreachable, see ip addr show {interface}",
+    who: "site",
+    when: ({ reason, unsent, interface: name }) =>
+      reason.why === "no-answer" && unsent !== null ? { interface: name, error: unsent } : null,
+  },
   {
     code: "no-server",
     cause: "no DHCP server answered on {interface}",

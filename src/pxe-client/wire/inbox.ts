@@ -9,12 +9,19 @@ export interface Datagram {
 export class Inbox {
   readonly #queue: Datagram[] = [];
   #wake: (() => void) | null = null;
+  #failure: Error | null = null;
 
   constructor(socket: UdpSocket) {
     socket.onMessage((payload, from) => {
       this.#queue.push({ payload, from });
       this.#wake?.();
     });
+    socket.onError((error) => (this.#failure = error));
+  }
+
+  /** What went wrong at last, such as a send that the host's own firewall refused; null: nothing. */
+  get failure(): Error | null {
+    return this.#failure;
   }
 
   /** The next datagram, or null when none comes within `ms` milliseconds. */

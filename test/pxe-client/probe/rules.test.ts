@@ -18,6 +18,7 @@ const around: Circumstances = {
   mac: "02:00:00:00:00:01",
   firmware: "uefi",
   interface: "eth1",
+  unsent: null,
   bootsOthers: null,
   refusal: null,
 };
@@ -29,6 +30,11 @@ describe("the cause of a boot that gets no boot information", () => {
     expect(nothing({ why: "no-answer" })).toMatchObject({
       code: "no-server",
       cause: expect.stringContaining("eth1"),
+    });
+    const unsent = "send EPERM 255.255.255.255:67";
+    expect(nothing({ why: "no-answer" }, { unsent })).toMatchObject({
+      code: "request-not-sent",
+      cause: expect.stringContaining(unsent),
     });
     expect(nothing({ why: "no-address", servers: ["10.0.0.3"] })).toMatchObject({
       code: "no-address",
