@@ -47,6 +47,8 @@ export interface Binding {
   readonly error: string | null;
   /** Who has the port. */
   readonly holder: { readonly pid: number; readonly name: string } | null;
+  /** systemd may have it and hand it over to `serve`. */
+  readonly mayBePassed: boolean;
 }
 
 /** What DHCP servers said to an unknown PXE client on a link. */

@@ -46,7 +46,7 @@ const usualHolders: ReadonlyMap<number, string> = new Map([
     "a DHCP client of this host (systemd-networkd, NetworkManager, dhclient or dhcpcd), which an interface " +
       "with a fixed address does not need",
   ],
-  [69, "tftpd-hpa, atftpd, dnsmasq or inetd"],
+  [69, "tftpd-hpa, atftpd, dnsmasq, inetd or systemd (tftp.socket)"],
   [4011, "dnsmasq or another PXE server"],
 ]);
 

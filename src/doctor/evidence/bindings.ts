@@ -8,6 +8,9 @@ import { openDeviceSocket } from "../../net/device-socket.ts";
 import { openDgram } from "../../net/dgram.ts";
 import type { Binding, DoctorLink } from "../site.ts";
 
+/** Those of DHCP, which systemd may open for `serve` (docker/systemd/eim-pxe.socket). */
+const passedPorts: readonly number[] = [67, 4011];
+
 /** Opens each port that `serve` needs, as it does, and closes it at once. */
 export async function tryBindings(
   config: Config,
@@ -19,7 +22,7 @@ export async function tryBindings(
   for (const { name, ours, mode } of links) {
     if (ours === null) continue;
     if (mode !== "off") {
-      for (const port of [67, 4011]) {
+      for (const port of passedPorts) {
         const open = () =>
           openDeviceSocket({ device: name, address: ours, port, passed: [], onlyDevice });
         found.push(await tried(`UDP ${ours}:${port} on ${name}`, port, open));
@@ -51,9 +54,10 @@ async function tried(
   port: number,
   open: () => Promise<{ close(): Promise<void> }>,
 ): Promise<Binding> {
+  const mayBePassed = passedPorts.includes(port);
   try {
     await (await open()).close();
-    return { socket, finding: null, error: null, holder: null };
+    return { socket, finding: null, error: null, holder: null, mayBePassed };
   } catch (error) {
     return refused(socket, port, error);
   }
@@ -62,10 +66,14 @@ async function tried(
 /** Why a port could not be had, and who has it where that can be known. */
 export async function refused(socket: string, port: number, error: unknown): Promise<Binding> {
   const finding = error instanceof BindError ? error.finding : null;
-  if (finding === null) return { socket, finding, error: messageOf(error), holder: null };
+  const mayBePassed = passedPorts.includes(port);
+  if (finding === null) {
+    return { socket, finding, error: messageOf(error), holder: null, mayBePassed };
+  }
   const inUse = finding.code === "port-in-use";
   const transport = socket.startsWith("UDP") ? "udp" : "tcp";
-  return { socket, finding, error: null, holder: inUse ? await holderOf(transport, port) : null };
+  const holder = inUse ? await holderOf(transport, port) : null;
+  return { socket, finding, error: null, holder, mayBePassed };
 }
 
 function openTcp(host: string, port: number): Promise<{ close(): Promise<void> }> {

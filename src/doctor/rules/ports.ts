@@ -11,10 +11,16 @@ const privilege: readonly string[] = ["port-privileged", "device-binding-denied"
 const isPrivilege = ({ finding }: Binding): boolean =>
   finding !== null && privilege.includes(finding.code);
 
+/** systemd has other ports for others, such as TFTP's for `tftp.socket`. */
+const isPassed = ({ holder, mayBePassed }: Binding): boolean =>
+  mayBePassed && holder?.pid === 1 && holder.name === "systemd";
+
 /** What holds a port for us. */
-const isOurs = ({ holder, running, finding }: Bound): boolean =>
-  finding?.code === "port-in-use" &&
-  (holder === null ? running !== null : holder.pid === running || holder.pid === 1);
+const isOurs = (bound: Bound): boolean => {
+  const { holder, running, finding } = bound;
+  if (finding?.code !== "port-in-use") return false;
+  return holder === null ? running !== null : holder.pid === running || isPassed(bound);
+};
 
 /** The first port that this user may not open, and the process of the server that has opened it already. */
 interface Privilege {
@@ -83,7 +89,7 @@ export const portsCheck = check<Bindings, Bound>({
   ],
   fine: (bound) => {
     if (!isOurs(bound)) return `${bound.socket} is free`;
-    return bound.holder?.pid === 1
+    return isPassed(bound)
       ? `${bound.socket} is held by systemd, which hands it over`
       : `${bound.socket} is held by the eim-pxe that runs (process ${bound.running ?? ""})`;
   },

@@ -8,7 +8,15 @@ const printers = (code: string, architecture: number | null = null) =>
   screenCode(code, architecture).map(({ printer }) => printer);
 
 describe("screenCode", () => {
-  it.each(["PXE-E16", "pxe-e16", "E16", "PXE E16", " PXE-E16 "])("reads %s", (text) => {
+  it.each([
+    "PXE-E16",
+    "pxe-e16",
+    "E16",
+    "PXE E16",
+    " PXE-E16 ",
+    "PXE-E16:",
+    ">>PXE-E16: No valid offer received.",
+  ])("reads %s", (text) => {
     expect(screenCode(text, null)).toEqual([
       expect.objectContaining({
         printer: "uefi",
@@ -38,6 +46,7 @@ describe("screenCode", () => {
     "http://ipxe.org/040ee119",
     "https://ipxe.org/040ee119",
     "ipxe.org/err/040ee1",
+    "Configuring (net0)... No configuration methods succeeded (https://ipxe.org/040ee119)",
   ])("reads iPXE's %s by its first six digits", (text) => {
     expect(screenCode(text, null)).toEqual([
       expect.objectContaining({ printer: "ipxe", message: "No configuration methods succeeded" }),
