@@ -15,6 +15,8 @@ export interface DiskState {
   readonly inMemory: boolean;
   /** Why the folder cannot be written; null: it can. */
   readonly reason: string | null;
+  /** A file that stands where it or a folder above it has to be; null: none does. */
+  readonly file: string | null;
 }
 
 const TMPFS_MAGIC = 0x01021994;
@@ -24,7 +26,7 @@ const USUAL_GENERATION_BYTES = 700e6;
 const RESERVE_BYTES = 64e6;
 
 export async function lookAtDisk(folder: string): Promise<readonly DiskState[]> {
-  const there = await nearest(folder);
+  const { there, file } = await nearest(folder);
   const { bavail, bsize, files, ffree, type } = await statfs(there);
   const reason = await access(there, constants.W_OK | constants.X_OK).then(
     () => null,
@@ -38,16 +40,21 @@ export async function lookAtDisk(folder: string): Promise<readonly DiskState[]> 
       freeInodes: files === 0 ? null : ffree,
       inMemory: type === TMPFS_MAGIC,
       reason,
+      file,
     },
   ];
 }
 
 /** The folder, or the nearest above it that is there: it is made when the server starts. */
-async function nearest(folder: string): Promise<string> {
+async function nearest(
+  folder: string,
+): Promise<{ readonly there: string; readonly file: string | null }> {
   const found = await stat(folder).catch(() => null);
-  return found?.isDirectory() === true || folder === dirname(folder)
-    ? folder
-    : nearest(dirname(folder));
+  if (found?.isDirectory() === true || folder === dirname(folder)) {
+    return { there: folder, file: null };
+  }
+  const above = await nearest(dirname(folder));
+  return found === null ? above : { ...above, file: folder };
 }
 
 /** Bytes of the largest generation; null: there is none. */

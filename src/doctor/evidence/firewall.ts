@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { errnoOf, messageOf } from "../../lib/errors.ts";
 import { type FilterChain, filterVerdict, type IncomingPacket } from "../firewall/chains.ts";
@@ -19,6 +20,17 @@ interface Rules {
   /** Why they could not be read, or why there are none; null: they were. */
   readonly note: string | null;
   readonly isRead: boolean;
+  /** The kernel's packet filter, where no program is here to read its rules. */
+  readonly filter: string | null;
+}
+
+const MODULES = "/proc/modules";
+
+/** The kernel's packet filter, as far as it is loaded; null: none is seen. A container sees the modules of its host. */
+export async function loadedFilter(path = MODULES): Promise<string | null> {
+  const text = await readFile(path, "utf8").catch(() => "");
+  const names = new Set(text.split("\n").map((line) => line.split(" ")[0]));
+  return ["nf_tables", "iptable_filter"].find((name) => names.has(name)) ?? null;
 }
 
 /** What the packet filter of this host does with what machines send. */
@@ -28,12 +40,15 @@ export async function lookAtFirewall(site: DoctorSite): Promise<readonly Firewal
   const rules = await readRules();
   if (!rules.isRead) {
     const [{ name } = { name: "" }] = served;
-    return [{ interface: name, what: "", verdict: null, reason: rules.note ?? "", command: "" }];
+    const reason = rules.note ?? "";
+    return [
+      { interface: name, what: "", verdict: null, reason, filter: rules.filter, command: "" },
+    ];
   }
   if (rules.note !== null) {
     const [{ name } = { name: "" }] = served;
     const verdict = { kind: "accept" } as const;
-    return [{ interface: name, what: "", verdict, reason: rules.note, command: "" }];
+    return [{ interface: name, what: "", verdict, reason: rules.note, filter: null, command: "" }];
   }
   return served.flatMap((link) =>
     packetsFor(site, link.name, link.mode).map((packet) => ({
@@ -41,6 +56,7 @@ export async function lookAtFirewall(site: DoctorSite): Promise<readonly Firewal
       what: `${packet.transport.toUpperCase()} ${packet.port}`,
       verdict: filterVerdict(rules.chains, packet),
       reason: null,
+      filter: null,
       command: openingFor(rules.chains, rules.ofIptables, packet),
     })),
   );
@@ -70,7 +86,7 @@ function packetsFor(
   ];
 }
 
-const NO_CHAINS = { chains: [], ofIptables: new Set<string>() } as const;
+const NO_CHAINS = { chains: [], ofIptables: new Set<string>(), filter: null } as const;
 
 async function readRules(): Promise<Rules> {
   const nft = await output("nft", ["-j", "list", "ruleset"]);
@@ -79,15 +95,16 @@ async function readRules(): Promise<Rules> {
     return { ...NO_CHAINS, note: nft.failed, isRead: false };
   }
   if ("absent" in nft && "absent" in iptables) {
+    const filter = await loadedFilter();
     const note = "neither nft nor iptables is installed here, so nothing is likely to be dropped";
-    return { ...NO_CHAINS, note, isRead: true };
+    return { ...NO_CHAINS, note, isRead: filter === null, filter };
   }
   const read = "text" in nft ? readNft(nft.text) : null;
   const legacy = "text" in iptables ? readIptables(iptables.text) : [];
   const ofIptables = new Set(legacy.map(({ name }) => name));
   if (read === null) {
     return "text" in iptables
-      ? { chains: legacy, ofIptables, note: null, isRead: true }
+      ? { chains: legacy, ofIptables, note: null, isRead: true, filter: null }
       : { ...NO_CHAINS, note: whyNot(nft) ?? whyNot(iptables), isRead: false };
   }
   // Where iptables wrote into nftables, only iptables-save shows its rules whole.
@@ -100,6 +117,7 @@ async function readRules(): Promise<Rules> {
     ofIptables,
     note: null,
     isRead: true,
+    filter: null,
   };
 }
 

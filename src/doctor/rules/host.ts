@@ -113,6 +113,8 @@ export interface FirewallState {
   /** Null: it could not be asked. */
   readonly verdict: FilterVerdict | null;
   readonly reason: string | null;
+  /** The kernel's packet filter that no program here can read, as in a container; null: none. */
+  readonly filter: string | null;
   /** A command that lets the packet in. */
   readonly command: string;
 }
@@ -120,7 +122,17 @@ export interface FirewallState {
 /** What DHCP servers broadcast to their clients, as `what` has it. */
 const answers = "UDP 68";
 
-const firewallFaults: readonly Fault<FirewallState>[] = [
+export const firewallFaults: readonly Fault<FirewallState>[] = [
+  {
+    code: "firewall-not-seen",
+    cause:
+      "this host's kernel filters packets ({filter}), and neither nft nor iptables is installed here, as in a container: whether what machines send is dropped cannot be seen",
+    remedy:
+      "look at the rules on the host itself (nft list ruleset, ufw status, firewall-cmd --list-all); docs/network.md names the ports to let in",
+    who: "site",
+    status: "warn",
+    when: ({ verdict, filter }) => (verdict === null && filter !== null ? { filter } : null),
+  },
   {
     code: "firewall-unread",
     cause: "the rules of this host's firewall could not be read: {reason}",
@@ -183,6 +195,14 @@ const mega = (bytes: number): number => Math.floor(bytes / MB);
 
 const diskFaults: readonly Fault<DiskState>[] = [
   {
+    code: "data-folder-no-folder",
+    cause: "{file} is a file, where {folder} has to be a folder",
+    remedy: "move that file away, or set dataDir to another folder",
+    who: "site",
+    status: "fail",
+    when: ({ folder, file }) => (file === null ? null : { folder, file }),
+  },
+  {
     code: "data-folder-unusable",
     cause: "{folder} cannot be written by this user: {reason}",
     remedy:
@@ -232,11 +252,14 @@ const diskFaults: readonly Fault<DiskState>[] = [
   },
 ];
 
-export const diskCheck = check<DoctorSite, DiskState>({
+interface Disk {
+  readonly settings: { readonly config: Pick<Config, "dataDir"> };
+}
+
+export const diskCheck = check<Disk, DiskState>({
   id: "disk",
   quick: true,
-  look: ({ settings: { config } }: { readonly settings: { readonly config: Config } }) =>
-    lookAtDisk(config.dataDir),
+  look: ({ settings: { config } }) => lookAtDisk(config.dataDir),
   faults: diskFaults,
   fine: ({ folder, freeBytes }) => `${mega(freeBytes)} MB are free on the disk of ${folder}`,
 });
