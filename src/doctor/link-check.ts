@@ -53,7 +53,15 @@ const inWords: Readonly<Record<Firmware, string>> = {
 
 const none = { remedy: null, code: null, who: null } as const;
 
-export function firmwareLine({ firmware, result }: PlayedFirmware, uefiBoots: boolean): CheckLine {
+/** Firmware that is set to HTTP boot, finds nothing of the kind, and boots by PXE next. */
+function goesOnToPxe({ firmware, result }: PlayedFirmware, uefiBoots: boolean): boolean {
+  const code = result.failure?.code;
+  const notOffered = code === "no-boot-information" || code === "no-server";
+  return firmware === "uefi-http" && uefiBoots && notOffered;
+}
+
+export function firmwareLine(one: PlayedFirmware, uefiBoots: boolean): CheckLine {
+  const { firmware, result } = one;
   const id = `firmware-${firmware}`;
   const { failure, steps } = result;
   if (failure === null) {
@@ -63,8 +71,7 @@ export function firmwareLine({ firmware, result }: PlayedFirmware, uefiBoots: bo
     return { id, status: "ok", found, ...none };
   }
   const { code, cause, remedy, who } = failure;
-  const notOffered = code === "no-boot-information" || code === "no-server";
-  if (firmware === "uefi-http" && uefiBoots && notOffered) {
+  if (goesOnToPxe(one, uefiBoots)) {
     return {
       id,
       status: "warn",
@@ -114,14 +121,20 @@ export function otherMachineLines(evidence: LinkEvidence): readonly CheckLine[] 
 /** The sentence at the end. */
 export function linkVerdict(evidence: LinkEvidence): LinkVerdict {
   const { played, interface: name, address, subnet } = evidence;
-  const failures = played.flatMap(({ firmware, result }) =>
-    result.failure === null ? [] : [{ firmware, finding: result.failure }],
-  );
+  const uefiBoots = played.some(({ firmware, result }) => firmware === "uefi" && result.wouldBoot);
+  const byPxeInstead = played.filter((one) => goesOnToPxe(one, uefiBoots));
+  const failures = played.flatMap((one) => {
+    const { firmware, result } = one;
+    if (result.failure === null || byPxeInstead.includes(one)) return [];
+    return [{ firmware, finding: result.failure }];
+  });
   const servers = new Set(played.flatMap(({ result }) => result.servers.map((one) => one.server)));
   const heard = [...servers].join(", ");
   if (failures.length === 0) {
+    const how =
+      byPxeInstead.length === 0 ? "" : "; those set to HTTP boot by PXE, which comes next";
     return {
-      sentence: `Machines of every kind would boot on ${name}, from ${heard}.`,
+      sentence: `Machines of every kind would boot on ${name}, from ${heard}${how}.`,
       setting: null,
     };
   }

@@ -111,7 +111,7 @@ export function linkText(
 ): string {
   const lines = [
     "interfaces:",
-    `  - name: ${name}`,
+    `  - name: ${/^(?!null$|true$|false$)[a-z][\w.-]*$/i.test(name) ? name : quoted(name)}`,
     `    address: ${address}`,
     "    dhcp:",
     `      mode: ${mode}`,

@@ -47,6 +47,12 @@ describe.each(otherServerKinds)("%s", (name) => {
   });
 });
 
+it("dnsmasq on another host, whose interfaces are not ours, is told what to remove there", () => {
+  const text = otherServerText("dnsmasq", { ...site, mode: "full" });
+  expect(text).toContain("on another host");
+  expect(text).toContain("remove each dhcp-range= of 192.168.77.0/24");
+});
+
 describe.each(otherServerKinds)("%s, where another host serves TFTP", (name) => {
   const text = otherServerText(name, { ...site, mode: "off", tftpServer: "192.168.77.5" });
 

@@ -30,7 +30,9 @@ export const dnsmasq: OtherServer = {
   comment: "#",
   remove: () => dnsmasqRemovals,
   set: dnsmasqSettings,
-  stop: ({ interface: name }) => [
+  stop: ({ interface: name, subnet }) => [
+    `# Where dnsmasq runs on another host: paste nothing, and remove each dhcp-range= of ${formatSubnet(subnet)} there; find them with:`,
+    "# grep -rn '^dhcp-range' /etc/dnsmasq.conf /etc/dnsmasq.d",
     `# Where dnsmasq runs on this host, too: it keeps DNS on the link and leaves DHCP to eim-pxe.`,
     `no-dhcp-interface=${name}`,
   ],
