@@ -7,9 +7,13 @@ const LOOK_MS = 0.2;
 const MOST_SOCKETS = 4;
 /** Waits after which it is decided whether to go on. */
 const BATCH = 32;
-/** When the core comes back this late, it was another program's, or memory was tidied up, which happens now and then. */
+/**
+ * When the core comes back this late, it was another program's, or the host's of a virtual machine, or memory was tidied up, which
+ * happens now and then: so often in so many waits.
+ */
 const HELD_UP_MS = 1;
-const NOW_AND_THEN = 512;
+const NOW_AND_THEN = 4;
+const WAITS_TO_COUNT = 512;
 /** Datagrams that are not waited after when a batch gained nothing; twice as many each further time, until it goes well for long. */
 const FIRST_PAUSE = 512;
 const LONGEST_PAUSE = 16_384;
@@ -50,8 +54,9 @@ export class AnswerWait {
   /** Of the present batch. */
   #waits = 0;
   #inTime = 0;
-  /** Waits since the core came back late. */
-  #sinceHeldUp = NOW_AND_THEN;
+  /** How often the core came back late, in the waits that are counted now. */
+  #heldUp = 0;
+  #counted = 0;
   #sinceFailure = 0;
 
   constructor(parts: AnswerWaitParts) {
@@ -119,13 +124,11 @@ export class AnswerWait {
   /** Counts a wait of this time; false where waiting gains nothing for now. */
   #goesOnAfter(waitedMs: number): boolean {
     this.#waits += 1;
-    this.#sinceHeldUp += 1;
     this.#sinceFailure += 1;
     if (waitedMs < LIMIT_MS) this.#inTime += 1;
-    const isHeldUp = waitedMs >= HELD_UP_MS && this.#sinceHeldUp < NOW_AND_THEN;
-    if (waitedMs >= HELD_UP_MS) this.#sinceHeldUp = 0;
-    if (!isHeldUp && this.#waits < BATCH) return true;
-    const wasWorthIt = !isHeldUp && this.#inTime >= BATCH / 2;
+    if (this.#isOftenHeldUp(waitedMs)) return this.#goesOnHeldUp();
+    if (this.#waits < BATCH) return true;
+    const wasWorthIt = this.#inTime >= BATCH / 2;
     this.#waits = 0;
     this.#inTime = 0;
     if (wasWorthIt) {
@@ -133,13 +136,29 @@ export class AnswerWait {
       return true;
     }
     this.#sinceFailure = 0;
-    // Another program keeps the core when it has it.
-    const triesWithoutYield = isHeldUp && this.#yields;
-    this.#yields = !triesWithoutYield;
-    if (triesWithoutYield) return true;
+    this.#yields = true;
     this.#toSkip = this.#pause;
     this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE);
     return false;
+  }
+
+  #isOftenHeldUp(waitedMs: number): boolean {
+    this.#counted += 1;
+    if (waitedMs >= HELD_UP_MS) this.#heldUp += 1;
+    const isOften = this.#heldUp >= NOW_AND_THEN;
+    if (isOften || this.#counted === WAITS_TO_COUNT) [this.#heldUp, this.#counted] = [0, 0];
+    return isOften;
+  }
+
+  /** Another program keeps the core when it has it: it is not yielded; and where that does not help, nothing is waited for. */
+  #goesOnHeldUp(): boolean {
+    this.#waits = 0;
+    this.#inTime = 0;
+    this.#sinceFailure = 0;
+    this.#yields = !this.#yields;
+    // It passes, unlike a slow link.
+    if (this.#yields) this.#toSkip = FIRST_PAUSE;
+    return !this.#yields;
   }
 }
 

@@ -107,13 +107,24 @@ export function batchSocket(
     const payload = calls.receiveOne(descriptor);
     if (payload === null) return "nothing";
     const before = dispatched;
-    outbox.during(() => {
-      if (typeof payload === "string") return fail(new CallError("recv", payload));
-      for (const handler of handlers) handler(payload, peer);
-    });
+    outbox.hold();
+    try {
+      if (typeof payload === "string") fail(new CallError("recv", payload));
+      else for (const handler of handlers) handler(payload, peer);
+    } finally {
+      outbox.release();
+    }
     return dispatched > before && !isClosed ? "answered" : "unanswered";
   };
   const receive = (): number => {
+    outbox.hold();
+    try {
+      return receiveBatches();
+    } finally {
+      outbox.release();
+    }
+  };
+  const receiveBatches = (): number => {
     const untilMs = performance.now() + TURN_MS;
     let all = 0;
     for (let turns = 0; turns < BATCHES_IN_ONE_TURN; turns += 1) {
@@ -144,7 +155,7 @@ export function batchSocket(
   const ready = (hasFailed: boolean): void => {
     if (isClosed) return;
     try {
-      const received = outbox.during(receive);
+      const received = receive();
       if (isClosed) return;
       if (waiting.length > 0) sendWaiting();
       const waits = gathering?.waitsAfter(received, performance.now()) ?? false;

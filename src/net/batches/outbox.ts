@@ -23,7 +23,9 @@ export interface Outgoing {
 export class Outbox {
   readonly #calls: Pick<BatchCalls, "put" | "send">;
   #sender: Sender | null = null;
-  #waiting: Outgoing[] = [];
+  /** The first `#count` of these: a new list for each block of a transfer is garbage. */
+  readonly #waiting: Outgoing[] = [];
+  #count = 0;
   #isScheduled = false;
   #isHandling = false;
   #isSettling = false;
@@ -36,8 +38,9 @@ export class Outbox {
     // More than once where somebody who hears of a failure sends something, too.
     while (this.#isToLeaveBefore(sender)) this.flush();
     this.#sender = sender;
-    this.#calls.put(this.#waiting.length, datagram.payload, datagram.to);
-    this.#waiting.push(datagram);
+    this.#calls.put(this.#count, datagram.payload, datagram.to);
+    this.#waiting[this.#count] = datagram;
+    this.#count += 1;
     if (this.#isHandling || this.#isScheduled) return;
     this.#isScheduled = true;
     // With what else goes on now, such as all whose leases one write has brought to the disk.
@@ -46,20 +49,19 @@ export class Outbox {
 
   /** Whether what is gathered cannot leave together with a datagram of this sender. */
   #isToLeaveBefore(sender: Sender): boolean {
-    const { length } = this.#waiting;
-    return length > 0 && (this.#sender !== sender || length === BATCH);
+    return this.#count > 0 && (this.#sender !== sender || this.#count === BATCH);
   }
 
-  /** Has handlers of datagrams do their work; what they send leaves when they have done it. */
-  during<T>(handle: () => T): T {
+  /** What is sent from now on waits for `release`: handlers of datagrams are about to do their work. */
+  hold(): void {
     this.#isHandling = true;
-    try {
-      return handle();
-    } finally {
-      this.#isHandling = false;
-      this.flush();
-      this.#settleSoon();
-    }
+  }
+
+  /** They have done it. */
+  release(): void {
+    this.#isHandling = false;
+    this.flush();
+    this.#settleSoon();
   }
 
   /** libuv calls us without Node: promises and ticks that a handler began go on after something that is Node's. */
@@ -72,16 +74,15 @@ export class Outbox {
   /** Sends what is gathered. */
   flush(): void {
     const sender = this.#sender;
-    const datagrams = this.#waiting;
-    if (sender === null || datagrams.length === 0) return;
+    const end = this.#count;
+    if (sender === null || end === 0) return;
     this.#sender = null;
-    this.#waiting = [];
-    const end = datagrams.length;
+    this.#count = 0;
     const failures: string[] = [];
     for (let at = 0; at < end;) {
       const sent = this.#calls.send(sender.descriptor, at, end);
       if (sent === "EAGAIN") {
-        sender.postponed(datagrams.slice(at));
+        sender.postponed(this.#waiting.slice(at, end));
         break;
       }
       if (typeof sent === "string") failures.push(sent);

@@ -135,11 +135,11 @@ describe("AnswerWait", () => {
     expect(program.nowMs).toBeLessThan(100_000 * 0.001);
   });
 
-  test("yields the core no longer where another program has it, after two of its turns", () => {
+  test("yields the core no longer where another program has it, after four of its turns", () => {
     const program = new Program();
     program.takenMs = 3;
-    program.datagrams(10);
-    expect(program.nowMs).toBeLessThan(2 * 3.1 + 10 * 1.1);
+    program.datagrams(20);
+    expect(program.nowMs).toBeLessThan(4 * 3.1 + 20 * 1.1);
     expect(program.answered).toBeGreaterThan(200);
   });
 
@@ -162,6 +162,20 @@ describe("AnswerWait", () => {
     for (let n = 0; n < 20; n += 1) {
       program.takenMs = 1;
       program.datagrams(1);
+      program.takenMs = 0;
+      program.datagrams(20);
+    }
+    const before = program.answered;
+    program.datagrams(10);
+    expect(program.answered).toBeGreaterThan(before + 200);
+  });
+
+  test("overlooks three times one after the other, as a short job of another program is", () => {
+    const program = new Program();
+    program.isPeerHere = true;
+    for (let n = 0; n < 20; n += 1) {
+      program.takenMs = 3;
+      program.datagrams(3);
       program.takenMs = 0;
       program.datagrams(20);
     }

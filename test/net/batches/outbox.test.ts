@@ -22,10 +22,10 @@ describe("what sockets send in one turn", () => {
     });
     const [second, third] = [sender(2), sender(3)];
     const first = sender(1, () => outbox.add(third, { payload: Uint8Array.of(30), to }));
-    outbox.during(() => {
-      outbox.add(first, { payload: Uint8Array.of(0), to });
-      outbox.add(second, { payload: Uint8Array.of(20), to });
-    });
+    outbox.hold();
+    outbox.add(first, { payload: Uint8Array.of(0), to });
+    outbox.add(second, { payload: Uint8Array.of(20), to });
+    outbox.release();
     expect(sent).toEqual(["3: 30", "2: 20"]);
   });
 });
