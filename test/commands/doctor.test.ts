@@ -153,6 +153,21 @@ describe("doctor names", () => {
   it("an origin at which nothing listens", async () => {
     const { lines } = await examine(withOrigin("https://127.0.0.1:9/tink-stack", "ca.pem"));
     expect(codes(lines)).toEqual(["origin-down"]);
+    // There may be several of them.
+    expect(lines.find(({ id }) => id === "origin")?.found).toMatch(
+      /^https:\/\/127\.0\.0\.1:9\/tink-stack\/boot\.ipxe could not be fetched: nothing listens/,
+    );
+  });
+
+  it("an origin that gives no file, with what it answered", async () => {
+    site.orchestrator.intercept((_name, _request, response) => {
+      response.writeHead(405).end();
+      return true;
+    });
+    const { lines } = await examine(site.configuration());
+    expect(lines.find(({ id, status }) => id === "origin" && status === "fail")?.found).toMatch(
+      /boot\.ipxe was answered with 405: not what a file server answers$/,
+    );
   });
 
   it("an origin whose name nobody knows", async () => {
@@ -170,6 +185,7 @@ describe("doctor names", () => {
     const { exit, lines } = await examine(withOrigin(url, "ca.pem"));
     expect(exit).toBe(4);
     expect(codes(lines)).toEqual(["certificate-self-signed"]);
+    expect(lines.find(({ id }) => id === "origin")?.found).toMatch(/^https:.*: the certificate/);
     expect(lines.find(({ id }) => id === "origin")?.remedy).toMatch(/SHA-256/);
   });
 

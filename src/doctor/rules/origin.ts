@@ -17,9 +17,13 @@ const originFaults: readonly Fault<Asked>[] = [
     status: "warn",
     when: ({ url }) => (url === null ? {} : null),
   },
-  ...relayed<Asked>([...transportRules, ...statusRules, ...trustRules], "fail", (asked) =>
-    asked.url === null || asked.fault === null ? null : asked.fault.finding,
-  ),
+  ...relayed<Asked>([...transportRules, ...statusRules, ...trustRules], "fail", (asked) => {
+    if (asked.url === null || asked.fault === null) return null;
+    const { message, finding } = asked.fault;
+    return finding === null
+      ? null
+      : { ...finding, cause: `${askedFor(asked.url, message, finding.cause)}${finding.cause}` };
+  }),
   {
     code: "origin-unusable",
     cause: "{url} cannot be used: {reason}",
@@ -44,6 +48,12 @@ const originFaults: readonly Fault<Asked>[] = [
         : { url: asked.url, files: asked.missing.join(", ") },
   },
 ];
+
+/** What was asked for and how it was answered, as the message has it before the cause; there may be several origins. */
+function askedFor(url: string, message: string, cause: string): string {
+  const before = message.slice(0, Math.max(0, message.indexOf(cause)));
+  return before === "" || before.includes("\n") ? `${url}: ` : before;
+}
 
 export const originCheck = check<DoctorSite, Asked>({
   id: "origin",
