@@ -57,7 +57,7 @@ export const flagRows: readonly FlagRow[] = [
       `dhcp-ipxe-http-script-${part}`,
       `dhcp-http-ipxe-script-${part}`,
     ]),
-    "`boot.scriptUrl`, where they name another server",
+    "`boot.scriptUrl`, where they name another server or port",
   ),
   {
     flags: ["dhcp-http-ipxe-script-url"],
@@ -134,7 +134,10 @@ export const flagRows: readonly FlagRow[] = [
     ["backend", "backend-kube-enabled", "backend-file-enabled", "backend-noop-enabled"],
     "`nodes.format`",
   ),
-  ofLink(["backend-file-path"], "`nodes.file`"),
+  ofLink(
+    ["backend-file-path"],
+    "`nodes.file`; that of the standalone program has a form of its own, so write its machines as entries of a nodes file",
+  ),
   ofLink(["backend-kube-config"], "`nodes.kubernetes.kubeconfig`"),
   ofLink(["backend-kube-namespace"], "`nodes.kubernetes.namespace`"),
   absentUnless(["backend-kube-api"], [""], "the kubeconfig names the API server"),

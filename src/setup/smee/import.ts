@@ -42,7 +42,7 @@ export function importSmee({ flags: given, line: known }: SmeeInput): string {
     );
   }
   const config: Node = {};
-  const base = [...linkOutcomes(flags, line), ...nodesOutcomes(flags)];
+  const base = [...linkOutcomes(flags, line), ...nodesOutcomes(flags, line)];
   for (const [name, outcome] of base) apply(config, name, outcome, notes);
   for (const { flags: names, read } of flagRows) {
     for (const name of names) {
@@ -162,16 +162,22 @@ function tlsOf(flags: SmeeFlags): Outcome {
   return set(["http", "tls"], { certFile, keyFile, port: text === "" ? 7443 : Number(text) });
 }
 
-/** A script elsewhere: SMEE names the parts of its URL. */
+/** A script elsewhere, or behind another port: SMEE names the parts of its URL. */
 function scriptUrlOf(flags: SmeeFlags, line: SmeeLine): Outcome {
   const part = (name: string) =>
     flags.get(`dhcp-ipxe-http-script-${name}`) || flags.get(`dhcp-http-ipxe-script-${name}`) || "";
-  const host = part("host");
-  const address = addressOf(flags);
-  if (host === "" || host === address) return nothing;
   const usualPath = line === "smee" ? "/ipxe/script/auto.ipxe" : "/auto.ipxe";
-  const [scheme, port, path] = [part("scheme"), part("port"), part("path")];
-  const where = `${scheme || "http"}://${host}:${port || httpPort(flags, line)}`;
+  const ownPort = String(httpPort(flags, line));
+  const [scheme, port, path] = [part("scheme") || "http", part("port") || ownPort, part("path")];
+  const address = addressOf(flags) ?? "";
+  const host = part("host") || address;
+  if (host === address && port === ownPort && scheme === "http") return nothing;
+  if (host === "") {
+    return note(
+      `machines were told the script at ${scheme} and port ${port}, and no address is named: set boot.scriptUrl`,
+    );
+  }
+  const where = `${scheme}://${host}:${port}`;
   const named = path || usualPath;
   const prepend =
     flags.get("dhcp-ipxe-http-script-prepend-mac") ??
@@ -183,11 +189,16 @@ function scriptUrlOf(flags: SmeeFlags, line: SmeeLine): Outcome {
 }
 
 /** Where SMEE's records of machines come from. */
-function nodesOutcomes(flags: SmeeFlags): readonly (readonly [string, Outcome])[] {
+function nodesOutcomes(flags: SmeeFlags, line: SmeeLine): readonly (readonly [string, Outcome])[] {
   const file = flags.get("backend-file-path") ?? "";
   const isFile = flags.get("backend") === "file" || isTrue(flags.get("backend-file-enabled") ?? "");
   const isNone = flags.get("backend") === "none" || isTrue(flags.get("backend-noop-enabled") ?? "");
   if (isNone) return [];
+  if (isFile && line === "smee-standalone") {
+    const why =
+      "the standalone SMEE's file has a form of its own, which is not read here: write its machines as entries of a nodes file, and name that in nodes.file";
+    return [["backend-file-path", note(why)]];
+  }
   if (isFile) {
     const settings: readonly Setting[] = [
       { path: ["nodes", "file"], value: file },

@@ -292,6 +292,26 @@ describe("what SMEE does where nothing is said", () => {
     expect(url("TINKERBELL_OTEL_ENDPOINT")).toBe("https://collector.example:4318");
   });
 
+  it("has machines fetch the script at the port and by the scheme that they were told", () => {
+    const own = ["--public-ipv4=10.1.1.1", "--dhcp-ipxe-http-script-host=10.1.1.1"];
+    const urlWith = (...flags: readonly string[]) =>
+      configOf(fromFlags(...own, ...flags)).boot.scriptUrl;
+    expect(urlWith("--dhcp-ipxe-http-script-port=7080")).toBeNull();
+    expect(
+      urlWith("--dhcp-ipxe-http-script-port=8443", "--dhcp-ipxe-http-script-scheme=https"),
+    ).toBe("https://10.1.1.1:8443/ipxe/script/{mac}/auto.ipxe");
+    expect(fromFlags("--dhcp-ipxe-http-script-port=8443")).toContain("set boot.scriptUrl");
+  });
+
+  it("does not name a file of the standalone program's own form", () => {
+    const flags = ["-backend-file-enabled", "-backend-file-path=/etc/smee/hardware.yaml"];
+    const text = fromFlags(...flags);
+    expect(configOf(text).nodes).toMatchObject({ file: null, format: "eim" });
+    expect(text).toContain("write its machines as entries of a nodes file");
+    const current = fromFlags("--backend=file", "--backend-file-path=/etc/hardware.yaml");
+    expect(configOf(current).nodes.format).toBe("tinkerbell");
+  });
+
   it("receives syslog at the port of either name", () => {
     const portOf = (flag: string) => configOf(fromFlags("--syslog-enabled=true", flag)).syslog.port;
     expect(portOf("--syslog-port=1514")).toBe(1514);
