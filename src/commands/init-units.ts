@@ -27,10 +27,8 @@ export function unitFiles(folder: string): readonly string[] {
 /** Writes the service and the optional socket unit of the package, for this host. */
 export async function writeUnits(site: UnitSite): Promise<void> {
   const { folder, configuration, node } = site;
-  const service = (await ofPackage(SERVICE)).replace(
-    /^ExecStart=.*$/m,
-    `ExecStart=${escaped(node)} ${escaped(program)} serve --config ${escaped(configuration)}`,
-  );
+  const start = `ExecStart=${escaped(node)} ${escaped(program)} serve --config ${escaped(configuration)}`;
+  const service = (await ofPackage(SERVICE)).replace(/^ExecStart=.*$/m, () => start);
   // systemd.unit(5): the name of the device's unit, as systemd-escape writes it.
   const device = site.interface.replaceAll(/[^A-Za-z0-9:_.]/g, hexEscaped);
   const socket = (await ofPackage(SOCKET))

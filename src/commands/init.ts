@@ -14,6 +14,7 @@ import {
   readInterfaces,
   type UsableInterface,
 } from "../net/interfaces.ts";
+import { withConfig } from "../events/own-commands.ts";
 import { offersBoot } from "../pxe-client/wire/offers.ts";
 import { type CaProposal, proposedPool, siteText } from "../setup/configuration-text.ts";
 import { originUrls } from "../setup/origin-url.ts";
@@ -271,16 +272,16 @@ async function addUnits(
 }
 
 function nextSteps(file: string, name: string, hasUnits: boolean): string {
-  const config = file === defaultConfigFile ? "" : ` --config ${file}`;
   const start = hasUnits
     ? "  systemctl daemon-reload && systemctl enable --now eim-pxe"
-    : `  eim-pxe serve${config}`;
-  return [
+    : "  eim-pxe serve";
+  const steps = [
     "\nNext:",
-    `  eim-pxe doctor${config}             what is still in the way of a boot`,
-    `  eim-pxe sync${config}               fetch the Micro-OS now, and see it being done`,
+    "  eim-pxe doctor             what is still in the way of a boot",
+    "  eim-pxe sync               fetch the Micro-OS now, and see it being done",
     start,
     `  eim-pxe probe --interface ${name}   would a machine boot?`,
     "Register the machines at the orchestrator, set network boot (PXE, IPv4) first in their firmware, power them on.",
   ].join("\n");
+  return withConfig(steps, file === defaultConfigFile ? null : file);
 }

@@ -4,14 +4,14 @@
  * (the log, the admin port, the commands) passes them through here.
  */
 
-/** The commands that read a configuration, by their groups. `explain` of a code or a product reads none. */
+/** The commands that read a configuration, by their groups. `explain` of a code reads none. */
 const groups = {
   artifacts: ["list", "verify", "rollback", "pin", "export", "import", "sign"],
   notify: ["test"],
   leases: ["list", "release", "import", "pin", "unpin"],
   nodes: ["list", "show", "forget", "allow", "deny", "once", "wake", "export", "import"],
 } as const;
-const single = ["serve", "check", "sync", "doctor", "watch", "explain(?! --(?:code|other-server))"];
+const single = ["serve", "check", "sync", "doctor", "watch", "explain(?! --code)"];
 
 const grouped = Object.entries(groups).map(
   ([group, verbs]) => `${group}(?: (?:${verbs.join("|")}))?`,

@@ -112,6 +112,16 @@ describe("init", () => {
     expect(existsSync(second)).toBe(false);
   });
 
+  it.concurrent("names a configuration as systemd and a shell take it, whatever is in its name", async () => {
+    const program = new FakeProgram();
+    const paths = { systemd: join(folder, "odd-units"), output: join(folder, "a $HOME.yaml") };
+    await init(program, { ...usual, ...paths, mode: "proxy" });
+    expect(readFileSync(join(folder, "odd-units", "eim-pxe.service"), "utf8")).toContain(
+      `serve --config "${join(folder, "a $$HOME.yaml")}"`,
+    );
+    expect(program.written).toContain(`eim-pxe doctor --config '${paths.output}'`);
+  });
+
   it.concurrent("says what to do where the units cannot be written", async () => {
     const inTheWay = join(folder, "no-folder");
     writeFileSync(inTheWay, "");

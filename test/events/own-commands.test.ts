@@ -36,7 +36,8 @@ describe("field fault 69: a text that names a command of ours has the --config t
     ["eim-pxe leases lists", "eim-pxe leases F lists"],
     ["eim-pxe check && eim-pxe serve", "eim-pxe check F && eim-pxe serve F"],
     ["another eim-pxe works, eim-pxe serves, eim-pxe checks", null],
-    ["eim-pxe explain --code PXE-E18 and eim-pxe explain --other-server kea", null],
+    ["eim-pxe explain --code PXE-E18", null],
+    ["eim-pxe explain --other-server kea", "eim-pxe explain F --other-server kea"],
     [`eim-pxe sync --config ${file}`, null],
     ["eim-pxe-sync.service and my-eim-pxe sync-all", null],
   ])("in: %s", (text, expected) => {
