@@ -38,5 +38,6 @@ function inputOf(program: Program, { env, values, flags }: ImportOptions): SmeeI
 }
 
 function merged(one: SmeeInput, over: SmeeInput): SmeeInput {
-  return { flags: new Map([...one.flags, ...over.flags]), line: one.line ?? over.line };
+  const { line, notes = [] } = one;
+  return { flags: new Map([...one.flags, ...over.flags]), line: line ?? over.line, notes };
 }

@@ -32,10 +32,10 @@ const modes: readonly string[] = ["reservation", "proxy", "auto-proxy"];
  * SMEE's settings as a configuration of ours, which `check` accepts; what has no counterpart stands in comments
  * above it. It answers DHCP as SMEE did (`dhcp.compatibility`).
  */
-export function importSmee({ flags: given, line: known }: SmeeInput): string {
+export function importSmee({ flags: given, line: known, notes: said = [] }: SmeeInput): string {
   const line = known ?? "smee";
   const flags = new Map([...usual[line], ...[...given].filter(([, value]) => value !== "")]);
-  const notes: string[] = [];
+  const notes = [...said];
   if (known === null) {
     notes.push(
       "SMEE's line is not known by these settings: answered as the one of Tinkerbell's monorepo (smee)",

@@ -7,6 +7,8 @@ export interface SmeeInput {
   readonly flags: SmeeFlags;
   /** Null where nothing tells. */
   readonly line: SmeeLine | null;
+  /** What of it cannot be told, and is to be said. */
+  readonly notes?: readonly string[];
 }
 
 /** Flags that only the standalone program has. */

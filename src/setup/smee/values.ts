@@ -64,6 +64,8 @@ const standaloneNames: Readonly<Record<string, string>> = {
   "iso.staticIPAMEnabled": "iso-static-ipam-enabled",
 };
 
+/** Of the chart `tinkerbell`. */
+const AGENT_IMAGE = "ghcr.io/tinkerbell/tink-agent";
 /** Of the chart `smee`; the program's own is another one. */
 const CHART_HTTP_PORT = "7171";
 
@@ -110,8 +112,14 @@ function ofCurrent(values: Tree, envs: Tree): SmeeInput {
   put("public-ip", values["publicIP"]);
   put("trusted-proxies", values["trustedProxies"]);
   put("ipxe-http-script-osie-url", values["artifactsFileServer"]);
-  addExtras(branch(values, "deployment"), "additionalEnvs", flags);
-  return { flags, line: "smee" };
+  const deployment = branch(values, "deployment");
+  const tag = textOf(deployment["agentImageTag"], "");
+  const image = textOf(deployment["agentImage"], "") || AGENT_IMAGE;
+  if (tag !== "") addWorkerImage(`${image}:${tag}`, "ipxe-http-script-extra-kernel-args", flags);
+  addExtras(deployment, "additionalEnvs", flags);
+  const isUntold = tag === "" && (flags.get("ipxe-http-script-osie-url") ?? "") !== "";
+  const untold = `deployment.agentImageTag: the chart has HookOS start ${image} in its own version; say which in boot.kernelArgs: tink_worker_image=${image}:VERSION`;
+  return { flags, line: "smee", notes: isUntold ? [untold] : [] };
 }
 
 function ofStandalone(values: Tree, outer: Tree): SmeeInput {
@@ -137,7 +145,8 @@ function ofStandalone(values: Tree, outer: Tree): SmeeInput {
     ["tink-server", authorityOf(branch(http, "tinkServer"), address)],
   ];
   for (const [flag, text] of others) if (text !== "" && !flags.has(flag)) flags.set(flag, text);
-  addWorkerImage(values, flags);
+  const worker = textOf(values["tinkWorkerImage"], "");
+  if (worker !== "") addWorkerImage(worker, "extra-kernel-args", flags);
   addExtras(values, "additionalEnv", flags);
   return { flags, line: "smee-standalone" };
 }
@@ -158,11 +167,8 @@ function authorityOf(parts: Tree, address: string): string {
 }
 
 /** The chart tells HookOS which worker to start. */
-function addWorkerImage(values: Tree, flags: Map<string, string>): void {
-  const image = textOf(values["tinkWorkerImage"], "");
-  if (image === "") return;
-  const before = flags.get("extra-kernel-args") ?? "";
-  flags.set("extra-kernel-args", `${before} tink_worker_image=${image}`.trim());
+function addWorkerImage(image: string, flag: string, flags: Map<string, string>): void {
+  flags.set(flag, `${flags.get(flag) ?? ""} tink_worker_image=${image}`.trim());
 }
 
 /** Arguments and variables that the chart hands on as they are. */

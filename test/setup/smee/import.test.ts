@@ -336,6 +336,19 @@ it("takes a quoted variable with a comment behind it", () => {
   });
 });
 
+it("HookOS starts the worker that the chart names, and where only the chart knows it that is said", () => {
+  const values = (deployment: string) =>
+    importSmee(
+      readValues(`artifactsFileServer: http://10.1.1.9:7173\ndeployment: ${deployment}`, "v.yaml"),
+    );
+  expect(configOf(values("{ agentImageTag: v0.22.0 }")).boot.kernelArgs).toEqual([
+    "tink_worker_image=ghcr.io/tinkerbell/tink-agent:v0.22.0",
+  ]);
+  const untold = values("{ agentImage: registry.example/agent }");
+  expect(configOf(untold).boot.kernelArgs).toEqual([]);
+  expect(untold).toContain("tink_worker_image=registry.example/agent:VERSION");
+});
+
 describe("the charts of the standalone program", () => {
   const fromValues = (text: string) => configOf(importSmee(readValues(text, "values.yaml")));
 
