@@ -138,14 +138,13 @@ export const decisionsQuery = z.object({
   limit: pageLimit(1000),
   cursor: z
     .string(wrongCursor)
-    .regex(/^\d{1,15}$/, wrongCursor)
-    .transform(Number)
+    .regex(/^(mac|uuid|serial) [\s\S]{1,128}$/, wrongCursor)
     .optional()
-    .describe("`next` of an earlier answer"),
+    .describe("`next` of an earlier answer: behind this `kind` and `value`"),
 });
 export const decisionsReply = z.object({
   unknown: z.enum(["allow", "deny"]).describe("what holds for machines that nothing names"),
-  decisions: z.array(decision).readonly(),
+  decisions: z.array(decision).readonly().describe("by `kind` and `value`"),
   next,
 });
 

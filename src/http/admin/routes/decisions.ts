@@ -11,14 +11,15 @@ import { decidedBy } from "../decided-by.ts";
 export function decisionRoutes(app: AdminApp, { nodes }: AdminAppOptions): void {
   app.route({
     ...endpoints.listDecisions,
-    handler: ({ query: { limit, cursor = 0 } }) => {
-      const all = nodes.decisions();
-      const page = all.slice(cursor, cursor + limit);
-      const end = cursor + page.length;
+    handler: ({ query: { limit, cursor = "" } }) => {
+      const byPlace = new Map(nodes.decisions().map((one) => [placeOf(one), one]));
+      // By what each one names: a page begins at the same decision, however many come and go before it.
+      const places = [...byPlace.keys()].filter((place) => place > cursor).toSorted();
+      const page = places.slice(0, limit);
       return {
         unknown: nodes.unknown,
-        decisions: page,
-        next: end < all.length ? String(end) : null,
+        decisions: page.flatMap((place) => byPlace.get(place) ?? []),
+        next: places.length > page.length ? (page.at(-1) ?? null) : null,
       };
     },
   });
@@ -31,6 +32,10 @@ export function decisionRoutes(app: AdminApp, { nodes }: AdminAppOptions): void 
       return decide(nodes, request, match, { netboot, name, address });
     },
   });
+}
+
+function placeOf({ kind, value }: DecisionReply): string {
+  return `${kind} ${value}`;
 }
 
 /** Decides in the name of whoever sent the request. */
