@@ -51,14 +51,17 @@ export async function lookAtFirewall(site: DoctorSite): Promise<readonly Firewal
     return [{ interface: name, what: "", verdict, reason: rules.note, filter: null, command: "" }];
   }
   return served.flatMap((link) =>
-    packetsFor(site, link.name, link.mode).map((packet) => ({
-      interface: packet.interface,
-      what: `${packet.transport.toUpperCase()} ${packet.port}`,
-      verdict: filterVerdict(rules.chains, packet),
-      reason: null,
-      filter: null,
-      command: openingFor(rules.chains, rules.ofIptables, packet),
-    })),
+    packetsFor(site, link.name, link.mode).map((packet) => {
+      const verdict = filterVerdict(rules.chains, packet);
+      return {
+        interface: packet.interface,
+        what: `${packet.transport.toUpperCase()} ${packet.port}`,
+        verdict,
+        reason: null,
+        filter: null,
+        command: openingFor(rules.chains, rules.ofIptables, packet, verdict),
+      };
+    }),
   );
 }
 

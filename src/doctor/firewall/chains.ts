@@ -69,18 +69,22 @@ export function filterVerdict(
   chains: readonly FilterChain[],
   packet: IncomingPacket,
 ): FilterVerdict {
+  // A host of containers has chains by the thousand.
+  const byName = new Map(chains.map((chain) => [chain.name, chain]));
   let verdict: FilterVerdict = { kind: "accept" };
   for (const chain of chains) {
     if (chain.policy === null) continue;
-    const outcome = walk(chains, chain, packet, 0);
+    const outcome = walk(byName, chain, packet, 0);
     if (outcome.kind === "drop") return { ...outcome, kind: "drop" };
     if (outcome.kind === "unclear") verdict = { ...outcome, kind: "unclear" };
   }
   return verdict;
 }
 
+type ChainsByName = ReadonlyMap<string, FilterChain>;
+
 function walk(
-  chains: readonly FilterChain[],
+  chains: ChainsByName,
   chain: FilterChain,
   packet: IncomingPacket,
   depth: number,
@@ -105,7 +109,7 @@ function walk(
 
 /** Null: the next rule is asked. */
 function outcomeOf(
-  chains: readonly FilterChain[],
+  chains: ChainsByName,
   chain: FilterChain,
   verdict: RuleVerdict,
   packet: IncomingPacket,
@@ -114,7 +118,7 @@ function outcomeOf(
 ): Outcome | null {
   if (verdict.kind === "drop") return { kind: "drop", chain: chain.name, rule: text };
   if (verdict.kind !== "jump" && verdict.kind !== "goto") return { kind: verdict.kind };
-  const target = chains.find(({ name }) => name === verdict.chain);
+  const target = chains.get(verdict.chain);
   if (target === undefined || depth >= MAX_DEPTH) return null;
   const outcome = walk(chains, target, packet, depth + 1);
   if (outcome.kind !== "return") return outcome;

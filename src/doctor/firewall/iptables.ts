@@ -14,7 +14,7 @@ import {
 const builtIn: readonly string[] = ["PREROUTING", "INPUT"];
 
 export function readIptables(text: string): readonly FilterChain[] {
-  const chains: { name: string; rules: FilterRule[]; policy: FilterChain["policy"] }[] = [];
+  const chains = new Map<string, { rules: FilterRule[]; policy: FilterChain["policy"] }>();
   let table = "";
   for (const line of text.split("\n")) {
     if (line.startsWith("*")) table = line.slice(1).trim();
@@ -22,18 +22,16 @@ export function readIptables(text: string): readonly FilterChain[] {
     if (declared !== null) {
       const [, name = "", policy = ""] = declared;
       const base = policy === "DROP" ? "drop" : "accept";
-      chains.push({
-        name: `ip ${table} ${name}`,
+      chains.set(`ip ${table} ${name}`, {
         rules: [],
         policy: builtIn.includes(name) ? base : null,
       });
     }
     if (!line.startsWith("-A ")) continue;
     const [, name = "", ...words] = wordsOf(line);
-    const chain = chains.find((one) => one.name === `ip ${table} ${name}`);
-    chain?.rules.push(readRule(words, table, line));
+    chains.get(`ip ${table} ${name}`)?.rules.push(readRule(words, table, line));
   }
-  return chains;
+  return [...chains].map(([name, chain]) => ({ name, ...chain }));
 }
 
 function wordsOf(line: string): string[] {

@@ -6,6 +6,7 @@ import {
   type FilterChain,
   type FilterRule,
   type IncomingPacket,
+  type Match,
   negated,
   type RuleVerdict,
   senderOf,
@@ -68,20 +69,27 @@ export function readNft(text: string): NftRules | null {
   const found = ruleset.safeParse(parsed);
   if (!found.success) return null;
   const objects = found.data.nftables;
-  const rules = objects.flatMap(({ rule }) => ruleSchema.safeParse(rule).data ?? []);
+  const rules = objects.flatMap(({ rule }) =>
+    rule === undefined ? [] : (ruleSchema.safeParse(rule).data ?? []),
+  );
+  const byChain = new Map<string, FilterRule[]>();
+  for (const { family, table, chain, expr } of rules) {
+    const place = `${family} ${table}`;
+    const name = `${place} ${chain}`;
+    const own = byChain.get(name) ?? [];
+    own.push(...readRules(expr, place));
+    byChain.set(name, own);
+  }
   const chains = objects
-    .flatMap(({ chain }) => chainSchema.safeParse(chain).data ?? [])
+    .flatMap(({ chain }) => (chain === undefined ? [] : (chainSchema.safeParse(chain).data ?? [])))
     .filter(({ family }) => family === "ip" || family === "inet")
     .toSorted((a, b) => (a.prio ?? 0) - (b.prio ?? 0))
     .map(({ family, table, name, hook, policy }): FilterChain => {
-      const place = `${family} ${table}`;
-      const own = rules.filter(
-        (one) => one.family === family && one.table === table && one.chain === name,
-      );
+      const whole = `${family} ${table} ${name}`;
       const isBase = hook !== undefined && hooks.includes(hook);
       return {
-        name: `${place} ${name}`,
-        rules: own.flatMap(({ expr }) => readRules(expr, place)),
+        name: whole,
+        rules: byChain.get(whole) ?? [],
         policy: isBase ? (policy === "drop" ? "drop" : "accept") : null,
       };
     });
@@ -98,24 +106,24 @@ function readRules(
 ): FilterRule[] {
   const text = JSON.stringify(expr);
   const conditions = expr.flatMap((statement) => {
-    if ("match" in statement)
-      return [(packet: IncomingPacket) => matched(statement["match"], packet)];
+    if ("match" in statement) return [matchOf(statement["match"])];
     const [kind = ""] = Object.keys(statement);
     const passes =
       verdictOf(statement, place) !== null || kind === "vmap" || harmless.includes(kind);
     return passes ? [] : [(): null => null];
   });
   const match = (packet: IncomingPacket) => allOf(conditions.map((one) => one(packet)));
-  const map = vmapSchema.safeParse(expr.find((statement) => "vmap" in statement)?.["vmap"]).data;
+  const vmap = expr.find((statement) => "vmap" in statement)?.["vmap"];
+  const map = vmap === undefined ? undefined : vmapSchema.safeParse(vmap).data;
   if (map !== undefined) {
     return map.data.set.flatMap((pair) => {
       const read = pairSchema.safeParse(pair).data;
       if (read === undefined) return [];
       const [value, verdict] = read;
-      const one = { op: "==", left: map.key, right: value };
+      const isValue = matchOf({ op: "==", left: map.key, right: value });
       return [
         {
-          match: (packet: IncomingPacket) => allOf([match(packet), matched(one, packet)]),
+          match: (packet: IncomingPacket) => allOf([match(packet), isValue(packet)]),
           verdict: verdictOf(verdict, place),
           text,
         },
@@ -149,56 +157,63 @@ function verdictOf(
   }
 }
 
-function matched(match: unknown, packet: IncomingPacket): boolean | null {
+/** A rule is read once, and asked for each packet. */
+function matchOf(match: unknown): Match {
   const read = matchSchema.safeParse(match).data;
-  if (read === undefined) return null;
+  if (read === undefined) return () => null;
   const { op, left, right } = read;
-  const value = valueOf(left, packet);
-  // A condition on another protocol's header is also one on the protocol.
-  if (value === "other-protocol") return false;
-  if (value === null) return null;
-  const equal = equals(value, right);
-  if (op === "==" || op === "in") return equal;
-  return op === "!=" ? negated(equal) : null;
+  if (!["==", "in", "!="].includes(op)) return () => null;
+  const valueOf = readerOf(left);
+  const equals = comparisonWith(right);
+  return (packet) => {
+    const value = valueOf(packet);
+    // A condition on another protocol's header is also one on the protocol.
+    if (value === "other-protocol") return false;
+    if (value === null) return null;
+    return op === "!=" ? negated(equals(value)) : equals(value);
+  };
+}
+
+type Value = string | number | null;
+
+const unknown = (): Value => null;
+
+/** A host of containers has rules by the thousand, and to be told that a schema does not fit takes long. */
+function has(part: unknown, key: string): boolean {
+  return typeof part === "object" && part !== null && key in part;
 }
 
 /** What a packet has where the expression looks; null: not known beforehand. */
-function valueOf(left: unknown, packet: IncomingPacket): string | number | null {
-  const { transport, broadcast } = packet;
-  const meta = metaSchema.safeParse(left).data?.meta.key;
-  switch (meta) {
-    case "iifname":
-    case "iif":
-      return packet.interface;
-    case "l4proto":
-      return transport;
-    case "nfproto":
-      return "ipv4";
-    case "protocol":
-      return "ip";
-    case "pkttype":
-      return broadcast ? "broadcast" : "host";
-    case undefined:
-      break;
-    default:
-      return null;
-  }
-  const tracked = ctSchema.safeParse(left).data?.ct.key;
-  if (tracked === "state") return "new";
+function readerOf(left: unknown): (packet: IncomingPacket) => Value {
+  const meta = has(left, "meta") ? metaSchema.safeParse(left).data?.meta.key : undefined;
+  if (meta !== undefined) return metaReaders[meta] ?? unknown;
+  const tracked = has(left, "ct") ? ctSchema.safeParse(left).data?.ct.key : undefined;
+  if (tracked === "state") return () => "new";
   // Of a packet that is not translated, which none is that is sent to a port of ours.
-  if (tracked === "status") return "none";
-  const fib = fibSchema.safeParse(left).data?.fib;
-  if (fib?.result === "type" && fib.flags.includes("daddr")) return addressTypeOf(packet);
-  const payload = payloadSchema.safeParse(left).data?.payload;
-  if (payload === undefined) return null;
+  if (tracked === "status") return () => "none";
+  const fib = has(left, "fib") ? fibSchema.safeParse(left).data?.fib : undefined;
+  if (fib?.result === "type" && fib.flags.includes("daddr")) return addressTypeOf;
+  const payload = has(left, "payload") ? payloadSchema.safeParse(left).data?.payload : undefined;
+  if (payload === undefined) return unknown;
   const { protocol, field } = payload;
-  if (protocol === "ip") return ofIp(field, packet);
+  if (protocol === "ip") return (packet) => ofIp(field, packet);
   // Who sends is not known beforehand.
-  if (protocol === "ether") return null;
-  if (protocol !== "th" && protocol !== transport) return "other-protocol";
-  if (field === "dport") return packet.port;
-  return field === "sport" ? senderOf(packet).port : null;
+  if (protocol === "ether") return unknown;
+  return (packet) => {
+    if (protocol !== "th" && protocol !== packet.transport) return "other-protocol";
+    if (field === "dport") return packet.port;
+    return field === "sport" ? senderOf(packet).port : null;
+  };
 }
+
+const metaReaders: Readonly<Record<string, (packet: IncomingPacket) => Value>> = {
+  iifname: (packet) => packet.interface,
+  iif: (packet) => packet.interface,
+  l4proto: ({ transport }) => transport,
+  nfproto: () => "ipv4",
+  protocol: () => "ip",
+  pkttype: ({ broadcast }) => (broadcast ? "broadcast" : "host"),
+};
 
 function ofIp(field: string, packet: IncomingPacket): string | null {
   if (field === "protocol") return packet.transport;
@@ -206,16 +221,23 @@ function ofIp(field: string, packet: IncomingPacket): string | null {
   return field === "daddr" && packet.broadcast ? "255.255.255.255" : null;
 }
 
-function equals(value: string | number, right: unknown): boolean | null {
+function comparisonWith(right: unknown): (value: string | number) => boolean | null {
+  if (typeof right === "number") return (value) => value === right;
+  if (typeof right === "string") return comparisonWithText(right);
   const set = Array.isArray(right) ? right : setSchema.safeParse(right).data?.set;
-  if (set !== undefined) return anyOf(set.map((one) => equals(value, one)));
-  const range = rangeSchema.safeParse(right).data?.range;
-  if (range !== undefined) {
-    return typeof value === "number" && value >= range[0] && value <= range[1];
+  if (set !== undefined) {
+    const members = set.map((one) => comparisonWith(one));
+    return (value) => anyOf(members.map((equals) => equals(value)));
   }
-  if (typeof right === "number") return value === right;
-  // A named set, a network.
-  if (typeof right !== "string" || right.startsWith("@")) return null;
-  if (right.endsWith("*")) return String(value).startsWith(right.slice(0, -1));
-  return String(value) === right;
+  const range = rangeSchema.safeParse(right).data?.range;
+  // Or a network.
+  if (range === undefined) return () => null;
+  return (value) => typeof value === "number" && value >= range[0] && value <= range[1];
+}
+
+function comparisonWithText(right: string): (value: string | number) => boolean | null {
+  // A named set.
+  if (right.startsWith("@")) return () => null;
+  if (right.endsWith("*")) return (value) => String(value).startsWith(right.slice(0, -1));
+  return (value) => String(value) === right;
 }

@@ -1,4 +1,4 @@
-import { type FilterChain, filterVerdict, type IncomingPacket } from "./chains.ts";
+import { type FilterChain, type FilterVerdict, type IncomingPacket } from "./chains.ts";
 
 /**
  * The command that lets a packet in, of the program that looks after the rules.
@@ -9,6 +9,7 @@ export function openingFor(
   chains: readonly FilterChain[],
   ofIptables: ReadonlySet<string>,
   packet: IncomingPacket,
+  verdict: FilterVerdict,
 ): string {
   const { interface: name, transport, port } = packet;
   const has = (word: string) => chains.some((chain) => chain.name.includes(word));
@@ -16,7 +17,6 @@ export function openingFor(
     return `firewall-cmd --permanent --zone=$(firewall-cmd --get-zone-of-interface=${name}) --add-port=${port}/${transport} && firewall-cmd --reload`;
   }
   if (has("ufw")) return `ufw allow in on ${name} to any port ${port} proto ${transport}`;
-  const verdict = filterVerdict(chains, packet);
   const place = verdict.kind === "accept" ? "inet filter input" : verdict.chain;
   if (!ofIptables.has(place)) {
     return `nft insert rule ${place} iifname "${name}" ${transport} dport ${port} accept`;

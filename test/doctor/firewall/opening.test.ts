@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { filterVerdict } from "../../../src/doctor/firewall/chains.ts";
 import { readIptables } from "../../../src/doctor/firewall/iptables.ts";
 import { readNft } from "../../../src/doctor/firewall/nft.ts";
 import { openingFor } from "../../../src/doctor/firewall/opening.ts";
@@ -8,7 +9,8 @@ const tftp = { interface: "eth1", transport: "udp", port: 69, broadcast: false }
 describe("the command that lets a packet in", () => {
   const ofIptables = (text: string) => {
     const chains = readIptables(text);
-    return openingFor(chains, new Set(chains.map(({ name }) => name)), tftp);
+    const names = new Set(chains.map(({ name }) => name));
+    return openingFor(chains, names, tftp, filterVerdict(chains, tftp));
   };
   const filter = (...lines: readonly string[]) =>
     ["*filter", ":INPUT ACCEPT [0:0]", ":site - [0:0]", ...lines, "COMMIT"].join("\n");
@@ -30,8 +32,10 @@ describe("the command that lets a packet in", () => {
           { chain: { family: "inet", table, name: "input", hook: "input", policy: "drop" } },
         ],
       });
-    const ofNft = (table: string) =>
-      openingFor(readNft(chain(table))?.chains ?? [], new Set(), tftp);
+    const ofNft = (table: string) => {
+      const chains = readNft(chain(table))?.chains ?? [];
+      return openingFor(chains, new Set(), tftp, filterVerdict(chains, tftp));
+    };
     expect(ofNft("site")).toBe(
       'nft insert rule inet site input iifname "eth1" udp dport 69 accept',
     );
