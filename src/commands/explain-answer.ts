@@ -19,7 +19,7 @@ import { ConfigError, DecodeError } from "../lib/errors.ts";
 import type { Mac } from "../lib/mac.ts";
 import { readInterfaces } from "../net/interfaces.ts";
 import type { Settings } from "../daemon/settings/settings.ts";
-import { configuredLinks } from "../daemon/links/link-plan.ts";
+import { configuredLinks, type ServedLink } from "../daemon/links/link-plan.ts";
 import { smeeOf } from "../daemon/settings/boot-settings.ts";
 import { NodesInForce } from "../daemon/nodes/nodes-in-force.ts";
 import { BootSessions } from "../timeline/boots.ts";
@@ -186,9 +186,12 @@ async function knownLoaders(dataDir: string): Promise<LoaderChoiceTable> {
   return table;
 }
 
+export function linksOf({ config }: Pick<Known, "config">): readonly ServedLink[] {
+  return configuredLinks(config, readInterfaces());
+}
+
 /** The link of an interface; null: DHCP is off there. */
-export function linkNamed({ config }: Known, name: string | null): Link | null {
-  const links = configuredLinks(config, readInterfaces());
+export function linkNamed(links: readonly ServedLink[], name: string | null): Link | null {
   const found = name === null ? links[0] : links.find((link) => link.interface === name);
   if (found !== undefined) return found.dhcp;
   const known = links.map((link) => link.interface).join(", ");

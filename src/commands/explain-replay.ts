@@ -13,8 +13,7 @@ import { systemClock } from "../lib/clock.ts";
 import { decodedOrNull } from "../lib/errors.ts";
 import { ANY_ADDRESS, type Ip4 } from "../lib/ip4.ts";
 import { type Mac, macFromBytes } from "../lib/mac.ts";
-import { readInterfaces } from "../net/interfaces.ts";
-import { configuredLinks } from "../daemon/links/link-plan.ts";
+import type { ServedLink } from "../daemon/links/link-plan.ts";
 import {
   explained,
   type ExplainedKnowledge,
@@ -22,6 +21,7 @@ import {
   ignore,
   type Known,
   linkNamed,
+  linksOf,
   notReadable,
   readPacket,
 } from "./explain-answer.ts";
@@ -46,6 +46,7 @@ export class Replay {
   readonly #interface: string | null;
   readonly #overheard = new OverheardOffers();
   readonly #macByAddress = new Map<Ip4, Mac>();
+  #links: readonly ServedLink[] | null = null;
 
   /** @param hearsServers the capture has answers of servers, so one that is not in it was not given */
   constructor(
@@ -106,17 +107,22 @@ export class Replay {
   }
 
   #linkOf(address: Ip4): Link | null {
-    if (this.#interface !== null) return linkNamed(this.#known, this.#interface);
-    const links = configuredLinks(this.#known.config, readInterfaces());
+    const links = this.#ownLinks();
+    if (this.#interface !== null) return linkNamed(links, this.#interface);
     const asked = links.find((link) => link.address === address);
-    return asked === undefined ? linkNamed(this.#known, null) : asked.dhcp;
+    return asked === undefined ? linkNamed(links, null) : asked.dhcp;
+  }
+
+  /** Looked at once: a capture has packets by the hundred thousand, and the host's interfaces are as they are now. */
+  #ownLinks(): readonly ServedLink[] {
+    return (this.#links ??= linksOf(this.#known));
   }
 
   /** Another server's offer; of all servers, which address a machine has. */
   #replied(packet: DhcpPacket, server: Ip4, nowMs: number): void {
     const { yiaddr, chaddr, options } = packet;
-    const links = configuredLinks(this.#known.config, readInterfaces());
-    if (!links.some(({ address }) => address === server)) this.#overheard.heard(packet, nowMs);
+    if (!this.#ownLinks().some(({ address }) => address === server))
+      this.#overheard.heard(packet, nowMs);
     const isAck = options.get(OptionCode.MESSAGE_TYPE)?.[0] === MessageType.ACK;
     if (isAck && yiaddr !== ANY_ADDRESS) this.#macByAddress.set(yiaddr, macFromBytes(chaddr));
   }

@@ -14,6 +14,7 @@ import {
   knowledgeOf,
   type Known,
   linkNamed,
+  linksOf,
   notReadable,
   readPacket,
 } from "./explain-answer.ts";
@@ -43,7 +44,7 @@ export async function explain(
   const config = loadConfiguration(file, program.environment);
   const trace = traceOf(program.environment);
   const settings = { config, inventory: await knownInventory(config), trace };
-  const link = linkNamed(settings, options.interface);
+  const link = linkNamed(linksOf(settings), options.interface);
   const source = sourceOf(options.source);
   const bytes = await packetBytes(program, options.hex);
   const explanation = await answerTo(bytes, source, link, options.port, settings);
