@@ -26,6 +26,10 @@ export const english = {
     no: "No machine could boot now",
     partly: "Machines on some links could not boot",
     asking: "Asking whether a machine could boot",
+    away: (since: string | null) =>
+      since === null
+        ? "This server does not answer."
+        : `This server does not answer: what is shown is of ${since}.`,
   },
 
   words: {

@@ -27,15 +27,35 @@ export class Refused extends Error {
   }
 }
 
+/** What is only read is there sooner. Of a server that lost its power no end of the line is heard. */
+const longestAnswerMs = 30_000;
+
 async function ask<T>(path: string, method = "GET", body?: object): Promise<T> {
+  const end = new AbortController();
+  // What changes something, such as a synchronisation, may take minutes.
+  const timer = method === "GET" ? setTimeout(() => end.abort(), longestAnswerMs) : undefined;
+  try {
+    return await answer<T>(path, method, body, end.signal);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function answer<T>(
+  path: string,
+  method: string,
+  body: object | undefined,
+  signal: AbortSignal,
+): Promise<T> {
   const reply = await fetch(path, {
     method,
+    signal,
     ...(method === "GET" ? {} : { headers: { "content-type": "application/json" } }),
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
   if (reply.ok) {
-    const answer: T = await reply.json();
-    return answer;
+    const value: T = await reply.json();
+    return value;
   }
   const wrong: Partial<ErrorReply> = await reply.json().catch(() => ({}));
   throw new Refused(reply.status, wrong.error?.message ?? `${reply.status} ${reply.statusText}`);
@@ -74,8 +94,10 @@ export const api = {
   changeNode: (mac: string, change: object) =>
     ask<NodeReply>(`${v1}/nodes/${part(mac)}`, "PATCH", change),
   wake: (mac: string) => ask<WakeReply>(`${v1}/nodes/${part(mac)}/wake`, "POST"),
-  leases: (cursor: string | null) =>
-    ask<LeasesReply>(`${v1}/leases?limit=200${cursor === null ? "" : `&cursor=${part(cursor)}`}`),
+  leases: (limit: number, cursor: string | null) =>
+    ask<LeasesReply>(
+      `${v1}/leases?limit=${limit}${cursor === null ? "" : `&cursor=${part(cursor)}`}`,
+    ),
   release: (address: string) => ask<LeaseReply>(`${v1}/leases/${part(address)}`, "DELETE"),
   reserve: (address: string) => ask<object>(`${v1}/leases/${part(address)}/pin`, "POST", {}),
   artifacts: () => ask<ArtifactsReply>(`${v1}/artifacts`),

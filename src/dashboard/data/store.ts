@@ -15,6 +15,8 @@ export interface Shown {
   readonly machines: ReadonlyMap<string, Machine>;
   readonly site: SiteReply | null;
   readonly live: "opening" | "open" | "lost";
+  /** The server did not answer when it was last asked about the site: `site` is what it said before. */
+  readonly away: boolean;
   /** The lists were read once. */
   readonly loaded: boolean;
   /** The token was changed: sign in again. */
@@ -35,7 +37,8 @@ const atOnce = 100;
 const firstPage = 40;
 /** A page of them is read and compared within a few milliseconds. */
 const pageSize = 200;
-const mostPages = 20;
+/** Ten thousand machines, as many as boots are kept (`timeline.keepBoots`). */
+const mostPages = 50;
 /** After a failed request nothing is asked for so long. */
 const pauseMs = 2000;
 /** Of more machines than the list can have it is not kept which ones changed. */
@@ -51,6 +54,7 @@ export class Store {
     machines: new Map(),
     site: null,
     live: "opening",
+    away: false,
     loaded: false,
     signedOut: false,
   };
@@ -115,7 +119,11 @@ export class Store {
           this.#siteIsOld = true;
           void this.#tick();
         },
-        state: (live) => this.#show({ live }),
+        state: (live) => {
+          // Whether the server is still there is asked now, not in half a minute.
+          if (live === "lost") this.#siteIsOld = true;
+          this.#show({ live });
+        },
       }),
     ];
   }
@@ -176,9 +184,15 @@ export class Store {
   async #askForSite(nowMs: number): Promise<void> {
     this.#siteIsOld = false;
     this.#lastSiteMs = nowMs;
-    const site = await api.site();
-    this.#clockOffsetMs = Date.parse(site.now) - Date.now();
-    this.#show({ site });
+    try {
+      const site = await api.site();
+      this.#clockOffsetMs = Date.parse(site.now) - Date.now();
+      this.#show({ site, away: false });
+    } catch (thrown) {
+      // What a proxy before it answers has such a status, too.
+      if (!(thrown instanceof Refused) || thrown.status >= 500) this.#show({ away: true });
+      throw thrown;
+    }
   }
 
   async #askForAll(nowMs: number): Promise<void> {

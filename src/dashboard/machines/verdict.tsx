@@ -21,7 +21,8 @@ export function Verdict({ machine, boot }: { machine: Machine; boot: BootReply |
     <section class={`card verdict ${status}`} aria-live="polite">
       <Track boot={boot} />
       {diagnosis === null ? (
-        <p class="fine">
+        // What counts the seconds would be read aloud each second.
+        <p class="fine" aria-live={status === "booting" ? "off" : undefined}>
           {status === "booting"
             ? `${texts.machine.fine.booting} ${duration(Math.max(0, now - Date.parse(boot.startedAt)))}`
             : status === "up" || status === "local"

@@ -1,18 +1,27 @@
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import type { LeasesReply } from "../../api/leases.ts";
 import { api } from "../data/api.ts";
+import { firstLeases } from "../data/leases.ts";
 import { moment } from "../view/format.ts";
 import { messageOf, useAsked, usePage, useShown } from "../view/hooks.ts";
 import { Table } from "../view/table.tsx";
 import { Card } from "./site-page.tsx";
 
+/** So many are shown at first, and more with each press. */
+const pageSize = 200;
+/** Leases come and go without anybody pressing anything. */
+const freshMs = 30_000;
+
 /** Leases of mode full and how full its pools are; a lease becomes a reservation. */
 export function Addresses() {
   const { words: texts, session, say } = usePage();
   const { machines } = useShown();
-  const [cursor, setCursor] = useState<string | null>(null);
-  const [before, setBefore] = useState<LeasesReply["leases"]>([]);
-  const { value, again } = useAsked(() => api.leases(cursor), String(cursor));
+  const [count, setCount] = useState(pageSize);
+  const { value, failed, again } = useAsked(() => firstLeases(count), String(count));
+  useEffect(() => {
+    const timer = setInterval(() => document.hidden || again(), freshMs);
+    return () => clearInterval(timer);
+  }, []);
   const mayChange = session.access === "write";
   const act = async (work: () => Promise<unknown>, done: string | null) => {
     try {
@@ -23,9 +32,8 @@ export function Addresses() {
       say(messageOf(thrown), "bad");
     }
   };
-  if (value === null) return <p class="empty">{texts.loading} …</p>;
-  const leases = [...before, ...value.leases];
-  const { next } = value;
+  if (value === null) return <p class="empty">{failed ?? `${texts.loading} …`}</p>;
+  const { leases, next } = value;
   return (
     <>
       <h1>{texts.nav.addresses}</h1>
@@ -89,13 +97,7 @@ export function Addresses() {
           </Table>
         )}
         {next !== null && (
-          <button
-            type="button"
-            onClick={() => {
-              setBefore(leases);
-              setCursor(next);
-            }}
-          >
+          <button type="button" onClick={() => setCount(leases.length + pageSize)}>
             {texts.leases.more}
           </button>
         )}

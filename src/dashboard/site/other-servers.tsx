@@ -76,7 +76,8 @@ function Settings({ site }: { site: SiteReply }) {
         )}
       </div>
       {failed !== null && <p class="bad">{failed}</p>}
-      {value !== null && (
+      {/* Where there are none, those of another program or link would be pasted. */}
+      {value !== null && failed === null && (
         <>
           <pre class="paste" tabIndex={0} aria-label={texts.site.settingsFor}>
             {value.text}

@@ -47,7 +47,18 @@ export function useRoute(): string {
 }
 
 function currentRoute(): string {
-  return decodeURIComponent(location.hash.replace(/^#\/?/, ""));
+  return routeIn(location.hash);
+}
+
+/** What stands behind `#/`. */
+export function routeIn(hash: string): string {
+  const route = hash.replace(/^#\/?/, "");
+  try {
+    return decodeURIComponent(route);
+  } catch {
+    // Typed or cut off: no sign is written like that.
+    return route;
+  }
 }
 
 /** The present moment by the server's clock, again every second. */
