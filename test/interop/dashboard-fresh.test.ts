@@ -119,4 +119,15 @@ describe.skipIf(skip !== null)(`the dashboard is fresh${skip === null ? "" : ` (
     const nearest = spoken.locator("xpath=ancestor-or-self::*[@aria-live][1]");
     expect(await nearest.getAttribute("aria-live")).toBe("off");
   });
+
+  it("keeps what was typed for one machine from the next whose link is opened", async () => {
+    const other = "52:54:00:7a:10:04";
+    const page = await openPage(`machine/${mac}`, () => Promise.resolve());
+    made.tell(other, "192.168.77.104", scripted, 1);
+    const name = page.getByRole("textbox", { name: "Name" });
+    await name.fill("press-3");
+    await page.goto(`${new URL(page.url()).origin}/#/machine/${other}`);
+    await page.locator("h1 code").getByText(other).waitFor();
+    expect(await name.inputValue()).toBe("");
+  });
 });

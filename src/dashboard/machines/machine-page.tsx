@@ -27,7 +27,6 @@ export function MachinePage({ id }: { id: string }) {
     if (machine === null && loaded && id.includes(":")) void store.refresh(id).catch(() => {});
   }, [id, loaded]);
   const [chosen, setChosen] = useState<string | null>(null);
-  useEffect(() => setChosen(null), [id]);
   const bootId = chosen ?? machine?.boot?.id ?? null;
   const latest = machine?.boot ?? null;
   // What is shown is asked again when the list says that it changed.

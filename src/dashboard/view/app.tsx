@@ -133,7 +133,8 @@ function Frame({ changed }: { changed: (session: SessionReply) => void }) {
       {session.access === "read" && <p class="read-only">{texts.readOnly}</p>}
       <main id="content" tabIndex={-1}>
         {room === "machine" ? (
-          <MachinePage id={id} />
+          // A page of its own for each: nothing that was typed or chosen for one is another's.
+          <MachinePage key={id} id={id} />
         ) : room === "site" ? (
           <SitePage />
         ) : room === "addresses" ? (
