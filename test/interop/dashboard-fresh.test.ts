@@ -1,6 +1,7 @@
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { LeaseReply } from "../../src/api/leases.ts";
+import { at } from "../support/admin-site.ts";
 import { buildDashboard, chromiumPath, openBrowser, watchedPage } from "../support/browser.ts";
 import { scripted } from "../support/failing-boots.ts";
 import { MadeUpSite } from "../support/made-up-site.ts";
@@ -129,5 +130,24 @@ describe.skipIf(skip !== null)(`the dashboard is fresh${skip === null ? "" : ` (
     await page.goto(`${new URL(page.url()).origin}/#/machine/${other}`);
     await page.locator("h1 code").getByText(other).waitFor();
     expect(await name.inputValue()).toBe("");
+  });
+
+  it("has nothing to decide about a machine of which only the address is known", async () => {
+    const page = await openPage("", () => Promise.resolve());
+    const machine = { mac: null, address: "192.168.77.200" };
+    made.sessions.record("script", machine, {}, at(Date.now()));
+    await page.reload();
+    const row = page.locator(".row").filter({ hasText: machine.address });
+    await row.waitFor();
+    expect(await row.getByRole("button").count()).toBe(0);
+    const failed: string[] = [];
+    page.on("response", (reply) => {
+      if (!reply.ok()) failed.push(reply.url());
+    });
+    await row.getByRole("link").click();
+    await page.getByRole("heading", { name: "Our answers, and why" }).waitFor();
+    expect(await page.getByRole("button", { name: "Deny" }).count()).toBe(0);
+    expect(await page.locator(".facts-list dt").allTextContents()).not.toContain("MAC address");
+    expect(failed).toEqual([]);
   });
 });

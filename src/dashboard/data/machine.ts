@@ -9,6 +9,11 @@ export interface Machine {
   readonly boot: BootReply | null;
 }
 
+/** Whether a machine's key is its MAC: only such a one can be decided about. A boot's id has colons, too. */
+export function isMac(key: string): boolean {
+  return /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/.test(key);
+}
+
 export type MachineStatus = BootReply["status"] | "waiting" | "unseen";
 
 export function statusOf({ node, boot }: Machine): MachineStatus {

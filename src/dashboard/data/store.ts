@@ -4,7 +4,7 @@ import type { SiteReply } from "../../api/site.ts";
 import { api, Refused } from "./api.ts";
 import { keepChanged, turn } from "./kept.ts";
 import { follow, type LiveEvent } from "./live.ts";
-import type { Machine } from "./machine.ts";
+import { isMac, type Machine } from "./machine.ts";
 
 /*
  * Everything that several parts of the page show. Events only say what is out of date; what is shown is
@@ -43,8 +43,6 @@ const mostPages = 50;
 const pauseMs = 2000;
 /** Of more machines than the list can have it is not kept which ones changed. */
 const mostMachines = pageSize * mostPages;
-
-const isMac = (key: string): boolean => /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/.test(key);
 
 const siteEvents =
   /^(sync-|link-|ready|not-ready|other-dhcp|competing|origin|generation|certificate|disk|reload)/;

@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import { api } from "../data/api.ts";
-import type { Machine } from "../data/machine.ts";
+import { isMac, type Machine } from "../data/machine.ts";
 import { messageOf, usePage } from "../view/hooks.ts";
 
 type Netboot = "allow" | "deny" | "once" | null;
@@ -31,7 +31,7 @@ export function useChange(mac: string): {
 export function NetbootButtons({ machine, few = false }: { machine: Machine; few?: boolean }) {
   const { words: texts, session } = usePage();
   const { busy, change } = useChange(machine.key);
-  if (session.access !== "write" || !machine.key.includes(":")) return null;
+  if (session.access !== "write" || !isMac(machine.key)) return null;
   const word = machine.node?.netboot ?? null;
   const button = (value: Netboot, text: string, title?: string) => (
     <button
@@ -62,7 +62,7 @@ export function NetbootButtons({ machine, few = false }: { machine: Machine; few
 export function WakeButton({ machine }: { machine: Machine }) {
   const { words: texts, session, say } = usePage();
   const [busy, setBusy] = useState(false);
-  if (session.access !== "write" || !machine.key.includes(":")) return null;
+  if (session.access !== "write" || !isMac(machine.key)) return null;
   const wake = async () => {
     setBusy(true);
     try {
@@ -93,7 +93,7 @@ export function NameField({ machine }: { machine: Machine }) {
   const { busy, change } = useChange(machine.key);
   const kept = machine.node?.name ?? "";
   const [text, setText] = useState<string | null>(null);
-  if (session.access !== "write" || !machine.key.includes(":")) return null;
+  if (session.access !== "write" || !isMac(machine.key)) return null;
   const save = (event: Event) => {
     event.preventDefault();
     const name = (text ?? kept).trim();

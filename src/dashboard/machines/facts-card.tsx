@@ -1,5 +1,5 @@
 import { api, type BootDetail } from "../data/api.ts";
-import { addressOf, type Machine, serialOf } from "../data/machine.ts";
+import { addressOf, isMac, type Machine, serialOf } from "../data/machine.ts";
 import { usePage } from "../view/hooks.ts";
 import { registrationOf } from "../view/registration.ts";
 import { NameField, useChange, WakeButton } from "./actions.tsx";
@@ -12,7 +12,7 @@ export function FactsCard({ machine, boot }: { machine: Machine; boot: BootDetai
   const { busy, change } = useChange(machine.key);
   const { fact } = texts.machine;
   const facts: readonly (readonly [string, string | null | undefined])[] = [
-    [fact.mac, machine.key],
+    [fact.mac, isMac(machine.key) ? machine.key : null],
     [fact.serial, serialOf(machine)],
     [fact.uuid, latest?.uuid ?? node?.uuid],
     [fact.vendor, latest?.vendor],

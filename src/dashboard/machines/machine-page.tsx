@@ -2,7 +2,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { BootReply } from "../../api/boots.ts";
 import { api, type BootDetail } from "../data/api.ts";
-import { labelOf, type Machine, nameOf, statusOf } from "../data/machine.ts";
+import { isMac, labelOf, type Machine, nameOf, statusOf } from "../data/machine.ts";
 import { NetbootButtons } from "./actions.tsx";
 import { Answers } from "./answers.tsx";
 import { FactsCard } from "./facts-card.tsx";
@@ -24,7 +24,7 @@ export function MachinePage({ id }: { id: string }) {
   const machine = machines.get(id) ?? null;
   useEffect(() => store.look([id]), [store, id]);
   useEffect(() => {
-    if (machine === null && loaded && id.includes(":")) void store.refresh(id).catch(() => {});
+    if (machine === null && loaded && isMac(id)) void store.refresh(id).catch(() => {});
   }, [id, loaded]);
   const [chosen, setChosen] = useState<string | null>(null);
   const bootId = chosen ?? machine?.boot?.id ?? null;
@@ -118,7 +118,7 @@ function EarlierBoots({
   const { words: texts } = usePage();
   const { boot, key } = machine;
   const boots = useAsked(
-    () => (key.includes(":") ? api.boots({ mac: key, limit: "20" }) : Promise.resolve(null)),
+    () => (isMac(key) ? api.boots({ mac: key, limit: "20" }) : Promise.resolve(null)),
     `${key} ${boot?.id} ${boot?.status}`,
   ).value?.boots;
   if (boots === undefined || boots.length === 0) return null;
