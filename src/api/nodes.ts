@@ -138,7 +138,7 @@ export const decisionsQuery = z.object({
   limit: pageLimit(1000),
   cursor: z
     .string(wrongCursor)
-    .regex(/^(mac|uuid|serial) [\s\S]{1,128}$/, wrongCursor)
+    .regex(/^(mac|uuid|serial):[\s\S]{1,128}$/, wrongCursor)
     .optional()
     .describe("`next` of an earlier answer: behind this `kind` and `value`"),
 });

@@ -35,7 +35,7 @@ export function decisionRoutes(app: AdminApp, { nodes }: AdminAppOptions): void 
 }
 
 function placeOf({ kind, value }: DecisionReply): string {
-  return `${kind} ${value}`;
+  return `${kind}:${value}`;
 }
 
 /** Decides in the name of whoever sent the request. */

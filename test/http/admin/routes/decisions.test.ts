@@ -36,7 +36,7 @@ test("decisions come in pages, none twice and none left out while others come an
   });
 });
 
-test.each(["2", "serial ", "name press-4"])("%j is no cursor", async (cursor) => {
+test.each(["2", "serial:", "name:press-4"])("%j is no cursor", async (cursor) => {
   const reply = await site.app().inject({ url: "/api/v1/decisions", query: { cursor } });
   expect(reply.statusCode).toBe(400);
 });
