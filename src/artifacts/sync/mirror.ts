@@ -192,7 +192,9 @@ export function createMirror(options: MirrorOptions): Mirror {
         ? options.intervalMs
         : Math.min(options.intervalMs, FIRST_RETRY_MS * 2 ** Math.min(failures - 1, 16));
     const spread = Math.max(wait, soonestMs) * (1 - JITTER + 2 * JITTER * random());
-    timer = setTimeout(() => void repeat(), Math.min(spread, LONGEST_PAUSE_MS));
+    // Never before the time that the origin asked for.
+    const pauseMs = Math.max(spread, soonestMs);
+    timer = setTimeout(() => void repeat(), Math.min(pauseMs, LONGEST_PAUSE_MS));
   };
 
   return {

@@ -204,6 +204,23 @@ describe("repeating", () => {
     await mirror.close();
   });
 
+  it("waits for as long as the origin asks for, however the jitter falls", async () => {
+    site.orchestrator.intercept((_, __, response) => {
+      response.writeHead(503, { "retry-after": "1800" }).end();
+      return true;
+    });
+    const timers = vi.spyOn(globalThis, "setTimeout");
+    const mirror = site.mirror(store, { intervalMs: 5, random: () => 0 });
+    mirror.start();
+    await site.events.count("sync-failed", 1);
+    await eventually(() => {
+      const longest = Math.max(...timers.mock.calls.map(([, ms]) => ms ?? 0));
+      expect(longest).toBeGreaterThan(1_790_000);
+    });
+    timers.mockRestore();
+    await mirror.close();
+  });
+
   it("forgets what the origin asked for once it has answered", async () => {
     site.orchestrator.intercept((_, __, response) => {
       response.writeHead(503, { "retry-after": "3600" }).end();
