@@ -75,6 +75,23 @@ describe("row 1, 21: another network card of the machine", () => {
     expect(boot && diagnose(sessions.evidence(boot, nowMs), nowMs)?.code).toBe("other-card");
   });
 
+  test("stays the cause when it asks again and again", () => {
+    const again = [20, 800, 1600].map((at): Beat => [at, asOther(withUuid(uuid))]);
+    const story = new BootStory().play([...onFirst, ...again]);
+    const first = story.sessions.list().find(({ mac }) => mac === storyMac);
+    const nowMs = startMs + 86_400_000;
+    expect(first && diagnose(story.sessions.evidence(first, nowMs), nowMs)?.code).toBe(
+      "other-card",
+    );
+    const sessions = new BootSessions();
+    const kept = story.sessions.list().toReversed();
+    sessions.restore(
+      kept.map((one) => ({ boot: one, events: [] })),
+      story.nowMs,
+    );
+    expect(first && diagnose(sessions.evidence(first, nowMs), nowMs)?.code).toBe("other-card");
+  });
+
   test("that asks hours later does not say why", () => {
     const found = saidOf([
       ...onFirst,

@@ -81,8 +81,10 @@ export class SiteObservations {
   /** The same of a boot that was kept over a restart. */
   noteKept({ steps, seen, mac, uuid }: KeptSigns, machine: string): void {
     const cards = uuid === null ? null : this.#cardsOf(uuid);
-    for (const { stage, lastAtMs } of steps) {
-      if (stage === "discover" || stage === "ipxe-discover") cards?.note(mac, lastAtMs);
+    for (const { stage, firstAtMs, lastAtMs } of steps) {
+      if (stage !== "discover" && stage !== "ipxe-discover") continue;
+      cards?.note(mac, firstAtMs);
+      cards?.note(mac, lastAtMs);
     }
     const loader = steps.find(({ stage }) => stage === "loader-start");
     if (loader?.detail["protocol"] === "tftp") this.#tftp.note(machine, loader.lastAtMs);
@@ -100,7 +102,8 @@ export class SiteObservations {
     const cards = uuid === null ? null : this.#cardsOf(uuid);
     const isMeant = (atMs: number) =>
       atMs >= updatedAtMs && (atMs - updatedAtMs <= silenceMs || nowMs - atMs <= silenceMs);
-    return cards?.other(mac ?? "", isMeant) ?? null;
+    const other = cards?.other(mac ?? "", ({ sinceMs, atMs }) => isMeant(sinceMs) || isMeant(atMs));
+    return other ?? null;
   }
 
   evidence(
@@ -126,28 +129,36 @@ export class SiteObservations {
   }
 }
 
+/** When a machine did something: first since another one did, and last. */
+interface Turn {
+  readonly sinceMs: number;
+  readonly atMs: number;
+}
+
 /** The two that did something last: enough to know whether another one than a given one did. */
 class LatestTwo {
-  readonly #atMs = new Map<string, number>();
+  readonly #turns = new Map<string, Turn>();
 
   note(machine: string | null, nowMs: number): void {
     if (machine === null) return;
-    this.#atMs.delete(machine);
-    this.#atMs.set(machine, nowMs);
-    const [oldest] = this.#atMs.keys();
-    if (this.#atMs.size > 2 && oldest !== undefined) this.#atMs.delete(oldest);
+    const isNext = [...this.#turns.keys()].at(-1) !== machine;
+    const sinceMs = isNext ? nowMs : (this.#turns.get(machine)?.sinceMs ?? nowMs);
+    this.#turns.delete(machine);
+    this.#turns.set(machine, { sinceMs, atMs: nowMs });
+    const [oldest] = this.#turns.keys();
+    if (this.#turns.size > 2 && oldest !== undefined) this.#turns.delete(oldest);
   }
 
   forget(machine: string): void {
-    this.#atMs.delete(machine);
+    this.#turns.delete(machine);
   }
 
   hasOther(machine: string, sinceMs: number): boolean {
-    return this.other(machine, (atMs) => atMs >= sinceMs) !== null;
+    return this.other(machine, ({ atMs }) => atMs >= sinceMs) !== null;
   }
 
-  other(machine: string, isMeant: (atMs: number) => boolean): string | null {
-    const found = [...this.#atMs].find(([other, atMs]) => other !== machine && isMeant(atMs));
+  other(machine: string, isMeant: (turn: Turn) => boolean): string | null {
+    const found = [...this.#turns].find(([other, turn]) => other !== machine && isMeant(turn));
     return found?.[0] ?? null;
   }
 }
