@@ -4,16 +4,14 @@ import { InternalError, messageOf } from "../../lib/errors.ts";
 import type { Mac } from "../../lib/mac.ts";
 import type { Emit } from "../../events/types.ts";
 import type { Effect } from "../handlers/effects.ts";
-import type { Destination } from "../message/destination.ts";
 import { type LeaseStore, LeaseTakenError } from "../leases/lease-store.ts";
 import { isQuarantine, type Lease, type LeaseTable } from "../leases/lease-table.ts";
 import type { Link } from "../link.ts";
 import type { Offer, OfferTable } from "../leases/offer-table.ts";
-import type { DhcpPacket } from "../wire/packet.ts";
 import { type AddressUse, ConflictChecks, type UsedBy } from "./conflict-checks.ts";
 import { DeclineChecks } from "./decline-checks.ts";
-import { effectAt, notBegun, type Progress } from "./progress.ts";
-import { safeSeconds } from "./unwritten-lease.ts";
+import { effectAt, notBegun, type Progress, type RequestInHand } from "./progress.ts";
+import { safeSeconds, unwritable } from "./unwritten-lease.ts";
 
 export interface EffectRunnerParts {
   readonly leases: LeaseTable;
@@ -27,15 +25,6 @@ export interface EffectRunnerParts {
   readonly clock: Clock;
 }
 
-/** The request whose effects are performed. */
-export interface RequestInHand {
-  readonly link: Link;
-  readonly mac: Mac | null;
-  /** The machine looks for an address anew: what it declined is settled before. Default: it does not. */
-  readonly startsOver?: boolean;
-  readonly send: (packet: DhcpPacket, to: Destination) => void;
-}
-
 /** After so many addresses in use, one is offered without a check: the machine declines it if need be. */
 const MOST_CHECKS = 3;
 /** The same where leases may be missing here; a check that finds a host takes a millisecond. */
@@ -44,10 +33,6 @@ const MOST_CHECKS_WHILE_RECOVERING = 256;
 /** A lease that another server of the store granted meanwhile. */
 const TAKEN = "taken";
 
-function unwritable({ place = "dataDir" }: LeaseStore): string {
-  return `no lease can be written to ${place}, so no address is offered`;
-}
-
 /** Performs what the handlers decide. */
 export class EffectRunner {
   readonly #parts: EffectRunnerParts;
@@ -55,6 +40,8 @@ export class EffectRunner {
   #unwritten = 0;
   readonly #conflicts: ConflictChecks;
   readonly #declines: DeclineChecks;
+  /** Machines whose DHCPDISCOVER is being answered, and takes time. */
+  readonly #starting = new Map<Mac, Promise<void>>();
 
   constructor(parts: EffectRunnerParts) {
     this.#parts = parts;
@@ -65,18 +52,24 @@ export class EffectRunner {
   /**
    * Decides about a request and performs the effects, again after each conflict check that found its address
    * in use. Null when all is done, as with most requests nothing takes time; else it resolves then. Neither throws nor rejects.
+   * A copy of a DHCPDISCOVER waits for the first one's check.
    *
    * @param decide decides about the request as things are now
    */
   answer(request: RequestInHand, decide: () => readonly Effect[]): Promise<void> | null {
-    const declining = request.startsOver === true ? this.#declines.underWay(request.mac) : null;
-    if (declining !== null) return declining.then(() => this.answer(request, decide) ?? undefined);
+    const starting = request.startsOver === true ? request.mac : null;
+    if (starting !== null) {
+      const before = this.#declines.underWay(starting) ?? this.#starting.get(starting);
+      if (before !== undefined) return before.then(() => this.answer(request, decide) ?? undefined);
+    }
     try {
       const effects = decide();
       const progress = notBegun();
       this.#performAtOnce(effects, request, progress);
       if (progress.performed === effects.length) return null;
-      return this.#answerInTime(request, decide, effects, progress);
+      const answering = this.#answerInTime(request, decide, effects, progress);
+      if (starting !== null) this.#starting.set(starting, answering);
+      return answering;
     } catch (error) {
       this.#failed(request, error);
       return null;
@@ -99,6 +92,8 @@ export class EffectRunner {
       }
     } catch (error) {
       this.#failed(request, error);
+    } finally {
+      if (request.startsOver === true && request.mac !== null) this.#starting.delete(request.mac);
     }
   }
 

@@ -1,6 +1,19 @@
+import type { Mac } from "../../lib/mac.ts";
 import type { Effect } from "../handlers/effects.ts";
 import type { Offer } from "../leases/offer-table.ts";
+import type { Link } from "../link.ts";
+import type { Destination } from "../message/destination.ts";
+import type { DhcpPacket } from "../wire/packet.ts";
 import { shortened } from "./unwritten-lease.ts";
+
+/** The request whose effects are performed. */
+export interface RequestInHand {
+  readonly link: Link;
+  readonly mac: Mac | null;
+  /** The machine looks for an address anew: what it declined is settled before. Default: it does not. */
+  readonly startsOver?: boolean;
+  readonly send: (packet: DhcpPacket, to: Destination) => void;
+}
 
 /** How far the effects of a request are performed, and what the later ones depend on. */
 export interface Progress {

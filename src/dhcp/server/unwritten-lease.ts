@@ -1,5 +1,6 @@
 import { leaseTimeOptions } from "../handlers/lease-time.ts";
 import type { Effect } from "../handlers/effects.ts";
+import type { LeaseStore } from "../leases/lease-store.ts";
 import type { Lease } from "../leases/lease-table.ts";
 
 /*
@@ -10,6 +11,11 @@ import type { Lease } from "../leases/lease-table.ts";
 
 /** A lease that expires sooner is not acknowledged: the client would be asking all the time. */
 const LEAST_SECONDS = 30;
+
+/** Why nothing is offered, for people. */
+export function unwritable({ place = "dataDir" }: LeaseStore): string {
+  return `no lease can be written to ${place}, so no address is offered`;
+}
 
 /**
  * For how many seconds the machine may have the address of `lease` by what is on disk; null when it may not.

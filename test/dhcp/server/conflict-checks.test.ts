@@ -23,6 +23,25 @@ describe("before an address is offered", () => {
     expect(site.checked).toEqual([address, address]);
   });
 
+  test("a copy of the DHCPDISCOVER is answered when the check is over, with the address that is free", async () => {
+    const site = new EffectSite();
+    let over = (): void => {};
+    const ending = new Promise<void>((resolve) => (over = resolve));
+    site.usedBy = async () => {
+      await ending;
+      return site.checked.length === 1 ? "other" : "nobody";
+    };
+    const asking = [site.ask(macA, message(system)), site.ask(macA, message(system))];
+    await nextTurn();
+    expect(site.replies).toEqual([]);
+    over();
+    await Promise.all(asking);
+    const [squatted, free] = site.checked;
+    expect(site.replies.map(({ yiaddr }) => yiaddr)).toEqual([free, free]);
+    expect(free).not.toBe(squatted);
+    expect(site.checked).toHaveLength(2);
+  });
+
   test("an address in use goes into quarantine, which survives a restart, and another one is offered", async () => {
     const site = new EffectSite();
     let squatted = "";
