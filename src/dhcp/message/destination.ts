@@ -1,7 +1,7 @@
 import { ANY_ADDRESS, type Ip4, LIMITED_BROADCAST } from "../../lib/ip4.ts";
 
 import { OptionCode } from "../wire/option-codes.ts";
-import { type DhcpPacket } from "../wire/packet.ts";
+import { BROADCAST_FLAG, type DhcpPacket } from "../wire/packet.ts";
 import { MessageType } from "../wire/message-type.ts";
 import type { DhcpRequest } from "./request.ts";
 
@@ -33,6 +33,10 @@ export function route(request: DhcpRequest, reply: DhcpPacket): Destination {
   // RFC 2131 4.1, 4.3.5: a client that renews or informs is reached at its own address.
   const address = request.clientAddress ?? sourceAddress(request);
   if (address === null) return broadcast;
+  // RFC 2131 4.1: without `ciaddr` the flag decides. What came by unicast may have come over a router, which forwards no broadcast.
+  const { isBroadcast = false } = request.source;
+  const isFlagged = (packet.flags & BROADCAST_FLAG) !== 0;
+  if (request.clientAddress === null && isBroadcast && isFlagged) return broadcast;
   return { address, port: address === request.source.address ? clientPort(request) : CLIENT_PORT };
 }
 

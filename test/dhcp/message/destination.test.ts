@@ -47,6 +47,15 @@ describe("a reply goes", () => {
     expect(routed({}, client)).toBe("192.168.77.50:68");
   });
 
+  it.each<[string, Partial<DhcpPacket>, Partial<Source>, string]>([
+    ["by the flag of a broadcast without ciaddr", {}, { isBroadcast: true }, "255.255.255.255:68"],
+    ["not without the flag", { flags: 0 }, { isBroadcast: true }, "192.168.77.50:68"],
+    ["not by a unicast", {}, { isBroadcast: false }, "192.168.77.50:68"],
+    ["not with ciaddr", { ciaddr: "192.168.77.50" }, { isBroadcast: true }, "192.168.77.50:68"],
+  ])("to everybody although the source has an address: %s", (_, changes, source, destination) => {
+    expect(routed(changes, { ...client, ...source })).toBe(destination);
+  });
+
   it("to ciaddr when the client renews", () => {
     expect(routed({ ciaddr: "192.168.77.50" }, client)).toBe("192.168.77.50:68");
     expect(routed({ ciaddr: "192.168.77.50" }, nowhere)).toBe("192.168.77.50:68");
